@@ -1,0 +1,301 @@
+//! The control API every simulator has under `/__sim`, and the gate every vendor call passes: counted, admitted
+//! (credentials, rate limits), made to fail if a fault is waiting, answered.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{
+    fault::{Fault, FaultKind, Faults},
+    server::Connection,
+};
+
+/// What a simulator brings to the shared control API and gate. [`app`] makes a router of it.
+pub trait Simulated: Send + Sync + 'static {
+    /// The vendor's name, for the help text.
+    fn name(&self) -> &'static str;
+
+    /// The shared state of the control API: one field of the simulator.
+    fn control(&self) -> &Control;
+
+    /// The kinds of faults that mean something here.
+    fn fault_kinds(&self) -> &'static [FaultKind];
+
+    /// Examples for the help text of what only this simulator has, one `curl` a line.
+    fn examples(&self) -> &'static str;
+
+    /// The settings as they are.
+    fn settings(&self) -> Value;
+
+    /// Changes the settings that `change` names.
+    ///
+    /// # Errors
+    /// What is wrong with `change`, in a sentence; nothing has changed then. [`parse`] refuses unknown fields.
+    fn configure(&self, change: &[u8]) -> Result<(), String>;
+
+    /// How many things of each kind there are, such as `droplets`.
+    fn resources(&self) -> BTreeMap<&'static str, usize>;
+
+    /// Back to how it started: settings as at the start, no resources, full rate limits.
+    fn reset(&self);
+
+    /// Looks at a vendor call before anything is done: credentials, rate limits.
+    fn admit(&self, request: &Parts) -> Admission;
+
+    /// The vendor's usual answer for a bare status: used for unknown paths and for `status` faults without a body.
+    fn error(&self, status: StatusCode) -> Response;
+
+    /// Further routes under `/__sim`, such as `/__sim/droplets`, with their whole paths.
+    fn control_routes(self: Arc<Self>) -> Router {
+        Router::new()
+    }
+}
+
+/// What [`Simulated::admit`] decided.
+#[derive(Debug, Default)]
+pub struct Admission {
+    /// Headers that go onto the answer, whatever it is.
+    pub headers: HeaderMap,
+    /// The answer, if the call goes no further. One with status 429 counts as rate limited.
+    pub refusal: Option<Response>,
+}
+
+/// Counters and waiting faults of one simulator.
+#[derive(Debug, Default)]
+pub struct Control(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    calls: BTreeMap<String, u64>,
+    rate_limited: u64,
+    faults: Vec<Fault>,
+}
+
+impl Control {
+    /// How often a route such as `POST /v2/droplets` was called, refused calls included.
+    #[must_use]
+    pub fn calls(&self, route: &str) -> u64 {
+        self.inner().calls.get(route).copied().unwrap_or_default()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The whole HTTP service of a simulator: the vendor's `routes` behind the gate, and the control API.
+pub fn app<S: Simulated>(simulator: Arc<S>, routes: Vec<(&'static str, MethodRouter<Arc<S>>)>) -> Router {
+    let paths: Arc<[&'static str]> = routes.iter().map(|(path, _)| *path).collect();
+    let vendor =
+        routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    let vendor = vendor
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&simulator), gate::<S>))
+        .with_state(Arc::clone(&simulator));
+
+    let panel = Router::new()
+        .route("/__sim", get(help::<S>))
+        .route("/__sim/config", get(settings::<S>).post(configure::<S>))
+        .route("/__sim/faults", get(faults::<S>).post(add_fault::<S>).delete(clear_faults::<S>))
+        .route("/__sim/counters", get(counters::<S>))
+        .route("/__sim/reset", post(reset::<S>))
+        .with_state(Panel { simulator: Arc::clone(&simulator), paths })
+        .merge(Arc::clone(&simulator).control_routes())
+        .route_layer(middleware::from_fn(loopback_only));
+
+    let unknown = Arc::clone(&simulator);
+    vendor
+        .merge(panel)
+        .method_not_allowed_fallback(async move || simulator.error(StatusCode::METHOD_NOT_ALLOWED))
+        .fallback(async move || unknown.error(StatusCode::NOT_FOUND))
+}
+
+/// Every vendor call's way: counted, admitted, made to fail if so ordered, carried out.
+async fn gate<S: Simulated>(
+    State(simulator): State<Arc<S>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    pattern: MatchedPath,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let (method, pattern) = (parts.method.as_str(), pattern.as_str());
+    *simulator.control().inner().calls.entry(format!("{method} {pattern}")).or_default() += 1;
+
+    let admission = simulator.admit(&parts);
+    let mut response = match admission.refusal {
+        Some(refusal) => {
+            if refusal.status() == StatusCode::TOO_MANY_REQUESTS {
+                simulator.control().inner().rate_limited += 1;
+            }
+            refusal
+        }
+        None => {
+            let path = parts.uri.path();
+            let faults = Faults::take(&mut simulator.control().inner().faults, method, pattern, path);
+            parts.extensions.insert(faults.clone());
+            let carry_out = next.run(Request::from_parts(parts, body));
+            under_faults(&*simulator, &connection, &faults, carry_out).await
+        }
+    };
+    response.headers_mut().extend(admission.headers);
+    response
+}
+
+async fn under_faults<S: Simulated>(
+    simulator: &S,
+    connection: &Connection,
+    faults: &Faults,
+    carry_out: impl Future<Output = Response>,
+) -> Response {
+    let response = match faults.get(FaultKind::Status) {
+        Some(fault) => refusal(simulator, fault),
+        None => carry_out.await,
+    };
+    if let Some(delay) = faults.get(FaultKind::Delay) {
+        tokio::time::sleep(delay.duration()).await;
+    }
+    if faults.has(FaultKind::DropAfterCreate) {
+        connection.hang_up();
+    }
+    response
+}
+
+fn refusal<S: Simulated>(simulator: &S, fault: &Fault) -> Response {
+    let status =
+        fault.status.and_then(|s| StatusCode::from_u16(s).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = match &fault.body {
+        Some(Value::String(text)) => (status, text.clone()).into_response(),
+        Some(body) => (status, Json(body.clone())).into_response(),
+        None => simulator.error(status),
+    };
+    if let Some(seconds) = fault.seconds {
+        #[allow(clippy::cast_possible_truncation, reason = "checked to be at most a day when it was posted")]
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.ceil() as i64));
+    }
+    response
+}
+
+async fn loopback_only(
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if connection.peer.ip().to_canonical().is_loopback() {
+        next.run(request).await
+    } else {
+        (StatusCode::FORBIDDEN, Json(json!({ "error": "the control API answers on loopback only" })))
+            .into_response()
+    }
+}
+
+struct Panel<S> {
+    simulator: Arc<S>,
+    paths: Arc<[&'static str]>,
+}
+
+impl<S> Clone for Panel<S> {
+    fn clone(&self) -> Self {
+        Self { simulator: Arc::clone(&self.simulator), paths: Arc::clone(&self.paths) }
+    }
+}
+
+/// A refused control call.
+#[derive(Debug)]
+pub struct BadRequest(pub String);
+
+impl IntoResponse for BadRequest {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, Json(json!({ "error": self.0 }))).into_response()
+    }
+}
+
+/// Reads a control call's JSON body.
+///
+/// # Errors
+/// What is wrong with it, in a sentence, such as ``unknown field `foo`, expected …``.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| error.to_string())
+}
+
+async fn help<S: Simulated>(State(panel): State<Panel<S>>, request: Request) -> String {
+    let host = request.headers().get("host").and_then(|h| h.to_str().ok()).unwrap_or("127.0.0.1");
+    let first = panel.paths[0];
+    let kinds = json!(panel.simulator.fault_kinds());
+    format!(
+        "{name} simulator. Its control API, with an example of each call:\n\n\
+         # The settings; POST changes those it names\n\
+         curl {host}/__sim/config\n\
+         curl -X POST {host}/__sim/config -d '{settings}'\n\n\
+         # Make the next calls of a route fail: kind is one of {kinds}\n\
+         curl -X POST {host}/__sim/faults -d '{{\"route\":\"POST {first}\",\"kind\":\"status\",\"status\":503,\"times\":2}}'\n\
+         curl -X POST {host}/__sim/faults -d '{{\"route\":\"POST {first}\",\"kind\":\"delay\",\"seconds\":1.5}}'\n\
+         curl {host}/__sim/faults\n\
+         curl -X DELETE {host}/__sim/faults\n\n\
+         # How often each route was called, how many calls were rate limited, what there is\n\
+         curl {host}/__sim/counters\n\n\
+         # Back to how it started\n\
+         curl -X POST {host}/__sim/reset\n\n\
+         {examples}\n\n\
+         Routes: {routes}\n",
+        name = panel.simulator.name(),
+        settings = panel.simulator.settings(),
+        examples = panel.simulator.examples().replace("{host}", host),
+        routes = panel.paths.join(", "),
+    )
+}
+
+async fn settings<S: Simulated>(State(panel): State<Panel<S>>) -> Json<Value> {
+    Json(panel.simulator.settings())
+}
+
+async fn configure<S: Simulated>(
+    State(panel): State<Panel<S>>,
+    body: Bytes,
+) -> Result<Json<Value>, BadRequest> {
+    panel.simulator.configure(&body).map_err(BadRequest)?;
+    Ok(Json(panel.simulator.settings()))
+}
+
+async fn faults<S: Simulated>(State(panel): State<Panel<S>>) -> Json<Value> {
+    Json(json!({ "faults": panel.simulator.control().inner().faults }))
+}
+
+async fn add_fault<S: Simulated>(
+    State(panel): State<Panel<S>>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Fault>), BadRequest> {
+    let fault: Fault = parse(&body).map_err(BadRequest)?;
+    fault.check(&panel.paths, panel.simulator.fault_kinds()).map_err(BadRequest)?;
+    panel.simulator.control().inner().faults.push(fault.clone());
+    Ok((StatusCode::CREATED, Json(fault)))
+}
+
+async fn clear_faults<S: Simulated>(State(panel): State<Panel<S>>) -> StatusCode {
+    panel.simulator.control().inner().faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn counters<S: Simulated>(State(panel): State<Panel<S>>) -> Json<Value> {
+    let resources = panel.simulator.resources();
+    let inner = panel.simulator.control().inner();
+    Json(json!({ "calls": inner.calls, "rate_limited": inner.rate_limited, "resources": resources }))
+}
+
+async fn reset<S: Simulated>(State(panel): State<Panel<S>>) -> StatusCode {
+    panel.simulator.reset();
+    *panel.simulator.control().inner() = Inner::default();
+    StatusCode::NO_CONTENT
+}

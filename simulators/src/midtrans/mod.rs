@@ -1,0 +1,1 @@
+//! Midtrans, the payment gateway.
