@@ -1,0 +1,83 @@
+//! Host names as RFC 1123 section 2.1 allows them.
+
+/// A valid host name: labels of letters, digits and inner dashes, 63 characters each at most, 253 in all.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
+pub struct Hostname(String);
+
+/// Why a string is not a host name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidHostname {
+    /// Nothing, or more than 253 characters.
+    #[error("a host name has 1 to 253 characters")]
+    Length,
+    /// An empty label, or one over 63 characters.
+    #[error("each part of a host name between dots has 1 to 63 characters")]
+    LabelLength,
+    /// A character outside letters, digits and dashes.
+    #[error("a host name has only letters, digits, dashes and dots")]
+    Character,
+    /// A label with a dash at either end.
+    #[error("no part of a host name begins or ends with a dash")]
+    Dash,
+    /// Four numbers are an address, not a name.
+    #[error("a host name is not an IP address")]
+    Address,
+}
+
+impl Hostname {
+    /// Checks and lower-cases a host name.
+    ///
+    /// # Errors
+    /// [`InvalidHostname`] says which rule was broken.
+    pub fn parse(text: &str) -> Result<Self, InvalidHostname> {
+        if text.is_empty() || text.len() > 253 {
+            return Err(InvalidHostname::Length);
+        }
+        for label in text.split('.') {
+            if label.is_empty() || label.len() > 63 {
+                return Err(InvalidHostname::LabelLength);
+            }
+            if !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+                return Err(InvalidHostname::Character);
+            }
+            if label.starts_with('-') || label.ends_with('-') {
+                return Err(InvalidHostname::Dash);
+            }
+        }
+        if text.parse::<std::net::Ipv4Addr>().is_ok() {
+            return Err(InvalidHostname::Address);
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_what_rfc_1123_allows() {
+        for good in ["web-1", "a", "3com", "Web.Example.co.id", &"x".repeat(63)] {
+            assert_eq!(Hostname::parse(good).unwrap().as_str(), good.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn names_the_broken_rule() {
+        assert_eq!(Hostname::parse(""), Err(InvalidHostname::Length));
+        assert_eq!(Hostname::parse(&"a.".repeat(127)), Err(InvalidHostname::Length));
+        assert_eq!(Hostname::parse("a..b"), Err(InvalidHostname::LabelLength));
+        assert_eq!(Hostname::parse(&"x".repeat(64)), Err(InvalidHostname::LabelLength));
+        assert_eq!(Hostname::parse("web_1"), Err(InvalidHostname::Character));
+        assert_eq!(Hostname::parse("situs-é"), Err(InvalidHostname::Character));
+        assert_eq!(Hostname::parse("-web"), Err(InvalidHostname::Dash));
+        assert_eq!(Hostname::parse("10.0.0.1"), Err(InvalidHostname::Address));
+    }
+}

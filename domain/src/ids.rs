@@ -1,0 +1,72 @@
+//! Identifiers as types, so that an order can't be looked up by an invoice's id.
+//!
+//! All are UUIDv7 (RFC 9562): they sort by creation, so they serve as paging cursors. They are *made* in `store`,
+//! because making one needs a clock.
+
+use uuid::Uuid;
+
+macro_rules! id {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub struct $name(pub Uuid);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(value: Uuid) -> Self {
+                Self(value)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(value: &str) -> Result<Self, Self::Err> {
+                value.parse().map(Self)
+            }
+        }
+    )+};
+}
+
+id! {
+    /// A person with an account, customer or staff.
+    UserId,
+    /// A login session: one family of rotating refresh tokens.
+    SessionId,
+    /// A key for the internal endpoints.
+    ApiKeyId,
+    /// A cloud we resell.
+    ProviderId,
+    /// A size we sell at a provider.
+    PlanId,
+    /// A customer's order for one server.
+    OrderId,
+    /// The bill of an order.
+    InvoiceId,
+    /// One attempt to pay an invoice.
+    PaymentId,
+    /// A server, from the moment it is ordered.
+    InstanceId,
+    /// The record of getting one server from a provider.
+    TaskId,
+    /// A message to be delivered to Temporal.
+    OutboxId,
+    /// An in-app notification.
+    NotificationId,
+    /// A customer's SSH public key.
+    SshKeyId,
+}

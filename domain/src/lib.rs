@@ -1,0 +1,19 @@
+//! The rules of the business, and nothing else: money, ids, the states of orders, payments and servers,
+//! pricing, policies. No async, no IO, no clock and no randomness live here, so that every rule can be tested
+//! by calling it. What talks to a database, a provider or Temporal belongs to `store`, `adapters` and `temporal`.
+
+pub mod billing;
+pub mod hostname;
+pub mod ids;
+pub mod instance;
+pub mod money;
+pub mod notification;
+pub mod order;
+pub mod outbox;
+pub mod policy;
+pub mod pricing;
+pub mod provisioning;
+pub mod role;
+pub mod text_enum;
+
+pub use money::Rupiah;

@@ -1,0 +1,25 @@
+//! What customers and admins are told about.
+
+use crate::text_enum::text_enum;
+
+text_enum! {
+    /// The kind of a notification.
+    NotificationKind {
+        /// An order was placed.
+        OrderCreated = "ORDER_CREATED",
+        /// An unpaid order nears its deadline.
+        PaymentReminder = "PAYMENT_REMINDER",
+        /// The money arrived.
+        PaymentConfirmed = "PAYMENT_CONFIRMED",
+        /// An unpaid order was closed.
+        OrderExpired = "ORDER_EXPIRED",
+        /// The server runs.
+        VpsActive = "VPS_ACTIVE",
+        /// Provisioning needs an admin.
+        ProvisioningFailed = "PROVISIONING_FAILED",
+        /// A server's term nears its end.
+        VpsExpiring = "VPS_EXPIRING",
+        /// News from us to all.
+        SystemAnnouncement = "SYSTEM_ANNOUNCEMENT",
+    }
+}

@@ -1,0 +1,101 @@
+//! What the database tells Temporal. A message is written in the transaction that changed the business, and
+//! delivered afterwards, at least once; workflow ids and the outbox id make a second delivery harmless.
+
+use crate::{
+    ids::{InstanceId, OrderId, UserId},
+    policy::OrderPolicy,
+};
+
+/// What an order's workflow is started with. Ids and policy only: no personal data, no secrets.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OrderStart {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its customer.
+    pub customer_id: UserId,
+    /// Slug of the provider; also names the task queue.
+    pub provider: String,
+    /// Slug of the plan.
+    pub plan_slug: String,
+    /// When it was placed, milliseconds since the Unix epoch.
+    pub placed_at_ms: u64,
+    /// The rules it was placed under.
+    pub policy: OrderPolicy,
+}
+
+/// What a server's workflow is started with.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InstanceStart {
+    /// The server.
+    pub instance_id: InstanceId,
+    /// The order it was bought with.
+    pub order_id: OrderId,
+    /// Its customer.
+    pub customer_id: UserId,
+    /// Slug of the provider.
+    pub provider: String,
+    /// Slug of the plan.
+    pub plan_slug: String,
+    /// End of the paid term, milliseconds since the Unix epoch.
+    pub expires_at_ms: u64,
+}
+
+/// A message to a workflow.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", content = "body", rename_all = "snake_case")]
+pub enum Message {
+    /// An order was placed.
+    StartOrder(OrderStart),
+    /// An order was paid, perhaps after its workflow had ended with the deadline: hence the whole start.
+    PaymentConfirmed(OrderStart),
+    /// An admin asked for another try.
+    RetryProvisioning {
+        /// The order.
+        order_id: OrderId,
+    },
+    /// The order was called off or refunded.
+    OrderClosed {
+        /// The order.
+        order_id: OrderId,
+    },
+    /// A server became active.
+    StartInstance(InstanceStart),
+}
+
+impl Message {
+    /// The id of the workflow it is for: `order/<uuid>` or `instance/<uuid>`.
+    #[must_use]
+    pub fn workflow_id(&self) -> String {
+        match self {
+            Self::StartOrder(start) | Self::PaymentConfirmed(start) => order_workflow_id(start.order_id),
+            Self::RetryProvisioning { order_id } | Self::OrderClosed { order_id } => {
+                order_workflow_id(*order_id)
+            }
+            Self::StartInstance(start) => instance_workflow_id(start.instance_id),
+        }
+    }
+
+    /// The word that names the kind of message in logs and metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::StartOrder(_) => "start_order",
+            Self::PaymentConfirmed(_) => "payment_confirmed",
+            Self::RetryProvisioning { .. } => "retry_provisioning",
+            Self::OrderClosed { .. } => "order_closed",
+            Self::StartInstance(_) => "start_instance",
+        }
+    }
+}
+
+/// Workflow id of an order.
+#[must_use]
+pub fn order_workflow_id(order: OrderId) -> String {
+    format!("order/{order}")
+}
+
+/// Workflow id of a server.
+#[must_use]
+pub fn instance_workflow_id(instance: InstanceId) -> String {
+    format!("instance/{instance}")
+}

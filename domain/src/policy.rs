@@ -1,0 +1,35 @@
+//! Durations a process lives by. They travel in a workflow's input, so that tests run in seconds and a running
+//! order keeps the rules it was placed under.
+
+/// How long an order waits for money and how it is provisioned. All durations are milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OrderPolicy {
+    /// Unpaid orders expire this long after they were placed.
+    pub payment_window_ms: u64,
+    /// The reminder goes out this long after the order was placed; at or past the window: no reminder.
+    pub remind_after_ms: u64,
+    /// Longest silence of the provisioning activity before another worker takes over.
+    pub heartbeat_timeout_ms: u64,
+    /// First wait before a retryable failure at the provider is tried again; doubles up to `retry_max_ms`.
+    pub retry_initial_ms: u64,
+    /// Longest wait between two tries.
+    pub retry_max_ms: u64,
+    /// Retryable failures are retried this long in all, then the order fails for an admin to look at.
+    pub give_up_after_ms: u64,
+}
+
+impl Default for OrderPolicy {
+    /// The production values: a day to pay, a reminder at 20 hours, six hours of retries.
+    fn default() -> Self {
+        const SECOND: u64 = 1_000;
+        const HOUR: u64 = 3_600 * SECOND;
+        Self {
+            payment_window_ms: 24 * HOUR,
+            remind_after_ms: 20 * HOUR,
+            heartbeat_timeout_ms: 30 * SECOND,
+            retry_initial_ms: SECOND,
+            retry_max_ms: 120 * SECOND,
+            give_up_after_ms: 6 * HOUR,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Who did what. Append-only; the database refuses changes.
+
+use domain::ids::{ApiKeyId, UserId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{Result, new_id};
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// A person.
+    User(UserId),
+    /// A program with a key for the internal endpoints.
+    ApiKey(ApiKeyId),
+    /// We ourselves.
+    System,
+}
+
+impl Actor {
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::ApiKey(_) => "api_key",
+            Self::System => "system",
+        }
+    }
+
+    const fn id(self) -> Option<Uuid> {
+        match self {
+            Self::User(id) => Some(id.0),
+            Self::ApiKey(id) => Some(id.0),
+            Self::System => None,
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// Who acts.
+    pub actor: Actor,
+    /// Their address.
+    pub ip: Option<String>,
+    /// The request's id.
+    pub request_id: Option<String>,
+}
+
+/// One act to be logged.
+#[derive(Debug)]
+pub(crate) struct Act<'a> {
+    pub action: &'a str,
+    pub object_kind: &'a str,
+    pub object_id: Option<Uuid>,
+    pub before: Option<serde_json::Value>,
+    pub after: Option<serde_json::Value>,
+}
+
+/// Writes one act within the caller's transaction.
+pub(crate) async fn record(tx: &mut PgConnection, origin: &Origin, act: &Act<'_>) -> Result<()> {
+    let id: Uuid = new_id();
+    sqlx::query!(
+        "INSERT INTO audit_log (id, actor_kind, actor_id, action, object_kind, object_id, before, after, ip, request_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        id,
+        origin.actor.kind(),
+        origin.actor.id(),
+        act.action,
+        act.object_kind,
+        act.object_id,
+        act.before,
+        act.after,
+        origin.ip,
+        origin.request_id,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! What can go wrong with the database.
+
+/// A failed operation. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such object, or it belongs to somebody else.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The object's present state does not allow it.
+    #[error("the {object} is {state}")]
+    Conflict {
+        /// What is in the way, such as `order`.
+        object: &'static str,
+        /// Its state, in the words of the API.
+        state: String,
+    },
+    /// The same idempotency key came with another request.
+    #[error("this Idempotency-Key was used for another request")]
+    IdempotencyMismatch,
+    /// A unique value is taken; the constraint's name says which.
+    #[error("{constraint} is taken")]
+    Taken {
+        /// Name of the unique constraint or index.
+        constraint: String,
+    },
+    /// A sum left the range of whole rupiah.
+    #[error(transparent)]
+    Amount(#[from] domain::money::AmountOverflow),
+    /// A stored document is not of the shape this version knows.
+    #[error("a stored document can't be read: {0}")]
+    Document(#[from] serde_json::Error),
+    /// The schema could not be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database refused or did not answer.
+    #[error(transparent)]
+    Db(sqlx::Error),
+}
+
+impl StoreError {
+    /// True when the same call may succeed a little later: connection trouble, a serialization failure, a restart.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Db(sqlx::Error::Database(e)) => e
+                .code()
+                .is_some_and(|code| ["40", "53", "57", "08"].iter().any(|class| code.starts_with(class))),
+            Self::Db(
+                sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::WorkerCrashed,
+            ) => true,
+            _ => false,
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(e) if e.is_unique_violation() => {
+                Self::Taken { constraint: e.constraint().unwrap_or("a unique value").to_owned() }
+            }
+            _ => Self::Db(error),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Everything SQL, one module per aggregate. Each public method is one transaction that leaves the database
+//! consistent: business rows, timeline, notifications, audit and outbox together. Rules are `domain`'s; nothing here
+//! calls a provider, a gateway or Temporal, and no other crate knows a table's name.
+//!
+//! Helpers that take `&mut PgConnection` are parts of a larger transaction and private to the crate.
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub mod api_keys;
+pub mod audit;
+pub mod catalog;
+mod error;
+pub mod idempotency;
+pub mod instances;
+pub mod invoices;
+pub mod notifications;
+pub mod orders;
+pub mod outbox;
+pub mod page;
+pub mod payments;
+pub mod provisioning;
+pub mod seed;
+pub mod sessions;
+pub mod timeline;
+mod transition;
+pub mod users;
+pub mod webhooks;
+
+pub use error::StoreError;
+
+/// The database, as the rest of the program sees it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+/// The result of everything here.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store {
+    /// Connects to `url` with at most `max_connections` connections.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the URL is malformed or no connection comes about within ten seconds.
+    pub async fn connect(url: &str, max_connections: u32) -> Result<Self> {
+        let options: PgConnectOptions = url.parse()?;
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(std::time::Duration::from_secs(10))
+            .connect_with(options.application_name("webrana"))
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Wraps a pool that exists already (a test's, for example).
+    #[must_use]
+    pub const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Brings the schema up to date. Safe to call by several processes at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Migrate`] when a migration fails or one that has run was changed.
+    pub async fn migrate(&self) -> Result<()> {
+        Ok(sqlx::migrate!("../migrations").run(&self.pool).await?)
+    }
+
+    /// One round trip, for health checks.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Open and idle connections, for metrics.
+    #[must_use]
+    pub fn pool_usage(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
+    /// Closes every connection, waiting for those in use.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A new id of the wanted type: UUIDv7, so later ids sort later.
+fn new_id<T: From<uuid::Uuid>>() -> T {
+    T::from(uuid::Uuid::now_v7())
+}
