@@ -182,7 +182,6 @@ fn refusal<S: Simulated>(simulator: &S, fault: &Fault) -> Response {
         None => simulator.error(status),
     };
     if let Some(seconds) = fault.seconds {
-        #[allow(clippy::cast_possible_truncation, reason = "checked to be at most a day when it was posted")]
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.ceil() as i64));
     }
     response
