@@ -13,6 +13,8 @@ text_enum! {
         PaymentConfirmed = "PAYMENT_CONFIRMED",
         /// An unpaid order was closed.
         OrderExpired = "ORDER_EXPIRED",
+        /// Our team called an order off.
+        OrderCancelled = "ORDER_CANCELLED",
         /// The server runs.
         VpsActive = "VPS_ACTIVE",
         /// Provisioning needs an admin.

@@ -1,0 +1,81 @@
+//! Reading the audit log.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{
+    Result, Store,
+    page::{Page, PageRequest},
+};
+
+/// One act as read.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    /// Its id, also the cursor of lists.
+    pub id: Uuid,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// `user`, `api_key` or `system`.
+    pub actor_kind: String,
+    /// Who; `None` for the system.
+    pub actor_id: Option<Uuid>,
+    /// The person's email or the key's name.
+    pub actor_name: Option<String>,
+    /// What was done, such as `order.retry_provisioning`.
+    pub action: String,
+    /// What kind of thing it was done to.
+    pub object_kind: String,
+    /// Which one.
+    pub object_id: Option<Uuid>,
+    /// The thing before the act, as far as it matters.
+    pub before: Option<serde_json::Value>,
+    /// The thing after the act, as far as it matters.
+    pub after: Option<serde_json::Value>,
+    /// Address the request came from.
+    pub ip: Option<String>,
+    /// The request's id.
+    pub request_id: Option<String>,
+}
+
+/// Which acts are wanted; what is `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only acts on this kind of thing.
+    pub object_kind: Option<String>,
+    /// Only acts on this thing.
+    pub object_id: Option<Uuid>,
+    /// Only acts of this person or key.
+    pub actor_id: Option<Uuid>,
+}
+
+impl Store {
+    /// The audit log, newest first.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn audit_log(&self, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
+        let rows = sqlx::query_as!(
+            AuditEntry,
+            r#"SELECT a.id, a.at, a.actor_kind, a.actor_id, coalesce(u.email, k.name) AS actor_name, a.action,
+                      a.object_kind, a.object_id, a.before, a.after, a.ip, a.request_id
+               FROM audit_log a
+               LEFT JOIN users u ON a.actor_kind = 'user' AND u.id = a.actor_id
+               LEFT JOIN api_keys k ON a.actor_kind = 'api_key' AND k.id = a.actor_id
+               WHERE ($1::text IS NULL OR a.action = $1) AND ($2::text IS NULL OR a.object_kind = $2)
+                 AND ($3::uuid IS NULL OR a.object_id = $3) AND ($4::uuid IS NULL OR a.actor_id = $4)
+                 AND ($5::uuid IS NULL OR a.id < $5)
+               ORDER BY a.id DESC LIMIT $6"#,
+            filter.action,
+            filter.object_kind,
+            filter.object_id,
+            filter.actor_id,
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |row| row.id))
+    }
+}

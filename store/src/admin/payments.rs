@@ -1,0 +1,130 @@
+//! Reading everybody's payments and what gateways told us about them.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::{Bank, PaymentMethod, PaymentStatus},
+    ids::{InvoiceId, OrderId, PaymentId, UserId},
+};
+use uuid::Uuid;
+
+use crate::{
+    Result, Store,
+    page::{Page, PageRequest},
+};
+
+/// One attempt to pay, as staff see it.
+#[derive(Debug, Clone)]
+pub struct PaymentDetail {
+    /// Its id, also the cursor of lists.
+    pub id: PaymentId,
+    /// The order it pays.
+    pub order_id: OrderId,
+    /// The invoice it pays.
+    pub invoice_id: InvoiceId,
+    /// Who pays.
+    pub customer_id: UserId,
+    /// Slug of the gateway; `None` for methods without one.
+    pub gateway: Option<String>,
+    /// Our name for the attempt at the gateway.
+    pub gateway_order_id: String,
+    /// The gateway's name for it.
+    pub gateway_transaction_id: Option<String>,
+    /// How.
+    pub method: PaymentMethod,
+    /// Through which bank, for virtual accounts.
+    pub bank: Option<Bank>,
+    /// How much.
+    pub amount: Rupiah,
+    /// Where it stands.
+    pub status: PaymentStatus,
+    /// What its money did: `APPLIED`, `REVIVED` or `UNAPPLIED`; `None` while it is not paid.
+    pub outcome: Option<String>,
+    /// The administrator who approved it.
+    pub approved_by: Option<UserId>,
+    /// What an administrator or the gateway remarked.
+    pub note: Option<String>,
+    /// When it was begun.
+    pub created_at: DateTime<Utc>,
+    /// Until when the gateway takes the money.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When the money was ours.
+    pub paid_at: Option<DateTime<Utc>>,
+}
+
+/// Which payments are wanted; what is `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct PaymentFilter {
+    /// Only those in this status.
+    pub status: Option<PaymentStatus>,
+    /// Only those whose money did this.
+    pub outcome: Option<String>,
+    /// Only those of this order.
+    pub order: Option<OrderId>,
+}
+
+/// One notification from a gateway, without its body.
+#[derive(Debug, Clone)]
+pub struct WebhookSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// Slug of the gateway.
+    pub gateway: String,
+    /// The payment it is about.
+    pub payment_id: Option<PaymentId>,
+    /// What was done with it.
+    pub outcome: String,
+    /// Why nothing was moved, when nothing was.
+    pub reason: Option<String>,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Everybody's payments, newest first.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn payments_for_staff(
+        &self,
+        filter: &PaymentFilter,
+        page: PageRequest,
+    ) -> Result<Page<PaymentDetail>> {
+        let rows = sqlx::query_as!(
+            PaymentDetail,
+            r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
+                      user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
+                      method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
+                      status AS "status: PaymentStatus", outcome, approved_by AS "approved_by: UserId", note,
+                      created_at, expires_at, paid_at
+               FROM payments
+               WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR outcome = $2)
+                 AND ($3::uuid IS NULL OR order_id = $3) AND ($4::uuid IS NULL OR id < $4)
+               ORDER BY id DESC LIMIT $5"#,
+            filter.status.map(PaymentStatus::as_str),
+            filter.outcome,
+            filter.order.map(|order| order.0),
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |row| row.id.0))
+    }
+
+    /// The latest hundred notifications that gateways sent about an order's payments, newest first.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn order_webhooks(&self, order: OrderId) -> Result<Vec<WebhookSummary>> {
+        Ok(sqlx::query_as!(
+            WebhookSummary,
+            r#"SELECT w.id, w.gateway, w.payment_id AS "payment_id: PaymentId", w.outcome, w.reason, w.received_at
+               FROM webhook_events w JOIN payments p ON p.id = w.payment_id
+               WHERE p.order_id = $1 ORDER BY w.received_at DESC, w.id DESC LIMIT 100"#,
+            order.0,
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+}
