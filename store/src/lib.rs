@@ -9,10 +9,12 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub mod admin;
 pub mod api_keys;
 pub mod audit;
 pub mod catalog;
 mod error;
+pub mod expiry;
 pub mod idempotency;
 pub mod instances;
 pub mod invoices;
