@@ -1,0 +1,179 @@
+//! The HTTP client every adapter uses, and what the adapters must all know about transport errors.
+
+use std::{error::Error, time::Duration};
+
+use chrono::{DateTime, Utc};
+use reqwest::{
+    Client,
+    header::{HeaderMap, RETRY_AFTER},
+    redirect,
+};
+use url::{Host, Url};
+
+/// Longest time to establish a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection unused for longer is not used again: the far side may be closing it just then, and a create that
+/// dies on it has to be treated as if it might have worked.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Longest wait asked for by a vendor that is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The address is no HTTP address.
+    #[error("`{0}` is not an http or https URL")]
+    BaseUrl(Url),
+    /// The TLS library found no usable setup, such as no root certificates.
+    #[error("the HTTP client could not be set up")]
+    Client(#[from] reqwest::Error),
+}
+
+/// A client for one vendor at `base_url`, each call of which takes at most `timeout`. It follows no redirect (a
+/// vendor's API has none; credentials stay with their host) and reaches loopback addresses without any proxy.
+///
+/// # Errors
+/// [`SetupError`] when the address or the machine's TLS setup is unusable.
+pub fn client(base_url: &Url, timeout: Duration) -> Result<Client, SetupError> {
+    if !matches!(base_url.scheme(), "http" | "https") || base_url.host().is_none() {
+        return Err(SetupError::BaseUrl(base_url.clone()));
+    }
+    let builder = Client::builder()
+        .user_agent(concat!("webrana-cloud/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .timeout(timeout);
+    let builder = if is_loopback(base_url) { builder.no_proxy() } else { builder };
+    Ok(builder.build()?)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// `base_url` with `segments` appended to its path, each escaped.
+#[must_use]
+pub fn join(base_url: &Url, segments: &[&str]) -> Url {
+    let mut url = base_url.clone();
+    // Only addresses without a host have no path, and `client` refuses those.
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}
+
+/// True when a failed call may have reached the vendor: all but those that never got a connection.
+#[must_use]
+pub fn may_have_been_sent(error: &reqwest::Error) -> bool {
+    !error.is_builder() && !error.is_connect()
+}
+
+/// What happened on the wire, in words with all causes but without the URL.
+#[must_use]
+pub fn describe(error: reqwest::Error) -> String {
+    if error.is_timeout() && !error.is_connect() {
+        return "no answer in time".to_owned();
+    }
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words.push_str(": ");
+        words.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    words
+}
+
+/// The `Retry-After` header, in seconds or as a date (RFC 9110 section 10.2.3), an hour at most.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now).to_std().unwrap_or_default(),
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_http_addresses_make_a_client() {
+        for bad in ["file:///etc/hosts", "mailto:a@example.com", "ftp://example.com"] {
+            assert!(
+                matches!(client(&url(bad), Duration::from_secs(1)), Err(SetupError::BaseUrl(_))),
+                "{bad}"
+            );
+        }
+        // Also without a process-wide crypto provider.
+        assert!(client(&url("https://api.digitalocean.com"), Duration::from_secs(1)).is_ok());
+    }
+
+    #[test]
+    fn paths_are_appended_and_escaped() {
+        let joined = |base: &str| join(&url(base), &["v2", "a/b c"]).to_string();
+        assert_eq!(joined("http://h:1"), "http://h:1/v2/a%2Fb%20c");
+        assert_eq!(joined("http://h:1/prefix/"), "http://h:1/prefix/v2/a%2Fb%20c");
+        assert_eq!(joined("http://h:1/prefix"), "http://h:1/prefix/v2/a%2Fb%20c");
+    }
+
+    #[test]
+    fn loopback_is_recognised() {
+        for near in ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost", "http://sim.localhost"] {
+            assert!(is_loopback(&url(near)), "{near}");
+        }
+        assert!(!is_loopback(&url("https://api.digitalocean.com")));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = DateTime::parse_from_rfc3339("2026-01-01T00:00:00Z").unwrap().to_utc();
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(read("7"), Some(Duration::from_secs(7)));
+        assert_eq!(read("Thu, 01 Jan 2026 00:00:30 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(read("Wed, 31 Dec 2025 23:59:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("99999999"), Some(MAX_RETRY_AFTER));
+        assert_eq!(read("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_was_never_sent() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = url(&format!("http://{}", listener.local_addr().unwrap()));
+        drop(listener);
+        let error = client(&base, Duration::from_secs(5)).unwrap().get(base).send().await.unwrap_err();
+        assert!(!may_have_been_sent(&error));
+        assert!(!describe(error).contains("127.0.0.1:"));
+    }
+
+    #[tokio::test]
+    async fn silence_may_have_been_sent() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = url(&format!("http://{}", listener.local_addr().unwrap()));
+        let error = client(&base, Duration::from_millis(50)).unwrap().get(base).send().await.unwrap_err();
+        assert!(may_have_been_sent(&error));
+        assert_eq!(describe(error), "no answer in time");
+    }
+}

@@ -1,0 +1,7 @@
+//! The outside world, one trait per kind: cloud providers in `providers`, payment gateways in `payments`.
+//! An adapter translates between a vendor's wire format and the words of `domain`, and sorts the vendor's errors
+//! once. It holds no state of ours and knows neither the database nor Temporal.
+
+pub mod http;
+pub mod payments;
+pub mod providers;
