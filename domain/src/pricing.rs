@@ -53,7 +53,7 @@ pub struct Quote {
 pub fn quote(input: &PriceInput) -> Result<Quote, AmountOverflow> {
     let subtotal = input.price_monthly.times(input.term_months)?;
     let mut lines = vec![PriceLine {
-        description: format!("{}, {} month(s)", input.plan_name, input.term_months),
+        description: format!("{}, {}", input.plan_name, months(input.term_months)),
         quantity: input.term_months,
         unit_price: input.price_monthly,
         total: subtotal,
@@ -62,7 +62,7 @@ pub fn quote(input: &PriceInput) -> Result<Quote, AmountOverflow> {
     if discount > Rupiah::ZERO {
         let negative = Rupiah::ZERO.minus(discount)?;
         lines.push(PriceLine {
-            description: format!("Discount for {} months", input.term_months),
+            description: format!("Discount for {}", months(input.term_months)),
             quantity: 1,
             unit_price: negative,
             total: negative,
@@ -71,6 +71,10 @@ pub fn quote(input: &PriceInput) -> Result<Quote, AmountOverflow> {
     let base = subtotal.minus(discount)?;
     let tax = base.share(input.tax_rate)?;
     Ok(Quote { lines, subtotal, discount, tax, total: base.plus(tax)? })
+}
+
+fn months(count: u32) -> String {
+    if count == 1 { "1 month".to_owned() } else { format!("{count} months") }
 }
 
 #[cfg(test)]
@@ -95,12 +99,15 @@ mod tests {
         assert_eq!(q.discount, Rupiah::new(15_000));
         assert_eq!(q.tax, Rupiah::new(31_350));
         assert_eq!(q.total, Rupiah::new(316_350));
-        assert_eq!(q.lines.len(), 2);
+        let texts: Vec<&str> = q.lines.iter().map(|line| line.description.as_str()).collect();
+        assert_eq!(texts, ["Basic 1 GB, 3 months", "Discount for 3 months"]);
     }
 
     #[test]
     fn no_discount_no_line() {
-        assert_eq!(quote(&input(100_000, 1, 0, 1_100)).unwrap().lines.len(), 1);
+        let q = quote(&input(100_000, 1, 0, 1_100)).unwrap();
+        assert_eq!(q.lines.len(), 1);
+        assert_eq!(q.lines[0].description, "Basic 1 GB, 1 month");
     }
 
     proptest! {

@@ -1,0 +1,113 @@
+//! Invoices as they are shown. They are issued with the order ([`crate::orders`]) and never change afterwards.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    billing::InvoiceStatus,
+    ids::{InvoiceId, OrderId, UserId},
+    money::Rupiah,
+};
+
+use crate::{
+    Result, Store, StoreError,
+    page::{Page, PageRequest},
+};
+
+/// A bill. `subtotal − discount + tax = total`.
+#[derive(Debug, Clone)]
+pub struct Invoice {
+    /// Its id.
+    pub id: InvoiceId,
+    /// Its number, sequential per year: `INV/2026/000123`.
+    pub number: String,
+    /// The order it is for.
+    pub order_id: OrderId,
+    /// Where it stands.
+    pub status: InvoiceStatus,
+    /// Sum of the lines that are not discounts.
+    pub subtotal: Rupiah,
+    /// What was taken off.
+    pub discount: Rupiah,
+    /// PPN.
+    pub tax: Rupiah,
+    /// PPN rate in basis points.
+    pub tax_bp: i32,
+    /// What is to be paid.
+    pub total: Rupiah,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// Until when it is to be paid.
+    pub due_at: DateTime<Utc>,
+    /// When it was paid.
+    pub paid_at: Option<DateTime<Utc>>,
+}
+
+/// One line of a bill. Discounts are negative.
+#[derive(Debug, Clone)]
+pub struct InvoiceLine {
+    /// What it is for.
+    pub description: String,
+    /// How many.
+    pub quantity: i32,
+    /// Rupiah each.
+    pub unit_price: Rupiah,
+    /// `quantity × unit_price`.
+    pub total: Rupiah,
+}
+
+impl Store {
+    /// One invoice of `owner` with its lines.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `owner` has no such invoice.
+    pub async fn invoice(&self, invoice: InvoiceId, owner: UserId) -> Result<(Invoice, Vec<InvoiceLine>)> {
+        let found = sqlx::query_as!(
+            Invoice,
+            r#"SELECT id AS "id: InvoiceId", number, order_id AS "order_id: OrderId", status AS "status: InvoiceStatus",
+                      subtotal AS "subtotal: Rupiah", discount AS "discount: Rupiah", tax AS "tax: Rupiah", tax_bp,
+                      total AS "total: Rupiah", issued_at, due_at, paid_at
+               FROM invoices WHERE id = $1 AND user_id = $2"#,
+            invoice.0,
+            owner.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .ok_or(StoreError::NotFound("invoice"))?;
+        let lines = sqlx::query_as!(
+            InvoiceLine,
+            r#"SELECT description, quantity, unit_price AS "unit_price: Rupiah", total AS "total: Rupiah"
+               FROM invoice_lines WHERE invoice_id = $1 ORDER BY position"#,
+            invoice.0,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok((found, lines))
+    }
+
+    /// A customer's invoices, newest first, without their lines.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn invoices_of(
+        &self,
+        owner: UserId,
+        status: Option<InvoiceStatus>,
+        page: &PageRequest,
+    ) -> Result<Page<Invoice>> {
+        let rows = sqlx::query_as!(
+            Invoice,
+            r#"SELECT id AS "id: InvoiceId", number, order_id AS "order_id: OrderId", status AS "status: InvoiceStatus",
+                      subtotal AS "subtotal: Rupiah", discount AS "discount: Rupiah", tax AS "tax: Rupiah", tax_bp,
+                      total AS "total: Rupiah", issued_at, due_at, paid_at
+               FROM invoices
+               WHERE user_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR id < $3)
+               ORDER BY id DESC LIMIT $4"#,
+            owner.0,
+            status.map(InvoiceStatus::as_str),
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |invoice| invoice.id.0))
+    }
+}

@@ -1,0 +1,60 @@
+//! Orders as customers place, read and call them off. What happens to a paid order is in [`crate::provisioning`].
+
+mod cancel;
+mod offer;
+mod place;
+mod read;
+
+pub use offer::{Offer, Selection};
+pub use place::{NewOrder, Placed};
+pub use read::{InvoiceSummary, Order};
+
+pub(crate) use offer::in_stock;
+
+use crate::StoreError;
+
+/// Why an order can't be quoted or placed as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No plan has that id.
+    #[error("there is no such plan")]
+    UnknownPlan,
+    /// The plan, or its whole provider, is not on sale.
+    #[error("this plan is not on sale at the moment")]
+    PlanInactive,
+    /// No active region has that slug.
+    #[error("there is no such region")]
+    RegionUnknown,
+    /// The plan is not offered there.
+    #[error("this plan is not offered in this region")]
+    RegionWithoutPlan,
+    /// No active image has that slug.
+    #[error("there is no such image")]
+    ImageUnknown,
+    /// The plan's provider does not have the image.
+    #[error("the plan's provider does not offer this image")]
+    ImageNotForProvider,
+    /// Nobody can buy that many months.
+    #[error("this term is not on offer")]
+    TermNotOffered,
+    /// As many are sold as may be.
+    #[error("this plan is sold out at the moment")]
+    OutOfStock,
+}
+
+/// A failed quote or order. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// It can't be had as asked.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database or the request's idempotency key was in the way.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for OrderError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}

@@ -1,0 +1,54 @@
+//! A customer calls an unpaid order off.
+
+use domain::{
+    ids::{OrderId, UserId},
+    order::{OrderStatus, Transition},
+    outbox::Message,
+};
+
+use crate::{
+    Result, Store, StoreError, outbox,
+    timeline::{self, Step},
+    transition,
+};
+
+impl Store {
+    /// Calls off an unpaid order of `owner`: its invoice becomes void, its open payments are cancelled and its
+    /// workflow is told. Money that arrives nevertheless is not applied to it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `owner` has no such order, [`StoreError::Conflict`] when it is not waiting for
+    /// payment (a payment that was quicker wins).
+    pub async fn cancel_order(&self, order: OrderId, owner: UserId) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        // Locks the order first, then its payments, as whoever applies a payment does.
+        let status = sqlx::query_scalar!(
+            r#"SELECT status AS "status: OrderStatus" FROM orders WHERE id = $1 AND user_id = $2 FOR UPDATE"#,
+            order.0,
+            owner.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(StoreError::NotFound("order"))?;
+        // The transition itself would also take a paid order: that is for admins.
+        if status != OrderStatus::PendingPayment
+            || !transition::apply(&mut tx, order, Transition::Cancel).await?
+        {
+            return Err(StoreError::Conflict { object: "order", state: status.to_string() });
+        }
+        sqlx::query!("UPDATE invoices SET status = 'VOID' WHERE order_id = $1 AND status = 'OPEN'", order.0)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!(
+            "UPDATE payments SET status = 'CANCELLED', updated_at = now()
+             WHERE order_id = $1 AND status IN ('PENDING', 'UNKNOWN')",
+            order.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        timeline::record(&mut tx, order, &Step::done("order_cancelled", "You cancelled this order.")).await?;
+        outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

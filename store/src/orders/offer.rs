@@ -1,0 +1,153 @@
+//! From what a customer picked to what it costs.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    ids::{PlanId, ProviderId},
+    money::Rupiah,
+    pricing::{PriceInput, Quote, quote},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{OrderError, Refusal};
+use crate::{Store, StoreError};
+
+/// What a customer picked, as it came: whether it exists is found out here.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The plan.
+    pub plan_id: PlanId,
+    /// Slug of the region.
+    pub region: String,
+    /// Slug of the image.
+    pub image: String,
+    /// Months bought.
+    pub term_months: u32,
+}
+
+/// A selection that can be had, with its price now.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The plan.
+    pub plan_id: PlanId,
+    /// The plan's slug.
+    pub plan: String,
+    /// The plan's name for people.
+    pub plan_name: String,
+    /// The plan's provider.
+    pub provider_id: ProviderId,
+    /// The provider's slug.
+    pub provider: String,
+    /// The region.
+    pub region_id: Uuid,
+    /// The image.
+    pub image_id: Uuid,
+    /// Whether only so many may be sold.
+    pub is_limited: bool,
+    /// PPN rate in basis points.
+    pub tax_bp: u32,
+    /// What it costs.
+    pub quote: Quote,
+    /// When this was found out, by the database's clock.
+    pub at: DateTime<Utc>,
+}
+
+impl Store {
+    /// The price of a selection.
+    ///
+    /// # Errors
+    /// [`OrderError::Refused`] when it can't be had, [`OrderError::Store`] when the database does not answer.
+    pub async fn quote_order(&self, selection: &Selection) -> Result<Offer, OrderError> {
+        resolve(&mut *self.pool.acquire().await?, selection).await
+    }
+}
+
+/// Looks a selection up in one query and prices it. The tax rate is that of the day in Jakarta; before the first
+/// rate there is no tax.
+pub(super) async fn resolve(
+    connection: &mut PgConnection,
+    selection: &Selection,
+) -> Result<Offer, OrderError> {
+    let months = i32::try_from(selection.term_months).map_err(|_| Refusal::TermNotOffered)?;
+    let row = sqlx::query!(
+        r#"SELECT l.slug AS plan, l.name AS plan_name, l.price_monthly AS "price_monthly: Rupiah",
+                  p.id AS "provider_id: ProviderId", p.slug AS provider, (l.is_active AND p.is_active) AS "on_sale!",
+                  l.stock_limit IS NOT NULL AS "is_limited!",
+                  r.id AS "region_id?", pr.region_id IS NOT NULL AS "region_offers!",
+                  i.id AS "image_id?", s.image_id IS NOT NULL AS "provider_has_image!",
+                  t.discount_bp AS "discount_bp?", now() AS "now!",
+                  coalesce((SELECT rate_bp FROM tax_rates
+                            WHERE valid_from <= (now() AT TIME ZONE 'Asia/Jakarta')::date
+                            ORDER BY valid_from DESC LIMIT 1), 0) AS "tax_bp!"
+           FROM plans l
+           JOIN providers p ON p.id = l.provider_id
+           LEFT JOIN regions r ON r.slug = $2 AND r.is_active
+           LEFT JOIN plan_regions pr ON pr.plan_id = l.id AND pr.region_id = r.id
+           LEFT JOIN images i ON i.slug = $3 AND i.is_active
+           LEFT JOIN image_sources s ON s.image_id = i.id AND s.provider_id = p.id
+           LEFT JOIN terms t ON t.months = $4 AND t.is_active
+           WHERE l.id = $1"#,
+        selection.plan_id.0,
+        selection.region,
+        selection.image,
+        months,
+    )
+    .fetch_optional(connection)
+    .await?
+    .ok_or(Refusal::UnknownPlan)?;
+    require(row.on_sale, Refusal::PlanInactive)?;
+    let region_id = row.region_id.ok_or(Refusal::RegionUnknown)?;
+    require(row.region_offers, Refusal::RegionWithoutPlan)?;
+    let image_id = row.image_id.ok_or(Refusal::ImageUnknown)?;
+    require(row.provider_has_image, Refusal::ImageNotForProvider)?;
+    let discount = row.discount_bp.ok_or(Refusal::TermNotOffered)?;
+    let tax_bp = row.tax_bp.unsigned_abs();
+    let quote = quote(&PriceInput {
+        plan_name: row.plan_name.clone(),
+        price_monthly: row.price_monthly,
+        term_months: selection.term_months,
+        term_discount: discount.unsigned_abs(),
+        tax_rate: tax_bp,
+    })
+    .map_err(StoreError::from)?;
+    Ok(Offer {
+        plan_id: selection.plan_id,
+        plan: row.plan,
+        plan_name: row.plan_name,
+        provider_id: row.provider_id,
+        provider: row.provider,
+        region_id,
+        image_id,
+        is_limited: row.is_limited,
+        tax_bp,
+        quote,
+        at: row.now,
+    })
+}
+
+fn require(condition: bool, refusal: Refusal) -> Result<(), Refusal> {
+    if condition { Ok(()) } else { Err(refusal) }
+}
+
+/// Whether one more of a plan may be sold. A plan with a limit is locked until the caller's transaction ends, so
+/// that two buyers can't both take the last one; a plan without a limit is not locked.
+///
+/// The order that is about to use up stock must not be counted yet: call this before it is placed or revived.
+pub(crate) async fn in_stock(tx: &mut PgConnection, plan: PlanId) -> Result<bool, StoreError> {
+    let limit = sqlx::query_scalar!(
+        r#"SELECT stock_limit AS "limit!" FROM plans WHERE id = $1 AND stock_limit IS NOT NULL FOR NO KEY UPDATE"#,
+        plan.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(limit) = limit else { return Ok(true) };
+    let sold = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "sold!" FROM orders o LEFT JOIN instances i ON i.order_id = o.id
+           WHERE o.plan_id = $1 AND o.status NOT IN ('EXPIRED', 'CANCELLED', 'REFUNDED')
+             AND i.status IS DISTINCT FROM 'TERMINATED'"#,
+        plan.0,
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(sold < i64::from(limit))
+}

@@ -1,0 +1,163 @@
+//! A realistic catalog to start with. Seeding again is harmless: rows are found by slug and keep their ids; facts
+//! about providers (sizes, costs, names) are brought up to date, while what the business decided since (what is on
+//! sale, prices, stock, discounts) stays as it is.
+
+use sqlx::{PgConnection, types::Decimal};
+use uuid::Uuid;
+
+use crate::{Result, Store, new_id};
+
+mod data;
+
+impl Store {
+    /// Loads the catalog of [`data`]: providers, regions, images, plans, terms and the tax rate.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer; nothing is loaded then.
+    pub async fn seed(&self) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        providers(&mut tx).await?;
+        regions(&mut tx).await?;
+        images(&mut tx).await?;
+        plans(&mut tx).await?;
+        plan_regions(&mut tx).await?;
+        terms_and_tax(&mut tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+async fn providers(tx: &mut PgConnection) -> Result<()> {
+    for provider in data::PROVIDERS {
+        let capabilities: Vec<String> = provider.capabilities.iter().map(|c| (*c).to_owned()).collect();
+        sqlx::query!(
+            "INSERT INTO providers (id, slug, name, is_active, capabilities) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, capabilities = EXCLUDED.capabilities",
+            new_id::<Uuid>(),
+            provider.slug,
+            provider.name,
+            provider.is_active,
+            &capabilities,
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn regions(tx: &mut PgConnection) -> Result<()> {
+    for region in data::REGIONS {
+        sqlx::query!(
+            "INSERT INTO regions (id, provider_id, slug, provider_slug, name, country, sort_order)
+             SELECT $1, id, $3, $4, $5, $6, $7 FROM providers WHERE slug = $2
+             ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, country = EXCLUDED.country,
+                 provider_slug = EXCLUDED.provider_slug, sort_order = EXCLUDED.sort_order",
+            new_id::<Uuid>(),
+            region.provider,
+            region.slug,
+            region.provider_slug,
+            region.name,
+            region.country,
+            region.sort_order,
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn images(tx: &mut PgConnection) -> Result<()> {
+    for (position, image) in (1..).zip(data::IMAGES) {
+        sqlx::query!(
+            "INSERT INTO images (id, slug, name, distribution, version, sort_order) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, distribution = EXCLUDED.distribution,
+                 version = EXCLUDED.version, sort_order = EXCLUDED.sort_order",
+            new_id::<Uuid>(),
+            image.slug,
+            image.name,
+            image.distribution,
+            image.version,
+            position * 10,
+        )
+        .execute(&mut *tx)
+        .await?;
+        for (provider, name_there) in image.sources {
+            sqlx::query!(
+                "INSERT INTO image_sources (image_id, provider_id, provider_slug)
+                 SELECT i.id, p.id, $3 FROM images i, providers p WHERE i.slug = $1 AND p.slug = $2
+                 ON CONFLICT (image_id, provider_id) DO UPDATE SET provider_slug = EXCLUDED.provider_slug",
+                image.slug,
+                provider,
+                name_there,
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn plans(tx: &mut PgConnection) -> Result<()> {
+    for (position, plan) in (1..).zip(data::PLANS) {
+        sqlx::query!(
+            "INSERT INTO plans (id, slug, name, provider_id, provider_slug, vcpu, memory_mb, disk_gb, bandwidth_gb,
+                                price_monthly, cost_monthly_usd, sort_order)
+             SELECT $1, $2, $3, id, $5, $6, $7, $8, $9, $10, $11, $12 FROM providers WHERE slug = $4
+             ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, provider_slug = EXCLUDED.provider_slug,
+                 vcpu = EXCLUDED.vcpu, memory_mb = EXCLUDED.memory_mb, disk_gb = EXCLUDED.disk_gb,
+                 bandwidth_gb = EXCLUDED.bandwidth_gb, cost_monthly_usd = EXCLUDED.cost_monthly_usd,
+                 sort_order = EXCLUDED.sort_order, updated_at = now()",
+            new_id::<Uuid>(),
+            plan.slug,
+            plan.name,
+            plan.provider,
+            plan.provider_slug,
+            plan.vcpu,
+            plan.memory_mb,
+            plan.disk_gb,
+            plan.bandwidth_gb,
+            plan.price_monthly,
+            Decimal::new(plan.cost_usd_cents, 2),
+            position * 10,
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Every seeded plan is offered in every seeded region of its provider.
+async fn plan_regions(tx: &mut PgConnection) -> Result<()> {
+    let plans: Vec<String> = data::PLANS.iter().map(|p| p.slug.to_owned()).collect();
+    let regions: Vec<String> = data::REGIONS.iter().map(|r| r.slug.to_owned()).collect();
+    sqlx::query!(
+        "INSERT INTO plan_regions (plan_id, region_id)
+         SELECT l.id, r.id FROM plans l JOIN regions r USING (provider_id)
+         WHERE l.slug = ANY($1) AND r.slug = ANY($2)
+         ON CONFLICT DO NOTHING",
+        &plans,
+        &regions,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn terms_and_tax(tx: &mut PgConnection) -> Result<()> {
+    for (months, discount_bp) in data::TERMS {
+        sqlx::query!(
+            "INSERT INTO terms (months, discount_bp) VALUES ($1, $2) ON CONFLICT (months) DO NOTHING",
+            months,
+            discount_bp,
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    // PPN is 11 % since 1 April 2022 (Law 7 of 2021, article 7); the 12 % of 2025 is on luxury goods only.
+    sqlx::query!(
+        "INSERT INTO tax_rates (valid_from, rate_bp) VALUES ('2022-04-01', 1100) ON CONFLICT (valid_from) DO NOTHING"
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
