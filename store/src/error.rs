@@ -23,6 +23,9 @@ pub enum StoreError {
         /// Name of the unique constraint or index.
         constraint: String,
     },
+    /// The system gave no random bytes for a new secret.
+    #[error("the system has no randomness")]
+    Randomness,
     /// A sum left the range of whole rupiah.
     #[error(transparent)]
     Amount(#[from] domain::money::AmountOverflow),

@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod instances;
 pub mod invoices;
 pub mod notifications;
+pub mod opaque_token;
 pub mod orders;
 pub mod outbox;
 pub mod page;

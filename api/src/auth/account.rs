@@ -1,0 +1,204 @@
+//! Getting in and out: register, login, refresh, logout.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header},
+};
+use domain::role::Role;
+use secrecy::ExposeSecret;
+use store::{
+    StoreError,
+    audit::Actor,
+    sessions::{Login, NewSession, Opened, Rotation},
+    users::{EMAIL_CONSTRAINT, NewUser},
+};
+
+use super::{
+    Client, Customer, access_token,
+    bodies::{LoginAnswer, LoginBody, RefreshBody, Registration},
+    password,
+    principal::account_suspended,
+};
+use crate::{AppState, AuthConfig, extract::Body, problem::Problem};
+
+/// RFC 6749 section 5.1: answers with tokens are not to be cached.
+type TokenAnswer = ([(HeaderName, &'static str); 1], Json<LoginAnswer>);
+
+/// Register
+///
+/// Makes a customer's account and logs it in. The email address is unique regardless of case.
+#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Registration, responses(
+    (status = 201, description = "Registered and logged in", body = LoginAnswer),
+    (status = 409, description = "`email_taken`", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "`invalid_body`, or `validation_failed`: an email address, password or name that we \
+        don't accept", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn register(
+    State(state): State<AppState>,
+    client: Client,
+    Body(body): Body<Registration>,
+) -> Result<(StatusCode, TokenAnswer), Problem> {
+    let new = NewUser {
+        email: body.email,
+        full_name: body.full_name.trim().to_owned(),
+        password_hash: password::hash(body.password, state.auth.password_cost).await?,
+        role: Role::Customer,
+        email_verified: false,
+    };
+    let session = new_session(&client, &state.auth);
+    let opened = match state.store.register(&new, &session, &client.origin(Actor::System)).await {
+        Err(StoreError::Taken { constraint }) if constraint == EMAIL_CONSTRAINT => return Err(email_taken()),
+        other => other?,
+    };
+    Ok((StatusCode::CREATED, answer(opened, &state.auth)?))
+}
+
+/// Log in
+///
+/// The answer to a wrong password and to an unknown email address is the same. From the fifth failure in a row on,
+/// the address has to wait: 30 seconds, doubled with each further failure, 15 minutes at most.
+#[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = LoginBody, responses(
+    (status = 200, description = "Logged in", body = LoginAnswer),
+    (status = 401, description = "`invalid_credentials`", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "`account_suspended`", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "`login_locked` or `rate_limited`: try again after `Retry-After` seconds",
+        body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn login(
+    State(state): State<AppState>,
+    client: Client,
+    Body(body): Body<LoginBody>,
+) -> Result<TokenAnswer, Problem> {
+    refuse_while_locked(&state, &body.email).await?;
+    let origin = client.origin(Actor::System);
+    let (user, hash) = match state.store.credentials(&body.email).await? {
+        Some(found) => (Some(found.user), Some(found.password_hash)),
+        None => (None, None),
+    };
+    let right = password::verify(body.password, hash, state.auth.password_cost).await?;
+    let Some(user) = user.as_ref().filter(|_| right) else {
+        state.store.login_failed(&body.email, user.map(|u| u.id), &origin).await?;
+        return Err(invalid_credentials());
+    };
+    if user.suspended_at.is_some() {
+        return Err(account_suspended());
+    }
+    match state.store.login(user.clone(), &new_session(&client, &state.auth), &origin).await? {
+        Login::Opened(opened) => answer(*opened, &state.auth),
+        Login::Locked => {
+            refuse_while_locked(&state, &body.email).await?;
+            Err(login_locked(1))
+        }
+    }
+}
+
+/// Renew the tokens
+///
+/// Exchanges a refresh token for a new pair. Each works once: of two exchanges at the same time one wins, and a used
+/// one that is shown again ends its session, since one of its two users must be a thief.
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = RefreshBody, responses(
+    (status = 200, description = "Renewed", body = LoginAnswer),
+    (status = 401, description = "`refresh_token_invalid`, `refresh_token_expired` or `refresh_token_reused`",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "`account_suspended`", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn refresh(
+    State(state): State<AppState>,
+    client: Client,
+    Body(body): Body<RefreshBody>,
+) -> Result<TokenAnswer, Problem> {
+    let refuse = |code, detail: &str| Err(Problem::unauthorized(code, detail));
+    let origin = client.origin(Actor::System);
+    let token = body.refresh_token.expose_secret();
+    match state.store.rotate_refresh_token(token, state.auth.refresh_ttl, &origin).await? {
+        Rotation::Rotated(opened) => answer(*opened, &state.auth),
+        Rotation::Invalid => {
+            refuse("refresh_token_invalid", "this is no refresh token of a session that is logged in")
+        }
+        Rotation::Expired => refuse("refresh_token_expired", "this refresh token has expired; log in again"),
+        Rotation::Reused => {
+            tracing::warn!("a used refresh token was shown again; its session is revoked");
+            refuse(
+                "refresh_token_reused",
+                "this refresh token was used before; the session was ended, log in again",
+            )
+        }
+        Rotation::Raced => refuse(
+            "refresh_token_reused",
+            "another request used this refresh token at the same time; use the tokens that it got",
+        ),
+        Rotation::Suspended => Err(account_suspended()),
+    }
+}
+
+/// Log out
+///
+/// Ends the session of the access token: neither it nor the refresh token works any more.
+#[utoipa::path(post, path = "/auth/logout", tag = "auth", security(("bearer" = [])), responses(
+    (status = 204, description = "Logged out"),
+))]
+pub(super) async fn logout(
+    State(state): State<AppState>,
+    client: Client,
+    user: Customer,
+) -> Result<StatusCode, Problem> {
+    match state.store.revoke_session(user.id, user.session, &client.origin(user.actor())).await {
+        // Somebody else logged it out a moment ago, which is what was asked for.
+        Ok(()) | Err(StoreError::NotFound(_)) => Ok(StatusCode::NO_CONTENT),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Log out everywhere
+///
+/// Ends every session of the user, this one included.
+#[utoipa::path(post, path = "/auth/logout-all", tag = "auth", security(("bearer" = [])), responses(
+    (status = 204, description = "Logged out everywhere"),
+))]
+pub(super) async fn logout_all(
+    State(state): State<AppState>,
+    client: Client,
+    user: Customer,
+) -> Result<StatusCode, Problem> {
+    state.store.revoke_all_sessions(user.id, &client.origin(user.actor())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses attempts to guess a password while its address has to wait.
+pub(super) async fn refuse_while_locked(state: &AppState, email: &str) -> Result<(), Problem> {
+    match state.store.login_wait(email).await? {
+        Some(seconds) => Err(login_locked(seconds)),
+        None => Ok(()),
+    }
+}
+
+fn new_session(client: &Client, config: &AuthConfig) -> NewSession {
+    NewSession { user_agent: client.user_agent.clone(), refresh_ttl: config.refresh_ttl }
+}
+
+fn answer(opened: Opened, config: &AuthConfig) -> Result<TokenAnswer, Problem> {
+    let answer = LoginAnswer {
+        access_token: access_token::issue(opened.user.id, opened.session, opened.user.role, config)?,
+        user: opened.user.into(),
+        refresh_token: opened.refresh_token,
+        token_type: "Bearer",
+        expires_in: config.access_ttl.as_secs(),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
+}
+
+fn email_taken() -> Problem {
+    let mut problem = Problem::field("email_taken", "email", "this email address has an account already");
+    (problem.status, problem.title) = (409, "Conflict".to_owned());
+    problem
+}
+
+fn invalid_credentials() -> Problem {
+    Problem::unauthorized("invalid_credentials", "the email address or the password is wrong")
+}
+
+fn login_locked(seconds: u64) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "login_locked", "too many failed attempts; please wait")
+        .retry_after(seconds)
+}

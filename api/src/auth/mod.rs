@@ -1,0 +1,33 @@
+//! Who is asking: registration, login and sessions (`account`, `profile`), access tokens, passwords, and the
+//! extractors that handlers name to say whom they serve ([`Customer`], [`Staff`], [`Administrator`],
+//! [`InternalKey`]).
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::AppState;
+
+mod access_token;
+mod account;
+mod bodies;
+mod client;
+pub(crate) mod password;
+mod principal;
+mod profile;
+
+pub use client::Client;
+pub use password::PasswordCost;
+pub use principal::{Administrator, Customer, InternalKey, Staff};
+
+/// `/auth/*`.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(account::register))
+        .routes(routes!(account::login))
+        .routes(routes!(account::refresh))
+        .routes(routes!(account::logout))
+        .routes(routes!(account::logout_all))
+        .routes(routes!(profile::me, profile::update_me))
+        .routes(routes!(profile::change_password))
+        .routes(routes!(profile::sessions))
+        .routes(routes!(profile::revoke_session))
+}

@@ -1,0 +1,123 @@
+//! The user's own account: profile, password, sessions.
+
+use axum::{Json, extract::State, http::StatusCode};
+use domain::ids::SessionId;
+use secrecy::ExposeSecret;
+use store::users::ProfileChange;
+
+use super::{
+    Client, Customer,
+    account::refuse_while_locked,
+    bodies::{PasswordBody, ProfileBody, SessionBody, UserBody},
+    password,
+};
+use crate::{
+    AppState,
+    extract::{Body, Id, Paged, Paging},
+    problem::Problem,
+};
+
+/// Who am I?
+///
+/// The logged-in user's profile.
+#[utoipa::path(get, path = "/auth/me", tag = "auth", security(("bearer" = [])), responses(
+    (status = 200, description = "The user", body = UserBody),
+))]
+pub(super) async fn me(State(state): State<AppState>, user: Customer) -> Result<Json<UserBody>, Problem> {
+    Ok(Json(state.store.user(user.id).await?.into()))
+}
+
+/// Change the profile
+///
+/// Changes the fields that are given.
+#[utoipa::path(patch, path = "/auth/me", tag = "auth", security(("bearer" = [])), request_body = ProfileBody, responses(
+    (status = 200, description = "The user as they are now", body = UserBody),
+))]
+pub(super) async fn update_me(
+    State(state): State<AppState>,
+    user: Customer,
+    Body(body): Body<ProfileBody>,
+) -> Result<Json<UserBody>, Problem> {
+    let change = ProfileChange {
+        full_name: body.full_name.map(|name| name.trim().to_owned()),
+        language: body.language.map(|language| language.code().to_owned()),
+    };
+    Ok(Json(state.store.update_profile(user.id, &change).await?.into()))
+}
+
+/// Change the password
+///
+/// Needs the present one; wrong ones count as failed logins. Every other session is logged out.
+#[utoipa::path(put, path = "/auth/me/password", tag = "auth", security(("bearer" = [])), request_body = PasswordBody,
+    responses(
+        (status = 204, description = "Changed"),
+        (status = 422, description = "`wrong_password`, or `validation_failed`: a password that we don't accept",
+            body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`login_locked` or `rate_limited`: try again after `Retry-After` seconds",
+            body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn change_password(
+    State(state): State<AppState>,
+    client: Client,
+    user: Customer,
+    Body(body): Body<PasswordBody>,
+) -> Result<StatusCode, Problem> {
+    let email = state.store.user(user.id).await?.email;
+    refuse_while_locked(&state, &email).await?;
+    if body.new_password.expose_secret().to_lowercase() == email.to_lowercase() {
+        return Err(Problem::field(
+            "validation_failed",
+            "new_password",
+            "the password must not be the email address",
+        ));
+    }
+    let origin = client.origin(user.actor());
+    let stored = state.store.credentials(&email).await?.map(|found| found.password_hash);
+    let cost = state.auth.password_cost;
+    if !password::verify(body.current_password, stored, cost).await? {
+        state.store.login_failed(&email, Some(user.id), &origin).await?;
+        return Err(Problem::field("wrong_password", "current_password", "this is not the present password"));
+    }
+    let hash = password::hash(body.new_password, cost).await?;
+    state.store.change_password(user.id, &hash, user.session, &origin).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List the sessions
+///
+/// The user's logins that still work, newest first.
+#[utoipa::path(get, path = "/auth/me/sessions", tag = "auth", security(("bearer" = [])), params(Paging), responses(
+    (status = 200, description = "A part of the list", body = Paged<SessionBody>),
+))]
+pub(super) async fn sessions(
+    State(state): State<AppState>,
+    user: Customer,
+    paging: Paging,
+) -> Result<Paged<SessionBody>, Problem> {
+    let page = state.store.sessions(user.id, paging.request()).await?;
+    Ok(Paged::new(page, |session| SessionBody {
+        current: session.id == user.session,
+        id: session.id,
+        user_agent: session.user_agent,
+        ip: session.ip,
+        created_at: session.created_at,
+        last_used_at: session.last_used_at,
+    }))
+}
+
+/// Log one session out
+///
+/// Its tokens stop working at once.
+#[utoipa::path(delete, path = "/auth/me/sessions/{id}", tag = "auth", security(("bearer" = [])),
+    params(("id" = SessionId, Path, description = "The session's id")), responses(
+        (status = 204, description = "Logged out"),
+    ))]
+pub(super) async fn revoke_session(
+    State(state): State<AppState>,
+    client: Client,
+    user: Customer,
+    Id(session): Id<SessionId>,
+) -> Result<StatusCode, Problem> {
+    state.store.revoke_session(user.id, session, &client.origin(user.actor())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

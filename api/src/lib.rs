@@ -1,0 +1,43 @@
+//! The HTTP side: axum routes grouped by audience (`public`, `customer`, `admin`, `internal`, `webhooks`), who is
+//! asking (`auth`), one shape for every error (`problem`) and the OpenAPI document. A handler reads in a few lines:
+//! extractors in, one call into `store`, a typed answer out. Rules are `domain`'s, SQL is `store`'s; Temporal is never
+//! called from here: what a workflow must know leaves through the outbox.
+
+use utoipa_axum::router::OpenApiRouter;
+
+mod admin;
+mod auth;
+mod customer;
+pub mod extract;
+mod internal;
+mod observe;
+mod openapi;
+pub mod problem;
+pub mod public;
+mod rate_limit;
+mod server;
+mod state;
+mod webhooks;
+
+pub use auth::{
+    PasswordCost,
+    password::{PasswordError, hash as hash_password},
+};
+pub use openapi::document;
+pub use server::{internal_router, router};
+pub use state::{AppState, AuthConfig, Limits, OrderConfig, PaymentConfig};
+
+/// Every route under `/api/v1`, with its documentation.
+fn v1() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(auth::routes())
+        .merge(public::catalog::routes())
+        .merge(customer::orders::routes())
+        .merge(customer::invoices::routes())
+        .merge(customer::instances::routes())
+        .merge(customer::payments::routes())
+        .merge(customer::notifications::routes())
+        .merge(admin::routes())
+        .merge(internal::routes())
+        .merge(webhooks::routes())
+}

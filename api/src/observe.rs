@@ -1,0 +1,85 @@
+//! The outermost layer: gives each request its id and [`Client`], and writes one log line and one metric about it.
+//! Neither has the query string, headers or body: they may carry personal data and secrets.
+
+use std::time::Instant;
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, Method, StatusCode, header::HeaderName},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tracing::Instrument;
+
+use crate::{AppState, auth::Client, problem::Problem};
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+/// The id of the request that this task is answering.
+pub(crate) fn current_request_id() -> Option<String> {
+    REQUEST_ID.try_with(Clone::clone).ok()
+}
+
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The layer's function.
+pub(crate) async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let client = Client::of(&request, &state.limits.trusted_proxies);
+    let id = client.request_id.clone();
+    request.extensions_mut().insert(client);
+    let method = known_method(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", request_id = %id, method, route);
+
+    let started = Instant::now();
+    let answer = async {
+        let mut response = if has_nul(request.uri().path()) {
+            Problem::not_found("resource").into_response()
+        } else {
+            next.run(request).await
+        };
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID_HEADER, value);
+        }
+        record(method, route, response.status(), started.elapsed());
+        response
+    };
+    REQUEST_ID.scope(id.clone(), answer.instrument(span)).await
+}
+
+/// Postgres can't store U+0000, so no path parameter may have it.
+fn has_nul(path: &str) -> bool {
+    path.contains("%00")
+}
+
+/// The method, if it is one we serve: clients may invent others, and labels must stay bounded.
+const fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+fn record(method: &'static str, route: String, status: StatusCode, latency: std::time::Duration) {
+    let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    if status.is_server_error() {
+        tracing::warn!(status = status.as_u16(), latency_ms, "answered");
+    } else {
+        tracing::info!(status = status.as_u16(), latency_ms, "answered");
+    }
+    metrics::histogram!(
+        "http_request_duration_seconds",
+        "method" => method,
+        "route" => route,
+        "status" => status.as_u16().to_string(),
+    )
+    .record(latency.as_secs_f64());
+}

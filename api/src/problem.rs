@@ -1,0 +1,152 @@
+//! RFC 9457 problem details: the one shape of every error answer, and the one mapping from our errors to it.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use store::StoreError;
+use utoipa::ToSchema;
+
+/// What went wrong, for programs (`code`, `errors`) and people (`title`, `detail`).
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
+pub struct Problem {
+    /// A URI that names the kind of problem: `https://webrana.id/problems/<code>`.
+    #[serde(rename = "type")]
+    #[schema(example = "https://webrana.id/problems/order_conflict")]
+    pub kind: String,
+    /// The kind of problem in a few words.
+    #[schema(example = "Conflict")]
+    pub title: String,
+    /// HTTP status.
+    #[schema(example = 409)]
+    pub status: u16,
+    /// What happened in this case.
+    #[schema(example = "the order is ACTIVE")]
+    pub detail: String,
+    /// The request's id, to quote to support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// Stable word for programs.
+    #[schema(example = "order_conflict")]
+    pub code: String,
+    /// Fields at fault, when it is about fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// Seconds after which the same request may succeed; sent as `Retry-After`.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
+    /// How to authenticate, sent as `WWW-Authenticate` with a 401.
+    #[serde(skip)]
+    pub challenge: Option<&'static str>,
+}
+
+/// One field at fault.
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
+pub struct FieldError {
+    /// Path of the field in the body, or the name of the parameter.
+    #[schema(example = "hostname")]
+    pub field: String,
+    /// What is wrong with it.
+    #[schema(example = "a host name has only letters, digits, dashes and dots")]
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem of the given status, stable code and explanation.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("https://webrana.id/problems/{code}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            instance: None,
+            code: code.to_owned(),
+            errors: Vec::new(),
+            retry_after: None,
+            challenge: None,
+        }
+    }
+
+    /// 401: who is asking is not known.
+    #[must_use]
+    pub fn unauthorized(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, detail)
+    }
+
+    /// 404: no such thing, or not yours.
+    #[must_use]
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("no such {what}"))
+    }
+
+    /// 422 about one field.
+    #[must_use]
+    pub fn field(code: &str, field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message.clone());
+        problem.errors.push(FieldError { field: field.to_owned(), message });
+        problem
+    }
+
+    /// 500: our fault; the cause goes to the log, not to the client.
+    #[must_use]
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
+    }
+
+    /// Asks the client to come back later.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Says how to authenticate; without it a 401 asks for a bearer token.
+    #[must_use]
+    pub const fn challenge(mut self, challenge: &'static str) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(what) => Self::not_found(what),
+            StoreError::Conflict { object, .. } => {
+                Self::new(StatusCode::CONFLICT, &format!("{object}_conflict"), error.to_string())
+            }
+            StoreError::IdempotencyMismatch => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", error.to_string())
+            }
+            error if error.is_transient() => {
+                tracing::warn!(%error, "database unavailable");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "please try again in a moment")
+                    .retry_after(1)
+            }
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(mut self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
+        let challenge = self.challenge.unwrap_or(r#"Bearer realm="webrana""#);
+        self.instance = self.instance.or_else(crate::observe::current_request_id);
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}

@@ -1,0 +1,166 @@
+//! How often one client may ask: token buckets by address (`governor`), a tighter one where credentials could be
+//! guessed. Told to the client in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds).
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::keyed::DefaultKeyedStateStore,
+};
+
+use crate::{Limits, auth::Client, problem::Problem};
+
+type Buckets = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
+
+/// Forget idle clients every so many requests, so that memory follows the clients of the last minute.
+const SWEEP_EVERY: u32 = 4096;
+
+/// The buckets of this process.
+#[derive(Clone)]
+pub(crate) struct RateLimits {
+    general: Option<Arc<Limiter>>,
+    credentials: Option<Arc<Limiter>>,
+}
+
+impl RateLimits {
+    /// Full buckets for everybody.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let limiter = |per_minute| NonZeroU32::new(per_minute).map(|n| Arc::new(Limiter::new(n)));
+        Self { general: limiter(limits.per_minute), credentials: limiter(limits.auth_per_minute) }
+    }
+
+    fn for_request(&self, request: &Request) -> Option<&Limiter> {
+        let path = request.uri().path();
+        let api = path.strip_prefix("/api/v1/")?;
+        if api.starts_with("webhooks/") {
+            // A gateway may send many from one address, and one that is refused is money told late. They are
+            // signed, so there is nothing to guess.
+            None
+        } else if api.starts_with("auth/") && request.method() == Method::POST {
+            self.credentials.as_deref()
+        } else {
+            self.general.as_deref()
+        }
+    }
+}
+
+/// The layer's function.
+pub(crate) async fn limit(State(limits): State<RateLimits>, request: Request, next: Next) -> Response {
+    let Some(limiter) = limits.for_request(&request) else {
+        return next.run(request).await;
+    };
+    let ip = request.extensions().get::<Client>().and_then(|client| client.ip);
+    let standing = limiter.take(bucket_of(ip));
+    let mut response = match standing.wait {
+        None => next.run(request).await,
+        Some(wait) => {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests; slow down")
+                .retry_after(whole_seconds(wait))
+                .into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert("ratelimit-limit", HeaderValue::from(standing.limit));
+    headers.insert("ratelimit-remaining", HeaderValue::from(standing.remaining));
+    headers.insert("ratelimit-reset", HeaderValue::from(whole_seconds(standing.reset)));
+    response
+}
+
+struct Limiter {
+    buckets: Buckets,
+    quota: Quota,
+    since_sweep: AtomicU32,
+}
+
+/// Where a client stands after a request.
+struct Standing {
+    limit: u32,
+    remaining: u32,
+    /// Until the bucket is full again.
+    reset: Duration,
+    /// Until the next request is let through; `None` when this one was.
+    wait: Option<Duration>,
+}
+
+impl Limiter {
+    fn new(per_minute: NonZeroU32) -> Self {
+        let quota = Quota::per_minute(per_minute);
+        let buckets = RateLimiter::keyed(quota).with_middleware();
+        Self { buckets, quota, since_sweep: AtomicU32::new(0) }
+    }
+
+    fn take(&self, key: IpAddr) -> Standing {
+        if self.since_sweep.fetch_add(1, Ordering::Relaxed) >= SWEEP_EVERY {
+            self.since_sweep.store(0, Ordering::Relaxed);
+            self.buckets.retain_recent();
+            self.buckets.shrink_to_fit();
+        }
+        let limit = self.quota.burst_size().get();
+        let (remaining, wait) = match self.buckets.check_key(&key) {
+            Ok(snapshot) => (snapshot.remaining_burst_capacity(), None),
+            Err(not_until) => (0, Some(not_until.wait_time_from(DefaultClock::default().now()))),
+        };
+        let reset = self.quota.replenish_interval() * limit.saturating_sub(remaining);
+        Standing { limit, remaining, reset, wait }
+    }
+}
+
+/// Which bucket an address draws from. A household has a whole IPv6 /64, so that counts as one client; requests
+/// without an address share one bucket.
+fn bucket_of(ip: Option<IpAddr>) -> IpAddr {
+    match ip {
+        Some(IpAddr::V6(v6)) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        Some(v4) => v4,
+        None => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// Rounded up, at least one.
+fn whole_seconds(duration: Duration) -> u64 {
+    (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_runs_dry_and_says_for_how_long() {
+        let limiter = Limiter::new(NonZeroU32::new(3).unwrap());
+        let (here, there) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let left: Vec<u32> = (0..3).map(|_| limiter.take(here).remaining).collect();
+        assert_eq!(left, [2, 1, 0]);
+        let refused = limiter.take(here);
+        let wait = whole_seconds(refused.wait.unwrap());
+        assert!((19..=20).contains(&wait), "{wait}");
+        assert_eq!(whole_seconds(refused.reset), 60);
+        assert!(limiter.take(there).wait.is_none(), "each client has a bucket of its own");
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_client() {
+        let bucket = |text: &str| bucket_of(Some(text.parse().unwrap()));
+        assert_eq!(bucket("2001:db8:1:2::1"), bucket("2001:db8:1:2:ffff::9"));
+        assert_ne!(bucket("2001:db8:1:2::1"), bucket("2001:db8:1:3::1"));
+        assert_ne!(bucket("192.0.2.1"), bucket("192.0.2.2"));
+    }
+}

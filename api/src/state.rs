@@ -1,0 +1,78 @@
+//! What every handler can reach.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use adapters::payments::PaymentGateway;
+use domain::{billing::PaymentMethod, policy::OrderPolicy};
+use secrecy::SecretString;
+use store::Store;
+
+/// Shared by all handlers; cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The database.
+    pub store: Store,
+    /// Tokens and passwords.
+    pub auth: Arc<AuthConfig>,
+    /// How orders are taken.
+    pub orders: Arc<OrderConfig>,
+    /// Gateways by slug, and which one serves which method.
+    pub payments: Arc<PaymentConfig>,
+    /// Bounds on what a client may ask for.
+    pub limits: Arc<Limits>,
+    /// Our namespace in Temporal's web UI, such as `http://127.0.0.1:8233/namespaces/default`, for links that admins
+    /// follow; `None` when there is no UI.
+    pub temporal_ui_url: Option<String>,
+    /// Turned off when the process drains: `/readyz` then answers 503.
+    pub ready: Arc<std::sync::atomic::AtomicBool>,
+    /// Dependencies that `/health` asks about besides the database.
+    pub probes: Arc<Vec<Arc<dyn crate::public::health::Probe>>>,
+}
+
+/// Tokens and passwords.
+#[derive(Debug, Clone)]
+pub struct AuthConfig {
+    /// Key of the HS256 access tokens, 32 bytes or more.
+    pub jwt_secret: SecretString,
+    /// Life of an access token.
+    pub access_ttl: Duration,
+    /// Life of a refresh token.
+    pub refresh_ttl: Duration,
+    /// Work of one password hash: `PasswordCost::STANDARD` outside of tests.
+    pub password_cost: crate::auth::PasswordCost,
+}
+
+/// How orders are taken.
+#[derive(Debug, Clone)]
+pub struct OrderConfig {
+    /// The rules a new order is placed under.
+    pub policy: OrderPolicy,
+    /// Whether an account with an unverified email may order.
+    pub unverified_may_order: bool,
+}
+
+/// Payment gateways.
+#[derive(Clone)]
+pub struct PaymentConfig {
+    /// Gateways by slug.
+    pub gateways: BTreeMap<&'static str, Arc<dyn PaymentGateway>>,
+    /// The gateway that serves a method. A method that is missing here is not offered.
+    pub by_method: BTreeMap<PaymentMethod, &'static str>,
+    /// Longest wait for a gateway's answer while the customer waits for ours.
+    pub charge_timeout: Duration,
+}
+
+/// Bounds on what a client may ask for.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest request body in bytes.
+    pub body_bytes: usize,
+    /// Longest time one request may take.
+    pub request_timeout: Duration,
+    /// POSTs per minute and client on `auth/*`, where credentials could be guessed; 0 lifts the limit.
+    pub auth_per_minute: u32,
+    /// Requests per minute and client elsewhere; 0 lifts the limit.
+    pub per_minute: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+}

@@ -1,0 +1,355 @@
+//! Logins and their rotating refresh tokens.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    ids::{SessionId, UserId},
+    role::Role,
+};
+use sqlx::PgConnection;
+
+use crate::{
+    Result, Store, StoreError,
+    audit::{self, Act, Actor, Origin},
+    new_id, opaque_token,
+    page::{Page, PageRequest},
+    users::{self, NewUser, User, about},
+};
+
+/// Where a login comes from and how long it lasts without use.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// Life of each refresh token.
+    pub refresh_ttl: Duration,
+}
+
+/// A session as its holder gets it.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Who.
+    pub user: User,
+    /// The session.
+    pub session: SessionId,
+    /// Plaintext of the one refresh token that is good now.
+    pub refresh_token: String,
+}
+
+/// What became of a login with the right password.
+#[derive(Debug)]
+pub enum Login {
+    /// Here you are.
+    Opened(Box<Opened>),
+    /// Too many attempts failed meanwhile.
+    Locked,
+}
+
+/// What became of a refresh.
+#[derive(Debug)]
+pub enum Rotation {
+    /// The token was exchanged for a new one.
+    Rotated(Box<Opened>),
+    /// We never gave out this token, or its session was logged out.
+    Invalid,
+    /// It was not used in time.
+    Expired,
+    /// It was used before. Its session is revoked now: one of the two users is a thief.
+    Reused,
+    /// Another refresh with this token is just under way, and wins. The session lives on.
+    Raced,
+    /// The account is suspended.
+    Suspended,
+}
+
+/// Whether a session may be used, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionHolder {
+    /// What the user may do.
+    pub role: Role,
+    /// Whether the email address is proven.
+    pub email_verified: bool,
+    /// The account is suspended.
+    pub suspended: bool,
+    /// The session was logged out.
+    pub revoked: bool,
+}
+
+/// A session as listed.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Identifies it.
+    pub id: SessionId,
+    /// What the client called itself.
+    pub user_agent: Option<String>,
+    /// Where it logged in from.
+    pub ip: Option<String>,
+    /// When it logged in.
+    pub created_at: DateTime<Utc>,
+    /// When its refresh token was last exchanged.
+    pub last_used_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Makes an account and logs it in. The audit log shows the new user as the actor.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] with [`users::EMAIL_CONSTRAINT`] when the address has an account.
+    pub async fn register(&self, new: &NewUser, session: &NewSession, origin: &Origin) -> Result<Opened> {
+        let mut tx = self.pool.begin().await?;
+        let id: UserId = new_id();
+        let origin = &Origin { actor: Actor::User(id), ..origin.clone() };
+        let user = users::insert(&mut tx, id, new, origin).await?;
+        let opened = open(&mut tx, user, session, origin).await?;
+        tx.commit().await?;
+        Ok(opened)
+    }
+
+    /// Logs a user in whose password was right, and forgives the failures before it, with an audit row that shows
+    /// the user as the actor.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn login(&self, user: User, session: &NewSession, origin: &Origin) -> Result<Login> {
+        let mut tx = self.pool.begin().await?;
+        if !users::forgive(&mut tx, &user.email).await? {
+            return Ok(Login::Locked);
+        }
+        let origin = &Origin { actor: Actor::User(user.id), ..origin.clone() };
+        let opened = open(&mut tx, user, session, origin).await?;
+        audit::record(&mut tx, origin, &on_session("auth.login", opened.session)).await?;
+        tx.commit().await?;
+        Ok(Login::Opened(Box::new(opened)))
+    }
+
+    /// Whether `user` may use a session; `None` when there is no such session of that user.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn session_holder(&self, session: SessionId, user: UserId) -> Result<Option<SessionHolder>> {
+        Ok(sqlx::query_as!(
+            SessionHolder,
+            r#"SELECT u.role AS "role: Role", u.email_verified_at IS NOT NULL AS "email_verified!",
+                      u.suspended_at IS NOT NULL AS "suspended!", s.revoked_at IS NOT NULL AS "revoked!"
+               FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.id = $2"#,
+            session.0,
+            user.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// Exchanges a refresh token for a new one. A token works once: of several at the same time one wins, and
+    /// showing a used one later revokes the session, with an audit row.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn rotate_refresh_token(
+        &self,
+        token: &str,
+        ttl: Duration,
+        origin: &Origin,
+    ) -> Result<Rotation> {
+        let hash = opaque_token::hash(token.as_bytes());
+        let mut tx = self.pool.begin().await?;
+        // `now()` is this transaction's begin: a token used after it was used by somebody at the same time.
+        let row = sqlx::query!(
+            r#"SELECT t.session_id AS "session: SessionId", t.used_at IS NOT NULL AS "used!",
+                      COALESCE(t.used_at >= now(), false) AS "raced!", t.expires_at <= now() AS "expired!",
+                      s.revoked_at IS NOT NULL AS "revoked!", s.user_id AS "user: UserId"
+               FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+               WHERE t.token_hash = $1 FOR UPDATE OF t SKIP LOCKED"#,
+            hash,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else {
+            return Ok(if exists(&mut tx, &hash).await? { Rotation::Raced } else { Rotation::Invalid });
+        };
+        if row.revoked {
+            return Ok(Rotation::Invalid);
+        }
+        if row.raced {
+            return Ok(Rotation::Raced);
+        }
+        if row.used {
+            revoke(&mut tx, row.session).await?;
+            let origin = Origin { actor: Actor::User(row.user), ..origin.clone() };
+            audit::record(&mut tx, &origin, &on_session("auth.refresh_token_reused", row.session)).await?;
+            tx.commit().await?;
+            return Ok(Rotation::Reused);
+        }
+        if row.expired {
+            return Ok(Rotation::Expired);
+        }
+        let user = user_in(&mut tx, row.user).await?;
+        if user.suspended_at.is_some() {
+            return Ok(Rotation::Suspended);
+        }
+        sqlx::query!("UPDATE refresh_tokens SET used_at = clock_timestamp() WHERE token_hash = $1", hash)
+            .execute(&mut *tx)
+            .await?;
+        let refresh_token = add_token(&mut tx, row.session, ttl).await?;
+        tx.commit().await?;
+        Ok(Rotation::Rotated(Box::new(Opened { user, session: row.session, refresh_token })))
+    }
+
+    /// Logs one session of a user out, with an audit row.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the user has no such session, or it is logged out already.
+    pub async fn revoke_session(&self, user: UserId, session: SessionId, origin: &Origin) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        let revoked = sqlx::query!(
+            "UPDATE sessions SET revoked_at = now() WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL",
+            session.0,
+            user.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if revoked.rows_affected() == 0 {
+            return Err(StoreError::NotFound("session"));
+        }
+        audit::record(&mut tx, origin, &on_session("auth.session_revoked", session)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Logs a user out everywhere, with an audit row. Returns how many sessions ended.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn revoke_all_sessions(&self, user: UserId, origin: &Origin) -> Result<u64> {
+        let mut tx = self.pool.begin().await?;
+        let ended = revoke_all_but(&mut tx, user, None).await?;
+        audit::record(&mut tx, origin, &about("auth.logout_all", user)).await?;
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    /// Sets a new password and logs all other sessions out, with an audit row.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such account.
+    pub async fn change_password(
+        &self,
+        user: UserId,
+        password_hash: &str,
+        keep: SessionId,
+        origin: &Origin,
+    ) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        let changed = sqlx::query!(
+            "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1",
+            user.0,
+            password_hash,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() == 0 {
+            return Err(StoreError::NotFound("user"));
+        }
+        revoke_all_but(&mut tx, user, Some(keep)).await?;
+        audit::record(&mut tx, origin, &about("auth.password_changed", user)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A user's sessions that can still be used, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn sessions(&self, user: UserId, page: PageRequest) -> Result<Page<Session>> {
+        let rows = sqlx::query_as!(
+            Session,
+            r#"SELECT s.id AS "id: SessionId", s.user_agent, s.ip, s.created_at,
+                      max(t.created_at) AS "last_used_at!"
+               FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
+               WHERE s.user_id = $1 AND s.revoked_at IS NULL AND ($2::uuid IS NULL OR s.id < $2)
+               GROUP BY s.id HAVING bool_or(t.used_at IS NULL AND t.expires_at > now())
+               ORDER BY s.id DESC LIMIT $3"#,
+            user.0,
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |session| session.id.0))
+    }
+}
+
+const REFRESH_TOKEN_PREFIX: &str = "wbr_";
+
+async fn open(tx: &mut PgConnection, user: User, new: &NewSession, origin: &Origin) -> Result<Opened> {
+    let session: SessionId = new_id();
+    sqlx::query!(
+        "INSERT INTO sessions (id, user_id, user_agent, ip) VALUES ($1, $2, $3, $4)",
+        session.0,
+        user.id.0,
+        new.user_agent,
+        origin.ip,
+    )
+    .execute(&mut *tx)
+    .await?;
+    let refresh_token = add_token(tx, session, new.refresh_ttl).await?;
+    Ok(Opened { user, session, refresh_token })
+}
+
+async fn add_token(tx: &mut PgConnection, session: SessionId, ttl: Duration) -> Result<String> {
+    let token = opaque_token::generate(REFRESH_TOKEN_PREFIX)?;
+    sqlx::query!(
+        "INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
+         VALUES ($1, $2, now() + make_interval(secs => $3))",
+        opaque_token::hash(token.as_bytes()),
+        session.0,
+        ttl.as_secs_f64(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(token)
+}
+
+async fn exists(tx: &mut PgConnection, hash: &[u8]) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM refresh_tokens WHERE token_hash = $1) AS "exists!""#,
+        hash,
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
+async fn user_in(tx: &mut PgConnection, id: UserId) -> Result<User> {
+    Ok(sqlx::query_as!(
+        User,
+        r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
+                  suspended_at, created_at
+           FROM users WHERE id = $1"#,
+        id.0,
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
+async fn revoke(tx: &mut PgConnection, session: SessionId) -> Result<()> {
+    sqlx::query!("UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL", session.0)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn revoke_all_but(tx: &mut PgConnection, user: UserId, keep: Option<SessionId>) -> Result<u64> {
+    let ended = sqlx::query!(
+        "UPDATE sessions SET revoked_at = now()
+         WHERE user_id = $1 AND revoked_at IS NULL AND ($2::uuid IS NULL OR id <> $2)",
+        user.0,
+        keep.map(|session| session.0),
+    )
+    .execute(tx)
+    .await?;
+    Ok(ended.rows_affected())
+}
+
+fn on_session(action: &str, session: SessionId) -> Act<'_> {
+    Act { action, object_kind: "session", object_id: Some(session.0), before: None, after: None }
+}
