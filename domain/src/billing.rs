@@ -37,6 +37,18 @@ text_enum! {
 }
 
 text_enum! {
+    /// What became of a payment's money. Money pays an order at most once.
+    PaymentOutcome {
+        /// It paid an order that was waiting for it.
+        Applied = "APPLIED",
+        /// It came after the deadline and brought the order back.
+        Revived = "REVIVED",
+        /// The order could not take it any more; an admin decides.
+        Unapplied = "UNAPPLIED",
+    }
+}
+
+text_enum! {
     /// How a customer pays.
     PaymentMethod {
         /// Any Indonesian QR wallet or bank app.

@@ -11,6 +11,10 @@ text_enum! {
         PaymentReminder = "PAYMENT_REMINDER",
         /// The money arrived.
         PaymentConfirmed = "PAYMENT_CONFIRMED",
+        /// An admin did not accept a payment.
+        PaymentRejected = "PAYMENT_REJECTED",
+        /// Money arrived for an order that can't take it any more.
+        PaymentUnapplied = "PAYMENT_UNAPPLIED",
         /// An unpaid order was closed.
         OrderExpired = "ORDER_EXPIRED",
         /// Our team called an order off.

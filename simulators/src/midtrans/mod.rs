@@ -1,1 +1,237 @@
-//! Midtrans, the payment gateway.
+//! Midtrans Core API v2: QRIS, bank transfer (virtual accounts) and Mandiri bill payment, their status, cancel and
+//! expire, and the signed notifications that follow: sent when told to through `POST /__sim/pay`, and by itself after
+//! a cancel or an expire.
+
+mod channel;
+mod charge;
+mod error;
+mod notify;
+mod pay;
+mod settings;
+mod state;
+mod transaction;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    Router,
+    extract::State as Shared,
+    http::{StatusCode, header::AUTHORIZATION, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+pub use self::settings::Settings;
+use self::{error::Error, state::State};
+use crate::{
+    control::{self, Admission, Control, Simulated},
+    fault::FaultKind,
+    server::{self, Server},
+};
+
+/// How a simulator starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The merchant's server key: it is asked for and it signs.
+    pub server_key: String,
+    /// Settings at the start, and after `POST /__sim/reset`.
+    pub settings: Settings,
+    /// Where to remember transactions across restarts; nowhere by default.
+    pub state: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { server_key: "SB-Mid-server-simulator".to_owned(), settings: Settings::default(), state: None }
+    }
+}
+
+/// The simulated merchant's side of Midtrans.
+#[derive(Debug)]
+pub struct Simulator {
+    server_key: String,
+    initially: Settings,
+    control: Control,
+    state: Mutex<State>,
+    http: reqwest::Client,
+}
+
+impl Simulator {
+    /// A merchant as `config` says, with what its state file remembers.
+    ///
+    /// # Errors
+    /// When the state file can't be read, understood or written, or no HTTP client can be made.
+    pub fn new(config: Config) -> io::Result<Arc<Self>> {
+        let state = State::open(config.settings.clone(), config.state.as_deref())?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent("Veritrans")
+            .build()
+            .map_err(io::Error::other)?;
+        Ok(Arc::new(Self {
+            server_key: config.server_key,
+            initially: config.settings,
+            control: Control::default(),
+            state: Mutex::new(state),
+            http,
+        }))
+    }
+
+    /// The HTTP service.
+    #[must_use]
+    pub fn app(self: Arc<Self>) -> Router {
+        control::app(self, routes())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
+    vec![
+        ("/v2/charge", post(charge::charge)),
+        ("/v2/{order_id}/status", get(charge::status)),
+        ("/v2/{order_id}/cancel", post(charge::cancel)),
+        ("/v2/{order_id}/expire", post(charge::expire)),
+    ]
+}
+
+/// Serves the simulator until `shutdown` resolves.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    simulator: Arc<Simulator>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    server::serve(listener, simulator.app(), shutdown).await
+}
+
+/// A simulator running in this process on a free port until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Handle {
+    server: Server,
+    simulator: Arc<Simulator>,
+}
+
+impl Handle {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// When no port can be bound or the state file is unusable.
+    pub async fn start(config: Config) -> io::Result<Self> {
+        let simulator = Simulator::new(config)?;
+        let server = Server::start(Arc::clone(&simulator).app()).await?;
+        Ok(Self { server, simulator })
+    }
+
+    /// Its base URL, such as `http://127.0.0.1:41234`: the vendor's paths begin with `/v2`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// How often a route such as `POST /v2/charge` was called.
+    #[must_use]
+    pub fn calls(&self, route: &str) -> u64 {
+        self.simulator.control.calls(route)
+    }
+
+    /// Stops it and waits until its port is closed.
+    ///
+    /// # Errors
+    /// Whatever serving ended with.
+    pub async fn stop(self) -> io::Result<()> {
+        self.server.stop().await
+    }
+}
+
+impl Simulated for Simulator {
+    fn name(&self) -> &'static str {
+        "Midtrans Core API v2"
+    }
+
+    fn control(&self) -> &Control {
+        &self.control
+    }
+
+    fn fault_kinds(&self) -> &'static [FaultKind] {
+        &[FaultKind::Status, FaultKind::Delay, FaultKind::DropAfterCreate]
+    }
+
+    fn examples(&self) -> &'static str {
+        "# Settings: notification_url (or null), retry_interval_seconds, timeout_seconds\n\
+         curl -X POST {host}/__sim/config -d '{\"notification_url\":\"http://127.0.0.1:3000/api/v1/webhooks/midtrans\"}'\n\n\
+         # The customer pays: a signed notification goes out. outcome is settlement (default), pending, deny, expire\n\
+         # or cancel\n\
+         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\"}'\n\
+         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"outcome\":\"expire\",\"delay_ms\":500}'\n\n\
+         # Fifty copies at once; another amount, properly signed; an amount or a signature changed on the way\n\
+         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"duplicates\":50}'\n\
+         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"amount\":1}'\n\
+         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"tamper\":\"amount\"}'\n\
+         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"tamper\":\"signature\"}'\n\n\
+         # Every transaction, and every notification sent with its answer\n\
+         curl {host}/__sim/transactions\n\
+         curl {host}/__sim/deliveries"
+    }
+
+    fn settings(&self) -> Value {
+        json!(self.state().settings)
+    }
+
+    fn configure(&self, change: &[u8]) -> Result<(), String> {
+        let mut state = self.state();
+        state.settings = state.settings.changed_by(control::parse(change)?)?;
+        Ok(())
+    }
+
+    fn resources(&self) -> BTreeMap<&'static str, usize> {
+        let state = self.state();
+        BTreeMap::from([
+            ("transactions", state.transactions().count()),
+            ("deliveries", state.deliveries.len()),
+            ("deliveries_accepted", state.deliveries.iter().filter(|d| d.accepted()).count()),
+            ("retries_waiting", state.retries_waiting),
+        ])
+    }
+
+    fn reset(&self) {
+        self.state().reset(self.initially.clone());
+    }
+
+    fn admit(&self, request: &Parts) -> Admission {
+        // A simulator's key is no secret: no need for a comparison in constant time.
+        let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{}:", self.server_key)));
+        let presented = request.headers.get(AUTHORIZATION).and_then(|h| h.to_str().ok());
+        let refusal =
+            (presented != Some(&expected)).then(|| Error::usual(StatusCode::UNAUTHORIZED).into_response());
+        Admission { refusal, ..Admission::default() }
+    }
+
+    fn error(&self, status: StatusCode) -> Response {
+        Error::usual(status).into_response()
+    }
+
+    fn control_routes(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/__sim/pay", post(pay::pay))
+            .route("/__sim/transactions", get(pay::transactions))
+            .route("/__sim/deliveries", get(pay::deliveries))
+            .with_state(self)
+    }
+}
+
+/// What handlers are given the simulator by.
+type Sim = Shared<Arc<Simulator>>;

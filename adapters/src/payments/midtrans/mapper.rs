@@ -1,0 +1,364 @@
+//! Midtrans' words ↔ ours.
+
+use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::{Bank, PaymentMethod, PaymentStatus},
+    money::CURRENCY,
+};
+use reqwest::StatusCode;
+use sha2::{Digest, Sha512};
+
+use super::types::{
+    Answer, BankTransfer, ChargeRequest, CustomExpiry, EChannel, NotificationBody, Qris, TransactionDetails,
+};
+use crate::{
+    http,
+    payments::{Charge, GatewayError, Instructions, Notification, Report},
+};
+
+/// What Midtrans is called in the database, in URLs and in logs.
+pub(super) const SLUG: &str = "midtrans";
+
+/// Jakarta, UTC+7, the zone of every time Midtrans writes.
+const JAKARTA_SECONDS_EAST: i32 = 7 * 3_600;
+
+pub(super) fn charge_request(charge: &Charge) -> Result<ChargeRequest<'_>, GatewayError> {
+    let mut request = ChargeRequest {
+        payment_type: "bank_transfer",
+        transaction_details: TransactionDetails {
+            order_id: &charge.gateway_order_id,
+            gross_amount: charge.amount.get(),
+        },
+        custom_expiry: CustomExpiry {
+            expiry_duration: charge.pay_within.as_secs().div_ceil(60).max(1),
+            unit: "minute",
+        },
+        qris: None,
+        bank_transfer: None,
+        echannel: None,
+    };
+    match (charge.method, charge.bank) {
+        (PaymentMethod::Qris, None) => {
+            request.payment_type = "qris";
+            request.qris = Some(Qris { acquirer: "gopay" });
+        }
+        (PaymentMethod::VirtualAccount, Some(Bank::Mandiri)) => {
+            request.payment_type = "echannel";
+            request.echannel = Some(EChannel { bill_info1: "Payment for:", bill_info2: "WeBrana Cloud" });
+        }
+        (PaymentMethod::VirtualAccount, Some(bank)) => {
+            request.bank_transfer = Some(BankTransfer { bank: bank_word(bank) });
+        }
+        (method, _) => {
+            return Err(GatewayError::Refused {
+                gateway: SLUG,
+                code: "unsupported".to_owned(),
+                message: format!("{method} is not paid through a gateway in this way"),
+            });
+        }
+    }
+    Ok(request)
+}
+
+const fn bank_word(bank: Bank) -> &'static str {
+    match bank {
+        Bank::Bca => "bca",
+        Bank::Bni => "bni",
+        Bank::Bri => "bri",
+        Bank::Permata => "permata",
+        Bank::Mandiri => "mandiri",
+    }
+}
+
+/// Reads a charge that was accepted. One without the means to pay is left open: the attempt exists, but nobody can
+/// be told how to pay it.
+pub(super) fn instructions(charge: &Charge, answer: Answer) -> Result<Instructions, GatewayError> {
+    let va_number =
+        answer.permata_va_number.or_else(|| answer.va_numbers?.into_iter().next().map(|va| va.va_number));
+    let instructions = Instructions {
+        transaction_id: answer.transaction_id.unwrap_or_default(),
+        qr_string: answer.qr_string,
+        va_number,
+        bill_key: answer.bill_key,
+        biller_code: answer.biller_code,
+        expires_at: answer.expiry_time.as_deref().and_then(jakarta_time),
+    };
+    let payable = match (charge.method, charge.bank) {
+        (PaymentMethod::Qris, _) => instructions.qr_string.is_some(),
+        (_, Some(Bank::Mandiri)) => instructions.bill_key.is_some() && instructions.biller_code.is_some(),
+        _ => instructions.va_number.is_some(),
+    };
+    if payable && !instructions.transaction_id.is_empty() {
+        Ok(instructions)
+    } else {
+        Err(ambiguous("the charge was accepted without saying how to pay it"))
+    }
+}
+
+fn jakarta_time(text: &str) -> Option<DateTime<Utc>> {
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
+    let zone = FixedOffset::east_opt(JAKARTA_SECONDS_EAST)?;
+    local.and_local_timezone(zone).single().map(|time| time.to_utc())
+}
+
+pub(super) fn report(answer: &Answer) -> Report {
+    report_of(&Said {
+        status_code: answer.status_code.as_deref().unwrap_or_default(),
+        transaction_status: answer.transaction_status.as_deref().unwrap_or_default(),
+        fraud_status: answer.fraud_status.as_deref(),
+        gross_amount: answer.gross_amount.as_deref().unwrap_or_default(),
+        currency: answer.currency.as_deref(),
+        transaction_id: answer.transaction_id.as_deref(),
+    })
+}
+
+pub(super) fn notification(body: &NotificationBody) -> Notification {
+    let refund_key =
+        body.refund_key.as_deref().or_else(|| body.refunds.as_ref()?.last()?.refund_key.as_deref());
+    Notification {
+        gateway_order_id: body.order_id.clone(),
+        // Midtrans numbers no events; these four tell two of them apart.
+        dedupe_key: [
+            &body.transaction_id,
+            &body.transaction_status,
+            body.fraud_status.as_deref().unwrap_or_default(),
+            refund_key.unwrap_or_default(),
+        ]
+        .join(":"),
+        report: report_of(&Said {
+            status_code: &body.status_code,
+            transaction_status: &body.transaction_status,
+            fraud_status: body.fraud_status.as_deref(),
+            gross_amount: &body.gross_amount,
+            currency: body.currency.as_deref(),
+            transaction_id: Some(&body.transaction_id),
+        }),
+    }
+}
+
+/// What answers and notifications have in common.
+struct Said<'a> {
+    status_code: &'a str,
+    transaction_status: &'a str,
+    fraud_status: Option<&'a str>,
+    gross_amount: &'a str,
+    currency: Option<&'a str>,
+    transaction_id: Option<&'a str>,
+}
+
+fn report_of(said: &Said<'_>) -> Report {
+    Report {
+        transaction_id: said.transaction_id.map(str::to_owned),
+        status: status(said),
+        amount: rupiah(said.gross_amount, said.currency),
+        amount_as_received: format!("{} {}", said.gross_amount, said.currency.unwrap_or(CURRENCY)),
+    }
+}
+
+/// Paid needs all three signs; an attempt is closed by three words; all else is still pending.
+fn status(said: &Said<'_>) -> PaymentStatus {
+    match said.transaction_status {
+        "settlement" | "capture"
+            if said.status_code == "200" && matches!(said.fraud_status, None | Some("accept")) =>
+        {
+            PaymentStatus::Paid
+        }
+        "deny" => PaymentStatus::Denied,
+        "expire" => PaymentStatus::Expired,
+        "cancel" => PaymentStatus::Cancelled,
+        _ => PaymentStatus::Pending,
+    }
+}
+
+/// `5539.00` or `5539` in rupiah; anything else is no amount of ours.
+fn rupiah(gross_amount: &str, currency: Option<&str>) -> Option<Rupiah> {
+    if currency.is_some_and(|c| c != CURRENCY) {
+        return None;
+    }
+    let whole = gross_amount.strip_suffix(".00").unwrap_or(gross_amount);
+    if !whole.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    whole.parse().ok().map(Rupiah::new)
+}
+
+/// The signature Midtrans puts onto a notification: SHA-512 in lower-case hex over the strings as received.
+pub(super) fn signature(order_id: &str, status_code: &str, gross_amount: &str, server_key: &str) -> String {
+    let digest = Sha512::new()
+        .chain_update(order_id)
+        .chain_update(status_code)
+        .chain_update(gross_amount)
+        .chain_update(server_key)
+        .finalize();
+    format!("{digest:x}")
+}
+
+/// Sorts an answer that is not a success.
+pub(super) fn refusal(code: &str, answer: &Answer) -> GatewayError {
+    let mut message = answer.status_message.clone().unwrap_or_else(|| "no reason given".to_owned());
+    for reason in answer.validation_messages.iter().flatten() {
+        message.push_str("; ");
+        message.push_str(reason);
+    }
+    match code {
+        "401" | "403" => GatewayError::Credentials { gateway: SLUG, message },
+        "404" => GatewayError::NotFound { gateway: SLUG },
+        "406" => GatewayError::Duplicate { gateway: SLUG },
+        _ if code.starts_with('5') => ambiguous(&format!("status {code}: {message}")),
+        _ => GatewayError::Refused { gateway: SLUG, code: code.to_owned(), message },
+    }
+}
+
+/// Sorts an answer that is not of the vendor's shape, such as a proxy's error page.
+pub(super) fn unreadable(status: StatusCode) -> GatewayError {
+    let message = format!("HTTP {status} with a body that can't be read");
+    if status.is_client_error() {
+        GatewayError::Refused { gateway: SLUG, code: status.as_u16().to_string(), message }
+    } else {
+        ambiguous(&message)
+    }
+}
+
+/// Sorts trouble on the wire: without a connection nothing was sent.
+pub(super) fn transport(error: reqwest::Error) -> GatewayError {
+    let sent = http::may_have_been_sent(&error);
+    let message = http::describe(error);
+    if sent { ambiguous(&message) } else { GatewayError::Unreachable { gateway: SLUG, message } }
+}
+
+fn ambiguous(message: &str) -> GatewayError {
+    GatewayError::Ambiguous { gateway: SLUG, message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn charge(method: PaymentMethod, bank: Option<Bank>) -> Charge {
+        Charge {
+            gateway_order_id: "WB-1".to_owned(),
+            amount: Rupiah::new(55_390),
+            method,
+            bank,
+            pay_within: Duration::from_secs(61),
+        }
+    }
+
+    #[test]
+    fn the_vendors_own_signature_vector() {
+        let key = "askvnoibnosifnboseofinbofinfgbiufglnbfg";
+        let signature = signature("1111", "200", "100000.00", key);
+        assert_eq!(signature.len(), 128);
+        assert!(signature.starts_with("edc076b2") && signature.ends_with("d4c231"), "{signature}");
+    }
+
+    #[test]
+    fn amounts_are_read_strictly() {
+        for (text, amount) in [("5539.00", 5_539), ("5539", 5_539), ("0.00", 0)] {
+            assert_eq!(rupiah(text, None), Some(Rupiah::new(amount)));
+            assert_eq!(rupiah(text, Some("IDR")), Some(Rupiah::new(amount)));
+        }
+        for text in [
+            "",
+            ".00",
+            "5539.01",
+            "5539.0",
+            "5539.000",
+            "-5539.00",
+            "+5539",
+            "5,539.00",
+            "5.539e3",
+            " 5539",
+            "9223372036854775808",
+        ] {
+            assert_eq!(rupiah(text, None), None, "{text}");
+        }
+        assert_eq!(rupiah("5539.00", Some("USD")), None);
+    }
+
+    #[test]
+    fn only_explicit_words_are_final() {
+        let says = |transaction_status, status_code, fraud_status| {
+            status(&Said {
+                status_code,
+                transaction_status,
+                fraud_status,
+                gross_amount: "1.00",
+                currency: None,
+                transaction_id: None,
+            })
+        };
+        assert_eq!(says("settlement", "200", None), PaymentStatus::Paid);
+        assert_eq!(says("settlement", "200", Some("accept")), PaymentStatus::Paid);
+        assert_eq!(says("capture", "200", Some("accept")), PaymentStatus::Paid);
+        assert_eq!(says("capture", "200", Some("challenge")), PaymentStatus::Pending);
+        assert_eq!(says("settlement", "200", Some("deny")), PaymentStatus::Pending);
+        assert_eq!(says("settlement", "201", Some("accept")), PaymentStatus::Pending);
+        assert_eq!(says("deny", "202", Some("deny")), PaymentStatus::Denied);
+        assert_eq!(says("expire", "202", None), PaymentStatus::Expired);
+        assert_eq!(says("cancel", "200", None), PaymentStatus::Cancelled);
+        for other in ["pending", "authorize", "refund", "partial_refund", "chargeback", "SETTLEMENT", ""] {
+            assert_eq!(says(other, "200", Some("accept")), PaymentStatus::Pending, "{other}");
+        }
+    }
+
+    #[test]
+    fn each_method_is_asked_for_in_its_own_way() {
+        let asked =
+            |method, bank| serde_json::to_value(charge_request(&charge(method, bank)).unwrap()).unwrap();
+        let qris = asked(PaymentMethod::Qris, None);
+        assert_eq!(qris["payment_type"], "qris");
+        assert_eq!(qris["qris"]["acquirer"], "gopay");
+        assert_eq!(qris["transaction_details"]["gross_amount"], 55_390);
+        assert_eq!(qris["custom_expiry"]["expiry_duration"], 2);
+        assert!(qris.get("bank_transfer").is_none());
+        let bri = asked(PaymentMethod::VirtualAccount, Some(Bank::Bri));
+        assert_eq!(
+            (&bri["payment_type"], &bri["bank_transfer"]["bank"]),
+            (&"bank_transfer".into(), &"bri".into())
+        );
+        assert_eq!(asked(PaymentMethod::VirtualAccount, Some(Bank::Mandiri))["payment_type"], "echannel");
+        assert!(charge_request(&charge(PaymentMethod::ManualTransfer, None)).is_err());
+    }
+
+    #[test]
+    fn a_charge_nobody_can_pay_is_left_open() {
+        let answer = Answer { transaction_id: Some("t".to_owned()), ..Answer::default() };
+        let left_open = instructions(&charge(PaymentMethod::Qris, None), answer).unwrap_err();
+        assert!(left_open.is_ambiguous());
+    }
+
+    #[test]
+    fn times_are_jakartas() {
+        let time = jakarta_time("2026-11-24 06:30:00").unwrap();
+        assert_eq!(time.to_rfc3339(), "2026-11-23T23:30:00+00:00");
+        assert_eq!(jakarta_time("tomorrow"), None);
+    }
+
+    #[test]
+    fn events_are_told_apart_by_four_fields() {
+        let mut body: NotificationBody = serde_json::from_value(serde_json::json!({
+            "order_id": "WB-1", "status_code": "200", "gross_amount": "5539.00", "transaction_id": "t",
+            "transaction_status": "settlement", "fraud_status": "accept", "signature_key": "s", "currency": "IDR",
+        }))
+        .unwrap();
+        assert_eq!(notification(&body).dedupe_key, "t:settlement:accept:");
+        body.refund_key = Some("r1".to_owned());
+        assert_eq!(notification(&body).dedupe_key, "t:settlement:accept:r1");
+    }
+
+    #[test]
+    fn refusals_are_sorted_by_what_is_known_of_the_money() {
+        let answer = Answer::default();
+        assert!(matches!(refusal("401", &answer), GatewayError::Credentials { .. }));
+        assert!(matches!(refusal("404", &answer), GatewayError::NotFound { .. }));
+        assert!(matches!(refusal("412", &answer), GatewayError::Refused { .. }));
+        assert!(refusal("406", &answer).is_ambiguous());
+        assert!(refusal("500", &answer).is_ambiguous());
+        assert!(unreadable(StatusCode::BAD_GATEWAY).is_ambiguous());
+        assert!(!unreadable(StatusCode::BAD_REQUEST).is_ambiguous());
+    }
+}

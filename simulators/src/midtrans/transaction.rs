@@ -1,0 +1,179 @@
+//! A transaction, and its form in answers and notifications.
+
+use chrono::{DateTime, Duration, FixedOffset, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha512};
+use uuid::Uuid;
+
+use super::channel::Channel;
+
+const MERCHANT_ID: &str = "G000000001";
+
+/// Where a transaction stands; also what a notification tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    #[default]
+    Settlement,
+    Pending,
+    Deny,
+    Expire,
+    Cancel,
+}
+
+impl Outcome {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Settlement => "settlement",
+            Self::Pending => "pending",
+            Self::Deny => "deny",
+            Self::Expire => "expire",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// `status_code` of a notification.
+    const fn notified_code(self) -> &'static str {
+        match self {
+            Self::Settlement | Self::Cancel => "200",
+            Self::Pending => "201",
+            Self::Deny | Self::Expire => "202",
+        }
+    }
+
+    /// `status_code` of `GET /v2/{order_id}/status`.
+    const fn status_code(self) -> &'static str {
+        match self {
+            Self::Expire => "407",
+            other => other.notified_code(),
+        }
+    }
+
+    const fn fraud_status(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            _ => "accept",
+        }
+    }
+}
+
+/// One charge and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Transaction {
+    pub(super) transaction_id: Uuid,
+    pub(super) order_id: String,
+    pub(super) gross_amount: i64,
+    pub(super) channel: Channel,
+    pub(super) outcome: Outcome,
+    pub(super) transaction_time: DateTime<Utc>,
+    pub(super) expiry_time: DateTime<Utc>,
+    pub(super) settlement_time: Option<DateTime<Utc>>,
+}
+
+impl Transaction {
+    pub(super) fn new(order_id: &str, gross_amount: i64, channel: Channel, lasts: Option<Duration>) -> Self {
+        let now = Utc::now();
+        let lasts = lasts.unwrap_or_else(|| Duration::minutes(channel.default_expiry_minutes()));
+        Self {
+            transaction_id: Uuid::new_v4(),
+            order_id: order_id.to_owned(),
+            gross_amount,
+            channel,
+            outcome: Outcome::Pending,
+            transaction_time: now,
+            expiry_time: now + lasts,
+            settlement_time: None,
+        }
+    }
+
+    /// Money that arrived stays, and arrives even late; other outcomes close only what is pending.
+    pub(super) fn turn(&mut self, outcome: Outcome) {
+        if outcome == Outcome::Settlement {
+            self.settlement_time.get_or_insert_with(Utc::now);
+            self.outcome = outcome;
+        } else if self.outcome == Outcome::Pending {
+            self.outcome = outcome;
+        }
+    }
+
+    /// Answer to `POST /v2/charge`.
+    pub(super) fn created(&self, host: &str) -> Value {
+        let mut body = self.body("201", self.channel.created_message(), Outcome::Pending);
+        if let Channel::Qris { qr_string, .. } = &self.channel {
+            let image = format!("http://{host}/v2/qris/{}/qr-code", self.transaction_id);
+            body.insert("qr_string".to_owned(), json!(qr_string));
+            body.insert(
+                "actions".to_owned(),
+                json!([{ "name": "generate-qr-code", "method": "GET", "url": image }]),
+            );
+        }
+        Value::Object(body)
+    }
+
+    /// Answer to `GET /v2/{order_id}/status`.
+    pub(super) fn status(&self, server_key: &str) -> Value {
+        let mut body = self.body(self.outcome.status_code(), "Success, transaction is found", self.outcome);
+        self.sign(&mut body, server_key);
+        Value::Object(body)
+    }
+
+    /// Answer to a cancel or an expire.
+    pub(super) fn closed(&self, code: &str, message: &str) -> Value {
+        Value::Object(self.body(code, message, self.outcome))
+    }
+
+    /// A notification that tells of `outcome`, of another amount if one is given.
+    pub(super) fn notification(&self, outcome: Outcome, amount: Option<&str>, server_key: &str) -> Value {
+        let code = outcome.notified_code();
+        let mut body = self.body(code, "midtrans payment notification", outcome);
+        if let Some(amount) = amount {
+            body.insert("gross_amount".to_owned(), json!(amount));
+        }
+        if let (Channel::Qris { acquirer, .. }, Outcome::Settlement) = (&self.channel, outcome) {
+            body.insert("transaction_type".to_owned(), json!("on-us"));
+            body.insert("issuer".to_owned(), json!(acquirer));
+        }
+        if matches!(self.channel, Channel::VirtualAccount { .. }) {
+            body.insert("payment_amounts".to_owned(), json!([]));
+        }
+        self.sign(&mut body, server_key);
+        Value::Object(body)
+    }
+
+    fn body(&self, code: &str, message: &str, outcome: Outcome) -> Map<String, Value> {
+        let mut body = Map::new();
+        let mut put = |name: &str, value: String| body.insert(name.to_owned(), Value::String(value));
+        put("status_code", code.to_owned());
+        put("status_message", message.to_owned());
+        put("transaction_id", self.transaction_id.to_string());
+        put("order_id", self.order_id.clone());
+        put("merchant_id", MERCHANT_ID.to_owned());
+        put("gross_amount", format!("{}.00", self.gross_amount));
+        put("currency", "IDR".to_owned());
+        put("payment_type", self.channel.payment_type().to_owned());
+        put("transaction_time", jakarta(self.transaction_time));
+        put("transaction_status", outcome.word().to_owned());
+        put("fraud_status", outcome.fraud_status().to_owned());
+        put("expiry_time", jakarta(self.expiry_time));
+        if let (Some(time), Outcome::Settlement) = (self.settlement_time, outcome) {
+            put("settlement_time", jakarta(time));
+        }
+        self.channel.describe(&mut body);
+        body
+    }
+
+    fn sign(&self, body: &mut Map<String, Value>, server_key: &str) {
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let signed = [text("order_id"), text("status_code"), text("gross_amount"), server_key.to_owned()];
+        let signature = format!("{:x}", Sha512::digest(signed.concat()));
+        body.insert("signature_key".to_owned(), Value::String(signature));
+    }
+}
+
+/// The vendor writes Jakarta's clock, without a zone.
+fn jakarta(time: DateTime<Utc>) -> String {
+    let local =
+        FixedOffset::east_opt(7 * 3_600).map_or(time.naive_utc(), |z| time.with_timezone(&z).naive_local());
+    local.format("%Y-%m-%d %H:%M:%S").to_string()
+}
