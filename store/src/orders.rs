@@ -10,6 +10,7 @@ pub use place::{NewOrder, Placed};
 pub use read::{InvoiceSummary, Order};
 
 pub(crate) use offer::in_stock;
+pub(crate) use place::gateway_order_id;
 
 use crate::StoreError;
 

@@ -1,0 +1,187 @@
+//! Attempts to pay: the customer's reads, further attempts, what a gateway answered to a charge, what an
+//! administrator decided, and the one place where money takes effect ([`settle`]).
+//!
+//! Locks are taken in one order everywhere: the order's row, then its payments.
+
+mod attempt;
+mod review;
+mod settle;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::{Bank, PaymentMethod, PaymentStatus},
+    ids::{InvoiceId, OrderId, PaymentId, PlanId, UserId},
+    order::OrderStatus,
+};
+use sqlx::PgConnection;
+
+pub use attempt::{ChargeResult, Instructions, NewAttempt, Opened};
+pub use review::ReviewError;
+pub(crate) use settle::{Settlement, method_words, settle};
+
+use crate::{
+    Result, Store, StoreError,
+    page::{Page, PageRequest},
+};
+
+/// One attempt to pay, as its customer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Its id.
+    pub id: PaymentId,
+    /// The order it pays.
+    pub order_id: OrderId,
+    /// The bill it pays.
+    pub invoice_id: InvoiceId,
+    /// Slug of the gateway; `None` when an administrator checks the money.
+    pub gateway: Option<String>,
+    /// Our name for the attempt at the gateway.
+    pub gateway_order_id: String,
+    /// How it is paid.
+    pub method: PaymentMethod,
+    /// Whose virtual account.
+    pub bank: Option<Bank>,
+    /// How much.
+    pub amount: Rupiah,
+    /// Where it stands.
+    pub status: PaymentStatus,
+    /// QRIS: the text of the QR code, once the gateway answered.
+    pub qr_string: Option<String>,
+    /// Virtual account: its number, once the gateway answered.
+    pub va_number: Option<String>,
+    /// Mandiri: the bill's key, once the gateway answered.
+    pub bill_key: Option<String>,
+    /// Mandiri: the biller's code, once the gateway answered.
+    pub biller_code: Option<String>,
+    /// Until when it can be paid.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When the money was ours.
+    pub paid_at: Option<DateTime<Utc>>,
+    /// When it was begun.
+    pub created_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// One attempt. `owner` restricts to that customer's.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such payment (of that owner).
+    pub async fn payment(&self, payment: PaymentId, owner: Option<UserId>) -> Result<Payment> {
+        let filter = Filter { payment: Some(payment), order: None, owner, before: None, limit: 1 };
+        self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("payment"))
+    }
+
+    /// The latest attempt to pay an order.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such order.
+    pub async fn latest_payment(&self, order: OrderId) -> Result<Payment> {
+        let filter = Filter { payment: None, order: Some(order), owner: None, before: None, limit: 1 };
+        self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("order"))
+    }
+
+    /// A customer's attempts, newest first, of one order or of all.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn payments_of(
+        &self,
+        owner: UserId,
+        order: Option<OrderId>,
+        page: &PageRequest,
+    ) -> Result<Page<Payment>> {
+        let filter =
+            Filter { payment: None, order, owner: Some(owner), before: page.before, limit: page.fetch() };
+        Ok(page.cut(self.select_payments(&filter).await?, |payment| payment.id.0))
+    }
+
+    async fn select_payments(&self, filter: &Filter) -> Result<Vec<Payment>> {
+        Ok(sqlx::query_as!(
+            Payment,
+            r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
+                      gateway, gateway_order_id, method AS "method: PaymentMethod", bank AS "bank: Bank",
+                      amount AS "amount: Rupiah", status AS "status: PaymentStatus", qr_string, va_number, bill_key,
+                      biller_code, expires_at, paid_at, created_at
+               FROM payments
+               WHERE ($1::uuid IS NULL OR id = $1) AND ($2::uuid IS NULL OR order_id = $2)
+                 AND ($3::uuid IS NULL OR user_id = $3) AND ($4::uuid IS NULL OR id < $4)
+               ORDER BY id DESC LIMIT $5"#,
+            filter.payment.map(|id| id.0),
+            filter.order.map(|id| id.0),
+            filter.owner.map(|id| id.0),
+            filter.before,
+            filter.limit,
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+}
+
+struct Filter {
+    payment: Option<PaymentId>,
+    order: Option<OrderId>,
+    owner: Option<UserId>,
+    before: Option<uuid::Uuid>,
+    limit: i64,
+}
+
+/// An order held until the transaction ends, with what paying it depends on.
+#[derive(Debug)]
+pub(crate) struct LockedOrder {
+    pub id: OrderId,
+    pub user_id: UserId,
+    pub plan_id: PlanId,
+    pub invoice_id: InvoiceId,
+    pub status: OrderStatus,
+    pub hostname: String,
+    pub total: Rupiah,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Locks an order. `owner` restricts to that customer's orders.
+pub(crate) async fn lock_order(
+    tx: &mut PgConnection,
+    order: OrderId,
+    owner: Option<UserId>,
+) -> Result<LockedOrder> {
+    sqlx::query_as!(
+        LockedOrder,
+        r#"SELECT o.id AS "id: OrderId", o.user_id AS "user_id: UserId", o.plan_id AS "plan_id: PlanId",
+                  i.id AS "invoice_id: InvoiceId", o.status AS "status: OrderStatus", o.hostname,
+                  o.total AS "total: Rupiah", o.expires_at
+           FROM orders o JOIN invoices i ON i.order_id = o.id
+           WHERE o.id = $1 AND ($2::uuid IS NULL OR o.user_id = $2) FOR NO KEY UPDATE OF o"#,
+        order.0,
+        owner.map(|id| id.0),
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(StoreError::NotFound("order"))
+}
+
+/// An attempt held until the transaction ends.
+#[derive(Debug)]
+pub(crate) struct LockedPayment {
+    pub id: PaymentId,
+    pub gateway: Option<String>,
+    pub gateway_order_id: String,
+    pub method: PaymentMethod,
+    pub bank: Option<Bank>,
+    pub amount: Rupiah,
+    pub status: PaymentStatus,
+}
+
+/// Locks an attempt. Its order must be locked already.
+pub(crate) async fn lock_payment(tx: &mut PgConnection, payment: PaymentId) -> Result<LockedPayment> {
+    sqlx::query_as!(
+        LockedPayment,
+        r#"SELECT id AS "id: PaymentId", gateway, gateway_order_id, method AS "method: PaymentMethod",
+                  bank AS "bank: Bank", amount AS "amount: Rupiah", status AS "status: PaymentStatus"
+           FROM payments WHERE id = $1 FOR NO KEY UPDATE"#,
+        payment.0,
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(StoreError::NotFound("payment"))
+}

@@ -1,0 +1,176 @@
+//! Beginning to pay: further attempts, and what the gateway answered to a charge.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    billing::{Bank, PaymentMethod},
+    ids::{OrderId, PaymentId, UserId},
+    order::OrderStatus,
+};
+use sqlx::PgConnection;
+
+use super::{LockedOrder, Payment, lock_order};
+use crate::{
+    Result, Store, StoreError,
+    idempotency::{self, Claim, Idempotency},
+    new_id, orders,
+};
+
+/// A further attempt to pay an order.
+#[derive(Debug, Clone)]
+pub struct NewAttempt {
+    /// The customer.
+    pub user: UserId,
+    /// The order.
+    pub order: OrderId,
+    /// How it will be paid.
+    pub method: PaymentMethod,
+    /// The virtual account's bank.
+    pub bank: Option<Bank>,
+    /// Slug of the gateway that will be charged; `None` when an administrator checks the payment.
+    pub gateway: Option<&'static str>,
+}
+
+/// What came of beginning an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// The attempt.
+    pub payment_id: PaymentId,
+    /// False when an earlier request with the same key began it.
+    pub is_new: bool,
+}
+
+/// What a customer needs in order to pay.
+#[derive(Debug, Clone, Default)]
+pub struct Instructions {
+    /// The gateway's id of the transaction.
+    pub transaction_id: String,
+    /// QRIS: the text of the QR code.
+    pub qr_string: Option<String>,
+    /// Virtual account: its number.
+    pub va_number: Option<String>,
+    /// Mandiri: the bill's key.
+    pub bill_key: Option<String>,
+    /// Mandiri: the biller's code.
+    pub biller_code: Option<String>,
+    /// Until when the gateway takes the money, if it says so.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// How a gateway answered to a charge.
+#[derive(Debug, Clone)]
+pub enum ChargeResult {
+    /// The customer can pay.
+    Ready(Instructions),
+    /// Nothing was charged, for certain; with the reason.
+    Refused(String),
+    /// It is not known whether the attempt exists; with what happened.
+    Unknown(String),
+}
+
+impl Store {
+    /// Begins a further attempt to pay an order that waits for money. Earlier attempts stay as they are: whichever is
+    /// paid first counts. The same `request` again answers with the same attempt.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the customer has no such order, [`StoreError::Conflict`] when it does not wait
+    /// for money, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    pub async fn open_payment(&self, new: &NewAttempt, request: &Idempotency) -> Result<Opened> {
+        let payment_id: PaymentId = new_id();
+        let mut tx = self.pool.begin().await?;
+        if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, payment_id.0).await? {
+            return Ok(Opened { payment_id: earlier.into(), is_new: false });
+        }
+        let order = lock_order(&mut tx, new.order, Some(new.user)).await?;
+        if order.status != OrderStatus::PendingPayment {
+            return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
+        }
+        insert_attempt(&mut tx, payment_id, &order, new.method, new.bank, new.gateway).await?;
+        tx.commit().await?;
+        Ok(Opened { payment_id, is_new: true })
+    }
+
+    /// Keeps what a gateway answered to a charge. A notification that was quicker wins: only an attempt that is still
+    /// open changes its status.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such payment.
+    pub async fn record_charge(&self, payment: PaymentId, result: &ChargeResult) -> Result<Payment> {
+        match result {
+            ChargeResult::Ready(instructions) => self.keep_instructions(payment, instructions).await?,
+            ChargeResult::Refused(reason) => {
+                sqlx::query!(
+                    "UPDATE payments SET status = 'DENIED', note = $2, updated_at = now()
+                     WHERE id = $1 AND status IN ('PENDING', 'UNKNOWN')",
+                    payment.0,
+                    reason,
+                )
+                .execute(&self.pool)
+                .await?;
+            }
+            ChargeResult::Unknown(reason) => {
+                sqlx::query!(
+                    "UPDATE payments SET status = 'UNKNOWN', note = $2, updated_at = now()
+                     WHERE id = $1 AND status = 'PENDING'",
+                    payment.0,
+                    reason,
+                )
+                .execute(&self.pool)
+                .await?;
+            }
+        }
+        self.payment(payment, None).await
+    }
+
+    async fn keep_instructions(&self, payment: PaymentId, instructions: &Instructions) -> Result<()> {
+        sqlx::query!(
+            "UPDATE payments SET gateway_transaction_id = $2, qr_string = $3, va_number = $4, bill_key = $5,
+                    biller_code = $6, expires_at = coalesce($7, expires_at), updated_at = now(),
+                    status = CASE status WHEN 'UNKNOWN' THEN 'PENDING' ELSE status END
+             WHERE id = $1",
+            payment.0,
+            instructions.transaction_id,
+            instructions.qr_string,
+            instructions.va_number,
+            instructions.bill_key,
+            instructions.biller_code,
+            instructions.expires_at,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Writes the next attempt of a locked order, for all of its total.
+pub(super) async fn insert_attempt(
+    tx: &mut PgConnection,
+    payment: PaymentId,
+    order: &LockedOrder,
+    method: PaymentMethod,
+    bank: Option<Bank>,
+    gateway: Option<&str>,
+) -> Result<()> {
+    let earlier =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "earlier!" FROM payments WHERE order_id = $1"#, order.id.0)
+            .fetch_one(&mut *tx)
+            .await?;
+    let attempt = u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1);
+    sqlx::query!(
+        "INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
+                               status, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'PENDING', $10)",
+        payment.0,
+        order.invoice_id.0,
+        order.id.0,
+        order.user_id.0,
+        gateway,
+        orders::gateway_order_id(order.id, attempt),
+        method.as_str(),
+        bank.map(Bank::as_str),
+        order.total.get(),
+        order.expires_at,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! What gateways tell us: every notification is kept as it came, and takes effect in the same transaction, once.
+
+use domain::{
+    Rupiah,
+    billing::{PaymentMethod, PaymentOutcome, PaymentStatus},
+    ids::{OrderId, PaymentId},
+    order::OrderStatus,
+};
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    Result, Store, new_id,
+    payments::{LockedOrder, LockedPayment, Settlement, lock_order, lock_payment, method_words, settle},
+    timeline::{self, Step, StepStatus},
+};
+
+/// Notifications with a wrong signature that are kept per hour. Anybody can send them; the log tells of all.
+const BAD_SIGNATURES_PER_HOUR: i64 = 100;
+
+/// A notification whose origin is proven.
+#[derive(Debug, Clone)]
+pub struct VerifiedNotification<'a> {
+    /// Slug of the gateway.
+    pub gateway: &'a str,
+    /// The gateway's identity of the event.
+    pub dedupe_key: &'a str,
+    /// Our name for the attempt.
+    pub gateway_order_id: &'a str,
+    /// The gateway's id of the transaction.
+    pub transaction_id: Option<&'a str>,
+    /// Where the gateway says the attempt stands.
+    pub status: PaymentStatus,
+    /// The amount it names, if it is whole rupiah.
+    pub amount: Option<Rupiah>,
+    /// Amount and currency in the gateway's own words.
+    pub amount_as_received: &'a str,
+    /// The notification as it came.
+    pub body: &'a [u8],
+}
+
+/// What became of a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intake {
+    /// It moved the attempt.
+    Applied {
+        /// The attempt.
+        payment_id: PaymentId,
+        /// Its order.
+        order_id: OrderId,
+        /// Where the attempt stands now.
+        status: PaymentStatus,
+        /// What the money did, if it was money.
+        outcome: Option<PaymentOutcome>,
+    },
+    /// It told nothing new: it was overtaken by another one.
+    Ignored,
+    /// The same event was handled before.
+    AlreadyHandled,
+    /// It names another amount than the attempt's. Nothing moved.
+    Mismatch {
+        /// The attempt.
+        payment_id: PaymentId,
+        /// What the attempt is about.
+        expected: Rupiah,
+    },
+    /// No attempt has that name. Nothing moved.
+    UnknownPayment,
+}
+
+/// A row of `webhook_events`.
+struct Event<'a> {
+    gateway: &'a str,
+    dedupe_key: Option<&'a str>,
+    payment_id: Option<PaymentId>,
+    outcome: &'static str,
+    reason: Option<&'a str>,
+    body: &'a [u8],
+}
+
+impl Store {
+    /// Takes a notification in: keeps it, and does what it says, in one transaction. Idempotent by the event's
+    /// identity, safe in any order of arrival and with any number at once. One that names a wrong amount or an
+    /// unknown attempt is kept too, under a key of its own: it must not stand in the way of the right one.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer; nothing was kept then.
+    pub async fn apply_notification(&self, told: &VerifiedNotification<'_>) -> Result<Intake> {
+        let mut tx = self.pool.begin().await?;
+        let Some((order, payment)) = lock(&mut tx, told).await? else {
+            insert(&mut tx, &unknown(told, &format!("{}#unknown", told.dedupe_key))).await?;
+            tx.commit().await?;
+            return Ok(Intake::UnknownPayment);
+        };
+        if told.amount != Some(payment.amount) {
+            let key = format!("{}#mismatch:{}", told.dedupe_key, told.amount_as_received);
+            let reason = format!("says {}, not {}", told.amount_as_received, payment.amount);
+            insert(&mut tx, &mismatch(told, &payment, &key, &reason)).await?;
+            tx.commit().await?;
+            return Ok(Intake::Mismatch { payment_id: payment.id, expected: payment.amount });
+        }
+        let next = payment.status.after_report(told.status);
+        if !insert(&mut tx, &handled(told, &payment, next.is_some())).await? {
+            return Ok(Intake::AlreadyHandled);
+        }
+        let intake = match next {
+            None => Intake::Ignored,
+            Some(status) => advance(&mut tx, &order, &payment, status, told.transaction_id).await?,
+        };
+        tx.commit().await?;
+        Ok(intake)
+    }
+
+    /// Keeps a notification whose signature is wrong, for those who look into it: within bounds, since anybody can
+    /// send one. `false` when there were enough of late.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn keep_bad_signature(&self, gateway: &str, body: &[u8]) -> Result<bool> {
+        let id: Uuid = new_id();
+        let kept = sqlx::query!(
+            "INSERT INTO webhook_events (id, gateway, outcome, reason, body)
+             SELECT $1, $2, 'BAD_SIGNATURE', 'the signature is wrong', $3
+             WHERE (SELECT count(*) FROM webhook_events
+                    WHERE outcome = 'BAD_SIGNATURE' AND received_at > now() - interval '1 hour') < $4",
+            id,
+            gateway,
+            body,
+            BAD_SIGNATURES_PER_HOUR,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(kept.rows_affected() == 1)
+    }
+}
+
+/// Locks the order and the attempt a notification is about, in this order, as everybody does.
+async fn lock(
+    tx: &mut PgConnection,
+    told: &VerifiedNotification<'_>,
+) -> Result<Option<(LockedOrder, LockedPayment)>> {
+    let found = sqlx::query!(
+        "SELECT id, order_id FROM payments WHERE gateway = $1 AND gateway_order_id = $2",
+        told.gateway,
+        told.gateway_order_id,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    let order = lock_order(tx, found.order_id.into(), None).await?;
+    let payment = lock_payment(tx, found.id.into()).await?;
+    Ok(Some((order, payment)))
+}
+
+/// Moves the attempt to `status`.
+async fn advance(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    status: PaymentStatus,
+    transaction_id: Option<&str>,
+) -> Result<Intake> {
+    let outcome = if status == PaymentStatus::Paid {
+        let settlement = Settlement { transaction_id, ..Settlement::default() };
+        Some(settle(tx, order, payment, &settlement).await?)
+    } else {
+        set_status(tx, payment.id, status, transaction_id).await?;
+        tell_of_closed_attempt(tx, order, payment, status).await?;
+        None
+    };
+    Ok(Intake::Applied { payment_id: payment.id, order_id: order.id, status, outcome })
+}
+
+async fn set_status(
+    tx: &mut PgConnection,
+    payment: PaymentId,
+    status: PaymentStatus,
+    transaction_id: Option<&str>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE payments SET status = $2, gateway_transaction_id = coalesce($3, gateway_transaction_id),
+                updated_at = now()
+         WHERE id = $1",
+        payment.0,
+        status.as_str(),
+        transaction_id,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The customer of an order that still waits for money learns that this attempt won't bring any.
+async fn tell_of_closed_attempt(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    status: PaymentStatus,
+) -> Result<()> {
+    let what_happened = match status {
+        PaymentStatus::Denied => "was declined",
+        PaymentStatus::Expired => "was not made in time",
+        PaymentStatus::Cancelled => "was called off",
+        _ => return Ok(()),
+    };
+    if order.status != OrderStatus::PendingPayment || payment.method == PaymentMethod::ManualTransfer {
+        return Ok(());
+    }
+    let method = method_words(payment.method, payment.bank);
+    let step = Step {
+        key: &format!("payment/{}/{}", payment.id, status.as_str().to_ascii_lowercase()),
+        step: "payment_closed",
+        status: StepStatus::Failed,
+        message: &format!("Your {method} {what_happened}. You can start another payment."),
+        detail: json!({ "payment_id": payment.id, "status": status }),
+    };
+    timeline::record(tx, order.id, &step).await
+}
+
+fn unknown<'a>(told: &VerifiedNotification<'a>, key: &'a str) -> Event<'a> {
+    Event {
+        gateway: told.gateway,
+        dedupe_key: Some(key),
+        payment_id: None,
+        outcome: "UNKNOWN_PAYMENT",
+        reason: Some("no payment has this order_id"),
+        body: told.body,
+    }
+}
+
+fn mismatch<'a>(
+    told: &VerifiedNotification<'a>,
+    payment: &LockedPayment,
+    key: &'a str,
+    reason: &'a str,
+) -> Event<'a> {
+    Event {
+        gateway: told.gateway,
+        dedupe_key: Some(key),
+        payment_id: Some(payment.id),
+        outcome: "MISMATCH",
+        reason: Some(reason),
+        body: told.body,
+    }
+}
+
+fn handled<'a>(told: &VerifiedNotification<'a>, payment: &LockedPayment, moves: bool) -> Event<'a> {
+    let (outcome, reason) = if moves {
+        ("APPLIED", None)
+    } else {
+        ("IGNORED", Some("it changes nothing: the payment is further on"))
+    };
+    Event {
+        gateway: told.gateway,
+        dedupe_key: Some(told.dedupe_key),
+        payment_id: Some(payment.id),
+        outcome,
+        reason,
+        body: told.body,
+    }
+}
+
+/// Keeps an event; `false` when one with its key is there already.
+async fn insert(tx: &mut PgConnection, event: &Event<'_>) -> Result<bool> {
+    let id: Uuid = new_id();
+    let inserted = sqlx::query!(
+        "INSERT INTO webhook_events (id, gateway, dedupe_key, payment_id, outcome, reason, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (gateway, dedupe_key) DO NOTHING",
+        id,
+        event.gateway,
+        event.dedupe_key,
+        event.payment_id.map(|p| p.0),
+        event.outcome,
+        event.reason,
+        event.body,
+    )
+    .execute(tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
