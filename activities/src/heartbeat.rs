@@ -1,0 +1,27 @@
+//! Keeping the engine sure that a long step is alive.
+
+use std::time::Duration;
+
+use temporalio_sdk::activities::ActivityContext;
+
+use crate::failure::StepError;
+
+/// Runs `work` while heartbeating at a third of the activity's time-out; a cancellation ends it.
+pub(crate) async fn while_heartbeating<T>(
+    ctx: &ActivityContext,
+    work: impl Future<Output = Result<T, StepError>>,
+) -> Result<T, StepError> {
+    let timeout = ctx.info().heartbeat_timeout.unwrap_or(Duration::from_secs(30));
+    let mut beat = tokio::time::interval(timeout / 3);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = ctx.cancelled() => return Err(StepError::Cancelled),
+            _ = beat.tick() => {
+                // Only fails when the empty detail can't be encoded, which it can.
+                let _ = ctx.record_heartbeat(()).await;
+            }
+        }
+    }
+}

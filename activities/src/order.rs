@@ -1,0 +1,87 @@
+//! Recording steps of an order. Each is one transaction whose first statement is a conditional move of the order, so
+//! a second run finds the order moved and changes nothing.
+
+use std::sync::Arc;
+
+use domain::ids::OrderId;
+use store::{Store, provisioning::ProvisioningFailure};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use workflows::{OrderProgress, ProvisioningFailed};
+
+use crate::{crash_point, failure::failure};
+
+/// Implements the order's recording ports.
+#[derive(Debug, Clone)]
+pub struct OrderActivities {
+    /// The database.
+    pub store: Store,
+}
+
+#[activities]
+impl OrderActivities {
+    /// Idempotent by the notification's and the timeline's unique keys.
+    #[activity(definition = workflows::RemindOfPayment)]
+    pub async fn remind_of_payment(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        order: OrderId,
+    ) -> Result<OrderProgress, ActivityError> {
+        let status = self.store.remind_of_payment(order).await.map_err(failure)?;
+        Ok(OrderProgress { status, instance_id: None })
+    }
+
+    /// Idempotent by the condition on the order's status.
+    #[activity(definition = workflows::ExpireOrder)]
+    pub async fn expire_order(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        order: OrderId,
+    ) -> Result<OrderProgress, ActivityError> {
+        let status = self.store.expire_order(order).await.map_err(failure)?;
+        Ok(OrderProgress { status, instance_id: None })
+    }
+
+    /// Idempotent by the condition on the order's status and the server record's unique order id.
+    #[activity(definition = workflows::StartProvisioning)]
+    pub async fn start_provisioning(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        order: OrderId,
+    ) -> Result<OrderProgress, ActivityError> {
+        crash_point("start_provisioning.before");
+        let started = self.store.start_provisioning(order).await.map_err(failure)?;
+        crash_point("start_provisioning.after");
+        Ok(OrderProgress { status: started.status, instance_id: started.instance_id })
+    }
+
+    /// Idempotent by the condition on the order's status; the outbox row is written with the move.
+    #[activity(definition = workflows::ActivateOrder)]
+    pub async fn activate_order(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        order: OrderId,
+    ) -> Result<(), ActivityError> {
+        crash_point("activate_order.before");
+        self.store.activate_order(order).await.map_err(failure)?;
+        crash_point("activate_order.after");
+        Ok(())
+    }
+
+    /// Idempotent by the condition on the order's status.
+    #[activity(definition = workflows::FailProvisioning)]
+    pub async fn fail_provisioning(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        failed: ProvisioningFailed,
+    ) -> Result<(), ActivityError> {
+        let reason = ProvisioningFailure {
+            class: failed.class,
+            message: failed.message,
+            code: None,
+            request_id: None,
+        };
+        self.store.fail_provisioning(failed.order_id, &reason).await.map_err(failure)?;
+        Ok(())
+    }
+}

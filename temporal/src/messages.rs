@@ -1,0 +1,183 @@
+//! From an outbox message to the engine's request. The outbox id is the request's id, so the engine itself drops a
+//! second delivery; the workflow's id is deterministic, so a second start finds the first.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use domain::{
+    ids::OutboxId,
+    order::OrderStatus,
+    outbox::{InstanceStart, OrderStart, instance_workflow_id, order_workflow_id},
+};
+use serde::Serialize;
+use temporalio_common::protos::temporal::api::{
+    common::v1::{Payload, Payloads, SearchAttributes, WorkflowExecution, WorkflowType},
+    enums::v1::WorkflowIdReusePolicy,
+    sdk::v1::UserMetadata,
+    taskqueue::v1::TaskQueue,
+    workflowservice::v1::{
+        SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
+        StartWorkflowExecutionRequest,
+    },
+};
+use workflows::queues;
+
+/// What every request carries.
+#[derive(Debug, Clone)]
+pub(crate) struct Envelope {
+    pub namespace: String,
+    pub queue_prefix: String,
+    pub identity: String,
+}
+
+impl Envelope {
+    /// Starts an order's workflow. Its first task is delayed until the reminder is due: waiting for money costs the
+    /// engine nothing, and a signal ends the delay.
+    pub(crate) fn start_order(
+        &self,
+        id: OutboxId,
+        start: &OrderStart,
+    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
+        let policy = start.policy;
+        let due = start.placed_at_ms + policy.remind_after_ms.min(policy.payment_window_ms);
+        Ok(StartWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            workflow_id: order_workflow_id(start.order_id),
+            workflow_type: Some(WorkflowType { name: queues::ORDER_WORKFLOW.to_owned() }),
+            task_queue: Some(self.lifecycle_queue()),
+            input: Some(payloads(start)?),
+            identity: self.identity.clone(),
+            request_id: id.to_string(),
+            workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
+            search_attributes: Some(order_attributes(start, OrderStatus::PendingPayment)?),
+            workflow_start_delay: until(due).and_then(|left| left.try_into().ok()),
+            user_metadata: Some(order_summary(start)?),
+            ..Default::default()
+        })
+    }
+
+    /// Signals an order's workflow, starting it when it has ended or never began.
+    pub(crate) fn signal_order(
+        &self,
+        id: OutboxId,
+        start: &OrderStart,
+        signal: &str,
+        status: OrderStatus,
+    ) -> Result<SignalWithStartWorkflowExecutionRequest, serde_json::Error> {
+        Ok(SignalWithStartWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            workflow_id: order_workflow_id(start.order_id),
+            workflow_type: Some(WorkflowType { name: queues::ORDER_WORKFLOW.to_owned() }),
+            task_queue: Some(self.lifecycle_queue()),
+            input: Some(payloads(start)?),
+            identity: self.identity.clone(),
+            request_id: id.to_string(),
+            workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate.into(),
+            signal_name: signal.to_owned(),
+            signal_input: Some(payloads(&id)?),
+            search_attributes: Some(order_attributes(start, status)?),
+            user_metadata: Some(order_summary(start)?),
+            ..Default::default()
+        })
+    }
+
+    /// Tells an order's workflow that the order is closed. One that has ended need not be told.
+    pub(crate) fn close_order(
+        &self,
+        id: OutboxId,
+        order: domain::ids::OrderId,
+    ) -> Result<SignalWorkflowExecutionRequest, serde_json::Error> {
+        Ok(SignalWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            workflow_execution: Some(WorkflowExecution {
+                workflow_id: order_workflow_id(order),
+                run_id: String::new(),
+            }),
+            signal_name: queues::signals::ORDER_CLOSED.to_owned(),
+            input: Some(payloads(&id)?),
+            identity: self.identity.clone(),
+            request_id: id.to_string(),
+            ..Default::default()
+        })
+    }
+
+    /// Starts a server's workflow, its first task delayed until the term's end.
+    pub(crate) fn start_instance(
+        &self,
+        id: OutboxId,
+        start: &InstanceStart,
+    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
+        let attributes = [
+            ("Provider", start.provider.clone()),
+            ("PlanSlug", start.plan_slug.clone()),
+            ("CustomerId", start.customer_id.to_string()),
+            ("InstanceId", start.instance_id.to_string()),
+        ];
+        Ok(StartWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            workflow_id: instance_workflow_id(start.instance_id),
+            workflow_type: Some(WorkflowType { name: queues::INSTANCE_WORKFLOW.to_owned() }),
+            task_queue: Some(self.lifecycle_queue()),
+            input: Some(payloads(start)?),
+            identity: self.identity.clone(),
+            request_id: id.to_string(),
+            workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
+            search_attributes: Some(keywords(attributes)?),
+            workflow_start_delay: until(start.expires_at_ms).and_then(|left| left.try_into().ok()),
+            user_metadata: Some(UserMetadata {
+                summary: Some(json(&format!("{} server at {}", start.plan_slug, start.provider))?),
+                details: Some(json(&format!("Bought with order {}.", start.order_id))?),
+            }),
+            ..Default::default()
+        })
+    }
+
+    fn lifecycle_queue(&self) -> TaskQueue {
+        TaskQueue { name: queues::lifecycle(&self.queue_prefix), ..Default::default() }
+    }
+}
+
+fn order_attributes(start: &OrderStart, status: OrderStatus) -> Result<SearchAttributes, serde_json::Error> {
+    keywords([
+        ("OrderStatus", status.to_string()),
+        ("Provider", start.provider.clone()),
+        ("PlanSlug", start.plan_slug.clone()),
+        ("CustomerId", start.customer_id.to_string()),
+    ])
+}
+
+fn order_summary(start: &OrderStart) -> Result<UserMetadata, serde_json::Error> {
+    Ok(UserMetadata {
+        summary: Some(json(&format!("Order of a {} server at {}", start.plan_slug, start.provider))?),
+        details: Some(json(&format!("Customer {}.", start.customer_id))?),
+    })
+}
+
+fn keywords<const N: usize>(pairs: [(&str, String); N]) -> Result<SearchAttributes, serde_json::Error> {
+    let mut indexed_fields = HashMap::with_capacity(N);
+    for (name, value) in pairs {
+        let mut payload = json(&value)?;
+        payload.metadata.insert("type".to_owned(), b"Keyword".to_vec());
+        indexed_fields.insert(name.to_owned(), payload);
+    }
+    Ok(SearchAttributes { indexed_fields })
+}
+
+fn payloads<T: Serialize>(value: &T) -> Result<Payloads, serde_json::Error> {
+    Ok(Payloads { payloads: vec![json(value)?] })
+}
+
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<Payload, serde_json::Error> {
+    Ok(Payload {
+        metadata: HashMap::from([("encoding".to_owned(), b"json/plain".to_vec())]),
+        data: serde_json::to_vec(value)?,
+        ..Default::default()
+    })
+}
+
+/// The time from now to a moment given in milliseconds since the Unix epoch; `None` when it is past.
+fn until(moment_ms: u64) -> Option<Duration> {
+    (UNIX_EPOCH + Duration::from_millis(moment_ms)).duration_since(SystemTime::now()).ok()
+}

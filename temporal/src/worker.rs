@@ -1,0 +1,142 @@
+//! Workers: the lifecycle worker runs every workflow and its recording steps, a provider's worker the calls to that
+//! provider. Each runs on a thread of its own (the SDK's worker is not `Send`) and is started again when it ends with
+//! an error, since an engine that is away for a while must not end the process.
+
+use std::{sync::Arc, time::Duration};
+
+use activities::{InstanceActivities, OrderActivities, ProviderActivities};
+use adapters::providers::Registry;
+use store::Store;
+use temporalio_sdk::{
+    Runtime, Worker, WorkerCreateError, WorkerOptions, WorkerRunError, WorkflowRegistrationError,
+    runtime::PollerBehavior,
+};
+use tokio_util::sync::CancellationToken;
+use workflows::{InstanceWorkflow, OrderWorkflow, queues};
+
+use crate::{
+    bootstrap::{self, BootstrapError},
+    connect::{ConnectError, TemporalConfig, connect},
+};
+
+/// Time a stopping worker gives its running activities.
+const GRACE: Duration = Duration::from_secs(10);
+/// Wait before a worker that failed is started again.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a worker needs.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Where the engine is.
+    pub temporal: TemporalConfig,
+    /// The database.
+    pub store: Store,
+    /// Providers whose queues are served.
+    pub providers: Arc<Registry>,
+    /// Whether this process runs workflows and recording steps.
+    pub lifecycle: bool,
+}
+
+/// A worker could not run.
+#[derive(Debug, thiserror::Error)]
+enum WorkerError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    #[error("starting the SDK: {0}")]
+    Runtime(#[from] temporalio_sdk::RuntimeError),
+    #[error("registering workflows: {0}")]
+    Registration(#[from] WorkflowRegistrationError),
+    #[error("creating the worker: {0}")]
+    Create(#[from] WorkerCreateError),
+    #[error("running the worker: {0}")]
+    Run(#[from] WorkerRunError),
+}
+
+#[derive(Debug, Clone)]
+enum Role {
+    Lifecycle,
+    Provider(&'static str),
+}
+
+/// Runs the workers until `stop`, then lets running activities finish within ten seconds.
+pub async fn run(settings: WorkerSettings, stop: CancellationToken) {
+    let mut roles: Vec<Role> = settings.providers.slugs().map(Role::Provider).collect();
+    if settings.lifecycle {
+        roles.push(Role::Lifecycle);
+    }
+    let running: Vec<_> = roles.into_iter().map(|role| spawn(role, settings.clone(), stop.clone())).collect();
+    for worker in running {
+        // An error here means the worker's thread panicked, which it has logged.
+        let _ = worker.await;
+    }
+}
+
+fn spawn(
+    role: Role,
+    settings: WorkerSettings,
+    stop: CancellationToken,
+) -> tokio::sync::oneshot::Receiver<()> {
+    let runtime = tokio::runtime::Handle::current();
+    let (finished, waiting) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        runtime.block_on(supervise(&role, &settings, &stop));
+        let _ = finished.send(());
+    });
+    waiting
+}
+
+async fn supervise(role: &Role, settings: &WorkerSettings, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        match run_once(role, settings, stop).await {
+            Ok(()) if stop.is_cancelled() => {}
+            Ok(()) => tracing::warn!(?role, "a worker ended; starting it again"),
+            Err(error) => tracing::warn!(?role, %error, "a worker failed; starting it again"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(RESTART_PAUSE) => {}
+        }
+    }
+}
+
+async fn run_once(
+    role: &Role,
+    settings: &WorkerSettings,
+    stop: &CancellationToken,
+) -> Result<(), WorkerError> {
+    let client = connect(&settings.temporal).await?;
+    bootstrap::ensure(&client).await?;
+    let runtime = Runtime::from_current_tokio(Default::default())?;
+    let mut worker = Worker::new(&runtime, client, options(role, settings)?)?;
+    let shut_down = worker.shutdown_handle();
+    let stopped = stop.clone();
+    let watcher = tokio::spawn(async move {
+        stopped.cancelled().await;
+        shut_down();
+    });
+    let outcome = worker.run().await;
+    watcher.abort();
+    Ok(outcome?)
+}
+
+fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, WorkerError> {
+    let prefix = &settings.temporal.queue_prefix;
+    let store = settings.store.clone();
+    Ok(match role {
+        Role::Lifecycle => WorkerOptions::new(queues::lifecycle(prefix))
+            .register_workflow::<OrderWorkflow>()?
+            .register_workflow::<InstanceWorkflow>()?
+            .register_activities(OrderActivities { store: store.clone() })
+            .register_activities(InstanceActivities { store })
+            .graceful_shutdown_period(GRACE)
+            .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(10))
+            .build(),
+        Role::Provider(slug) => WorkerOptions::new(queues::provider(prefix, slug))
+            .register_activities(ProviderActivities { store, providers: Arc::clone(&settings.providers) })
+            .graceful_shutdown_period(GRACE)
+            .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(10))
+            .build(),
+    })
+}

@@ -1,0 +1,226 @@
+//! An order's life: payment or expiry, then provisioning until there is a server or an admin decides.
+
+#![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use domain::{ids::OutboxId, order::OrderStatus, outbox::OrderStart, provisioning::FailureClass};
+use temporalio_common::error::{ActivityExecutionError, IncomingError};
+use temporalio_macros::{workflow, workflow_methods};
+use temporalio_workflow::{
+    ActivityOptions, LocalActivityOptions, RetryPolicy, SyncWorkflowContext, WorkflowContext,
+    WorkflowContextView, WorkflowResult, workflows,
+};
+
+use crate::{
+    ports::{
+        ActivateOrder, ExpireOrder, FailProvisioning, OrderProgress, ProvisionServer, ProvisioningFailed,
+        RemindOfPayment, StartProvisioning,
+    },
+    queues, search,
+};
+
+/// The last word of an order's workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OrderOutcome {
+    /// The order's status when the workflow ended.
+    pub status: OrderStatus,
+}
+
+/// Takes an order from placed to `ACTIVE`. The database is the authority: signals only wake this workflow, and every
+/// step asks the database whether the order is still where it should be.
+#[workflow]
+pub struct OrderWorkflow {
+    start: OrderStart,
+    paid: bool,
+    retry_wanted: bool,
+    closed: bool,
+    seen: BTreeSet<OutboxId>,
+}
+
+#[workflow_methods]
+impl OrderWorkflow {
+    /// Takes the input.
+    #[init]
+    pub fn new(_ctx: &WorkflowContextView, start: OrderStart) -> Self {
+        Self { start, paid: false, retry_wanted: false, closed: false, seen: BTreeSet::new() }
+    }
+
+    /// Runs the order to its end.
+    ///
+    /// # Errors
+    /// Ends when it is cancelled from outside; a failed provisioning is not an error but a state it waits in.
+    #[run(name = "OrderWorkflow")]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<OrderOutcome> {
+        if let Some(ended) = Self::await_payment(ctx).await? {
+            return Ok(Self::end(ctx, ended));
+        }
+        loop {
+            ctx.state_mut(|s| s.retry_wanted = false);
+            if let Some(ended) = Self::provision(ctx).await? {
+                return Ok(Self::end(ctx, ended));
+            }
+            ctx.set_current_details("Provisioning failed. Waiting for an admin to retry, cancel or refund.");
+            ctx.wait_condition(|s| s.retry_wanted || s.closed).await?;
+        }
+    }
+
+    /// The order was paid.
+    #[signal(name = "payment_confirmed")]
+    pub fn payment_confirmed(&mut self, _ctx: &mut SyncWorkflowContext<Self>, cause: OutboxId) {
+        if self.seen.insert(cause) {
+            self.paid = true;
+        }
+    }
+
+    /// An admin asked for another try; the database has moved the order already.
+    #[signal(name = "retry_provisioning")]
+    pub fn retry_provisioning(&mut self, _ctx: &mut SyncWorkflowContext<Self>, cause: OutboxId) {
+        if self.seen.insert(cause) {
+            self.retry_wanted = true;
+        }
+    }
+
+    /// The order was cancelled or refunded; the database has moved it already.
+    #[signal(name = "order_closed")]
+    pub fn order_closed(&mut self, _ctx: &mut SyncWorkflowContext<Self>, cause: OutboxId) {
+        if self.seen.insert(cause) {
+            self.closed = true;
+        }
+    }
+}
+
+impl OrderWorkflow {
+    /// Waits for money. `Some` when the order ended without it.
+    async fn await_payment(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Option<OrderStatus>> {
+        let start = ctx.state(|s| s.start.clone());
+        let placed = UNIX_EPOCH + Duration::from_millis(start.placed_at_ms);
+        let deadline = placed + Duration::from_millis(start.policy.payment_window_ms);
+        let reminder = placed + Duration::from_millis(start.policy.remind_after_ms);
+        ctx.set_current_details("Waiting for payment.");
+        if reminder < deadline && !Self::woken_by(ctx, reminder).await? {
+            let step = recording("Remind of the payment");
+            ctx.execute_local_activity(RemindOfPayment, start.order_id, step).await?;
+        }
+        if !Self::woken_by(ctx, deadline).await? {
+            let step = recording("Close the unpaid order");
+            let after = ctx.execute_local_activity(ExpireOrder, start.order_id, step).await?;
+            if after.status == OrderStatus::Expired {
+                return Ok(Some(OrderStatus::Expired));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits for money or the order's end until `moment`; `false` when the moment came first.
+    async fn woken_by(ctx: &WorkflowContext<Self>, moment: SystemTime) -> WorkflowResult<bool> {
+        let left = ctx.workflow_time().and_then(|now| moment.duration_since(now).ok()).unwrap_or_default();
+        if ctx.state(|s| s.paid || s.closed || s.retry_wanted) {
+            return Ok(true);
+        }
+        if left.is_zero() {
+            return Ok(false);
+        }
+        workflows::select! {
+            woken = ctx.wait_condition(|s| s.paid || s.closed || s.retry_wanted) => { woken?; Ok(true) }
+            _ = ctx.timer(left) => Ok(false),
+        }
+    }
+
+    /// Gets the server. `Some` when the order has come to an end, `None` when it failed and waits for an admin.
+    async fn provision(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Option<OrderStatus>> {
+        let start = ctx.state(|s| s.start.clone());
+        let step = recording("Move the order to PROVISIONING");
+        let begun: OrderProgress =
+            ctx.execute_local_activity(StartProvisioning, start.order_id, step).await?;
+        match begun.status {
+            OrderStatus::Provisioning => {}
+            OrderStatus::ProvisioningFailed => return Ok(None),
+            elsewhere => return Ok(Some(elsewhere)),
+        }
+        ctx.set_current_details(format!("Getting a {} server from {}.", start.plan_slug, start.provider));
+        let mut attributes = vec![search::ORDER_STATUS.value_set(OrderStatus::Provisioning.to_string())];
+        attributes.extend(begun.instance_id.map(|id| search::INSTANCE_ID.value_set(id.to_string())));
+        ctx.upsert_search_attributes(attributes);
+
+        let options = at_provider(&start, ctx.task_queue());
+        match ctx.execute_activity(ProvisionServer, start.order_id, options).await {
+            Ok(()) => {
+                let step = recording("Move the order to ACTIVE");
+                ctx.execute_local_activity(ActivateOrder, start.order_id, step).await?;
+                Ok(Some(OrderStatus::Active))
+            }
+            Err(ActivityExecutionError::Cancelled(cancelled)) => {
+                Err(ActivityExecutionError::Cancelled(cancelled).into())
+            }
+            Err(error) => {
+                let (class, message) = reason(&error);
+                let failed = ProvisioningFailed { order_id: start.order_id, class, message };
+                let step = recording("Move the order to PROVISIONING_FAILED");
+                ctx.execute_local_activity(FailProvisioning, failed, step).await?;
+                ctx.upsert_search_attributes([
+                    search::ORDER_STATUS.value_set(OrderStatus::ProvisioningFailed.to_string()),
+                    search::FAILURE_CLASS.value_set(class.to_string()),
+                ]);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Leaves the final status where ops look.
+    fn end(ctx: &WorkflowContext<Self>, status: OrderStatus) -> OrderOutcome {
+        ctx.upsert_search_attributes([search::ORDER_STATUS.value_set(status.to_string())]);
+        ctx.set_current_details(format!("The order is {status}."));
+        OrderOutcome { status }
+    }
+}
+
+/// Options of a recording step: a transaction of ours, retried for as long as the database needs.
+fn recording(summary: &str) -> LocalActivityOptions {
+    LocalActivityOptions::builder()
+        .start_to_close_timeout(Duration::from_secs(10))
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(200))
+                .maximum_interval(Duration::from_secs(10))
+                .build(),
+        )
+        .summary(summary.to_owned())
+        .build()
+}
+
+/// Options of the call to the provider: retried under the order's policy, taken over when its worker falls silent.
+fn at_provider(start: &OrderStart, own_queue: &str) -> ActivityOptions {
+    let policy = start.policy;
+    ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
+        .task_queue(queues::provider_beside(own_queue, &start.provider))
+        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(policy.retry_initial_ms))
+                .maximum_interval(Duration::from_millis(policy.retry_max_ms))
+                .build(),
+        )
+        .summary(format!("Get a {} server from {}", start.plan_slug, start.provider))
+        .build()
+}
+
+/// Why the provider's activity ended: the failure's type is the class an adapter gave it. Running out of time is the
+/// class of the trouble that used it up.
+fn reason(error: &ActivityExecutionError) -> (FailureClass, String) {
+    match error.cause() {
+        Some(IncomingError::Application(failure)) => {
+            let class =
+                failure.type_name().and_then(|name| name.parse().ok()).unwrap_or(FailureClass::Permanent);
+            (class, failure.to_string())
+        }
+        Some(IncomingError::Timeout(_)) => (
+            FailureClass::Retryable,
+            "gave up after the longest time an order may take at the provider".to_owned(),
+        ),
+        _ => (FailureClass::Permanent, error.to_string()),
+    }
+}

@@ -1,0 +1,96 @@
+//! What the workflows need done, as declarations. `activities` implements them; each says there what makes it safe
+//! to run twice.
+
+#![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
+
+use domain::{
+    ids::{InstanceId, OrderId},
+    order::OrderStatus,
+    provisioning::FailureClass,
+};
+use temporalio_common::ActivityError;
+use temporalio_macros::activity_definitions;
+
+pub use instance_ports::NoteTermEnd;
+pub use order_ports::{ActivateOrder, ExpireOrder, FailProvisioning, RemindOfPayment, StartProvisioning};
+pub use provider_ports::ProvisionServer;
+
+/// Where an order stands after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OrderProgress {
+    /// Its status now. A step that found it elsewhere than expected changed nothing.
+    pub status: OrderStatus,
+    /// Its server, once there is one.
+    pub instance_id: Option<InstanceId>,
+}
+
+/// A try at the provider that ended for good.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ProvisioningFailed {
+    /// The order.
+    pub order_id: OrderId,
+    /// What can be done about it.
+    pub class: FailureClass,
+    /// The provider's words, for admins.
+    pub message: String,
+}
+
+/// Recording steps of an order: one database transaction each, run as local activities.
+pub struct OrderPorts;
+
+#[activity_definitions]
+impl OrderPorts {
+    /// Reminds the customer of an unpaid order.
+    #[activity(name = "remind_of_payment")]
+    pub fn remind_of_payment(_: OrderId) -> Result<OrderProgress, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Closes an order that was not paid in time, unless it was paid meanwhile.
+    #[activity(name = "expire_order")]
+    pub fn expire_order(_: OrderId) -> Result<OrderProgress, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Moves a paid order to `PROVISIONING`.
+    #[activity(name = "start_provisioning")]
+    pub fn start_provisioning(_: OrderId) -> Result<OrderProgress, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Moves an order whose server runs to `ACTIVE` and hands over to the server's own workflow.
+    #[activity(name = "activate_order")]
+    pub fn activate_order(_: OrderId) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Moves an order to `PROVISIONING_FAILED` with its reason.
+    #[activity(name = "fail_provisioning")]
+    pub fn fail_provisioning(_: ProvisioningFailed) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+}
+
+/// Calls to a provider, on that provider's own task queue.
+pub struct ProviderPorts;
+
+#[activity_definitions]
+impl ProviderPorts {
+    /// Gets the order's one server from the provider and waits until a customer can log in.
+    #[activity(name = "provision_server")]
+    pub fn provision_server(_: OrderId) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+}
+
+/// Recording steps of a server's life.
+pub struct InstancePorts;
+
+#[activity_definitions]
+impl InstancePorts {
+    /// Notes that the paid term is over.
+    #[activity(name = "note_term_end")]
+    pub fn note_term_end(_: InstanceId) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,37 @@
+//! Names of task queues and signals: what a client outside this crate must spell the same way.
+
+const LIFECYCLE: &str = "lifecycle";
+
+/// Queue of order and instance workflows and of their recording steps. `prefix` keeps installations that share a
+/// Temporal namespace apart; usually it is empty.
+#[must_use]
+pub fn lifecycle(prefix: &str) -> String {
+    format!("{prefix}{LIFECYCLE}")
+}
+
+/// Queue of the calls to one provider, so that one provider's trouble never blocks another's orders.
+#[must_use]
+pub fn provider(prefix: &str, slug: &str) -> String {
+    format!("{prefix}provider-{slug}")
+}
+
+/// The provider's queue that belongs to the same installation as a lifecycle queue.
+#[must_use]
+pub fn provider_beside(lifecycle_queue: &str, slug: &str) -> String {
+    provider(lifecycle_queue.strip_suffix(LIFECYCLE).unwrap_or_default(), slug)
+}
+
+/// Workflow type of [`crate::OrderWorkflow`].
+pub const ORDER_WORKFLOW: &str = "OrderWorkflow";
+/// Workflow type of [`crate::InstanceWorkflow`].
+pub const INSTANCE_WORKFLOW: &str = "InstanceWorkflow";
+
+/// Signals an order's workflow takes; the argument is the outbox id that caused them.
+pub mod signals {
+    /// The order was paid.
+    pub const PAYMENT_CONFIRMED: &str = "payment_confirmed";
+    /// An admin asked for another try.
+    pub const RETRY_PROVISIONING: &str = "retry_provisioning";
+    /// The order was cancelled or refunded.
+    pub const ORDER_CLOSED: &str = "order_closed";
+}
