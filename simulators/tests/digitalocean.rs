@@ -1,4 +1,5 @@
 //! The DigitalOcean simulator, asked over HTTP as a client of the vendor would.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
 
@@ -149,7 +150,7 @@ async fn a_droplet_is_born_locked_and_grows_up() {
 
 #[tokio::test]
 async fn a_boot_takes_its_time() {
-    let sim = Sim::with(Settings { boot_seconds: 0.2, ..unlimited() }).await;
+    let sim = Sim::with(Settings { boot_seconds: 1.0, ..unlimited() }).await;
     let path = format!("/v2/droplets/{}", sim.made(json!({})).await);
     let young = sim.get(&path).await.body["droplet"].clone();
     assert_eq!((&young["status"], &young["locked"]), (&json!("new"), &json!(true)));
@@ -241,7 +242,7 @@ async fn lists_are_paged_and_filtered() {
 
 #[tokio::test]
 async fn actions_take_turns() {
-    let sim = Sim::with(Settings { boot_seconds: 0.0, action_seconds: 0.2, ..unlimited() }).await;
+    let sim = Sim::with(Settings { boot_seconds: 0.0, action_seconds: 1.0, ..unlimited() }).await;
     let path = format!("/v2/droplets/{}", sim.made(json!({})).await);
     let actions = format!("{path}/actions");
     let off = sim.post(&actions, json!({ "type": "power_off" })).await;
@@ -364,19 +365,19 @@ async fn faults_fail_as_ordered_and_then_no_more() {
 async fn quirks_of_a_young_droplet() {
     let sim = Sim::start().await;
     let create = "POST /v2/droplets";
-    sim.fault(json!({ "route": create, "kind": "listing_lag", "seconds": 0.2 })).await;
+    sim.fault(json!({ "route": create, "kind": "listing_lag", "seconds": 1 })).await;
     let hidden = sim.made(json!({ "tags": ["t"] })).await;
     assert_eq!(sim.listed("?tag_name=t").await, [0; 0]);
     assert_eq!(sim.get(&format!("/v2/droplets/{hidden}")).await.status, 200);
     assert_eq!(sim.get("/__sim/droplets?tag_name=t").await.body["total"], 1);
     sim.until("/v2/droplets?tag_name=t", |a| a.body["droplets"][0]["id"] == hidden).await;
 
-    sim.fault(json!({ "route": create, "kind": "not_found_after_create", "seconds": 0.2 })).await;
+    sim.fault(json!({ "route": create, "kind": "not_found_after_create", "seconds": 1 })).await;
     let unknown = format!("/v2/droplets/{}", sim.made(json!({})).await);
     assert_eq!(sim.get(&unknown).await.status, 404);
     sim.until(&unknown, |a| a.status == 200).await;
 
-    sim.fault(json!({ "route": create, "kind": "active_without_ip", "seconds": 0.2 })).await;
+    sim.fault(json!({ "route": create, "kind": "active_without_ip", "seconds": 1 })).await;
     let bare = format!("/v2/droplets/{}", sim.made(json!({})).await);
     let droplet = sim.get(&bare).await.body["droplet"].clone();
     assert_eq!((&droplet["status"], &droplet["networks"]["v4"]), (&json!("active"), &json!([])));

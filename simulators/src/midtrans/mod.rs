@@ -87,7 +87,6 @@ impl Simulator {
     }
 
     /// The HTTP service.
-    #[must_use]
     pub fn app(self: Arc<Self>) -> Router {
         control::app(self, routes())
     }
