@@ -1,6 +1,6 @@
 //! Logins and their rotating refresh tokens.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -57,7 +57,7 @@ pub enum Rotation {
     Expired,
     /// It was used before. Its session is revoked now: one of the two users is a thief.
     Reused,
-    /// Another refresh with this token is just under way, and wins. The session lives on.
+    /// Another refresh with this token came at the same time, and won. The session lives on.
     Raced,
     /// The account is suspended.
     Suspended,
@@ -151,21 +151,25 @@ impl Store {
         ttl: Duration,
         origin: &Origin,
     ) -> Result<Rotation> {
+        let arrived = Instant::now();
         let hash = opaque_token::hash(token.as_bytes());
         let mut tx = self.pool.begin().await?;
-        // `now()` is this transaction's begin: a token used after it was used by somebody at the same time.
+        // A token that was used after this request arrived was used by somebody at the same time, not by a thief
+        // later. `now()` is the transaction's begin, which may have waited for a connection.
         let row = sqlx::query!(
             r#"SELECT t.session_id AS "session: SessionId", t.used_at IS NOT NULL AS "used!",
-                      COALESCE(t.used_at >= now(), false) AS "raced!", t.expires_at <= now() AS "expired!",
-                      s.revoked_at IS NOT NULL AS "revoked!", s.user_id AS "user: UserId"
+                      COALESCE(t.used_at >= now() - make_interval(secs => $2), false) AS "raced!",
+                      t.expires_at <= now() AS "expired!", s.revoked_at IS NOT NULL AS "revoked!",
+                      s.user_id AS "user: UserId"
                FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
-               WHERE t.token_hash = $1 FOR UPDATE OF t SKIP LOCKED"#,
+               WHERE t.token_hash = $1 FOR UPDATE OF t"#,
             hash,
+            arrived.elapsed().as_secs_f64(),
         )
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {
-            return Ok(if exists(&mut tx, &hash).await? { Rotation::Raced } else { Rotation::Invalid });
+            return Ok(Rotation::Invalid);
         };
         if row.revoked {
             return Ok(Rotation::Invalid);
@@ -308,15 +312,6 @@ async fn add_token(tx: &mut PgConnection, session: SessionId, ttl: Duration) -> 
     .execute(tx)
     .await?;
     Ok(token)
-}
-
-async fn exists(tx: &mut PgConnection, hash: &[u8]) -> Result<bool> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM refresh_tokens WHERE token_hash = $1) AS "exists!""#,
-        hash,
-    )
-    .fetch_one(tx)
-    .await?)
 }
 
 async fn user_in(tx: &mut PgConnection, id: UserId) -> Result<User> {
