@@ -1,0 +1,296 @@
+//! Paying: charging gateways, further attempts, and the customer's payments.
+
+use std::{sync::Arc, time::Duration};
+
+use adapters::payments::{Charge, GatewayError, PaymentGateway};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header::LOCATION},
+};
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::{Bank, PaymentMethod, PaymentStatus},
+    ids::{InvoiceId, OrderId, PaymentId},
+};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::{
+    StoreError,
+    idempotency::Idempotency,
+    payments::{ChargeResult, Instructions, NewAttempt, Payment},
+};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    AppState, PaymentConfig,
+    auth::Customer,
+    extract::{Body, Id, IdempotencyKey, Paged, Paging, Params},
+    problem::Problem,
+};
+
+/// Routes under `/payments`, and `/orders/{id}/pay`.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(pay))
+}
+
+/// An attempt to pay, with what the customer needs in order to pay.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PaymentBody {
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    id: PaymentId,
+    order_id: OrderId,
+    invoice_id: InvoiceId,
+    /// What the gateway calls the attempt.
+    #[schema(example = "WB-0193e7d043627709b2624de1f9ad2f5e-1")]
+    gateway_order_id: String,
+    method: PaymentMethod,
+    /// `UNKNOWN`: the gateway did not answer in time. Begin another attempt; if this one gets paid, it counts.
+    status: PaymentStatus,
+    /// Whole rupiah.
+    #[schema(example = 133_200)]
+    amount: Rupiah,
+    #[schema(example = "IDR")]
+    currency: &'static str,
+    /// QRIS: show this text as a QR code. Absent when the gateway did not answer in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "00020101021226550014COM.GO-JEK.WWW")]
+    qr_string: Option<String>,
+    /// Virtual account: the number to transfer to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "8127812345678901")]
+    va_number: Option<String>,
+    /// Virtual account: whose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bank: Option<Bank>,
+    /// Mandiri, instead of an account number: with the biller's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "990000000260")]
+    bill_key: Option<String>,
+    /// Mandiri: with the bill's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "70012")]
+    biller_code: Option<String>,
+    /// Until when it can be paid.
+    expires_at: Option<DateTime<Utc>>,
+    paid_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<Payment> for PaymentBody {
+    fn from(payment: Payment) -> Self {
+        Self {
+            id: payment.id,
+            order_id: payment.order_id,
+            invoice_id: payment.invoice_id,
+            gateway_order_id: payment.gateway_order_id,
+            method: payment.method,
+            status: payment.status,
+            amount: payment.amount,
+            currency: domain::money::CURRENCY,
+            qr_string: payment.qr_string,
+            va_number: payment.va_number,
+            bank: payment.bank,
+            bill_key: payment.bill_key,
+            biller_code: payment.biller_code,
+            expires_at: payment.expires_at,
+            paid_at: payment.paid_at,
+            created_at: payment.created_at,
+        }
+    }
+}
+
+/// How to pay.
+#[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct PayRequest {
+    /// `QRIS`, `VIRTUAL_ACCOUNT` or `MANUAL_TRANSFER`.
+    payment_method: PaymentMethod,
+    /// With `VIRTUAL_ACCOUNT`, and only then.
+    #[serde(default)]
+    bank: Option<Bank>,
+}
+
+/// Which payments are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PaymentQuery {
+    /// Only those of this order.
+    order_id: Option<OrderId>,
+}
+
+/// List your payments, newest first.
+#[utoipa::path(
+    get, path = "/payments", tag = "billing", operation_id = "list_payments", security(("bearer" = [])),
+    params(PaymentQuery, Paging),
+    responses((status = 200, description = "A part of the list.", body = Paged<PaymentBody>))
+)]
+async fn list(
+    customer: Customer,
+    State(state): State<AppState>,
+    Params(query): Params<PaymentQuery>,
+    paging: Paging,
+) -> Result<Paged<PaymentBody>, Problem> {
+    let page = state.store.payments_of(customer.id, query.order_id, &paging.request()).await?;
+    Ok(Paged::new(page, PaymentBody::from))
+}
+
+/// Get one of your payments.
+#[utoipa::path(
+    get, path = "/payments/{id}", tag = "billing", operation_id = "get_payment", security(("bearer" = [])),
+    params(("id" = PaymentId, Path, description = "The payment.")),
+    responses((status = 200, description = "The payment.", body = PaymentBody))
+)]
+async fn get(
+    customer: Customer,
+    State(state): State<AppState>,
+    Id(payment): Id<PaymentId>,
+) -> Result<Json<PaymentBody>, Problem> {
+    Ok(Json(state.store.payment(payment, Some(customer.id)).await?.into()))
+}
+
+/// Begin another attempt to pay an order: another method, or the same again because its code expired or the gateway
+/// did not answer in time. Earlier attempts stay payable; whichever is paid first counts.
+#[utoipa::path(
+    post, path = "/orders/{id}/pay", tag = "billing", operation_id = "pay_order", security(("bearer" = [])),
+    params(
+        ("id" = OrderId, Path, description = "The order."),
+        ("Idempotency-Key" = String, Header, description = "New for each new attempt, the same for a retry."),
+    ),
+    request_body(content = PayRequest, example = json!({ "payment_method": "VIRTUAL_ACCOUNT", "bank": "BCA" })),
+    responses(
+        (status = 201, description = "The attempt. Without instructions when the gateway did not answer in time.",
+         body = PaymentBody, headers(("Location" = String, description = "Where to read it again."))),
+        (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`order_conflict`: the order does not wait for money; `detail` names its status.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `idempotency_key_reused`, or `invalid_body`.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn pay(
+    customer: Customer,
+    State(state): State<AppState>,
+    Id(order): Id<OrderId>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(request): Body<PayRequest>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PaymentBody>), Problem> {
+    let gateway = gateway_for(&state.payments, request.payment_method, request.bank)?;
+    let attempt =
+        NewAttempt { user: customer.id, order, method: request.payment_method, bank: request.bank, gateway };
+    let promise = Idempotency::new(&format!("POST /orders/{order}/pay"), &key, &request)?;
+    let opened = state.store.open_payment(&attempt, &promise).await?;
+    let payment = if opened.is_new {
+        charge(&state, opened.payment_id).await?
+    } else {
+        state.store.payment(opened.payment_id, Some(customer.id)).await?
+    };
+    let location = format!("/api/v1/payments/{}", payment.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(payment.into())))
+}
+
+/// The gateway that serves a method; `None` for a transfer that an administrator checks.
+pub(crate) fn gateway_for(
+    payments: &PaymentConfig,
+    method: PaymentMethod,
+    bank: Option<Bank>,
+) -> Result<Option<&'static str>, Problem> {
+    match (method, bank) {
+        (PaymentMethod::VirtualAccount, None) => {
+            let banks: Vec<&str> = Bank::ALL.iter().map(|bank| bank.as_str()).collect();
+            let message = format!("a virtual account needs a bank: one of {}", banks.join(", "));
+            return Err(Problem::field("bank_required", "bank", message));
+        }
+        (PaymentMethod::Qris | PaymentMethod::ManualTransfer | PaymentMethod::Wallet, Some(_)) => {
+            let message = format!("{method} takes no bank; leave it out");
+            return Err(Problem::field("bank_not_allowed", "bank", message));
+        }
+        _ => {}
+    }
+    match (method, payments.by_method.get(&method)) {
+        (PaymentMethod::ManualTransfer, _) => Ok(None),
+        (_, Some(gateway)) => Ok(Some(gateway)),
+        (_, None) => {
+            let message = format!("{method} is not available at the moment");
+            Err(Problem::field("payment_method_unavailable", "payment_method", message))
+        }
+    }
+}
+
+/// Asks the gateway of a payment to take the customer's money, and keeps its answer: instructions, a refusal, or not
+/// knowing. A gateway that is slow or down is no error here; the payment then has no instructions. The call goes on
+/// when the customer hangs up, so that its answer is kept.
+///
+/// # Errors
+/// [`StoreError`] only: the answer could not be kept.
+pub(crate) async fn charge(state: &AppState, payment: PaymentId) -> Result<Payment, StoreError> {
+    let charging = {
+        let state = state.clone();
+        async move { charge_now(&state, payment).await }
+    };
+    match tokio::spawn(charging).await {
+        Ok(payment) => payment,
+        Err(panic) => {
+            tracing::error!(%payment, %panic, "charging ended unexpectedly");
+            state.store.payment(payment, None).await
+        }
+    }
+}
+
+async fn charge_now(state: &AppState, payment: PaymentId) -> Result<Payment, StoreError> {
+    let payment = state.store.payment(payment, None).await?;
+    let Some(slug) = payment.gateway.as_deref() else { return Ok(payment) };
+    let result = match state.payments.gateways.get(slug) {
+        Some(gateway) => ask(gateway, &payment, state.payments.charge_timeout).await,
+        None => ChargeResult::Refused(format!("the gateway {slug} is not in use")),
+    };
+    match &result {
+        ChargeResult::Ready(_) => {}
+        ChargeResult::Refused(reason) => {
+            tracing::error!(payment_id = %payment.id, order_id = %payment.order_id, reason, "a charge was refused");
+        }
+        ChargeResult::Unknown(reason) => {
+            tracing::warn!(payment_id = %payment.id, order_id = %payment.order_id, reason, "a charge is unknown");
+        }
+    }
+    state.store.record_charge(payment.id, &result).await
+}
+
+async fn ask(gateway: &Arc<dyn PaymentGateway>, payment: &Payment, patience: Duration) -> ChargeResult {
+    let time_left = payment.expires_at.and_then(|end| (end - Utc::now()).to_std().ok());
+    let charge = Charge {
+        gateway_order_id: payment.gateway_order_id.clone(),
+        amount: payment.amount,
+        method: payment.method,
+        bank: payment.bank,
+        pay_within: time_left.unwrap_or_default(),
+    };
+    match tokio::time::timeout(patience, gateway.create(&charge)).await {
+        Ok(Ok(instructions)) => ChargeResult::Ready(kept(instructions)),
+        Ok(Err(error)) => failed(&error),
+        Err(_) => ChargeResult::Unknown(format!("no answer within {patience:?}")),
+    }
+}
+
+fn failed(error: &GatewayError) -> ChargeResult {
+    if error.is_ambiguous() {
+        ChargeResult::Unknown(error.to_string())
+    } else {
+        ChargeResult::Refused(error.to_string())
+    }
+}
+
+fn kept(instructions: adapters::payments::Instructions) -> Instructions {
+    Instructions {
+        transaction_id: instructions.transaction_id,
+        qr_string: instructions.qr_string,
+        va_number: instructions.va_number,
+        bill_key: instructions.bill_key,
+        biller_code: instructions.biller_code,
+        expires_at: instructions.expires_at,
+    }
+}
