@@ -84,7 +84,6 @@ impl Store {
         reason: &str,
     ) -> Result<CancelledOrder> {
         let mut tx = self.pool.begin().await?;
-        lock_payments(&mut tx, order).await?;
         let before = lock(&mut tx, order).await?;
         move_or_conflict(&mut tx, order, Transition::Cancel, &before).await?;
         close_billing(&mut tx, order).await?;
@@ -151,7 +150,7 @@ impl Before {
     }
 }
 
-/// Locks the order and its task, so that what is read here is what the audit row may call "before".
+/// Locks the order, then its task, so that what is read here is what the audit row may call "before".
 async fn lock(tx: &mut PgConnection, order: OrderId) -> Result<Before> {
     sqlx::query_as!(
         Before,
@@ -166,14 +165,6 @@ async fn lock(tx: &mut PgConnection, order: OrderId) -> Result<Before> {
     .fetch_optional(tx)
     .await?
     .ok_or(StoreError::NotFound("order"))
-}
-
-/// Locks the order's payments before the order itself: the order in which an arriving payment takes its locks.
-async fn lock_payments(tx: &mut PgConnection, order: OrderId) -> Result<()> {
-    sqlx::query!("SELECT id FROM payments WHERE order_id = $1 ORDER BY id FOR NO KEY UPDATE", order.0)
-        .fetch_all(tx)
-        .await?;
-    Ok(())
 }
 
 async fn move_or_conflict(

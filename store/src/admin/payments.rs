@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
-    billing::{Bank, PaymentMethod, PaymentStatus},
+    billing::{Bank, PaymentMethod, PaymentOutcome, PaymentStatus},
     ids::{InvoiceId, OrderId, PaymentId, UserId},
 };
 use uuid::Uuid;
@@ -38,8 +38,8 @@ pub struct PaymentDetail {
     pub amount: Rupiah,
     /// Where it stands.
     pub status: PaymentStatus,
-    /// What its money did: `APPLIED`, `REVIVED` or `UNAPPLIED`; `None` while it is not paid.
-    pub outcome: Option<String>,
+    /// What became of its money; `None` while it is not paid.
+    pub outcome: Option<PaymentOutcome>,
     /// The administrator who approved it.
     pub approved_by: Option<UserId>,
     /// What an administrator or the gateway remarked.
@@ -57,8 +57,8 @@ pub struct PaymentDetail {
 pub struct PaymentFilter {
     /// Only those in this status.
     pub status: Option<PaymentStatus>,
-    /// Only those whose money did this.
-    pub outcome: Option<String>,
+    /// Only those whose money became this.
+    pub outcome: Option<PaymentOutcome>,
     /// Only those of this order.
     pub order: Option<OrderId>,
 }
@@ -95,14 +95,14 @@ impl Store {
             r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
                       user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
                       method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
-                      status AS "status: PaymentStatus", outcome, approved_by AS "approved_by: UserId", note,
+                      status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
                       created_at, expires_at, paid_at
                FROM payments
                WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR outcome = $2)
                  AND ($3::uuid IS NULL OR order_id = $3) AND ($4::uuid IS NULL OR id < $4)
                ORDER BY id DESC LIMIT $5"#,
             filter.status.map(PaymentStatus::as_str),
-            filter.outcome,
+            filter.outcome.map(PaymentOutcome::as_str),
             filter.order.map(|order| order.0),
             page.before,
             page.fetch(),

@@ -1,0 +1,107 @@
+//! Who did what.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use store::admin::{AuditEntry, AuditFilter};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    AppState,
+    auth::Staff,
+    extract::{Paged, Paging, Params},
+    problem::Problem,
+};
+
+/// Which acts are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AuditQuery {
+    /// Only this action.
+    #[param(example = "order.retry_provisioning")]
+    action: Option<String>,
+    /// Only acts on this kind of thing.
+    #[param(example = "order")]
+    object_kind: Option<String>,
+    /// Only acts on this thing.
+    object_id: Option<Uuid>,
+    /// Only acts of this person or key.
+    actor_id: Option<Uuid>,
+}
+
+/// Who acted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AuditActor {
+    /// `user`, `api_key` or `system`.
+    #[schema(example = "user")]
+    kind: String,
+    /// Null for the system.
+    id: Option<Uuid>,
+    /// The person's email or the key's name.
+    #[schema(example = "admin@example.com")]
+    name: Option<String>,
+}
+
+/// One act. Acts are never changed and never removed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AuditLogEntry {
+    id: Uuid,
+    at: DateTime<Utc>,
+    actor: AuditActor,
+    #[schema(example = "order.retry_provisioning")]
+    action: String,
+    /// What kind of thing it was done to.
+    #[schema(example = "order")]
+    object_kind: String,
+    object_id: Option<Uuid>,
+    /// The thing before the act, as far as it matters.
+    #[schema(value_type = Option<Object>)]
+    before: Option<serde_json::Value>,
+    /// The thing after the act, as far as it matters.
+    #[schema(value_type = Option<Object>)]
+    after: Option<serde_json::Value>,
+    /// Address the request came from.
+    #[schema(example = "203.0.113.7")]
+    ip: Option<String>,
+    request_id: Option<String>,
+}
+
+/// List who did what, newest first: every act of staff and every act that matters for security.
+#[utoipa::path(
+    get, path = "/admin/audit-log", tag = "admin", operation_id = "admin_list_audit_log", security(("bearer" = [])),
+    params(Paging, AuditQuery),
+    responses((status = 200, description = "A part of the log.", body = Paged<AuditLogEntry>))
+)]
+pub(super) async fn list(
+    _: Staff,
+    State(state): State<AppState>,
+    paging: Paging,
+    Params(query): Params<AuditQuery>,
+) -> Result<Paged<AuditLogEntry>, Problem> {
+    let filter = AuditFilter {
+        action: query.action,
+        object_kind: query.object_kind,
+        object_id: query.object_id,
+        actor_id: query.actor_id,
+    };
+    let page = state.store.audit_log(&filter, paging.request()).await?;
+    Ok(Paged::new(page, AuditLogEntry::from))
+}
+
+impl From<AuditEntry> for AuditLogEntry {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            id: entry.id,
+            at: entry.at,
+            actor: AuditActor { kind: entry.actor_kind, id: entry.actor_id, name: entry.actor_name },
+            action: entry.action,
+            object_kind: entry.object_kind,
+            object_id: entry.object_id,
+            before: entry.before,
+            after: entry.after,
+            ip: entry.ip,
+            request_id: entry.request_id,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Everybody's payments.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::{Bank, PaymentMethod, PaymentOutcome, PaymentStatus},
+    ids::{InvoiceId, OrderId, PaymentId, UserId},
+};
+use serde::{Deserialize, Serialize};
+use store::admin::{PaymentDetail, PaymentFilter};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    AppState,
+    auth::Staff,
+    extract::{Paged, Paging, Params},
+    problem::Problem,
+};
+
+/// Which payments are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PaymentQuery {
+    /// Only payments in this status.
+    status: Option<PaymentStatus>,
+    /// Only payments whose money became this.
+    outcome: Option<PaymentOutcome>,
+}
+
+/// An attempt to pay, as staff see it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AdminPayment {
+    id: PaymentId,
+    order_id: OrderId,
+    invoice_id: InvoiceId,
+    customer_id: UserId,
+    /// Slug of the gateway; null for methods without one.
+    #[schema(example = "midtrans")]
+    gateway: Option<String>,
+    /// Our name for the attempt at the gateway.
+    gateway_order_id: String,
+    /// The gateway's name for it.
+    gateway_transaction_id: Option<String>,
+    method: PaymentMethod,
+    bank: Option<Bank>,
+    /// Whole rupiah.
+    #[schema(example = 133_200)]
+    amount: Rupiah,
+    status: PaymentStatus,
+    /// What became of its money; null while it is not paid.
+    outcome: Option<PaymentOutcome>,
+    /// The administrator who approved it.
+    approved_by: Option<UserId>,
+    /// What an administrator or the gateway remarked.
+    note: Option<String>,
+    created_at: DateTime<Utc>,
+    /// Until when the gateway takes the money.
+    expires_at: Option<DateTime<Utc>>,
+    paid_at: Option<DateTime<Utc>>,
+}
+
+/// List everybody's payments, newest first. `outcome=UNAPPLIED` finds money that somebody has to look at.
+#[utoipa::path(
+    get, path = "/admin/payments", tag = "admin", operation_id = "admin_list_payments", security(("bearer" = [])),
+    params(Paging, PaymentQuery),
+    responses((status = 200, description = "A part of the list.", body = Paged<AdminPayment>))
+)]
+pub(super) async fn list(
+    _: Staff,
+    State(state): State<AppState>,
+    paging: Paging,
+    Params(query): Params<PaymentQuery>,
+) -> Result<Paged<AdminPayment>, Problem> {
+    let filter = PaymentFilter { status: query.status, outcome: query.outcome, order: None };
+    let page = state.store.payments_for_staff(&filter, paging.request()).await?;
+    Ok(Paged::new(page, AdminPayment::from))
+}
+
+impl From<PaymentDetail> for AdminPayment {
+    fn from(payment: PaymentDetail) -> Self {
+        Self {
+            id: payment.id,
+            order_id: payment.order_id,
+            invoice_id: payment.invoice_id,
+            customer_id: payment.customer_id,
+            gateway: payment.gateway,
+            gateway_order_id: payment.gateway_order_id,
+            gateway_transaction_id: payment.gateway_transaction_id,
+            method: payment.method,
+            bank: payment.bank,
+            amount: payment.amount,
+            status: payment.status,
+            outcome: payment.outcome,
+            approved_by: payment.approved_by,
+            note: payment.note,
+            created_at: payment.created_at,
+            expires_at: payment.expires_at,
+            paid_at: payment.paid_at,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Endpoints for programs of ours, by `X-API-Key`.
+
+use axum::{Json, extract::State, http::StatusCode};
+use domain::ids::OrderId;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    AppState,
+    admin::retry::{self, RetryAccepted, RetryRequest},
+    auth::{Client, InternalKey},
+    extract::{Body, Id},
+    problem::Problem,
+};
+
+/// Routes under `/internal`.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(retry_provisioning))
+}
+
+/// Send a failed order back to provisioning. Of several calls at once exactly one is accepted.
+#[utoipa::path(
+    post, path = "/internal/orders/{id}/retry-provisioning", tag = "internal",
+    operation_id = "internal_retry_provisioning", security(("api_key" = [])),
+    params(("id" = OrderId, Path, description = "The order.")),
+    request_body(content = Option<RetryRequest>, description = "May be left out.", example = json!({})),
+    responses(
+        (status = 202, description = "The order is `PROVISIONING` again.", body = RetryAccepted),
+        (status = 404, description = "`not_found`: there is no such order.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "`order_conflict`: the order is not `PROVISIONING_FAILED`; `detail` names its status.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_body`, or `not_supported_yet`: another region or plan was asked for.",
+         body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn retry_provisioning(
+    key: InternalKey,
+    client: Client,
+    State(state): State<AppState>,
+    Id(order): Id<OrderId>,
+    body: Option<Body<RetryRequest>>,
+) -> Result<(StatusCode, Json<RetryAccepted>), Problem> {
+    let request = body.map(|Body(request)| request).unwrap_or_default();
+    retry::retry(&state, order, &client.origin(key.actor()), &request).await
+}

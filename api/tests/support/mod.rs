@@ -1,0 +1,162 @@
+//! An API on a database of its own, called without a network.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use domain::{ids::UserId, policy::OrderPolicy, role::Role};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use store::{
+    Store,
+    audit::{Actor, Origin},
+    users::NewUser,
+};
+use tower::ServiceExt;
+
+/// The password of every account made here.
+pub const PASSWORD: &str = "kuda-hitam-lari-7";
+
+/// State with every limit lifted and no gateway. Change what the test is about before building the [`App`].
+pub fn state(pool: &PgPool) -> AppState {
+    AppState {
+        store: Store::new(pool.clone()),
+        auth: Arc::new(AuthConfig {
+            jwt_secret: SecretString::from("a secret of at least thirty-two bytes"),
+            access_ttl: Duration::from_secs(900),
+            refresh_ttl: Duration::from_secs(3600),
+            password_cost: PasswordCost::QUICK,
+        }),
+        orders: Arc::new(OrderConfig { policy: OrderPolicy::default(), unverified_may_order: true }),
+        payments: Arc::new(PaymentConfig {
+            gateways: BTreeMap::new(),
+            by_method: BTreeMap::new(),
+            charge_timeout: Duration::from_secs(2),
+        }),
+        limits: Arc::new(Limits {
+            body_bytes: 64 * 1024,
+            request_timeout: Duration::from_secs(30),
+            auth_per_minute: 0,
+            per_minute: 0,
+            trusted_proxies: Vec::new(),
+        }),
+        temporal_ui_url: Some("http://127.0.0.1:8233/namespaces/default".to_owned()),
+        ready: Arc::new(AtomicBool::new(true)),
+        probes: Arc::new(Vec::new()),
+    }
+}
+
+/// The API under test.
+#[derive(Clone)]
+pub struct App {
+    /// Its database, for preparing and looking.
+    pub store: Store,
+    router: Router,
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, Copy)]
+pub enum As<'a> {
+    /// Nobody.
+    Nobody,
+    /// A user by access token.
+    Token(&'a str),
+    /// A program by key.
+    Key(&'a str),
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// `null` when the body is not JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The problem's `code`.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+impl App {
+    /// The API in the given state.
+    pub fn new(state: AppState) -> Self {
+        Self { store: state.store.clone(), router: api::router(state) }
+    }
+
+    /// Sends one request and reads the whole answer.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Calls `path` under `/api/v1`, with a JSON body unless it is `null`.
+    pub async fn call(&self, method: Method, path: &str, who: As<'_>, body: &Value) -> Answer {
+        let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        let request = match who {
+            As::Nobody => request,
+            As::Token(token) => request.header("authorization", format!("Bearer {token}")),
+            As::Key(key) => request.header("x-api-key", key),
+        };
+        let request = match body {
+            Value::Null => request.body(Body::empty()),
+            body => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+        };
+        self.send(request.unwrap()).await
+    }
+
+    /// Reads `path` under `/api/v1`.
+    pub async fn get(&self, path: &str, who: As<'_>) -> Answer {
+        self.call(Method::GET, path, who, &Value::Null).await
+    }
+
+    /// Posts to `path` under `/api/v1`.
+    pub async fn post(&self, path: &str, who: As<'_>, body: &Value) -> Answer {
+        self.call(Method::POST, path, who, body).await
+    }
+
+    /// Makes an account of the given role and logs it in; answers with its id and an access token.
+    pub async fn user(&self, role: Role) -> (UserId, String) {
+        let email = format!("{role}-{}@example.com", uuid::Uuid::now_v7());
+        let hash = api::hash_password(SecretString::from(PASSWORD), PasswordCost::QUICK).await.unwrap();
+        let new = NewUser {
+            email: email.clone(),
+            full_name: "Siti Aminah".to_owned(),
+            password_hash: hash,
+            role,
+            email_verified: true,
+        };
+        let user = self.store.create_user(&new, &origin()).await.unwrap();
+        let login = json!({ "email": email, "password": PASSWORD });
+        let answer = self.post("/auth/login", As::Nobody, &login).await;
+        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
+        (user.id, answer.body["access_token"].as_str().unwrap().to_owned())
+    }
+
+    /// Makes a key for the internal endpoints.
+    pub async fn api_key(&self) -> String {
+        self.store.create_api_key("tests", &origin()).await.unwrap().1
+    }
+}
+
+/// The origin of what a test does behind the API's back.
+pub fn origin() -> Origin {
+    Origin { actor: Actor::System, ip: None, request_id: None }
+}
