@@ -7,7 +7,7 @@ use domain::{
 };
 
 use crate::{
-    Result, Store, StoreError, outbox,
+    Result, Store, StoreError, outbox, payments,
     timeline::{self, Step},
     transition,
 };
@@ -21,15 +21,7 @@ impl Store {
     /// payment (a payment that was quicker wins).
     pub async fn cancel_order(&self, order: OrderId, owner: UserId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        // Locks the order first, then its payments, as whoever applies a payment does.
-        let status = sqlx::query_scalar!(
-            r#"SELECT status AS "status: OrderStatus" FROM orders WHERE id = $1 AND user_id = $2 FOR UPDATE"#,
-            order.0,
-            owner.0,
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(StoreError::NotFound("order"))?;
+        let status = payments::lock_order(&mut tx, order, Some(owner)).await?.status;
         // The transition itself would also take a paid order: that is for admins.
         if status != OrderStatus::PendingPayment
             || !transition::apply(&mut tx, order, Transition::Cancel).await?

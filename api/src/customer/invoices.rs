@@ -1,0 +1,155 @@
+//! A customer's bills.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::InvoiceStatus,
+    ids::{InvoiceId, OrderId},
+    money::CURRENCY,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    AppState,
+    auth::Customer,
+    extract::{Id, Paged, Paging, Params},
+    problem::Problem,
+};
+
+/// Routes under `/invoices`.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+}
+
+/// Which invoices are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct InvoiceQuery {
+    /// Only invoices in this status.
+    status: Option<InvoiceStatus>,
+}
+
+/// A bill without its lines. `subtotal − discount + tax = total`.
+#[derive(Debug, Serialize, ToSchema)]
+struct InvoiceSummary {
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    id: InvoiceId,
+    /// Sequential per year.
+    #[schema(example = "INV/2026/000123")]
+    number: String,
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    order_id: OrderId,
+    status: InvoiceStatus,
+    /// Whole rupiah before discounts and tax.
+    #[schema(example = 387_000)]
+    subtotal: Rupiah,
+    /// Whole rupiah taken off.
+    #[schema(example = 19_350)]
+    discount: Rupiah,
+    /// PPN in whole rupiah.
+    #[schema(example = 40_442)]
+    tax: Rupiah,
+    /// PPN rate in hundredths of a percent.
+    #[schema(example = 1100)]
+    tax_rate_bp: i32,
+    /// Whole rupiah to be paid.
+    #[schema(example = 408_092)]
+    total: Rupiah,
+    #[schema(example = "IDR")]
+    currency: &'static str,
+    issued_at: DateTime<Utc>,
+    /// Until when it is to be paid.
+    due_at: DateTime<Utc>,
+    paid_at: Option<DateTime<Utc>>,
+}
+
+/// A bill. Its lines and its tax add up to its total.
+#[derive(Debug, Serialize, ToSchema)]
+struct Invoice {
+    #[serde(flatten)]
+    summary: InvoiceSummary,
+    lines: Vec<InvoiceLine>,
+}
+
+/// One line of a bill, before tax. Discounts are negative.
+#[derive(Debug, Serialize, ToSchema)]
+struct InvoiceLine {
+    #[schema(example = "Basic 1 GB, 3 months")]
+    description: String,
+    #[schema(example = 3)]
+    quantity: i32,
+    #[schema(example = 129_000)]
+    unit_price: Rupiah,
+    /// `quantity × unit_price`.
+    #[schema(example = 387_000)]
+    total: Rupiah,
+}
+
+/// List my invoices, newest first.
+#[utoipa::path(
+    get, path = "/invoices", tag = "billing", operation_id = "list_invoices",
+    security(("bearer" = [])), params(Paging, InvoiceQuery),
+    responses((status = 200, description = "A part of the list, without lines.", body = Paged<InvoiceSummary>))
+)]
+async fn list(
+    me: Customer,
+    State(state): State<AppState>,
+    paging: Paging,
+    Params(query): Params<InvoiceQuery>,
+) -> Result<Paged<InvoiceSummary>, Problem> {
+    let page = state.store.invoices_of(me.id, query.status, &paging.request()).await?;
+    Ok(Paged::new(page, InvoiceSummary::from))
+}
+
+/// Read one of my invoices with its lines.
+#[utoipa::path(
+    get, path = "/invoices/{id}", tag = "billing", operation_id = "get_invoice",
+    security(("bearer" = [])), params(("id" = InvoiceId, Path, description = "The invoice.")),
+    responses(
+        (status = 200, description = "The invoice.", body = Invoice),
+        (status = 404, description = "`not_found`: I have no such invoice.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+async fn get(
+    me: Customer,
+    State(state): State<AppState>,
+    Id(id): Id<InvoiceId>,
+) -> Result<Json<Invoice>, Problem> {
+    let (invoice, lines) = state.store.invoice(id, me.id).await?;
+    Ok(Json(Invoice { summary: invoice.into(), lines: lines.into_iter().map(InvoiceLine::from).collect() }))
+}
+
+impl From<store::invoices::Invoice> for InvoiceSummary {
+    fn from(row: store::invoices::Invoice) -> Self {
+        Self {
+            id: row.id,
+            number: row.number,
+            order_id: row.order_id,
+            status: row.status,
+            subtotal: row.subtotal,
+            discount: row.discount,
+            tax: row.tax,
+            tax_rate_bp: row.tax_bp,
+            total: row.total,
+            currency: CURRENCY,
+            issued_at: row.issued_at,
+            due_at: row.due_at,
+            paid_at: row.paid_at,
+        }
+    }
+}
+
+impl From<store::invoices::InvoiceLine> for InvoiceLine {
+    fn from(row: store::invoices::InvoiceLine) -> Self {
+        Self {
+            description: row.description,
+            quantity: row.quantity,
+            unit_price: row.unit_price,
+            total: row.total,
+        }
+    }
+}

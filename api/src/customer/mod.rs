@@ -1,0 +1,8 @@
+//! What a logged-in customer can do: order, pay, read. Every object is looked up together with its owner, so that
+//! somebody else's is simply not there (404).
+
+pub mod instances;
+pub mod invoices;
+pub mod notifications;
+pub mod orders;
+pub mod payments;

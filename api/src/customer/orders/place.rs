@@ -1,0 +1,336 @@
+//! Quoting and placing an order.
+
+use std::time::{Duration, Instant};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header::LOCATION},
+};
+use domain::{
+    Rupiah,
+    billing::{Bank, PaymentMethod, PaymentStatus},
+    hostname::Hostname,
+    ids::{PlanId, SshKeyId},
+    money::CURRENCY,
+};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::{
+    Store, StoreError,
+    idempotency::Idempotency,
+    orders::{NewOrder, Offer, OrderError, Refusal, Selection},
+    payments::Payment,
+};
+use utoipa::ToSchema;
+
+use super::Order;
+use crate::{
+    AppState,
+    auth::Customer,
+    customer::payments::{charge, gateway_for},
+    extract::{Body, IdempotencyKey},
+    problem::Problem,
+};
+
+/// What to buy.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub(super) struct QuoteRequest {
+    plan_id: PlanId,
+    /// Slug of the region.
+    region: String,
+    /// Slug of the image.
+    image: String,
+    /// RFC 1123.
+    hostname: String,
+    /// Months: one of the plan's terms.
+    term_months: u32,
+    /// Ids of own SSH keys.
+    ssh_key_ids: Option<Vec<SshKeyId>>,
+    /// A code for a discount.
+    promo_code: Option<String>,
+    /// Whether the term is to be renewed by itself; the price does not depend on it.
+    #[allow(dead_code, reason = "taken so that an order's body can be quoted as it is")]
+    auto_renew: Option<bool>,
+    /// May be given as in the order, and is checked then.
+    payment_method: Option<PaymentMethod>,
+    /// With `VIRTUAL_ACCOUNT`, and only then.
+    bank: Option<Bank>,
+}
+
+/// What to buy, and how it will be paid.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub(super) struct OrderRequest {
+    plan_id: PlanId,
+    /// Slug of the region.
+    region: String,
+    /// Slug of the image.
+    image: String,
+    /// RFC 1123.
+    hostname: String,
+    /// Months: one of the plan's terms.
+    term_months: u32,
+    /// Ids of own SSH keys.
+    ssh_key_ids: Option<Vec<SshKeyId>>,
+    /// A code for a discount.
+    promo_code: Option<String>,
+    /// Whether the term is to be renewed by itself.
+    auto_renew: Option<bool>,
+    /// `QRIS`, `VIRTUAL_ACCOUNT` or `MANUAL_TRANSFER`.
+    payment_method: PaymentMethod,
+    /// With `VIRTUAL_ACCOUNT`, and only then.
+    bank: Option<Bank>,
+}
+
+/// What an order would cost now. `subtotal − discount + tax = total`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct QuoteBody {
+    plan_id: PlanId,
+    /// Slug of the plan.
+    #[schema(example = "do-basic-1gb")]
+    plan: String,
+    #[schema(example = 3)]
+    term_months: u32,
+    /// Before tax; discounts are negative.
+    lines: Vec<QuoteLine>,
+    /// Whole rupiah before discounts and tax.
+    #[schema(example = 387_000)]
+    subtotal: Rupiah,
+    /// Whole rupiah taken off.
+    #[schema(example = 19_350)]
+    discount: Rupiah,
+    /// PPN in whole rupiah.
+    #[schema(example = 40_442)]
+    tax: Rupiah,
+    /// PPN rate in hundredths of a percent.
+    #[schema(example = 1100)]
+    tax_rate_bp: u32,
+    /// Whole rupiah to be paid.
+    #[schema(example = 408_092)]
+    total: Rupiah,
+    #[schema(example = "IDR")]
+    currency: &'static str,
+}
+
+/// One line of a quote.
+#[derive(Debug, Serialize, ToSchema)]
+struct QuoteLine {
+    #[schema(example = "Basic 1 GB, 3 months")]
+    description: String,
+    #[schema(example = 3)]
+    quantity: u32,
+    #[schema(example = 129_000)]
+    unit_price: Rupiah,
+    #[schema(example = 387_000)]
+    total: Rupiah,
+}
+
+/// Compute what an order would cost now, without placing it.
+#[utoipa::path(
+    post, path = "/orders/quote", tag = "orders", operation_id = "quote_order", security(("bearer" = [])),
+    request_body(content = QuoteRequest, example = json!({
+        "plan_id": "0193e7d0-4362-7709-b262-4de1f9ad2f5e", "region": "sgp1", "image": "ubuntu-24-04",
+        "hostname": "web-1.example.com", "term_months": 3
+    })),
+    responses(
+        (status = 200, description = "The price.", body = QuoteBody),
+        (status = 422, description = "`unknown_plan`, `plan_inactive`, `region_unknown`, `region_without_plan`, \
+         `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
+         `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, `invalid_body`.",
+         body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn quote(
+    _: Customer,
+    State(state): State<AppState>,
+    Body(request): Body<QuoteRequest>,
+) -> Result<Json<QuoteBody>, Problem> {
+    parse_hostname(&request.hostname)?;
+    refuse_unknown_extras(request.ssh_key_ids.as_deref(), request.promo_code.as_deref())?;
+    if let Some(method) = request.payment_method {
+        gateway_for(&state.payments, method, request.bank)?;
+    }
+    let selection = Selection {
+        plan_id: request.plan_id,
+        region: request.region,
+        image: request.image,
+        term_months: request.term_months,
+    };
+    let offer = state.store.quote_order(&selection).await?;
+    Ok(Json(QuoteBody::new(offer, selection.term_months)))
+}
+
+/// Place an order. The answer has what the customer needs in order to pay; if the payment gateway is slow or down, it
+/// has none of it, and `POST /orders/{id}/pay` begins another attempt. The same `Idempotency-Key` with the same body
+/// answers with the same order.
+#[utoipa::path(
+    post, path = "/orders", tag = "orders", operation_id = "place_order", security(("bearer" = [])),
+    params(("Idempotency-Key" = String, Header, description = "New for each new order, the same for a retry.")),
+    request_body(content = OrderRequest, example = json!({
+        "plan_id": "0193e7d0-4362-7709-b262-4de1f9ad2f5e", "region": "sgp1", "image": "ubuntu-24-04",
+        "hostname": "web-1.example.com", "term_months": 3, "payment_method": "VIRTUAL_ACCOUNT", "bank": "BRI"
+    })),
+    responses(
+        (status = 201, description = "The order, its invoice and its payment.", body = Order,
+         headers(("Location" = String, description = "Where to read it again."))),
+        (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`email_unverified`: prove the email address first; `account_suspended`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`out_of_stock`: as many are sold as may be.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_plan`, `plan_inactive`, `region_unknown`, `region_without_plan`, \
+         `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
+         `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `idempotency_key_reused`, `invalid_body`.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn place(
+    me: Customer,
+    State(state): State<AppState>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(request): Body<OrderRequest>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Order>), Problem> {
+    let request = request.with_defaults();
+    let promise = Idempotency::new("POST /orders", &key, &request)?;
+    let new = request.into_order(&me, &state)?;
+    let placed = state.store.place_order(&new, &promise).await?;
+    let payment = match placed.to_charge {
+        Some(payment) => charge(&state, payment).await?,
+        None => charged_elsewhere(&state.store, &placed, state.payments.charge_timeout).await?,
+    };
+    let order = state.store.order(placed.order_id, Some(me.id)).await?;
+    let location = format!("/api/v1/orders/{}", order.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Order::new(order, payment))))
+}
+
+/// The payment of an order that an earlier request placed. If that request is still waiting for the gateway, so does
+/// this one, so that both get the same answer.
+async fn charged_elsewhere(
+    store: &Store,
+    placed: &store::orders::Placed,
+    charge_timeout: Duration,
+) -> Result<Payment, StoreError> {
+    let started = Instant::now();
+    loop {
+        let payment = store.latest_payment(placed.order_id).await?;
+        let age = (chrono::Utc::now() - payment.created_at).to_std().unwrap_or_default();
+        if !awaits_gateway(&payment) || age.max(started.elapsed()) > charge_timeout {
+            return Ok(payment);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// True when the gateway has not answered (and perhaps never will).
+fn awaits_gateway(payment: &Payment) -> bool {
+    payment.gateway.is_some()
+        && payment.status == PaymentStatus::Pending
+        && payment.qr_string.is_none()
+        && payment.va_number.is_none()
+        && payment.bill_key.is_none()
+}
+
+impl OrderRequest {
+    /// Spells out what was left to default, so that leaving it out and saying it are the same request.
+    fn with_defaults(mut self) -> Self {
+        self.ssh_key_ids.get_or_insert_default();
+        self.auto_renew.get_or_insert(false);
+        self
+    }
+
+    /// Checks everything that needs no database.
+    fn into_order(self, me: &Customer, state: &AppState) -> Result<NewOrder, Problem> {
+        if !me.email_verified && !state.orders.unverified_may_order {
+            let detail = "please prove your email address before you order";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "email_unverified", detail));
+        }
+        let hostname = parse_hostname(&self.hostname)?;
+        refuse_unknown_extras(self.ssh_key_ids.as_deref(), self.promo_code.as_deref())?;
+        let gateway = gateway_for(&state.payments, self.payment_method, self.bank)?;
+        Ok(NewOrder {
+            user: me.id,
+            selection: Selection {
+                plan_id: self.plan_id,
+                region: self.region,
+                image: self.image,
+                term_months: self.term_months,
+            },
+            hostname,
+            auto_renew: self.auto_renew.unwrap_or_default(),
+            policy: state.orders.policy,
+            method: self.payment_method,
+            bank: self.bank,
+            gateway,
+        })
+    }
+}
+
+fn parse_hostname(text: &str) -> Result<Hostname, Problem> {
+    Hostname::parse(text).map_err(|error| Problem::field("invalid_hostname", "hostname", error.to_string()))
+}
+
+/// Nobody has SSH keys or promo codes here, so each one named is unknown.
+fn refuse_unknown_extras(ssh_keys: Option<&[SshKeyId]>, promo: Option<&str>) -> Result<(), Problem> {
+    if let Some(key) = ssh_keys.and_then(|keys| keys.first()) {
+        return Err(Problem::field("ssh_key_unknown", "ssh_key_ids", format!("you have no SSH key {key}")));
+    }
+    if promo.is_some() {
+        return Err(Problem::field("promo_unknown", "promo_code", "there is no such promo code"));
+    }
+    Ok(())
+}
+
+impl QuoteBody {
+    fn new(offer: Offer, term_months: u32) -> Self {
+        let lines = offer
+            .quote
+            .lines
+            .into_iter()
+            .map(|line| QuoteLine {
+                description: line.description,
+                quantity: line.quantity,
+                unit_price: line.unit_price,
+                total: line.total,
+            })
+            .collect();
+        Self {
+            plan_id: offer.plan_id,
+            plan: offer.plan,
+            term_months,
+            lines,
+            subtotal: offer.quote.subtotal,
+            discount: offer.quote.discount,
+            tax: offer.quote.tax,
+            tax_rate_bp: offer.tax_bp,
+            total: offer.quote.total,
+            currency: CURRENCY,
+        }
+    }
+}
+
+impl From<OrderError> for Problem {
+    fn from(error: OrderError) -> Self {
+        let refusal = match error {
+            OrderError::Store(error) => return error.into(),
+            OrderError::Refused(refusal) => refusal,
+        };
+        let (code, field) = match refusal {
+            Refusal::UnknownPlan => ("unknown_plan", "plan_id"),
+            Refusal::PlanInactive => ("plan_inactive", "plan_id"),
+            Refusal::RegionUnknown => ("region_unknown", "region"),
+            Refusal::RegionWithoutPlan => ("region_without_plan", "region"),
+            Refusal::ImageUnknown => ("image_unknown", "image"),
+            Refusal::ImageNotForProvider => ("image_not_for_provider", "image"),
+            Refusal::TermNotOffered => ("term_not_offered", "term_months"),
+            Refusal::OutOfStock => {
+                return Self::new(StatusCode::CONFLICT, "out_of_stock", refusal.to_string());
+            }
+        };
+        Self::field(code, field, refusal.to_string())
+    }
+}
