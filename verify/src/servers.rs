@@ -1,0 +1,106 @@
+//! The servers that the tests need: `webrana dev` starts them and stops when our end of its input closes, so they never
+//! outlive this process, however it ends.
+
+use crate::cargo;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A first start may have to build Temporal.
+const START_LIMIT: Duration = Duration::from_secs(15 * 60);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Running servers.
+pub struct Servers {
+    process: Child,
+    /// What `dev.env` says.
+    pub env: Vec<(String, String)>,
+}
+
+/// Starts them and waits until they are ready.
+pub fn start() -> Result<Servers, String> {
+    let data_dir = cargo::root().join("target").join("verify");
+    let env_file = data_dir.join("dev.env");
+    if env_file.exists() {
+        // Left behind by a run that was killed.
+        std::fs::remove_file(&env_file).map_err(|error| format!("{}: {error}", env_file.display()))?;
+    }
+    let program = program()?;
+    let process = Command::new(&program)
+        .args([
+            "dev",
+            "--only",
+            "servers",
+            "--ephemeral",
+            "--ports",
+            "auto",
+            "--until-stdin-closes",
+            "--data-dir",
+        ])
+        .arg(&data_dir)
+        .current_dir(cargo::root())
+        .stdin(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{} cannot be run: {error}", program.display()))?;
+    let mut servers = Servers { process, env: Vec::new() };
+    servers.env = servers.wait_until_ready(&env_file)?;
+    Ok(servers)
+}
+
+/// The program that the build left beside this one.
+fn program() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| format!("this program's place is unknown: {error}"))?;
+    Ok(own.with_file_name("webrana"))
+}
+
+impl Servers {
+    fn wait_until_ready(&mut self, env_file: &Path) -> Result<Vec<(String, String)>, String> {
+        let started = Instant::now();
+        loop {
+            if let Ok(text) = std::fs::read_to_string(env_file) {
+                return Ok(parse(&text));
+            }
+            if let Ok(Some(status)) = self.process.try_wait() {
+                return Err(format!("`webrana dev` ended at its start ({status})"));
+            }
+            if started.elapsed() > START_LIMIT {
+                return Err("`webrana dev` did not become ready".to_owned());
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Stops them.
+    pub fn stop(mut self) -> Result<(), String> {
+        drop(self.process.stdin.take());
+        let status =
+            self.process.wait().map_err(|error| format!("`webrana dev` cannot be waited for: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("`webrana dev` failed ({status})")) }
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+fn parse(text: &str) -> Vec<(String, String)> {
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_may_hold_an_equals_sign() {
+        let url = "postgres://u@h/d?a=b";
+        assert_eq!(
+            parse(&format!("DATABASE_URL={url}\nbroken\n")),
+            [("DATABASE_URL".to_owned(), url.to_owned())]
+        );
+    }
+}

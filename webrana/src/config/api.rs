@@ -1,0 +1,96 @@
+//! The HTTP side.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// The HTTP side.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "API")]
+pub struct ApiConfig {
+    /// Address to listen on
+    #[arg(
+        id = "api.bind",
+        long = "api-bind",
+        env = "API_BIND",
+        value_name = "IP",
+        default_value = "127.0.0.1"
+    )]
+    pub bind: IpAddr,
+
+    /// Port of the API
+    #[arg(id = "api.port", long = "api-port", env = "API_PORT", value_name = "PORT", default_value_t = 3000)]
+    pub port: u16,
+
+    /// Port of the internal API, for a private network
+    #[arg(
+        id = "api.internal_port",
+        long = "api-internal-port",
+        env = "API_INTERNAL_PORT",
+        value_name = "PORT",
+        default_value_t = 3007
+    )]
+    pub internal_port: u16,
+
+    /// Largest request body, in bytes
+    #[arg(
+        id = "api.body_limit",
+        long = "api-body-limit",
+        env = "API_BODY_LIMIT",
+        value_name = "BYTES",
+        default_value_t = 1_048_576
+    )]
+    pub body_limit: usize,
+
+    /// Longest time one request may take
+    #[arg(
+        id = "api.request_timeout",
+        long = "api-request-timeout",
+        env = "API_REQUEST_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = super::value::duration
+    )]
+    pub request_timeout: Duration,
+
+    /// Requests per minute and client; 0 lifts the limit
+    #[arg(
+        id = "api.requests_per_minute",
+        long = "api-requests-per-minute",
+        env = "API_REQUESTS_PER_MINUTE",
+        value_name = "N",
+        default_value_t = 1200
+    )]
+    pub requests_per_minute: u32,
+
+    /// Proxies whose X-Forwarded-For is believed, separated by commas
+    #[arg(
+        id = "api.trusted_proxies",
+        long = "api-trusted-proxies",
+        env = "API_TRUSTED_PROXIES",
+        value_name = "IP,…",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<IpAddr>,
+
+    /// How long to go on serving after SIGTERM while /readyz says no, so that a load balancer can look away
+    #[arg(
+        id = "api.drain_delay",
+        long = "drain-delay",
+        env = "DRAIN_DELAY",
+        value_name = "DURATION",
+        default_value = "0s",
+        value_parser = super::value::duration
+    )]
+    pub drain_delay: Duration,
+
+    /// How long running requests and workflow steps may take to finish after SIGTERM
+    #[arg(
+        id = "api.shutdown_grace",
+        long = "shutdown-grace",
+        env = "SHUTDOWN_GRACE",
+        value_name = "DURATION",
+        default_value = "20s",
+        value_parser = super::value::duration
+    )]
+    pub shutdown_grace: Duration,
+}

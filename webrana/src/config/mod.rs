@@ -1,0 +1,96 @@
+//! Configuration: one struct per concern. A setting is declared once, as a flag with its environment variable; its id
+//! (`database.url`) is its place in the TOML file. Precedence: flag, environment variable, `*_FILE` variable (secrets
+//! only), TOML, default.
+
+pub mod api;
+pub mod auth;
+pub mod database;
+pub mod general;
+pub mod layers;
+pub mod observability;
+pub mod orders;
+pub mod payments;
+pub mod providers;
+pub mod temporal;
+pub mod value;
+
+use anyhow::{Result, bail};
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+/// All settings of the product.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// What kind of installation this is.
+    #[command(flatten)]
+    pub general: general::GeneralConfig,
+    /// Postgres.
+    #[command(flatten)]
+    pub database: database::DatabaseConfig,
+    /// Temporal.
+    #[command(flatten)]
+    pub temporal: temporal::TemporalConfig,
+    /// The HTTP side.
+    #[command(flatten)]
+    pub api: api::ApiConfig,
+    /// Tokens and passwords.
+    #[command(flatten)]
+    pub auth: auth::AuthConfig,
+    /// The clouds that servers are bought from.
+    #[command(flatten)]
+    pub providers: providers::ProvidersConfig,
+    /// The gateways that money comes through.
+    #[command(flatten)]
+    pub payments: payments::PaymentsConfig,
+    /// The rules orders are placed under.
+    #[command(flatten)]
+    pub orders: orders::OrdersConfig,
+    /// What is seen of a running process.
+    #[command(flatten)]
+    pub observability: observability::ObservabilityConfig,
+}
+
+impl Config {
+    /// Everything that is wrong with the settings, a sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        let production = self.general.is_production();
+        let mut problems = self.auth.problems(production);
+        problems.extend(self.providers.problems(production));
+        problems.extend(self.payments.problems(production));
+        problems.extend(self.orders.problems());
+        problems
+    }
+
+    /// Refuses settings that cannot work or, in production, must not.
+    ///
+    /// # Errors
+    /// All the problems in one message.
+    pub fn validate(&self) -> Result<()> {
+        let problems = self.problems();
+        if !problems.is_empty() {
+            bail!("{}", problems.join("\n"));
+        }
+        Ok(())
+    }
+}
+
+/// An empty variable means that it is not set: compose files and shells leave such ones behind.
+fn given(secret: Option<&SecretString>) -> Option<&SecretString> {
+    secret.filter(|secret| !secret.expose_secret().is_empty())
+}
+
+/// In production a vendor is reached by TLS, and not on this machine, where simulators are.
+fn not_the_vendor(name: &str, url: &Url) -> Option<String> {
+    let local = match url.host() {
+        Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => address.is_loopback() || address.is_unspecified(),
+        None => true,
+    };
+    (local || url.scheme() != "https").then(|| {
+        format!("{name} is {url}: production talks to the vendor itself over https, never to a simulator")
+    })
+}
+
+#[cfg(test)]
+mod tests;

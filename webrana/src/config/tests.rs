@@ -1,0 +1,103 @@
+use super::*;
+use clap::{Args, Command, FromArgMatches};
+use secrecy::ExposeSecret;
+use std::path::Path;
+
+/// Parses as the program does, with the variables of the test instead of the machine's.
+fn parse(toml: &str, env: &[(&str, &str)], arguments: &[&str]) -> Result<Config> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("webrana.toml");
+    std::fs::write(&file, toml)?;
+    let variable =
+        |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let command = layers::apply(Config::augment_args(Command::new("test")), Some(&file), &variable)?;
+    let matches = command.try_get_matches_from(std::iter::once(&"test").chain(arguments))?;
+    Ok(Config::from_arg_matches(&matches)?)
+}
+
+fn refusal(toml: &str, env: &[(&str, &str)]) -> String {
+    format!("{:#}", parse(toml, env, &[]).unwrap_err())
+}
+
+#[test]
+fn the_file_sets_what_no_flag_sets() {
+    let toml = "[api]\nport = 4000\ntrusted_proxies = ['10.0.0.1', '10.0.0.2']\n[auth]\naccess_ttl = '5m'\n";
+    let config = parse(toml, &[], &["--api-port", "5000"]).unwrap();
+    assert_eq!(config.api.port, 5000);
+    assert_eq!(config.api.trusted_proxies.len(), 2);
+    assert_eq!(config.auth.access_ttl, std::time::Duration::from_secs(300));
+    assert_eq!(config.api.internal_port, 3007, "the default stands where nothing is said");
+}
+
+#[test]
+fn a_key_that_is_no_setting_is_refused() {
+    assert!(refusal("[api]\nprot = 1\n", &[]).contains("`api.prot`, which is no setting"));
+}
+
+#[test]
+fn a_secret_may_be_in_a_file_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let secret = directory.path().join("secret");
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let variables = [("JWT_SECRET_FILE", secret.to_str().unwrap())];
+    let config = parse("[auth]\njwt_secret = 'from the file below'\n", &variables, &[]).unwrap();
+    assert_eq!(config.auth.jwt_secret.expose_secret(), "0123456789abcdef0123456789abcdef");
+    let both = [variables[0], ("JWT_SECRET", "other")];
+    assert!(refusal("", &both).contains("both JWT_SECRET and JWT_SECRET_FILE are set"));
+    assert!(refusal("", &[("JWT_SECRET_FILE", "/no/such/file")]).contains("JWT_SECRET_FILE"));
+}
+
+#[test]
+fn production_refuses_default_secrets_and_simulators() {
+    let bare = parse("", &[], &["--env", "production"]).unwrap().problems().join("\n");
+    for name in ["JWT_SECRET", "DIGITALOCEAN_TOKEN", "MIDTRANS_SERVER_KEY"] {
+        assert!(bare.contains(&format!("{name} is missing")), "{name} in: {bare}");
+    }
+    let simulators = ["--env", "production", "--digitalocean-url", "http://127.0.0.1:4010"];
+    let problems = parse("", &[], &simulators).unwrap().problems().join("\n");
+    assert!(problems.contains("DIGITALOCEAN_URL"), "{problems}");
+}
+
+#[test]
+fn production_with_secrets_is_sound_and_development_needs_none() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let given = [
+        "--env",
+        "production",
+        "--jwt-secret",
+        secret,
+        "--digitalocean-token",
+        "t",
+        "--midtrans-server-key",
+        "k",
+    ];
+    assert_eq!(parse("", &[], &given).unwrap().problems(), Vec::<String>::new());
+    assert_eq!(parse("", &[], &[]).unwrap().problems(), Vec::<String>::new());
+}
+
+#[test]
+fn no_setting_prints_its_secret() {
+    let secrets = [
+        "--jwt-secret",
+        "hunter2",
+        "--digitalocean-token",
+        "hunter2",
+        "--database-url",
+        "postgres://u:hunter2@h/d",
+    ];
+    let config = parse("", &[], &secrets).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn help_names_the_file_section_and_hides_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("webrana.toml");
+    std::fs::write(&file, "[auth]\njwt_secret = 'hunter2'\n").unwrap();
+    let command = Config::augment_args(Command::new("test"));
+    let mut command = layers::apply(command, Some(Path::new(&file)), &|_| None).unwrap();
+    let help = command.render_long_help().to_string();
+    assert!(help.contains("[TOML: [api] port]"), "{help}");
+    assert!(help.contains("JWT_SECRET_FILE"));
+    assert!(!help.contains("hunter2"));
+}

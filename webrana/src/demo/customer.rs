@@ -1,0 +1,247 @@
+//! A customer's client: the few calls of the public API that lead from registration to a running server.
+
+use anyhow::{Context, Result, bail};
+use chrono::{DateTime, Utc};
+use reqwest::{Client, RequestBuilder};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::time::Duration;
+use url::Url;
+use uuid::Uuid;
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Shown first where it is on sale: what most customers take.
+const USUAL_IMAGE: &str = "ubuntu-24-04";
+const PROVIDER: &str = "digitalocean";
+
+/// A logged-in customer.
+pub struct Customer {
+    http: Client,
+    api: Url,
+    token: String,
+    /// Where they would get mail.
+    pub email: String,
+}
+
+/// What to order.
+pub struct Choice {
+    plan_id: String,
+    /// The plan, as customers see it.
+    pub plan_name: String,
+    /// Processors.
+    pub vcpu: u32,
+    /// Memory.
+    pub memory_mb: u32,
+    /// Rupiah a month, before tax.
+    pub price_monthly: i64,
+    /// Slug of the region.
+    pub region: String,
+    /// Slug of the image.
+    pub image: String,
+}
+
+/// A placed order.
+pub struct Order {
+    /// Its id, also within the workflow's id.
+    pub id: String,
+    /// Where it stood when it was placed.
+    pub status: String,
+    /// Rupiah to pay.
+    pub total: i64,
+    /// Number of its invoice.
+    pub invoice_number: String,
+    gateway_order_id: String,
+}
+
+/// Where an order stands.
+#[derive(Deserialize)]
+pub struct OrderState {
+    /// Its state.
+    pub status: String,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// Its server, once there is one.
+    pub instance_id: Option<String>,
+}
+
+/// Why an order failed.
+#[derive(Deserialize)]
+pub struct Failure {
+    /// For people.
+    pub message: String,
+}
+
+/// One step of an order's story.
+#[derive(Deserialize)]
+pub struct TimelineEntry {
+    /// Which step.
+    pub step: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// In words a customer understands.
+    pub message: String,
+}
+
+/// A server.
+#[derive(Deserialize)]
+pub struct Instance {
+    /// Its id, also within its workflow's id.
+    pub id: String,
+    /// Where it stands.
+    pub status: String,
+    /// What the customer called it.
+    pub hostname: Option<String>,
+    /// Its address.
+    pub ipv4: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct List<T> {
+    data: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    access_token: String,
+}
+
+#[derive(Deserialize)]
+struct Plan {
+    id: String,
+    name: String,
+    vcpu: u32,
+    memory_mb: u32,
+    price_monthly: i64,
+    regions: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    slug: String,
+}
+
+#[derive(Deserialize)]
+struct PlacedOrder {
+    id: String,
+    status: String,
+    total: i64,
+    invoice: Invoice,
+    payment: Payment,
+}
+
+#[derive(Deserialize)]
+struct Invoice {
+    number: String,
+}
+
+#[derive(Deserialize)]
+struct Payment {
+    gateway_order_id: String,
+    qr_string: Option<String>,
+}
+
+impl Customer {
+    /// Registers somebody new.
+    ///
+    /// # Errors
+    /// When the API refuses or does not answer; so everywhere below.
+    pub async fn register(api: &Url) -> Result<Self> {
+        let http = Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        let email = format!("demo-{}@example.com", Uuid::new_v4().simple());
+        let body =
+            json!({"email": email, "password": Uuid::new_v4().to_string(), "full_name": "Demo Customer"});
+        let register = http.post(api.join("/api/v1/auth/register")?).json(&body);
+        let session: Session = answer(register, "registering").await?;
+        Ok(Self { http, api: api.clone(), token: session.access_token, email })
+    }
+
+    /// The cheapest plan that is on sale, where it is on sale, with the usual image.
+    pub async fn choose(&self) -> Result<Choice> {
+        let plans: List<Plan> = self.get(&format!("plans?provider={PROVIDER}"), "listing plans").await?;
+        let on_sale = plans.data.into_iter().filter(|plan| !plan.regions.is_empty());
+        let plan = on_sale.min_by_key(|plan| plan.price_monthly).context("no plan is on sale")?;
+        let images: List<Image> = self.get(&format!("images?provider={PROVIDER}"), "listing images").await?;
+        let usual = images.data.iter().find(|image| image.slug.starts_with(USUAL_IMAGE));
+        let image = usual.or(images.data.first()).context("there is no image to install")?.slug.clone();
+        let region = plan.regions.into_iter().next().context("the plan is on sale nowhere")?;
+        Ok(Choice {
+            plan_id: plan.id,
+            plan_name: plan.name,
+            vcpu: plan.vcpu,
+            memory_mb: plan.memory_mb,
+            price_monthly: plan.price_monthly,
+            region,
+            image,
+        })
+    }
+
+    /// Places the order.
+    pub async fn order(&self, choice: &Choice) -> Result<Order> {
+        let body = json!({
+            "plan_id": choice.plan_id,
+            "region": choice.region,
+            "image": choice.image,
+            "hostname": "demo.example.com",
+            "term_months": 1,
+            "payment_method": "QRIS",
+        });
+        let request = self.http.post(self.url("orders")?).bearer_auth(&self.token).json(&body);
+        let key = Uuid::new_v4().to_string();
+        let placed: PlacedOrder = answer(request.header("Idempotency-Key", key), "ordering").await?;
+        if placed.payment.qr_string.is_none() {
+            bail!("the order has no QR code: the gateway's simulator did not answer");
+        }
+        Ok(Order {
+            id: placed.id,
+            status: placed.status,
+            total: placed.total,
+            invoice_number: placed.invoice.number,
+            gateway_order_id: placed.payment.gateway_order_id,
+        })
+    }
+
+    /// Pays at the simulated gateway, as the customer's banking app would.
+    pub async fn pay(&self, gateway: &Url, order: &Order) -> Result<()> {
+        let body = json!({"order_id": order.gateway_order_id});
+        let request = self.http.post(gateway.join("/__sim/pay")?).json(&body);
+        let _: serde_json::Value = answer(request, "paying").await?;
+        Ok(())
+    }
+
+    /// Where the order stands.
+    pub async fn order_state(&self, order: &Order) -> Result<OrderState> {
+        self.get(&format!("orders/{}", order.id), "reading the order").await
+    }
+
+    /// The order's story.
+    pub async fn timeline(&self, order: &Order) -> Result<Vec<TimelineEntry>> {
+        let list: List<TimelineEntry> =
+            self.get(&format!("orders/{}/timeline", order.id), "reading the timeline").await?;
+        Ok(list.data)
+    }
+
+    /// The server.
+    pub async fn instance(&self, id: &str) -> Result<Instance> {
+        self.get(&format!("instances/{id}"), "reading the server").await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, act: &str) -> Result<T> {
+        answer(self.http.get(self.url(path)?).bearer_auth(&self.token), act).await
+    }
+
+    fn url(&self, path: &str) -> Result<Url> {
+        Ok(self.api.join(&format!("/api/v1/{path}"))?)
+    }
+}
+
+/// Sends a request; a refusal becomes an error with the API's own words.
+async fn answer<T: DeserializeOwned>(request: RequestBuilder, act: &str) -> Result<T> {
+    let response = request.send().await.with_context(|| format!("{act} failed"))?;
+    let status = response.status();
+    let text = response.text().await?;
+    if !status.is_success() {
+        bail!("{act} was refused with {status}: {text}");
+    }
+    serde_json::from_str(&text).with_context(|| format!("{act}: the answer is not as documented: {text}"))
+}

@@ -1,0 +1,19 @@
+//! The `webrana` program: its command line, its configuration, the local stack, and the wiring that makes one process
+//! of all the rooms. Rules, SQL, HTTP handlers and workflow code live in their own rooms; here they only meet.
+
+pub mod admin;
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod dev;
+pub mod health;
+pub mod progress;
+pub mod serve;
+pub mod signals;
+pub mod simulate;
+pub mod stack;
+pub mod tasks;
+pub mod telemetry;
+pub mod wiring;
+pub mod worker;

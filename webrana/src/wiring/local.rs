@@ -1,0 +1,206 @@
+//! The product itself within a local stack: simulators, API, worker and dispatcher, all in this process.
+
+use super::bootstrap;
+use crate::config::Config;
+use crate::dev::Place;
+use crate::progress::Progress;
+use crate::simulate;
+use crate::stack::Servers;
+use crate::stack::env_file::EnvFile;
+use crate::stack::ports::PortChoice;
+use crate::stack::secrets::{StackSecrets, random_token};
+use crate::tasks::Tasks;
+use anyhow::{Context, Result};
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use temporal::worker::WorkerSettings;
+use tokio::net::TcpListener;
+use url::Url;
+
+/// Simulators hold nothing that needs time to finish.
+const SIMULATOR_GRACE: Duration = Duration::from_secs(3);
+
+/// Ports of the parts that run in this process, held from the start so that nobody takes them meanwhile.
+pub struct Listeners {
+    api: TcpListener,
+    internal: TcpListener,
+    metrics: TcpListener,
+    digitalocean: TcpListener,
+    midtrans: TcpListener,
+}
+
+impl Listeners {
+    /// Opens them all.
+    ///
+    /// # Errors
+    /// When a port is taken.
+    pub fn open(config: &Config, ports: PortChoice) -> Result<Self> {
+        Ok(Self {
+            api: ports.listen(config.api.port, "the API")?,
+            internal: ports.listen(config.api.internal_port, "the internal API")?,
+            metrics: ports.listen(config.observability.metrics_port, "metrics")?,
+            digitalocean: ports.listen(simulate::DIGITALOCEAN_PORT, "DigitalOcean's simulator")?,
+            midtrans: ports.listen(simulate::MIDTRANS_PORT, "Midtrans' simulator")?,
+        })
+    }
+}
+
+/// The running product.
+pub struct Services {
+    ready: Arc<AtomicBool>,
+    product: Tasks,
+    simulators: Tasks,
+    grace: Duration,
+}
+
+impl Services {
+    /// Prepares the database, then starts everything. Adds to `env` where things are.
+    ///
+    /// # Errors
+    /// When a part cannot start.
+    pub async fn start(
+        mut config: Config,
+        place: &Place,
+        servers: &Servers,
+        mut secrets: StackSecrets,
+        listeners: Listeners,
+        env: &mut EnvFile,
+        progress: &Progress,
+    ) -> Result<Self> {
+        config.auth = config.auth.with_secret_unless_given(&secrets.jwt_secret);
+        let store = super::store(&config).await?;
+        bootstrap::migrate(&store, true).await?;
+        bootstrap::local_accounts(&store, &mut secrets, &stack_name(servers)).await?;
+        secrets.save(servers.data_dir().state())?;
+        progress.say("the database has its schema and catalog");
+
+        let mut services = Self {
+            ready: Arc::new(AtomicBool::new(false)),
+            product: Tasks::default(),
+            simulators: Tasks::default(),
+            grace: config.api.shutdown_grace,
+        };
+        let api_url = url_of(&listeners.api)?;
+        let Listeners { api, internal, metrics, digitalocean, midtrans } = listeners;
+        let state_dir = servers.data_dir().state();
+        if config.providers.digitalocean_token().is_none() {
+            let url = url_of(&digitalocean)?;
+            config.providers = config.providers.with_digitalocean(url.clone(), &secrets.digitalocean_token);
+            let simulator =
+                simulate::digitalocean(&secrets.digitalocean_token, place.sim_boot_seconds, Some(state_dir))?;
+            let stop = services.simulators.stop_token().cancelled_owned();
+            services.simulators.spawn("DigitalOcean's simulator", async move {
+                Ok(simulators::digitalocean::serve(digitalocean, simulator, stop).await?)
+            });
+            env.set("SIM_DIGITALOCEAN_URL", plain(&url));
+        }
+        if config.payments.midtrans_server_key().is_none() {
+            let url = url_of(&midtrans)?;
+            config.payments = config.payments.with_midtrans(url.clone(), &secrets.midtrans_server_key);
+            let webhook = simulate::midtrans_webhook(&api_url);
+            let simulator = simulate::midtrans(&secrets.midtrans_server_key, Some(webhook), Some(state_dir))?;
+            let stop = services.simulators.stop_token().cancelled_owned();
+            services.simulators.spawn("Midtrans' simulator", async move {
+                Ok(simulators::midtrans::serve(midtrans, simulator, stop).await?)
+            });
+            env.set("SIM_MIDTRANS_URL", plain(&url));
+        }
+        services.start_product(&config, store, [api, internal, metrics], env).await?;
+        set_credentials(env, &config, &secrets);
+        Ok(services)
+    }
+
+    async fn start_product(
+        &mut self,
+        config: &Config,
+        store: store::Store,
+        [api, internal, metrics]: [TcpListener; 3],
+        env: &mut EnvFile,
+    ) -> Result<()> {
+        let state = super::app_state(config, store.clone(), Arc::clone(&self.ready))?;
+        let temporal = super::temporal(config)?;
+        env.set("API_URL", plain(&url_of(&api)?));
+        env.set("API_DOCS_URL", format!("{}/api/docs", plain(&url_of(&api)?)));
+        env.set("INTERNAL_URL", plain(&url_of(&internal)?));
+        let stop = self.product.stop_token();
+        self.product.spawn("the API", super::serve_http(api, api::router(state.clone()), stop.clone()));
+        self.product.spawn(
+            "the internal API",
+            super::serve_http(internal, api::internal_router(state), stop.clone()),
+        );
+        if config.observability.prometheus_enabled {
+            env.set("METRICS_URL", format!("{}/metrics", plain(&url_of(&metrics)?)));
+            self.product.spawn("metrics", super::serve_metrics(metrics, stop.clone()));
+        }
+        // Before the first order: a workflow may carry search attributes from its start.
+        let client = temporal::connect(&temporal).await?;
+        temporal::bootstrap::ensure(&client).await?;
+        let settings = WorkerSettings {
+            temporal: temporal.clone(),
+            store: store.clone(),
+            providers: super::registry(config)?,
+            lifecycle: true,
+        };
+        let (worker_stop, dispatcher_stop) = (stop.clone(), stop);
+        self.product.spawn("the worker", async move {
+            temporal::worker::run(settings, worker_stop).await;
+            Ok(())
+        });
+        self.product.spawn("the dispatcher", async move {
+            temporal::dispatcher::run(store, temporal, dispatcher_stop).await;
+            Ok(())
+        });
+        self.ready.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Resolves when a part ended on its own, with what a person should know.
+    pub async fn failure(&self) -> String {
+        tokio::select! {
+            failure = self.product.failure() => failure,
+            failure = self.simulators.failure() => failure,
+        }
+    }
+
+    /// Lets running requests and activities finish, then stops the simulators they talk to.
+    pub async fn stop(self) {
+        self.ready.store(false, Ordering::Relaxed);
+        self.product.stop(self.grace).await;
+        self.simulators.stop(SIMULATOR_GRACE).await;
+    }
+}
+
+/// Tells stacks on one database apart.
+fn stack_name(servers: &Servers) -> String {
+    let root = servers.data_dir().root();
+    let name = crate::stack::server_user::stand_in(root);
+    name.file_name().map_or_else(random_token, |name| name.to_string_lossy().into_owned())
+}
+
+/// What a person or a program needs to act: as administrator, as another service, as a worker of one's own.
+fn set_credentials(env: &mut EnvFile, config: &Config, secrets: &StackSecrets) {
+    env.set("INTERNAL_API_KEY", secrets.internal_api_key.clone().unwrap_or_default());
+    env.set("ADMIN_EMAIL", secrets.admin_email.clone().unwrap_or_default());
+    env.set("ADMIN_PASSWORD", &secrets.admin_password);
+    env.set("JWT_SECRET", config.auth.jwt_secret.expose_secret());
+    env.set("DIGITALOCEAN_URL", plain(&config.providers.digitalocean_url));
+    env.set("MIDTRANS_URL", plain(&config.payments.midtrans_url));
+    if let Some(token) = config.providers.digitalocean_token() {
+        env.set("DIGITALOCEAN_TOKEN", token.expose_secret());
+    }
+    if let Some(key) = config.payments.midtrans_server_key() {
+        env.set("MIDTRANS_SERVER_KEY", key.expose_secret());
+    }
+}
+
+fn url_of(listener: &TcpListener) -> Result<Url> {
+    let address = listener.local_addr().context("a port cannot be asked for its number")?;
+    Ok(Url::parse(&format!("http://{address}"))?)
+}
+
+/// Without the slash that a URL without a path ends in, so that paths can be appended.
+fn plain(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}

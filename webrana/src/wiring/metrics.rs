@@ -1,0 +1,51 @@
+//! Metrics on a port of their own.
+
+use anyhow::{Context, Result};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// From a millisecond to a provider's patience.
+const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// How often old samples are folded.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Serves `/metrics` until `stop`.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, stop: CancellationToken) -> Result<()> {
+    let handle = recorder()?;
+    let folding = handle.clone();
+    let upkeep = async move {
+        let mut interval = tokio::time::interval(UPKEEP);
+        loop {
+            interval.tick().await;
+            folding.run_upkeep();
+        }
+    };
+    let content_type = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
+    let page = axum::routing::get(async move || (content_type, handle.render()));
+    let serving = super::serve_http(listener, axum::Router::new().route("/metrics", page), stop);
+    tokio::select! {
+        outcome = serving => outcome,
+        () = upkeep => Ok(()),
+    }
+}
+
+/// The process's recorder: there can be only one.
+fn recorder() -> Result<PrometheusHandle> {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle.clone());
+    }
+    let builder =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
+    let handle = builder.install_recorder().context("metrics cannot be recorded")?;
+    Ok(RECORDER.get_or_init(|| handle).clone())
+}

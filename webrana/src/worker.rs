@@ -1,0 +1,120 @@
+//! `webrana worker`: workflows, activities, and the dispatcher that wakes them.
+
+use crate::config::Config;
+use crate::serve::listen;
+use crate::tasks::Tasks;
+use crate::{signals, telemetry, wiring};
+use adapters::providers::Registry;
+use anyhow::{Result, bail};
+use std::sync::Arc;
+use std::time::Duration;
+use temporal::worker::WorkerSettings;
+
+const LIFECYCLE: &str = "lifecycle";
+const DISPATCHER: &str = "dispatcher";
+/// Closing what is left, such as idle database connections.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// What this worker does.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What to work on, separated by commas: lifecycle, dispatcher, or a provider's slug; everything when not set
+    #[arg(
+        id = "worker.queues",
+        long = "queues",
+        env = "WORKER_QUEUES",
+        value_name = "QUEUE,…",
+        value_delimiter = ',',
+        help_heading = "Worker"
+    )]
+    queues: Vec<String>,
+
+    /// The product's settings.
+    #[command(flatten)]
+    config: Config,
+}
+
+impl Arguments {
+    fn wants(&self, queue: &str) -> bool {
+        self.queues.is_empty() || self.queues.iter().any(|wanted| wanted == queue)
+    }
+}
+
+/// Works until told to stop; then takes no more, lets running activities finish, and ends.
+///
+/// # Errors
+/// When a setting is wrong, a queue is unknown, or the database is missing at the start.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let config = &arguments.config;
+    config.validate()?;
+    let mut providers = wiring::providers(config)?;
+    let slugs: Vec<&str> = providers.iter().map(|provider| provider.slug()).collect();
+    refuse_unknown(&arguments.queues, &slugs)?;
+    providers.retain(|provider| arguments.wants(provider.slug()));
+
+    telemetry::start(config, None)?;
+    let stop = signals::stop_token()?;
+    let store = wiring::store(config).await?;
+    let temporal = wiring::temporal(config)?;
+    let settings = WorkerSettings {
+        temporal: temporal.clone(),
+        store: store.clone(),
+        providers: Arc::new(Registry::new(providers)),
+        lifecycle: arguments.wants(LIFECYCLE),
+    };
+
+    let mut tasks = Tasks::default();
+    let token = tasks.stop_token();
+    if config.observability.prometheus_enabled {
+        let metrics = listen(config, config.observability.metrics_port, "metrics").await?;
+        tasks.spawn("metrics", wiring::serve_metrics(metrics, token.clone()));
+    }
+    if arguments.wants(DISPATCHER) {
+        let (store, stop) = (store.clone(), token.clone());
+        tasks.spawn("the dispatcher", async move {
+            temporal::dispatcher::run(store, temporal, stop).await;
+            Ok(())
+        });
+    }
+    tasks.spawn("the worker", async move {
+        temporal::worker::run(settings, token.clone()).await;
+        // With the dispatcher alone there is nothing to run, and nothing wrong.
+        token.cancelled().await;
+        Ok(())
+    });
+    tracing::info!(queues = ?arguments.queues, "the worker runs");
+
+    let failure = tokio::select! {
+        () = stop.cancelled() => None,
+        failure = tasks.failure() => Some(failure),
+    };
+    tracing::info!("stopping");
+    tasks.stop(config.api.shutdown_grace).await;
+    let _ = tokio::time::timeout(CLOSING, store.close()).await;
+    failure.map_or(Ok(()), |failure| bail!("{failure}"))
+}
+
+fn refuse_unknown(queues: &[String], providers: &[&str]) -> Result<()> {
+    let known = |queue: &str| queue == LIFECYCLE || queue == DISPATCHER || providers.contains(&queue);
+    match queues.iter().find(|queue| !known(queue)) {
+        Some(unknown) => bail!(
+            "there is no queue `{unknown}`: there are {LIFECYCLE}, {DISPATCHER} and one for each provider that has \
+             credentials ({})",
+            if providers.is_empty() { "none has".to_owned() } else { providers.join(", ") }
+        ),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_nobody_serves_is_refused() {
+        let queues = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert!(refuse_unknown(&queues(&["lifecycle", "digitalocean"]), &["digitalocean"]).is_ok());
+        let refusal = refuse_unknown(&queues(&["vultr"]), &["digitalocean"]).unwrap_err().to_string();
+        assert!(refusal.contains("`vultr`") && refusal.contains("digitalocean"), "{refusal}");
+    }
+}
