@@ -1,0 +1,137 @@
+//! Paying on a real Postgres: notifications in any order and number, further attempts, administrators' decisions.
+//! Each test has a database of its own.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod attempts;
+mod notifications;
+mod review;
+
+use domain::{
+    Rupiah,
+    billing::{PaymentMethod, PaymentStatus},
+    hostname::Hostname,
+    ids::{OrderId, PaymentId, UserId},
+    order::OrderStatus,
+    policy::OrderPolicy,
+    role::Role,
+};
+use sqlx::PgPool;
+use store::{
+    Store,
+    audit::{Actor, Origin},
+    idempotency::Idempotency,
+    orders::{NewOrder, Selection},
+    payments::Payment,
+    users::NewUser,
+    webhooks::{Intake, VerifiedNotification},
+};
+
+const MIDTRANS: &str = "midtrans";
+const PLAN: &str = "do-basic-1gb";
+
+/// A seeded shop with one customer and one administrator.
+struct Shop {
+    pool: PgPool,
+    store: Store,
+    customer: UserId,
+    admin: UserId,
+}
+
+impl Shop {
+    async fn open(pool: PgPool) -> Self {
+        let store = Store::new(pool.clone());
+        store.seed().await.unwrap();
+        let customer = account(&store, "sari@example.com", Role::Customer).await;
+        let admin = account(&store, "admin@example.com", Role::Admin).await;
+        Self { pool, store, customer, admin }
+    }
+
+    /// Places an order to be paid in the given way.
+    async fn order_by(&self, method: PaymentMethod, key: &str) -> (OrderId, Payment) {
+        let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = $1")
+            .bind(PLAN)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap();
+        let new = NewOrder {
+            user: self.customer,
+            selection: Selection {
+                plan_id: plan.into(),
+                region: "sgp1".into(),
+                image: "ubuntu-24-04".into(),
+                term_months: 1,
+            },
+            hostname: Hostname::parse("web-1").unwrap(),
+            auto_renew: false,
+            policy: OrderPolicy::default(),
+            method,
+            bank: None,
+            gateway: (method == PaymentMethod::Qris).then_some(MIDTRANS),
+        };
+        let placed = self.store.place_order(&new, &promise(key)).await.unwrap();
+        (placed.order_id, self.store.payment(placed.to_charge.unwrap(), None).await.unwrap())
+    }
+
+    /// Places an order to be paid by QRIS.
+    async fn order(&self) -> (OrderId, Payment) {
+        self.order_by(PaymentMethod::Qris, "order").await
+    }
+
+    async fn status(&self, order: OrderId) -> OrderStatus {
+        self.store.order(order, None).await.unwrap().status
+    }
+
+    async fn payment_status(&self, payment: PaymentId) -> PaymentStatus {
+        self.store.payment(payment, None).await.unwrap().status
+    }
+
+    async fn tell(&self, told: &VerifiedNotification<'_>) -> Intake {
+        self.store.apply_notification(told).await.unwrap()
+    }
+
+    async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    async fn texts(&self, sql: &'static str) -> Vec<String> {
+        sqlx::query_scalar(sql).fetch_all(&self.pool).await.unwrap()
+    }
+
+    fn admins_origin(&self) -> Origin {
+        Origin { actor: Actor::User(self.admin), ip: None, request_id: Some("review".into()) }
+    }
+}
+
+/// What Midtrans says about a payment.
+fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> VerifiedNotification<'a> {
+    VerifiedNotification {
+        gateway: MIDTRANS,
+        dedupe_key: key,
+        gateway_order_id: &payment.gateway_order_id,
+        transaction_id: Some("transaction-1"),
+        status,
+        amount: Some(payment.amount),
+        amount_as_received: "as charged",
+        body: br#"{"raw":true}"#,
+    }
+}
+
+fn plus_one(amount: Rupiah) -> Rupiah {
+    amount.plus(Rupiah::new(1)).unwrap()
+}
+
+fn promise(key: &str) -> Idempotency {
+    Idempotency::new("test", key, &key).unwrap()
+}
+
+async fn account(store: &Store, email: &str, role: Role) -> UserId {
+    let new = NewUser {
+        email: email.to_owned(),
+        full_name: "Sari".to_owned(),
+        password_hash: "x".to_owned(),
+        role,
+        email_verified: true,
+    };
+    let origin = Origin { actor: Actor::System, ip: None, request_id: None };
+    store.create_user(&new, &origin).await.unwrap().id
+}

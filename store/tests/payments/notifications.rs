@@ -1,0 +1,217 @@
+use domain::{
+    billing::{InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P},
+    order::OrderStatus,
+};
+use sqlx::PgPool;
+use store::{
+    payments::NewAttempt,
+    webhooks::{Intake, VerifiedNotification},
+};
+use tokio::task::JoinSet;
+
+use crate::{MIDTRANS, Shop, plus_one, promise, told};
+
+const EFFECTS: &[(&str, i64)] = &[
+    ("SELECT count(*) FROM webhook_events", 1),
+    ("SELECT count(*) FROM payments WHERE status = 'PAID' AND outcome = 'APPLIED'", 1),
+    ("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'", 1),
+    ("SELECT count(*) FROM order_timeline WHERE step = 'payment_confirmed'", 1),
+    ("SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_CONFIRMED'", 1),
+];
+
+fn outcome(intake: Intake) -> Option<PaymentOutcome> {
+    match intake {
+        Intake::Applied { outcome, .. } => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn fifty_identical_notifications_at_once_are_one_payment(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, payment) = shop.order().await;
+    let mut copies = JoinSet::new();
+    for _ in 0..50 {
+        let (store, payment) = (shop.store.clone(), payment.clone());
+        copies.spawn(async move { store.apply_notification(&told(&payment, P::Paid, "t:settlement")).await });
+    }
+    let answers: Vec<Intake> = copies.join_all().await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers.iter().filter(|a| matches!(a, Intake::Applied { .. })).count(), 1);
+    assert_eq!(answers.iter().filter(|a| **a == Intake::AlreadyHandled).count(), 49);
+
+    let paid = shop.store.order(order, None).await.unwrap();
+    assert_eq!((paid.status, paid.invoice.status), (OrderStatus::Paid, InvoiceStatus::Paid));
+    assert!(paid.paid_at.is_some());
+    for (sql, expected) in EFFECTS {
+        assert_eq!(shop.count(sql).await, *expected, "{sql}");
+    }
+    let steps = shop.store.order_timeline(order, None).await.unwrap();
+    let message = format!("QRIS payment received: {}.", payment.amount);
+    assert!(steps.iter().any(|step| step.message == message), "{steps:?}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn money_stays_whatever_is_told_afterwards(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, payment) = shop.order().await;
+    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    for (status, key) in [(P::Expired, "t:expire"), (P::Denied, "t:deny"), (P::Pending, "t:pending")] {
+        assert_eq!(shop.tell(&told(&payment, status, key)).await, Intake::Ignored);
+    }
+    assert_eq!(shop.payment_status(payment.id).await, P::Paid);
+    assert_eq!(shop.status(order).await, OrderStatus::Paid);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_expiry_closes_the_attempt_only_and_money_reopens_it(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, payment) = shop.order().await;
+    assert_eq!(outcome(shop.tell(&told(&payment, P::Expired, "t:expire")).await), None);
+    assert_eq!(shop.payment_status(payment.id).await, P::Expired);
+    assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
+    assert_eq!(shop.count("SELECT count(*) FROM order_timeline WHERE step = 'payment_closed'").await, 1);
+
+    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    assert_eq!(outcome(late), Some(PaymentOutcome::Applied));
+    assert_eq!(shop.status(order).await, OrderStatus::Paid);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn another_amount_moves_nothing_and_does_not_stand_in_the_way(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, payment) = shop.order().await;
+    let right = told(&payment, P::Paid, "t:settlement");
+    for (amount, words) in [(Some(plus_one(payment.amount)), "1 too many"), (None, "5539.50 IDR")] {
+        let wrong = VerifiedNotification { amount, amount_as_received: words, ..right.clone() };
+        for _ in 0..2 {
+            let refused = Intake::Mismatch { payment_id: payment.id, expected: payment.amount };
+            assert_eq!(shop.tell(&wrong).await, refused);
+        }
+    }
+    assert_eq!(shop.payment_status(payment.id).await, P::Pending);
+    assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
+    assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'MISMATCH'").await, 2);
+    assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 0);
+
+    assert_eq!(outcome(shop.tell(&right).await), Some(PaymentOutcome::Applied));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_late_payment_revives_the_order_if_it_can_still_be_had(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, payment) = shop.order().await;
+    shop.store.expire_order(order).await.unwrap();
+    assert_eq!(shop.status(order).await, OrderStatus::Expired);
+    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    assert_eq!(outcome(late), Some(PaymentOutcome::Revived));
+    assert_eq!(shop.status(order).await, OrderStatus::Paid);
+    assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_late_payment_for_what_is_sold_out_waits_for_an_administrator(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, payment) = shop.order().await;
+    shop.store.expire_order(order).await.unwrap();
+    sqlx::query("UPDATE plans SET stock_limit = 0").execute(&shop.pool).await.unwrap();
+    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    assert_eq!(outcome(late), Some(PaymentOutcome::Unapplied));
+    assert_eq!(shop.status(order).await, OrderStatus::Expired);
+    assert_unapplied_is_told(&shop).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_payment_after_cancellation_waits_for_an_administrator(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, payment) = shop.order().await;
+    shop.store.cancel_order(order, shop.customer).await.unwrap();
+    assert_eq!(shop.payment_status(payment.id).await, P::Cancelled);
+    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    assert_eq!(outcome(late), Some(PaymentOutcome::Unapplied));
+    assert_eq!(shop.payment_status(payment.id).await, P::Paid);
+    let order = shop.store.order(order, None).await.unwrap();
+    assert_eq!((order.status, order.invoice.status), (OrderStatus::Cancelled, InvoiceStatus::Void));
+    assert_unapplied_is_told(&shop).await;
+}
+
+/// Customer and administrator know of the money, the workflow does not.
+async fn assert_unapplied_is_told(shop: &Shop) {
+    let told = "SELECT u.email FROM in_app_notifications n JOIN users u ON u.id = n.user_id
+                WHERE n.type = 'PAYMENT_UNAPPLIED' ORDER BY 1";
+    assert_eq!(shop.texts(told).await, ["admin@example.com", "sari@example.com"]);
+    assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn two_attempts_paid_at_once_pay_the_order_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, first) = shop.order().await;
+    let attempt = NewAttempt {
+        user: shop.customer,
+        order,
+        method: PaymentMethod::Qris,
+        bank: None,
+        gateway: Some(MIDTRANS),
+    };
+    let second = shop.store.open_payment(&attempt, &promise("second")).await.unwrap();
+    let second = shop.store.payment(second.payment_id, None).await.unwrap();
+    let mut both = JoinSet::new();
+    for (payment, key) in [(first, "a:settlement"), (second, "b:settlement")] {
+        let store = shop.store.clone();
+        both.spawn(async move { store.apply_notification(&told(&payment, P::Paid, key)).await.unwrap() });
+    }
+    let mut outcomes: Vec<_> = both.join_all().await.into_iter().filter_map(outcome).collect();
+    outcomes.sort();
+    assert_eq!(outcomes, [PaymentOutcome::Applied, PaymentOutcome::Unapplied]);
+    assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn payment_and_cancellation_at_once_end_in_one_of_two_ways(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for round in 0..10 {
+        let (order, payment) = shop.order_by(PaymentMethod::Qris, &format!("round-{round}")).await;
+        let key = format!("{round}:settlement");
+        let told = told(&payment, P::Paid, &key);
+        let (cancelled, paid) =
+            tokio::join!(shop.store.cancel_order(order, shop.customer), shop.store.apply_notification(&told));
+        let expected = match outcome(paid.unwrap()) {
+            Some(PaymentOutcome::Applied) => {
+                assert!(cancelled.is_err());
+                OrderStatus::Paid
+            }
+            Some(PaymentOutcome::Unapplied) => {
+                cancelled.unwrap();
+                OrderStatus::Cancelled
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(shop.status(order).await, expected);
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_is_about_nothing_of_ours_is_kept(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, payment) = shop.order().await;
+    let stray =
+        VerifiedNotification { gateway_order_id: "WB-nobody-1", ..told(&payment, P::Paid, "t:settlement") };
+    assert_eq!(shop.tell(&stray).await, Intake::UnknownPayment);
+    // Another gateway's payments are not this one's to settle.
+    let foreign = VerifiedNotification { gateway: "xendit", ..told(&payment, P::Paid, "t:settlement") };
+    assert_eq!(shop.tell(&foreign).await, Intake::UnknownPayment);
+    assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'UNKNOWN_PAYMENT'").await, 2);
+    assert_eq!(shop.payment_status(payment.id).await, P::Pending);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn wrong_signatures_are_kept_within_bounds(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let mut kept = 0;
+    for _ in 0..110 {
+        kept += i32::from(shop.store.keep_bad_signature(MIDTRANS, b"forged").await.unwrap());
+    }
+    assert_eq!(kept, 100);
+    let rows = "SELECT count(*) FROM webhook_events WHERE outcome = 'BAD_SIGNATURE' AND dedupe_key IS NULL";
+    assert_eq!(shop.count(rows).await, 100);
+}
