@@ -1,0 +1,325 @@
+//! The Midtrans simulator, asked over HTTP as a client of the vendor would, and notifying a merchant made up here.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::{collections::VecDeque, sync::Mutex, time::Duration};
+
+use axum::{Json, Router, http::StatusCode, routing::post};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha512};
+use simulators::{
+    midtrans::{Config, Handle, Settings},
+    server::Server,
+};
+use std::sync::Arc;
+
+const KEY: &str = "SB-Mid-server-test";
+
+struct Sim {
+    handle: Handle,
+    client: Client,
+}
+
+impl Sim {
+    async fn start() -> Self {
+        Self::of(Config { server_key: KEY.to_owned(), ..Config::default() }).await
+    }
+
+    /// One that notifies `merchant`, without waiting long between tries.
+    async fn notifying(merchant: &Merchant) -> Self {
+        let settings = Settings {
+            notification_url: Some(format!("{}/notify", merchant.server.url())),
+            retry_interval_seconds: 0.001,
+            ..Settings::default()
+        };
+        Self::of(Config { server_key: KEY.to_owned(), settings, state: None }).await
+    }
+
+    async fn of(config: Config) -> Self {
+        let client = Client::builder().no_proxy().build().unwrap();
+        Self { handle: Handle::start(config).await.unwrap(), client }
+    }
+
+    async fn call(&self, method: Method, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let request = self.client.request(method, format!("{}{path}", self.handle.url()));
+        let response = request.basic_auth(key, Some("")).json(body).send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.call(Method::GET, path, KEY, &Value::Null).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.call(Method::POST, path, KEY, &body).await
+    }
+
+    async fn charge(&self, order_id: &str) -> (u16, Value) {
+        self.post("/v2/charge", qris(order_id)).await
+    }
+
+    async fn resource(&self, name: &str) -> u64 {
+        self.get("/__sim/counters").await.1["resources"][name].as_u64().unwrap()
+    }
+
+    /// Waits until no notification waits to be sent again.
+    async fn settled(&self) {
+        let quiet = async { while self.resource("retries_waiting").await > 0 {} };
+        tokio::time::timeout(Duration::from_secs(20), quiet).await.unwrap();
+    }
+}
+
+fn qris(order_id: &str) -> Value {
+    json!({
+        "payment_type": "qris",
+        "transaction_details": { "order_id": order_id, "gross_amount": 5539 },
+        "qris": { "acquirer": "gopay" },
+    })
+}
+
+fn bank_transfer(order_id: &str, bank: &str) -> Value {
+    json!({
+        "payment_type": "bank_transfer",
+        "transaction_details": { "order_id": order_id, "gross_amount": 5539 },
+        "bank_transfer": { "bank": bank },
+    })
+}
+
+fn signature(notification: &Value) -> String {
+    let signed: String = ["order_id", "status_code", "gross_amount"]
+        .iter()
+        .map(|f| notification[*f].as_str().unwrap())
+        .collect();
+    format!("{:x}", Sha512::digest(signed + KEY))
+}
+
+/// Takes notifications and answers as told, 200 when told nothing.
+struct Merchant {
+    server: Server,
+    received: Arc<Mutex<Vec<Value>>>,
+    answers: Arc<Mutex<VecDeque<u16>>>,
+}
+
+impl Merchant {
+    async fn open() -> Self {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let answers = Arc::new(Mutex::new(VecDeque::new()));
+        let (inbox, script) = (Arc::clone(&received), Arc::clone(&answers));
+        let notify = post(async move |Json(notification): Json<Value>| {
+            inbox.lock().unwrap().push(notification);
+            let status: u16 = script.lock().unwrap().pop_front().unwrap_or(200);
+            StatusCode::from_u16(status).unwrap()
+        });
+        let server = Server::start(Router::new().route("/notify", notify)).await.unwrap();
+        Self { server, received, answers }
+    }
+
+    fn will_answer(&self, status: u16, times: usize) {
+        self.answers.lock().unwrap().extend(std::iter::repeat_n(status, times));
+    }
+
+    fn received(&self) -> Vec<Value> {
+        std::mem::take(&mut self.received.lock().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn only_the_merchants_key_opens() {
+    let sim = Sim::start().await;
+    for path in ["/v2/charge", "/v2/WB-1/cancel"] {
+        let (status, body) = sim.call(Method::POST, path, "another key", &qris("WB-1")).await;
+        assert_eq!((status, &body["status_code"]), (401, &json!("401")), "{path}");
+    }
+    assert_eq!(sim.resource("transactions").await, 0);
+}
+
+#[tokio::test]
+async fn a_charge_says_how_to_pay() {
+    let sim = Sim::start().await;
+    let (status, body) = sim.charge("WB-qris").await;
+    assert_eq!((status, &body["status_code"]), (201, &json!("201")));
+    assert_eq!((&body["gross_amount"], &body["currency"]), (&json!("5539.00"), &json!("IDR")));
+    assert_eq!((&body["transaction_status"], &body["payment_type"]), (&json!("pending"), &json!("qris")));
+    assert!(body["qr_string"].as_str().unwrap().starts_with("000201"));
+    assert_eq!(body["actions"][0]["name"], "generate-qr-code");
+
+    let (_, bri) = sim.post("/v2/charge", bank_transfer("WB-bri", "bri")).await;
+    assert_eq!(bri["va_numbers"][0]["bank"], "bri");
+    let (_, permata) = sim.post("/v2/charge", bank_transfer("WB-permata", "permata")).await;
+    assert!(permata["permata_va_number"].is_string() && permata.get("va_numbers").is_none());
+    let mut mandiri = qris("WB-mandiri");
+    mandiri["payment_type"] = json!("echannel");
+    mandiri["echannel"] = json!({ "bill_info1": "Payment for:", "bill_info2": "a server" });
+    let (_, mandiri) = sim.post("/v2/charge", mandiri).await;
+    assert!(mandiri["bill_key"].is_string() && mandiri["biller_code"].is_string());
+}
+
+#[tokio::test]
+async fn an_order_id_is_charged_once() {
+    let sim = Sim::start().await;
+    assert_eq!(sim.charge("WB-1").await.0, 201);
+    let (status, body) = sim.charge("WB-1").await;
+    assert_eq!((status, &body["status_code"]), (406, &json!("406")));
+    assert_eq!(sim.handle.calls("POST /v2/charge"), 2);
+    assert_eq!(sim.resource("transactions").await, 1);
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_with_reasons() {
+    let sim = Sim::start().await;
+    let mut broken = qris(&"x".repeat(51));
+    broken["transaction_details"]["gross_amount"] = json!(10.5);
+    let (status, body) = sim.post("/v2/charge", broken).await;
+    assert_eq!(status, 400);
+    assert_eq!(body["validation_messages"].as_array().unwrap().len(), 2, "{body}");
+    for (field, value) in
+        [("payment_type", json!("barter")), ("custom_expiry", json!({ "expiry_duration": 0 }))]
+    {
+        let mut broken = qris("WB-1");
+        broken[field] = value;
+        assert_eq!(sim.post("/v2/charge", broken).await.0, 400, "{field}");
+    }
+    assert_eq!(sim.post("/v2/charge", bank_transfer("WB-1", "gringotts")).await.0, 400);
+    assert_eq!(sim.get("/v2/WB-1/status").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_pending_charge_is_cancelled_once_and_the_merchant_hears_of_it() {
+    let merchant = Merchant::open().await;
+    let sim = Sim::notifying(&merchant).await;
+    let (_, charged) = sim.charge("WB-1").await;
+    let (status, body) = sim.post("/v2/WB-1/cancel", Value::Null).await;
+    assert_eq!((status, &body["transaction_status"]), (200, &json!("cancel")));
+    assert_eq!(sim.post("/v2/WB-1/expire", Value::Null).await.0, 412);
+    let id = charged["transaction_id"].as_str().unwrap();
+    assert_eq!(sim.get(&format!("/v2/{id}/status")).await.1["transaction_status"], "cancel");
+    let delivered = async { while sim.resource("deliveries_accepted").await == 0 {} };
+    tokio::time::timeout(Duration::from_secs(20), delivered).await.unwrap();
+    assert_eq!(merchant.received()[0]["transaction_status"], "cancel");
+}
+
+#[tokio::test]
+async fn an_unpaid_charge_expires_by_itself() {
+    let sim = Sim::start().await;
+    let mut short = qris("WB-1");
+    short["custom_expiry"] = json!({ "expiry_duration": 1, "unit": "second" });
+    sim.post("/v2/charge", short).await;
+    let expired = async { while sim.get("/v2/WB-1/status").await.1["transaction_status"] != "expire" {} };
+    tokio::time::timeout(Duration::from_secs(20), expired).await.unwrap();
+    assert_eq!(sim.get("/v2/WB-1/status").await.1["status_code"], "407");
+}
+
+#[tokio::test]
+async fn paying_sends_a_signed_notification() {
+    let merchant = Merchant::open().await;
+    let sim = Sim::notifying(&merchant).await;
+    sim.charge("WB-1").await;
+    let (status, answer) = sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
+    assert_eq!((status, &answer["deliveries"]), (200, &json!([{ "status": 200, "attempt": 1 }])));
+    let [notification] = merchant.received().try_into().unwrap();
+    assert_eq!(notification, answer["notification"]);
+    assert_eq!(notification["transaction_status"], "settlement");
+    assert_eq!(
+        (&notification["status_code"], &notification["fraud_status"]),
+        (&json!("200"), &json!("accept"))
+    );
+    assert_eq!(notification["signature_key"], signature(&notification));
+    assert_eq!(sim.get("/v2/WB-1/status").await.1["transaction_status"], "settlement");
+}
+
+#[tokio::test]
+async fn other_outcomes_tell_but_do_not_take_money_back() {
+    let merchant = Merchant::open().await;
+    let sim = Sim::notifying(&merchant).await;
+    sim.charge("WB-1").await;
+    for outcome in ["pending", "expire", "settlement", "deny", "cancel"] {
+        sim.post("/__sim/pay", json!({ "order_id": "WB-1", "outcome": outcome })).await;
+    }
+    let told: Vec<Value> = merchant.received();
+    let codes: Vec<&str> = told.iter().map(|n| n["status_code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["201", "202", "200", "202", "200"]);
+    assert!(told.iter().all(|n| n["signature_key"] == signature(n)));
+    assert_eq!(sim.get("/v2/WB-1/status").await.1["transaction_status"], "settlement");
+}
+
+#[tokio::test]
+async fn copies_other_amounts_and_tampering() {
+    let merchant = Merchant::open().await;
+    let sim = Sim::notifying(&merchant).await;
+    sim.charge("WB-1").await;
+    let pay = async |extra: Value| {
+        let mut body = json!({ "order_id": "WB-1" });
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let (status, answer) = sim.post("/__sim/pay", body).await;
+        assert_eq!(status, 200, "{answer}");
+        (answer["deliveries"].as_array().unwrap().len(), merchant.received())
+    };
+    assert_eq!(pay(json!({ "duplicates": 50 })).await.0, 50);
+    for amount in [json!(1), json!("1.00")] {
+        let (_, told) = pay(json!({ "amount": amount })).await;
+        assert_eq!(
+            (&told[0]["gross_amount"], &told[0]["signature_key"]),
+            (&json!("1.00"), &json!(signature(&told[0])))
+        );
+    }
+    for tamper in ["amount", "signature"] {
+        let (_, told) = pay(json!({ "tamper": tamper })).await;
+        assert_ne!(told[0]["signature_key"], signature(&told[0]), "{tamper}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_notification_is_sent_again_as_often_as_the_vendor_would() {
+    let merchant = Merchant::open().await;
+    let sim = Sim::notifying(&merchant).await;
+    sim.charge("WB-1").await;
+    for (status, tries) in [(503, 5), (500, 2), (404, 3), (400, 3), (401, 6), (422, 6)] {
+        merchant.will_answer(status, tries);
+        let (_, answer) = sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
+        assert_eq!(answer["deliveries"], json!([{ "status": status, "attempt": 1 }]));
+        sim.settled().await;
+        assert_eq!(merchant.received().len(), tries, "{status}");
+    }
+    merchant.will_answer(503, 2);
+    sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
+    sim.settled().await;
+    assert_eq!(merchant.received().len(), 3);
+}
+
+#[tokio::test]
+async fn the_control_calls_name_what_is_wrong() {
+    let sim = Sim::start().await;
+    sim.charge("WB-1").await;
+    let says = async |path: &str, body: Value| {
+        let (status, answer) = sim.post(path, body).await;
+        (status, answer["error"].as_str().unwrap_or_default().to_owned())
+    };
+    let (status, error) = says("/__sim/pay", json!({ "order_id": "WB-1" })).await;
+    assert!(status == 400 && error.contains("notification_url"), "{error}");
+    assert_eq!(says("/__sim/config", json!({ "notification_url": "nowhere" })).await.0, 400);
+    let url = json!({ "notification_url": "http://127.0.0.1:9/" });
+    assert_eq!(says("/__sim/config", url).await.0, 200);
+    assert_eq!(says("/__sim/pay", json!({ "order_id": "WB-2" })).await.0, 404);
+    let (status, error) = says("/__sim/pay", json!({ "order_id": "WB-1", "outcom": "deny" })).await;
+    assert!(status == 400 && error.contains("outcom"), "{error}");
+    assert_eq!(says("/__sim/faults", json!({ "route": "POST /v2/charge", "kind": "capacity" })).await.0, 400);
+    let help = sim.get("/__sim").await.1;
+    assert!(help.as_str().unwrap().contains("/__sim/pay"), "{help}");
+}
+
+#[tokio::test]
+async fn transactions_survive_a_restart_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = Some(folder.path().join("midtrans.jsonl"));
+    let config = Config { server_key: KEY.to_owned(), state, ..Config::default() };
+    let sim = Sim::of(config.clone()).await;
+    let (_, charged) = sim.charge("WB-1").await;
+    sim.handle.stop().await.unwrap();
+
+    let sim = Sim::of(config).await;
+    assert_eq!(sim.get("/v2/WB-1/status").await.1["transaction_id"], charged["transaction_id"]);
+    sim.post("/__sim/reset", Value::Null).await;
+    assert_eq!(sim.get("/v2/WB-1/status").await.0, 404);
+}
