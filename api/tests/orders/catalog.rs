@@ -1,0 +1,80 @@
+use axum::{body::Body, http::Request};
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::{
+    Shop,
+    support::{Answer, As},
+};
+
+async fn read(shop: &Shop, path: &str) -> Answer {
+    shop.app.get(path, As::Nobody).await
+}
+
+fn slugs(answer: &Answer) -> Vec<&str> {
+    answer.body["data"].as_array().unwrap().iter().map(|entry| entry["slug"].as_str().unwrap()).collect()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn everybody_may_look_at_the_catalog(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let providers = read(&shop, "/providers").await;
+    assert_eq!(slugs(&providers), ["digitalocean"]);
+    assert_eq!(providers.body["data"][0]["plan_count"], 8);
+    assert_eq!(read(&shop, "/providers/digitalocean").await.body["name"], "DigitalOcean");
+
+    let plans = read(&shop, "/plans").await;
+    assert_eq!(plans.body["data"].as_array().unwrap().len(), 8);
+    let plan = &plans.body["data"][0];
+    assert_eq!(plan["slug"], "do-basic-1gb");
+    assert_eq!(plan["provider"]["slug"], "digitalocean");
+    assert_eq!(plan["provider_slug"], "s-1vcpu-1gb");
+    assert_eq!((plan["price_monthly"].as_i64(), plan["currency"].as_str()), (Some(129_000), Some("IDR")));
+    assert_eq!(plan["regions"][0], "sgp1");
+    assert_eq!(plan["terms"][3]["price"], 1_315_800);
+    assert_eq!(read(&shop, "/plans/do-basic-1gb").await.body, *plan);
+
+    assert_eq!(slugs(&read(&shop, "/regions").await)[0], "sgp1");
+    assert_eq!(
+        slugs(&read(&shop, "/images?provider=digitalocean").await),
+        ["ubuntu-24-04", "ubuntu-22-04", "debian-12", "rocky-9", "almalinux-9"]
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn filters_tell_an_empty_answer_from_a_mistake(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for list in ["plans", "regions", "images"] {
+        let nothing_yet = read(&shop, &format!("/{list}?provider=vultr")).await;
+        assert_eq!((nothing_yet.status.as_u16(), slugs(&nothing_yet).len()), (200, 0), "{list}");
+        let mistake = read(&shop, &format!("/{list}?provider=hetzner")).await;
+        assert_eq!((mistake.status.as_u16(), mistake.code()), (422, "provider_unknown"), "{list}");
+        assert_eq!(mistake.body["errors"][0]["field"], "provider");
+    }
+    shop.run("UPDATE plans SET is_active = false WHERE slug = 'do-basic-1gb'").await;
+    for absent in ["/plans/do-basic-1gb", "/plans/none", "/providers/vultr", "/providers/none"] {
+        let answer = read(&shop, absent).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, "not_found"), "{absent}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn who_has_the_answer_is_not_sent_it_again(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for path in
+        ["/providers", "/providers/digitalocean", "/plans", "/plans/do-basic-1gb", "/regions", "/images"]
+    {
+        let first = read(&shop, path).await;
+        let tag = first.headers["etag"].to_str().unwrap();
+        assert!(first.headers["cache-control"].to_str().unwrap().starts_with("public"), "{path}");
+        let ask_again = || {
+            Request::get(format!("/api/v1{path}")).header("if-none-match", tag).body(Body::empty()).unwrap()
+        };
+        let again = shop.app.send(ask_again()).await;
+        assert_eq!((again.status.as_u16(), again.body), (304, Value::Null), "{path}");
+        assert_eq!(again.headers["etag"], tag);
+    }
+    let before = read(&shop, "/plans").await.headers["etag"].clone();
+    shop.run("UPDATE plans SET price_monthly = price_monthly + 1000").await;
+    assert_ne!(read(&shop, "/plans").await.headers["etag"], before);
+}

@@ -1,0 +1,148 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use axum::http::StatusCode;
+use serde_json::json;
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+
+use crate::{Shop, fault, place};
+
+const PATIENT: Duration = Duration::from_secs(10);
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_order_is_placed_with_what_it_takes_to_pay(pool: PgPool) {
+    let (shop, _simulator) = Shop::with_gateway(pool, PATIENT).await;
+    let body =
+        shop.basket_with(json!({ "payment_method": "QRIS", "term_months": 3, "auto_renew": true })).await;
+    let placed = shop.place(&body, "k").await;
+    assert_eq!(placed.status, StatusCode::CREATED, "{:?}", placed.body);
+    let order = &placed.body;
+    let id = order["id"].as_str().unwrap();
+    assert_eq!(placed.headers["location"], format!("/api/v1/orders/{id}").as_str());
+    assert_eq!((order["status"].as_str(), order["total"].as_i64()), (Some("PENDING_PAYMENT"), Some(408_092)));
+    assert_eq!(
+        (order["plan"].as_str(), order["provider"].as_str()),
+        (Some("do-basic-1gb"), Some("digitalocean"))
+    );
+    assert_eq!((order["region"].as_str(), order["image"].as_str()), (Some("sgp1"), Some("ubuntu-24-04")));
+    assert_eq!(
+        (order["hostname"].as_str(), order["auto_renew"].as_bool()),
+        (Some("web-1.example.com"), Some(true))
+    );
+    assert!(order["invoice"]["number"].as_str().unwrap().starts_with("INV/"));
+    assert_eq!(order["invoice"]["total"], 408_092);
+    let payment = &order["payment"];
+    assert_eq!((payment["method"].as_str(), payment["status"].as_str()), (Some("QRIS"), Some("PENDING")));
+    assert!(payment["gateway_order_id"].as_str().unwrap().len() <= 50);
+    assert!(payment["qr_string"].is_string() && payment["expires_at"].is_string());
+    assert!(order.get("failure").is_none() && order.get("instance_id").is_none());
+
+    let again = shop.place(&body, "k").await;
+    assert_eq!((again.status, again.body), (StatusCode::CREATED, placed.body));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn each_bank_has_its_own_instructions(pool: PgPool) {
+    let (shop, _simulator) = Shop::with_gateway(pool, PATIENT).await;
+    for bank in ["BCA", "BNI", "BRI", "PERMATA", "MANDIRI"] {
+        let body = shop.basket_with(json!({ "payment_method": "VIRTUAL_ACCOUNT", "bank": bank })).await;
+        let payment = shop.place(&body, bank).await.body["payment"].clone();
+        assert_eq!(payment["bank"], bank, "{payment}");
+        if bank == "MANDIRI" {
+            assert!(payment["bill_key"].is_string() && payment["biller_code"].is_string(), "{payment}");
+        } else {
+            assert!(payment["va_number"].is_string(), "{payment}");
+        }
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_bank_transfer_needs_no_gateway(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.place(&shop.basket().await, "k").await;
+    assert_eq!(placed.status, StatusCode::CREATED, "{:?}", placed.body);
+    let payment = &placed.body["payment"];
+    assert_eq!(
+        (payment["method"].as_str(), payment["status"].as_str()),
+        (Some("MANUAL_TRANSFER"), Some("PENDING"))
+    );
+    assert_eq!(placed.body["total"], 143_190);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_gateway_that_is_slow_or_down_does_not_stop_an_order(pool: PgPool) {
+    let (shop, simulator) = Shop::with_gateway(pool, Duration::from_millis(200)).await;
+    let body = shop.basket_with(json!({ "payment_method": "QRIS" })).await;
+    let cases = [
+        (json!({ "route": "POST /v2/charge", "kind": "delay", "seconds": 5 }), "UNKNOWN"),
+        (json!({ "route": "POST /v2/charge", "kind": "drop_after_create" }), "UNKNOWN"),
+        (json!({ "route": "POST /v2/charge", "kind": "status", "status": 400 }), "DENIED"),
+    ];
+    for (n, (trouble, status)) in cases.into_iter().enumerate() {
+        fault(&simulator, trouble).await;
+        let placed = shop.place(&body, &n.to_string()).await;
+        assert_eq!(
+            (placed.status, placed.body["status"].as_str()),
+            (StatusCode::CREATED, Some("PENDING_PAYMENT"))
+        );
+        assert_eq!(placed.body["payment"]["status"], status, "{:?}", placed.body);
+        assert!(placed.body["payment"].get("qr_string").is_none());
+    }
+    assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'start_order'").await, 3);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn identical_requests_at_once_get_the_same_order_and_instructions(pool: PgPool) {
+    let (shop, simulator) = Shop::with_gateway(pool, PATIENT).await;
+    // Slow enough for the later requests to arrive while the first one waits for the gateway.
+    fault(&simulator, json!({ "route": "POST /v2/charge", "kind": "delay", "seconds": 0.3 })).await;
+    let body = shop.basket_with(json!({ "payment_method": "QRIS" })).await.to_string();
+    let mut requests = JoinSet::new();
+    for _ in 0..10 {
+        let (app, token, body) = (shop.app.clone(), shop.token.clone(), body.clone());
+        requests.spawn(async move { place(&app, &token, body, Some("k")).await });
+    }
+    let answers = requests.join_all().await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::CREATED));
+    let distinct: BTreeSet<String> = answers.iter().map(|answer| answer.body.to_string()).collect();
+    assert_eq!(distinct.len(), 1, "{distinct:?}");
+    assert!(answers[0].body["payment"]["qr_string"].is_string());
+    assert_eq!(shop.count("SELECT count(*) FROM orders").await, 1);
+    assert_eq!(simulator.calls("POST /v2/charge"), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_key_stands_for_one_request(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let first = shop.place(&shop.basket().await, "k").await;
+    let spelled_out = shop.basket_with(json!({ "auto_renew": false, "ssh_key_ids": [] })).await;
+    let again = shop.place(&spelled_out, "k").await;
+    assert_eq!((again.status, &again.body["id"]), (StatusCode::CREATED, &first.body["id"]));
+
+    for change in [
+        json!({ "hostname": "web-2.example.com" }),
+        json!({ "auto_renew": true }),
+        json!({ "region": "syd1" }),
+    ] {
+        let other = shop.place(&shop.basket_with(change).await, "k").await;
+        assert_eq!((other.status.as_u16(), other.code()), (422, "idempotency_key_reused"));
+    }
+    assert_eq!(shop.count("SELECT count(*) FROM orders").await, 1);
+
+    // The answer stays although nobody could place it again.
+    shop.run("UPDATE plans SET is_active = false").await;
+    assert_eq!(shop.place(&shop.basket().await, "k").await.body, first.body);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_quote_is_what_the_order_costs(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let body = shop.basket_with(json!({ "term_months": 12 })).await;
+    let quote = shop.app.post("/orders/quote", shop.me(), &body).await;
+    assert_eq!(quote.status, StatusCode::OK, "{:?}", quote.body);
+    assert_eq!(quote.body["lines"][0]["total"], 1_548_000);
+    assert_eq!(quote.body["lines"][1]["total"], -232_200);
+    assert_eq!((quote.body["tax"].as_i64(), quote.body["total"].as_i64()), (Some(144_738), Some(1_460_538)));
+    assert_eq!(shop.count("SELECT count(*) FROM orders").await, 0);
+    assert_eq!(shop.place(&body, "k").await.body["total"], quote.body["total"]);
+}

@@ -1,0 +1,143 @@
+use axum::http::{Method, StatusCode};
+use domain::role::Role;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::{Shop, support::As};
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_order_its_invoice_and_its_story_can_be_read(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.place(&shop.basket_with(json!({ "term_months": 3 })).await, "k").await.body;
+    let id = placed["id"].as_str().unwrap();
+    assert_eq!(shop.app.get(&format!("/orders/{id}"), shop.me()).await.body, placed);
+
+    let timeline = shop.app.get(&format!("/orders/{id}/timeline"), shop.me()).await.body;
+    let step = &timeline["data"][0];
+    assert_eq!((step["step"].as_str(), step["status"].as_str()), (Some("order_placed"), Some("done")));
+    assert!(step["at"].is_string() && step["message"].as_str().unwrap().contains("Rp 408.092"));
+
+    let invoice_id = placed["invoice"]["id"].as_str().unwrap();
+    let invoice = shop.app.get(&format!("/invoices/{invoice_id}"), shop.me()).await.body;
+    assert_eq!(invoice["number"], placed["invoice"]["number"]);
+    assert_eq!((invoice["status"].as_str(), invoice["currency"].as_str()), (Some("OPEN"), Some("IDR")));
+    let lines: i64 =
+        invoice["lines"].as_array().unwrap().iter().map(|line| line["total"].as_i64().unwrap()).sum();
+    assert_eq!(lines + invoice["tax"].as_i64().unwrap(), invoice["total"].as_i64().unwrap());
+    assert_eq!(
+        invoice["subtotal"].as_i64().unwrap() - invoice["discount"].as_i64().unwrap()
+            + invoice["tax"].as_i64().unwrap(),
+        invoice["total"].as_i64().unwrap()
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn lists_come_in_pages_and_by_status(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let body = shop.basket().await;
+    let mut ids = Vec::new();
+    for key in ["1", "2", "3"] {
+        ids.push(shop.place(&body, key).await.body["id"].clone());
+    }
+    ids.reverse();
+    let first = shop.app.get("/orders?limit=2", shop.me()).await.body;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = shop.app.get(&format!("/orders?limit=2&cursor={cursor}"), shop.me()).await.body;
+    assert_eq!(second["next_cursor"], Value::Null);
+    let seen: Vec<Value> = [&first, &second]
+        .iter()
+        .flat_map(|page| page["data"].as_array().unwrap())
+        .map(|order| order["id"].clone())
+        .collect();
+    assert_eq!(seen, ids);
+
+    let cancelled = format!("/orders/{}/cancel", ids[0].as_str().unwrap());
+    assert_eq!(shop.app.post(&cancelled, shop.me(), &Value::Null).await.status, StatusCode::OK);
+    let count = async |path: &str| shop.app.get(path, shop.me()).await.body["data"].as_array().unwrap().len();
+    assert_eq!(count("/orders?status=CANCELLED").await, 1);
+    assert_eq!(count("/orders?status=PENDING_PAYMENT").await, 2);
+    assert_eq!(count("/invoices").await, 3);
+    assert_eq!(count("/invoices?status=VOID").await, 1);
+    assert_eq!(count("/instances").await, 0);
+    let nonsense = shop.app.get("/orders?status=LOST", shop.me()).await;
+    assert_eq!((nonsense.status.as_u16(), nonsense.code()), (400, "invalid_query"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_unpaid_order_can_be_called_off_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.place(&shop.basket().await, "k").await.body;
+    let cancel = format!("/orders/{}/cancel", placed["id"].as_str().unwrap());
+    let cancelled = shop.app.post(&cancel, shop.me(), &Value::Null).await;
+    assert_eq!(cancelled.status, StatusCode::OK);
+    assert_eq!(cancelled.body["status"], "CANCELLED");
+    assert_eq!(cancelled.body["invoice"]["status"], "VOID");
+    assert_eq!(cancelled.body["payment"]["status"], "CANCELLED");
+
+    let again = shop.app.post(&cancel, shop.me(), &Value::Null).await;
+    assert_eq!((again.status.as_u16(), again.code()), (409, "order_conflict"));
+    assert_eq!(again.body["detail"], "the order is CANCELLED");
+    let step = "SELECT count(*) FROM order_timeline WHERE step = 'order_cancelled'";
+    assert_eq!(shop.count(step).await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn anothers_things_are_not_there(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.place(&shop.basket().await, "k").await.body;
+    let (order, invoice) = (placed["id"].as_str().unwrap(), placed["invoice"]["id"].as_str().unwrap());
+    let (_, stranger) = shop.app.user(Role::Customer).await;
+    let nowhere = Uuid::now_v7();
+    for (method, path) in [
+        (Method::GET, format!("/orders/{order}")),
+        (Method::GET, format!("/orders/{order}/timeline")),
+        (Method::POST, format!("/orders/{order}/cancel")),
+        (Method::GET, format!("/invoices/{invoice}")),
+        (Method::GET, format!("/instances/{nowhere}")),
+        (Method::GET, format!("/orders/{nowhere}")),
+        (Method::GET, "/orders/not-an-id".to_owned()),
+    ] {
+        let answer = shop.app.call(method, &path, As::Token(&stranger), &Value::Null).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, "not_found"), "{path}");
+    }
+    assert_eq!(shop.app.get(&format!("/orders/{order}"), shop.me()).await.body["status"], "PENDING_PAYMENT");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_failure_is_explained_without_the_providers_words(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.place(&shop.basket().await, "k").await.body;
+    shop.run("UPDATE orders SET status = 'PAID', paid_at = now()").await;
+    shop.run("UPDATE orders SET status = 'PROVISIONING'").await;
+    shop.run(
+        "INSERT INTO instances (id, order_id, user_id, provider_id, plan_id, region_id, image_id, name, hostname, status)
+         SELECT gen_random_uuid(), id, user_id, provider_id, plan_id, region_id, image_id, hostname, hostname,
+                'PROVISIONING' FROM orders",
+    )
+    .await;
+    shop.run(
+        "UPDATE orders SET status = 'PROVISIONING_FAILED', failure_class = 'CONFIGURATION',
+                failure_message = 'account acct-7 has 25 droplets'",
+    )
+    .await;
+    let order = shop.app.get(&format!("/orders/{}", placed["id"].as_str().unwrap()), shop.me()).await.body;
+    assert_eq!(
+        (order["status"].as_str(), order["failure"]["class"].as_str()),
+        (Some("PROVISIONING_FAILED"), Some("CONFIGURATION"))
+    );
+    assert!(!order.to_string().contains("acct-7"), "{order}");
+
+    let instance =
+        shop.app.get(&format!("/instances/{}", order["instance_id"].as_str().unwrap()), shop.me()).await;
+    assert_eq!(instance.status, StatusCode::OK, "{:?}", instance.body);
+    assert_eq!(
+        (instance.body["status"].as_str(), instance.body["power_state"].as_str()),
+        (Some("PROVISIONING"), Some("UNKNOWN"))
+    );
+    assert_eq!(
+        (instance.body["provider"].as_str(), instance.body["plan"].as_str()),
+        (Some("digitalocean"), Some("do-basic-1gb"))
+    );
+    assert_eq!((&instance.body["ipv4"], &instance.body["auto_renew"]), (&Value::Null, &Value::Bool(false)));
+}
