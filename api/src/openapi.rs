@@ -63,6 +63,7 @@ pub(crate) fn finish(mut document: openapi::OpenApi) -> openapi::OpenApi {
     add_security_schemes(components);
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
+            describe(operation);
             add_common_problems(path, operation);
         }
     }
@@ -84,6 +85,18 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch]
         .into_iter()
         .filter_map(Option::as_mut)
+}
+
+/// A handler whose comment is one line long has it as its summary; then the first sentence is the summary, and the
+/// whole the description.
+fn describe(operation: &mut Operation) {
+    if operation.description.is_some() {
+        return;
+    }
+    let Some(text) = operation.summary.take() else { return };
+    let sentence = text.split_once(". ").map_or(text.as_str(), |(first, _)| first);
+    operation.summary = Some(sentence.trim_end_matches('.').to_owned());
+    operation.description = Some(text);
 }
 
 /// Documents the problems that come from the extractors and layers, where the handler's own documentation does not

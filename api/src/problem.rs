@@ -1,16 +1,29 @@
 //! RFC 9457 problem details: the one shape of every error answer, and the one mapping from our errors to it.
 
+use std::{
+    borrow::Cow,
+    ops::{Deref, DerefMut},
+};
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use store::StoreError;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+/// An error answer. Boxed, so that a `Result` with it stays small.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(transparent)]
+pub struct Problem(Box<Details>);
 
 /// What went wrong, for programs (`code`, `errors`) and people (`title`, `detail`).
 #[derive(Debug, Clone, serde::Serialize, ToSchema)]
-pub struct Problem {
+pub struct Details {
     /// A URI that names the kind of problem: `https://webrana.id/problems/<code>`.
     #[serde(rename = "type")]
     #[schema(example = "https://webrana.id/problems/order_conflict")]
@@ -52,11 +65,41 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl Deref for Problem {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        Details::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Problem")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Details::schemas(schemas);
+    }
+}
+
 impl Problem {
     /// A problem of the given status, stable code and explanation.
     #[must_use]
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             kind: format!("https://webrana.id/problems/{code}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
@@ -66,7 +109,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             challenge: None,
-        }
+        }))
     }
 
     /// 401: who is asking is not known.
@@ -99,15 +142,15 @@ impl Problem {
 
     /// Asks the client to come back later.
     #[must_use]
-    pub const fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// Says how to authenticate; without it a 401 asks for a bearer token.
     #[must_use]
-    pub const fn challenge(mut self, challenge: &'static str) -> Self {
-        self.challenge = Some(challenge);
+    pub fn challenge(mut self, challenge: &'static str) -> Self {
+        self.0.challenge = Some(challenge);
         self
     }
 }
@@ -137,7 +180,7 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.retry_after;
         let challenge = self.challenge.unwrap_or(r#"Bearer realm="webrana""#);
-        self.instance = self.instance.or_else(crate::observe::current_request_id);
+        self.instance = self.0.instance.take().or_else(crate::observe::current_request_id);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

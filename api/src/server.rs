@@ -3,18 +3,17 @@
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderName, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
+use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer, set_header::SetResponseHeaderLayer};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{AppState, observe::observe, openapi, problem::Problem, public::health, rate_limit::RateLimits};
 
 /// Everything on the public port: `/api/v1`, its documentation, and the health endpoints. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`, so that clients' addresses are known.
-#[must_use]
 pub fn router(state: AppState) -> Router {
     let (routes, document) = openapi::described_routes().split_for_parts();
     let rate_limits = RateLimits::new(&state.limits);
@@ -25,7 +24,6 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// Everything on the internal port: for now the health endpoints.
-#[must_use]
 pub fn internal_router(state: AppState) -> Router {
     wrap(health::routes().into(), state)
 }
@@ -38,6 +36,10 @@ fn wrap(routes: Router<AppState>, state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(state.limits.body_bytes))
         .layer(from_fn_with_state(state.clone(), in_time))
         .layer(cors())
+        .layer(SetResponseHeaderLayer::overriding(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), observe))
         .with_state(state)

@@ -1,4 +1,5 @@
 //! Accounts, rotating refresh tokens, the back-off after failed logins, and keys.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::time::Duration;
 

@@ -73,6 +73,8 @@ pub(super) fn verify(token: &str, config: &AuthConfig) -> Result<Claims, Invalid
     validation.set_issuer(&[ISSUER]);
     validation.set_required_spec_claims(&["exp", "iss", "sub"]);
     validation.leeway = 0;
+    // RFC 7519 section 4.1.4: not accepted "on or after" `exp`; the library accepts it on.
+    validation.reject_tokens_expiring_in_less_than = 1;
     match jsonwebtoken::decode::<Claims>(token, &key, &validation) {
         Ok(token) => Ok(token.claims),
         Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => Err(InvalidToken::Expired),
@@ -110,7 +112,7 @@ mod tests {
         assert_eq!((read.sub, read.sid, read.role), (user, session, Role::Admin));
         assert_eq!(read.exp - read.iat, 60);
 
-        let ended = sign(&claims(Utc::now().timestamp() - 1), &config).unwrap();
+        let ended = sign(&claims(Utc::now().timestamp()), &config).unwrap();
         assert_eq!(verify(&ended, &config), Err(InvalidToken::Expired));
     }
 

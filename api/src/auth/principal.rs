@@ -30,20 +30,13 @@ pub struct Customer {
 
 /// A logged-in user who may read the admin area: `support` and above. Others get 403 `forbidden`.
 #[derive(Debug, Clone, Copy)]
-pub struct Staff {
-    /// Who.
-    pub id: UserId,
-    /// What they may do.
-    pub role: Role,
-}
+pub struct Staff;
 
 /// A logged-in user who may act in the admin area: `admin` and above. Others get 403 `forbidden`.
 #[derive(Debug, Clone, Copy)]
 pub struct Administrator {
     /// Who.
     pub id: UserId,
-    /// What they may do.
-    pub role: Role,
 }
 
 /// A program with a valid key in `X-API-Key`. Answers 401 `api_key_missing` or `api_key_invalid`.
@@ -54,14 +47,6 @@ pub struct InternalKey {
 }
 
 impl Customer {
-    /// This user as the actor of an audited act.
-    #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::User(self.id)
-    }
-}
-
-impl Staff {
     /// This user as the actor of an audited act.
     #[must_use]
     pub const fn actor(&self) -> Actor {
@@ -112,8 +97,8 @@ impl FromRequestParts<AppState> for Staff {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let Customer { id, role, .. } = Customer::from_request_parts(parts, state).await?;
-        if role.is_staff() { Ok(Self { id, role }) } else { Err(forbidden("staff")) }
+        let user = Customer::from_request_parts(parts, state).await?;
+        if user.role.is_staff() { Ok(Self) } else { Err(forbidden("staff")) }
     }
 }
 
@@ -121,8 +106,8 @@ impl FromRequestParts<AppState> for Administrator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let Customer { id, role, .. } = Customer::from_request_parts(parts, state).await?;
-        if role.may_administer() { Ok(Self { id, role }) } else { Err(forbidden("administrators")) }
+        let user = Customer::from_request_parts(parts, state).await?;
+        if user.role.may_administer() { Ok(Self { id: user.id }) } else { Err(forbidden("administrators")) }
     }
 }
 

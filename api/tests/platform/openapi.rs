@@ -1,0 +1,94 @@
+//! The API describes itself completely.
+
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::calls::TestApp;
+
+const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
+
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in METHODS {
+            if let Some(operation) = item.get(method) {
+                all.push((format!("{method} {path}"), operation));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_operation_is_described_with_its_errors() {
+    let document = serde_json::to_value(api::document()).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let operations = operations(&document);
+    assert!(operations.len() > 10);
+    for (name, operation) in operations {
+        for text in ["summary", "description"] {
+            assert!(operation[text].as_str().is_some_and(|t| !t.is_empty()), "{name} has no {text}");
+        }
+        let tags = operation["tags"].as_array().unwrap();
+        let known = document["tags"].as_array().unwrap();
+        assert!(
+            tags.iter().all(|tag| known.iter().any(|k| k["name"] == *tag)),
+            "{name} has unknown tags {tags:?}"
+        );
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{name} never succeeds");
+        for (status, response) in responses {
+            assert!(response["description"].as_str().is_some_and(|t| !t.is_empty()), "{name} {status}");
+            let is_problem = response["content"]["application/problem+json"]["schema"]["$ref"]
+                == "#/components/schemas/Problem";
+            let failed = status.starts_with(['4', '5']);
+            assert!(is_problem || !failed || name.ends_with("/health"), "{name} {status} is no problem");
+        }
+        if name.contains("/api/v1/") {
+            assert!(responses.contains_key("503"), "{name} says nothing of failure");
+        }
+        if operation.get("requestBody").is_some() && !name.contains("/webhooks/") {
+            assert!(responses.contains_key("400") && responses.contains_key("422"), "{name} takes any body");
+        }
+        for requirement in operation["security"].as_array().into_iter().flatten() {
+            let scheme = requirement.as_object().unwrap().keys().next().unwrap();
+            assert!(document["components"]["securitySchemes"].get(scheme).is_some(), "{name}: {scheme}");
+            assert!(responses.contains_key("401"), "{name} admits anybody");
+        }
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(fields) => {
+                if let Some(Value::String(target)) = fields.get("$ref") {
+                    found.push(target);
+                }
+                fields.values().for_each(|field| references(field, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(api::document()).unwrap();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for target in found {
+        assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_document_and_its_reader_are_served(pool: PgPool) {
+    let app = TestApp::new(pool);
+    let served = app.get("//api/openapi.json").send().await;
+    assert_eq!(served.status, 200);
+    assert_eq!(served.body, serde_json::to_value(api::document()).unwrap());
+    let page = app.get("//api/docs/").send().await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.as_str().unwrap().contains("swagger"));
+    assert_eq!(app.get("//api/docs").send().await.header("location"), Some("/api/docs/"));
+}
