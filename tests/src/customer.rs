@@ -1,0 +1,153 @@
+//! A client of the REST API, as a customer or an admin has one.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{patience::until, stack::Stack};
+
+/// An answer: its status and its body (null when there is none).
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body, when the status is as expected.
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "unexpected answer: {}", self.body);
+        self.body
+    }
+
+    /// Asserts a problem of this status and code.
+    pub fn expect_problem(self, status: u16, code: &str) {
+        assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
+    }
+}
+
+/// Somebody with an access token.
+#[derive(Debug, Clone)]
+pub struct Customer<'a> {
+    /// The system they use.
+    pub stack: &'a Stack,
+    http: reqwest::Client,
+    /// Their access token.
+    pub token: String,
+}
+
+impl<'a> Customer<'a> {
+    /// Registers a new customer.
+    pub async fn register(stack: &'a Stack) -> Self {
+        let mut customer = Self { stack, http: reqwest::Client::new(), token: String::new() };
+        let email = format!("{}@example.test", uuid::Uuid::now_v7().simple());
+        let body =
+            json!({ "email": email, "password": "correct-horse-battery", "full_name": "Budi Santoso" });
+        let answer = customer.post("/auth/register", &body).await.expect(201);
+        customer.token = answer["access_token"].as_str().expect("a token").to_owned();
+        customer
+    }
+
+    /// Logs the system's admin in.
+    pub async fn admin(stack: &'a Stack) -> Self {
+        let mut admin = Self { stack, http: reqwest::Client::new(), token: String::new() };
+        let body = json!({ "email": stack.admin.0, "password": stack.admin.1 });
+        let answer = admin.post("/auth/login", &body).await.expect(200);
+        admin.token = answer["access_token"].as_str().expect("a token").to_owned();
+        admin
+    }
+
+    /// `GET` below `/api/v1`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// `POST` of a JSON body below `/api/v1`, with a fresh idempotency key.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_with_key(path, body, &uuid::Uuid::now_v7().to_string()).await
+    }
+
+    /// `POST` with a given idempotency key.
+    pub async fn post_with_key(&self, path: &str, body: &Value, key: &str) -> Answer {
+        self.send(self.request(Method::POST, path).header("Idempotency-Key", key).json(body)).await
+    }
+
+    /// `POST` to an internal endpoint with the system's API key.
+    pub async fn post_internal(&self, path: &str) -> Answer {
+        let url = format!("{}/api/v1/internal{path}", self.stack.api_url);
+        self.send(self.http.post(url).header("X-API-Key", &self.stack.api_key)).await
+    }
+
+    /// A request below `/api/v1` with this customer's token.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}/api/v1{path}", self.stack.api_url));
+        if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
+    }
+
+    /// Sends a request and reads the answer.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.expect("the API answers");
+        let status = response.status();
+        let bytes = response.bytes().await.expect("the body arrives");
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer { status, body }
+    }
+
+    /// An order that the API accepts: the cheapest DigitalOcean plan in Singapore by QRIS.
+    pub async fn good_order(&self) -> Value {
+        let plans = self.get("/plans?provider=digitalocean").await.expect(200);
+        json!({
+            "plan_id": plans["data"][0]["id"], "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1",
+            "term_months": 1, "payment_method": "QRIS",
+        })
+    }
+
+    /// Places an order and answers with its body.
+    pub async fn place_order(&self) -> Value {
+        let order = self.good_order().await;
+        self.post("/orders", &order).await.expect(201)
+    }
+
+    /// Pays an order as placed, through the gateway's simulator; the notification has been answered with 2xx.
+    pub async fn pay(&self, order: &Value) {
+        let report = self.pay_with(order, json!({})).await;
+        let delivered = report["deliveries"].as_array().expect("deliveries");
+        assert!(!delivered.is_empty() && delivered.iter().all(|d| d["status"] == 200), "{report}");
+    }
+
+    /// Lets the gateway's simulator send a notification with these particulars; answers with its report.
+    pub async fn pay_with(&self, order: &Value, particulars: Value) -> Value {
+        let mut body = particulars;
+        body["order_id"] = order["payment"]["gateway_order_id"].clone();
+        let url = format!("{}/__sim/pay", self.stack.gateway.url());
+        let response = self.http.post(url).json(&body).send().await.expect("the gateway answers");
+        assert!(response.status().is_success(), "{}", response.text().await.unwrap_or_default());
+        response.json().await.expect("a report")
+    }
+
+    /// Waits until an order has the wanted status; answers with the order.
+    pub async fn await_status(&self, order: &Value, wanted: &str) -> Value {
+        let id = order["id"].as_str().expect("an id");
+        until(&format!("order {id} becomes {wanted}"), || async {
+            let now = self.get(&format!("/orders/{id}")).await.expect(200);
+            (now["status"] == wanted).then_some(now)
+        })
+        .await
+    }
+
+    /// The steps of an order's timeline.
+    pub async fn timeline(&self, order: &Value) -> Vec<String> {
+        let id = order["id"].as_str().expect("an id");
+        let timeline = self.get(&format!("/orders/{id}/timeline")).await.expect(200);
+        let steps = timeline["data"].as_array().expect("steps").iter();
+        steps.map(|step| step["step"].as_str().expect("a step").to_owned()).collect()
+    }
+
+    /// The kinds of this customer's notifications, oldest first.
+    pub async fn notifications(&self) -> Vec<String> {
+        let page = self.get("/notifications?limit=100").await.expect(200);
+        let all = page["data"].as_array().expect("notifications").iter().rev();
+        all.map(|n| n["type"].as_str().expect("a type").to_owned()).collect()
+    }
+}

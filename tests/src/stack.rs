@@ -1,0 +1,255 @@
+//! A running system of one's own.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, LazyLock, atomic::AtomicBool, mpsc},
+    time::Duration,
+};
+
+use adapters::{
+    payments::{
+        PaymentGateway,
+        midtrans::{Midtrans, MidtransConfig},
+    },
+    providers::{
+        CloudProvider, Registry,
+        digitalocean::{DigitalOcean, DigitalOceanConfig},
+    },
+};
+use anyhow::{Context, Result};
+use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
+use domain::{billing::PaymentMethod, policy::OrderPolicy, role::Role};
+use simulators::{digitalocean, midtrans};
+use sqlx::{Connection, Executor, PgConnection};
+use store::{
+    Store,
+    audit::{Actor, Origin},
+};
+use temporal::{TemporalConfig, dispatcher, worker};
+use tokio_util::sync::CancellationToken;
+
+/// How a system differs from the usual one.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The rules orders are placed under.
+    pub policy: OrderPolicy,
+    /// How long the adapter believes a droplet may be missing from lists.
+    pub listing_lag: Duration,
+    /// Longest wait for the provider's answer.
+    pub provider_timeout: Duration,
+    /// A Postgres of the test's own, instead of the run's.
+    pub database_url: Option<String>,
+    /// An engine of the test's own, instead of the run's.
+    pub temporal_address: Option<String>,
+    /// Whether dispatcher and workers run in this process; a chaos test runs them in one it can kill.
+    pub worker_inside: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            policy: OrderPolicy {
+                payment_window_ms: 3_600_000,
+                remind_after_ms: 3_000_000,
+                heartbeat_timeout_ms: 2_000,
+                retry_initial_ms: 100,
+                retry_max_ms: 1_000,
+                give_up_after_ms: 60_000,
+            },
+            listing_lag: Duration::from_secs(1),
+            provider_timeout: Duration::from_secs(2),
+            database_url: None,
+            temporal_address: None,
+            worker_inside: true,
+        }
+    }
+}
+
+/// A running system. Everything ends when it is dropped; its database stays with the run's throw-away cluster.
+#[derive(Debug)]
+pub struct Stack {
+    /// Where the API listens, such as `http://127.0.0.1:41234`.
+    pub api_url: String,
+    /// Its database.
+    pub store: Store,
+    /// URL of its database.
+    pub database_url: String,
+    /// The engine, with this system's own queues.
+    pub temporal: TemporalConfig,
+    /// The simulated provider.
+    pub provider: digitalocean::Handle,
+    /// The simulated gateway.
+    pub gateway: midtrans::Handle,
+    /// A key of the internal endpoints.
+    pub api_key: String,
+    /// An admin's email and password.
+    pub admin: (String, String),
+    /// How it was started.
+    pub options: Options,
+    stop: CancellationToken,
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// The system that tests share which need nothing special; started with the first of them.
+pub fn shared() -> &'static Stack {
+    static SHARED: LazyLock<Stack> = LazyLock::new(|| {
+        let (ready, started) = mpsc::channel();
+        // Tests come and go with their runtimes; the shared system has one that lives as long as the process.
+        std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                ready.send(Stack::start(Options::default()).await).expect("the first test waits");
+                std::future::pending::<()>().await;
+            });
+        });
+        started.recv().expect("the starter answers").expect("the system starts")
+    });
+    &SHARED
+}
+
+impl Stack {
+    /// Starts a system.
+    ///
+    /// # Errors
+    /// When the run's servers are missing or anything does not come up.
+    pub async fn start(options: Options) -> Result<Self> {
+        let name = format!("t{}", uuid::Uuid::now_v7().simple());
+        let database_url = create_database(&name, &options).await?;
+        let store = Store::connect(&database_url, 20).await?;
+        store.migrate().await?;
+        store.seed().await?;
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let api_url = format!("http://{}", listener.local_addr()?);
+        let provider = digitalocean::Handle::start(digitalocean_account()).await?;
+        let gateway = midtrans::Handle::start(merchant(&api_url)).await?;
+        let temporal = TemporalConfig {
+            address: options.temporal_address.clone().map_or_else(|| required("TEMPORAL_ADDRESS"), Ok)?,
+            namespace: "default".to_owned(),
+            queue_prefix: format!("{name}-"),
+        };
+        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
+        let (_, api_key) = store.create_api_key("tests", &origin).await?;
+        let admin = create_admin(&store, &origin).await?;
+        let state = app_state(&store, &gateway, &options)?;
+        let stop = CancellationToken::new();
+        serve(listener, state, stop.clone());
+        if options.worker_inside {
+            let providers = Arc::new(registry(&provider, &options)?);
+            tokio::spawn(dispatcher::run(store.clone(), temporal.clone(), stop.clone()));
+            let settings = worker::WorkerSettings {
+                temporal: temporal.clone(),
+                store: store.clone(),
+                providers,
+                lifecycle: true,
+            };
+            tokio::spawn(worker::run(settings, stop.clone()));
+        }
+        Ok(Self { api_url, store, database_url, temporal, provider, gateway, api_key, admin, options, stop })
+    }
+}
+
+fn required(name: &str) -> Result<String> {
+    std::env::var(name).with_context(|| format!("{name} is not set: run the tests with `cargo verify`"))
+}
+
+async fn create_database(name: &str, options: &Options) -> Result<String> {
+    let server = options.database_url.clone().map_or_else(|| required("DATABASE_URL"), Ok)?;
+    let mut url: url::Url = server.parse()?;
+    let mut server = PgConnection::connect(url.as_str()).await?;
+    server.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
+    url.set_path(name);
+    Ok(url.to_string())
+}
+
+fn digitalocean_account() -> digitalocean::Config {
+    digitalocean::Config {
+        settings: digitalocean::Settings {
+            boot_seconds: 0.0,
+            rate_limits: false,
+            account_limit: None,
+            ..Default::default()
+        },
+        ..Default::default()
+    }
+}
+
+fn merchant(api_url: &str) -> midtrans::Config {
+    midtrans::Config {
+        settings: midtrans::Settings {
+            notification_url: Some(format!("{api_url}/api/v1/webhooks/midtrans")),
+            retry_interval_seconds: 0.05,
+            ..Default::default()
+        },
+        ..Default::default()
+    }
+}
+
+async fn create_admin(store: &Store, origin: &Origin) -> Result<(String, String)> {
+    let (email, password) = ("admin@example.test".to_owned(), "a-long-enough-password".to_owned());
+    let new = store::users::NewUser {
+        email: email.clone(),
+        full_name: "Test Admin".to_owned(),
+        password_hash: api::hash_password(password.clone().into(), PasswordCost::QUICK).await?,
+        role: Role::Admin,
+        email_verified: true,
+    };
+    store.create_user(&new, origin).await?;
+    Ok((email, password))
+}
+
+fn registry(provider: &digitalocean::Handle, options: &Options) -> Result<Registry> {
+    let account = DigitalOcean::new(DigitalOceanConfig {
+        base_url: provider.url().parse()?,
+        token: digitalocean::Config::default().token.into(),
+        request_timeout: options.provider_timeout,
+        listing_lag: options.listing_lag,
+    })?;
+    Ok(Registry::new(vec![Arc::new(account) as Arc<dyn CloudProvider>]))
+}
+
+fn app_state(store: &Store, gateway: &midtrans::Handle, options: &Options) -> Result<AppState> {
+    let midtrans = Midtrans::new(MidtransConfig {
+        base_url: gateway.url().parse()?,
+        server_key: midtrans::Config::default().server_key.into(),
+        timeout: Duration::from_secs(2),
+    })?;
+    let gateways = BTreeMap::from([("midtrans", Arc::new(midtrans) as Arc<dyn PaymentGateway>)]);
+    let by_method =
+        BTreeMap::from([(PaymentMethod::Qris, "midtrans"), (PaymentMethod::VirtualAccount, "midtrans")]);
+    Ok(AppState {
+        store: store.clone(),
+        auth: Arc::new(AuthConfig {
+            jwt_secret: "a secret of the tests, thirty-two bytes and more".to_owned().into(),
+            access_ttl: Duration::from_secs(900),
+            refresh_ttl: Duration::from_secs(86_400),
+            password_cost: PasswordCost::QUICK,
+        }),
+        orders: Arc::new(OrderConfig { policy: options.policy, unverified_may_order: true }),
+        payments: Arc::new(PaymentConfig { gateways, by_method, charge_timeout: Duration::from_secs(2) }),
+        limits: Arc::new(Limits {
+            body_bytes: 1 << 20,
+            request_timeout: Duration::from_secs(30),
+            auth_per_minute: 0,
+            per_minute: 0,
+            trusted_proxies: Vec::new(),
+        }),
+        temporal_ui_url: None,
+        ready: Arc::new(AtomicBool::new(true)),
+        probes: Arc::new(Vec::new()),
+    })
+}
+
+fn serve(listener: tokio::net::TcpListener, state: AppState, stop: CancellationToken) {
+    let app = api::router(state).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move {
+        let served = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
+        served.expect("the API serves");
+    });
+}

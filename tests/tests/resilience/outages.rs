@@ -1,0 +1,136 @@
+//! The engine or the database is away for a while. Both have servers of their own here, since other tests need theirs.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use webrana::{
+    progress::Progress,
+    stack::{
+        data_dir::{DataDir, remove_tree},
+        pids::PidsFile,
+        ports::PortChoice,
+        postgres,
+        postgres_binaries::Choice,
+        process::Supervisor,
+        temporal_binary, temporal_server,
+    },
+};
+use webrana_tests::{
+    customer::Customer,
+    droplets,
+    patience::until,
+    stack::{Options, Stack},
+};
+
+/// How long the engine stays away.
+const OUTAGE: Duration = Duration::from_secs(60);
+
+/// A directory for a server of one's own, below cargo's scratch directory; removed when dropped.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id())))
+    }
+
+    fn open(&self) -> (DataDir, Supervisor) {
+        let data_dir = DataDir::open(&self.0, false).expect("a data directory");
+        let supervisor = Supervisor::new(PidsFile::at(data_dir.pids()));
+        (data_dir, supervisor)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // A leftover directory in cargo's scratch space does no harm.
+        let _ = remove_tree(&self.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_and_payments_are_taken_while_the_engine_is_away() {
+    let place = Place::new("engine");
+    let (data_dir, supervisor) = place.open();
+    let progress = Progress::default();
+    let engine =
+        temporal_server::start(&data_dir, &supervisor, PortChoice::Auto, &progress).await.expect("an engine");
+    let options = Options { temporal_address: Some(engine.address()), ..Default::default() };
+    let stack = Stack::start(options).await.expect("a system");
+    let customer = Customer::register(&stack).await;
+    let before = customer.place_order().await;
+    until("the first order's workflow is started", || async {
+        (stack.store.outbox_backlog().await.expect("a backlog").waiting == 0).then_some(())
+    })
+    .await;
+
+    supervisor.stop_all().await;
+    let gone = Instant::now();
+    customer.pay(&before).await;
+    let mut orders = vec![before];
+    let mut pace = tokio::time::interval(Duration::from_secs(3));
+    while gone.elapsed() < OUTAGE {
+        pace.tick().await;
+        let order = customer.place_order().await;
+        customer.pay(&order).await;
+        orders.push(order);
+    }
+    let unpaid = customer.place_order().await;
+    for order in &orders {
+        customer.await_status(order, "PAID").await;
+    }
+
+    let mut again = Command::new(temporal_binary::find(&progress).await.expect("the program"));
+    again.args(engine.arguments()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    supervisor.start("Temporal", again, Signal::TERM).expect("the engine starts again");
+    customer.pay(&unpaid).await;
+    orders.push(unpaid);
+    all_active_once(&customer, &orders).await;
+    println!("engine away for {:.0} s: {} orders, none lost", OUTAGE.as_secs_f64(), orders.len());
+    drop(stack);
+    supervisor.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_database_loses_nothing() {
+    let place = Place::new("database");
+    let (data_dir, supervisor) = place.open();
+    let progress = Progress::default();
+    let start = || postgres::start(&data_dir, &supervisor, &Choice::Auto, &progress);
+    let database = start().await.expect("a database");
+    let options = Options { database_url: Some(database.url.clone()), ..Default::default() };
+    let stack = Stack::start(options).await.expect("a system");
+    droplets::configure(&stack, json!({ "boot_seconds": 3.0 })).await;
+    let customer = Customer::register(&stack).await;
+    let orders = join_all((0..5).map(|_| customer.place_order())).await;
+    join_all(orders.iter().map(|order| customer.pay(order))).await;
+    for order in &orders {
+        customer.await_status(order, "PROVISIONING").await;
+    }
+
+    let wish = customer.good_order().await;
+    supervisor.stop_all().await;
+    // While it is away nothing is accepted that could be lost, and the client is told to come back.
+    customer.post("/orders", &wish).await.expect_problem(503, "unavailable");
+    let restarted = start().await.expect("the database again");
+    assert_eq!(restarted.url, database.url, "the database came back somewhere else");
+
+    all_active_once(&customer, &orders).await;
+    drop(stack);
+    supervisor.stop_all().await;
+    if let Some(elsewhere) = database.elsewhere {
+        remove_tree(&elsewhere).expect("the cluster is removed");
+    }
+}
+
+async fn all_active_once(customer: &Customer<'_>, orders: &[Value]) {
+    for order in orders {
+        customer.await_status(order, "ACTIVE").await;
+        assert_eq!(droplets::count_of(customer.stack, order).await, 1);
+    }
+}
