@@ -1,6 +1,9 @@
 //! Paying: charging gateways, further attempts, and the customer's payments.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use adapters::payments::{Charge, GatewayError, PaymentGateway};
 use axum::{
@@ -187,7 +190,7 @@ async fn pay(
     let payment = if opened.is_new {
         charge(&state, opened.payment_id).await?
     } else {
-        state.store.payment(opened.payment_id, Some(customer.id)).await?
+        charged_elsewhere(&state, state.store.payment(opened.payment_id, Some(customer.id)).await?).await?
     };
     let location = format!("/api/v1/payments/{}", payment.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(payment.into())))
@@ -239,6 +242,30 @@ pub(crate) async fn charge(state: &AppState, payment: PaymentId) -> Result<Payme
             state.store.payment(payment, None).await
         }
     }
+}
+
+/// The payment that an earlier request began. If that request is still waiting for the gateway, so does this one, so
+/// that both get the same answer.
+pub(crate) async fn charged_elsewhere(state: &AppState, mut payment: Payment) -> Result<Payment, StoreError> {
+    let started = Instant::now();
+    let patience = state.payments.charge_timeout;
+    loop {
+        let age = (Utc::now() - payment.created_at).to_std().unwrap_or_default();
+        if !awaits_gateway(&payment) || age.max(started.elapsed()) > patience {
+            return Ok(payment);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        payment = state.store.payment(payment.id, None).await?;
+    }
+}
+
+/// True when the gateway has not answered (and perhaps never will).
+fn awaits_gateway(payment: &Payment) -> bool {
+    payment.gateway.is_some()
+        && payment.status == PaymentStatus::Pending
+        && payment.qr_string.is_none()
+        && payment.va_number.is_none()
+        && payment.bill_key.is_none()
 }
 
 async fn charge_now(state: &AppState, payment: PaymentId) -> Result<Payment, StoreError> {

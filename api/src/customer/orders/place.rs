@@ -1,7 +1,5 @@
 //! Quoting and placing an order.
 
-use std::time::{Duration, Instant};
-
 use axum::{
     Json,
     extract::State,
@@ -9,7 +7,7 @@ use axum::{
 };
 use domain::{
     Rupiah,
-    billing::{Bank, PaymentMethod, PaymentStatus},
+    billing::{Bank, PaymentMethod},
     hostname::Hostname,
     ids::{PlanId, SshKeyId},
     money::CURRENCY,
@@ -17,10 +15,8 @@ use domain::{
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::{
-    Store, StoreError,
     idempotency::Idempotency,
     orders::{NewOrder, Offer, OrderError, Refusal, Selection},
-    payments::Payment,
 };
 use utoipa::ToSchema;
 
@@ -28,7 +24,7 @@ use super::Order;
 use crate::{
     AppState,
     auth::Customer,
-    customer::payments::{charge, gateway_for},
+    customer::payments::{charge, charged_elsewhere, gateway_for},
     extract::{Body, IdempotencyKey},
     problem::Problem,
 };
@@ -201,38 +197,11 @@ pub(super) async fn place(
     let placed = state.store.place_order(&new, &promise).await?;
     let payment = match placed.to_charge {
         Some(payment) => charge(&state, payment).await?,
-        None => charged_elsewhere(&state.store, &placed, state.payments.charge_timeout).await?,
+        None => charged_elsewhere(&state, state.store.latest_payment(placed.order_id).await?).await?,
     };
     let order = state.store.order(placed.order_id, Some(me.id)).await?;
     let location = format!("/api/v1/orders/{}", order.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Order::new(order, payment))))
-}
-
-/// The payment of an order that an earlier request placed. If that request is still waiting for the gateway, so does
-/// this one, so that both get the same answer.
-async fn charged_elsewhere(
-    store: &Store,
-    placed: &store::orders::Placed,
-    charge_timeout: Duration,
-) -> Result<Payment, StoreError> {
-    let started = Instant::now();
-    loop {
-        let payment = store.latest_payment(placed.order_id).await?;
-        let age = (chrono::Utc::now() - payment.created_at).to_std().unwrap_or_default();
-        if !awaits_gateway(&payment) || age.max(started.elapsed()) > charge_timeout {
-            return Ok(payment);
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// True when the gateway has not answered (and perhaps never will).
-fn awaits_gateway(payment: &Payment) -> bool {
-    payment.gateway.is_some()
-        && payment.status == PaymentStatus::Pending
-        && payment.qr_string.is_none()
-        && payment.va_number.is_none()
-        && payment.bill_key.is_none()
 }
 
 impl OrderRequest {

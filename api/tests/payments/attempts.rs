@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use domain::role::Role;
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::{Shop, support::As, text};
+
+#[sqlx::test(migrations = "../migrations")]
+async fn when_the_gateway_is_slow_another_attempt_helps(pool: PgPool) {
+    let shop = Shop::with_patience(pool, Duration::from_millis(300)).await;
+    shop.control("faults", &json!({ "route": "POST /v2/charge", "kind": "delay", "seconds": 5 })).await;
+    let order = shop.order().await;
+    assert_eq!(text(&order["payment"], "status"), "UNKNOWN");
+    assert!(order["payment"].get("qr_string").is_none());
+
+    let again = shop.pay_again(&order, "again", &json!({ "payment_method": "QRIS" })).await;
+    assert_eq!(again.status, 201, "{:?}", again.body);
+    let second = again.body;
+    assert_eq!(text(&second, "status"), "PENDING");
+    assert!(text(&second, "qr_string").starts_with("000201"));
+    assert_eq!(again.headers["location"], format!("/api/v1/payments/{}", text(&second, "id")));
+    assert_ne!(second["gateway_order_id"], order["payment"]["gateway_order_id"]);
+
+    // The first one exists at the gateway all the same, and its money counts.
+    shop.pay(&json!({ "order_id": order["payment"]["gateway_order_id"] })).await;
+    assert_eq!(text(&shop.read(&order).await, "status"), "PAID");
+    assert_eq!(shop.payment_status(&second).await, "CANCELLED");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_first_money_pays_and_the_second_is_kept_for_an_administrator(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let order = shop.order().await;
+    let body = json!({ "payment_method": "VIRTUAL_ACCOUNT", "bank": "BCA" });
+    let second = shop.pay_again(&order, "again", &body).await.body;
+    assert_eq!((text(&second, "bank"), text(&second, "va_number").is_empty()), ("BCA", false));
+    assert_eq!(shop.payment_status(&order["payment"]).await, "PENDING");
+
+    for payment in [&second, &order["payment"]] {
+        assert_eq!(shop.pay(&json!({ "order_id": payment["gateway_order_id"] })).await, [200]);
+    }
+    assert_eq!(text(&shop.read(&order).await, "status"), "PAID");
+    assert_eq!(shop.count("SELECT count(*) FROM payments WHERE outcome = 'APPLIED'").await, 1);
+    assert_eq!(shop.count("SELECT count(*) FROM payments WHERE outcome = 'UNAPPLIED'").await, 1);
+    let third = shop.pay_again(&order, "third", &body).await;
+    assert_eq!((third.status.as_u16(), third.code()), (409, "order_conflict"));
+    assert!(text(&third.body, "detail").contains("PAID"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_same_key_is_the_same_attempt(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let order = shop.order().await;
+    let body = json!({ "payment_method": "QRIS" });
+    let (one, two) = tokio::join!(shop.pay_again(&order, "k", &body), shop.pay_again(&order, "k", &body));
+    assert_eq!((one.status.as_u16(), two.status.as_u16()), (201, 201));
+    assert_eq!(one.body, two.body);
+    assert_eq!(shop.simulator.calls("POST /v2/charge"), 2);
+
+    let other = shop.pay_again(&order, "k", &json!({ "payment_method": "MANUAL_TRANSFER" })).await;
+    assert_eq!((other.status.as_u16(), other.code()), (422, "idempotency_key_reused"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nonsense_is_named_and_changes_nothing(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let order = shop.order().await;
+    for (body, code) in [
+        (json!({ "payment_method": "WALLET" }), "payment_method_unavailable"),
+        (json!({ "payment_method": "VIRTUAL_ACCOUNT" }), "bank_required"),
+        (json!({ "payment_method": "QRIS", "bank": "BCA" }), "bank_not_allowed"),
+        (json!({ "payment_method": "BARTER" }), "invalid_body"),
+        (json!({ "payment_method": "QRIS", "tip": 1 }), "invalid_body"),
+        (json!({}), "invalid_body"),
+    ] {
+        let refused = shop.pay_again(&order, code, &body).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (422, code), "{body}");
+    }
+    let path = format!("/orders/{}/pay", text(&order, "id"));
+    let qris = json!({ "payment_method": "QRIS" });
+    let keyless = shop.app.post(&path, shop.me(), &qris).await;
+    assert_eq!((keyless.status.as_u16(), keyless.code()), (400, "idempotency_key_required"));
+    let nobody = json!({ "id": uuid::Uuid::now_v7() });
+    assert_eq!(shop.pay_again(&nobody, "nobody", &qris).await.status, 404);
+    assert_eq!(shop.count("SELECT count(*) FROM payments").await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_refused_charge_is_denied_with_its_reason_for_staff(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let order = shop.order().await;
+    let fault = json!({ "route": "POST /v2/charge", "kind": "status", "status": 402 });
+    shop.control("faults", &fault).await;
+    let refused = shop.pay_again(&order, "again", &json!({ "payment_method": "QRIS" })).await;
+    assert_eq!((refused.status.as_u16(), text(&refused.body, "status")), (201, "DENIED"));
+    assert_eq!(text(&shop.read(&order).await, "status"), "PENDING_PAYMENT");
+    let noted = "SELECT count(*) FROM payments WHERE status = 'DENIED' AND note LIKE '%402%'";
+    assert_eq!(shop.count(noted).await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn customers_read_their_own_payments(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let order = shop.order().await;
+    let second = shop.pay_again(&order, "again", &json!({ "payment_method": "MANUAL_TRANSFER" })).await.body;
+    let first = &order["payment"];
+    let newest = shop.app.get("/payments?limit=1", shop.me()).await.body;
+    assert_eq!(newest["data"][0]["id"], second["id"]);
+    let rest = format!("/payments?limit=1&cursor={}", text(&newest, "next_cursor"));
+    let rest = shop.app.get(&rest, shop.me()).await.body;
+    assert_eq!((&rest["data"][0]["id"], rest["next_cursor"].is_null()), (&first["id"], true));
+    let path = format!("/payments/{}", text(first, "id"));
+    assert_eq!(shop.app.get(&path, shop.me()).await.body, *first);
+    let of_order = format!("/payments?order_id={}", text(&order, "id"));
+    assert_eq!(shop.app.get(&of_order, shop.me()).await.body["data"].as_array().unwrap().len(), 2);
+    assert_eq!(shop.app.get("/payments?order_id=x", shop.me()).await.code(), "invalid_query");
+
+    let (_, stranger) = shop.app.user(Role::Customer).await;
+    let stranger = As::Token(&stranger);
+    assert_eq!(shop.app.get(&path, stranger).await.status, 404);
+    assert_eq!(shop.app.get("/payments", stranger).await.body["data"], json!([]));
+    assert_eq!(shop.app.get("/payments", As::Nobody).await.status, 401);
+}
