@@ -52,15 +52,14 @@ pub struct ApiConfig {
     )]
     pub request_timeout: Duration,
 
-    /// Requests per minute and client; 0 lifts the limit
+    /// Requests per minute and client; 0 lifts the limit; by default 600, and in development plenty
     #[arg(
         id = "api.requests_per_minute",
         long = "api-requests-per-minute",
         env = "API_REQUESTS_PER_MINUTE",
-        value_name = "N",
-        default_value_t = 1200
+        value_name = "N"
     )]
-    pub requests_per_minute: u32,
+    requests_per_minute: Option<u32>,
 
     /// Proxies whose X-Forwarded-For is believed, separated by commas
     #[arg(
@@ -93,4 +92,20 @@ pub struct ApiConfig {
         value_parser = super::value::duration
     )]
     pub shutdown_grace: Duration,
+}
+
+/// What a person's browser and a few scripts never reach.
+const PRODUCTION_REQUESTS: u32 = 600;
+/// Room for bursts of tests, which all come from one address.
+const DEVELOPMENT_REQUESTS: u32 = 60_000;
+
+impl ApiConfig {
+    /// Requests per minute and client; 0 means no limit.
+    pub fn requests_per_minute(&self, production: bool) -> u32 {
+        self.requests_per_minute.unwrap_or(if production {
+            PRODUCTION_REQUESTS
+        } else {
+            DEVELOPMENT_REQUESTS
+        })
+    }
 }

@@ -37,6 +37,8 @@ impl DataDir {
         let lock = lock(&root)?;
         let state = if ephemeral { root.join("ephemeral") } else { root.clone() };
         let data_dir = Self { root, state, ephemeral, created, _lock: lock };
+        // A stack that was killed leaves its file behind; who waits for ours must not read that one.
+        super::pids::remove_if_there(&data_dir.env_file())?;
         if ephemeral {
             remove_tree(&data_dir.state)?;
         }

@@ -131,7 +131,7 @@ impl Services {
             super::serve_http(internal, api::internal_router(state), stop.clone()),
         );
         if config.observability.prometheus_enabled {
-            env.set("METRICS_URL", format!("{}/metrics", plain(&url_of(&metrics)?)));
+            env.set("METRICS_URL", plain(&url_of(&metrics)?));
             self.product.spawn("metrics", super::serve_metrics(metrics, stop.clone()));
         }
         // Before the first order: a workflow may carry search attributes from its start.

@@ -13,7 +13,7 @@ const SECONDS: [f64; 14] =
 /// How often old samples are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Serves `/metrics` until `stop`.
+/// Serves `/metrics`, and the same at `/`, until `stop`.
 ///
 /// # Errors
 /// When the listener fails.
@@ -29,7 +29,8 @@ pub async fn serve(listener: TcpListener, stop: CancellationToken) -> Result<()>
     };
     let content_type = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
     let page = axum::routing::get(async move || (content_type, handle.render()));
-    let serving = super::serve_http(listener, axum::Router::new().route("/metrics", page), stop);
+    let pages = axum::Router::new().route("/", page.clone()).route("/metrics", page);
+    let serving = super::serve_http(listener, pages, stop);
     tokio::select! {
         outcome = serving => outcome,
         () = upkeep => Ok(()),

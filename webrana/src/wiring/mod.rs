@@ -101,7 +101,7 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
             body_bytes: config.api.body_limit,
             request_timeout: config.api.request_timeout,
             auth_per_minute: config.auth.requests_per_minute,
-            per_minute: config.api.requests_per_minute,
+            per_minute: config.api.requests_per_minute(production),
             trusted_proxies: config.api.trusted_proxies.clone(),
         }),
         temporal_ui_url: namespace_ui_url(config),
