@@ -11,9 +11,9 @@ use crate::{Result, StoreError};
 /// One client's promise to mean the same thing by the same key.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
-    scope: String,
-    key: String,
-    request_hash: [u8; 32],
+    pub(crate) scope: String,
+    pub(crate) key: String,
+    pub(crate) request_hash: [u8; 32],
 }
 
 impl Idempotency {
@@ -63,18 +63,30 @@ pub(crate) async fn claim(
     if inserted.rows_affected() == 1 {
         return Ok(Claim::Fresh);
     }
-    let earlier = sqlx::query!(
+    // Nobody deletes keys, so the row that was in the way is there.
+    earlier(tx, user, request).await?.map(Claim::Done).ok_or(StoreError::NotFound("idempotency key"))
+}
+
+/// The object that an earlier request with the same key made.
+///
+/// Fails with [`StoreError::IdempotencyMismatch`] when that was another request.
+pub(crate) async fn earlier(
+    connection: &mut PgConnection,
+    user: UserId,
+    request: &Idempotency,
+) -> Result<Option<Uuid>> {
+    let found = sqlx::query!(
         "SELECT request_hash, object_id FROM idempotency_keys WHERE user_id = $1 AND scope = $2 AND key = $3",
         user.0,
         request.scope,
         request.key,
     )
-    .fetch_one(tx)
+    .fetch_optional(connection)
     .await?;
-    if earlier.request_hash == request.request_hash {
-        Ok(Claim::Done(earlier.object_id))
-    } else {
-        Err(StoreError::IdempotencyMismatch)
+    match found {
+        Some(row) if row.request_hash == request.request_hash => Ok(Some(row.object_id)),
+        Some(_) => Err(StoreError::IdempotencyMismatch),
+        None => Ok(None),
     }
 }
 

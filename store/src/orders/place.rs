@@ -1,4 +1,4 @@
-//! Taking an order: one transaction, few statements, the invoice's number last.
+//! Taking an order: one transaction, two statements, the invoice's number last.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -11,7 +11,7 @@ use domain::{
     pricing::PriceLine,
 };
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{Acquire, PgConnection};
 
 use super::{
     OrderError, Refusal, Selection,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Store, StoreError,
-    idempotency::{self, Claim, Idempotency},
+    idempotency::{self, Idempotency},
     new_id,
 };
 
@@ -62,20 +62,36 @@ impl Store {
     /// [`OrderError::Refused`] when the selection can't be had; [`StoreError::IdempotencyMismatch`] when the key was
     /// used for another request.
     pub async fn place_order(&self, new: &NewOrder, request: &Idempotency) -> Result<Placed, OrderError> {
-        let order_id: OrderId = new_id();
-        let mut tx = self.pool.begin().await?;
-        if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, order_id.0).await? {
-            return Ok(Placed { order_id: earlier.into(), to_charge: None });
+        let refusal = match self.try_place(new, request).await {
+            Ok(Some(placed)) => return Ok(placed),
+            Ok(None) => None,
+            Err(OrderError::Refused(refusal)) => Some(refusal),
+            Err(error) => return Err(error),
+        };
+        // What was placed once stays the answer, also when it can't be had again.
+        let earlier = idempotency::earlier(&mut *self.pool.acquire().await?, new.user, request).await?;
+        match (earlier, refusal) {
+            (Some(order), _) => Ok(Placed { order_id: order.into(), to_charge: None }),
+            (None, Some(refusal)) => Err(refusal.into()),
+            // The key was in the way a moment ago, and nobody deletes keys.
+            (None, None) => Err(StoreError::NotFound("idempotency key").into()),
         }
-        let offer = resolve(&mut tx, &new.selection).await?;
-        if offer.is_limited && !in_stock(&mut tx, offer.plan_id).await? {
+    }
+
+    /// `None` when the key was used before.
+    async fn try_place(&self, new: &NewOrder, request: &Idempotency) -> Result<Option<Placed>, OrderError> {
+        let mut connection = self.pool.acquire().await?;
+        let offer = resolve(&mut connection, &new.selection).await?;
+        if !offer.is_limited {
+            return Ok(insert(&mut connection, new, request, &offer).await?);
+        }
+        let mut tx = connection.begin().await?;
+        if !in_stock(&mut tx, offer.plan_id).await? {
             return Err(Refusal::OutOfStock.into());
         }
-        let expires_at = deadline(offer.at, &new.policy);
-        insert_order(&mut tx, order_id, new, &offer, expires_at).await?;
-        let payment_id = insert_invoice_and_payment(&mut tx, order_id, new, &offer, expires_at).await?;
+        let placed = insert(&mut tx, new, request, &offer).await?;
         tx.commit().await?;
-        Ok(Placed { order_id, to_charge: Some(payment_id) })
+        Ok(placed)
     }
 }
 
@@ -88,15 +104,20 @@ fn deadline(placed_at: DateTime<Utc>, policy: &OrderPolicy) -> DateTime<Utc> {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// Everything but the money, in one statement: it saves four round trips on the path that customers wait for.
-async fn insert_order(
-    tx: &mut PgConnection,
-    order_id: OrderId,
+/// Writes everything in one statement: one round trip on the path that customers wait for, and the commit with it.
+///
+/// Each part reads from the one before it, which makes their order certain: the key is claimed first (waiting for a
+/// request with the same key to end; if that one committed, nothing is written), the invoice's number is taken last.
+/// Taking it locks the year's counter until the commit, and every order of the moment waits there.
+async fn insert(
+    connection: &mut PgConnection,
     new: &NewOrder,
+    request: &Idempotency,
     offer: &Offer,
-    expires_at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let total = offer.quote.total;
+) -> Result<Option<Placed>, StoreError> {
+    let (order_id, payment_id): (OrderId, PaymentId) = (new_id(), new_id());
+    let quote = &offer.quote;
+    let lines = Lines::from(quote.lines.as_slice());
     let start = Message::StartOrder(OrderStart {
         order_id,
         customer_id: new.user,
@@ -105,22 +126,50 @@ async fn insert_order(
         placed_at_ms: u64::try_from(offer.at.timestamp_millis()).unwrap_or_default(),
         policy: new.policy,
     });
-    sqlx::query!(
-        "WITH the_order AS (
+    let claimed = sqlx::query!(
+        "WITH claim AS (
+             INSERT INTO idempotency_keys (user_id, scope, key, request_hash, object_id)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, scope, key) DO NOTHING RETURNING object_id),
+         placed AS (
              INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
                                  auto_renew, total, policy, placed_at, expires_at)
-             VALUES ($1, $2, 'PENDING_PAYMENT', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)),
+             SELECT $5, $1, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM claim
+             RETURNING id),
          task AS (
-             INSERT INTO provisioning_tasks (id, order_id, provider_type) VALUES ($14, $1, $15)),
+             INSERT INTO provisioning_tasks (id, order_id, provider_type) SELECT $17, id, $18 FROM placed),
          step AS (
              INSERT INTO order_timeline (order_id, key, step, status, message)
-             VALUES ($1, 'order_placed', 'order_placed', 'done', $16)),
+             SELECT id, 'order_placed', 'order_placed', 'done', $19 FROM placed),
          notice AS (
              INSERT INTO in_app_notifications (id, user_id, title, message, type, action_url, metadata, dedupe_key)
-             VALUES ($17, $2, 'Order received', $18, $19, $20, $21, $22))
-         INSERT INTO outbox (id, workflow_id, kind, payload) VALUES ($23, $24, $25, $26)",
-        order_id.0,
+             SELECT $20, $1, 'Order received', $21, $22, $23, $24, $25 FROM placed),
+         message AS (
+             INSERT INTO outbox (id, workflow_id, kind, payload) SELECT $26, $27, $28, $29 FROM placed),
+         counter AS (
+             INSERT INTO invoice_counters AS c (year, last)
+             SELECT extract(year FROM $15::timestamptz AT TIME ZONE 'Asia/Jakarta')::integer, 1 FROM placed
+             ON CONFLICT (year) DO UPDATE SET last = c.last + 1 RETURNING year, last::text AS last),
+         invoice AS (
+             INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax, tax_bp, total,
+                                   issued_at, due_at)
+             SELECT $30, 'INV/' || year || '/' || lpad(last, greatest(6, length(last)), '0'), $1, $5, 'OPEN',
+                    $31, $32, $33, $34, $13, $15, $16
+             FROM counter RETURNING id),
+         line AS (
+             INSERT INTO invoice_lines (invoice_id, position, description, quantity, unit_price, total)
+             SELECT invoice.id, l.position, l.description, l.quantity, l.unit_price, l.total
+             FROM invoice, unnest($35::text[], $36::integer[], $37::bigint[], $38::bigint[])
+                  WITH ORDINALITY AS l (description, quantity, unit_price, total, position)),
+         payment AS (
+             INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
+                                   status, expires_at)
+             SELECT $39, id, $5, $1, $40, $41, $42, $43, $13, 'PENDING', $16 FROM invoice)
+         SELECT object_id FROM claim",
         new.user.0,
+        request.scope,
+        request.key,
+        request.request_hash.as_slice(),
+        order_id.0,
         offer.provider_id.0,
         offer.plan_id.0,
         offer.region_id,
@@ -128,15 +177,15 @@ async fn insert_order(
         new.hostname.as_str(),
         i32::try_from(new.selection.term_months).unwrap_or(i32::MAX),
         new.auto_renew,
-        total.get(),
+        quote.total.get(),
         serde_json::to_value(new.policy)?,
         offer.at,
-        expires_at,
+        deadline(offer.at, &new.policy),
         new_id::<TaskId>().0,
         offer.provider,
-        format!("Your order was placed. It is waiting for your payment of {total}."),
+        format!("Your order was placed. It is waiting for your payment of {}.", quote.total),
         new_id::<NotificationId>().0,
-        format!("We have your order of {} ({}). Please pay {total}.", offer.plan_name, new.hostname.as_str()),
+        format!("We have your order of {} ({}). Please pay {}.", offer.plan_name, new.hostname.as_str(), quote.total),
         NotificationKind::OrderCreated.as_str(),
         format!("/orders/{order_id}"),
         json!({ "order_id": order_id }),
@@ -145,65 +194,24 @@ async fn insert_order(
         start.workflow_id(),
         start.kind(),
         serde_json::to_value(&start)?,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// The invoice with its lines, and the first attempt to pay it. Taking the number locks the year's counter until the
-/// commit, so every order of the moment waits here: nothing may come after it.
-async fn insert_invoice_and_payment(
-    tx: &mut PgConnection,
-    order_id: OrderId,
-    new: &NewOrder,
-    offer: &Offer,
-    expires_at: DateTime<Utc>,
-) -> Result<PaymentId, StoreError> {
-    let payment_id: PaymentId = new_id();
-    let lines = Lines::from(offer.quote.lines.as_slice());
-    sqlx::query!(
-        "WITH counter AS (
-             INSERT INTO invoice_counters AS c (year, last)
-             VALUES (extract(year FROM $12::timestamptz AT TIME ZONE 'Asia/Jakarta')::integer, 1)
-             ON CONFLICT (year) DO UPDATE SET last = c.last + 1 RETURNING year, last::text AS last),
-         invoice AS (
-             INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax, tax_bp, total,
-                                   issued_at, due_at)
-             SELECT $1, 'INV/' || year || '/' || lpad(last, greatest(6, length(last)), '0'), $2, $3, 'OPEN',
-                    $4, $5, $6, $7, $8, $12, $13
-             FROM counter),
-         line AS (
-             INSERT INTO invoice_lines (invoice_id, position, description, quantity, unit_price, total)
-             SELECT $1, l.position, l.description, l.quantity, l.unit_price, l.total
-             FROM unnest($14::text[], $15::integer[], $16::bigint[], $17::bigint[])
-                  WITH ORDINALITY AS l (description, quantity, unit_price, total, position))
-         INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
-                               status, expires_at)
-         VALUES ($9, $1, $3, $2, $10, $11, $18, $19, $8, 'PENDING', $13)",
         new_id::<InvoiceId>().0,
-        new.user.0,
-        order_id.0,
-        offer.quote.subtotal.get(),
-        offer.quote.discount.get(),
-        offer.quote.tax.get(),
+        quote.subtotal.get(),
+        quote.discount.get(),
+        quote.tax.get(),
         i32::try_from(offer.tax_bp).unwrap_or(i32::MAX),
-        offer.quote.total.get(),
-        payment_id.0,
-        new.gateway,
-        gateway_order_id(order_id, 1),
-        offer.at,
-        expires_at,
         &lines.descriptions,
         &lines.quantities,
         &lines.unit_prices,
         &lines.totals,
+        payment_id.0,
+        new.gateway,
+        gateway_order_id(order_id, 1),
         new.method.as_str(),
         new.bank.map(Bank::as_str),
     )
-    .execute(tx)
+    .fetch_optional(connection)
     .await?;
-    Ok(payment_id)
+    Ok(claimed.map(|_| Placed { order_id, to_charge: Some(payment_id) }))
 }
 
 /// What gateways call the `attempt`-th payment of an order: 37 characters and more, within every gateway's 50.

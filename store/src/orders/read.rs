@@ -80,33 +80,12 @@ pub struct InvoiceSummary {
     pub total: Rupiah,
 }
 
-impl Store {
-    /// One order. `owner` restricts to that customer's orders.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such order (of that owner).
-    pub async fn order(&self, order: OrderId, owner: Option<UserId>) -> Result<Order> {
-        let filter = Filter { order: Some(order), owner, status: None, before: None, limit: 1 };
-        self.select_orders(&filter).await?.pop().ok_or(StoreError::NotFound("order"))
-    }
-
-    /// A customer's orders, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    pub async fn orders_of(
-        &self,
-        owner: UserId,
-        status: Option<OrderStatus>,
-        page: &PageRequest,
-    ) -> Result<Page<Order>> {
-        let filter =
-            Filter { order: None, owner: Some(owner), status, before: page.before, limit: page.fetch() };
-        Ok(page.cut(self.select_orders(&filter).await?, |order| order.id.0))
-    }
-
-    async fn select_orders(&self, filter: &Filter) -> Result<Vec<Order>> {
-        let rows = sqlx::query!(
+/// An order's row with what its ids stand for. One macro, so that both queries read the same columns; two queries, so
+/// that Postgres can plan the one by id once and for all.
+macro_rules! select_orders {
+    ($tail:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            Row,
             r#"SELECT o.id AS "id: OrderId", o.user_id AS "user_id: UserId", o.status AS "status: OrderStatus",
                       o.failure_class AS "failure_class: FailureClass", o.failure_message,
                       s.id AS "instance_id?: InstanceId",
@@ -123,58 +102,115 @@ impl Store {
                JOIN images i ON i.id = o.image_id
                JOIN invoices v ON v.order_id = o.id
                LEFT JOIN instances s ON s.order_id = o.id
-               WHERE ($1::uuid IS NULL OR o.id = $1) AND ($2::uuid IS NULL OR o.user_id = $2)
-                 AND ($3::text IS NULL OR o.status = $3) AND ($4::uuid IS NULL OR o.id < $4)
-               ORDER BY o.id DESC LIMIT $5"#,
-            filter.order.map(|id| id.0),
-            filter.owner.map(|id| id.0),
-            filter.status.map(OrderStatus::as_str),
-            filter.before,
-            filter.limit,
+               "# + $tail,
+            $($argument),+
+        )
+    };
+}
+
+impl Store {
+    /// One order. `owner` restricts to that customer's orders.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such order (of that owner).
+    pub async fn order(&self, order: OrderId, owner: Option<UserId>) -> Result<Order> {
+        select_orders!(
+            "WHERE o.id = $1 AND ($2::uuid IS NULL OR o.user_id = $2)",
+            order.0,
+            owner.map(|id| id.0),
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .map(Order::from)
+        .ok_or(StoreError::NotFound("order"))
+    }
+
+    /// A customer's orders, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn orders_of(
+        &self,
+        owner: UserId,
+        status: Option<OrderStatus>,
+        page: &PageRequest,
+    ) -> Result<Page<Order>> {
+        let rows = select_orders!(
+            "WHERE o.user_id = $1 AND ($2::text IS NULL OR o.status = $2) AND ($3::uuid IS NULL OR o.id < $3)
+             ORDER BY o.id DESC LIMIT $4",
+            owner.0,
+            status.map(OrderStatus::as_str),
+            page.before,
+            page.fetch(),
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Order {
-                id: row.id,
-                user_id: row.user_id,
-                status: row.status,
-                failure_class: row.failure_class,
-                failure_message: row.failure_message,
-                instance_id: row.instance_id,
-                plan_id: row.plan_id,
-                plan: row.plan,
-                plan_name: row.plan_name,
-                provider: row.provider,
-                provider_name: row.provider_name,
-                region: row.region,
-                region_name: row.region_name,
-                image: row.image,
-                image_name: row.image_name,
-                hostname: row.hostname,
-                term_months: row.term_months,
-                auto_renew: row.auto_renew,
-                total: row.total,
-                invoice: InvoiceSummary {
-                    id: row.invoice_id,
-                    number: row.invoice_number,
-                    status: row.invoice_status,
-                    total: row.invoice_total,
-                },
-                placed_at: row.placed_at,
-                paid_at: row.paid_at,
-                active_at: row.active_at,
-                expires_at: row.expires_at,
-            })
-            .collect())
+        Ok(page.cut(rows.into_iter().map(Order::from).collect(), |order| order.id.0))
     }
 }
 
-struct Filter {
-    order: Option<OrderId>,
-    owner: Option<UserId>,
-    status: Option<OrderStatus>,
-    before: Option<uuid::Uuid>,
-    limit: i64,
+struct Row {
+    id: OrderId,
+    user_id: UserId,
+    status: OrderStatus,
+    failure_class: Option<FailureClass>,
+    failure_message: Option<String>,
+    instance_id: Option<InstanceId>,
+    plan_id: PlanId,
+    plan: String,
+    plan_name: String,
+    provider: String,
+    provider_name: String,
+    region: String,
+    region_name: String,
+    image: String,
+    image_name: String,
+    hostname: String,
+    term_months: i32,
+    auto_renew: bool,
+    total: Rupiah,
+    placed_at: DateTime<Utc>,
+    paid_at: Option<DateTime<Utc>>,
+    active_at: Option<DateTime<Utc>>,
+    expires_at: DateTime<Utc>,
+    invoice_id: InvoiceId,
+    invoice_number: String,
+    invoice_status: InvoiceStatus,
+    invoice_total: Rupiah,
+}
+
+impl From<Row> for Order {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            user_id: row.user_id,
+            status: row.status,
+            failure_class: row.failure_class,
+            failure_message: row.failure_message,
+            instance_id: row.instance_id,
+            plan_id: row.plan_id,
+            plan: row.plan,
+            plan_name: row.plan_name,
+            provider: row.provider,
+            provider_name: row.provider_name,
+            region: row.region,
+            region_name: row.region_name,
+            image: row.image,
+            image_name: row.image_name,
+            hostname: row.hostname,
+            term_months: row.term_months,
+            auto_renew: row.auto_renew,
+            total: row.total,
+            invoice: InvoiceSummary {
+                id: row.invoice_id,
+                number: row.invoice_number,
+                status: row.invoice_status,
+                total: row.invoice_total,
+            },
+            placed_at: row.placed_at,
+            paid_at: row.paid_at,
+            active_at: row.active_at,
+            expires_at: row.expires_at,
+        }
+    }
 }
