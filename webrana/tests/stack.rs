@@ -39,10 +39,12 @@ impl Place {
 
     /// Starts a stack and waits until it is ready.
     fn start(&self, more: &[&str]) -> Stack {
+        let env_file = self.data_dir.join("dev.env");
+        // One that a killed stack left behind would be taken for that of the new one.
+        let _ = std::fs::remove_file(&env_file);
         let mut process = self.command(more).spawn().unwrap();
         let input = process.stdin.take();
         let mut stack = Stack { process, input, env: Vec::new() };
-        let env_file = self.data_dir.join("dev.env");
         wait(START_LIMIT, "dev.env", || {
             assert!(stack.process.try_wait().unwrap().is_none(), "the stack ended at its start");
             env_file.exists()

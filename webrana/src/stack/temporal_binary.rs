@@ -30,13 +30,31 @@ pub async fn find(progress: &Progress) -> Result<PathBuf> {
         return Ok(cached);
     }
     fs::create_dir_all(&directory).with_context(|| format!("{} cannot be created", directory.display()))?;
-    // A directory of our own, then a rename: two clones may install at once, and an interrupted one leaves nothing.
-    let scratch = directory.join(format!(".installing-{}", std::process::id()));
-    fs::create_dir_all(&scratch)?;
-    let installed = install(&scratch, progress).await;
-    let moved = installed.and_then(|program| Ok(fs::rename(program, &cached)?));
-    super::data_dir::remove_tree(&scratch)?;
-    moved.map(|()| cached)
+    let scratch = Scratch::new(&directory)?;
+    let program = install(&scratch.path, progress).await?;
+    fs::rename(program, &cached)?;
+    Ok(cached)
+}
+
+/// A directory of our own: two clones may install at once, and what is finished is moved in one step. Removed however
+/// the installation ends.
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn new(beside: &Path) -> Result<Self> {
+        let path = beside.join(format!(".installing-{}", super::secrets::random_token()));
+        fs::create_dir_all(&path)?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Left behind it costs disk space only.
+        let _ = fs::remove_dir_all(&self.path);
+    }
 }
 
 async fn install(scratch: &Path, progress: &Progress) -> Result<PathBuf> {
