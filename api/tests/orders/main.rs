@@ -1,4 +1,5 @@
 //! The catalog, quotes, placing, reading and calling off orders, over HTTP.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,6 @@
 //! Placing, cancelling and reading orders, and the catalog they are placed from, on a real Postgres: each test has
 //! a database of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
 mod cancelling;
 mod catalog;
