@@ -33,9 +33,9 @@ fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<
     report.step("arrows between rooms", arrows::check)?;
     report.step("licences, bans, sources", cargo::deny)?;
     report.step("lints", || {
-        cargo::run(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+        cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
     })?;
-    report.step("build", || cargo::run(&["test", "--workspace", "--no-run", "--quiet"]))?;
+    report.step("build", || cargo::run(&["test", "--workspace", "--no-run"]))?;
     let servers = report.step("servers", servers::start)?;
     let outcome = report.step("tests", || tests_run::run(&servers, full, test_arguments));
     report.step("servers stopped", || servers.stop())?;

@@ -1,4 +1,5 @@
 //! The program as a person meets it: what it says, and how it fails.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,4 +1,5 @@
 //! The local stack's servers: started, kept, stopped without a trace, however the program ends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{Connection, PgConnection};
