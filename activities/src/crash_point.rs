@@ -1,7 +1,9 @@
 //! Places where a chaos test may end the process. Without the feature `failpoints` they compile to nothing.
 
-/// Every crash point of an order's way, in the order in which it passes them.
-pub const CRASH_POINTS: &[&str] = &[
+/// Crash points that a paid order passes on its way to `ACTIVE`, in order.
+pub const WHEN_PAID: &[&str] = &[
+    "dispatcher.before_delivery",
+    "dispatcher.after_delivery",
     "start_provisioning.before",
     "start_provisioning.after",
     "provision_server.before",
@@ -12,6 +14,13 @@ pub const CRASH_POINTS: &[&str] = &[
     "activate_order.before",
     "activate_order.after",
 ];
+
+/// Crash points that an order passes whose server the provider refuses.
+pub const WHEN_REFUSED: &[&str] = &["fail_provisioning.before", "fail_provisioning.after"];
+
+/// Crash points that an unpaid order passes.
+pub const WHEN_UNPAID: &[&str] =
+    &["remind_of_payment.before", "remind_of_payment.after", "expire_order.before", "expire_order.after"];
 
 /// Ends the process here, at once and without cleaning up, when the fail point `name` is set to `return`.
 pub fn crash_point(name: &str) {

@@ -6,13 +6,15 @@ use temporalio_sdk::activities::ActivityContext;
 
 use crate::failure::StepError;
 
-/// Runs `work` while heartbeating at a third of the activity's time-out; a cancellation ends it.
+/// Runs `work` while heartbeating at every third of the activity's time-out; a cancellation ends it. Work that is done
+/// sooner costs the engine no heartbeat.
 pub(crate) async fn while_heartbeating<T>(
     ctx: &ActivityContext,
     work: impl Future<Output = Result<T, StepError>>,
 ) -> Result<T, StepError> {
     let timeout = ctx.info().heartbeat_timeout.unwrap_or(Duration::from_secs(30));
-    let mut beat = tokio::time::interval(timeout / 3);
+    let pause = timeout / 3;
+    let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + pause, pause);
     tokio::pin!(work);
     loop {
         tokio::select! {

@@ -2,14 +2,14 @@
 //! one transaction, `adapters` talk to the outside world; an activity only puts the two in the right order. Errors
 //! become Temporal failures in one place (`failure`). Our own HTTP API is never called from here.
 
-mod crash_point;
+pub mod crash_point;
 mod failure;
 mod heartbeat;
 mod instance;
 mod order;
 mod provision;
 
-pub use crash_point::{CRASH_POINTS, crash_point};
+pub use crash_point::crash_point;
 pub use instance::InstanceActivities;
 pub use order::OrderActivities;
 pub use provision::ProviderActivities;

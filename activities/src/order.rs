@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use domain::ids::OrderId;
+use domain::{ids::OrderId, order::OrderStatus};
 use store::{Store, provisioning::ProvisioningFailure};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -26,9 +26,11 @@ impl OrderActivities {
         self: Arc<Self>,
         _ctx: ActivityContext,
         order: OrderId,
-    ) -> Result<OrderProgress, ActivityError> {
-        let status = self.store.remind_of_payment(order).await.map_err(failure)?;
-        Ok(OrderProgress { status, instance_id: None })
+    ) -> Result<(), ActivityError> {
+        crash_point("remind_of_payment.before");
+        self.store.remind_of_payment(order).await.map_err(failure)?;
+        crash_point("remind_of_payment.after");
+        Ok(())
     }
 
     /// Idempotent by the condition on the order's status.
@@ -37,9 +39,11 @@ impl OrderActivities {
         self: Arc<Self>,
         _ctx: ActivityContext,
         order: OrderId,
-    ) -> Result<OrderProgress, ActivityError> {
+    ) -> Result<OrderStatus, ActivityError> {
+        crash_point("expire_order.before");
         let status = self.store.expire_order(order).await.map_err(failure)?;
-        Ok(OrderProgress { status, instance_id: None })
+        crash_point("expire_order.after");
+        Ok(status)
     }
 
     /// Idempotent by the condition on the order's status and the server record's unique order id.
@@ -52,7 +56,11 @@ impl OrderActivities {
         crash_point("start_provisioning.before");
         let started = self.store.start_provisioning(order).await.map_err(failure)?;
         crash_point("start_provisioning.after");
-        Ok(OrderProgress { status: started.status, instance_id: started.instance_id })
+        Ok(OrderProgress {
+            status: started.status,
+            instance_id: started.instance_id,
+            try_number: started.try_number,
+        })
     }
 
     /// Idempotent by the condition on the order's status; the outbox row is written with the move.
@@ -68,20 +76,17 @@ impl OrderActivities {
         Ok(())
     }
 
-    /// Idempotent by the condition on the order's status.
+    /// Idempotent by the number of the try: an admin may have begun the next one before a second run.
     #[activity(definition = workflows::FailProvisioning)]
     pub async fn fail_provisioning(
         self: Arc<Self>,
         _ctx: ActivityContext,
         failed: ProvisioningFailed,
     ) -> Result<(), ActivityError> {
-        let reason = ProvisioningFailure {
-            class: failed.class,
-            message: failed.message,
-            code: None,
-            request_id: None,
-        };
-        self.store.fail_provisioning(failed.order_id, &reason).await.map_err(failure)?;
+        let reason = ProvisioningFailure { class: failed.class, message: failed.message };
+        crash_point("fail_provisioning.before");
+        self.store.fail_provisioning(failed.order_id, failed.try_number, &reason).await.map_err(failure)?;
+        crash_point("fail_provisioning.after");
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use domain::{
 };
 use store::{
     Store, StoreError,
-    provisioning::{ProvisioningFailure, ProvisioningJob},
+    provisioning::{ProviderTrouble, ProvisioningJob},
 };
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -203,8 +203,7 @@ impl ProviderActivities {
             StepError::Provider(e) => (e.code.clone(), e.request_id.clone()),
             _ => (None, None),
         };
-        let trouble =
-            ProvisioningFailure { class: error.class(), message: error.to_string(), code, request_id };
+        let trouble = ProviderTrouble { class: error.class(), message: error.to_string(), code, request_id };
         if let Err(noting) = self.store.note_provider_trouble(order, &trouble).await {
             tracing::warn!(order_id = %order, error = %noting, "could not note the provider's trouble");
         }

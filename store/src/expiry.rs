@@ -20,10 +20,9 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::NotFound`] when there is no such order.
-    pub async fn remind_of_payment(&self, order: OrderId) -> Result<OrderStatus> {
+    pub async fn remind_of_payment(&self, order: OrderId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        let status = order_status(&mut tx, order).await?;
-        if status == OrderStatus::PendingPayment {
+        if order_status(&mut tx, order).await? == OrderStatus::PendingPayment {
             let step = Step {
                 status: StepStatus::Waiting,
                 ..Step::done("payment_reminder", "Your order is waiting for payment and will expire soon.")
@@ -40,7 +39,7 @@ impl Store {
             .await?;
             tx.commit().await?;
         }
-        Ok(status)
+        Ok(())
     }
 
     /// Closes an unpaid order and tells the customer. Its invoice stays open, since a late payment is still taken.

@@ -9,6 +9,9 @@ use sqlx::{PgConnection, postgres::PgListener};
 
 use crate::{Result, Store, new_id};
 
+/// How long a message that can't be read is left alone.
+const UNREADABLE_PAUSE_SECONDS: f64 = 60.0;
+
 /// Writes a message within the caller's transaction.
 pub(crate) async fn enqueue(tx: &mut PgConnection, message: &Message) -> Result<OutboxId> {
     let id: OutboxId = new_id();
@@ -86,15 +89,18 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Claimed {
-                    id: row.id.into(),
-                    message: serde_json::from_value(row.payload)?,
-                    attempts: row.attempts,
-                })
-            })
-            .collect()
+        let mut claimed = Vec::with_capacity(rows.len());
+        for row in rows {
+            match serde_json::from_value(row.payload) {
+                Ok(message) => claimed.push(Claimed { id: row.id.into(), message, attempts: row.attempts }),
+                // Written by a newer version: it waits for a newer dispatcher and holds nobody else up.
+                Err(error) => {
+                    tracing::error!(outbox_id = %row.id, %error, "a message can't be read; it waits");
+                    self.postpone_outbox(row.id.into(), UNREADABLE_PAUSE_SECONDS, &error.to_string()).await?;
+                }
+            }
+        }
+        Ok(claimed)
     }
 
     /// Marks messages as delivered.

@@ -27,6 +27,8 @@ pub struct StartedProvisioning {
     pub status: OrderStatus,
     /// The server's id, once there is one.
     pub instance_id: Option<InstanceId>,
+    /// Which try this is: 1 plus the failures so far.
+    pub try_number: i64,
 }
 
 /// Everything the provider must be told, and how far earlier tries came.
@@ -54,9 +56,18 @@ pub struct ProvisioningJob {
     pub ssh_keys: Vec<String>,
 }
 
-/// Why provisioning did not go through, for admins.
+/// Why a try ended for good.
 #[derive(Debug, Clone)]
 pub struct ProvisioningFailure {
+    /// What can be done about it.
+    pub class: FailureClass,
+    /// The provider's words.
+    pub message: String,
+}
+
+/// The latest trouble with the provider, for admins.
+#[derive(Debug, Clone)]
+pub struct ProviderTrouble {
     /// What can be done about it.
     pub class: FailureClass,
     /// The provider's words.
@@ -78,7 +89,12 @@ impl Store {
         let started = transition::apply(&mut tx, order, Transition::StartProvisioning).await?;
         let status = order_status(&mut tx, order).await?;
         if status != OrderStatus::Provisioning {
-            return Ok(StartedProvisioning { status, instance_id: instance_of(&mut tx, order).await? });
+            let instance_id = instance_of(&mut tx, order).await?;
+            return Ok(StartedProvisioning {
+                status,
+                instance_id,
+                try_number: next_try(&mut tx, order).await?,
+            });
         }
         let instance_id = ensure_instance(&mut tx, order).await?;
         sqlx::query!(
@@ -92,8 +108,9 @@ impl Store {
             let step = Step::done("provisioning_started", "Your server is being set up.");
             timeline::record(&mut tx, order, &step).await?;
         }
+        let try_number = next_try(&mut tx, order).await?;
         tx.commit().await?;
-        Ok(StartedProvisioning { status, instance_id: Some(instance_id) })
+        Ok(StartedProvisioning { status, instance_id: Some(instance_id), try_number })
     }
 
     /// What is to be created, and how far it got.
@@ -246,8 +263,19 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn note_provider_trouble(&self, order: OrderId, failure: &ProvisioningFailure) -> Result<()> {
-        Ok(save_trouble(&mut *self.pool.acquire().await?, order, failure, "IN_PROGRESS").await?)
+    pub async fn note_provider_trouble(&self, order: OrderId, trouble: &ProviderTrouble) -> Result<()> {
+        sqlx::query!(
+            "UPDATE provisioning_tasks SET last_error_class = $2, last_error = $3, last_error_code = $4,
+                    provider_request_id = $5, updated_at = now() WHERE order_id = $1",
+            order.0,
+            trouble.class.as_str(),
+            trouble.message,
+            trouble.code,
+            trouble.request_id,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Makes the order `ACTIVE`: the term begins, the customer is told, and the server's own workflow is started
@@ -307,30 +335,43 @@ impl Store {
     }
 
     /// Ends a try in `PROVISIONING_FAILED`, with the reason for admins and a word to the customer. Doing it again
-    /// changes nothing.
+    /// changes nothing, also when an admin has begun the next try meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn fail_provisioning(&self, order: OrderId, failure: &ProvisioningFailure) -> Result<()> {
+    pub async fn fail_provisioning(
+        &self,
+        order: OrderId,
+        try_number: i64,
+        failure: &ProvisioningFailure,
+    ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        if !transition::fail(&mut tx, order, failure.class.as_str(), &failure.message).await? {
+        sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", order.0).fetch_one(&mut *tx).await?;
+        if next_try(&mut tx, order).await? != try_number
+            || !transition::fail(&mut tx, order, failure.class.as_str(), &failure.message).await?
+        {
             return Ok(());
         }
-        save_trouble(&mut tx, order, failure, "FAILED").await?;
-        let failures = sqlx::query_scalar!(
-            r#"SELECT count(*) AS "n!" FROM order_timeline WHERE order_id = $1 AND step = 'provisioning_failed'"#,
+        // The code and request id that the provider's step noted with this very message stay.
+        let noted = sqlx::query!(
+            "UPDATE provisioning_tasks SET status = 'FAILED', last_error_class = $2, last_error = $3, updated_at = now(),
+                    last_error_code = CASE WHEN last_error = $3 THEN last_error_code END,
+                    provider_request_id = CASE WHEN last_error = $3 THEN provider_request_id END
+             WHERE order_id = $1 RETURNING last_error_code, provider_request_id",
             order.0,
+            failure.class.as_str(),
+            failure.message,
         )
         .fetch_one(&mut *tx)
         .await?;
-        let event = format!("provisioning_failed/{}", failures + 1);
+        let event = format!("provisioning_failed/{try_number}");
         let step = Step {
             key: &event,
             step: "provisioning_failed",
             status: StepStatus::Failed,
             message: "We could not set up your server yet. Our team has been told and is looking into it.",
-            detail: json!({ "class": failure.class, "message": failure.message, "code": failure.code,
-                            "provider_request_id": failure.request_id }),
+            detail: json!({ "class": failure.class, "message": failure.message, "code": noted.last_error_code,
+                            "provider_request_id": noted.provider_request_id }),
         };
         timeline::record(&mut tx, order, &step).await?;
         tell_of_failure(&mut tx, order, &event, failure).await?;
@@ -372,6 +413,16 @@ async fn instance_of(tx: &mut PgConnection, order: OrderId) -> Result<Option<Ins
     Ok(id.map(InstanceId))
 }
 
+/// 1 plus the failures the order's timeline tells of.
+async fn next_try(tx: &mut PgConnection, order: OrderId) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) + 1 AS "n!" FROM order_timeline WHERE order_id = $1 AND step = 'provisioning_failed'"#,
+        order.0,
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
 async fn ensure_instance(tx: &mut PgConnection, order: OrderId) -> Result<InstanceId> {
     let id: InstanceId = new_id();
     sqlx::query!(
@@ -384,28 +435,6 @@ async fn ensure_instance(tx: &mut PgConnection, order: OrderId) -> Result<Instan
     .execute(&mut *tx)
     .await?;
     instance_of(tx, order).await?.ok_or(StoreError::NotFound("instance"))
-}
-
-async fn save_trouble(
-    tx: &mut PgConnection,
-    order: OrderId,
-    failure: &ProvisioningFailure,
-    status: &str,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE provisioning_tasks SET status = $2, last_error_class = $3, last_error = $4, last_error_code = $5,
-                provider_request_id = coalesce($6, provider_request_id), updated_at = now()
-         WHERE order_id = $1",
-        order.0,
-        status,
-        failure.class.as_str(),
-        failure.message,
-        failure.code,
-        failure.request_id,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 async fn tell_of_failure(

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use activities::crash_point;
 use domain::{order::OrderStatus, outbox::Message};
 use store::{Store, StoreError, outbox::Claimed};
 use temporalio_client::Client;
@@ -106,8 +107,12 @@ impl Engine {
 
     /// Delivers one message; `Some(id)` when it is through, `None` when it was postponed.
     async fn deliver(self: Arc<Self>, claimed: Claimed) -> Option<domain::ids::OutboxId> {
+        crash_point("dispatcher.before_delivery");
         match self.send(&claimed).await {
-            Ok(()) => Some(claimed.id),
+            Ok(()) => {
+                crash_point("dispatcher.after_delivery");
+                Some(claimed.id)
+            }
             Err(error) => {
                 let pause = (0.1 * f64::from(claimed.attempts).exp2()).min(LONGEST_PAUSE_SECONDS);
                 tracing::warn!(outbox_id = %claimed.id, kind = claimed.message.kind(), attempts = claimed.attempts,
@@ -152,12 +157,16 @@ impl Engine {
                 )?;
                 service.signal_with_start_workflow_execution(timed(request)).await.map(drop)
             }
+            // Also with a start: a plain signal does not end the delay of a workflow that waits for money.
             Message::OrderClosed { order_id } => {
-                let request = timed(envelope.close_order(claimed.id, *order_id)?);
-                match service.signal_workflow_execution(request).await {
-                    Err(status) if status.code() == Code::NotFound => Ok(()),
-                    answer => answer.map(drop),
-                }
+                let start = self.store.order_start(*order_id).await?;
+                let request = envelope.signal_order(
+                    claimed.id,
+                    &start,
+                    signals::ORDER_CLOSED,
+                    OrderStatus::Cancelled,
+                )?;
+                service.signal_with_start_workflow_execution(timed(request)).await.map(drop)
             }
             Message::StartInstance(start) => {
                 let request = timed(envelope.start_instance(claimed.id, start)?);

@@ -13,14 +13,11 @@ use domain::{
 };
 use serde::Serialize;
 use temporalio_common::protos::temporal::api::{
-    common::v1::{Payload, Payloads, SearchAttributes, WorkflowExecution, WorkflowType},
+    common::v1::{Payload, Payloads, SearchAttributes, WorkflowType},
     enums::v1::WorkflowIdReusePolicy,
     sdk::v1::UserMetadata,
     taskqueue::v1::TaskQueue,
-    workflowservice::v1::{
-        SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
-        StartWorkflowExecutionRequest,
-    },
+    workflowservice::v1::{SignalWithStartWorkflowExecutionRequest, StartWorkflowExecutionRequest},
 };
 use workflows::queues;
 
@@ -79,26 +76,6 @@ impl Envelope {
             signal_input: Some(payloads(&id)?),
             search_attributes: Some(order_attributes(start, status)?),
             user_metadata: Some(order_summary(start)?),
-            ..Default::default()
-        })
-    }
-
-    /// Tells an order's workflow that the order is closed. One that has ended need not be told.
-    pub(crate) fn close_order(
-        &self,
-        id: OutboxId,
-        order: domain::ids::OrderId,
-    ) -> Result<SignalWorkflowExecutionRequest, serde_json::Error> {
-        Ok(SignalWorkflowExecutionRequest {
-            namespace: self.namespace.clone(),
-            workflow_execution: Some(WorkflowExecution {
-                workflow_id: order_workflow_id(order),
-                run_id: String::new(),
-            }),
-            signal_name: queues::signals::ORDER_CLOSED.to_owned(),
-            input: Some(payloads(&id)?),
-            identity: self.identity.clone(),
-            request_id: id.to_string(),
             ..Default::default()
         })
     }

@@ -19,6 +19,8 @@ use crate::{
     connect::{ConnectError, TemporalConfig, connect},
 };
 
+/// Polls for tasks that a worker keeps open at once, of the kind that it is there for.
+pub const POLLERS: usize = 10;
 /// Time a stopping worker gives its running activities.
 const GRACE: Duration = Duration::from_secs(10);
 /// Wait before a worker that failed is started again.
@@ -131,12 +133,12 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
             .register_activities(OrderActivities { store: store.clone() })
             .register_activities(InstanceActivities { store })
             .graceful_shutdown_period(GRACE)
-            .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(10))
+            .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
             .build(),
         Role::Provider(slug) => WorkerOptions::new(queues::provider(prefix, slug))
             .register_activities(ProviderActivities { store, providers: Arc::clone(&settings.providers) })
             .graceful_shutdown_period(GRACE)
-            .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(10))
+            .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
             .build(),
     })
 }

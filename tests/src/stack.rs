@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, LazyLock, atomic::AtomicBool, mpsc},
+    sync::{Arc, LazyLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -27,6 +27,7 @@ use store::{
     audit::{Actor, Origin},
 };
 use temporal::{TemporalConfig, dispatcher, worker};
+use tokio::{runtime::Runtime, sync::OnceCell};
 use tokio_util::sync::CancellationToken;
 
 /// How a system differs from the usual one.
@@ -96,22 +97,13 @@ impl Drop for Stack {
     }
 }
 
+/// Tests come and go with their runtimes; systems run on one that lives as long as the process.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
 /// The system that tests share which need nothing special; started with the first of them.
-pub fn shared() -> &'static Stack {
-    static SHARED: LazyLock<Stack> = LazyLock::new(|| {
-        let (ready, started) = mpsc::channel();
-        // Tests come and go with their runtimes; the shared system has one that lives as long as the process.
-        std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async move {
-                ready.send(Stack::start(Options::default()).await).expect("the first test waits");
-                std::future::pending::<()>().await;
-            });
-        });
-        started.recv().expect("the starter answers").expect("the system starts")
-    });
-    &SHARED
+pub async fn shared() -> &'static Stack {
+    static SHARED: OnceCell<Stack> = OnceCell::const_new();
+    SHARED.get_or_init(|| async { Stack::start(Options::default()).await.expect("the system starts") }).await
 }
 
 impl Stack {
@@ -120,6 +112,10 @@ impl Stack {
     /// # Errors
     /// When the run's servers are missing or anything does not come up.
     pub async fn start(options: Options) -> Result<Self> {
+        RUNTIME.spawn(Self::begin(options)).await?
+    }
+
+    async fn begin(options: Options) -> Result<Self> {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
         let database_url = create_database(&name, &options).await?;
         let store = Store::connect(&database_url, 20).await?;

@@ -2,12 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures::StreamExt;
+use serde_json::{Value, json};
+use temporalio_client::{WorkflowFetchHistoryOptions, WorkflowListOptions};
 use webrana_tests::{
     customer::Customer,
     droplets,
+    patience::until,
     stack::{self, Options, Stack},
 };
+use workflows::OrderWorkflow;
 
 /// Prints how long a journey took: the whole set must stay within two minutes.
 struct Clock(&'static str, Instant);
@@ -27,7 +32,7 @@ impl Drop for Clock {
 #[tokio::test]
 async fn from_registration_to_an_active_server() {
     let _clock = Clock::start("registration to ACTIVE");
-    let stack = stack::shared();
+    let stack = stack::shared().await;
     let customer = Customer::register(stack).await;
     let order = customer.place_order().await;
     assert_eq!(order["status"], "PENDING_PAYMENT");
@@ -51,9 +56,48 @@ async fn from_registration_to_an_active_server() {
 }
 
 #[tokio::test]
+async fn the_engine_is_told_nothing_personal() {
+    let _clock = Clock::start("what the engine knows");
+    let stack = stack::shared().await;
+    let customer = Customer::register(stack).await;
+    let mut wish = customer.good_order().await;
+    wish["hostname"] = json!("a-very-personal-name");
+    let order = customer.post("/orders", &wish).await.expect(201);
+    customer.pay(&order).await;
+    let active = customer.await_status(&order, "ACTIVE").await;
+    let me = customer.get("/auth/me").await.expect(200);
+    let instance =
+        customer.get(&format!("/instances/{}", active["instance_id"].as_str().expect("an id"))).await;
+
+    let client = temporal::connect(&stack.temporal).await.expect("the engine");
+    let workflow = client
+        .get_workflow_handle::<OrderWorkflow>(format!("order/{}", order["id"].as_str().expect("an id")));
+    let history = workflow.fetch_history(WorkflowFetchHistoryOptions::default());
+    let history = serde_json::from_slice(&history.to_json().await.expect("a history")).expect("JSON");
+    let told = texts(&history).join("\n");
+    assert!(told.contains(order["id"].as_str().expect("an id")), "{told}");
+    for secret in [&me["email"], &me["full_name"], &wish["hostname"], &instance.expect(200)["ipv4"]] {
+        assert!(!told.contains(secret.as_str().expect("text")), "{secret} is in the history");
+    }
+}
+
+/// Every text in a history, payloads (base64 in its JSON) decoded.
+fn texts(history: &Value) -> Vec<String> {
+    match history {
+        Value::String(text) => {
+            let payload = BASE64_STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            std::iter::once(text.clone()).chain(payload).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
 async fn a_virtual_account_is_paid_like_a_qr_code() {
     let _clock = Clock::start("virtual account to ACTIVE");
-    let customer = Customer::register(stack::shared()).await;
+    let customer = Customer::register(stack::shared().await).await;
     let mut wish = customer.good_order().await;
     wish["payment_method"] = json!("VIRTUAL_ACCOUNT");
     wish["bank"] = json!("BRI");
@@ -66,7 +110,7 @@ async fn a_virtual_account_is_paid_like_a_qr_code() {
 #[tokio::test]
 async fn an_admin_overrides_the_payment() {
     let _clock = Clock::start("admin override to ACTIVE");
-    let stack = stack::shared();
+    let stack = stack::shared().await;
     let customer = Customer::register(stack).await;
     let order = customer.place_order().await;
     let id = order["id"].as_str().expect("an id");
@@ -92,6 +136,8 @@ async fn a_failed_order_is_retried_to_active() {
     let failed = customer.await_status(&order, "PROVISIONING_FAILED").await;
     assert_eq!(failed["failure"]["class"], "CONFIGURATION", "{failed}");
     assert_eq!(droplets::count_of(&stack, &order).await, 0);
+    let seen_by_ops = r#"OrderStatus = "PROVISIONING_FAILED" AND FailureClass = "CONFIGURATION""#;
+    assert_eq!(found_by(&stack, seen_by_ops, &order).await, "Running");
 
     // Five admins at once: one wins, the others are told where the order stands.
     let path = format!("/orders/{}/retry-provisioning", order["id"].as_str().expect("an id"));
@@ -139,8 +185,16 @@ async fn an_unpaid_order_is_reminded_of_and_expires() {
     customer.await_status(&order, "EXPIRED").await;
     assert_eq!(customer.timeline(&order).await, ["order_placed", "payment_reminder", "order_expired"]);
     assert_eq!(customer.notifications().await, ["ORDER_CREATED", "PAYMENT_REMINDER", "ORDER_EXPIRED"]);
+    assert_eq!(found_by(&stack, r#"OrderStatus = "EXPIRED""#, &order).await, "Completed");
+}
 
-    // Money that comes late still buys the server.
+#[tokio::test]
+async fn money_that_comes_late_still_buys_the_server() {
+    let _clock = Clock::start("late payment to ACTIVE");
+    let stack = Stack::start(hasty()).await.expect("a system");
+    let customer = Customer::register(&stack).await;
+    let order = customer.place_order().await;
+    customer.await_status(&order, "EXPIRED").await;
     customer.pay(&order).await;
     customer.await_status(&order, "ACTIVE").await;
     assert_eq!(droplets::count_of(&stack, &order).await, 1);
@@ -149,7 +203,7 @@ async fn an_unpaid_order_is_reminded_of_and_expires() {
 #[tokio::test]
 async fn the_same_notification_fifty_times_is_one_payment() {
     let _clock = Clock::start("fifty notifications, one payment");
-    let stack = stack::shared();
+    let stack = stack::shared().await;
     let customer = Customer::register(stack).await;
     let order = customer.place_order().await;
     let report = customer.pay_with(&order, json!({ "duplicates": 50 })).await;
@@ -169,7 +223,7 @@ async fn the_same_notification_fifty_times_is_one_payment() {
 #[tokio::test]
 async fn two_identical_orders_are_one() {
     let _clock = Clock::start("two identical POST /orders, one order");
-    let customer = Customer::register(stack::shared()).await;
+    let customer = Customer::register(stack::shared().await).await;
     let wish = customer.good_order().await;
     let (one, two) = futures::join!(
         customer.post_with_key("/orders", &wish, "k1"),
@@ -186,7 +240,7 @@ async fn two_identical_orders_are_one() {
 #[tokio::test]
 async fn a_cancelled_order_takes_no_server() {
     let _clock = Clock::start("cancelled before payment");
-    let stack = stack::shared();
+    let stack = stack::shared().await;
     let customer = Customer::register(stack).await;
     let order = customer.place_order().await;
     let id = order["id"].as_str().expect("an id");
@@ -205,4 +259,16 @@ fn hasty() -> Options {
     options.policy.remind_after_ms = Duration::from_secs(1).as_millis().try_into().expect("it fits");
     options.policy.payment_window_ms = Duration::from_secs(2).as_millis().try_into().expect("it fits");
     options
+}
+
+/// How the order's workflow stands, once the engine's visibility finds it by `query`.
+async fn found_by(stack: &Stack, query: &str, order: &Value) -> String {
+    let client = temporal::connect(&stack.temporal).await.expect("the engine");
+    let query = format!("{query} AND WorkflowId = 'order/{}'", order["id"].as_str().expect("an id"));
+    until(&format!("the engine lists {query}"), || async {
+        let mut listed = client.list_workflows(query.as_str(), WorkflowListOptions::default());
+        let workflow = listed.next().await?.expect("a listing");
+        Some(format!("{:?}", workflow.status()))
+    })
+    .await
 }

@@ -108,7 +108,7 @@ impl OrderWorkflow {
         if !Self::woken_by(ctx, deadline).await? {
             let step = recording("Close the unpaid order");
             let after = ctx.execute_local_activity(ExpireOrder, start.order_id, step).await?;
-            if after.status == OrderStatus::Expired {
+            if after == OrderStatus::Expired {
                 return Ok(Some(OrderStatus::Expired));
             }
         }
@@ -138,7 +138,10 @@ impl OrderWorkflow {
             ctx.execute_local_activity(StartProvisioning, start.order_id, step).await?;
         match begun.status {
             OrderStatus::Provisioning => {}
-            OrderStatus::ProvisioningFailed => return Ok(None),
+            OrderStatus::ProvisioningFailed => {
+                ctx.upsert_search_attributes([search::ORDER_STATUS.value_set(begun.status.to_string())]);
+                return Ok(None);
+            }
             elsewhere => return Ok(Some(elsewhere)),
         }
         ctx.set_current_details(format!("Getting a {} server from {}.", start.plan_slug, start.provider));
@@ -158,7 +161,12 @@ impl OrderWorkflow {
             }
             Err(error) => {
                 let (class, message) = reason(&error);
-                let failed = ProvisioningFailed { order_id: start.order_id, class, message };
+                let failed = ProvisioningFailed {
+                    order_id: start.order_id,
+                    try_number: begun.try_number,
+                    class,
+                    message,
+                };
                 let step = recording("Move the order to PROVISIONING_FAILED");
                 ctx.execute_local_activity(FailProvisioning, failed, step).await?;
                 ctx.upsert_search_attributes([

@@ -22,6 +22,8 @@ pub struct OrderProgress {
     pub status: OrderStatus,
     /// Its server, once there is one.
     pub instance_id: Option<InstanceId>,
+    /// Which try at the provider this is, counted from 1.
+    pub try_number: i64,
 }
 
 /// A try at the provider that ended for good.
@@ -29,6 +31,8 @@ pub struct OrderProgress {
 pub struct ProvisioningFailed {
     /// The order.
     pub order_id: OrderId,
+    /// Which try it was: recording it twice must not end the next one.
+    pub try_number: i64,
     /// What can be done about it.
     pub class: FailureClass,
     /// The provider's words, for admins.
@@ -42,13 +46,13 @@ pub struct OrderPorts;
 impl OrderPorts {
     /// Reminds the customer of an unpaid order.
     #[activity(name = "remind_of_payment")]
-    pub fn remind_of_payment(_: OrderId) -> Result<OrderProgress, ActivityError> {
+    pub fn remind_of_payment(_: OrderId) -> Result<(), ActivityError> {
         unimplemented!()
     }
 
     /// Closes an order that was not paid in time, unless it was paid meanwhile.
     #[activity(name = "expire_order")]
-    pub fn expire_order(_: OrderId) -> Result<OrderProgress, ActivityError> {
+    pub fn expire_order(_: OrderId) -> Result<OrderStatus, ActivityError> {
         unimplemented!()
     }
 

@@ -1,14 +1,15 @@
 //! The worker is killed at every step of an order, and the provider's answer to the create is lost: in the end there is
-//! one droplet and the order is ACTIVE.
+//! one droplet and the order is where it belongs, with one message to the customer of each kind.
 
 use std::time::{Duration, Instant};
 
-use activities::CRASH_POINTS;
+use activities::crash_point::{WHEN_PAID, WHEN_REFUSED, WHEN_UNPAID};
 use futures::{StreamExt, stream};
-use serde_json::json;
+use serde_json::{Value, json};
 use webrana_tests::{
     customer::Customer,
     droplets,
+    patience::LONGEST,
     stack::{Options, Stack},
     worker_process::WorkerProcess,
 };
@@ -17,29 +18,41 @@ use webrana_tests::{
 const AT_ONCE: usize = 6;
 /// A crash point that is passed only when the create's answer arrives.
 const AFTER_ANSWER: &str = "provision_server.after_create";
+const PROGRAM: &str = env!("CARGO_BIN_EXE_webrana-with-fail-points");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_killed_at_any_step_leaves_one_server_and_an_active_order() {
+async fn a_worker_killed_on_the_way_to_a_server_leaves_one_server_and_an_active_order() {
     let begun = Instant::now();
-    let cases = CRASH_POINTS.iter().flat_map(|point| [(*point, false), (*point, true)]);
+    let cases = WHEN_PAID.iter().flat_map(|point| [(*point, false), (*point, true)]);
     let done =
-        stream::iter(cases).map(|(point, lost)| survive(point, lost)).buffer_unordered(AT_ONCE).count().await;
-    assert_eq!(done, CRASH_POINTS.len() * 2);
-    println!("chaos: {done} cases in {:.1} s", begun.elapsed().as_secs_f64());
+        stream::iter(cases).map(|(point, lost)| paid(point, lost)).buffer_unordered(AT_ONCE).count().await;
+    assert_eq!(done, WHEN_PAID.len() * 2);
+    println!("chaos, paid: {done} cases in {:.1} s", begun.elapsed().as_secs_f64());
 }
 
-/// Runs one order through a worker that dies at `point`, then through a second one.
-async fn survive(point: &str, answer_lost: bool) {
-    let options =
-        Options { worker_inside: false, listing_lag: Duration::from_millis(1_500), ..Default::default() };
-    let stack = Stack::start(options).await.expect("a system");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_killed_while_recording_a_failure_or_an_expiry_records_it_once() {
+    let begun = Instant::now();
+    let refused = stream::iter(WHEN_REFUSED).map(|point| refused(point)).buffer_unordered(AT_ONCE).count();
+    let unpaid = stream::iter(WHEN_UNPAID).map(|point| unpaid(point)).buffer_unordered(AT_ONCE).count();
+    let done = futures::join!(refused, unpaid);
+    assert_eq!(done, (WHEN_REFUSED.len(), WHEN_UNPAID.len()));
+    println!(
+        "chaos, refused and unpaid: {} cases in {:.1} s",
+        done.0 + done.1,
+        begun.elapsed().as_secs_f64()
+    );
+}
+
+/// A paid order through a worker that dies at `point`, then through a second one.
+async fn paid(point: &str, answer_lost: bool) {
+    let stack = system(Options::default()).await;
     // The new droplet is missing from lists for almost as long as the adapter believes possible.
     droplets::configure(&stack, json!({ "listing_lag_seconds": 1.0 })).await;
     if answer_lost {
         droplets::fault(&stack, json!({ "route": "POST /v2/droplets", "kind": "drop_after_create" })).await;
     }
-    let program = env!("CARGO_BIN_EXE_webrana-with-fail-points");
-    let mut doomed = WorkerProcess::start(program, &stack, Some(point));
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point));
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;
     customer.pay(&order).await;
@@ -48,12 +61,71 @@ async fn survive(point: &str, answer_lost: bool) {
         // It is not passed in this case: the same worker finds the droplet and finishes.
         customer.await_status(&order, "ACTIVE").await;
     } else {
-        let status = tokio::time::timeout(Duration::from_secs(60), doomed.ended()).await;
-        let status = status.unwrap_or_else(|_| panic!("the worker never passed {point}"));
-        assert!(!status.success(), "the worker ended by itself at {point}");
-        let _second = WorkerProcess::start(program, &stack, None);
+        let _second = replaced(doomed, &stack, point).await;
         customer.await_status(&order, "ACTIVE").await;
     }
     assert_eq!(droplets::count_of(&stack, &order).await, 1, "{point}, answer lost: {answer_lost}");
     assert_eq!(customer.get("/instances").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        customer.notifications().await,
+        ["ORDER_CREATED", "PAYMENT_CONFIRMED", "VPS_ACTIVE"],
+        "{point}"
+    );
+}
+
+/// An order that the provider refuses, retried by an admin in the end.
+async fn refused(point: &str) {
+    let stack = system(Options::default()).await;
+    droplets::refuse_creates(&stack, 422, "creating this/these droplet(s) will exceed your droplet limit", 1)
+        .await;
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point));
+    let customer = Customer::register(&stack).await;
+    let order = customer.place_order().await;
+    customer.pay(&order).await;
+    let _second = replaced(doomed, &stack, point).await;
+    customer.await_status(&order, "PROVISIONING_FAILED").await;
+    assert_eq!(times(&customer, &order, "provisioning_failed").await, 1, "{point}");
+
+    let path = format!("/orders/{}/retry-provisioning", order["id"].as_str().expect("an id"));
+    assert!(customer.post_internal(&path).await.status.is_success());
+    customer.await_status(&order, "ACTIVE").await;
+    assert_eq!(droplets::count_of(&stack, &order).await, 1, "{point}");
+}
+
+/// An order nobody pays.
+async fn unpaid(point: &str) {
+    let mut options = Options::default();
+    options.policy.remind_after_ms = 3_000;
+    options.policy.payment_window_ms = 6_000;
+    let stack = system(options).await;
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point));
+    let customer = Customer::register(&stack).await;
+    let order = customer.place_order().await;
+    let _second = replaced(doomed, &stack, point).await;
+    customer.await_status(&order, "EXPIRED").await;
+    assert_eq!(times(&customer, &order, "order_expired").await, 1, "{point}");
+    assert_eq!(
+        customer.notifications().await,
+        ["ORDER_CREATED", "PAYMENT_REMINDER", "ORDER_EXPIRED"],
+        "{point}"
+    );
+}
+
+/// A system whose worker runs in a process of its own.
+async fn system(options: Options) -> Stack {
+    let options = Options { worker_inside: false, listing_lag: Duration::from_millis(1_500), ..options };
+    Stack::start(options).await.expect("a system")
+}
+
+/// Waits until the doomed worker has died at its point, and starts another.
+async fn replaced(mut doomed: WorkerProcess, stack: &Stack, point: &str) -> WorkerProcess {
+    let end = tokio::time::timeout(LONGEST, doomed.ended()).await;
+    let end = end.unwrap_or_else(|_| panic!("the worker never passed {point}"));
+    assert!(!end.success(), "the worker ended by itself at {point}");
+    WorkerProcess::start(PROGRAM, stack, None)
+}
+
+/// How often a step stands in an order's timeline.
+async fn times(customer: &Customer<'_>, order: &Value, step: &str) -> usize {
+    customer.timeline(order).await.iter().filter(|told| *told == step).count()
 }

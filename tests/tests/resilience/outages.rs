@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use webrana::{
     progress::Progress,
     stack::{
+        ServerOptions,
         data_dir::{DataDir, remove_tree},
         pids::PidsFile,
         ports::PortChoice,
@@ -101,7 +102,15 @@ async fn a_restart_of_the_database_loses_nothing() {
     let place = Place::new("database");
     let (data_dir, supervisor) = place.open();
     let progress = Progress::default();
-    let start = || postgres::start(&data_dir, &supervisor, &Choice::Auto, &progress);
+    let private = ServerOptions {
+        database_url: None,
+        temporal_address: None,
+        temporal_ui_url: None,
+        ports: PortChoice::Auto,
+        postgres_binaries: Choice::Auto,
+        durable: true,
+    };
+    let start = || postgres::start(&data_dir, &supervisor, &private, &progress);
     let database = start().await.expect("a database");
     let options = Options { database_url: Some(database.url.clone()), ..Default::default() };
     let stack = Stack::start(options).await.expect("a system");

@@ -2,6 +2,7 @@
 
 use api::public::health::Probe;
 use futures::future::BoxFuture;
+use std::sync::Arc;
 use temporal::TemporalConfig;
 use temporalio_client::Client;
 use tokio::sync::OnceCell;
@@ -9,20 +10,23 @@ use tokio::sync::OnceCell;
 /// Connects at the first question; the connection then finds its way back by itself.
 pub struct TemporalProbe {
     config: TemporalConfig,
-    client: OnceCell<Client>,
+    client: Arc<OnceCell<Client>>,
 }
 
 impl TemporalProbe {
     /// A probe of the engine that `config` names.
     pub fn new(config: TemporalConfig) -> Self {
-        Self { config, client: OnceCell::new() }
+        Self { config, client: Arc::default() }
     }
 
     async fn ask(&self) -> Result<(), String> {
-        let connecting =
-            || async { temporal::connect(&self.config).await.map_err(|_| "no connection".to_owned()) };
-        let client = self.client.get_or_try_init(connecting).await?;
-        temporal::is_reachable(client).await.map_err(|_| "no answer".to_owned())
+        let (cell, config) = (Arc::clone(&self.client), self.config.clone());
+        // In a task of its own: the question may be given up before the connection has come about.
+        let connecting = tokio::spawn(async move {
+            cell.get_or_try_init(|| async { temporal::connect(&config).await }).await.cloned()
+        });
+        let client = connecting.await.ok().and_then(Result::ok).ok_or("no connection")?;
+        temporal::is_reachable(&client).await.map_err(|_| "no answer".to_owned())
     }
 }
 

@@ -1,0 +1,19 @@
+//! Prints a workflow's history in the form `tests/replay.rs` reads:
+//! `TEMPORAL_ADDRESS=… cargo run -p webrana-tests --bin record-history -- order/<id> > workflows/histories/<path>.json`
+
+use anyhow::{Context, Result};
+use temporal::TemporalConfig;
+use temporalio_client::WorkflowFetchHistoryOptions;
+use workflows::OrderWorkflow;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let workflow_id = std::env::args().nth(1).context("which workflow? give its id, such as order/<uuid>")?;
+    let address = std::env::var("TEMPORAL_ADDRESS").context("TEMPORAL_ADDRESS is not set")?;
+    let config = TemporalConfig { address, namespace: "default".to_owned(), queue_prefix: String::new() };
+    let client = temporal::connect(&config).await?;
+    let workflow = client.get_workflow_handle::<OrderWorkflow>(workflow_id);
+    let history = workflow.fetch_history(WorkflowFetchHistoryOptions::default()).to_json().await?;
+    println!("{}", String::from_utf8(history)?);
+    Ok(())
+}
