@@ -1,21 +1,21 @@
 //! Getting a server for a paid order: each method is one step that may run twice.
 
+mod activation;
+mod failure;
+
 use chrono::{DateTime, Utc};
 use domain::{
-    ids::{InstanceId, OrderId, UserId},
+    ids::{InstanceId, OrderId},
     instance::PowerState,
-    notification::NotificationKind,
     order::{OrderStatus, Transition},
-    outbox::{InstanceStart, Message},
-    provisioning::FailureClass,
 };
 use serde_json::json;
 use sqlx::PgConnection;
 
+pub use failure::{ProviderTrouble, ProvisioningFailure};
+
 use crate::{
     Result, Store, StoreError, new_id,
-    notifications::{self, Notice},
-    outbox,
     timeline::{self, Step, StepStatus},
     transition,
 };
@@ -54,28 +54,6 @@ pub struct ProvisioningJob {
     pub image: String,
     /// SSH public keys for root.
     pub ssh_keys: Vec<String>,
-}
-
-/// Why a try ended for good.
-#[derive(Debug, Clone)]
-pub struct ProvisioningFailure {
-    /// What can be done about it.
-    pub class: FailureClass,
-    /// The provider's words.
-    pub message: String,
-}
-
-/// The latest trouble with the provider, for admins.
-#[derive(Debug, Clone)]
-pub struct ProviderTrouble {
-    /// What can be done about it.
-    pub class: FailureClass,
-    /// The provider's words.
-    pub message: String,
-    /// The provider's error code.
-    pub code: Option<String>,
-    /// The provider's request id.
-    pub request_id: Option<String>,
 }
 
 impl Store {
@@ -259,126 +237,6 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps the latest trouble with the provider where admins see it, while retries go on.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    pub async fn note_provider_trouble(&self, order: OrderId, trouble: &ProviderTrouble) -> Result<()> {
-        sqlx::query!(
-            "UPDATE provisioning_tasks SET last_error_class = $2, last_error = $3, last_error_code = $4,
-                    provider_request_id = $5, updated_at = now() WHERE order_id = $1",
-            order.0,
-            trouble.class.as_str(),
-            trouble.message,
-            trouble.code,
-            trouble.request_id,
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Makes the order `ACTIVE`: the term begins, the customer is told, and the server's own workflow is started
-    /// through the outbox. Doing it again changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when the order is not provisioning and not active.
-    pub async fn activate_order(&self, order: OrderId) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
-        if !transition::apply(&mut tx, order, Transition::Activate).await? {
-            return match order_status(&mut tx, order).await? {
-                OrderStatus::Active => Ok(()),
-                status => Err(StoreError::Conflict { object: "order", state: status.to_string() }),
-            };
-        }
-        let server = sqlx::query!(
-            r#"UPDATE instances i
-               SET status = 'ACTIVE', starts_at = now(), expires_at = now() + make_interval(months => o.term_months),
-                   auto_renew = o.auto_renew, updated_at = now()
-               FROM orders o WHERE o.id = i.order_id AND o.id = $1
-               RETURNING i.id, i.user_id, i.name, i.expires_at AS "expires_at!""#,
-            order.0,
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        sqlx::query!(
-            "UPDATE provisioning_tasks SET status = 'COMPLETED', create_sent_at = NULL, last_error = NULL,
-                    last_error_class = NULL, last_error_code = NULL, updated_at = now() WHERE order_id = $1",
-            order.0,
-        )
-        .execute(&mut *tx)
-        .await?;
-        timeline::record(&mut tx, order, &Step::done("server_active", "Your server is running.")).await?;
-        let url = format!("/instances/{}", server.id);
-        let key = format!("order/{order}/active");
-        let notice = Notice {
-            kind: NotificationKind::VpsActive,
-            title: "Your server is running",
-            message: &format!("{} is active and ready to use.", server.name),
-            action_url: Some(&url),
-            metadata: json!({ "order_id": order, "instance_id": server.id }),
-            dedupe_key: &key,
-        };
-        notifications::notify(&mut tx, server.user_id.into(), &notice).await?;
-        let start = outbox::order_start(&mut tx, order).await?;
-        let message = Message::StartInstance(InstanceStart {
-            instance_id: server.id.into(),
-            order_id: order,
-            customer_id: start.customer_id,
-            provider: start.provider,
-            plan_slug: start.plan_slug,
-            expires_at_ms: u64::try_from(server.expires_at.timestamp_millis()).unwrap_or_default(),
-        });
-        outbox::enqueue(&mut tx, &message).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Ends a try in `PROVISIONING_FAILED`, with the reason for admins and a word to the customer. Doing it again
-    /// changes nothing, also when an admin has begun the next try meanwhile.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    pub async fn fail_provisioning(
-        &self,
-        order: OrderId,
-        try_number: i64,
-        failure: &ProvisioningFailure,
-    ) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
-        sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", order.0).fetch_one(&mut *tx).await?;
-        if next_try(&mut tx, order).await? != try_number
-            || !transition::fail(&mut tx, order, failure.class.as_str(), &failure.message).await?
-        {
-            return Ok(());
-        }
-        // The code and request id that the provider's step noted with this very message stay.
-        let noted = sqlx::query!(
-            "UPDATE provisioning_tasks SET status = 'FAILED', last_error_class = $2, last_error = $3, updated_at = now(),
-                    last_error_code = CASE WHEN last_error = $3 THEN last_error_code END,
-                    provider_request_id = CASE WHEN last_error = $3 THEN provider_request_id END
-             WHERE order_id = $1 RETURNING last_error_code, provider_request_id",
-            order.0,
-            failure.class.as_str(),
-            failure.message,
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        let event = format!("provisioning_failed/{try_number}");
-        let step = Step {
-            key: &event,
-            step: "provisioning_failed",
-            status: StepStatus::Failed,
-            message: "We could not set up your server yet. Our team has been told and is looking into it.",
-            detail: json!({ "class": failure.class, "message": failure.message, "code": noted.last_error_code,
-                            "provider_request_id": noted.provider_request_id }),
-        };
-        timeline::record(&mut tx, order, &step).await?;
-        tell_of_failure(&mut tx, order, &event, failure).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// Notes that a server's paid term is over. Doing it again changes nothing.
     ///
     /// # Errors
@@ -435,40 +293,4 @@ async fn ensure_instance(tx: &mut PgConnection, order: OrderId) -> Result<Instan
     .execute(&mut *tx)
     .await?;
     instance_of(tx, order).await?.ok_or(StoreError::NotFound("instance"))
-}
-
-async fn tell_of_failure(
-    tx: &mut PgConnection,
-    order: OrderId,
-    event: &str,
-    failure: &ProvisioningFailure,
-) -> Result<()> {
-    let people = sqlx::query!(
-        r#"SELECT u.id, (u.id = o.user_id) AS "is_customer!" FROM orders o
-           JOIN users u ON u.id = o.user_id OR u.role IN ('admin', 'superadmin') WHERE o.id = $1"#,
-        order.0,
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let key = format!("order/{order}/{event}");
-    for person in people {
-        let (message, url) = if person.is_customer {
-            (
-                "We could not set up your server yet. Our team is looking into it.".to_owned(),
-                format!("/orders/{order}"),
-            )
-        } else {
-            (format!("{}: {}", failure.class, failure.message), format!("/admin/orders/{order}"))
-        };
-        let notice = Notice {
-            kind: NotificationKind::ProvisioningFailed,
-            title: "A server could not be set up",
-            message: &message,
-            action_url: Some(&url),
-            metadata: json!({ "order_id": order, "class": failure.class }),
-            dedupe_key: &key,
-        };
-        notifications::notify(tx, UserId(person.id), &notice).await?;
-    }
-    Ok(())
 }

@@ -1,0 +1,76 @@
+//! The end of a try that went well: the server is the customer's.
+
+use domain::{
+    ids::OrderId,
+    notification::NotificationKind,
+    order::{OrderStatus, Transition},
+    outbox::{InstanceStart, Message},
+};
+use serde_json::json;
+
+use super::order_status;
+use crate::{
+    Result, Store, StoreError,
+    notifications::{self, Notice},
+    outbox,
+    timeline::{self, Step},
+    transition,
+};
+
+impl Store {
+    /// Makes the order `ACTIVE`: the term begins, the customer is told, and the server's own workflow is started
+    /// through the outbox. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the order is not provisioning and not active.
+    pub async fn activate_order(&self, order: OrderId) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        if !transition::apply(&mut tx, order, Transition::Activate).await? {
+            return match order_status(&mut tx, order).await? {
+                OrderStatus::Active => Ok(()),
+                status => Err(StoreError::Conflict { object: "order", state: status.to_string() }),
+            };
+        }
+        let server = sqlx::query!(
+            r#"UPDATE instances i
+               SET status = 'ACTIVE', starts_at = now(), expires_at = now() + make_interval(months => o.term_months),
+                   auto_renew = o.auto_renew, updated_at = now()
+               FROM orders o WHERE o.id = i.order_id AND o.id = $1
+               RETURNING i.id, i.user_id, i.name, i.expires_at AS "expires_at!""#,
+            order.0,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "UPDATE provisioning_tasks SET status = 'COMPLETED', create_sent_at = NULL, last_error = NULL,
+                    last_error_class = NULL, last_error_code = NULL, updated_at = now() WHERE order_id = $1",
+            order.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        timeline::record(&mut tx, order, &Step::done("server_active", "Your server is running.")).await?;
+        let url = format!("/instances/{}", server.id);
+        let key = format!("order/{order}/active");
+        let notice = Notice {
+            kind: NotificationKind::VpsActive,
+            title: "Your server is running",
+            message: &format!("{} is active and ready to use.", server.name),
+            action_url: Some(&url),
+            metadata: json!({ "order_id": order, "instance_id": server.id }),
+            dedupe_key: &key,
+        };
+        notifications::notify(&mut tx, server.user_id.into(), &notice).await?;
+        let start = outbox::order_start(&mut tx, order).await?;
+        let message = Message::StartInstance(InstanceStart {
+            instance_id: server.id.into(),
+            order_id: order,
+            customer_id: start.customer_id,
+            provider: start.provider,
+            plan_slug: start.plan_slug,
+            expires_at_ms: u64::try_from(server.expires_at.timestamp_millis()).unwrap_or_default(),
+        });
+        outbox::enqueue(&mut tx, &message).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

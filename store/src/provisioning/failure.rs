@@ -1,0 +1,141 @@
+//! A try at the provider that ran into trouble, or ended for good.
+
+use domain::{
+    ids::{OrderId, UserId},
+    notification::NotificationKind,
+    provisioning::FailureClass,
+};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::next_try;
+use crate::{
+    Result, Store,
+    notifications::{self, Notice},
+    timeline::{self, Step, StepStatus},
+    transition,
+};
+
+/// Why a try ended for good.
+#[derive(Debug, Clone)]
+pub struct ProvisioningFailure {
+    /// What can be done about it.
+    pub class: FailureClass,
+    /// The provider's words.
+    pub message: String,
+}
+
+/// The latest trouble with the provider, for admins.
+#[derive(Debug, Clone)]
+pub struct ProviderTrouble {
+    /// What can be done about it.
+    pub class: FailureClass,
+    /// The provider's words.
+    pub message: String,
+    /// The provider's error code.
+    pub code: Option<String>,
+    /// The provider's request id.
+    pub request_id: Option<String>,
+}
+
+impl Store {
+    /// Keeps the latest trouble with the provider where admins see it, while retries go on.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn note_provider_trouble(&self, order: OrderId, trouble: &ProviderTrouble) -> Result<()> {
+        sqlx::query!(
+            "UPDATE provisioning_tasks SET last_error_class = $2, last_error = $3, last_error_code = $4,
+                    provider_request_id = $5, updated_at = now() WHERE order_id = $1",
+            order.0,
+            trouble.class.as_str(),
+            trouble.message,
+            trouble.code,
+            trouble.request_id,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends a try in `PROVISIONING_FAILED`, with the reason for admins and a word to the customer. Doing it again
+    /// changes nothing, also when an admin has begun the next try meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn fail_provisioning(
+        &self,
+        order: OrderId,
+        try_number: i64,
+        failure: &ProvisioningFailure,
+    ) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", order.0).fetch_one(&mut *tx).await?;
+        if next_try(&mut tx, order).await? != try_number
+            || !transition::fail(&mut tx, order, failure.class.as_str(), &failure.message).await?
+        {
+            return Ok(());
+        }
+        // The code and request id that the provider's step noted with this very message stay.
+        let noted = sqlx::query!(
+            "UPDATE provisioning_tasks SET status = 'FAILED', last_error_class = $2, last_error = $3, updated_at = now(),
+                    last_error_code = CASE WHEN last_error = $3 THEN last_error_code END,
+                    provider_request_id = CASE WHEN last_error = $3 THEN provider_request_id END
+             WHERE order_id = $1 RETURNING last_error_code, provider_request_id",
+            order.0,
+            failure.class.as_str(),
+            failure.message,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let event = format!("provisioning_failed/{try_number}");
+        let step = Step {
+            key: &event,
+            step: "provisioning_failed",
+            status: StepStatus::Failed,
+            message: "We could not set up your server yet. Our team has been told and is looking into it.",
+            detail: json!({ "class": failure.class, "message": failure.message, "code": noted.last_error_code,
+                            "provider_request_id": noted.provider_request_id }),
+        };
+        timeline::record(&mut tx, order, &step).await?;
+        tell_of_failure(&mut tx, order, &event, failure).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+async fn tell_of_failure(
+    tx: &mut PgConnection,
+    order: OrderId,
+    event: &str,
+    failure: &ProvisioningFailure,
+) -> Result<()> {
+    let people = sqlx::query!(
+        r#"SELECT u.id, (u.id = o.user_id) AS "is_customer!" FROM orders o
+           JOIN users u ON u.id = o.user_id OR u.role IN ('admin', 'superadmin') WHERE o.id = $1"#,
+        order.0,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let key = format!("order/{order}/{event}");
+    for person in people {
+        let (message, url) = if person.is_customer {
+            (
+                "We could not set up your server yet. Our team is looking into it.".to_owned(),
+                format!("/orders/{order}"),
+            )
+        } else {
+            (format!("{}: {}", failure.class, failure.message), format!("/admin/orders/{order}"))
+        };
+        let notice = Notice {
+            kind: NotificationKind::ProvisioningFailed,
+            title: "A server could not be set up",
+            message: &message,
+            action_url: Some(&url),
+            metadata: json!({ "order_id": order, "class": failure.class }),
+            dedupe_key: &key,
+        };
+        notifications::notify(tx, UserId(person.id), &notice).await?;
+    }
+    Ok(())
+}
