@@ -1,5 +1,7 @@
 //! Recording steps of a server's life.
 
+#![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
+
 use std::sync::Arc;
 
 use domain::ids::InstanceId;

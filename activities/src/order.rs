@@ -1,6 +1,8 @@
 //! Recording steps of an order. Each is one transaction whose first statement is a conditional move of the order, so
 //! a second run finds the order moved and changes nothing.
 
+#![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
+
 use std::sync::Arc;
 
 use domain::{ids::OrderId, order::OrderStatus};

@@ -6,6 +6,8 @@
 //!    there is none takes the note back and creates.
 //! 3. The note is also taken back when the provider refused for certain. Otherwise the server's id replaces it.
 
+#![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
+
 use std::{sync::Arc, time::Duration};
 
 use adapters::providers::{CloudProvider, CreateInstance, ProviderError, ProviderInstance, Registry};

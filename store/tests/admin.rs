@@ -1,4 +1,5 @@
 //! Stepping into an order's course, the audit log's permanence, and notifications.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use domain::{
     ids::{NotificationId, OrderId, UserId},

@@ -1,6 +1,7 @@
 //! The whole system under test: an API, a dispatcher, workers and simulators in this process, on a database of its own
 //! in the Postgres and on task queues of its own in the Temporal that `cargo verify` starts once per run. Tests reach
 //! the product by its REST API only; what lives here is the way there, not a second way in.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 pub mod customer;
 pub mod droplets;

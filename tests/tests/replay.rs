@@ -1,5 +1,6 @@
 //! Recorded histories replay on today's workflow code. A change that breaks one would break orders under way: guard it
 //! with `ctx.patched`, and record a history of the new path (CONTRIBUTING says how).
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::path::Path;
 

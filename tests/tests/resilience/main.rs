@@ -1,5 +1,6 @@
 //! What may go wrong, on purpose: workers killed at every step, answers lost, the engine and the database away. Nothing
 //! is lost and nothing is done twice.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 mod chaos;
 mod outages;

@@ -1,7 +1,7 @@
 //! The engine or the database is away for a while. Both have servers of their own here, since other tests need theirs.
 
 use std::{
-    path::PathBuf,
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -12,14 +12,8 @@ use serde_json::{Value, json};
 use webrana::{
     progress::Progress,
     stack::{
-        ServerOptions,
-        data_dir::{DataDir, remove_tree},
-        pids::PidsFile,
-        ports::PortChoice,
-        postgres,
-        postgres_binaries::Choice,
-        process::Supervisor,
-        temporal_binary, temporal_server,
+        ServerOptions, data_dir::DataDir, pids::PidsFile, ports::PortChoice, postgres,
+        postgres_binaries::Choice, process::Supervisor, temporal_binary, temporal_server,
     },
 };
 use webrana_tests::{
@@ -32,32 +26,17 @@ use webrana_tests::{
 /// How long the engine stays away.
 const OUTAGE: Duration = Duration::from_secs(60);
 
-/// A directory for a server of one's own, below cargo's scratch directory; removed when dropped.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id())))
-    }
-
-    fn open(&self) -> (DataDir, Supervisor) {
-        let data_dir = DataDir::open(&self.0, false).expect("a data directory");
-        let supervisor = Supervisor::new(PidsFile::at(data_dir.pids()));
-        (data_dir, supervisor)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // A leftover directory in cargo's scratch space does no harm.
-        let _ = remove_tree(&self.0);
-    }
+/// A place for a server of one's own, below cargo's scratch directory; wiped by [`DataDir::finish`].
+fn place(name: &str) -> (DataDir, Supervisor) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let data_dir = DataDir::open(&path, true).expect("a data directory");
+    let supervisor = Supervisor::new(PidsFile::at(data_dir.pids()));
+    (data_dir, supervisor)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_and_payments_are_taken_while_the_engine_is_away() {
-    let place = Place::new("engine");
-    let (data_dir, supervisor) = place.open();
+    let (data_dir, supervisor) = place("engine");
     let progress = Progress::default();
     let engine =
         temporal_server::start(&data_dir, &supervisor, PortChoice::Auto, &progress).await.expect("an engine");
@@ -95,12 +74,12 @@ async fn orders_and_payments_are_taken_while_the_engine_is_away() {
     println!("engine away for {:.0} s: {} orders, none lost", OUTAGE.as_secs_f64(), orders.len());
     drop(stack);
     supervisor.stop_all().await;
+    data_dir.finish().expect("the place is wiped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_database_loses_nothing() {
-    let place = Place::new("database");
-    let (data_dir, supervisor) = place.open();
+    let (data_dir, supervisor) = place("database");
     let progress = Progress::default();
     let private = ServerOptions {
         database_url: None,
@@ -112,7 +91,7 @@ async fn a_restart_of_the_database_loses_nothing() {
     };
     let start = || postgres::start(&data_dir, &supervisor, &private, &progress);
     let database = start().await.expect("a database");
-    let options = Options { database_url: Some(database.url.clone()), ..Default::default() };
+    let options = Options { database_url: Some(database.clone()), ..Default::default() };
     let stack = Stack::start(options).await.expect("a system");
     droplets::configure(&stack, json!({ "boot_seconds": 3.0 })).await;
     let customer = Customer::register(&stack).await;
@@ -127,14 +106,12 @@ async fn a_restart_of_the_database_loses_nothing() {
     // While it is away nothing is accepted that could be lost, and the client is told to come back.
     customer.post("/orders", &wish).await.expect_problem(503, "unavailable");
     let restarted = start().await.expect("the database again");
-    assert_eq!(restarted.url, database.url, "the database came back somewhere else");
+    assert_eq!(restarted, database, "the database came back somewhere else");
 
     all_active_once(&customer, &orders).await;
     drop(stack);
     supervisor.stop_all().await;
-    if let Some(elsewhere) = database.elsewhere {
-        remove_tree(&elsewhere).expect("the cluster is removed");
-    }
+    data_dir.finish().expect("the place is wiped");
 }
 
 async fn all_active_once(customer: &Customer<'_>, orders: &[Value]) {

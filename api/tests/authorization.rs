@@ -1,0 +1,184 @@
+//! Who may call what: every operation of the OpenAPI document is called without any right to it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+
+mod support;
+
+use axum::http::{Method, StatusCode};
+use domain::role::Role;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use support::{App, As, state};
+
+/// What anybody may call. Everything else wants to know who is asking.
+const PUBLIC: &[(&str, &str)] = &[
+    ("GET", "/health"),
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("POST", "/api/v1/auth/register"),
+    ("POST", "/api/v1/auth/login"),
+    ("POST", "/api/v1/auth/refresh"),
+    ("GET", "/api/v1/providers"),
+    ("GET", "/api/v1/providers/{slug}"),
+    ("GET", "/api/v1/plans"),
+    ("GET", "/api/v1/plans/{slug}"),
+    ("GET", "/api/v1/regions"),
+    ("GET", "/api/v1/images"),
+    ("POST", "/api/v1/webhooks/midtrans"),
+];
+
+/// Who an operation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    /// Any logged-in user.
+    Customers,
+    /// Staff to read, administrators to act.
+    Staff,
+    /// Programs with a key.
+    Programs,
+}
+
+#[derive(Debug)]
+struct Operation {
+    method: Method,
+    /// As documented.
+    template: String,
+    /// Relative to `/api/v1`, with something in the place of each parameter.
+    path: String,
+    audience: Audience,
+    /// Names of the security schemes it is documented to want.
+    schemes: Vec<String>,
+}
+
+/// Every operation of the document as (method, path, its description there).
+fn documented() -> Vec<(String, String, Value)> {
+    let document = serde_json::to_value(api::document()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let methods = ["get", "put", "post", "delete", "patch"];
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            methods
+                .iter()
+                .filter(|method| !item[**method].is_null())
+                .map(|method| (method.to_uppercase(), path.clone(), item[*method].clone()))
+        })
+        .collect()
+}
+
+fn guarded() -> Vec<Operation> {
+    documented()
+        .into_iter()
+        .filter(|(method, path, _)| !PUBLIC.contains(&(method.as_str(), path.as_str())))
+        .map(|(method, template, operation)| Operation {
+            method: method.parse().unwrap(),
+            path: filled_in(&template),
+            audience: audience(&template),
+            schemes: schemes(&operation),
+            template,
+        })
+        .collect()
+}
+
+fn filled_in(template: &str) -> String {
+    let relative = template.strip_prefix("/api/v1").unwrap_or_else(|| panic!("{template} is not public"));
+    let segments = relative.split('/').map(|segment| match segment.starts_with('{') {
+        true => "0193e7d0-4362-7709-b262-4de1f9ad2f5e",
+        false => segment,
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+fn audience(template: &str) -> Audience {
+    match template.strip_prefix("/api/v1/").and_then(|rest| rest.split('/').next()) {
+        Some("admin") => Audience::Staff,
+        Some("internal") => Audience::Programs,
+        _ => Audience::Customers,
+    }
+}
+
+fn schemes(operation: &Value) -> Vec<String> {
+    let requirements = operation["security"].as_array().cloned().unwrap_or_default();
+    requirements.iter().filter_map(Value::as_object).flat_map(|one| one.keys().cloned()).collect()
+}
+
+/// Sends what the operation would never accept, except for who is asking.
+async fn refusal(app: &App, operation: &Operation, who: As<'_>) -> (StatusCode, String) {
+    let body = if operation.method == Method::GET { Value::Null } else { json!({}) };
+    let answer = app.call(operation.method.clone(), &operation.path, who, &body).await;
+    let code = answer.code().to_owned();
+    (answer.status, code)
+}
+
+#[test]
+fn what_is_listed_as_public_exists_and_wants_nobody() {
+    let documented = documented();
+    for (method, path) in PUBLIC {
+        let operation = documented.iter().find(|(m, p, _)| m == method && p == path);
+        let (_, _, operation) = operation.unwrap_or_else(|| panic!("{method} {path} is not documented"));
+        assert!(schemes(operation).is_empty(), "{method} {path} is documented to want a login");
+    }
+}
+
+#[test]
+fn the_document_says_what_each_audience_needs() {
+    let all = guarded();
+    for audience in [Audience::Customers, Audience::Staff, Audience::Programs] {
+        assert!(all.iter().any(|operation| operation.audience == audience), "nothing for {audience:?}");
+    }
+    for operation in all {
+        let expected = if operation.audience == Audience::Programs { "api_key" } else { "bearer" };
+        assert_eq!(operation.schemes, [expected], "{} {}", operation.method, operation.template);
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nobody_gets_in_without_credentials(pool: PgPool) {
+    let app = App::new(state(&pool));
+    for operation in guarded() {
+        let expected = match operation.audience {
+            Audience::Programs => "api_key_missing",
+            Audience::Customers | Audience::Staff => "token_missing",
+        };
+        let refused = refusal(&app, &operation, As::Nobody).await;
+        assert_eq!(refused, (StatusCode::UNAUTHORIZED, expected.to_owned()), "{operation:?}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn wrong_credentials_open_nothing(pool: PgPool) {
+    let app = App::new(state(&pool));
+    let (_, superadmin) = app.user(Role::Superadmin).await;
+    let key = app.api_key().await;
+    for operation in guarded() {
+        let wrong: &[(As, &str)] = match operation.audience {
+            Audience::Programs => &[
+                (As::Key("wbk_not-a-key-of-ours"), "api_key_invalid"),
+                (As::Token(&superadmin), "api_key_missing"),
+            ],
+            Audience::Customers | Audience::Staff => {
+                &[(As::Token("not.a.token"), "token_invalid"), (As::Key(&key), "token_missing")]
+            }
+        };
+        for (who, code) in wrong {
+            let refused = refusal(&app, &operation, *who).await;
+            assert_eq!(refused, (StatusCode::UNAUTHORIZED, (*code).to_owned()), "{operation:?} as {who:?}");
+        }
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_admin_area_is_for_staff_and_its_acts_for_administrators(pool: PgPool) {
+    let app = App::new(state(&pool));
+    let (_, customer) = app.user(Role::Customer).await;
+    let (_, support) = app.user(Role::Support).await;
+    let (_, admin) = app.user(Role::Admin).await;
+    let forbidden = (StatusCode::FORBIDDEN, "forbidden".to_owned());
+    for operation in guarded().iter().filter(|operation| operation.audience == Audience::Staff) {
+        assert_eq!(refusal(&app, operation, As::Token(&customer)).await, forbidden, "{operation:?}");
+        let for_support = refusal(&app, operation, As::Token(&support)).await;
+        assert_eq!(for_support == forbidden, operation.method != Method::GET, "{operation:?} as support");
+        let (for_admin, _) = refusal(&app, operation, As::Token(&admin)).await;
+        let turned_away = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&for_admin);
+        assert!(!turned_away && !for_admin.is_server_error(), "{operation:?}: {for_admin}");
+    }
+}
