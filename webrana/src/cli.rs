@@ -1,7 +1,7 @@
 //! The command line: what the program can do, and the way from words to work.
 
 use crate::config::{Config, layers};
-use crate::{admin, check, demo, dev, health, serve, simulate, worker};
+use crate::{admin, bench, check, demo, dev, health, serve, simulate, worker};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -43,6 +43,9 @@ enum Action {
     Migrate(Box<admin::MigrateArguments>),
     /// Run the providers' and gateways' simulators
     Simulate(Box<simulate::Arguments>),
+    /// Measure the product on a stack of its own
+    #[command(subcommand)]
+    Bench(bench::BenchAction),
     /// Manage administrators
     #[command(subcommand)]
     Admin(admin::AdminAction),
@@ -105,6 +108,7 @@ async fn act(action: Action, matches: &ArgMatches) -> Result<ExitCode> {
         Action::Worker(arguments) => worker::run(*arguments).await.map(done),
         Action::Migrate(arguments) => admin::migrate(*arguments).await.map(done),
         Action::Simulate(arguments) => simulate::run(*arguments).await.map(done),
+        Action::Bench(action) => bench::run(action).await.map(done),
         Action::Admin(action) => admin::administrators(action).await.map(done),
         Action::ApiKey(action) => admin::api_keys(action).await.map(done),
         Action::Openapi => check::print_openapi().map(done),
@@ -147,6 +151,25 @@ mod tests {
         assert_eq!(file("webrana serve --config a.toml"), Some(PathBuf::from("a.toml")));
         assert_eq!(file("webrana --config=a.toml serve"), Some(PathBuf::from("a.toml")));
         assert_eq!(file("webrana serve"), None);
+    }
+
+    #[test]
+    fn every_variable_is_in_the_example_file() {
+        fn variables(command: &clap::Command) -> Vec<String> {
+            let own = command.get_arguments().filter_map(clap::Arg::get_env);
+            let own = own.map(|name| name.to_string_lossy().into_owned());
+            own.chain(command.get_subcommands().flat_map(variables)).collect()
+        }
+        let example = include_str!("../../.env.example");
+        let missing: std::collections::BTreeSet<String> = variables(&Cli::command())
+            .into_iter()
+            .filter(|name| {
+                !example
+                    .lines()
+                    .any(|line| line.trim_start_matches(['#', ' ']).starts_with(&format!("{name}=")))
+            })
+            .collect();
+        assert!(missing.is_empty(), "not in .env.example: {missing:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `webrana demo`: a customer orders a server and gets it, over nothing but HTTP.
 
-mod customer;
+pub(crate) mod customer;
 
 use crate::config::Config;
 use crate::dev::{Place, refuse_in_production};
@@ -52,6 +52,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let options = StackOptions {
         parts: Parts::All,
         ephemeral: false,
+        durable: true,
         log: Log::ToFile,
         place,
         config: arguments.config,

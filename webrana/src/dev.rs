@@ -102,6 +102,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let options = StackOptions {
         parts: if arguments.only.is_some() { Parts::Servers } else { Parts::All },
         ephemeral: arguments.ephemeral,
+        durable: !arguments.ephemeral,
         log: Log::ToTerminal,
         place: arguments.place,
         config: arguments.config,

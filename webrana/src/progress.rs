@@ -1,34 +1,40 @@
 //! Progress for people, one line each with the time since the start. Logs go elsewhere.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 /// How often a long step says that it is still at work.
 const STILL_AT_WORK: Duration = Duration::from_secs(10);
 
-/// Prints stages to standard output.
+/// Prints stages to standard output, or to standard error where the output is for programs.
 #[derive(Debug, Clone)]
 pub struct Progress {
     started: Instant,
+    on_standard_error: bool,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { started: Instant::now() }
+        Self { started: Instant::now(), on_standard_error: false }
     }
 }
 
 impl Progress {
+    /// Keeps standard output free for a result.
+    pub fn on_standard_error() -> Self {
+        Self { on_standard_error: true, ..Self::default() }
+    }
+
     /// Prints a stage.
     pub fn say(&self, message: impl Display) {
         let line = format!("{:7.1} s  {message}\n", self.started.elapsed().as_secs_f32());
-        write(&line);
+        self.write(&line);
     }
 
     /// Prints a line without the time, as for links at the end.
     pub fn note(&self, message: impl Display) {
-        write(&format!("{message}\n"));
+        self.write(&format!("{message}\n"));
     }
 
     /// Time since the start.
@@ -46,10 +52,15 @@ impl Progress {
             }
         }
     }
-}
 
-/// A closed pipe (`webrana dev | head`) is no reason to fall over.
-fn write(text: &str) {
-    let mut output = std::io::stdout().lock();
-    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    /// A closed pipe (`webrana dev | head`) is no reason to fall over.
+    fn write(&self, text: &str) {
+        let write_to =
+            |mut output: Box<dyn Write>| output.write_all(text.as_bytes()).and_then(|()| output.flush());
+        let _ = if self.on_standard_error {
+            write_to(Box::new(io::stderr().lock()))
+        } else {
+            write_to(Box::new(io::stdout().lock()))
+        };
+    }
 }

@@ -100,6 +100,13 @@ const PRODUCTION_REQUESTS: u32 = 600;
 const DEVELOPMENT_REQUESTS: u32 = 60_000;
 
 impl ApiConfig {
+    /// The same settings with no limit on requests.
+    #[must_use]
+    pub fn without_request_limit(mut self) -> Self {
+        self.requests_per_minute = Some(0);
+        self
+    }
+
     /// Requests per minute and client; 0 means no limit.
     pub fn requests_per_minute(&self, production: bool) -> u32 {
         self.requests_per_minute.unwrap_or(if production {

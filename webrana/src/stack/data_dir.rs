@@ -1,7 +1,9 @@
 //! The directory a stack lives in: found, locked for one stack at a time, and laid out.
 
 use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -77,6 +79,26 @@ impl DataDir {
         self.root.join("dev.env")
     }
 
+    /// A directory elsewhere that belongs to this one, where the database is that could not be here.
+    pub fn elsewhere(&self) -> Option<PathBuf> {
+        let path = fs::read(self.elsewhere_note()).ok()?;
+        Some(PathBuf::from(OsString::from_vec(path)))
+    }
+
+    /// Notes such a directory.
+    ///
+    /// # Errors
+    /// When the note cannot be written.
+    pub fn note_elsewhere(&self, path: &Path) -> Result<()> {
+        let note = self.elsewhere_note();
+        fs::write(&note, path.as_os_str().as_encoded_bytes())
+            .with_context(|| format!("{} cannot be written", note.display()))
+    }
+
+    fn elsewhere_note(&self) -> PathBuf {
+        self.state.join("postgres.elsewhere")
+    }
+
     /// Opens a server's log for appending; what an earlier run wrote stays readable as `<name>.log.old`.
     ///
     /// # Errors
@@ -98,6 +120,9 @@ impl DataDir {
     pub fn finish(self) -> Result<()> {
         if !self.ephemeral {
             return Ok(());
+        }
+        if let Some(elsewhere) = self.elsewhere() {
+            remove_tree(&elsewhere)?;
         }
         remove_tree(&self.state)?;
         if self.created {

@@ -43,6 +43,8 @@ pub struct StackOptions {
     pub parts: Parts,
     /// Whether the data is wiped at the end.
     pub ephemeral: bool,
+    /// Whether what the database commits survives a power failure.
+    pub durable: bool,
     /// Where log lines go.
     pub log: Log,
     /// Where it runs.
@@ -73,7 +75,7 @@ impl LocalStack {
             Parts::All => Some(Listeners::open(&options.config, options.place.ports)?),
             Parts::Servers => None,
         };
-        let wanted = server_options(&options.config, &options.place);
+        let wanted = server_options(&options);
         let servers = Servers::start(data_dir, &wanted, progress, stop.cancelled()).await?;
         match Self::complete(&options, &servers, listeners, progress, stop).await {
             Ok((services, env, written)) => Ok(Self { servers, services, env, written }),
@@ -168,13 +170,15 @@ impl LocalStack {
     }
 }
 
-fn server_options(config: &Config, place: &Place) -> ServerOptions {
+fn server_options(options: &StackOptions) -> ServerOptions {
+    let (config, place) = (&options.config, &options.place);
     ServerOptions {
         database_url: config.database.url().map(|url| url.expose_secret().to_owned()),
         temporal_address: config.temporal.address().map(str::to_owned),
         temporal_ui_url: config.temporal.ui_url.clone(),
         ports: place.ports,
         postgres_binaries: place.postgres_binaries.clone(),
+        durable: options.durable,
     }
 }
 

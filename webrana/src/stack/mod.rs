@@ -21,7 +21,6 @@ use pids::PidsFile;
 use ports::PortChoice;
 use postgres_binaries::Choice;
 use process::Supervisor;
-use std::path::PathBuf;
 
 /// What is asked of a stack's servers.
 #[derive(Debug, Clone)]
@@ -36,13 +35,14 @@ pub struct ServerOptions {
     pub ports: PortChoice,
     /// Which Postgres programs to use.
     pub postgres_binaries: Choice,
+    /// Whether what a private Postgres commits survives a power failure.
+    pub durable: bool,
 }
 
 /// Postgres and Temporal, ready.
 pub struct Servers {
     data_dir: DataDir,
     supervisor: Supervisor,
-    elsewhere: Option<PathBuf>,
     /// How to reach Postgres, with the password.
     pub database_url: String,
     /// How to reach Temporal, `host:port`.
@@ -77,8 +77,8 @@ impl Servers {
             () = cancelled => Err(anyhow::anyhow!("stopped while starting")),
         };
         match outcome {
-            Ok(((database_url, elsewhere), (temporal_address, temporal_ui_url))) => {
-                Ok(Self { data_dir, supervisor, elsewhere, database_url, temporal_address, temporal_ui_url })
+            Ok((database_url, (temporal_address, temporal_ui_url))) => {
+                Ok(Self { data_dir, supervisor, database_url, temporal_address, temporal_ui_url })
             }
             Err(error) => {
                 supervisor.stop_all().await;
@@ -107,29 +107,24 @@ impl Servers {
     /// When the data of an ephemeral stack cannot be removed.
     pub async fn stop(self) -> Result<()> {
         self.supervisor.stop_all().await;
-        if self.data_dir.is_ephemeral()
-            && let Some(elsewhere) = &self.elsewhere
-        {
-            data_dir::remove_tree(elsewhere)?;
-        }
         self.data_dir.finish()
     }
 }
 
-/// The database's address, and a directory outside the data directory that belongs to it.
+/// The database's address, with the password.
 async fn database(
     data_dir: &DataDir,
     supervisor: &Supervisor,
     options: &ServerOptions,
     progress: &Progress,
-) -> Result<(String, Option<PathBuf>)> {
+) -> Result<String> {
     if let Some(url) = &options.database_url {
         progress.say("using the Postgres of DATABASE_URL");
-        return Ok((url.clone(), None));
+        return Ok(url.clone());
     }
-    let server = postgres::start(data_dir, supervisor, &options.postgres_binaries, progress).await?;
+    let url = postgres::start(data_dir, supervisor, options, progress).await?;
     progress.say("Postgres is ready");
-    Ok((server.url, server.elsewhere))
+    Ok(url)
 }
 
 /// Temporal's address and web UI.

@@ -1,8 +1,9 @@
 //! A private Postgres cluster: made once, started on a free loopback port, stopped with the stack.
 
+use super::ServerOptions;
 use super::data_dir::DataDir;
 use super::pids;
-use super::postgres_binaries::{self, Binaries, Choice};
+use super::postgres_binaries::{self, Binaries};
 use super::process::{ChildProcess, Supervisor};
 use super::server_user::ServerUser;
 use crate::progress::Progress;
@@ -22,36 +23,32 @@ const NAME: &str = "webrana";
 const START_LIMIT: Duration = Duration::from_secs(60);
 const PROBE_PAUSE: Duration = Duration::from_millis(50);
 
-/// A running private server.
-pub struct PrivatePostgres {
-    /// How clients connect, with the password.
-    pub url: String,
-    /// A directory outside the data directory that is to be wiped with it.
-    pub elsewhere: Option<PathBuf>,
-}
-
-/// Starts the private server of a data directory.
+/// Starts the private server of a data directory. Returns how clients connect, with the password.
 ///
 /// # Errors
 /// When the programs are missing, or the cluster cannot be made or started; the message names the log.
 pub async fn start(
     data_dir: &DataDir,
     supervisor: &Supervisor,
-    choice: &Choice,
+    options: &ServerOptions,
     progress: &Progress,
-) -> Result<PrivatePostgres> {
+) -> Result<String> {
     let user = ServerUser::needed()?;
     let home = home(data_dir, user.as_ref(), progress)?;
-    let elsewhere = (!home.starts_with(data_dir.root())).then(|| home.clone());
-    let mut cluster = Cluster { data: home.join("data"), home, user, durable: !data_dir.is_ephemeral() };
-    if elsewhere.is_some() {
-        cluster.forget_if_orphaned(&data_dir.state().join("postgres.elsewhere"))?;
+    let elsewhere = !home.starts_with(data_dir.root());
+    let cluster = Cluster { data: home.join("data"), home, user, durable: options.durable };
+    if elsewhere {
+        cluster.forget_if_orphaned(data_dir)?;
     }
-    let binaries = postgres_binaries::find(choice, cluster.major()?, cluster.user.as_ref(), progress).await?;
+    let binaries = postgres_binaries::find(
+        &options.postgres_binaries,
+        cluster.major()?,
+        cluster.user.as_ref(),
+        progress,
+    )
+    .await?;
     if cluster.major()?.is_none() {
-        let new = cluster;
-        let programs = binaries.clone();
-        cluster = tokio::task::spawn_blocking(move || new.create(&programs).map(|()| new)).await??;
+        cluster.create(&binaries, data_dir, supervisor).await?;
     }
     cluster.stop_leftover()?;
     let port = cluster.port()?;
@@ -59,7 +56,7 @@ pub async fn start(
     let options = cluster.connect_options(port)?;
     wait_until_ready(&options, &child, data_dir).await?;
     create_database(&options).await?;
-    Ok(PrivatePostgres { url: cluster.url(port)?, elsewhere })
+    cluster.url(port)
 }
 
 /// The directory of the cluster, its password and its port.
@@ -103,35 +100,34 @@ impl Cluster {
 
     /// A cluster outside the data directory belongs to it as long as the directory says so: whoever removed the
     /// directory meant its database as well.
-    fn forget_if_orphaned(&self, note: &Path) -> Result<()> {
-        if !note.exists() {
+    fn forget_if_orphaned(&self, data_dir: &DataDir) -> Result<()> {
+        if data_dir.elsewhere().is_none() {
             self.stop_leftover()?;
             super::data_dir::remove_tree(&self.data)?;
-            fs::write(note, self.home.as_os_str().as_encoded_bytes())?;
+            data_dir.note_elsewhere(&self.home)?;
         }
         Ok(())
     }
 
     /// Makes the cluster beside its final place and moves it there, so that an interrupted start leaves no half of one.
-    fn create(&self, binaries: &Binaries) -> Result<()> {
+    async fn create(&self, binaries: &Binaries, data_dir: &DataDir, supervisor: &Supervisor) -> Result<()> {
         let unfinished = self.home.join("data.new");
         super::data_dir::remove_tree(&unfinished)?;
         let password = self.home.join("password");
         self.write_private(&password, &super::secrets::random_token())?;
-        let mut initdb = self.command(&binaries.program("initdb"));
+        let program = binaries.program("initdb");
+        let mut initdb = self.command(&program);
         initdb.arg("--pgdata").arg(&unfinished).arg("--pwfile").arg(&password);
         initdb.args(["--username", NAME, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
         if !self.durable {
             initdb.arg("--no-sync");
         }
-        let output = initdb
-            .output()
-            .with_context(|| format!("{} cannot be run", binaries.program("initdb").display()))?;
-        if !output.status.success() {
-            bail!(
-                "a new Postgres cluster could not be made: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
+        let log = data_dir.log_file("initdb")?;
+        initdb.stdout(log.try_clone()?).stderr(log);
+        let status = supervisor.run("initdb", initdb).await;
+        if !status.with_context(|| format!("{} cannot be run", program.display()))?.success() {
+            let why = last_words(&data_dir.logs().join("initdb.log"));
+            bail!("a new Postgres cluster could not be made: {why}");
         }
         fs::rename(&unfinished, &self.data)?;
         Ok(())

@@ -98,6 +98,17 @@ impl Supervisor {
         Ok(child)
     }
 
+    /// Runs a child that is expected to end, and waits for it. It is stopped with the others when nobody waits any more.
+    ///
+    /// # Errors
+    /// As [`Supervisor::start`], or when its end could not be observed.
+    pub async fn run(&self, name: &'static str, command: Command) -> io::Result<ExitStatus> {
+        let child = self.start(name, command, Signal::TERM)?;
+        let status = child.exited().await;
+        self.lock().retain(|other| other.pid != child.pid);
+        status
+    }
+
     /// Resolves when any of the children has ended; never when there are none.
     pub async fn first_exit(&self) -> (&'static str, Option<ExitStatus>) {
         let children = self.lock().clone();

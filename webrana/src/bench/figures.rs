@@ -1,0 +1,202 @@
+//! The figures and their two forms: a table for people, one JSON object for programs.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{load::Run, shop::OrderTimes};
+
+/// The concurrency at which placing is held to its aim.
+pub const PLACING_CONCURRENCY: usize = 20;
+
+/// What was aimed at.
+const AIM_RATIO: f64 = 0.6;
+const AIM_IDLE_MS: f64 = 100.0;
+const AIM_PLACING_MS: f64 = 50.0;
+
+/// Everything that was measured, in its raw form.
+pub struct Measured {
+    /// The load asked for.
+    pub concurrency: usize,
+    /// Orders at that concurrency.
+    pub orders: Run<OrderTimes>,
+    /// Bare workflows at that concurrency.
+    pub floor: Run<()>,
+    /// Orders one by one.
+    pub idle: Run<OrderTimes>,
+    /// Orders at [`PLACING_CONCURRENCY`].
+    pub twenty: Run<OrderTimes>,
+    /// Calls to the provider for all of `orders`.
+    pub provider_calls: u64,
+    /// Mean length of an order's workflow history.
+    pub history_events: f64,
+}
+
+/// The figures. Rates are per second, times in milliseconds.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    n: usize,
+    concurrency: usize,
+    orders_per_s: f64,
+    floor_per_s: f64,
+    ratio_to_floor: f64,
+    place_p50_ms: f64,
+    place_p95_ms: f64,
+    place_p99_ms: f64,
+    place_c20_p50_ms: f64,
+    place_c20_p95_ms: f64,
+    paid_to_active_p50_ms: f64,
+    paid_to_active_p95_ms: f64,
+    paid_to_active_p99_ms: f64,
+    idle_place_p50_ms: f64,
+    idle_paid_to_active_p50_ms: f64,
+    idle_paid_to_active_p95_ms: f64,
+    provider_calls_per_order: f64,
+    history_events_per_order: f64,
+}
+
+impl From<Measured> for Figures {
+    fn from(measured: Measured) -> Self {
+        let n = measured.orders.outcomes.len();
+        let placing = placing(&measured.orders);
+        let active = paid_to_active(&measured.orders);
+        let idle = paid_to_active(&measured.idle);
+        let twenty = self::placing(&measured.twenty);
+        let (orders, floor) = (measured.orders.per_second(), measured.floor.per_second());
+        Self {
+            n,
+            concurrency: measured.concurrency,
+            orders_per_s: rounded(orders),
+            floor_per_s: rounded(floor),
+            ratio_to_floor: rounded(if floor > 0.0 { orders / floor } else { 0.0 }),
+            place_p50_ms: placing.percentile_ms(50),
+            place_p95_ms: placing.percentile_ms(95),
+            place_p99_ms: placing.percentile_ms(99),
+            place_c20_p50_ms: twenty.percentile_ms(50),
+            place_c20_p95_ms: twenty.percentile_ms(95),
+            paid_to_active_p50_ms: active.percentile_ms(50),
+            paid_to_active_p95_ms: active.percentile_ms(95),
+            paid_to_active_p99_ms: active.percentile_ms(99),
+            idle_place_p50_ms: self::placing(&measured.idle).percentile_ms(50),
+            idle_paid_to_active_p50_ms: idle.percentile_ms(50),
+            idle_paid_to_active_p95_ms: idle.percentile_ms(95),
+            provider_calls_per_order: rounded(measured.provider_calls as f64 / n.max(1) as f64),
+            history_events_per_order: rounded(measured.history_events),
+        }
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} orders, {} at a time, the simulated server boots in 0 s\n",
+            self.n, self.concurrency
+        )?;
+        let mut row = |what: &str, value: String, aim: &str| writeln!(f, "  {what:<34}{value:>28}   {aim}");
+        let three = |p50: f64, p95: f64, p99: f64| format!("{p50:.1} / {p95:.1} / {p99:.1} ms");
+        row("", "p50 / p95 / p99".to_owned(), "")?;
+        let placing = three(self.place_p50_ms, self.place_p95_ms, self.place_p99_ms);
+        row("POST /orders until its 201", placing, "")?;
+        let active =
+            three(self.paid_to_active_p50_ms, self.paid_to_active_p95_ms, self.paid_to_active_p99_ms);
+        row("paid to ACTIVE", active, "")?;
+        row("orders/s", format!("{:.1}", self.orders_per_s), "")?;
+        row("bare workflows/s, the floor", format!("{:.1}", self.floor_per_s), "")?;
+        let aim = format!("aim: at least {AIM_RATIO}");
+        row("orders/s to the floor", format!("{:.2}", self.ratio_to_floor), &aim)?;
+        row("history events per order", format!("{:.1}", self.history_events_per_order), "")?;
+        row("provider calls per order", format!("{:.2}", self.provider_calls_per_order), "")?;
+        let aim = format!("aim: p95 at most {AIM_PLACING_MS:.0} ms");
+        let twenty = format!("{:.1} / {:.1} ms", self.place_c20_p50_ms, self.place_c20_p95_ms);
+        row("POST /orders, 20 at a time: p50/p95", twenty, &aim)?;
+        let aim = format!("aim: p50 at most {AIM_IDLE_MS:.0} ms");
+        let idle =
+            format!("{:.1} / {:.1} ms", self.idle_paid_to_active_p50_ms, self.idle_paid_to_active_p95_ms);
+        row("idle paid to ACTIVE: p50/p95", idle, &aim)?;
+        row("idle POST /orders: p50", format!("{:.1} ms", self.idle_place_p50_ms), "")
+    }
+}
+
+fn placing(run: &Run<OrderTimes>) -> Samples {
+    run.outcomes.iter().map(|order| order.placing).collect()
+}
+
+fn paid_to_active(run: &Run<OrderTimes>) -> Samples {
+    run.outcomes.iter().map(|order| order.paid_to_active).collect()
+}
+
+/// Three digits after the point are more than any run repeats.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// Durations, shortest first.
+struct Samples(Vec<Duration>);
+
+impl FromIterator<Duration> for Samples {
+    fn from_iter<I: IntoIterator<Item = Duration>>(durations: I) -> Self {
+        let mut sorted: Vec<Duration> = durations.into_iter().collect();
+        sorted.sort_unstable();
+        Self(sorted)
+    }
+}
+
+impl Samples {
+    /// The shortest duration that at least `percent` of all do not exceed (nearest rank), in milliseconds; 0 when there
+    /// are none.
+    fn percentile_ms(&self, percent: usize) -> f64 {
+        let rank = (percent * self.0.len()).div_ceil(100).max(1);
+        self.0.get(rank - 1).map_or(0.0, |duration| rounded(duration.as_secs_f64() * 1000.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(milliseconds: impl IntoIterator<Item = u64>) -> Samples {
+        milliseconds.into_iter().map(Duration::from_millis).collect()
+    }
+
+    #[test]
+    fn percentiles_are_members_of_the_sample() {
+        let hundred = samples((1..=100).rev());
+        let at = |percent| hundred.percentile_ms(percent);
+        assert_eq!([at(50), at(95), at(99), at(100)], [50.0, 95.0, 99.0, 100.0]);
+        let few = samples([30, 10, 20]);
+        assert_eq!([few.percentile_ms(50), few.percentile_ms(95)], [20.0, 30.0]);
+        assert_eq!(samples([7]).percentile_ms(50), 7.0);
+        assert_eq!(samples([]).percentile_ms(95), 0.0);
+    }
+
+    #[test]
+    fn the_json_has_the_promised_keys() {
+        let empty = || Run::<OrderTimes>::default();
+        let figures = Figures::from(Measured {
+            concurrency: 1,
+            orders: empty(),
+            floor: Run::default(),
+            idle: empty(),
+            twenty: empty(),
+            provider_calls: 0,
+            history_events: 0.0,
+        });
+        let json = serde_json::to_value(&figures).unwrap();
+        for key in [
+            "orders_per_s",
+            "floor_per_s",
+            "ratio_to_floor",
+            "place_p50_ms",
+            "place_p95_ms",
+            "paid_to_active_p50_ms",
+            "paid_to_active_p95_ms",
+            "provider_calls_per_order",
+            "history_events_per_order",
+        ] {
+            assert!(json[key].is_number(), "{key}");
+        }
+        assert!(figures.to_string().contains("aim: at least 0.6"));
+    }
+}

@@ -1,0 +1,29 @@
+//! `webrana bench`: what the product does in numbers, on a stack of its own. It drives the product from outside, as
+//! customers do, and never decides whether a number is good: no test waits for one.
+
+mod figures;
+mod floor;
+mod history;
+mod load;
+mod orders;
+mod shop;
+mod watch;
+
+use anyhow::Result;
+
+/// What is measured.
+#[derive(Debug, clap::Subcommand)]
+pub enum BenchAction {
+    /// Orders from placed to ACTIVE: how many a second, how long each takes, and what the engine alone could do
+    Orders(Box<orders::Arguments>),
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// In production, when the stack cannot start, or when an order does not become ACTIVE.
+pub async fn run(action: BenchAction) -> Result<()> {
+    match action {
+        BenchAction::Orders(arguments) => orders::run(*arguments).await,
+    }
+}
