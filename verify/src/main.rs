@@ -32,9 +32,8 @@ fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<
     report.step("format", || cargo::run(&["fmt", "--all", "--check"]))?;
     report.step("arrows between rooms", arrows::check)?;
     report.step("licences, bans, sources", cargo::deny)?;
-    report.step("lints", || {
-        cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
-    })?;
+    report
+        .step("lints", || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     report.step("build", || cargo::run(&["test", "--workspace", "--no-run"]))?;
     let servers = report.step("servers", servers::start)?;
     let outcome = report.step("tests", || tests_run::run(&servers, full, test_arguments));
