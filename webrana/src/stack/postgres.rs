@@ -205,8 +205,10 @@ impl Cluster {
             command.args(["-c", setting]);
         });
         command.stdout(log.try_clone()?).stderr(log);
+        // Fast shutdown writes everything back first, which is wasted on data that is about to be wiped.
+        let stop_signal = if data_dir.is_ephemeral() { Signal::QUIT } else { Signal::INT };
         supervisor
-            .start("Postgres", command, Signal::INT)
+            .start("Postgres", command, stop_signal)
             .with_context(|| format!("{} cannot be run", binaries.program("postgres").display()))
     }
 
