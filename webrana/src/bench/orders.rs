@@ -1,5 +1,6 @@
 //! `webrana bench orders`: a private stack, its customers, the floor, and the phases of the measurement.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -144,6 +145,22 @@ fn private(mut config: Config) -> Config {
     config
 }
 
+/// What goes on in a turn.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    Orders,
+    Bare,
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Orders => "orders",
+            Self::Bare => "bare workflows",
+        })
+    }
+}
+
 /// All phases. Floor and orders take turns, so that neither has the younger engine.
 async fn measure(stack: &LocalStack, n: usize, concurrency: usize, progress: &Progress) -> Result<Measured> {
     let address =
@@ -162,17 +179,16 @@ async fn measure(stack: &LocalStack, n: usize, concurrency: usize, progress: &Pr
     let twenty = shop.orders(PLACING_ORDERS, PLACING_CONCURRENCY).await?;
 
     let (mut orders, mut bare, mut provider_calls) = (Run::default(), Run::default(), 0);
-    let halves = [n / 2, n - n / 2];
-    for (half, orders_first) in halves.into_iter().filter(|half| *half > 0).zip([false, true]) {
-        for orders_turn in [orders_first, !orders_first] {
-            if orders_turn {
-                progress.say(format!("{half} orders, {concurrency} at a time"));
-                let before = shop.provider_calls().await?;
-                orders.extend(shop.orders(half, concurrency).await?);
-                provider_calls += shop.provider_calls().await? - before;
-            } else {
-                progress.say(format!("{half} bare workflows, {concurrency} at a time"));
-                bare.extend(floor.run(half, concurrency).await?);
+    for (half, turns) in [(n / 2, [Turn::Bare, Turn::Orders]), (n - n / 2, [Turn::Orders, Turn::Bare])] {
+        for turn in turns {
+            progress.say(format!("{half} {turn}, {concurrency} at a time"));
+            match turn {
+                Turn::Orders => {
+                    let before = shop.provider_calls().await?;
+                    orders.extend(shop.orders(half, concurrency).await?);
+                    provider_calls += shop.provider_calls().await? - before;
+                }
+                Turn::Bare => bare.extend(floor.run(half, concurrency).await?),
             }
         }
     }
