@@ -6,5 +6,6 @@
 pub mod customer;
 pub mod droplets;
 pub mod patience;
+pub mod report;
 pub mod stack;
 pub mod worker_process;

@@ -11,6 +11,7 @@ use webrana_tests::{
     customer::Customer,
     droplets,
     patience::until,
+    report,
     stack::{self, Options, Stack},
 };
 use workflows::OrderWorkflow;
@@ -26,7 +27,7 @@ impl Clock {
 
 impl Drop for Clock {
     fn drop(&mut self) {
-        println!("journey {}: {:.1} s", self.0, self.1.elapsed().as_secs_f64());
+        report::say(&format!("journey {}: {:.1} s", self.0, self.1.elapsed().as_secs_f64()));
     }
 }
 

@@ -10,6 +10,7 @@ use webrana_tests::{
     customer::Customer,
     droplets,
     patience::LONGEST,
+    report,
     stack::{Options, Stack},
     worker_process::WorkerProcess,
 };
@@ -27,7 +28,7 @@ async fn a_worker_killed_on_the_way_to_a_server_leaves_one_server_and_an_active_
     let done =
         stream::iter(cases).map(|(point, lost)| paid(point, lost)).buffer_unordered(AT_ONCE).count().await;
     assert_eq!(done, WHEN_PAID.len() * 2);
-    println!("chaos, paid: {done} cases in {:.1} s", begun.elapsed().as_secs_f64());
+    report::say(&format!("chaos, paid: {done} cases in {:.1} s", begun.elapsed().as_secs_f64()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,11 +38,11 @@ async fn a_worker_killed_while_recording_a_failure_or_an_expiry_records_it_once(
     let unpaid = stream::iter(WHEN_UNPAID).map(|point| unpaid(point)).buffer_unordered(AT_ONCE).count();
     let done = futures::join!(refused, unpaid);
     assert_eq!(done, (WHEN_REFUSED.len(), WHEN_UNPAID.len()));
-    println!(
+    report::say(&format!(
         "chaos, refused and unpaid: {} cases in {:.1} s",
         done.0 + done.1,
         begun.elapsed().as_secs_f64()
-    );
+    ));
 }
 
 /// A paid order through a worker that dies at `point`, then through a second one.

@@ -20,6 +20,7 @@ use webrana_tests::{
     customer::Customer,
     droplets,
     patience::until,
+    report,
     stack::{Options, Stack},
 };
 
@@ -71,7 +72,11 @@ async fn orders_and_payments_are_taken_while_the_engine_is_away() {
     customer.pay(&unpaid).await;
     orders.push(unpaid);
     all_active_once(&customer, &orders).await;
-    println!("engine away for {:.0} s: {} orders, none lost", OUTAGE.as_secs_f64(), orders.len());
+    report::say(&format!(
+        "engine away for {:.0} s: {} orders, none lost",
+        OUTAGE.as_secs_f64(),
+        orders.len()
+    ));
     drop(stack);
     supervisor.stop_all().await;
     data_dir.finish().expect("the place is wiped");
