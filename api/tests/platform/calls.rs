@@ -66,6 +66,19 @@ impl TestApp {
         self.call("GET", path)
     }
 
+    /// Asks until the answer has the wanted status: how the database is must be told within 80 ms, which a busy
+    /// machine does not always manage.
+    pub async fn get_until(&self, path: &str, status: u16) -> Answer {
+        let begun = std::time::Instant::now();
+        loop {
+            let answer = self.get(path).send().await;
+            if answer.status == status {
+                return answer;
+            }
+            assert!(begun.elapsed().as_secs() < 30, "{path} answers {}: {}", answer.status, answer.body);
+        }
+    }
+
     pub fn post(&self, path: &str) -> Call<'_> {
         self.call("POST", path)
     }
