@@ -10,12 +10,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adapters::providers::{CloudProvider, CreateInstance, ProviderError, ProviderInstance, Registry};
+use adapters::providers::{
+    CloudProvider, CreateInstance, CreateTicket, ProviderError, ProviderInstance, Registry,
+};
 use chrono::Utc;
 use domain::{
     ids::OrderId,
     order::OrderStatus,
-    provisioning::{FailureClass, order_tag},
+    provisioning::{FailureClass, cohort_tag, order_tag},
 };
 use store::{
     Store, StoreError,
@@ -105,11 +107,13 @@ impl ProviderActivities {
         if job.create_sent_at.is_some() {
             self.store.clear_create_sent(order, job.create_fence).await?;
         }
+        // Waiting for the rate limit comes first: the note must not age before the create is sent.
+        let ticket = provider.ready_to_create().await?;
         if !self.store.mark_create_sent(order, job.create_fence).await? {
             return Err(StepError::Overtaken);
         }
         crash_point("provision_server.before_create");
-        let created = self.create(provider, order, job, tag).await?;
+        let created = self.create(provider, ticket, order, job, tag).await?;
         crash_point("provision_server.after_create");
         self.store.save_server(order, &created.id).await?;
         Ok(created.id)
@@ -118,19 +122,22 @@ impl ProviderActivities {
     async fn create(
         &self,
         provider: &dyn CloudProvider,
+        ticket: CreateTicket,
         order: OrderId,
         job: &ProvisioningJob,
         tag: String,
     ) -> Result<ProviderInstance, StepError> {
         let request = CreateInstance {
             tag,
+            cohort: cohort_tag(order),
             hostname: job.hostname.clone(),
             size: job.size.clone(),
             region: job.region.clone(),
             image: job.image.clone(),
             ssh_public_keys: job.ssh_keys.clone(),
+            root_password: None,
         };
-        match provider.create_instance(&request).await {
+        match provider.create_instance(ticket, &request).await {
             Ok(created) => Ok(created),
             Err(error) => {
                 if !error.is_ambiguous() {
@@ -183,17 +190,8 @@ impl ProviderActivities {
         server: &str,
     ) -> Result<StepError, StepError> {
         if provider.find_by_tag(&order_tag(order)).await?.iter().any(|listed| listed.id == server) {
-            return Ok(ProviderError {
-                provider: provider.slug(),
-                class: FailureClass::Retryable,
-                message: format!("server {server} is listed but can't be read"),
-                code: None,
-                status: Some(404),
-                request_id: None,
-                retry_after: None,
-                ambiguous: false,
-            }
-            .into());
+            let message = format!("server {server} is listed but can't be read");
+            return Ok(ProviderError::new(provider.slug(), FailureClass::Retryable, message).into());
         }
         self.store.forget_server(order, server).await?;
         Ok(StepError::ServerLost(server.to_owned()))

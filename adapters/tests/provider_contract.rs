@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use adapters::providers::{
-    CloudProvider, CreateInstance, ProviderError, ProviderInstance, Registry, UnknownProvider,
+    CloudProvider, CreateInstance, ProviderError, ProviderInstance, Registry, UnknownProvider, Unpaced,
     digitalocean::{DigitalOcean, DigitalOceanConfig},
 };
 use domain::{
@@ -40,6 +40,7 @@ fn adapter(url: &str, token: &str, request_timeout: Duration) -> Arc<dyn CloudPr
         token: token.into(),
         request_timeout,
         listing_lag: Duration::from_secs(1),
+        pacer: Arc::new(Unpaced),
     };
     Arc::new(DigitalOcean::new(config).unwrap())
 }
@@ -75,11 +76,11 @@ impl Vendor {
     }
 
     async fn make(&self, tag: &str) -> ProviderInstance {
-        self.provider.create_instance(&request(tag)).await.unwrap()
+        create(&self.provider, &request(tag)).await.unwrap()
     }
 
     async fn refusal(&self, request: &CreateInstance) -> ProviderError {
-        let error = self.provider.create_instance(request).await.unwrap_err();
+        let error = create(&self.provider, request).await.unwrap_err();
         assert_eq!(error.provider, self.provider.slug());
         assert!(!error.to_string().contains(TOKEN));
         error
@@ -89,11 +90,13 @@ impl Vendor {
 fn request(tag: &str) -> CreateInstance {
     CreateInstance {
         tag: tag.to_owned(),
+        cohort: "wbc-2026010203".to_owned(),
         hostname: "web-1.example.com".to_owned(),
         size: "s-1vcpu-1gb".to_owned(),
         region: "sgp1".to_owned(),
         image: "ubuntu-24-04-x64".to_owned(),
         ssh_public_keys: vec!["ssh-ed25519 AAAA andi@laptop".to_owned()],
+        root_password: None,
     }
 }
 
@@ -199,7 +202,7 @@ async fn refusals_are_sorted() {
 async fn wrong_credentials_are_a_matter_of_configuration() {
     let vendor = Vendor::digitalocean().await;
     let stranger = adapter(&vendor.simulator.url(), "wrong-token", TIMEOUT);
-    let error = stranger.create_instance(&request("wb-a")).await.unwrap_err();
+    let error = create(&stranger, &request("wb-a")).await.unwrap_err();
     assert_eq!((error.class, error.ambiguous, error.status), (FailureClass::Configuration, false, Some(401)));
     assert!(!format!("{error} {error:?} {stranger:?}").contains("wrong-token"));
 }
@@ -219,7 +222,7 @@ async fn a_late_answer_is_ambiguous_and_the_server_exists() {
     let vendor = Vendor::digitalocean().await;
     let hasty = adapter(&vendor.simulator.url(), TOKEN, Duration::from_secs(1));
     vendor.fault(vendor.routes.create, "delay", json!({ "seconds": 30 })).await;
-    let error = hasty.create_instance(&request("wb-a")).await.unwrap_err();
+    let error = create(&hasty, &request("wb-a")).await.unwrap_err();
     assert_eq!((error.class, error.is_ambiguous()), (FailureClass::Retryable, true));
     assert_eq!(error.message, "no answer in time");
     assert_eq!(vendor.provider.find_by_tag("wb-a").await.unwrap().len(), 1);
@@ -233,9 +236,7 @@ async fn a_server_error_is_ambiguous_only_where_something_changes() {
     {
         vendor.fault(route, "status", json!({ "status": 502, "body": "<html>Bad gateway</html>" })).await;
         let error = match route {
-            _ if route == vendor.routes.create => {
-                vendor.provider.create_instance(&request("wb-a")).await.map(drop)
-            }
+            _ if route == vendor.routes.create => create(&vendor.provider, &request("wb-a")).await.map(drop),
             _ if route == vendor.routes.read => vendor.provider.get_instance("1").await.map(drop),
             _ => vendor.provider.find_by_tag("wb-a").await.map(drop),
         }
@@ -249,7 +250,7 @@ async fn a_server_error_is_ambiguous_only_where_something_changes() {
 async fn a_provider_that_is_not_there_was_told_nothing() {
     let vendor = Vendor::digitalocean().await;
     vendor.simulator.stop().await.unwrap();
-    let error = vendor.provider.create_instance(&request("wb-a")).await.unwrap_err();
+    let error = create(&vendor.provider, &request("wb-a")).await.unwrap_err();
     assert_eq!((error.class, error.is_ambiguous(), error.status), (FailureClass::Retryable, false, None));
 }
 
@@ -307,4 +308,12 @@ async fn providers_are_found_by_their_slug() {
     assert_eq!(registry.get("digitalocean").unwrap().slug(), "digitalocean");
     assert_eq!(registry.get("clouds-r-us").unwrap_err(), UnknownProvider { slug: "clouds-r-us".to_owned() });
     assert_eq!(registry.slugs().collect::<Vec<_>>(), ["digitalocean"]);
+}
+
+async fn create(
+    provider: &Arc<dyn CloudProvider>,
+    request: &CreateInstance,
+) -> Result<ProviderInstance, ProviderError> {
+    let ticket = provider.ready_to_create().await?;
+    provider.create_instance(ticket, request).await
 }

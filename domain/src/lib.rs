@@ -13,6 +13,7 @@ pub mod outbox;
 pub mod policy;
 pub mod pricing;
 pub mod provisioning;
+pub mod rate_limit;
 pub mod role;
 pub mod text_enum;
 

@@ -1,5 +1,7 @@
 //! Getting a server from a provider: how failures are sorted and how a server is recognised as ours.
 
+use chrono::DateTime;
+
 use crate::{ids::OrderId, text_enum::text_enum};
 
 text_enum! {
@@ -17,6 +19,8 @@ text_enum! {
         Conflict = "CONFLICT",
         /// Will never work as asked.
         Permanent = "PERMANENT",
+        /// The provider has no such thing.
+        Unsupported = "UNSUPPORTED",
     }
 }
 
@@ -50,4 +54,29 @@ pub const FLEET_TAG: &str = "webrana";
 #[must_use]
 pub fn order_tag(order: OrderId) -> String {
     format!("wb-{order}")
+}
+
+/// The tag that orders placed in one hour (UTC) share at the provider: a list by it shows all the servers that are
+/// being waited for, without the rest of the fleet. Told from the order's id (a UUIDv7), so it never changes either.
+#[must_use]
+pub fn cohort_tag(order: OrderId) -> String {
+    let placed = order.0.get_timestamp().map_or(0, |at| at.to_unix().0);
+    let placed =
+        i64::try_from(placed).ok().and_then(|at| DateTime::from_timestamp(at, 0)).unwrap_or_default();
+    format!("wbc-{}", placed.format("%Y%m%d%H"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_of_one_hour_share_their_cohort() {
+        let order = |id: &str| id.parse::<OrderId>().unwrap();
+        assert_eq!(cohort_tag(order("0193e7d0-4362-7709-b262-4de1f9ad2f5e")), "wbc-2024122102");
+        assert_eq!(
+            order_tag(order("0193e7d0-4362-7709-b262-4de1f9ad2f5e")),
+            "wb-0193e7d0-4362-7709-b262-4de1f9ad2f5e"
+        );
+    }
 }

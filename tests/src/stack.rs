@@ -13,7 +13,7 @@ use adapters::{
         midtrans::{Midtrans, MidtransConfig},
     },
     providers::{
-        CloudProvider, Registry,
+        CloudProvider, Registry, Unpaced,
         digitalocean::{DigitalOcean, DigitalOceanConfig},
     },
 };
@@ -206,6 +206,7 @@ fn registry(provider: &digitalocean::Handle, options: &Options) -> Result<Regist
         token: digitalocean::Config::default().token.into(),
         request_timeout: options.provider_timeout,
         listing_lag: options.listing_lag,
+        pacer: Arc::new(Unpaced),
     })?;
     Ok(Registry::new(vec![Arc::new(account) as Arc<dyn CloudProvider>]))
 }

@@ -1,77 +1,124 @@
-//! Cloud providers behind one trait. Adding one touches its own folder and the registry.
+//! Cloud providers behind one trait. Adding one touches its own folder, the registry and the seed.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use domain::instance::PowerState;
+use domain::{instance::Capability, rate_limit::Lane};
 
+mod action;
+mod catalog;
+mod channel;
+pub mod cloud_init;
 mod error;
+mod instance;
+mod metrics;
+mod pacing;
 mod registry;
 
 pub mod digitalocean;
 
+pub use action::{ActionProgress, ActionReceipt, ProviderAction, Snapshot};
+pub use catalog::{ProviderImage, ProviderRegion, ProviderSize};
+pub use channel::{CreateTicket, Effect};
 pub use error::ProviderError;
+pub use instance::{CreateInstance, InstancePage, ProviderInstance};
+pub use metrics::{MetricKind, MetricsQuery, Series};
+pub use pacing::{CallOutcome, NotAdmitted, Pacer, Quota, Unpaced};
 pub use registry::{Registry, UnknownProvider};
 
-/// What it takes to create a server. Sizes, regions and images are the provider's own slugs.
-#[derive(Debug, Clone)]
-pub struct CreateInstance {
-    /// The order's tag: deterministic, so the server can be found again. See [`domain::provisioning::order_tag`].
-    pub tag: String,
-    /// Host name of the machine.
-    pub hostname: String,
-    /// The provider's size slug.
-    pub size: String,
-    /// The provider's region slug.
-    pub region: String,
-    /// The provider's image slug.
-    pub image: String,
-    /// SSH public keys for root.
-    pub ssh_public_keys: Vec<String>,
-}
-
-/// A server as the provider reports it, in our words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderInstance {
-    /// The provider's own id, as text.
-    pub id: String,
-    /// Tags it carries.
-    pub tags: Vec<String>,
-    /// Public IPv4, once assigned.
-    pub ipv4: Option<Ipv4Addr>,
-    /// Public IPv6, once assigned.
-    pub ipv6: Option<Ipv6Addr>,
-    /// Whether it is on.
-    pub power: PowerState,
-    /// True when it boots no longer, is not locked and has an address: a customer can log in.
-    pub ready: bool,
-    /// When the provider made it.
-    pub created_at: DateTime<Utc>,
-}
-
-/// One cloud. Every call has a time-out and answers with a sorted [`ProviderError`].
+/// One cloud. Every call has a time-out, waits for its share of the vendor's rate limit first, and answers with a
+/// sorted [`ProviderError`]. What the provider lacks is an error of class
+/// [`domain::provisioning::FailureClass::Unsupported`] that says so, never an imitation.
 #[async_trait]
 pub trait CloudProvider: Send + Sync + std::fmt::Debug {
     /// The catalog's slug of this provider.
     fn slug(&self) -> &'static str;
 
-    /// Longest time after a create until the new server is sure to show up in [`Self::find_by_tag`].
-    fn listing_lag(&self) -> std::time::Duration;
+    /// What it can do for a server. An operation whose capability is missing here is refused without a call.
+    fn capabilities(&self) -> &'static [Capability];
 
-    /// Longest time one call may take, after which its effect at the provider can be assumed settled.
-    fn request_timeout(&self) -> std::time::Duration;
+    /// The vendor's rate limits, by the groups of calls it counts.
+    fn rate_limits(&self) -> &'static [Lane];
+
+    /// Longest time after a create until the new server is sure to show up in lists.
+    fn listing_lag(&self) -> Duration;
+
+    /// Longest time one call may take once it is sent, after which its effect can be assumed settled.
+    fn request_timeout(&self) -> Duration;
+
+    /// Waits until the rate limit has room for a create. Apart from the create itself, because the wait may be long
+    /// and callers note what they are about to do right before it is sent.
+    async fn ready_to_create(&self) -> Result<CreateTicket, ProviderError>;
 
     /// Creates a server. Not idempotent by itself: callers look up by tag first, and treat
-    /// [`ProviderError::is_ambiguous`] as "may have been created".
-    async fn create_instance(&self, request: &CreateInstance) -> Result<ProviderInstance, ProviderError>;
+    /// [`ProviderError::is_ambiguous`] as "may have been created". Where the provider knows unique names, a second
+    /// create of one order is refused as [`domain::provisioning::FailureClass::Conflict`].
+    async fn create_instance(
+        &self,
+        ticket: CreateTicket,
+        request: &CreateInstance,
+    ) -> Result<ProviderInstance, ProviderError>;
 
-    /// All servers that carry `tag`, oldest first. More than one is a duplicate to be reported.
-    async fn find_by_tag(&self, tag: &str) -> Result<Vec<ProviderInstance>, ProviderError>;
+    /// One page of the servers that carry `tag`: one call. `page` is the `next` of the page before.
+    async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError>;
+
+    /// All servers that carry `tag`, oldest first. More than one of an order's is a duplicate to be reported.
+    async fn find_by_tag(&self, tag: &str) -> Result<Vec<ProviderInstance>, ProviderError> {
+        let mut found = Vec::new();
+        let mut next = None;
+        loop {
+            let page = self.list_instances(tag, next.as_deref()).await?;
+            found.extend(page.instances);
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        // Never trust a filter with what would be attached to an order: a vendor may ignore a parameter.
+        found.retain(|instance| instance.tags.iter().any(|t| t == tag));
+        found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        // Pages move under our feet when a server is made meanwhile: the same one may come twice.
+        let mut seen = BTreeSet::new();
+        found.retain(|instance| seen.insert(instance.id.clone()));
+        Ok(found)
+    }
 
     /// One server. [`domain::provisioning::FailureClass::NotFound`] when the provider does not know it.
     async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError>;
 
-    /// Deletes a server; one that is gone already counts as deleted.
+    /// Asks to delete a server; one that is gone already counts as deleted. Success is the provider's promise, not
+    /// the end: only a server that is neither read nor listed any more costs nothing.
     async fn delete_instance(&self, id: &str) -> Result<(), ProviderError>;
+
+    /// Begins an action. [`Self::action_progress`] tells when it is done.
+    async fn perform_action(&self, id: &str, action: &ProviderAction)
+    -> Result<ActionReceipt, ProviderError>;
+
+    /// How an action goes, in one call.
+    async fn action_progress(
+        &self,
+        id: &str,
+        receipt: &ActionReceipt,
+    ) -> Result<ActionProgress, ProviderError>;
+
+    /// Snapshots of a server, oldest first.
+    async fn list_snapshots(&self, id: &str) -> Result<Vec<Snapshot>, ProviderError>;
+
+    /// Deletes a snapshot; one that is gone already counts as deleted.
+    async fn delete_snapshot(&self, snapshot_id: &str) -> Result<(), ProviderError>;
+
+    /// Where servers can be made.
+    async fn list_regions(&self) -> Result<Vec<ProviderRegion>, ProviderError>;
+
+    /// Sizes of servers, with list prices.
+    async fn list_sizes(&self) -> Result<Vec<ProviderSize>, ProviderError>;
+
+    /// Operating systems the provider offers to everyone.
+    async fn list_images(&self) -> Result<Vec<ProviderImage>, ProviderError>;
+
+    /// How busy a server was.
+    async fn get_metrics(&self, id: &str, query: &MetricsQuery) -> Result<Vec<Series>, ProviderError>;
+
+    /// A link to a server's screen, for its owner only: whoever has it is in.
+    async fn console_url(&self, id: &str) -> Result<secrecy::SecretString, ProviderError>;
 }

@@ -293,7 +293,8 @@ impl From<FailureClass> for OrderFailure {
             FailureClass::Configuration
             | FailureClass::NotFound
             | FailureClass::Conflict
-            | FailureClass::Permanent => {
+            | FailureClass::Permanent
+            | FailureClass::Unsupported => {
                 "Something went wrong while we set up your server. Our team has been told and is working on it; \
                  there is nothing you need to do."
             }

@@ -11,7 +11,7 @@ use crate::config::Config;
 use adapters::payments::PaymentGateway;
 use adapters::payments::midtrans::{Midtrans, MidtransConfig};
 use adapters::providers::digitalocean::{DigitalOcean, DigitalOceanConfig};
-use adapters::providers::{CloudProvider, Registry};
+use adapters::providers::{CloudProvider, Registry, Unpaced};
 use anyhow::{Context, Result};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
 use domain::billing::PaymentMethod;
@@ -64,6 +64,7 @@ pub fn providers(config: &Config) -> Result<Vec<Arc<dyn CloudProvider>>> {
             token: token.clone(),
             request_timeout: config.providers.request_timeout,
             listing_lag: config.providers.digitalocean_listing_lag,
+            pacer: Arc::new(Unpaced),
         });
         providers.push(Arc::new(digitalocean.context("DigitalOcean's adapter cannot be made")?));
     }

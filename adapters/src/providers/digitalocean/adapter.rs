@@ -1,24 +1,44 @@
 //! The calls.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use reqwest::{Client, Method, RequestBuilder};
+use domain::{
+    instance::Capability,
+    rate_limit::{Lane, Window},
+};
+use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::{
-    mapper::{self, Effect},
+    mapper,
     types::{DropletPage, OneDroplet},
 };
 use crate::{
     http::{self, SetupError},
-    providers::{CloudProvider, CreateInstance, ProviderError, ProviderInstance},
+    providers::{
+        ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
+        MetricsQuery, Pacer, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
+        ProviderSize, Quota, Series, Snapshot, channel::Channel,
+    },
 };
 
 /// The catalog's slug of DigitalOcean.
 pub const SLUG: &str = "digitalocean";
+
+/// The vendor counts all calls of a token together.
+const LANE: &str = "all";
+const RATE_LIMITS: &[Lane] = &[Lane {
+    name: LANE,
+    windows: &[
+        Window { calls: 250, period: Duration::from_secs(60) },
+        Window { calls: 5_000, period: Duration::from_secs(3_600) },
+    ],
+}];
+
+const CAPABILITIES: &[Capability] = &[];
 
 /// The most the vendor lists in one answer.
 const PER_PAGE: &str = "200";
@@ -34,13 +54,15 @@ pub struct DigitalOceanConfig {
     pub request_timeout: Duration,
     /// Longest time until a new droplet shows up in lists.
     pub listing_lag: Duration,
+    /// Decides when a call may be sent.
+    pub pacer: Arc<dyn Pacer>,
 }
 
 /// An account at DigitalOcean.
 #[derive(Debug)]
 pub struct DigitalOcean {
     config: DigitalOceanConfig,
-    client: Client,
+    channel: Channel,
 }
 
 impl DigitalOcean {
@@ -50,25 +72,18 @@ impl DigitalOcean {
     /// [`SetupError`] when the base URL or the machine's TLS setup is unusable.
     pub fn new(config: DigitalOceanConfig) -> Result<Self, SetupError> {
         let client = http::client(&config.base_url, config.request_timeout)?;
-        Ok(Self { config, client })
+        let channel = Channel::new(SLUG, client, Arc::clone(&config.pacer), quota);
+        Ok(Self { config, channel })
     }
 
     fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
         let url = http::join(&self.config.base_url, &[&["v2"], segments].concat());
-        self.client.request(method, url).bearer_auth(self.config.token.expose_secret())
+        self.channel.request(method, url).bearer_auth(self.config.token.expose_secret())
     }
 
     /// Sends a call and gives the body of its success.
     async fn send(&self, request: RequestBuilder, effect: Effect) -> Result<Vec<u8>, ProviderError> {
-        let response = request.send().await.map_err(|error| mapper::from_transport(error, effect))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        match response.bytes().await {
-            Ok(body) if status.is_success() => Ok(body.into()),
-            Ok(body) => Err(mapper::from_answer(status, &headers, &body, effect)),
-            // The status says enough, but a success without its body is none.
-            Err(_) if !status.is_success() => Err(mapper::from_answer(status, &headers, &[], effect)),
-            Err(error) => Err(mapper::from_transport(error, effect)),
-        }
+        mapper::success(self.channel.send(LANE, request, effect).await?, effect)
     }
 
     async fn call<T: DeserializeOwned>(
@@ -77,14 +92,27 @@ impl DigitalOcean {
         effect: Effect,
     ) -> Result<T, ProviderError> {
         let body = self.send(request, effect).await?;
-        serde_json::from_slice(&body).map_err(|error| mapper::from_unreadable(&error, effect))
+        serde_json::from_slice(&body).map_err(|error| ProviderError::unreadable(SLUG, &error, effect))
     }
+}
+
+/// The headers tell of the hour only; the minute is ours to keep.
+fn quota(_headers: &HeaderMap) -> Option<Quota> {
+    None
 }
 
 #[async_trait]
 impl CloudProvider for DigitalOcean {
     fn slug(&self) -> &'static str {
         SLUG
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        CAPABILITIES
+    }
+
+    fn rate_limits(&self) -> &'static [Lane] {
+        RATE_LIMITS
     }
 
     fn listing_lag(&self) -> Duration {
@@ -95,30 +123,33 @@ impl CloudProvider for DigitalOcean {
         self.config.request_timeout
     }
 
-    async fn create_instance(&self, request: &CreateInstance) -> Result<ProviderInstance, ProviderError> {
+    async fn ready_to_create(&self) -> Result<CreateTicket, ProviderError> {
+        self.channel.ticket(LANE).await
+    }
+
+    async fn create_instance(
+        &self,
+        ticket: CreateTicket,
+        request: &CreateInstance,
+    ) -> Result<ProviderInstance, ProviderError> {
         let call = self.request(Method::POST, &["droplets"]).json(&mapper::to_create(request));
-        let OneDroplet { droplet } = self.call(call, Effect::Changes).await?;
+        let answer = self.channel.send_with(ticket, LANE, call).await?;
+        let body = mapper::success(answer, Effect::Changes)?;
+        let OneDroplet { droplet } = serde_json::from_slice(&body)
+            .map_err(|error| ProviderError::unreadable(SLUG, &error, Effect::Changes))?;
         Ok(mapper::to_instance(droplet))
     }
 
-    async fn find_by_tag(&self, tag: &str) -> Result<Vec<ProviderInstance>, ProviderError> {
-        let mut found = Vec::new();
-        for page in 1_u32.. {
-            let query = [("tag_name", tag), ("page", &page.to_string()), ("per_page", PER_PAGE)];
-            let call = self.request(Method::GET, &["droplets"]).query(&query);
-            let DropletPage { droplets, links } = self.call(call, Effect::None).await?;
-            let last = droplets.is_empty() || links.pages.next.is_none();
-            found.extend(droplets.into_iter().map(mapper::to_instance));
-            if last {
-                break;
-            }
-        }
-        // Never trust a filter with what would be attached to an order: a vendor may ignore a parameter.
-        found.retain(|instance| instance.tags.iter().any(|t| t == tag));
-        // Pages move under our feet when a droplet is made meanwhile: the same one may come twice.
-        found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-        found.dedup_by(|a, b| a.id == b.id);
-        Ok(found)
+    async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
+        let page: u32 = page.and_then(|page| page.parse().ok()).unwrap_or(1);
+        let query = [("tag_name", tag), ("page", &page.to_string()), ("per_page", PER_PAGE)];
+        let call = self.request(Method::GET, &["droplets"]).query(&query);
+        let DropletPage { droplets, links } = self.call(call, Effect::None).await?;
+        let last = droplets.is_empty() || links.pages.next.is_none();
+        Ok(InstancePage {
+            instances: droplets.into_iter().map(mapper::to_instance).collect(),
+            next: (!last).then(|| (page + 1).to_string()),
+        })
     }
 
     async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
@@ -136,5 +167,49 @@ impl CloudProvider for DigitalOcean {
             Err(error) if error.class == domain::provisioning::FailureClass::NotFound => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    async fn perform_action(
+        &self,
+        _id: &str,
+        action: &ProviderAction,
+    ) -> Result<ActionReceipt, ProviderError> {
+        Err(ProviderError::unsupported(SLUG, action.capability(), "not here yet"))
+    }
+
+    async fn action_progress(
+        &self,
+        _id: &str,
+        receipt: &ActionReceipt,
+    ) -> Result<ActionProgress, ProviderError> {
+        Err(ProviderError::unsupported(SLUG, receipt.action, "not here yet"))
+    }
+
+    async fn list_snapshots(&self, _id: &str) -> Result<Vec<Snapshot>, ProviderError> {
+        Err(ProviderError::unsupported(SLUG, Capability::Snapshot, "not here yet"))
+    }
+
+    async fn delete_snapshot(&self, _snapshot_id: &str) -> Result<(), ProviderError> {
+        Err(ProviderError::unsupported(SLUG, Capability::Snapshot, "not here yet"))
+    }
+
+    async fn list_regions(&self) -> Result<Vec<ProviderRegion>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    async fn list_sizes(&self) -> Result<Vec<ProviderSize>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    async fn list_images(&self) -> Result<Vec<ProviderImage>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    async fn get_metrics(&self, _id: &str, query: &MetricsQuery) -> Result<Vec<Series>, ProviderError> {
+        Err(ProviderError::unsupported(SLUG, query.kind.capability(), "not here yet"))
+    }
+
+    async fn console_url(&self, _id: &str) -> Result<SecretString, ProviderError> {
+        Err(ProviderError::unsupported(SLUG, Capability::Console, "the vendor has no public console API"))
     }
 }

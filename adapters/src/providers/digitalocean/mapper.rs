@@ -6,7 +6,6 @@ use domain::{
     provisioning::{FLEET_TAG, FailureClass},
 };
 use reqwest::{StatusCode, header::HeaderMap};
-use serde_json::json;
 
 use super::{
     adapter::SLUG,
@@ -14,15 +13,10 @@ use super::{
 };
 use crate::{
     http,
-    providers::{CreateInstance, ProviderError, ProviderInstance},
+    providers::{
+        CreateInstance, Effect, ProviderError, ProviderInstance, channel::Answer, cloud_init::cloud_config,
+    },
 };
-
-/// Whether a call changes anything at the vendor: only then can its loss be ambiguous.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    None,
-    Changes,
-}
 
 pub(super) fn to_create(request: &CreateInstance) -> CreateDroplet<'_> {
     CreateDroplet {
@@ -30,27 +24,20 @@ pub(super) fn to_create(request: &CreateInstance) -> CreateDroplet<'_> {
         region: &request.region,
         size: &request.size,
         image: request.image.parse().map_or(ImageRef::Slug(&request.image), ImageRef::Id),
-        tags: [FLEET_TAG, &request.tag],
-        user_data: cloud_config(&request.ssh_public_keys),
+        tags: [FLEET_TAG, &request.cohort, &request.tag],
+        user_data: cloud_config(&request.ssh_public_keys, request.root_password.as_ref()),
         ipv6: true,
         monitoring: true,
     }
-}
-
-/// Lets the keys in as root. JSON is YAML, so no key can break out of its place. The vendor expires the root
-/// password of droplets made without keys of the *account*; unless undone, that bars key logins too.
-fn cloud_config(ssh_public_keys: &[String]) -> Option<String> {
-    let config = json!({
-        "chpasswd": { "expire": false },
-        "users": [{ "name": "root", "ssh_authorized_keys": ssh_public_keys }],
-    });
-    (!ssh_public_keys.is_empty()).then(|| format!("#cloud-config\n{config}\n"))
 }
 
 pub(super) fn to_instance(droplet: Droplet) -> ProviderInstance {
     let ipv4 = public(&droplet.networks.v4);
     ProviderInstance {
         id: droplet.id.to_string(),
+        name: droplet.name,
+        size: droplet.size_slug,
+        region: droplet.region.slug,
         ready: droplet.status == "active" && !droplet.locked && ipv4.is_some(),
         power: match droplet.status.as_str() {
             "active" => PowerState::On,
@@ -76,25 +63,16 @@ pub(super) fn to_droplet_id(id: &str) -> Result<String, ProviderError> {
     }
 }
 
-/// No answer came.
-pub(super) fn from_transport(error: reqwest::Error, effect: Effect) -> ProviderError {
-    let ambiguous = effect == Effect::Changes && http::may_have_been_sent(&error);
-    ProviderError { ambiguous, ..failure(FailureClass::Retryable, http::describe(error)) }
-}
-
-/// A success we can't read: what was asked for has happened, but we don't know what it made.
-pub(super) fn from_unreadable(error: &serde_json::Error, effect: Effect) -> ProviderError {
-    let message = format!("the answer is not what the API documents: {error}");
-    ProviderError { ambiguous: effect == Effect::Changes, ..failure(FailureClass::Retryable, message) }
+/// The body of an answer that is a success.
+pub(super) fn success(answer: Answer, effect: Effect) -> Result<Vec<u8>, ProviderError> {
+    if answer.status.is_success() {
+        return Ok(answer.body);
+    }
+    Err(from_answer(answer.status, &answer.headers, &answer.body, effect))
 }
 
 /// An answer that is no success.
-pub(super) fn from_answer(
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-    effect: Effect,
-) -> ProviderError {
+fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Effect) -> ProviderError {
     // Proxies in front of the API answer in HTML.
     let body =
         serde_json::from_slice(body).unwrap_or(ErrorBody { id: None, message: None, request_id: None });
@@ -111,16 +89,7 @@ pub(super) fn from_answer(
 }
 
 fn failure(class: FailureClass, message: String) -> ProviderError {
-    ProviderError {
-        provider: SLUG,
-        class,
-        message,
-        code: None,
-        status: None,
-        request_id: None,
-        retry_after: None,
-        ambiguous: false,
-    }
+    ProviderError::new(SLUG, class, message)
 }
 
 fn class_of(status: StatusCode, message: &str) -> FailureClass {
@@ -157,17 +126,20 @@ mod tests {
     use std::time::Duration;
 
     use reqwest::header::{HeaderValue, RETRY_AFTER};
+    use serde_json::json;
 
     use super::*;
 
     fn request() -> CreateInstance {
         CreateInstance {
             tag: "wb-1".to_owned(),
+            cohort: "wbc-1".to_owned(),
             hostname: "web-1".to_owned(),
             size: "s-1vcpu-1gb".to_owned(),
             region: "sgp1".to_owned(),
             image: "debian-12-x64".to_owned(),
             ssh_public_keys: vec![],
+            root_password: None,
         }
     }
 
@@ -181,12 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn a_create_carries_both_tags_and_no_empty_user_data() {
+    fn a_create_carries_its_tags_and_no_empty_user_data() {
         assert_eq!(
             serde_json::to_value(to_create(&request())).unwrap(),
             json!({
                 "name": "web-1", "region": "sgp1", "size": "s-1vcpu-1gb", "image": "debian-12-x64",
-                "tags": ["webrana", "wb-1"], "ipv6": true, "monitoring": true,
+                "tags": ["webrana", "wbc-1", "wb-1"], "ipv6": true, "monitoring": true,
             })
         );
         let snapshot = CreateInstance { image: "7555620".to_owned(), ..request() };
@@ -194,20 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn keys_go_into_cloud_init_and_stay_in_their_place() {
-        let keys = ["ssh-ed25519 AAAA andi@laptop".to_owned(), "x\"]\nruncmd: [\"id\"]".to_owned()];
-        let text = cloud_config(&keys).unwrap();
-        let (first, config) = text.split_once('\n').unwrap();
-        assert_eq!(first, "#cloud-config");
-        let config: serde_json::Value = serde_json::from_str(config).unwrap();
-        assert_eq!(config["users"], json!([{ "name": "root", "ssh_authorized_keys": keys }]));
-        assert_eq!(config.as_object().unwrap().len(), 2);
-    }
-
-    #[test]
     fn a_droplet_is_ready_once_active_unlocked_and_addressed() {
         let new = json!({
-            "id": 7, "status": "new", "locked": true, "created_at": "2026-01-02T03:04:05Z",
+            "id": 7, "name": "web-1", "size_slug": "s-1vcpu-1gb", "region": { "slug": "sgp1" }, "status": "new", "locked": true, "created_at": "2026-01-02T03:04:05Z",
             "networks": { "v4": [], "v6": [] }, "tags": ["webrana", "wb-1"], "features": ["monitoring"],
         });
         let instance = droplet(new.clone());
@@ -293,9 +254,6 @@ mod tests {
         assert!(refused(500, "words", Effect::Changes).is_ambiguous());
         assert!(!refused(500, "words", Effect::None).is_ambiguous());
         assert!(!refused(429, "words", Effect::Changes).is_ambiguous());
-        let unreadable = serde_json::from_str::<u8>("<html>").unwrap_err();
-        assert!(from_unreadable(&unreadable, Effect::Changes).is_ambiguous());
-        assert!(!from_unreadable(&unreadable, Effect::None).is_ambiguous());
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(super) struct CreateDroplet<'a> {
     pub(super) region: &'a str,
     pub(super) size: &'a str,
     pub(super) image: ImageRef<'a>,
-    pub(super) tags: [&'a str; 2],
+    pub(super) tags: [&'a str; 3],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_data: Option<String>,
     pub(super) ipv6: bool,
@@ -51,6 +51,9 @@ pub(super) struct Pages {
 #[derive(Debug, Deserialize)]
 pub(super) struct Droplet {
     pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) size_slug: String,
+    pub(super) region: RegionRef,
     pub(super) status: String,
     #[serde(default)]
     pub(super) locked: bool,
@@ -59,6 +62,11 @@ pub(super) struct Droplet {
     pub(super) tags: Vec<String>,
     #[serde(default)]
     pub(super) networks: Networks,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RegionRef {
+    pub(super) slug: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

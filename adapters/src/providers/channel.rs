@@ -1,0 +1,121 @@
+//! How every adapter sends its calls: through the pacer, then the HTTP client, and the pacer is told how it went.
+
+use std::sync::Arc;
+
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use url::Url;
+
+use super::{
+    ProviderError,
+    pacing::{CallOutcome, Pacer, Quota},
+};
+use crate::http;
+
+/// Whether a call changes anything at the vendor: only then can its loss be ambiguous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It only reads.
+    None,
+    /// It changes something.
+    Changes,
+}
+
+/// The turn of one create, given by [`super::CloudProvider::ready_to_create`].
+#[derive(Debug)]
+pub struct CreateTicket(());
+
+/// The way to one vendor's account.
+#[derive(Debug)]
+pub(super) struct Channel {
+    provider: &'static str,
+    client: Client,
+    pacer: Arc<dyn Pacer>,
+    /// Reads what the vendor's headers tell about the limit that a lane counts against.
+    quota: fn(&HeaderMap) -> Option<Quota>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Channel {
+    pub fn new(
+        provider: &'static str,
+        client: Client,
+        pacer: Arc<dyn Pacer>,
+        quota: fn(&HeaderMap) -> Option<Quota>,
+    ) -> Self {
+        Self { provider, client, pacer, quota }
+    }
+
+    /// A call to be sent by [`Self::send`].
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Waits for the turn of a create.
+    pub async fn ticket(&self, lane: &'static str) -> Result<CreateTicket, ProviderError> {
+        self.admit(lane).await?;
+        Ok(CreateTicket(()))
+    }
+
+    /// Sends a call when its turn has come; an answer of any status is a success here.
+    pub async fn send(
+        &self,
+        lane: &'static str,
+        request: RequestBuilder,
+        effect: Effect,
+    ) -> Result<Answer, ProviderError> {
+        self.admit(lane).await?;
+        self.send_now(lane, request, effect).await
+    }
+
+    /// Sends the create that a ticket was given for.
+    pub async fn send_with(
+        &self,
+        _ticket: CreateTicket,
+        lane: &'static str,
+        request: RequestBuilder,
+    ) -> Result<Answer, ProviderError> {
+        self.send_now(lane, request, Effect::Changes).await
+    }
+
+    async fn admit(&self, lane: &'static str) -> Result<(), ProviderError> {
+        self.pacer.admit(lane).await.map_err(|held| ProviderError::not_admitted(self.provider, held))
+    }
+
+    async fn send_now(
+        &self,
+        lane: &'static str,
+        request: RequestBuilder,
+        effect: Effect,
+    ) -> Result<Answer, ProviderError> {
+        let answer = exchange(request).await;
+        let outcome = match &answer {
+            Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
+                CallOutcome::RateLimited(http::retry_after(&answer.headers, chrono::Utc::now()))
+            }
+            Ok(answer) if !answer.status.is_server_error() => {
+                CallOutcome::Answered((self.quota)(&answer.headers))
+            }
+            Ok(_) | Err(_) => CallOutcome::Trouble,
+        };
+        self.pacer.report(lane, &outcome).await;
+        answer.map_err(|error| ProviderError::transport(self.provider, error, effect))
+    }
+}
+
+async fn exchange(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    match response.bytes().await {
+        Ok(body) => Ok(Answer { status, headers, body: body.into() }),
+        // The status says enough, but a success without its body is none.
+        Err(_) if !status.is_success() => Ok(Answer { status, headers, body: Vec::new() }),
+        Err(error) => Err(error),
+    }
+}

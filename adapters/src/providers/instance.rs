@@ -1,0 +1,62 @@
+//! Servers, as they are asked for and as the provider reports them.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use chrono::{DateTime, Utc};
+use domain::instance::PowerState;
+use secrecy::SecretString;
+
+/// What it takes to create a server. Sizes, regions and images are the provider's own slugs.
+#[derive(Debug, Clone)]
+pub struct CreateInstance {
+    /// The order's tag: deterministic, so the server can be found again. See [`domain::provisioning::order_tag`].
+    pub tag: String,
+    /// The tag of the orders placed in the same hour. See [`domain::provisioning::cohort_tag`].
+    pub cohort: String,
+    /// Host name of the machine.
+    pub hostname: String,
+    /// The provider's size slug.
+    pub size: String,
+    /// The provider's region slug.
+    pub region: String,
+    /// The provider's image slug.
+    pub image: String,
+    /// SSH public keys for root.
+    pub ssh_public_keys: Vec<String>,
+    /// Root's password.
+    pub root_password: Option<SecretString>,
+}
+
+/// A server as the provider reports it, in our words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderInstance {
+    /// The provider's own id, as text.
+    pub id: String,
+    /// Its name or label at the provider.
+    pub name: String,
+    /// Tags it carries.
+    pub tags: Vec<String>,
+    /// The provider's slug of its size.
+    pub size: String,
+    /// The provider's slug of its region.
+    pub region: String,
+    /// Public IPv4, once assigned.
+    pub ipv4: Option<Ipv4Addr>,
+    /// Public IPv6, once assigned.
+    pub ipv6: Option<Ipv6Addr>,
+    /// Whether it is on.
+    pub power: PowerState,
+    /// True when it boots no longer, is not locked and has an address: a customer can log in.
+    pub ready: bool,
+    /// When the provider made it.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Servers that came with one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstancePage {
+    /// The servers.
+    pub instances: Vec<ProviderInstance>,
+    /// What to ask for the next page by; `None` on the last.
+    pub next: Option<String>,
+}
