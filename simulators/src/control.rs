@@ -58,7 +58,7 @@ pub trait Simulated: Send + Sync + 'static {
     /// The vendor's usual answer for a bare status: used for unknown paths and for `status` faults without a body.
     fn error(&self, status: StatusCode) -> Response;
 
-    /// Further routes under `/__sim`, such as `/__sim/droplets`, with their whole paths.
+    /// Further routes under `/__sim`, such as `/__sim/servers`, with their whole paths.
     fn control_routes(self: Arc<Self>) -> Router {
         Router::new()
     }

@@ -7,6 +7,7 @@
 pub mod control;
 pub mod digitalocean;
 pub mod fault;
+pub mod handle;
 pub mod journal;
 pub mod midtrans;
 pub mod server;

@@ -11,12 +11,7 @@ use md5::{Digest, Md5};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    Answer, Sim,
-    error::Error,
-    paging::Listing,
-    state::{Key, State},
-};
+use super::{Answer, Sim, error::Error, model::Key, paging::Listing, state::State};
 
 pub(super) async fn account(Shared(simulator): Sim) -> Json<Value> {
     // The vendor has no word for "no limit".

@@ -1,9 +1,9 @@
 //! What the vendor offers: regions, sizes and images with the vendor's own slugs. Regions near Indonesia first.
 
-use axum::{Json, extract::Path, http::StatusCode};
+use axum::Json;
 use serde_json::{Value, json};
 
-use super::{Answer, error::Error, paging::Listing};
+use super::paging::Listing;
 
 /// A region.
 #[derive(Debug)]
@@ -33,11 +33,11 @@ pub(super) struct Size {
 pub(super) struct Image {
     pub(super) id: u64,
     pub(super) slug: &'static str,
-    name: &'static str,
-    distribution: &'static str,
-    created_at: &'static str,
-    min_disk: u32,
-    gigabytes: f64,
+    pub(super) name: &'static str,
+    pub(super) distribution: &'static str,
+    pub(super) created_at: &'static str,
+    pub(super) min_disk: u32,
+    pub(super) gigabytes: f64,
 }
 
 const fn region(slug: &'static str, name: &'static str, available: bool) -> Region {
@@ -127,6 +127,11 @@ impl Region {
         exact.or_else(|| REGIONS.iter().filter(numbered).find(|r| r.available))
     }
 
+    /// The regions that take droplets.
+    pub(super) fn open_slugs() -> Vec<&'static str> {
+        slugs(|r| r.available)
+    }
+
     pub(super) fn body(&self) -> Value {
         let sizes: Vec<_> = SIZES.iter().filter(|s| s.is_in(self)).map(|s| s.slug).collect();
         json!({
@@ -148,8 +153,9 @@ impl Size {
         region.available && !self.missing_in.contains(&region.slug)
     }
 
-    pub(super) fn disk_info(&self) -> Value {
-        json!([{ "type": "local", "size": { "amount": self.disk, "unit": "gib" } }])
+    /// The disks of a droplet with this many GB.
+    pub(super) fn disk_info(gigabytes: u32) -> Value {
+        json!([{ "type": "local", "size": { "amount": gigabytes, "unit": "gib" } }])
     }
 
     pub(super) fn body(&self) -> Value {
@@ -164,7 +170,7 @@ impl Size {
             "regions": slugs(|r| self.is_in(r)),
             "available": true,
             "description": self.description,
-            "disk_info": self.disk_info(),
+            "disk_info": Self::disk_info(self.disk),
         })
     }
 }
@@ -173,25 +179,6 @@ impl Image {
     /// The image of a slug or of an id.
     pub(super) fn find(wanted: &str) -> Option<&'static Self> {
         IMAGES.iter().find(|i| i.slug == wanted || i.id.to_string() == wanted)
-    }
-
-    pub(super) fn body(&self) -> Value {
-        json!({
-            "id": self.id,
-            "name": self.name,
-            "type": "base",
-            "distribution": self.distribution,
-            "slug": self.slug,
-            "public": true,
-            "regions": slugs(|r| r.available),
-            "created_at": self.created_at,
-            "min_disk_size": self.min_disk,
-            "size_gigabytes": self.gigabytes,
-            "description": format!("{} {}", self.distribution, self.name),
-            "tags": [],
-            "status": "available",
-            "error_message": "",
-        })
     }
 }
 
@@ -205,22 +192,4 @@ pub(super) async fn list_regions(listing: Listing) -> Json<Value> {
 
 pub(super) async fn list_sizes(listing: Listing) -> Json<Value> {
     Json(listing.answer("sizes", SIZES.iter().map(Size::body)))
-}
-
-/// All images are public distributions: none is private, tagged, or an application.
-pub(super) async fn list_images(listing: Listing) -> Answer {
-    let applications = match listing.query("type").as_deref() {
-        None | Some("distribution") => false,
-        Some("application") => true,
-        Some(other) => return Err(Error::bad_request(format!("invalid image type: {other}"))),
-    };
-    let private = listing.query("private").is_some_and(|p| p == "true");
-    let none = applications || private || listing.query("tag_name").is_some();
-    let images = if none { &[] } else { IMAGES };
-    Ok((StatusCode::OK, Json(listing.answer("images", images.iter().map(Image::body)))))
-}
-
-pub(super) async fn get_image(Path(id): Path<String>) -> Answer {
-    let image = Image::find(&id).ok_or_else(Error::not_found)?;
-    Ok((StatusCode::OK, Json(json!({ "image": image.body() }))))
 }

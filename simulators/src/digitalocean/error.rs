@@ -48,6 +48,10 @@ impl Error {
         Self::unprocessable("Size is not available in this region.")
     }
 
+    pub(super) fn smaller_disk() -> Self {
+        Self::unprocessable("This size is not available because it has a smaller disk.")
+    }
+
     /// What the vendor says for a status when there is nothing particular to say.
     pub(super) fn usual(status: StatusCode) -> Self {
         let (id, message) = match status {

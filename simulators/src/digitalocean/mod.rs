@@ -1,15 +1,26 @@
-//! DigitalOcean API v2: droplets, their actions, and what is needed around them (account, SSH keys, regions, sizes,
-//! images), at the vendor's paths, with its envelopes, paging, validation and rate limits.
+//! DigitalOcean API v2: droplets, their actions, snapshots, backups, tags and metrics, and what is needed around them
+//! (account, SSH keys, regions, sizes, images), at the vendor's paths, with its envelopes, paging, validation and rate
+//! limits.
 
 mod account;
 mod actions;
+mod backups;
 mod catalog;
+mod create;
 mod droplets;
 mod error;
+mod events;
+mod images;
+mod inspect;
+mod metrics;
+mod model;
 mod paging;
 mod rate_limit;
 mod settings;
+mod show;
+mod snapshots;
 mod state;
+mod tags;
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +34,7 @@ use axum::{
     extract::State as Shared,
     http::{HeaderValue, StatusCode, header::AUTHORIZATION, request::Parts},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, delete, get},
+    routing::{MethodRouter, delete, get, post},
 };
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -34,7 +45,7 @@ use self::{error::Error, rate_limit::Window, state::State};
 use crate::{
     control::{self, Admission, Control, Simulated},
     fault::FaultKind,
-    server::{self, Server},
+    handle, server,
 };
 
 /// How a simulator starts.
@@ -44,7 +55,7 @@ pub struct Config {
     pub token: String,
     /// Pace and limits at the start, and after `POST /__sim/reset`.
     pub settings: Settings,
-    /// Where to remember droplets, actions and keys across restarts; nowhere by default.
+    /// Where to remember all that the account holds across restarts; nowhere by default.
     pub state: Option<PathBuf>,
 }
 
@@ -92,10 +103,19 @@ impl Simulator {
 
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
     vec![
-        ("/v2/droplets", get(droplets::list).post(droplets::create).delete(droplets::delete_by_tag)),
+        ("/v2/droplets", get(droplets::list).post(create::create).delete(droplets::delete_by_tag)),
         ("/v2/droplets/{id}", get(droplets::get).delete(droplets::delete)),
         ("/v2/droplets/{id}/actions", get(actions::list_of_droplet).post(actions::create)),
         ("/v2/droplets/{id}/actions/{action_id}", get(actions::get_of_droplet)),
+        ("/v2/droplets/{id}/snapshots", get(droplets::snapshots)),
+        ("/v2/droplets/{id}/backups", get(backups::list_of_droplet)),
+        ("/v2/droplets/{id}/backups/policy", get(backups::policy)),
+        ("/v2/droplets/{id}/kernels", get(droplets::kernels)),
+        ("/v2/droplets/{id}/firewalls", get(droplets::firewalls)),
+        ("/v2/droplets/{id}/neighbors", get(droplets::neighbors)),
+        ("/v2/droplets/actions", post(actions::create_by_tag)),
+        ("/v2/droplets/backups/policies", get(backups::policies)),
+        ("/v2/droplets/backups/supported_policies", get(backups::supported_policies)),
         ("/v2/actions", get(actions::list)),
         ("/v2/actions/{id}", get(actions::get)),
         ("/v2/account", get(account::account)),
@@ -103,8 +123,16 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
         ("/v2/account/keys/{id}", get(account::get_key).put(account::rename_key).delete(account::delete_key)),
         ("/v2/regions", get(catalog::list_regions)),
         ("/v2/sizes", get(catalog::list_sizes)),
-        ("/v2/images", get(catalog::list_images)),
-        ("/v2/images/{id}", get(catalog::get_image)),
+        ("/v2/images", get(images::list)),
+        ("/v2/images/{id}", get(images::get).put(images::update).delete(images::delete)),
+        ("/v2/images/{id}/actions", get(images::list_actions).post(images::act)),
+        ("/v2/images/{id}/actions/{action_id}", get(images::get_action)),
+        ("/v2/snapshots", get(snapshots::list)),
+        ("/v2/snapshots/{id}", get(snapshots::get).delete(snapshots::delete)),
+        ("/v2/tags", get(tags::list).post(tags::create)),
+        ("/v2/tags/{name}", get(tags::get).delete(tags::delete)),
+        ("/v2/tags/{name}/resources", post(tags::assign).delete(tags::unassign)),
+        ("/v2/monitoring/metrics/droplet/{metric}", get(metrics::get)),
     ]
 }
 
@@ -121,11 +149,7 @@ pub async fn serve(
 }
 
 /// A simulator running in this process on a free port until it is stopped or dropped.
-#[derive(Debug)]
-pub struct Handle {
-    server: Server,
-    simulator: Arc<Simulator>,
-}
+pub type Handle = handle::Handle<Simulator>;
 
 impl Handle {
     /// Starts one.
@@ -134,28 +158,7 @@ impl Handle {
     /// When no port can be bound or the state file is unusable.
     pub async fn start(config: Config) -> io::Result<Self> {
         let simulator = Simulator::new(config)?;
-        let server = Server::start(Arc::clone(&simulator).app()).await?;
-        Ok(Self { server, simulator })
-    }
-
-    /// Its base URL, such as `http://127.0.0.1:41234`: the vendor's paths begin with `/v2`.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// How often a route such as `POST /v2/droplets` was called.
-    #[must_use]
-    pub fn calls(&self, route: &str) -> u64 {
-        self.simulator.control.calls(route)
-    }
-
-    /// Stops it and waits until its port is closed.
-    ///
-    /// # Errors
-    /// Whatever serving ended with.
-    pub async fn stop(self) -> io::Result<()> {
-        self.server.stop().await
+        Self::serve(Arc::clone(&simulator), simulator.app()).await
     }
 }
 
@@ -183,17 +186,20 @@ impl Simulated for Simulator {
 
     fn examples(&self) -> &'static str {
         "# Settings: boot_seconds, action_seconds, listing_lag_seconds (fractions are fine), rate_limits (true or\n\
-         # false), account_limit (a number of droplets, or null for none)\n\
+         # false), account_limit (a number of droplets, or null for none), ignore_shutdown (true or false: whether a\n\
+         # droplet stays on though its shutdown is completed)\n\
          curl -X POST {host}/__sim/config -d '{\"boot_seconds\":0,\"rate_limits\":false,\"account_limit\":null}'\n\n\
          # The next create takes effect, but the connection is dropped without an answer\n\
          curl -X POST {host}/__sim/faults -d '{\"route\":\"POST /v2/droplets\",\"kind\":\"drop_after_create\"}'\n\n\
          # The next droplet stays out of lists for ten seconds\n\
          curl -X POST {host}/__sim/faults -d '{\"route\":\"POST /v2/droplets\",\"kind\":\"listing_lag\",\"seconds\":10}'\n\n\
          # Every droplet there is, also those not listed yet; or those with one tag\n\
-         curl {host}/__sim/droplets\n\
-         curl {host}/__sim/droplets?tag_name=webrana\n\n\
+         curl {host}/__sim/servers\n\
+         curl {host}/__sim/servers?tag=webrana\n\n\
          # A droplet disappears behind the account's back\n\
-         curl -X DELETE {host}/__sim/droplets/3164444"
+         curl -X DELETE {host}/__sim/servers/3164444\n\n\
+         # A backup of a droplet is taken now\n\
+         curl -X POST {host}/__sim/servers/3164444/backups"
     }
 
     fn settings(&self) -> Value {
@@ -212,6 +218,8 @@ impl Simulated for Simulator {
             ("droplets", state.droplets.len()),
             ("actions", state.actions.len()),
             ("keys", state.keys.len()),
+            ("snapshots", state.snapshots.len()),
+            ("tags", state.tags.len()),
         ])
     }
 
@@ -248,8 +256,9 @@ impl Simulated for Simulator {
 
     fn control_routes(self: Arc<Self>) -> Router {
         Router::new()
-            .route("/__sim/droplets", get(droplets::inspect))
-            .route("/__sim/droplets/{id}", delete(droplets::vanish))
+            .route("/__sim/servers", get(inspect::list))
+            .route("/__sim/servers/{id}", delete(inspect::vanish))
+            .route("/__sim/servers/{id}/backups", post(inspect::back_up))
             .with_state(self)
     }
 }

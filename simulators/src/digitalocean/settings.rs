@@ -18,6 +18,8 @@ pub struct Settings {
     pub rate_limits: bool,
     /// How many droplets the account may have; no limit without.
     pub account_limit: Option<u64>,
+    /// Whether droplets stay on though their shutdown is completed, as a system that does not listen would.
+    pub ignore_shutdown: bool,
 }
 
 impl Default for Settings {
@@ -28,6 +30,7 @@ impl Default for Settings {
             listing_lag_seconds: 0.0,
             rate_limits: true,
             account_limit: Some(1000),
+            ignore_shutdown: false,
         }
     }
 }
@@ -43,6 +46,7 @@ pub(super) struct Change {
     /// A number; `null` or `false` lift the limit.
     #[serde(default, deserialize_with = "even_null")]
     account_limit: Option<Value>,
+    ignore_shutdown: Option<bool>,
 }
 
 /// Tells a null from a field that is not there.
@@ -71,6 +75,7 @@ impl Settings {
             )?,
             rate_limits: change.rate_limits.unwrap_or(self.rate_limits),
             account_limit,
+            ignore_shutdown: change.ignore_shutdown.unwrap_or(self.ignore_shutdown),
         })
     }
 }
