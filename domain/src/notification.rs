@@ -21,6 +21,8 @@ text_enum! {
         OrderCancelled = "ORDER_CANCELLED",
         /// The server runs.
         VpsActive = "VPS_ACTIVE",
+        /// The server is set up at another provider than the one ordered from.
+        ProvisioningMoved = "PROVISIONING_MOVED",
         /// Provisioning needs an admin.
         ProvisioningFailed = "PROVISIONING_FAILED",
         /// A server's term nears its end.

@@ -1,6 +1,8 @@
 //! Durations a process lives by. They travel in a workflow's input, so that tests run in seconds and a running
 //! order keeps the rules it was placed under.
 
+use crate::failover::FailoverPolicy;
+
 /// How long an order waits for money and how it is provisioned. All durations are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderPolicy {
@@ -16,10 +18,13 @@ pub struct OrderPolicy {
     pub retry_max_ms: u64,
     /// Retryable failures are retried this long in all, then the order fails for an admin to look at.
     pub give_up_after_ms: u64,
+    /// What may be done by itself when the provider is sold out. Orders of before there was a choice: nothing.
+    #[serde(default)]
+    pub failover: FailoverPolicy,
 }
 
 impl Default for OrderPolicy {
-    /// The production values: a day to pay, a reminder at 20 hours, six hours of retries.
+    /// The production values: a day to pay, a reminder at 20 hours, six hours of retries, no failover.
     fn default() -> Self {
         const SECOND: u64 = 1_000;
         const HOUR: u64 = 3_600 * SECOND;
@@ -30,6 +35,20 @@ impl Default for OrderPolicy {
             retry_initial_ms: SECOND,
             retry_max_ms: 120 * SECOND,
             give_up_after_ms: 6 * HOUR,
+            failover: FailoverPolicy::OFF,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_of_before_failover_has_none() {
+        let stored = r#"{"payment_window_ms":1,"remind_after_ms":2,"heartbeat_timeout_ms":3,"retry_initial_ms":4,
+                         "retry_max_ms":5,"give_up_after_ms":6}"#;
+        let policy: OrderPolicy = serde_json::from_str(stored).unwrap();
+        assert_eq!(policy.failover, FailoverPolicy::OFF);
     }
 }

@@ -1,6 +1,6 @@
 //! The rules orders are placed under.
 
-use domain::policy::OrderPolicy;
+use domain::{failover::FailoverPolicy, policy::OrderPolicy};
 use std::time::Duration;
 
 /// The rules orders are placed under.
@@ -73,6 +73,30 @@ pub struct OrdersConfig {
     )]
     pub give_up_after: Duration,
 
+    /// Whether orders whose provider is sold out go to an equal or larger plan of another provider in the same
+    /// country by themselves
+    #[arg(
+        id = "orders.failover_enabled",
+        long = "order-failover-enabled",
+        env = "ORDER_FAILOVER_ENABLED",
+        value_name = "BOOL",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_value_t = false,
+        default_missing_value = "true"
+    )]
+    pub failover_enabled: bool,
+
+    /// How much more such a plan may cost us than the ordered one, in basis points (1000 is 10 %)
+    #[arg(
+        id = "orders.failover_margin_bp",
+        long = "order-failover-margin-bp",
+        env = "ORDER_FAILOVER_MARGIN_BP",
+        value_name = "BASIS_POINTS",
+        default_value_t = 1_000
+    )]
+    pub failover_margin_bp: u32,
+
     /// Whether an account with an unverified email may order; by default in development only
     #[arg(
         id = "orders.unverified_may_order",
@@ -96,6 +120,7 @@ impl OrdersConfig {
             retry_initial_ms: milliseconds(self.retry_initial),
             retry_max_ms: milliseconds(self.retry_max),
             give_up_after_ms: milliseconds(self.give_up_after),
+            failover: FailoverPolicy { enabled: self.failover_enabled, margin_bp: self.failover_margin_bp },
         }
     }
 
