@@ -61,6 +61,8 @@ id! {
     PaymentId,
     /// A server, from the moment it is ordered.
     InstanceId,
+    /// Something asked to be done to a server.
+    ActionId,
     /// The record of getting one server from a provider.
     TaskId,
     /// A message to be delivered to Temporal.
@@ -69,4 +71,10 @@ id! {
     NotificationId,
     /// A customer's SSH public key.
     SshKeyId,
+    /// One time a provider was asked for its catalog.
+    CatalogSyncId,
+    /// One comparison of a provider with the database.
+    ReconciliationId,
+    /// A server that waits for its deletion.
+    QuarantineId,
 }

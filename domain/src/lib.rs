@@ -15,7 +15,9 @@ pub mod policy;
 pub mod pricing;
 pub mod provisioning;
 pub mod rate_limit;
+pub mod reconciliation;
 pub mod role;
 pub mod text_enum;
+pub mod upkeep;
 
 pub use money::Rupiah;

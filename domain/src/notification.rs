@@ -27,6 +27,10 @@ text_enum! {
         ProvisioningFailed = "PROVISIONING_FAILED",
         /// A server's term nears its end.
         VpsExpiring = "VPS_EXPIRING",
+        /// What we can offer changed, for administrators.
+        CatalogChanged = "CATALOG_CHANGED",
+        /// Servers at a provider are not as we believe, for administrators.
+        ReconciliationReport = "RECONCILIATION_REPORT",
         /// News from us to all.
         SystemAnnouncement = "SYSTEM_ANNOUNCEMENT",
     }

@@ -1,0 +1,395 @@
+//! Comparing what a provider has with what we believe: the rules by which a server is found unwanted, and by which one
+//! is left in peace. They would rather miss a server in this run than accuse one that somebody uses or is waiting for.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::{Decimal, RoundingStrategy, prelude::ToPrimitive};
+
+use crate::{
+    Rupiah,
+    ids::{InstanceId, OrderId},
+    instance::{InstanceStatus, PowerState},
+    money::AmountOverflow,
+    order::OrderStatus,
+    text_enum::text_enum,
+};
+
+text_enum! {
+    /// What is wrong with a server.
+    FindingKind {
+        /// The provider has it, and nobody uses it.
+        Orphan = "orphan",
+        /// We believe it runs, and the provider does not know it.
+        Ghost = "ghost",
+        /// Its order has another server.
+        Duplicate = "duplicate",
+        /// It is not as we believe.
+        Drifted = "drifted",
+    }
+}
+
+text_enum! {
+    /// Why a server was found to be so.
+    FindingReason {
+        /// It carries our tag, but no order's that we know.
+        NoOrder = "no_order",
+        /// Its order is closed or was never paid.
+        OrderClosed = "order_closed",
+        /// Its order failed; another try, or an administrator, may still take it.
+        OrderFailed = "order_failed",
+        /// Its order's server is another's or gone.
+        NoLiveInstance = "no_live_instance",
+        /// We ended it, and it is still there.
+        StillCostsMoney = "still_costs_money",
+        /// Its order uses another server.
+        OtherServerAttached = "other_server_attached",
+        /// Its order failed, and an older server of that order is the one another try would take.
+        OlderServerKept = "older_server_kept",
+        /// It can neither be read nor listed.
+        NotAtProvider = "not_at_provider",
+        /// It lacks the tag by which we list our servers.
+        NotTagged = "not_tagged",
+        /// Size, region, power or address differ.
+        Differs = "differs",
+    }
+}
+
+text_enum! {
+    /// What a run did about a finding.
+    FindingAction {
+        /// Nothing: it is for people to decide.
+        None = "none",
+        /// Nothing, because of the dry run; otherwise it would have been powered off.
+        WouldQuarantine = "would_quarantine",
+        /// Powered off.
+        Quarantined = "quarantined",
+        /// Was powered off before, and its time is not over.
+        InQuarantine = "in_quarantine",
+        /// Nothing, because of the dry run; otherwise it would have been deleted.
+        WouldDelete = "would_delete",
+        /// The provider was asked to delete it.
+        Deleted = "deleted",
+        /// Nothing: an administrator let it go.
+        Released = "released",
+        /// Nothing, because of the dry run; otherwise our record would have been corrected.
+        WouldCorrect = "would_correct",
+        /// Our record of its power and addresses was corrected.
+        Corrected = "corrected",
+        /// The provider refused what was tried; `detail` says why. The next run tries again.
+        Refused = "refused",
+    }
+}
+
+/// A server as its provider lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenServer {
+    /// The provider's id.
+    pub id: String,
+    /// The provider's slug of its size.
+    pub size: String,
+    /// The provider's slug of its region.
+    pub region: String,
+    /// Its public IPv4.
+    pub ipv4: Option<String>,
+    /// Its public IPv6.
+    pub ipv6: Option<String>,
+    /// Whether it is on.
+    pub power: PowerState,
+    /// When the provider made it.
+    pub created_at: DateTime<Utc>,
+}
+
+/// An order with its server as we believe them to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownServer {
+    /// The order.
+    pub order_id: OrderId,
+    /// Where the order stands.
+    pub order_status: OrderStatus,
+    /// Our record of its server; `None` before provisioning.
+    pub instance: Option<KnownInstance>,
+}
+
+/// Our record of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownInstance {
+    /// Its id.
+    pub id: InstanceId,
+    /// Where it stands.
+    pub status: InstanceStatus,
+    /// The provider it is at (slug).
+    pub provider: String,
+    /// The provider's id of it, once known.
+    pub server: Option<String>,
+    /// The provider's slug of its size.
+    pub size: String,
+    /// The provider's slug of its region.
+    pub region: String,
+    /// Its public IPv4.
+    pub ipv4: Option<String>,
+    /// Its public IPv6.
+    pub ipv6: Option<String>,
+    /// Whether it is on.
+    pub power: PowerState,
+    /// Whether something is being done to it right now.
+    pub busy: bool,
+}
+
+/// What is to be thought of a listed server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is its order's server.
+    Wanted,
+    /// It may be about to become somebody's: too young, or its order is being provisioned.
+    NotYetJudged,
+    /// Nobody should pay for it.
+    Unwanted(FindingKind, FindingReason),
+}
+
+impl FindingReason {
+    /// Whether an unwanted server may be powered off and deleted by itself. Where another try may still take it, people
+    /// decide.
+    #[must_use]
+    pub const fn may_be_quarantined(self) -> bool {
+        !matches!(self, Self::OrderFailed | Self::NotAtProvider | Self::NotTagged | Self::Differs)
+    }
+}
+
+/// Judges a server that `provider` lists under our tag. `attached` is the record that names it, `tagged` the order
+/// whose tag it carries. Servers made after `young_after` may still be on their way into the database.
+#[must_use]
+pub fn judge(
+    server: &SeenServer,
+    attached: Option<&KnownServer>,
+    tagged: Option<&KnownServer>,
+    young_after: DateTime<Utc>,
+) -> Verdict {
+    use FindingKind::{Duplicate, Orphan};
+    use FindingReason as Reason;
+    if let Some((known, instance)) = attached.and_then(|k| k.instance.as_ref().map(|i| (k, i))) {
+        return match instance.status {
+            InstanceStatus::Terminated => Verdict::Unwanted(Orphan, Reason::StillCostsMoney),
+            InstanceStatus::Provisioning if is_closed(known.order_status) => {
+                Verdict::Unwanted(Orphan, Reason::OrderClosed)
+            }
+            _ => Verdict::Wanted,
+        };
+    }
+    if server.created_at > young_after {
+        return Verdict::NotYetJudged;
+    }
+    let Some(known) = tagged else { return Verdict::Unwanted(Orphan, Reason::NoOrder) };
+    if matches!(known.order_status, OrderStatus::Paid | OrderStatus::Provisioning) {
+        return Verdict::NotYetJudged;
+    }
+    let lives_elsewhere =
+        known.instance.as_ref().is_some_and(|i| i.server.is_some() && i.status != InstanceStatus::Terminated);
+    match known.order_status {
+        status if is_closed(status) => Verdict::Unwanted(Orphan, Reason::OrderClosed),
+        _ if lives_elsewhere => Verdict::Unwanted(Duplicate, Reason::OtherServerAttached),
+        OrderStatus::ProvisioningFailed => Verdict::Unwanted(Orphan, Reason::OrderFailed),
+        _ => Verdict::Unwanted(Orphan, Reason::NoLiveInstance),
+    }
+}
+
+/// Whether no server will be made for the order, or used by it, unless it is revived by a payment first.
+const fn is_closed(status: OrderStatus) -> bool {
+    matches!(
+        status,
+        OrderStatus::PendingPayment | OrderStatus::Expired | OrderStatus::Cancelled | OrderStatus::Refunded
+    )
+}
+
+/// One respect in which a server is not as we believe.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Difference {
+    /// `size`, `region`, `power`, `ipv4` or `ipv6`.
+    pub field: String,
+    /// What we believe.
+    pub ours: Option<String>,
+    /// What the provider says.
+    pub theirs: Option<String>,
+}
+
+/// How an attached, living server differs from our record of it. One that is being worked on, or whose provider tells
+/// nothing, does not differ.
+#[must_use]
+pub fn differences(server: &SeenServer, instance: &KnownInstance) -> Vec<Difference> {
+    if instance.busy || !matches!(instance.status, InstanceStatus::Active | InstanceStatus::Suspended) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let mut compare = |field: &str, ours: Option<&str>, theirs: Option<&str>| {
+        if theirs.is_some() && ours != theirs {
+            let (ours, theirs) = (ours.map(str::to_owned), theirs.map(str::to_owned));
+            found.push(Difference { field: field.to_owned(), ours, theirs });
+        }
+    };
+    compare("size", Some(&instance.size), Some(&server.size));
+    compare("region", Some(&instance.region), Some(&server.region));
+    let told = (server.power != PowerState::Unknown).then_some(server.power.as_str());
+    compare("power", Some(instance.power.as_str()), told);
+    compare("ipv4", instance.ipv4.as_deref(), server.ipv4.as_deref());
+    compare("ipv6", instance.ipv6.as_deref(), server.ipv6.as_deref());
+    found
+}
+
+/// Whether a difference is one of our record only, which a look at the provider corrects.
+#[must_use]
+pub fn is_correctable(difference: &Difference) -> bool {
+    matches!(difference.field.as_str(), "power" | "ipv4" | "ipv6")
+}
+
+/// A month's price in rupiah, rounded half away from zero.
+///
+/// # Errors
+/// [`AmountOverflow`] when it does not fit.
+pub fn monthly_cost(price_usd: Decimal, usd_idr: Decimal) -> Result<Rupiah, AmountOverflow> {
+    price_usd
+        .checked_mul(usd_idr)
+        .map(|cost| cost.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero))
+        .and_then(|cost| cost.to_i64())
+        .map(Rupiah::new)
+        .ok_or(AmountOverflow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn server() -> SeenServer {
+        SeenServer {
+            id: "7".into(),
+            size: "s-1".into(),
+            region: "sgp1".into(),
+            ipv4: Some("192.0.2.1".into()),
+            ipv6: None,
+            power: PowerState::On,
+            created_at: at(100),
+        }
+    }
+
+    fn known(order_status: OrderStatus, instance: Option<(InstanceStatus, Option<&str>)>) -> KnownServer {
+        let instance = instance.map(|(status, server)| KnownInstance {
+            id: Uuid::nil().into(),
+            status,
+            provider: "digitalocean".into(),
+            server: server.map(str::to_owned),
+            size: "s-1".into(),
+            region: "sgp1".into(),
+            ipv4: Some("192.0.2.1".into()),
+            ipv6: None,
+            power: PowerState::On,
+            busy: false,
+        });
+        KnownServer { order_id: Uuid::nil().into(), order_status, instance }
+    }
+
+    const LATE: i64 = 1_000;
+
+    #[test]
+    fn an_attached_server_is_wanted_until_its_record_ends() {
+        use InstanceStatus as I;
+        use OrderStatus as O;
+        let verdict = |order, status| {
+            let known = known(order, Some((status, Some("7"))));
+            judge(&server(), Some(&known), Some(&known), at(LATE))
+        };
+        assert_eq!(verdict(O::Active, I::Active), Verdict::Wanted);
+        assert_eq!(verdict(O::Active, I::Suspended), Verdict::Wanted);
+        assert_eq!(verdict(O::Provisioning, I::Provisioning), Verdict::Wanted);
+        assert_eq!(verdict(O::ProvisioningFailed, I::Provisioning), Verdict::Wanted);
+        let unwanted = |reason| Verdict::Unwanted(FindingKind::Orphan, reason);
+        assert_eq!(verdict(O::Active, I::Terminated), unwanted(FindingReason::StillCostsMoney));
+        assert_eq!(verdict(O::Cancelled, I::Provisioning), unwanted(FindingReason::OrderClosed));
+        assert_eq!(verdict(O::Refunded, I::Provisioning), unwanted(FindingReason::OrderClosed));
+    }
+
+    #[test]
+    fn whoever_may_still_be_waiting_for_a_server_is_left_in_peace() {
+        let verdict =
+            |tagged: Option<&KnownServer>, young_after| judge(&server(), None, tagged, at(young_after));
+        assert_eq!(verdict(None, 99), Verdict::NotYetJudged);
+        for status in [OrderStatus::Paid, OrderStatus::Provisioning] {
+            let waiting = known(status, Some((InstanceStatus::Provisioning, None)));
+            assert_eq!(verdict(Some(&waiting), LATE), Verdict::NotYetJudged);
+            let attached_elsewhere = known(status, Some((InstanceStatus::Provisioning, Some("8"))));
+            assert_eq!(verdict(Some(&attached_elsewhere), LATE), Verdict::NotYetJudged);
+        }
+    }
+
+    #[test]
+    fn every_other_server_is_unwanted_with_its_reason() {
+        use FindingKind::{Duplicate, Orphan};
+        use InstanceStatus as I;
+        use OrderStatus as O;
+        let verdict = |order, instance| judge(&server(), None, Some(&known(order, instance)), at(LATE));
+        let unwanted = Verdict::Unwanted;
+        assert_eq!(judge(&server(), None, None, at(LATE)), unwanted(Orphan, FindingReason::NoOrder));
+        assert_eq!(
+            verdict(O::Active, Some((I::Active, Some("8")))),
+            unwanted(Duplicate, FindingReason::OtherServerAttached)
+        );
+        assert_eq!(
+            verdict(O::ProvisioningFailed, Some((I::Provisioning, Some("8")))),
+            unwanted(Duplicate, FindingReason::OtherServerAttached)
+        );
+        assert_eq!(
+            verdict(O::ProvisioningFailed, Some((I::Provisioning, None))),
+            unwanted(Orphan, FindingReason::OrderFailed)
+        );
+        assert_eq!(
+            verdict(O::Active, Some((I::Terminated, Some("8")))),
+            unwanted(Orphan, FindingReason::NoLiveInstance)
+        );
+        for closed in [O::Cancelled, O::Expired, O::Refunded, O::PendingPayment] {
+            assert_eq!(verdict(closed, None), unwanted(Orphan, FindingReason::OrderClosed), "{closed}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_may_yet_be_taken_is_not_touched() {
+        for reason in FindingReason::ALL {
+            let touched = reason.may_be_quarantined();
+            let expected = matches!(
+                reason,
+                FindingReason::NoOrder
+                    | FindingReason::OrderClosed
+                    | FindingReason::NoLiveInstance
+                    | FindingReason::StillCostsMoney
+                    | FindingReason::OtherServerAttached
+                    | FindingReason::OlderServerKept
+            );
+            assert_eq!(touched, expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn differences_are_named_unless_somebody_is_at_work() {
+        let mut record =
+            known(OrderStatus::Active, Some((InstanceStatus::Active, Some("7")))).instance.unwrap();
+        assert!(differences(&server(), &record).is_empty());
+        record.size = "s-2".into();
+        record.power = PowerState::Off;
+        record.ipv4 = None;
+        let found = differences(&server(), &record);
+        assert_eq!(found.iter().map(|d| d.field.as_str()).collect::<Vec<_>>(), ["size", "power", "ipv4"]);
+        assert_eq!(found.iter().filter(|d| is_correctable(d)).count(), 2);
+        let silent = SeenServer { power: PowerState::Unknown, ipv4: None, ..server() };
+        assert_eq!(differences(&silent, &record).len(), 1);
+        record.busy = true;
+        assert!(differences(&server(), &record).is_empty());
+    }
+
+    #[test]
+    fn a_month_costs_whole_rupiah() {
+        let cost = |usd: Decimal| monthly_cost(usd, Decimal::new(163_333, 1)).unwrap().get();
+        assert_eq!(cost(Decimal::new(6, 0)), 98_000);
+        assert_eq!(cost(Decimal::new(5_00893, 5)), 81_812);
+        assert_eq!(monthly_cost(Decimal::MAX, Decimal::MAX), Err(AmountOverflow));
+    }
+}

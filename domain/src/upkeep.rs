@@ -1,0 +1,84 @@
+//! Work that keeps an installation true to its providers: what its workflows start with. Ids and settings only.
+
+use rust_decimal::Decimal;
+
+use crate::ids::{CatalogSyncId, ReconciliationId};
+
+/// How patient a run is with its provider. All durations are milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct UpkeepPolicy {
+    /// Longest silence of the step at the provider before another worker takes over.
+    pub heartbeat_timeout_ms: u64,
+    /// First wait before a retryable failure is tried again; doubles up to `retry_max_ms`.
+    pub retry_initial_ms: u64,
+    /// Longest wait between two tries.
+    pub retry_max_ms: u64,
+    /// Retryable failures are retried this long in all; the next scheduled run begins afresh.
+    pub give_up_after_ms: u64,
+}
+
+impl Default for UpkeepPolicy {
+    /// The production values: half an hour of retries.
+    fn default() -> Self {
+        Self {
+            heartbeat_timeout_ms: 30_000,
+            retry_initial_ms: 1_000,
+            retry_max_ms: 60_000,
+            give_up_after_ms: 30 * 60_000,
+        }
+    }
+}
+
+/// What a sync of a provider's catalog starts with.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CatalogSyncStart {
+    /// Slug of the provider; also names the task queue.
+    pub provider: String,
+    /// The record of the run, when somebody asked for it; a scheduled run makes its own.
+    pub sync_id: Option<CatalogSyncId>,
+    /// How patient it is.
+    pub policy: UpkeepPolicy,
+}
+
+/// How a provider is compared with the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReconcileSettings {
+    /// Rupiah for one US dollar.
+    pub usd_idr: Decimal,
+    /// How long a server nobody wants stays powered off before it is deleted, in milliseconds.
+    pub quarantine_ms: u64,
+    /// Whether findings are only reported: nothing changes, neither at the provider nor in the database.
+    pub dry_run: bool,
+}
+
+impl Default for ReconcileSettings {
+    /// Reports only; a week of quarantine where it may act.
+    fn default() -> Self {
+        Self { usd_idr: Decimal::new(16_500, 0), quarantine_ms: 7 * 24 * 3_600_000, dry_run: true }
+    }
+}
+
+/// What a comparison of a provider with the database starts with.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReconcileStart {
+    /// Slug of the provider; also names the task queue.
+    pub provider: String,
+    /// The record of the run, when somebody asked for it; a scheduled run makes its own.
+    pub reconciliation_id: Option<ReconciliationId>,
+    /// What it may do.
+    pub settings: ReconcileSettings,
+    /// How patient it is.
+    pub policy: UpkeepPolicy,
+}
+
+/// Workflow id of a sync of a provider's catalog that somebody asked for.
+#[must_use]
+pub fn catalog_sync_workflow_id(provider: &str, sync: CatalogSyncId) -> String {
+    format!("catalog-sync/{provider}/{sync}")
+}
+
+/// Workflow id of a comparison that somebody asked for.
+#[must_use]
+pub fn reconcile_workflow_id(provider: &str, reconciliation: ReconciliationId) -> String {
+    format!("reconcile/{provider}/{reconciliation}")
+}
