@@ -11,3 +11,4 @@ pub mod handle;
 pub mod journal;
 pub mod midtrans;
 pub mod server;
+pub mod vultr;
