@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     ProviderError,
-    pacing::{CallOutcome, Pacer, Quota},
+    pacing::{Call, CallOutcome, Pacer, Quota},
 };
 use crate::http;
 
@@ -59,7 +59,7 @@ impl Channel {
 
     /// Waits for the turn of a create.
     pub async fn ticket(&self, lane: &'static str) -> Result<CreateTicket, ProviderError> {
-        self.admit(lane).await?;
+        self.admit(lane, Call::Create).await?;
         Ok(CreateTicket(()))
     }
 
@@ -70,7 +70,7 @@ impl Channel {
         request: RequestBuilder,
         effect: Effect,
     ) -> Result<Answer, ProviderError> {
-        self.admit(lane).await?;
+        self.admit(lane, Call::Other).await?;
         self.send_now(lane, request, effect).await
     }
 
@@ -84,8 +84,8 @@ impl Channel {
         self.send_now(lane, request, Effect::Changes).await
     }
 
-    async fn admit(&self, lane: &'static str) -> Result<(), ProviderError> {
-        self.pacer.admit(lane).await.map_err(|held| ProviderError::not_admitted(self.provider, held))
+    async fn admit(&self, lane: &'static str, call: Call) -> Result<(), ProviderError> {
+        self.pacer.admit(lane, call).await.map_err(|held| ProviderError::not_admitted(self.provider, held))
     }
 
     async fn send_now(
@@ -96,16 +96,22 @@ impl Channel {
     ) -> Result<Answer, ProviderError> {
         let answer = exchange(request).await;
         let outcome = match &answer {
-            Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
-                CallOutcome::RateLimited(http::retry_after(&answer.headers, chrono::Utc::now()))
-            }
-            Ok(answer) if !answer.status.is_server_error() => {
-                CallOutcome::Answered((self.quota)(&answer.headers))
-            }
-            Ok(_) | Err(_) => CallOutcome::Trouble,
+            Ok(answer) => self.judge(answer, effect),
+            Err(_) => CallOutcome::Trouble,
         };
         self.pacer.report(lane, &outcome).await;
         answer.map_err(|error| ProviderError::transport(self.provider, error, effect))
+    }
+
+    fn judge(&self, answer: &Answer, effect: Effect) -> CallOutcome {
+        match answer.status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                CallOutcome::RateLimited(http::retry_after(&answer.headers, chrono::Utc::now()))
+            }
+            StatusCode::INTERNAL_SERVER_ERROR if effect == Effect::Changes => CallOutcome::Unclear,
+            status if status.is_server_error() => CallOutcome::Trouble,
+            _ => CallOutcome::Answered((self.quota)(&answer.headers)),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub use channel::{CreateTicket, Effect};
 pub use error::ProviderError;
 pub use instance::{CreateInstance, InstancePage, ProviderInstance};
 pub use metrics::{MetricKind, MetricsQuery, Series};
-pub use pacing::{CallOutcome, NotAdmitted, Pacer, Quota, Unpaced};
+pub use pacing::{Call, CallOutcome, NotAdmitted, Pacer, Quota, Unpaced};
 pub use registry::{Registry, UnknownProvider};
 
 /// One cloud. Every call has a time-out, waits for its share of the vendor's rate limit first, and answers with a

@@ -12,10 +12,20 @@ pub trait Pacer: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// [`NotAdmitted`] when no call should be made for now.
-    async fn admit(&self, lane: &'static str) -> Result<(), NotAdmitted>;
+    async fn admit(&self, lane: &'static str, call: Call) -> Result<(), NotAdmitted>;
 
-    /// Is told how a call went.
+    /// Is told how an admitted call went.
     async fn report(&self, lane: &'static str, outcome: &CallOutcome);
+}
+
+/// What a turn is wanted for. Creates come last: the calls that finish a server which is begun, or tell that it is
+/// finished, are few and go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    /// Anything but a create.
+    Other,
+    /// A create.
+    Create,
 }
 
 /// No call is made for now: the provider is out of order, or what decides about calls is.
@@ -37,6 +47,9 @@ pub enum CallOutcome {
     RateLimited(Option<Duration>),
     /// A 5xx, a time-out or a lost connection: the vendor may be out of order.
     Trouble,
+    /// A 500 to a call that changes something: it tells as much about the request as about the vendor (some answer
+    /// so when a server is locked), and one customer's odd request must not keep everybody else's away.
+    Unclear,
 }
 
 /// What a vendor's headers tell about a limit.
@@ -54,7 +67,7 @@ pub struct Unpaced;
 
 #[async_trait]
 impl Pacer for Unpaced {
-    async fn admit(&self, _lane: &'static str) -> Result<(), NotAdmitted> {
+    async fn admit(&self, _lane: &'static str, _call: Call) -> Result<(), NotAdmitted> {
         Ok(())
     }
 
