@@ -3,6 +3,7 @@
 //! by calling it. What talks to a database, a provider or Temporal belongs to `store`, `adapters` and `temporal`.
 
 pub mod billing;
+pub mod circuit;
 pub mod failover;
 pub mod hostname;
 pub mod ids;
