@@ -3,8 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::{
     instance::Capability,
+    provisioning::FailureClass,
     rate_limit::{Lane, Window},
 };
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
@@ -14,14 +16,14 @@ use url::Url;
 
 use super::{
     mapper,
-    types::{DropletPage, OneDroplet},
+    types::{DropletSnapshot, Metrics, OneAction, OneDroplet, Page},
 };
 use crate::{
     http::{self, SetupError},
     providers::{
         ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
-        MetricsQuery, Pacer, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
-        ProviderSize, Quota, Series, Snapshot, channel::Channel,
+        MetricKind, MetricsQuery, Pacer, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
+        ProviderRegion, ProviderSize, Quota, Series, Snapshot, channel::Channel,
     },
 };
 
@@ -38,7 +40,25 @@ const RATE_LIMITS: &[Lane] = &[Lane {
     ],
 }];
 
-const CAPABILITIES: &[Capability] = &[];
+/// No [`Capability::MetricsDisk`]: the vendor tells how full a disk is, not how busy. No [`Capability::Console`]: it
+/// has no public API for that.
+const CAPABILITIES: &[Capability] = &[
+    Capability::PowerOn,
+    Capability::PowerOff,
+    Capability::Shutdown,
+    Capability::Reboot,
+    Capability::PowerCycle,
+    Capability::Rebuild,
+    Capability::Resize,
+    Capability::Snapshot,
+    Capability::Restore,
+    Capability::Rename,
+    Capability::EnableBackups,
+    Capability::DisableBackups,
+    Capability::MetricsCpu,
+    Capability::MetricsMemory,
+    Capability::MetricsNetwork,
+];
 
 /// The most the vendor lists in one answer.
 const PER_PAGE: &str = "200";
@@ -94,6 +114,82 @@ impl DigitalOcean {
         let body = self.send(request, effect).await?;
         serde_json::from_slice(&body).map_err(|error| ProviderError::unreadable(SLUG, &error, effect))
     }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, ProviderError> {
+        self.call(self.request(Method::GET, segments).query(query), Effect::None).await
+    }
+
+    /// One page of a list, and the number of the next if there is one.
+    async fn page<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        filter: &[(&str, &str)],
+        number: u32,
+    ) -> Result<(Vec<T>, Option<u32>), ProviderError> {
+        let paging = [("page", &*number.to_string()), ("per_page", PER_PAGE)];
+        let page: Page<T> = self.read(segments, &[filter, &paging].concat()).await?;
+        let last = page.items.is_empty() || page.links.pages.next.is_none();
+        Ok((page.items, (!last).then_some(number + 1)))
+    }
+
+    /// All pages of a list.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        filter: &[(&str, &str)],
+    ) -> Result<Vec<T>, ProviderError> {
+        let (mut all, mut next) = self.page(segments, filter, 1).await?;
+        while let Some(number) = next {
+            let (items, after) = self.page(segments, filter, number).await?;
+            all.extend(items);
+            next = after;
+        }
+        Ok(all)
+    }
+
+    async fn delete(&self, segments: &[&str]) -> Result<(), ProviderError> {
+        match self.send(self.request(Method::DELETE, segments), Effect::Changes).await {
+            Err(error) if error.class != FailureClass::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn metric(
+        &self,
+        droplet: &str,
+        query: &MetricsQuery,
+        name: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Metrics, ProviderError> {
+        let (start, end) = (query.start.timestamp().to_string(), query.end.timestamp().to_string());
+        let window = [("host_id", droplet), ("start", &*start), ("end", &*end)];
+        self.read(&["monitoring", "metrics", "droplet", name], &[&window, more].concat()).await
+    }
+
+    async fn traffic(
+        &self,
+        droplet: &str,
+        query: &MetricsQuery,
+        direction: &str,
+    ) -> Result<Series, ProviderError> {
+        let more = [("interface", "public"), ("direction", direction)];
+        Ok(mapper::bytes_per_second(direction, self.metric(droplet, query, "bandwidth", &more).await?))
+    }
+
+    /// The snapshot that an action which began at `started_at` made. Actions on a droplet take turns, so it is the
+    /// first since.
+    async fn snapshot_since(
+        &self,
+        id: &str,
+        started_at: DateTime<Utc>,
+    ) -> Result<Option<String>, ProviderError> {
+        let snapshots = self.list_snapshots(id).await?;
+        Ok(snapshots.into_iter().find(|s| s.created_at >= started_at).map(|s| s.id))
+    }
 }
 
 /// The headers tell of the hour only; the minute is ours to keep.
@@ -141,75 +237,98 @@ impl CloudProvider for DigitalOcean {
     }
 
     async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
-        let page: u32 = page.and_then(|page| page.parse().ok()).unwrap_or(1);
-        let query = [("tag_name", tag), ("page", &page.to_string()), ("per_page", PER_PAGE)];
-        let call = self.request(Method::GET, &["droplets"]).query(&query);
-        let DropletPage { droplets, links } = self.call(call, Effect::None).await?;
-        let last = droplets.is_empty() || links.pages.next.is_none();
+        let number = page.and_then(|page| page.parse().ok()).unwrap_or(1);
+        let (droplets, next) = self.page(&["droplets"], &[("tag_name", tag)], number).await?;
         Ok(InstancePage {
             instances: droplets.into_iter().map(mapper::to_instance).collect(),
-            next: (!last).then(|| (page + 1).to_string()),
+            next: next.map(|number| number.to_string()),
         })
     }
 
     async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
-        let id = mapper::to_droplet_id(id)?;
-        let call = self.request(Method::GET, &["droplets", &id]);
-        let OneDroplet { droplet } = self.call(call, Effect::None).await?;
+        let id = mapper::to_id(id, "droplet")?;
+        let OneDroplet { droplet } = self.read(&["droplets", &id], &[]).await?;
         Ok(mapper::to_instance(droplet))
     }
 
     async fn delete_instance(&self, id: &str) -> Result<(), ProviderError> {
-        let id = mapper::to_droplet_id(id)?;
-        let call = self.request(Method::DELETE, &["droplets", &id]);
-        match self.send(call, Effect::Changes).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.class == domain::provisioning::FailureClass::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.delete(&["droplets", &mapper::to_id(id, "droplet")?]).await
     }
 
     async fn perform_action(
         &self,
-        _id: &str,
+        id: &str,
         action: &ProviderAction,
     ) -> Result<ActionReceipt, ProviderError> {
-        Err(ProviderError::unsupported(SLUG, action.capability(), "not here yet"))
+        let (id, body) = (mapper::to_id(id, "droplet")?, mapper::to_action(action)?);
+        let call = self.request(Method::POST, &["droplets", &id, "actions"]).json(&body);
+        let OneAction { action: begun } = self.call(call, Effect::Changes).await?;
+        Ok(mapper::to_receipt(action.capability(), &begun))
     }
 
+    /// One call, and one more for the id of a snapshot once it is taken.
     async fn action_progress(
         &self,
-        _id: &str,
+        id: &str,
         receipt: &ActionReceipt,
     ) -> Result<ActionProgress, ProviderError> {
-        Err(ProviderError::unsupported(SLUG, receipt.action, "not here yet"))
+        let (id, action_id) = (mapper::to_id(id, "droplet")?, mapper::action_id(receipt)?);
+        let OneAction { action } = self.read(&["droplets", &id, "actions", &action_id], &[]).await?;
+        match mapper::to_progress(&action) {
+            ActionProgress::Completed { .. } if receipt.action == Capability::Snapshot => {
+                let resource_id = self.snapshot_since(&id, action.started_at).await?;
+                Ok(ActionProgress::Completed { resource_id })
+            }
+            progress => Ok(progress),
+        }
     }
 
-    async fn list_snapshots(&self, _id: &str) -> Result<Vec<Snapshot>, ProviderError> {
-        Err(ProviderError::unsupported(SLUG, Capability::Snapshot, "not here yet"))
+    async fn list_snapshots(&self, id: &str) -> Result<Vec<Snapshot>, ProviderError> {
+        let id = mapper::to_id(id, "droplet")?;
+        let snapshots: Vec<DropletSnapshot> = self.list(&["droplets", &id, "snapshots"], &[]).await?;
+        let mut snapshots: Vec<_> = snapshots.into_iter().map(mapper::to_snapshot).collect();
+        snapshots.sort_by_key(|snapshot| snapshot.created_at);
+        Ok(snapshots)
     }
 
-    async fn delete_snapshot(&self, _snapshot_id: &str) -> Result<(), ProviderError> {
-        Err(ProviderError::unsupported(SLUG, Capability::Snapshot, "not here yet"))
+    async fn delete_snapshot(&self, snapshot_id: &str) -> Result<(), ProviderError> {
+        self.delete(&["snapshots", &mapper::to_id(snapshot_id, "snapshot")?]).await
     }
 
     async fn list_regions(&self) -> Result<Vec<ProviderRegion>, ProviderError> {
-        Ok(Vec::new())
+        Ok(self.list(&["regions"], &[]).await?.into_iter().map(mapper::to_region).collect())
     }
 
     async fn list_sizes(&self) -> Result<Vec<ProviderSize>, ProviderError> {
-        Ok(Vec::new())
+        Ok(self.list(&["sizes"], &[]).await?.into_iter().filter_map(mapper::to_size).collect())
     }
 
     async fn list_images(&self) -> Result<Vec<ProviderImage>, ProviderError> {
-        Ok(Vec::new())
+        let images = self.list(&["images"], &[("type", "distribution")]).await?;
+        Ok(images.into_iter().filter_map(mapper::to_image).collect())
     }
 
-    async fn get_metrics(&self, _id: &str, query: &MetricsQuery) -> Result<Vec<Series>, ProviderError> {
-        Err(ProviderError::unsupported(SLUG, query.kind.capability(), "not here yet"))
+    async fn get_metrics(&self, id: &str, query: &MetricsQuery) -> Result<Vec<Series>, ProviderError> {
+        let id = mapper::to_id(id, "droplet")?;
+        match query.kind {
+            MetricKind::Cpu => Ok(vec![mapper::percent_busy(self.metric(&id, query, "cpu", &[]).await?)]),
+            MetricKind::Memory => {
+                let total = self.metric(&id, query, "memory_total", &[]).await?;
+                let available = self.metric(&id, query, "memory_available", &[]).await?;
+                Ok(vec![mapper::percent_used(total, available)])
+            }
+            MetricKind::Network => Ok(vec![
+                self.traffic(&id, query, "inbound").await?,
+                self.traffic(&id, query, "outbound").await?,
+            ]),
+            MetricKind::Disk => {
+                let reason = "DigitalOcean does not tell how busy a disk is";
+                Err(ProviderError::unsupported(SLUG, query.kind.capability(), reason))
+            }
+        }
     }
 
     async fn console_url(&self, _id: &str) -> Result<SecretString, ProviderError> {
-        Err(ProviderError::unsupported(SLUG, Capability::Console, "the vendor has no public console API"))
+        Err(ProviderError::unsupported(SLUG, Capability::Console, "DigitalOcean has no public console API"))
     }
 }

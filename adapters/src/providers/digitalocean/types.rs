@@ -1,5 +1,7 @@
 //! The wire: what we send and the fields we read.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -25,14 +27,22 @@ pub(super) enum ImageRef<'a> {
     Id(u64),
 }
 
+impl<'a> ImageRef<'a> {
+    pub(super) fn of(image: &'a str) -> Self {
+        image.parse().map_or(Self::Slug(image), Self::Id)
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct OneDroplet {
     pub(super) droplet: Droplet,
 }
 
+/// One page of a list, whose key is the list's own.
 #[derive(Debug, Deserialize)]
-pub(super) struct DropletPage {
-    pub(super) droplets: Vec<Droplet>,
+pub(super) struct Page<T> {
+    #[serde(alias = "droplets", alias = "snapshots", alias = "regions", alias = "sizes", alias = "images")]
+    pub(super) items: Vec<T>,
     #[serde(default)]
     pub(super) links: Links,
 }
@@ -89,4 +99,73 @@ pub(super) struct ErrorBody {
     pub(super) id: Option<String>,
     pub(super) message: Option<String>,
     pub(super) request_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OneAction {
+    pub(super) action: Action,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Action {
+    pub(super) id: u64,
+    pub(super) status: String,
+    pub(super) started_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DropletSnapshot {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) size_gigabytes: f64,
+    pub(super) created_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Region {
+    pub(super) slug: String,
+    pub(super) name: String,
+    pub(super) available: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Size {
+    pub(super) slug: String,
+    pub(super) vcpus: u32,
+    /// MiB.
+    pub(super) memory: u32,
+    /// GiB.
+    pub(super) disk: u32,
+    /// Terabytes a month.
+    pub(super) transfer: f64,
+    /// US dollars; a JSON number, kept as it is written.
+    pub(super) price_monthly: serde_json::Number,
+    pub(super) regions: Vec<String>,
+    pub(super) available: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Image {
+    pub(super) slug: Option<String>,
+    pub(super) name: String,
+    pub(super) distribution: String,
+    pub(super) public: bool,
+    pub(super) status: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Metrics {
+    pub(super) data: Matrix,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Matrix {
+    pub(super) result: Vec<Line>,
+}
+
+/// A series of moments in seconds since 1970 and numbers written as text.
+#[derive(Debug, Deserialize)]
+pub(super) struct Line {
+    pub(super) metric: BTreeMap<String, String>,
+    pub(super) values: Vec<(f64, String)>,
 }

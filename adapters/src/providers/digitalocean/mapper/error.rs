@@ -1,70 +1,17 @@
-//! Between the wire and our words; the one place where the vendor's errors are sorted.
+//! The one place where the vendor's errors are sorted.
 
 use chrono::Utc;
-use domain::{
-    instance::PowerState,
-    provisioning::{FLEET_TAG, FailureClass},
-};
+use domain::provisioning::FailureClass;
 use reqwest::{StatusCode, header::HeaderMap};
 
-use super::{
-    adapter::SLUG,
-    types::{CreateDroplet, Droplet, ErrorBody, ImageRef, Network},
-};
+use super::super::{adapter::SLUG, types::ErrorBody};
 use crate::{
     http,
-    providers::{
-        CreateInstance, Effect, ProviderError, ProviderInstance, channel::Answer, cloud_init::cloud_config,
-    },
+    providers::{Effect, ProviderError, channel::Answer},
 };
 
-pub(super) fn to_create(request: &CreateInstance) -> CreateDroplet<'_> {
-    CreateDroplet {
-        name: &request.hostname,
-        region: &request.region,
-        size: &request.size,
-        image: request.image.parse().map_or(ImageRef::Slug(&request.image), ImageRef::Id),
-        tags: [FLEET_TAG, &request.cohort, &request.tag],
-        user_data: cloud_config(&request.ssh_public_keys, request.root_password.as_ref()),
-        ipv6: true,
-        monitoring: true,
-    }
-}
-
-pub(super) fn to_instance(droplet: Droplet) -> ProviderInstance {
-    let ipv4 = public(&droplet.networks.v4);
-    ProviderInstance {
-        id: droplet.id.to_string(),
-        name: droplet.name,
-        size: droplet.size_slug,
-        region: droplet.region.slug,
-        ready: droplet.status == "active" && !droplet.locked && ipv4.is_some(),
-        power: match droplet.status.as_str() {
-            "active" => PowerState::On,
-            "off" | "archive" => PowerState::Off,
-            _ => PowerState::Unknown,
-        },
-        ipv4,
-        ipv6: public(&droplet.networks.v6),
-        tags: droplet.tags,
-        created_at: droplet.created_at,
-    }
-}
-
-fn public<T: std::str::FromStr>(networks: &[Network]) -> Option<T> {
-    networks.iter().filter(|n| n.r#type == "public").find_map(|n| n.ip_address.parse().ok())
-}
-
-/// Droplet ids are numbers; anything else, put into a path, would address something else.
-pub(super) fn to_droplet_id(id: &str) -> Result<String, ProviderError> {
-    match id.parse::<u64>() {
-        Ok(number) => Ok(number.to_string()),
-        Err(_) => Err(failure(FailureClass::NotFound, format!("`{id}` is not a droplet id"))),
-    }
-}
-
 /// The body of an answer that is a success.
-pub(super) fn success(answer: Answer, effect: Effect) -> Result<Vec<u8>, ProviderError> {
+pub(in super::super) fn success(answer: Answer, effect: Effect) -> Result<Vec<u8>, ProviderError> {
     if answer.status.is_success() {
         return Ok(answer.body);
     }
@@ -88,7 +35,12 @@ fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Eff
     }
 }
 
-fn failure(class: FailureClass, message: String) -> ProviderError {
+pub(super) fn not_an_id(id: &str, what: &str) -> ProviderError {
+    failure(FailureClass::NotFound, format!("`{id}` is not a {what} id"))
+}
+
+/// A failure without an answer of the vendor.
+pub(super) fn failure(class: FailureClass, message: String) -> ProviderError {
     ProviderError::new(SLUG, class, message)
 }
 
@@ -108,7 +60,9 @@ fn class_of(status: StatusCode, message: &str) -> FailureClass {
 
 /// The vendor gives every refusal the same code; only its words tell them apart.
 fn class_of_refusal(message: &str) -> FailureClass {
-    const WORDS: [(FailureClass, &[&str]); 3] = [
+    const WORDS: [(FailureClass, &[&str]); 4] = [
+        // Also says that it "is not available", but it never will be.
+        (FailureClass::Permanent, &["smaller disk"]),
         (FailureClass::Conflict, &["pending event", "is locked", "is currently on", "is currently off"]),
         (FailureClass::Capacity, &["is not available", "unavailable", "capacity", "sold out"]),
         (
@@ -130,80 +84,9 @@ mod tests {
 
     use super::*;
 
-    fn request() -> CreateInstance {
-        CreateInstance {
-            tag: "wb-1".to_owned(),
-            cohort: "wbc-1".to_owned(),
-            hostname: "web-1".to_owned(),
-            size: "s-1vcpu-1gb".to_owned(),
-            region: "sgp1".to_owned(),
-            image: "debian-12-x64".to_owned(),
-            ssh_public_keys: vec![],
-            root_password: None,
-        }
-    }
-
-    fn droplet(body: serde_json::Value) -> ProviderInstance {
-        to_instance(serde_json::from_value(body).unwrap())
-    }
-
     fn refused(status: u16, message: &str, effect: Effect) -> ProviderError {
         let body = json!({ "id": "some_code", "message": message }).to_string();
         from_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), effect)
-    }
-
-    #[test]
-    fn a_create_carries_its_tags_and_no_empty_user_data() {
-        assert_eq!(
-            serde_json::to_value(to_create(&request())).unwrap(),
-            json!({
-                "name": "web-1", "region": "sgp1", "size": "s-1vcpu-1gb", "image": "debian-12-x64",
-                "tags": ["webrana", "wbc-1", "wb-1"], "ipv6": true, "monitoring": true,
-            })
-        );
-        let snapshot = CreateInstance { image: "7555620".to_owned(), ..request() };
-        assert_eq!(serde_json::to_value(to_create(&snapshot)).unwrap()["image"], 7_555_620);
-    }
-
-    #[test]
-    fn a_droplet_is_ready_once_active_unlocked_and_addressed() {
-        let new = json!({
-            "id": 7, "name": "web-1", "size_slug": "s-1vcpu-1gb", "region": { "slug": "sgp1" }, "status": "new", "locked": true, "created_at": "2026-01-02T03:04:05Z",
-            "networks": { "v4": [], "v6": [] }, "tags": ["webrana", "wb-1"], "features": ["monitoring"],
-        });
-        let instance = droplet(new.clone());
-        assert_eq!((instance.id.as_str(), instance.ready, instance.power), ("7", false, PowerState::Unknown));
-        assert_eq!(instance.created_at.to_rfc3339(), "2026-01-02T03:04:05+00:00");
-
-        let with = |change: serde_json::Value| {
-            let mut body = new.clone();
-            body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-            droplet(body)
-        };
-        let private = json!({ "v4": [{ "ip_address": "10.0.0.2", "type": "private" }] });
-        let public = json!({
-            "v4": [{ "ip_address": "10.0.0.2", "type": "private" }, { "ip_address": "198.18.0.7", "type": "public" }],
-            "v6": [{ "ip_address": "2001:db8::7", "type": "public" }],
-        });
-        let active = |networks: &serde_json::Value| json!({ "status": "active", "locked": false, "networks": networks });
-        assert!(!with(active(&private)).ready);
-        assert_eq!(with(active(&private)).ipv4, None);
-        let ready = with(active(&public));
-        assert!(ready.ready);
-        assert_eq!(ready.power, PowerState::On);
-        assert_eq!(ready.ipv4, Some("198.18.0.7".parse().unwrap()));
-        assert_eq!(ready.ipv6, Some("2001:db8::7".parse().unwrap()));
-        let off = with(json!({ "status": "off", "locked": false, "networks": public }));
-        assert_eq!((off.ready, off.power), (false, PowerState::Off));
-        assert!(!with(json!({ "status": "active", "networks": public })).ready, "still locked");
-    }
-
-    #[test]
-    fn only_numbers_are_droplet_ids() {
-        assert_eq!(to_droplet_id("42").unwrap(), "42");
-        for bad in ["", "..", "42/actions", "-1", "x"] {
-            assert_eq!(to_droplet_id(bad).unwrap_err().class, FailureClass::NotFound, "{bad}");
-        }
     }
 
     #[test]
@@ -239,6 +122,7 @@ mod tests {
             ("Size is not available in this region.", Capacity),
             ("Region is not available", Capacity),
             ("The size you chose is currently unavailable.", Capacity),
+            ("This size is not available because it has a smaller disk.", Permanent),
             ("Droplet already has a pending event.", Conflict),
             ("Droplet is currently off. Please power it on to run this event.", Conflict),
             ("Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)", Permanent),

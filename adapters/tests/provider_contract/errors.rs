@@ -1,0 +1,177 @@
+//! What goes wrong, and how it is sorted.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use adapters::providers::{Call, CallOutcome, NotAdmitted, Pacer};
+use domain::provisioning::FailureClass;
+use serde_json::json;
+
+use crate::vendor::{Lab, TAG, Vendor, create, request, until};
+
+pub async fn refusals_are_sorted<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    for (request, class) in V::impossible() {
+        let error = lab.refusal(&request).await;
+        assert_eq!((error.class, error.is_ambiguous()), (class, false), "{error}");
+        assert!(error.status.is_none_or(|status| (400..500).contains(&status)), "{error:?}");
+    }
+    assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap(), []);
+}
+
+pub async fn sold_out_and_full_are_told_apart<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    lab.fault(V::ROUTES.create, "capacity", json!({})).await;
+    assert_eq!(lab.refusal(&request::<V>(TAG)).await.class, FailureClass::Capacity);
+    lab.configure(json!({ "account_limit": 0 })).await;
+    let full = lab.refusal(&request::<V>(TAG)).await;
+    assert_eq!((full.class, full.is_ambiguous()), (FailureClass::Configuration, false), "{full}");
+    assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap(), []);
+}
+
+pub async fn wrong_credentials_are_a_matter_of_configuration<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let stranger = lab.adapter(|account| account.token = "wrong-token".to_owned());
+    let error = create(&stranger, &request::<V>(TAG)).await.unwrap_err();
+    assert_eq!(
+        (error.class, error.is_ambiguous(), error.status),
+        (FailureClass::Configuration, false, Some(401))
+    );
+    assert!(!format!("{error} {error:?} {stranger:?}").contains("wrong-token"));
+}
+
+pub async fn a_lost_answer_is_ambiguous_and_the_server_exists<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    lab.fault(V::ROUTES.create, "drop_after_create", json!({})).await;
+    let error = lab.refusal(&request::<V>(TAG)).await;
+    assert_eq!((error.class, error.is_ambiguous(), error.status), (FailureClass::Retryable, true, None));
+    assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap().len(), 1);
+    assert_eq!(lab.simulator.calls(V::ROUTES.create), 1, "nothing below us tried again");
+}
+
+pub async fn a_late_answer_is_ambiguous_and_the_server_exists<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let hasty = lab.adapter(|account| account.request_timeout = Duration::from_secs(1));
+    lab.fault(V::ROUTES.create, "delay", json!({ "seconds": 30 })).await;
+    let error = create(&hasty, &request::<V>(TAG)).await.unwrap_err();
+    assert_eq!((error.class, error.is_ambiguous()), (FailureClass::Retryable, true));
+    assert_eq!(error.message, "no answer in time");
+    assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap().len(), 1);
+}
+
+pub async fn a_server_error_is_ambiguous_only_where_something_changes<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let id = lab.make(TAG).await.id;
+    let trouble = json!({ "status": 502, "body": "<html>Bad gateway</html>" });
+    for route in [V::ROUTES.create, V::ROUTES.read, V::ROUTES.list] {
+        lab.fault(route, "status", trouble.clone()).await;
+    }
+    for (error, ambiguous) in [
+        (create(&lab.provider, &request::<V>("wb-b")).await.map(drop).unwrap_err(), true),
+        (lab.provider.get_instance(&id).await.map(drop).unwrap_err(), false),
+        (lab.provider.find_by_tag(TAG).await.map(drop).unwrap_err(), false),
+    ] {
+        assert_eq!(
+            (error.class, error.is_ambiguous(), error.status),
+            (FailureClass::Retryable, ambiguous, Some(502))
+        );
+        assert!(!error.message.contains("<html>"), "{error}");
+    }
+}
+
+pub async fn a_provider_that_is_not_there_was_told_nothing<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    lab.simulator.stop().await.unwrap();
+    let error = create(&lab.provider, &request::<V>(TAG)).await.unwrap_err();
+    assert_eq!((error.class, error.is_ambiguous(), error.status), (FailureClass::Retryable, false, None));
+}
+
+pub async fn too_many_calls_say_when_to_come_back<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    lab.fault(V::ROUTES.create, "status", json!({ "status": 429, "seconds": 17 })).await;
+    let error = lab.refusal(&request::<V>(TAG)).await;
+    assert_eq!((error.class, error.is_ambiguous()), (FailureClass::Retryable, false));
+    assert_eq!(error.retry_after, Some(Duration::from_secs(17)));
+
+    lab.configure(json!({ "rate_limits": true })).await;
+    let calls = async || {
+        let at_once = (0..20).map(|_| lab.provider.find_by_tag(TAG));
+        futures::future::join_all(at_once).await.into_iter().find_map(Result::err)
+    };
+    let error = until(calls, Option::is_some).await.unwrap();
+    assert_eq!((error.class, error.status), (FailureClass::Retryable, Some(429)));
+    assert!(error.retry_after.is_some_and(|wait| wait > Duration::ZERO && wait <= Duration::from_secs(60)));
+}
+
+pub async fn a_locked_server_is_deleted_later<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let id = lab.make_ready(TAG).await.id;
+    lab.fault(V::ROUTES.delete, "locked_on_delete", json!({})).await;
+    let error = lab.provider.delete_instance(&id).await.unwrap_err();
+    assert!(matches!(error.class, FailureClass::Conflict | FailureClass::Retryable), "{error:?}");
+    assert_eq!(lab.read(&id).await.id, id, "it is still there");
+    lab.provider.delete_instance(&id).await.unwrap();
+}
+
+/// Writes down what passes it, and lets nothing pass once it is shut.
+#[derive(Debug, Default)]
+struct Turnstile(Mutex<Passed>);
+
+#[derive(Debug, Default)]
+struct Passed {
+    lanes: Vec<&'static str>,
+    outcomes: Vec<CallOutcome>,
+    shut: bool,
+}
+
+#[async_trait::async_trait]
+impl Pacer for Turnstile {
+    async fn admit(&self, lane: &'static str, _call: Call) -> Result<(), NotAdmitted> {
+        let mut passed = self.0.lock().unwrap();
+        if passed.shut {
+            return Err(NotAdmitted { reason: "shut".to_owned(), retry_after: Duration::from_secs(7) });
+        }
+        passed.lanes.push(lane);
+        Ok(())
+    }
+
+    async fn report(&self, _lane: &'static str, outcome: &CallOutcome) {
+        self.0.lock().unwrap().outcomes.push(outcome.clone());
+    }
+}
+
+pub async fn every_call_waits_for_its_turn<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let turnstile = Arc::new(Turnstile::default());
+    let paced = lab.adapter(|account| account.pacer = Arc::clone(&turnstile) as Arc<dyn Pacer>);
+    let id = create(&paced, &request::<V>(TAG)).await.unwrap().id;
+    paced.find_by_tag(TAG).await.unwrap();
+    paced.get_instance(&id).await.unwrap();
+    paced.list_sizes().await.unwrap();
+    lab.fault(V::ROUTES.read, "status", json!({ "status": 429, "seconds": 3 })).await;
+    lab.fault(V::ROUTES.list, "status", json!({ "status": 503 })).await;
+    paced.get_instance(&id).await.unwrap_err();
+    paced.find_by_tag(TAG).await.unwrap_err();
+
+    let calls = lab.calls().await;
+    {
+        let mut passed = turnstile.0.lock().unwrap();
+        assert_eq!((passed.lanes.len() as u64, passed.outcomes.len() as u64), (calls, calls));
+        let known: Vec<_> = paced.rate_limits().iter().map(|lane| lane.name).collect();
+        assert!(passed.lanes.iter().all(|lane| known.contains(lane)), "{:?}", passed.lanes);
+        assert!(passed.outcomes.contains(&CallOutcome::RateLimited(Some(Duration::from_secs(3)))));
+        assert!(passed.outcomes.contains(&CallOutcome::Trouble));
+        assert!(matches!(passed.outcomes[0], CallOutcome::Answered(_)));
+        passed.shut = true;
+    }
+    for held in [
+        create(&paced, &request::<V>("wb-b")).await.map(drop).unwrap_err(),
+        paced.get_instance(&id).await.map(drop).unwrap_err(),
+    ] {
+        assert_eq!((held.class, held.is_ambiguous()), (FailureClass::Retryable, false));
+        assert_eq!(held.retry_after, Some(Duration::from_secs(7)));
+    }
+    assert_eq!(lab.calls().await, calls);
+}

@@ -1,0 +1,121 @@
+//! Servers: created, found, ready, deleted.
+
+use std::collections::BTreeSet;
+
+use adapters::providers::ProviderInstance;
+use domain::{
+    instance::PowerState,
+    provisioning::{FLEET_TAG, FailureClass},
+};
+use serde_json::json;
+
+use crate::vendor::{COHORT, Lab, TAG, Vendor, request, tag, until};
+
+pub async fn a_server_is_created_found_ready_deleted_and_gone<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let provider = &lab.provider;
+    assert_eq!(provider.slug(), V::SLUG);
+    assert_eq!(provider.find_by_tag(TAG).await.unwrap(), []);
+
+    let made = lab.make(TAG).await;
+    assert!(!made.ready);
+    assert_eq!((made.size.as_str(), made.region.as_str()), (V::OFFER.size, V::OFFER.region));
+    let tags: BTreeSet<_> = made.tags.iter().map(String::as_str).collect();
+    assert!(tags.is_superset(&[FLEET_TAG, COHORT, TAG].into()), "{tags:?}");
+
+    for tag in [TAG, COHORT, FLEET_TAG] {
+        let found = provider.find_by_tag(tag).await.unwrap();
+        assert_eq!(ids(&found), [made.id.as_str()], "{tag}");
+    }
+    let ready = until(async || lab.read(&made.id).await, |i| i.ready).await;
+    assert_eq!((ready.power, &ready.id, &ready.tags), (PowerState::On, &made.id, &made.tags));
+    assert!(ready.ipv4.is_some());
+    assert!(ready.ipv6.is_some());
+    assert_eq!(provider.find_by_tag(COHORT).await.unwrap(), [ready], "lists tell as much as reads");
+
+    provider.delete_instance(&made.id).await.unwrap();
+    let gone = until(async || provider.get_instance(&made.id).await, Result::is_err).await;
+    assert_eq!(gone.unwrap_err().class, FailureClass::NotFound);
+    assert_eq!(provider.find_by_tag(TAG).await.unwrap(), []);
+    provider.delete_instance(&made.id).await.expect("gone already counts as deleted");
+}
+
+fn ids(found: &[ProviderInstance]) -> Vec<&str> {
+    found.iter().map(|instance| instance.id.as_str()).collect()
+}
+
+pub async fn every_server_of_a_tag_is_found_oldest_first_and_no_other<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let mut made = Vec::new();
+    for number in 0..3 {
+        made.push(lab.make(&tag(number)).await.id);
+        let mut other = request::<V>(&tag(100 + number));
+        other.cohort = "wbc-2026010204".to_owned();
+        crate::vendor::create(&lab.provider, &other).await.unwrap();
+    }
+    assert_eq!(ids(&lab.provider.find_by_tag(COHORT).await.unwrap()), made);
+    assert_eq!(ids(&lab.provider.find_by_tag(&tag(1)).await.unwrap()), [made[1].as_str()]);
+    assert_eq!(lab.provider.find_by_tag(FLEET_TAG).await.unwrap().len(), 6);
+    assert_eq!(lab.provider.find_by_tag("wb-").await.unwrap(), [], "a part of a tag is none");
+}
+
+pub async fn one_order_has_one_name_where_names_are_unique<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    lab.make(TAG).await;
+    if V::UNIQUE_NAMES {
+        let second = lab.refusal(&request::<V>(TAG)).await;
+        assert_eq!((second.class, second.is_ambiguous()), (FailureClass::Conflict, false));
+        assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap().len(), 1);
+    } else {
+        lab.make(TAG).await;
+        assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap().len(), 2, "both are shown");
+    }
+}
+
+pub async fn a_long_list_is_read_to_its_end_with_as_few_calls_as_can_be<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    for number in 0..V::PAGE + 5 {
+        lab.make(&tag(number)).await;
+    }
+    assert_eq!(lab.provider.find_by_tag(COHORT).await.unwrap().len(), V::PAGE + 5);
+    assert_eq!(lab.simulator.calls(V::ROUTES.list), 2);
+
+    let first = lab.provider.list_instances(COHORT, None).await.unwrap();
+    assert_eq!(first.instances.len(), V::PAGE);
+    let second = lab.provider.list_instances(COHORT, first.next.as_deref()).await.unwrap();
+    assert_eq!((second.instances.len(), second.next), (5, None));
+}
+
+pub async fn a_new_server_shows_up_within_the_listing_lag<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let lag = lab.provider.listing_lag();
+    lab.configure(json!({ "listing_lag_seconds": lag.as_secs_f64() })).await;
+    let made = lab.make(TAG).await;
+    assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap(), []);
+    assert_eq!(lab.read(&made.id).await.id, made.id);
+    let found = until(async || lab.provider.find_by_tag(TAG).await.unwrap(), |found| !found.is_empty()).await;
+    assert_eq!(found[0].id, made.id);
+}
+
+pub async fn a_server_without_an_address_is_not_ready<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    lab.configure(json!({ "boot_seconds": 0 })).await;
+    lab.fault(V::ROUTES.create, "active_without_ip", json!({ "seconds": 1 })).await;
+    let made = lab.make(TAG).await;
+    let bare = lab.read(&made.id).await;
+    assert_eq!((bare.power, bare.ready, bare.ipv4), (PowerState::On, false, None));
+    until(async || lab.read(&made.id).await, |i| i.ready).await;
+}
+
+pub async fn a_server_that_vanished_is_not_found<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let made = lab.make(TAG).await;
+    lab.vanish(&made.id).await;
+    let error = lab.provider.get_instance(&made.id).await.unwrap_err();
+    assert_eq!((error.class, error.is_ambiguous()), (FailureClass::NotFound, false));
+    for nonsense in ["not-an-id", "", "..", "../account"] {
+        let error = lab.provider.get_instance(nonsense).await.unwrap_err();
+        assert_eq!(error.class, FailureClass::NotFound, "`{nonsense}`");
+    }
+    lab.provider.delete_instance(&made.id).await.unwrap();
+}

@@ -1,0 +1,228 @@
+//! What the contract must know of a vendor, and a simulated account to ask it of.
+
+use std::{sync::Arc, time::Duration};
+
+use adapters::providers::{CloudProvider, CreateInstance, Pacer, ProviderError, ProviderInstance, Unpaced};
+use domain::provisioning::FailureClass;
+use serde_json::{Value, json};
+use simulators::{control::Simulated, handle::Handle};
+
+/// One vendor: its adapter, its simulator, and how the two are to be asked.
+pub trait Vendor: Sized + 'static {
+    /// The catalog's slug.
+    const SLUG: &'static str;
+    /// The simulator's names of the routes that faults are ordered for.
+    const ROUTES: Routes;
+    /// Things the vendor sells.
+    const OFFER: Offer;
+    /// The most servers the vendor lists in one answer.
+    const PAGE: usize;
+    /// Whether the vendor refuses a second server of one name, so that a second create of one order is a conflict.
+    const UNIQUE_NAMES: bool;
+    /// Whether the vendor refuses an action while another is under way.
+    const TAKES_TURNS: bool;
+    /// The variable with the credentials of an account at the vendor itself, for `real`. Not the product's own
+    /// variable: servers of that account cost money, so it is never used by accident.
+    const REAL_CREDENTIALS: &'static str;
+    /// The vendor's own address.
+    const REAL_URL: &'static str;
+
+    /// The vendor's simulator.
+    type Simulator: Simulated;
+
+    /// Starts it: [`TOKEN`] is accepted, there are no rate limits, [`BOOT_SECONDS`] to boot and [`ACTION_SECONDS`]
+    /// for an action.
+    async fn start() -> Handle<Self::Simulator>;
+
+    /// The adapter for an account.
+    fn adapter(account: Account) -> Arc<dyn CloudProvider>;
+
+    /// Creates that can't be, each with the class of its failure.
+    fn impossible() -> Vec<(CreateInstance, FailureClass)>;
+}
+
+/// Routes such as `POST /v2/droplets`.
+#[derive(Debug, Clone, Copy)]
+pub struct Routes {
+    pub create: &'static str,
+    pub list: &'static str,
+    pub read: &'static str,
+    pub delete: &'static str,
+    /// The route that a reboot goes by.
+    pub reboot: &'static str,
+}
+
+/// Slugs at the vendor. `region` has both sizes, and there is an image that fits all of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer {
+    pub region: &'static str,
+    pub size: &'static str,
+    /// A size with more of everything.
+    pub larger: &'static str,
+    pub image: &'static str,
+    pub other_image: &'static str,
+}
+
+/// How an adapter reaches an account.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub url: String,
+    pub token: String,
+    pub request_timeout: Duration,
+    pub listing_lag: Duration,
+    pub pacer: Arc<dyn Pacer>,
+}
+
+impl Account {
+    pub fn of(url: &str, token: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            token: token.to_owned(),
+            request_timeout: Duration::from_secs(5),
+            listing_lag: Duration::from_secs(1),
+            pacer: Arc::new(Unpaced),
+        }
+    }
+}
+
+/// The credentials a simulator is started with.
+pub const TOKEN: &str = "contract-token";
+pub const BOOT_SECONDS: f64 = 0.2;
+pub const ACTION_SECONDS: f64 = 0.2;
+
+/// A tag of an order.
+pub const TAG: &str = "wb-01932c07-9a53-7c3e-8f3c-1f2d3c4b5a69";
+/// The tag of the orders of an hour.
+pub const COHORT: &str = "wbc-2026010203";
+
+/// The tag of the `number`th order.
+pub fn tag(number: usize) -> String {
+    format!("wb-01932c07-9a53-7c3e-8f3c-{number:012}")
+}
+
+/// What is ordered for a tag.
+pub fn request<V: Vendor>(tag: &str) -> CreateInstance {
+    CreateInstance {
+        tag: tag.to_owned(),
+        cohort: COHORT.to_owned(),
+        hostname: "web-1.example.com".to_owned(),
+        size: V::OFFER.size.to_owned(),
+        region: V::OFFER.region.to_owned(),
+        image: V::OFFER.image.to_owned(),
+        ssh_public_keys: vec![PUBLIC_KEY.to_owned()],
+        root_password: None,
+    }
+}
+
+const PUBLIC_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl andi@laptop";
+
+/// An adapter and the simulator it talks to.
+pub struct Lab<V: Vendor> {
+    pub provider: Arc<dyn CloudProvider>,
+    pub simulator: Handle<V::Simulator>,
+}
+
+impl<V: Vendor> Lab<V> {
+    pub async fn open() -> Self {
+        let simulator = V::start().await;
+        Self { provider: V::adapter(Account::of(&simulator.url(), TOKEN)), simulator }
+    }
+
+    /// An adapter for the same account, set up otherwise.
+    pub fn adapter(&self, change: impl FnOnce(&mut Account)) -> Arc<dyn CloudProvider> {
+        let mut account = Account::of(&self.simulator.url(), TOKEN);
+        change(&mut account);
+        V::adapter(account)
+    }
+
+    pub async fn configure(&self, change: Value) {
+        self.control("config", change).await;
+    }
+
+    pub async fn fault(&self, route: &str, kind: &str, more: Value) {
+        let mut fault = json!({ "route": route, "kind": kind });
+        fault.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.control("faults", fault).await;
+    }
+
+    async fn control(&self, path: &str, body: Value) {
+        let url = format!("{}/__sim/{path}", self.simulator.url());
+        let answer = client().post(url).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// Removes a server behind the account's back.
+    pub async fn vanish(&self, id: &str) {
+        let url = format!("{}/__sim/servers/{id}", self.simulator.url());
+        assert_eq!(client().delete(url).send().await.unwrap().status(), 204);
+    }
+
+    /// How many calls the vendor has seen.
+    pub async fn calls(&self) -> u64 {
+        let url = format!("{}/__sim/counters", self.simulator.url());
+        let text = client().get(url).send().await.unwrap().text().await.unwrap();
+        let counters: Value = serde_json::from_str(&text).unwrap();
+        counters["calls"].as_object().unwrap().values().filter_map(Value::as_u64).sum()
+    }
+
+    /// Creates the server of an order.
+    pub async fn make(&self, tag: &str) -> ProviderInstance {
+        create(&self.provider, &request::<V>(tag)).await.unwrap()
+    }
+
+    /// Creates one and waits until a customer can log in.
+    pub async fn make_ready(&self, tag: &str) -> ProviderInstance {
+        let made = self.make(tag).await;
+        until(async || self.read(&made.id).await, |i| i.ready).await
+    }
+
+    pub async fn read(&self, id: &str) -> ProviderInstance {
+        self.provider.get_instance(id).await.unwrap()
+    }
+
+    /// The failure of a create that can't be.
+    pub async fn refusal(&self, request: &CreateInstance) -> ProviderError {
+        let error = create(&self.provider, request).await.unwrap_err();
+        assert_eq!(error.provider, V::SLUG);
+        assert!(!format!("{error} {error:?}").contains(TOKEN));
+        error
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// Creates a server, as its turn comes.
+pub async fn create(
+    provider: &Arc<dyn CloudProvider>,
+    request: &CreateInstance,
+) -> Result<ProviderInstance, ProviderError> {
+    let ticket = provider.ready_to_create().await?;
+    provider.create_instance(ticket, request).await
+}
+
+/// Asks until `condition` holds, for 20 seconds at most.
+pub async fn until<T>(ask: impl AsyncFnMut() -> T, condition: impl Fn(&T) -> bool) -> T {
+    until_within(Duration::from_secs(20), Duration::from_millis(5), ask, condition).await
+}
+
+/// Asks every `pause` until `condition` holds.
+pub async fn until_within<T>(
+    patience: Duration,
+    pause: Duration,
+    mut ask: impl AsyncFnMut() -> T,
+    condition: impl Fn(&T) -> bool,
+) -> T {
+    let answered = async {
+        loop {
+            let answer = ask().await;
+            if condition(&answer) {
+                return answer;
+            }
+            tokio::time::sleep(pause).await;
+        }
+    };
+    tokio::time::timeout(patience, answered).await.expect("it never came about")
+}
