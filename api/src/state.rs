@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use adapters::payments::PaymentGateway;
+use adapters::{payments::PaymentGateway, providers::Registry};
 use domain::{billing::PaymentMethod, policy::OrderPolicy};
 use secrecy::SecretString;
 use store::Store;
@@ -18,6 +18,8 @@ pub struct AppState {
     pub orders: Arc<OrderConfig>,
     /// Gateways by slug, and which one serves which method.
     pub payments: Arc<PaymentConfig>,
+    /// The clouds that are set up in this installation.
+    pub providers: Arc<Registry>,
     /// Bounds on what a client may ask for.
     pub limits: Arc<Limits>,
     /// Our namespace in Temporal's web UI, such as `http://127.0.0.1:8233/namespaces/default`, for links that admins
@@ -27,6 +29,13 @@ pub struct AppState {
     pub ready: Arc<std::sync::atomic::AtomicBool>,
     /// Dependencies that `/health` asks about besides the database.
     pub probes: Arc<Vec<Arc<dyn crate::public::health::Probe>>>,
+}
+
+impl AppState {
+    /// Slugs of the clouds that are set up in this installation.
+    pub(crate) fn set_up(&self) -> Vec<String> {
+        self.providers.slugs().map(str::to_owned).collect()
+    }
 }
 
 /// Tokens and passwords.

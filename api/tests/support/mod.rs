@@ -8,6 +8,10 @@ use std::{
     time::Duration,
 };
 
+use adapters::providers::{
+    CloudProvider, Registry, Unpaced,
+    digitalocean::{DigitalOcean, DigitalOceanConfig},
+};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
 use axum::{
     Router,
@@ -44,6 +48,7 @@ pub fn state(pool: &PgPool) -> AppState {
             by_method: BTreeMap::new(),
             charge_timeout: Duration::from_secs(2),
         }),
+        providers: Arc::new(Registry::new(vec![digitalocean()])),
         limits: Arc::new(Limits {
             body_bytes: 64 * 1024,
             request_timeout: Duration::from_secs(30),
@@ -55,6 +60,18 @@ pub fn state(pool: &PgPool) -> AppState {
         ready: Arc::new(AtomicBool::new(true)),
         probes: Arc::new(Vec::new()),
     }
+}
+
+/// A provider that is set up and never answers.
+fn digitalocean() -> Arc<dyn CloudProvider> {
+    let account = DigitalOceanConfig {
+        base_url: "http://127.0.0.1:9".parse().unwrap(),
+        token: SecretString::from("a token"),
+        request_timeout: Duration::from_secs(1),
+        listing_lag: Duration::from_secs(1),
+        pacer: Arc::new(Unpaced),
+    };
+    Arc::new(DigitalOcean::new(account).unwrap())
 }
 
 /// The API under test.
