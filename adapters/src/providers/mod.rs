@@ -16,6 +16,7 @@ mod pacing;
 mod registry;
 
 pub mod digitalocean;
+pub mod vultr;
 
 pub use action::{ActionProgress, ActionReceipt, ProviderAction, Snapshot};
 pub use catalog::{ProviderImage, ProviderRegion, ProviderSize};

@@ -1,0 +1,187 @@
+//! The vendor's errors, sorted. It has no codes: only status and words tell them apart.
+
+use chrono::Utc;
+use domain::provisioning::FailureClass;
+use reqwest::{StatusCode, header::HeaderMap};
+
+use crate::{
+    http,
+    providers::{
+        Effect, ProviderError,
+        channel::Answer,
+        vultr::{SLUG, types::ErrorBody},
+    },
+};
+
+/// The body of an answer that is a success.
+pub(in super::super) fn success(answer: Answer, effect: Effect) -> Result<Vec<u8>, ProviderError> {
+    if answer.status.is_success() {
+        return Ok(answer.body);
+    }
+    Err(from_answer(answer.status, &answer.headers, &answer.body, effect))
+}
+
+pub(in super::super) fn failure(class: FailureClass, message: String) -> ProviderError {
+    ProviderError::new(SLUG, class, message)
+}
+
+/// An answer that is no success.
+fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Effect) -> ProviderError {
+    // Proxies in front of the API answer in HTML.
+    let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+    let message = body.error.filter(|words| !words.is_empty());
+    let message = message.unwrap_or_else(|| format!("HTTP {status} without an explanation"));
+    let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    ProviderError {
+        status: Some(status.as_u16()),
+        request_id: request_id.map(str::to_owned),
+        retry_after: http::retry_after(headers, Utc::now()),
+        // Of a busy server the vendor says 500, but it has refused for certain.
+        ambiguous: effect == Effect::Changes && status.is_server_error() && !is_busy(&message),
+        ..failure(class_of(status, &message), message)
+    }
+}
+
+fn class_of(status: StatusCode, message: &str) -> FailureClass {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => FailureClass::Retryable,
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => {
+            FailureClass::Configuration
+        }
+        StatusCode::NOT_FOUND => FailureClass::NotFound,
+        StatusCode::CONFLICT | StatusCode::LOCKED => FailureClass::Conflict,
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => class_of_refusal(message),
+        status if status.is_server_error() => FailureClass::Retryable,
+        _ => FailureClass::Permanent,
+    }
+}
+
+/// Whether the server has to be waited for: something is under way, or it is still pending.
+fn is_busy(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["currently locked", "not currently active"].iter().any(|words| message.contains(words))
+}
+
+fn class_of_refusal(message: &str) -> FailureClass {
+    const WORDS: [(FailureClass, &[&str]); 2] = [
+        (
+            FailureClass::Capacity,
+            &["not available in the selected", "more capacity", "sold out", "out of stock", "unavailable"],
+        ),
+        (
+            FailureClass::Configuration,
+            &[
+                "maximum number of",
+                "monthly fee limit",
+                "invalid plan",
+                "invalid location",
+                "invalid region",
+                "invalid operating system",
+                "invalid os",
+                "invalid application",
+                "invalid image",
+                "invalid snapshot",
+                "invalid ssh key",
+            ],
+        ),
+    ];
+    if is_busy(message) {
+        return FailureClass::Retryable;
+    }
+    let message = message.to_lowercase();
+    let class = WORDS.iter().find(|(_, words)| words.iter().any(|w| message.contains(w)));
+    class.map_or(FailureClass::Permanent, |(class, _)| *class)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use reqwest::header::{HeaderValue, RETRY_AFTER};
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(status: u16, message: &str, effect: Effect) -> ProviderError {
+        let body = json!({ "error": message, "status": status }).to_string();
+        from_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), effect)
+    }
+
+    #[test]
+    fn every_status_has_its_class() {
+        use FailureClass::*;
+        for (status, class) in [
+            (400, Permanent),
+            (301, Permanent),
+            (401, Configuration),
+            (402, Configuration),
+            (403, Configuration),
+            (404, NotFound),
+            (408, Retryable),
+            (409, Conflict),
+            (422, Permanent),
+            (423, Conflict),
+            (429, Retryable),
+            (500, Retryable),
+            (503, Retryable),
+        ] {
+            assert_eq!(refused(status, "words", Effect::None).class, class, "{status}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_their_words() {
+        use FailureClass::*;
+        for (message, class) in [
+            ("Invalid plan chosen.", Configuration),
+            ("Invalid location chosen.", Configuration),
+            ("Invalid application image chosen.", Configuration),
+            ("Invalid SSH key: 1", Configuration),
+            (
+                "Server add failed: You have reached the maximum monthly fee limit for this account.",
+                Configuration,
+            ),
+            (
+                "You have reached the maximum number of active virtual machines for this account.",
+                Configuration,
+            ),
+            ("Server add failed: Plan is not available in the selected datacenter.", Capacity),
+            ("The location you have selected does not have any more capacity.", Capacity),
+            ("Invalid hostname.", Permanent),
+        ] {
+            let error = refused(400, message, Effect::Changes);
+            assert_eq!((error.class, error.ambiguous), (class, false), "{message}");
+            assert_eq!((error.message.as_str(), error.status), (message, Some(400)));
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_busy_has_refused_for_certain() {
+        for message in [
+            "Unable to destroy server: Unable to remove VM: Server is currently locked",
+            "Unable to destroy server: This subscription is not currently active, you cannot destroy it.",
+        ] {
+            for status in [400, 500] {
+                let error = refused(status, message, Effect::Changes);
+                assert_eq!((error.class, error.ambiguous), (FailureClass::Retryable, false), "{message}");
+                assert_eq!(error.message, message);
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_server_error_after_a_change_is_ambiguous() {
+        assert!(refused(500, "words", Effect::Changes).is_ambiguous());
+        assert!(!refused(500, "words", Effect::None).is_ambiguous());
+        assert!(!refused(429, "words", Effect::Changes).is_ambiguous());
+    }
+
+    #[test]
+    fn headers_tell_when_to_come_back() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        let limited = from_answer(StatusCode::TOO_MANY_REQUESTS, &headers, b"<html>", Effect::Changes);
+        assert_eq!((limited.retry_after, limited.status), (Some(Duration::from_secs(1)), Some(429)));
+        assert_eq!(limited.message, "HTTP 429 Too Many Requests without an explanation");
+    }
+}
