@@ -31,6 +31,8 @@ text_enum! {
         CatalogChanged = "CATALOG_CHANGED",
         /// Servers at a provider are not as we believe, for administrators.
         ReconciliationReport = "RECONCILIATION_REPORT",
+        /// A server is gone.
+        VpsTerminated = "VPS_TERMINATED",
         /// News from us to all.
         SystemAnnouncement = "SYSTEM_ANNOUNCEMENT",
     }

@@ -3,6 +3,7 @@
 
 use crate::{
     ids::{InstanceId, OrderId, UserId},
+    instance::InstancePolicy,
     policy::OrderPolicy,
 };
 
@@ -38,6 +39,9 @@ pub struct InstanceStart {
     pub plan_slug: String,
     /// End of the paid term, milliseconds since the Unix epoch.
     pub expires_at_ms: u64,
+    /// How patiently its provider is asked.
+    #[serde(default)]
+    pub policy: InstancePolicy,
 }
 
 /// A message to a workflow.
@@ -60,6 +64,11 @@ pub enum Message {
     },
     /// A server became active.
     StartInstance(InstanceStart),
+    /// Something is to be done to a server.
+    ActionRequested {
+        /// The server. What is to be done is asked of the database, in the order it was asked for.
+        instance_id: InstanceId,
+    },
 }
 
 impl Message {
@@ -72,6 +81,7 @@ impl Message {
                 order_workflow_id(*order_id)
             }
             Self::StartInstance(start) => instance_workflow_id(start.instance_id),
+            Self::ActionRequested { instance_id } => instance_workflow_id(*instance_id),
         }
     }
 
@@ -84,6 +94,7 @@ impl Message {
             Self::RetryProvisioning { .. } => "retry_provisioning",
             Self::OrderClosed { .. } => "order_closed",
             Self::StartInstance(_) => "start_instance",
+            Self::ActionRequested { .. } => "action_requested",
         }
     }
 }

@@ -18,7 +18,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    const fn kind(self) -> &'static str {
+    pub(crate) const fn kind(self) -> &'static str {
         match self {
             Self::User(_) => "user",
             Self::ApiKey(_) => "api_key",
@@ -26,7 +26,7 @@ impl Actor {
         }
     }
 
-    const fn id(self) -> Option<Uuid> {
+    pub(crate) const fn id(self) -> Option<Uuid> {
         match self {
             Self::User(id) => Some(id.0),
             Self::ApiKey(id) => Some(id.0),

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use domain::{
     ids::{InstanceId, OrderId, UserId},
-    instance::{InstanceStatus, PowerState},
+    instance::{InstancePolicy, InstanceStatus, PowerState},
+    outbox::InstanceStart,
 };
+use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
@@ -60,16 +62,53 @@ pub struct Instance {
     pub created_at: DateTime<Utc>,
 }
 
+/// Where a server is at its provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerRef {
+    /// Slug of the provider.
+    pub provider: String,
+    /// The provider's own id; none until a create or a look-up told it.
+    pub provider_instance_id: Option<String>,
+    /// Where it stands with us.
+    pub status: InstanceStatus,
+}
+
+/// A server's row with what its ids stand for. One macro, so that both queries read the same columns; two queries, so
+/// that Postgres can plan the one by id once and for all.
+macro_rules! select_instances {
+    ($tail:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            Instance,
+            r#"SELECT s.id AS "id: InstanceId", s.order_id AS "order_id: OrderId", s.name, s.hostname,
+                      s.status AS "status: InstanceStatus", s.power_state AS "power_state: PowerState", s.ipv4, s.ipv6,
+                      p.slug AS provider, p.name AS provider_name, r.slug AS region, r.name AS region_name,
+                      l.slug AS plan, l.name AS plan_name, l.vcpu, l.memory_mb, l.disk_gb, i.slug AS image,
+                      s.auto_renew, s.starts_at, s.expires_at, s.created_at
+               FROM instances s
+               JOIN providers p ON p.id = s.provider_id
+               JOIN regions r ON r.id = s.region_id
+               JOIN plans l ON l.id = s.plan_id
+               JOIN images i ON i.id = s.image_id
+               "# + $tail,
+            $($argument),+
+        )
+    };
+}
+
 impl Store {
-    /// One server of `owner`.
+    /// One server. `owner` restricts to that customer's servers.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when `owner` has no such server.
-    pub async fn instance(&self, instance: InstanceId, owner: UserId) -> Result<Instance> {
-        self.select_instances(owner, Some(instance), None, None, 1)
-            .await?
-            .pop()
-            .ok_or(StoreError::NotFound("instance"))
+    /// [`StoreError::NotFound`] when there is no such server (of that owner).
+    pub async fn instance(&self, instance: InstanceId, owner: Option<UserId>) -> Result<Instance> {
+        select_instances!(
+            "WHERE s.id = $1 AND ($2::uuid IS NULL OR s.user_id = $2)",
+            instance.0,
+            owner.map(|id| id.0),
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .ok_or(StoreError::NotFound("instance"))
     }
 
     /// A customer's servers, newest first.
@@ -82,40 +121,68 @@ impl Store {
         status: Option<InstanceStatus>,
         page: &PageRequest,
     ) -> Result<Page<Instance>> {
-        let rows = self.select_instances(owner, None, status, page.before, page.fetch()).await?;
+        let rows = select_instances!(
+            "WHERE s.user_id = $1 AND ($2::text IS NULL OR s.status = $2) AND ($3::uuid IS NULL OR s.id < $3)
+             ORDER BY s.id DESC LIMIT $4",
+            owner.0,
+            status.map(InstanceStatus::as_str),
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
         Ok(page.cut(rows, |instance| instance.id.0))
     }
 
-    async fn select_instances(
-        &self,
-        owner: UserId,
-        instance: Option<InstanceId>,
-        status: Option<InstanceStatus>,
-        before: Option<uuid::Uuid>,
-        limit: i64,
-    ) -> Result<Vec<Instance>> {
-        Ok(sqlx::query_as!(
-            Instance,
-            r#"SELECT s.id AS "id: InstanceId", s.order_id AS "order_id: OrderId", s.name, s.hostname,
-                      s.status AS "status: InstanceStatus", s.power_state AS "power_state: PowerState", s.ipv4, s.ipv6,
-                      p.slug AS provider, p.name AS provider_name, r.slug AS region, r.name AS region_name,
-                      l.slug AS plan, l.name AS plan_name, l.vcpu, l.memory_mb, l.disk_gb, i.slug AS image,
-                      s.auto_renew, s.starts_at, s.expires_at, s.created_at
-               FROM instances s
-               JOIN providers p ON p.id = s.provider_id
-               JOIN regions r ON r.id = s.region_id
-               JOIN plans l ON l.id = s.plan_id
-               JOIN images i ON i.id = s.image_id
-               WHERE s.user_id = $1 AND ($2::uuid IS NULL OR s.id = $2) AND ($3::text IS NULL OR s.status = $3)
-                 AND ($4::uuid IS NULL OR s.id < $4)
-               ORDER BY s.id DESC LIMIT $5"#,
-            owner.0,
-            instance.map(|id| id.0),
-            status.map(InstanceStatus::as_str),
-            before,
-            limit,
+    /// Where a server is at its provider. `owner` restricts to that customer's servers.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such server (of that owner).
+    pub async fn server_ref(&self, instance: InstanceId, owner: Option<UserId>) -> Result<ServerRef> {
+        sqlx::query_as!(
+            ServerRef,
+            r#"SELECT p.slug AS provider, s.provider_instance_id, s.status AS "status: InstanceStatus"
+               FROM instances s JOIN providers p ON p.id = s.provider_id
+               WHERE s.id = $1 AND ($2::uuid IS NULL OR s.user_id = $2)"#,
+            instance.0,
+            owner.map(|id| id.0),
         )
-        .fetch_all(&self.pool)
-        .await?)
+        .fetch_optional(&self.pool)
+        .await?
+        .ok_or(StoreError::NotFound("instance"))
     }
+
+    /// What a server's workflow starts with.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer or there is no such server.
+    pub async fn instance_start(&self, instance: InstanceId) -> Result<InstanceStart> {
+        instance_start(&mut *self.pool.acquire().await?, instance).await
+    }
+}
+
+/// What a server's workflow starts with, within the caller's transaction. A server without a term (its order never
+/// became active) has nothing to wait for: its term counts as over.
+pub(crate) async fn instance_start(tx: &mut PgConnection, instance: InstanceId) -> Result<InstanceStart> {
+    let row = sqlx::query!(
+        r#"SELECT s.order_id, s.user_id, s.expires_at, p.slug AS provider, l.slug AS plan, o.policy
+           FROM instances s
+           JOIN orders o ON o.id = s.order_id
+           JOIN providers p ON p.id = s.provider_id
+           JOIN plans l ON l.id = s.plan_id
+           WHERE s.id = $1"#,
+        instance.0,
+    )
+    .fetch_one(tx)
+    .await?;
+    let ends = row.expires_at.map_or(0, |at| at.timestamp_millis());
+    Ok(InstanceStart {
+        instance_id: instance,
+        order_id: row.order_id.into(),
+        customer_id: row.user_id.into(),
+        provider: row.provider,
+        plan_slug: row.plan,
+        expires_at_ms: u64::try_from(ends).unwrap_or_default(),
+        policy: InstancePolicy::of_order(&serde_json::from_value(row.policy)?),
+    })
 }

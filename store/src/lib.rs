@@ -16,6 +16,7 @@ pub mod catalog;
 mod error;
 pub mod expiry;
 pub mod idempotency;
+pub mod instance_actions;
 pub mod instances;
 pub mod invoices;
 pub mod notifications;

@@ -4,13 +4,13 @@ use domain::{
     ids::OrderId,
     notification::NotificationKind,
     order::{OrderStatus, Transition},
-    outbox::{InstanceStart, Message},
+    outbox::Message,
 };
 use serde_json::json;
 
 use super::order_status;
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, instances,
     notifications::{self, Notice},
     outbox,
     timeline::{self, Step},
@@ -36,7 +36,7 @@ impl Store {
                SET status = 'ACTIVE', starts_at = now(), expires_at = now() + make_interval(months => o.term_months),
                    auto_renew = o.auto_renew, updated_at = now()
                FROM orders o WHERE o.id = i.order_id AND o.id = $1
-               RETURNING i.id, i.user_id, i.name, i.expires_at AS "expires_at!""#,
+               RETURNING i.id, i.user_id, i.name"#,
             order.0,
         )
         .fetch_one(&mut *tx)
@@ -60,15 +60,8 @@ impl Store {
             dedupe_key: &key,
         };
         notifications::notify(&mut tx, server.user_id.into(), &notice).await?;
-        let start = outbox::order_start(&mut tx, order).await?;
-        let message = Message::StartInstance(InstanceStart {
-            instance_id: server.id.into(),
-            order_id: order,
-            customer_id: start.customer_id,
-            provider: start.provider,
-            plan_slug: start.plan_slug,
-            expires_at_ms: u64::try_from(server.expires_at.timestamp_millis()).unwrap_or_default(),
-        });
+        let start = instances::instance_start(&mut tx, server.id.into()).await?;
+        let message = Message::StartInstance(start);
         outbox::enqueue(&mut tx, &message).await?;
         tx.commit().await?;
         Ok(())

@@ -99,14 +99,14 @@ async fn a_failed_order_tells_its_class_and_its_server(pool: PgPool) {
     assert_eq!(order.failure_message.as_deref(), Some("sold out"));
     assert_eq!(order.instance_id.map(|id| id.0), Some(instance));
 
-    let server = shop.store.instance(instance.into(), shop.customer).await.unwrap();
+    let server = shop.store.instance(instance.into(), Some(shop.customer)).await.unwrap();
     assert_eq!((server.status, server.order_id), (InstanceStatus::Provisioning, id));
     assert_eq!((server.plan.as_str(), server.memory_mb), ("do-basic-1gb", 1024));
     let active = shop.store.instances_of(shop.customer, Some(InstanceStatus::Active), &ALL).await.unwrap();
     assert!(active.data.is_empty());
     let stranger = register(&shop.pool, "budi@example.com").await;
     assert!(matches!(
-        shop.store.instance(instance.into(), stranger).await,
+        shop.store.instance(instance.into(), Some(stranger)).await,
         Err(StoreError::NotFound("instance"))
     ));
 }

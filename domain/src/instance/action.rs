@@ -1,0 +1,248 @@
+//! What can be asked for a server, and how it goes.
+
+use super::Capability;
+use crate::{ids::PlanId, provisioning::FailureClass, text_enum::text_enum};
+
+text_enum! {
+    /// The kinds of [`InstanceAction`].
+    ActionKind {
+        /// Start a stopped server.
+        PowerOn = "power_on",
+        /// Cut its power.
+        PowerOff = "power_off",
+        /// Ask its operating system to stop.
+        Shutdown = "shutdown",
+        /// Restart it.
+        Reboot = "reboot",
+        /// Cut its power and start it.
+        PowerCycle = "power_cycle",
+        /// Install an image afresh.
+        Rebuild = "rebuild",
+        /// Change its plan.
+        Resize = "resize",
+        /// Keep a copy of its disk.
+        Snapshot = "snapshot",
+        /// Put a snapshot back.
+        Restore = "restore",
+        /// Change our display name.
+        Rename = "rename",
+        /// Turn the provider's regular backups on.
+        EnableBackups = "enable_backups",
+        /// Turn them off.
+        DisableBackups = "disable_backups",
+        /// Delete it at the provider.
+        Delete = "delete",
+    }
+}
+
+text_enum! {
+    /// How an action goes.
+    ActionStatus {
+        /// Waits for its turn.
+        Pending = "pending",
+        /// Being done.
+        InProgress = "in_progress",
+        /// Done.
+        Completed = "completed",
+        /// Not done; the failure says why.
+        Failed = "failed",
+    }
+}
+
+/// Something to do to a server, in our words.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "action", content = "params", rename_all = "snake_case", deny_unknown_fields)]
+pub enum InstanceAction {
+    /// Start a stopped server.
+    PowerOn,
+    /// Cut its power.
+    PowerOff,
+    /// Ask its operating system to stop.
+    Shutdown,
+    /// Restart it.
+    Reboot,
+    /// Cut its power and start it.
+    PowerCycle,
+    /// Install an image afresh, keeping the addresses; everything on the disk is lost.
+    Rebuild {
+        /// Slug of the image in our catalog.
+        image: String,
+    },
+    /// Change its plan, within its provider.
+    Resize {
+        /// The plan.
+        plan_id: PlanId,
+    },
+    /// Keep a copy of its disk.
+    Snapshot {
+        /// What to call it.
+        name: String,
+    },
+    /// Put a snapshot back; everything newer is lost.
+    Restore {
+        /// The provider's id of one of this server's snapshots.
+        snapshot_id: String,
+    },
+    /// Change our display name. The provider's label stays: it is how an order's server is recognised.
+    Rename {
+        /// The new name.
+        name: String,
+    },
+    /// Turn the provider's regular backups on.
+    EnableBackups,
+    /// Turn them off.
+    DisableBackups,
+    /// Delete it at the provider, for good.
+    Delete,
+}
+
+/// A parameter of an action that can't be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct InvalidParam {
+    /// The parameter.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub message: &'static str,
+}
+
+impl InstanceAction {
+    /// Which kind of action it is.
+    #[must_use]
+    pub const fn kind(&self) -> ActionKind {
+        match self {
+            Self::PowerOn => ActionKind::PowerOn,
+            Self::PowerOff => ActionKind::PowerOff,
+            Self::Shutdown => ActionKind::Shutdown,
+            Self::Reboot => ActionKind::Reboot,
+            Self::PowerCycle => ActionKind::PowerCycle,
+            Self::Rebuild { .. } => ActionKind::Rebuild,
+            Self::Resize { .. } => ActionKind::Resize,
+            Self::Snapshot { .. } => ActionKind::Snapshot,
+            Self::Restore { .. } => ActionKind::Restore,
+            Self::Rename { .. } => ActionKind::Rename,
+            Self::EnableBackups => ActionKind::EnableBackups,
+            Self::DisableBackups => ActionKind::DisableBackups,
+            Self::Delete => ActionKind::Delete,
+        }
+    }
+
+    /// Checks what can be known without looking anything up.
+    ///
+    /// # Errors
+    /// [`InvalidParam`] names the parameter at fault.
+    pub fn check(&self) -> Result<(), InvalidParam> {
+        match self {
+            Self::Snapshot { name } | Self::Rename { name } => check_name(name),
+            Self::Restore { snapshot_id } if !is_id(snapshot_id) => Err(InvalidParam {
+                field: "snapshot_id",
+                message: "a snapshot's id has 1 to 64 letters, digits, dashes and underscores",
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ActionKind {
+    /// What a provider must be capable of; `None` for what we do ourselves, and for a delete, which all can.
+    #[must_use]
+    pub const fn capability(self) -> Option<Capability> {
+        match self {
+            Self::PowerOn => Some(Capability::PowerOn),
+            Self::PowerOff => Some(Capability::PowerOff),
+            Self::Shutdown => Some(Capability::Shutdown),
+            Self::Reboot => Some(Capability::Reboot),
+            Self::PowerCycle => Some(Capability::PowerCycle),
+            Self::Rebuild => Some(Capability::Rebuild),
+            Self::Resize => Some(Capability::Resize),
+            Self::Snapshot => Some(Capability::Snapshot),
+            Self::Restore => Some(Capability::Restore),
+            Self::EnableBackups => Some(Capability::EnableBackups),
+            Self::DisableBackups => Some(Capability::DisableBackups),
+            Self::Rename | Self::Delete => None,
+        }
+    }
+
+    /// Whether a customer may ask for it. A resize changes what the server costs, and a delete ends what was paid
+    /// for: neither is sold to customers yet.
+    #[must_use]
+    pub const fn is_for_customers(self) -> bool {
+        !matches!(self, Self::Resize | Self::Delete)
+    }
+}
+
+/// What a customer is told of a failed action.
+#[must_use]
+pub const fn failure_words(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::Retryable => {
+            "The provider did not carry this out in time. Please look at the server and try again."
+        }
+        FailureClass::Capacity => "The provider has no room for this at the moment. Please try again later.",
+        FailureClass::Conflict => {
+            "The server's state does not allow this, or the provider was busy with it. Please look at the server and try again."
+        }
+        FailureClass::Unsupported => "This server's provider does not offer this.",
+        FailureClass::NotFound => {
+            "The provider does not know what this is about any more. Our team can see this and will look into it."
+        }
+        FailureClass::Configuration | FailureClass::Permanent => {
+            "The provider refused this. Our team can see the reason and will look into it."
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), InvalidParam> {
+    let fits = (1..=64).contains(&name.chars().count());
+    let message = if !fits {
+        "a name has 1 to 64 characters"
+    } else if name.trim() != name {
+        "a name does not begin or end with a space"
+    } else if name.chars().any(char::is_control) {
+        "a name has no control characters"
+    } else {
+        return Ok(());
+    };
+    Err(InvalidParam { field: "name", message })
+}
+
+/// Ids go into the vendors' paths.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_ids_keep_to_their_characters() {
+        let rename = |name: &str| InstanceAction::Rename { name: name.to_owned() }.check().is_ok();
+        assert!(rename("Toko Bu Siti") && rename("é".repeat(64).as_str()));
+        for bad in ["", " web", "web ", "a\nb", "x".repeat(65).as_str()] {
+            assert!(!rename(bad), "{bad:?}");
+        }
+        let restore = |id: &str| InstanceAction::Restore { snapshot_id: id.to_owned() }.check().is_ok();
+        assert!(restore("7555620") && restore("cb676a46-66fd-4dfb-b839-443f2e6c0b60"));
+        for bad in ["", "..", "7/actions", "a b"] {
+            assert!(!restore(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_needs_the_provider_names_the_capability_of_the_same_word() {
+        for kind in ActionKind::ALL {
+            match kind.capability() {
+                Some(capability) => assert_eq!(capability.as_str(), kind.as_str()),
+                None => assert!(matches!(kind, ActionKind::Rename | ActionKind::Delete), "{kind}"),
+            }
+        }
+    }
+
+    #[test]
+    fn customers_may_not_change_what_they_pay_for() {
+        let kept: Vec<_> = ActionKind::ALL.iter().filter(|kind| !kind.is_for_customers()).collect();
+        assert_eq!(kept, [&ActionKind::Resize, &ActionKind::Delete]);
+    }
+}

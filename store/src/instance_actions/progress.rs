@@ -1,0 +1,376 @@
+//! An action from its turn to its end. Each method is a step that may run twice.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    ids::{ActionId, InstanceId, OrderId},
+    instance::{ActionKind, ActionStatus, InstanceAction, InstanceStatus, PowerState, failure_words},
+    provisioning::FailureClass,
+};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::typed;
+use crate::{Result, Store, StoreError, provisioning::ProviderTrouble};
+
+/// Whose turn it is at a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionTurn {
+    /// The server is gone for good: nothing will ever be done to it again.
+    pub is_terminated: bool,
+    /// What is to be done now; none when nothing waits.
+    pub work: Option<ActionWork>,
+}
+
+/// An action whose turn has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionWork {
+    /// The action.
+    pub id: ActionId,
+    /// What is to be done.
+    pub kind: ActionKind,
+}
+
+/// Everything the provider must be told for an action, and how far earlier tries came.
+#[derive(Debug, Clone)]
+pub struct ActionJob {
+    /// The server.
+    pub instance_id: InstanceId,
+    /// The order it was bought with.
+    pub order_id: OrderId,
+    /// What is to be done, in our words.
+    pub action: InstanceAction,
+    /// How it goes.
+    pub status: ActionStatus,
+    /// Slug of the provider.
+    pub provider: String,
+    /// The provider's id of the server.
+    pub provider_instance_id: String,
+    /// Set when the provider was asked and may be at it.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// What the provider gave for it.
+    pub receipt: Option<Value>,
+    /// SSH public keys for root.
+    pub ssh_keys: Vec<String>,
+    /// The provider's slug of the image that a rebuild wants.
+    pub image: Option<String>,
+    /// The provider's slug of the size that a resize wants.
+    pub size: Option<String>,
+    /// Whether the wanted plan has a larger disk.
+    pub grows_disk: bool,
+    /// Ids of the snapshots that other actions of this server made.
+    pub other_snapshots: Vec<String>,
+}
+
+/// A server as the provider told it after an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedServer {
+    /// Whether it is on.
+    pub power: PowerState,
+    /// Public IPv4; none keeps what we know.
+    pub ipv4: Option<String>,
+    /// Public IPv6; none keeps what we know.
+    pub ipv6: Option<String>,
+}
+
+impl Store {
+    /// The action whose turn it is: the one that is being done, else the oldest that waits. What needs no provider
+    /// is done on the way, and what the server's state does not allow any more fails.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such server.
+    pub async fn next_action(&self, instance: InstanceId) -> Result<ActionTurn> {
+        let mut tx = self.pool.begin().await?;
+        let status = lock(&mut tx, instance).await?;
+        let is_terminated = status == InstanceStatus::Terminated;
+        let work = loop {
+            let Some(waiting) = waiting(&mut tx, instance).await? else { break None };
+            let work = ActionWork { id: waiting.id, kind: waiting.kind };
+            if waiting.status == ActionStatus::InProgress {
+                break Some(work);
+            }
+            if !allows(status, waiting.kind) {
+                let state = format!("the server was {status} when the turn came");
+                fail(&mut tx, waiting.id, FailureClass::Conflict, &state).await?;
+                continue;
+            }
+            begin(&mut tx, waiting.id).await?;
+            match typed(waiting.kind, waiting.params)? {
+                InstanceAction::Rename { name } => rename(&mut tx, instance, waiting.id, &name).await?,
+                _ => break Some(work),
+            }
+        };
+        tx.commit().await?;
+        Ok(ActionTurn { is_terminated, work })
+    }
+
+    /// What the provider is to be told.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such action, or its server was never made.
+    pub async fn action_job(&self, action: ActionId) -> Result<ActionJob> {
+        let row = sqlx::query!(
+            r#"SELECT a.instance_id, s.order_id, a.action AS "kind: ActionKind", a.params,
+                      a.status AS "status: ActionStatus", p.slug AS provider, s.provider_instance_id AS "server!",
+                      a.sent_at, a.receipt, o.ssh_keys, src.provider_slug AS "image?", l.provider_slug AS "size?",
+                      coalesce(l.disk_gb > now_plan.disk_gb, false) AS "grows_disk!",
+                      ARRAY(SELECT e.result ->> 'snapshot_id' FROM instance_actions e
+                            WHERE e.instance_id = a.instance_id AND e.id <> a.id AND e.action = 'snapshot'
+                              AND e.result ? 'snapshot_id') AS "other_snapshots!"
+               FROM instance_actions a
+               JOIN instances s ON s.id = a.instance_id
+               JOIN orders o ON o.id = s.order_id
+               JOIN providers p ON p.id = s.provider_id
+               JOIN plans now_plan ON now_plan.id = s.plan_id
+               LEFT JOIN images i ON i.slug = a.params ->> 'image'
+               LEFT JOIN image_sources src ON src.image_id = i.id AND src.provider_id = s.provider_id
+               LEFT JOIN plans l ON l.id::text = a.params ->> 'plan_id' AND l.provider_id = s.provider_id
+               WHERE a.id = $1 AND s.provider_instance_id IS NOT NULL"#,
+            action.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .ok_or(StoreError::NotFound("action"))?;
+        Ok(ActionJob {
+            instance_id: row.instance_id.into(),
+            order_id: row.order_id.into(),
+            action: typed(row.kind, row.params)?,
+            status: row.status,
+            provider: row.provider,
+            provider_instance_id: row.server,
+            sent_at: row.sent_at,
+            receipt: row.receipt,
+            ssh_keys: row.ssh_keys,
+            image: row.image,
+            size: row.size,
+            grows_disk: row.grows_disk,
+            other_snapshots: row.other_snapshots,
+        })
+    }
+
+    /// Notes that the provider is about to be asked. `false` when the action is over: then nothing may be sent.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer; nothing may be sent then either.
+    pub async fn mark_action_sent(&self, action: ActionId) -> Result<bool> {
+        let marked = sqlx::query!(
+            "UPDATE instance_actions SET sent_at = coalesce(sent_at, now()), updated_at = now()
+             WHERE id = $1 AND status = 'in_progress'",
+            action.0,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(marked.rows_affected() == 1)
+    }
+
+    /// Notes that what was sent certainly had no effect.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer; the next try then looks first.
+    pub async fn clear_action_sent(&self, action: ActionId) -> Result<()> {
+        sqlx::query!(
+            "UPDATE instance_actions SET sent_at = NULL, updated_at = now()
+             WHERE id = $1 AND status = 'in_progress' AND receipt IS NULL",
+            action.0,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps what the provider gave for an action: from now on it is only asked how it goes.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn save_receipt(&self, action: ActionId, receipt: &Value) -> Result<()> {
+        sqlx::query!(
+            "UPDATE instance_actions SET receipt = $2, updated_at = now() WHERE id = $1 AND status = 'in_progress'",
+            action.0,
+            receipt,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps the latest trouble with the provider where administrators see it, while tries go on.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn note_action_trouble(&self, action: ActionId, trouble: &ProviderTrouble) -> Result<()> {
+        let told = json!({
+            "class": trouble.class,
+            "message": trouble.message,
+            "code": trouble.code,
+            "provider_request_id": trouble.request_id,
+            "at": Utc::now(),
+        });
+        sqlx::query!(
+            "UPDATE instance_actions SET trouble = $2, updated_at = now() WHERE id = $1 AND status = 'in_progress'",
+            action.0,
+            told,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends an action that went well, and brings our record of the server up to date with it. Doing it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn complete_action(
+        &self,
+        action: ActionId,
+        snapshot_id: Option<&str>,
+        seen: &ObservedServer,
+    ) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        let Some(instance) = instance_of(&mut tx, action).await? else {
+            return Err(StoreError::NotFound("action"));
+        };
+        lock(&mut tx, instance).await?;
+        let result = snapshot_id.map(|id| json!({ "snapshot_id": id }));
+        if !finish(&mut tx, action, result).await? {
+            return Ok(());
+        }
+        sqlx::query!(
+            "UPDATE instances s
+             SET power_state = $2, ipv4 = coalesce($3, s.ipv4), ipv6 = coalesce($4, s.ipv6), updated_at = now(),
+                 image_id = coalesce((SELECT i.id FROM images i WHERE a.action = 'rebuild'
+                                      AND i.slug = a.params ->> 'image'), s.image_id),
+                 plan_id = coalesce((SELECT l.id FROM plans l WHERE a.action = 'resize'
+                                     AND l.id::text = a.params ->> 'plan_id'), s.plan_id)
+             FROM instance_actions a WHERE a.id = $1 AND s.id = a.instance_id",
+            action.0,
+            seen.power.as_str(),
+            seen.ipv4,
+            seen.ipv6,
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends an action that did not go well. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn fail_action(&self, action: ActionId, class: FailureClass, message: &str) -> Result<()> {
+        fail(&mut *self.pool.acquire().await?, action, class, message).await
+    }
+}
+
+/// Locks a server's row; its actions are only moved under this lock.
+pub(super) async fn lock(tx: &mut PgConnection, instance: InstanceId) -> Result<InstanceStatus> {
+    sqlx::query_scalar!(
+        r#"SELECT status AS "status: InstanceStatus" FROM instances WHERE id = $1 FOR NO KEY UPDATE"#,
+        instance.0,
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(StoreError::NotFound("instance"))
+}
+
+pub(super) async fn instance_of(tx: &mut PgConnection, action: ActionId) -> Result<Option<InstanceId>> {
+    let id = sqlx::query_scalar!("SELECT instance_id FROM instance_actions WHERE id = $1", action.0)
+        .fetch_optional(tx)
+        .await?;
+    Ok(id.map(InstanceId))
+}
+
+struct Waiting {
+    id: ActionId,
+    kind: ActionKind,
+    params: Value,
+    status: ActionStatus,
+}
+
+/// The one that is being done, else the oldest that waits.
+async fn waiting(tx: &mut PgConnection, instance: InstanceId) -> Result<Option<Waiting>> {
+    Ok(sqlx::query_as!(
+        Waiting,
+        r#"SELECT id AS "id: ActionId", action AS "kind: ActionKind", params, status AS "status: ActionStatus"
+           FROM instance_actions WHERE instance_id = $1 AND status IN ('pending', 'in_progress')
+           ORDER BY status = 'in_progress' DESC, id LIMIT 1"#,
+        instance.0,
+    )
+    .fetch_optional(tx)
+    .await?)
+}
+
+/// What was allowed when it was asked for may not be so any more. A delete goes on whatever became of the server.
+fn allows(status: InstanceStatus, kind: ActionKind) -> bool {
+    match status {
+        InstanceStatus::Active => true,
+        InstanceStatus::Suspended | InstanceStatus::Provisioning => kind == ActionKind::Delete,
+        InstanceStatus::Terminated => false,
+    }
+}
+
+async fn begin(tx: &mut PgConnection, action: ActionId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE instance_actions SET status = 'in_progress', started_at = now(), updated_at = now() WHERE id = $1",
+        action.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn rename(tx: &mut PgConnection, instance: InstanceId, action: ActionId, name: &str) -> Result<()> {
+    sqlx::query!("UPDATE instances SET name = $2, updated_at = now() WHERE id = $1", instance.0, name)
+        .execute(&mut *tx)
+        .await?;
+    finish(tx, action, None).await.map(drop)
+}
+
+/// Ends an action well; `false` when it was over already.
+pub(super) async fn finish(tx: &mut PgConnection, action: ActionId, result: Option<Value>) -> Result<bool> {
+    let finished = sqlx::query!(
+        "UPDATE instance_actions SET status = 'completed', result = $2, trouble = NULL, finished_at = now(),
+                updated_at = now()
+         WHERE id = $1 AND status = 'in_progress'",
+        action.0,
+        result,
+    )
+    .execute(tx)
+    .await?;
+    Ok(finished.rows_affected() == 1)
+}
+
+/// Ends an action badly, unless it is over. The code and request id that were noted with this very message stay.
+async fn fail(tx: &mut PgConnection, action: ActionId, class: FailureClass, message: &str) -> Result<()> {
+    let told = json!({ "class": class, "message": message, "at": Utc::now() });
+    sqlx::query!(
+        "UPDATE instance_actions SET status = 'failed', failure_class = $2, failure_message = $3,
+                trouble = CASE WHEN trouble ->> 'message' = $4 THEN trouble ELSE $5 END, finished_at = now(),
+                updated_at = now()
+         WHERE id = $1 AND status IN ('pending', 'in_progress')",
+        action.0,
+        class.as_str(),
+        failure_words(class),
+        message,
+        told,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends everything that still waits for a server that is gone.
+pub(super) async fn fail_all_waiting(tx: &mut PgConnection, instance: InstanceId) -> Result<()> {
+    let waiting: Vec<Uuid> = sqlx::query_scalar!(
+        "SELECT id FROM instance_actions WHERE instance_id = $1 AND status = 'pending' ORDER BY id",
+        instance.0,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for action in waiting {
+        fail(tx, action.into(), FailureClass::Conflict, "the server was deleted before the turn came")
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Asking for something to be done to a server.
+
+use domain::{
+    ids::{ActionId, InstanceId, UserId},
+    instance::{ActionKind, InstanceAction, InstanceStatus},
+    order::OrderStatus,
+    outbox::Message,
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+
+use super::{Action, by_id, params_of};
+use crate::{
+    Result, Store, StoreError,
+    audit::{self, Act, Origin},
+    new_id, outbox,
+};
+
+/// Actions that may wait for one server. More are refused: whoever asks that often should look first.
+const LONGEST_QUEUE: i64 = 10;
+
+/// Something asked for a server.
+#[derive(Debug, Clone, Copy)]
+pub struct NewAction<'a> {
+    /// The server.
+    pub instance: InstanceId,
+    /// Restricts to that customer's servers.
+    pub owner: Option<UserId>,
+    /// What is to be done.
+    pub action: &'a InstanceAction,
+    /// Who asks.
+    pub origin: &'a Origin,
+    /// The requester's word that a second request of this key means the same one.
+    pub idempotency_key: Option<&'a str>,
+}
+
+/// The server as it is when something is asked for it.
+struct Asked {
+    status: InstanceStatus,
+    order_status: OrderStatus,
+    being_deleted: bool,
+    waiting: i64,
+}
+
+impl Store {
+    /// Takes an action in, with the message that makes the server's workflow look for it. The same key and action
+    /// give the earlier one; a delete gives the one that is under way or done.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such server (of that owner), [`StoreError::Conflict`] naming what
+    /// is in the way, [`StoreError::IdempotencyMismatch`] when the key was used for another action.
+    pub async fn request_action(&self, new: &NewAction<'_>) -> Result<Action> {
+        let mut tx = self.pool.begin().await?;
+        lock(&mut tx, new).await?;
+        if let Some(earlier) = earlier(&mut tx, new).await? {
+            return Ok(earlier);
+        }
+        let asked = asked(&mut tx, new.instance).await?;
+        refuse_if_impossible(new.action.kind(), &asked)?;
+        let action = insert(&mut tx, new).await?;
+        // A customer's own acts are in the list of actions; those of others are accounted for.
+        if new.owner.is_none() {
+            record(&mut tx, new, action.id).await?;
+        }
+        outbox::enqueue(&mut tx, &Message::ActionRequested { instance_id: new.instance }).await?;
+        tx.commit().await?;
+        Ok(action)
+    }
+}
+
+async fn lock(tx: &mut PgConnection, new: &NewAction<'_>) -> Result<()> {
+    sqlx::query_scalar!(
+        "SELECT id FROM instances WHERE id = $1 AND ($2::uuid IS NULL OR user_id = $2) FOR NO KEY UPDATE",
+        new.instance.0,
+        new.owner.map(|id| id.0),
+    )
+    .fetch_optional(tx)
+    .await?
+    .map(drop)
+    .ok_or(StoreError::NotFound("instance"))
+}
+
+async fn earlier(tx: &mut PgConnection, new: &NewAction<'_>) -> Result<Option<Action>> {
+    if let Some(key) = new.idempotency_key {
+        let found = sqlx::query!(
+            "SELECT id, request_hash FROM instance_actions
+             WHERE instance_id = $1 AND requester_id IS NOT DISTINCT FROM $2 AND idempotency_key = $3",
+            new.instance.0,
+            new.origin.actor.id(),
+            key,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        match found {
+            Some(row) if row.request_hash == hash(new.action)? => return by_id(tx, row.id).await,
+            Some(_) => return Err(StoreError::IdempotencyMismatch),
+            None => {}
+        }
+    }
+    if new.action.kind() != ActionKind::Delete {
+        return Ok(None);
+    }
+    let deletion = sqlx::query_scalar!(
+        "SELECT id FROM instance_actions WHERE instance_id = $1 AND action = 'delete' AND status <> 'failed'",
+        new.instance.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    match deletion {
+        Some(id) => by_id(tx, id).await,
+        None => Ok(None),
+    }
+}
+
+async fn asked(tx: &mut PgConnection, instance: InstanceId) -> Result<Asked> {
+    Ok(sqlx::query_as!(
+        Asked,
+        r#"SELECT s.status AS "status: InstanceStatus", o.status AS "order_status: OrderStatus",
+                  EXISTS (SELECT FROM instance_actions a WHERE a.instance_id = s.id AND a.action = 'delete'
+                          AND a.status IN ('pending', 'in_progress')) AS "being_deleted!",
+                  (SELECT count(*) FROM instance_actions a WHERE a.instance_id = s.id AND a.status = 'pending')
+                      AS "waiting!"
+           FROM instances s JOIN orders o ON o.id = s.order_id WHERE s.id = $1"#,
+        instance.0,
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
+fn refuse_if_impossible(kind: ActionKind, asked: &Asked) -> Result<()> {
+    let refuse = |state: String| Err(StoreError::Conflict { object: "instance", state });
+    if asked.being_deleted {
+        return refuse("being deleted".to_owned());
+    }
+    if asked.waiting >= LONGEST_QUEUE && kind != ActionKind::Delete {
+        return refuse(format!("busy: {} actions are waiting already", asked.waiting));
+    }
+    let possible = match asked.status {
+        InstanceStatus::Active => true,
+        InstanceStatus::Suspended => kind == ActionKind::Delete,
+        // Its order was called off while a server may exist at the provider.
+        InstanceStatus::Provisioning => {
+            kind == ActionKind::Delete
+                && matches!(asked.order_status, OrderStatus::Cancelled | OrderStatus::Refunded)
+        }
+        InstanceStatus::Terminated => false,
+    };
+    if possible { Ok(()) } else { refuse(asked.status.to_string()) }
+}
+
+async fn insert(tx: &mut PgConnection, new: &NewAction<'_>) -> Result<Action> {
+    let id: ActionId = new_id();
+    sqlx::query!(
+        "INSERT INTO instance_actions (id, instance_id, action, params, requested_by, requester_id, idempotency_key,
+                                       request_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        id.0,
+        new.instance.0,
+        new.action.kind().as_str(),
+        params_of(new.action)?,
+        new.origin.actor.kind(),
+        new.origin.actor.id(),
+        new.idempotency_key,
+        hash(new.action)?,
+    )
+    .execute(&mut *tx)
+    .await?;
+    by_id(tx, id.0).await?.ok_or(StoreError::NotFound("action"))
+}
+
+fn hash(action: &InstanceAction) -> Result<Vec<u8>> {
+    Ok(Sha256::digest(serde_json::to_vec(action)?).to_vec())
+}
+
+async fn record(tx: &mut PgConnection, new: &NewAction<'_>, id: ActionId) -> Result<()> {
+    let act = Act {
+        action: "instance.action_requested",
+        object_kind: "instance",
+        object_id: Some(new.instance.0),
+        before: None,
+        after: Some(
+            json!({ "action_id": id, "action": new.action.kind(), "params": params_of(new.action)? }),
+        ),
+    };
+    audit::record(tx, new.origin, &act).await
+}
