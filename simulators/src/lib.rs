@@ -9,6 +9,7 @@ pub mod digitalocean;
 pub mod fault;
 pub mod handle;
 pub mod journal;
+pub mod linode;
 pub mod midtrans;
 pub mod server;
 pub mod vultr;
