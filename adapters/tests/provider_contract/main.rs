@@ -14,6 +14,7 @@ mod real;
 mod vendor;
 
 mod digitalocean;
+mod vultr;
 
 use std::sync::Arc;
 
