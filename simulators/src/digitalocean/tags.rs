@@ -170,23 +170,25 @@ fn retag(state: &mut State, carrier: Carrier, change: impl Fn(&mut Vec<String>))
     }
 }
 
-/// The tag object: how many things of each kind carry it, and which was the last.
+/// The tag object: how many things of each kind carry it, and which was the last, if there is one.
 fn body(state: &State, listing: &Listing, name: &str) -> Value {
     let tagged = |tags: &[String]| tags.iter().any(|tag| tag == name);
     let droplets: Vec<&Droplet> = state.droplets.values().filter(|d| tagged(&d.tags)).collect();
     let images: Vec<&Snapshot> = state.snapshots.values().filter(|s| tagged(&s.tags)).collect();
     let last_droplet = droplets.last().map(|d| listing.link(&format!("/v2/droplets/{}", d.id)));
     let last_image = images.last().map(|s| listing.link(&format!("/v2/images/{}", s.id)));
-    json!({
-        "name": name,
-        "resources": {
-            "count": droplets.len() + images.len(),
-            "last_tagged_uri": last_image.as_ref().or(last_droplet.as_ref()),
-            "droplets": { "count": droplets.len(), "last_tagged_uri": last_droplet },
-            "images": { "count": images.len(), "last_tagged_uri": last_image },
-            "volumes": { "count": 0 },
-            "volume_snapshots": { "count": 0 },
-            "databases": { "count": 0 },
-        },
-    })
+    let count = |count: usize, last: Option<&String>| {
+        let mut count = json!({ "count": count });
+        if let Some(last) = last {
+            count["last_tagged_uri"] = json!(last);
+        }
+        count
+    };
+    let mut resources = count(droplets.len() + images.len(), last_image.as_ref().or(last_droplet.as_ref()));
+    resources["droplets"] = count(droplets.len(), last_droplet.as_ref());
+    resources["images"] = count(images.len(), last_image.as_ref());
+    for none in ["volumes", "volume_snapshots", "databases"] {
+        resources[none] = count(0, None);
+    }
+    json!({ "name": name, "resources": resources })
 }

@@ -3,8 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use simulators::digitalocean::{Config, Settings};
 
-use crate::sim::Sim;
+use crate::sim::{Sim, unlimited};
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
@@ -62,4 +63,43 @@ async fn without_monitoring_there_is_nothing_and_nonsense_is_refused() {
     }
     let monitored = sim.made(json!({ "monitoring": true })).await;
     assert_eq!(sim.get(&format!("{path}/mood?host_id={monitored}&start=1&end=2")).await.status, 404);
+}
+
+/// A point's moment and its value.
+fn points(line: &Value) -> Vec<(u64, f64)> {
+    let point = |point: &Value| (point[0].as_u64().unwrap(), point[1].as_str().unwrap().parse().unwrap());
+    line["values"].as_array().unwrap().iter().map(point).collect()
+}
+
+#[tokio::test]
+async fn an_hour_of_a_droplets_life_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("digitalocean.jsonl");
+    let settings = Settings { boot_seconds: 0.0, ..unlimited() };
+    let config = Config { settings, state: Some(state.clone()), ..Config::default() };
+    let sim = Sim::of(config.clone()).await;
+    let id = sim.made(json!({ "monitoring": true })).await;
+    let day =
+        sim.get("/__sim/servers").await.body["servers"][0]["created_at"].as_str().unwrap()[..10].to_owned();
+    sim.handle.stop().await.unwrap();
+    // It was made on a day long ago.
+    let remembered = std::fs::read_to_string(&state).unwrap();
+    std::fs::write(&state, remembered.replace(&day, "2024-01-01")).unwrap();
+
+    let sim = Sim::of(config).await;
+    let modes = matrix(&sim, "cpu", id, "").await;
+    for mode in modes.as_array().unwrap() {
+        let points = points(mode);
+        assert!((30..=31).contains(&points.len()), "one every two minutes of the past hour");
+        assert!(points.is_sorted_by(|a, b| a.0 + 120 == b.0 && a.1 <= b.1), "{mode}");
+    }
+    let again = points(&matrix(&sim, "cpu", id, "").await[0]);
+    assert!(points(&modes[0]).iter().skip(1).all(|point| again.contains(point)), "the same each time");
+    let total = points(&matrix(&sim, "memory_total", id, "").await[0]);
+    let available = points(&matrix(&sim, "memory_available", id, "").await[0]);
+    assert!(
+        total.iter().zip(&available).all(|(total, available)| 0.0 < available.1 && available.1 < total.1)
+    );
+    let inbound = points(&matrix(&sim, "bandwidth", id, "&interface=public&direction=inbound").await[0]);
+    assert!(inbound.iter().all(|(_, megabits)| *megabits > 0.0));
 }
