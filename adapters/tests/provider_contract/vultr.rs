@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adapters::providers::{
-    CloudProvider, CreateInstance,
+    ActionProgress, CloudProvider, CreateInstance, ProviderAction,
     vultr::{Vultr as Adapter, VultrConfig},
 };
 use domain::provisioning::FailureClass;
@@ -12,7 +12,11 @@ use simulators::{
     vultr::{Config, Settings, Simulator},
 };
 
-use crate::vendor::{ACTION_SECONDS, Account, BOOT_SECONDS, Offer, Routes, TAG, TOKEN, Vendor, request};
+use serde_json::json;
+
+use crate::vendor::{
+    ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, request, tag, until,
+};
 
 pub struct Vultr;
 
@@ -76,3 +80,53 @@ impl Vendor for Vultr {
 }
 
 contract!(Vultr);
+
+impl Lab<Vultr> {
+    /// Does something to a server and waits until it is done.
+    async fn carry_out(&self, id: &str, action: ProviderAction) {
+        let receipt = self.provider.perform_action(id, &action).await.unwrap();
+        let progress = async || self.provider.action_progress(id, &receipt).await.unwrap();
+        let end = until(progress, |progress| *progress != ActionProgress::InProgress).await;
+        assert!(matches!(end, ActionProgress::Completed { .. }), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_pending_server_is_deleted_later() {
+    let lab = Lab::<Vultr>::open().await;
+    lab.configure(json!({ "boot_seconds": 60 })).await;
+    let id = lab.make(TAG).await.id;
+    let error = lab.provider.delete_instance(&id).await.unwrap_err();
+    assert_eq!(
+        (error.class, error.is_ambiguous(), error.status),
+        (FailureClass::Retryable, false, Some(500))
+    );
+    assert!(error.message.contains("This subscription is not currently active"), "{error}");
+}
+
+#[tokio::test]
+async fn the_image_it_has_can_be_installed_again_for_other_keys() {
+    let lab = Lab::<Vultr>::open().await;
+    let before = lab.make_ready(TAG).await;
+    let rebuild = ProviderAction::Rebuild {
+        image: Vultr::OFFER.image.to_owned(),
+        ssh_public_keys: vec!["ssh-ed25519 AAAA other".to_owned()],
+        root_password: None,
+    };
+    lab.carry_out(&before.id, rebuild).await;
+    assert_eq!(lab.simulator.calls("POST /v2/instances/{id}/reinstall"), 1);
+    assert_eq!(lab.simulator.calls("PATCH /v2/instances/{id}"), 1, "the keys");
+    assert_eq!(lab.read(&before.id).await, before);
+}
+
+#[tokio::test]
+async fn servers_do_not_see_each_others_snapshots() {
+    let lab = Lab::<Vultr>::open().await;
+    let (one, two) = (lab.make_ready(&tag(1)).await.id, lab.make_ready(&tag(2)).await.id);
+    lab.carry_out(&one, ProviderAction::Snapshot { name: "of one".to_owned() }).await;
+    lab.carry_out(&two, ProviderAction::Snapshot { name: "of two".to_owned() }).await;
+    for (id, name) in [(one, "of one"), (two, "of two")] {
+        let snapshots = lab.provider.list_snapshots(&id).await.unwrap();
+        assert_eq!(snapshots.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), [name]);
+    }
+}

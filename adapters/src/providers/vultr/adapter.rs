@@ -24,8 +24,8 @@ use crate::{
     http::{self, SetupError},
     providers::{
         ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
-        MetricKind, MetricsQuery, Pacer, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
-        ProviderRegion, ProviderSize, Quota, Series, Snapshot, channel::Channel,
+        MetricsQuery, Pacer, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
+        ProviderSize, Quota, Series, Snapshot, channel::Channel,
     },
 };
 
@@ -348,7 +348,7 @@ impl CloudProvider for Vultr {
     }
 
     async fn get_metrics(&self, id: &str, query: &MetricsQuery) -> Result<Vec<Series>, ProviderError> {
-        check(MetricKind::capability(query.kind))?;
+        check(query.kind.capability())?;
         let id = mapper::to_id(id, "an instance")?;
         let bandwidth: Bandwidth = self.read(&["instances", &id, "bandwidth"]).await?;
         Ok(mapper::to_series(&bandwidth, query))
