@@ -43,7 +43,8 @@ pub struct MetricsQuery {
 /// One line of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// What it shows: `cpu`, `memory`, `read`, `write`, `inbound`, `outbound`.
+    /// What it shows: `cpu`, `memory`, `read`, `write`, `io` (both together), `inbound`,
+    /// `outbound`.
     pub name: String,
     /// Unit of the values: `percent`, `bytes_per_second`, `operations_per_second`, `bytes_per_day`.
     pub unit: &'static str,

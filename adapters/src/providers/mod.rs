@@ -16,6 +16,7 @@ mod pacing;
 mod registry;
 
 pub mod digitalocean;
+pub mod linode;
 pub mod vultr;
 
 pub use action::{ActionProgress, ActionReceipt, ProviderAction, Snapshot};

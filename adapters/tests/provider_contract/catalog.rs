@@ -40,7 +40,7 @@ pub async fn metrics_are_well_formed<V: Vendor>() {
     for (kind, names) in [
         (MetricKind::Cpu, &["cpu"][..]),
         (MetricKind::Memory, &["memory"]),
-        (MetricKind::Disk, &["read", "write"]),
+        (MetricKind::Disk, &["read", "write", "io"]),
         (MetricKind::Network, &["inbound", "outbound"]),
     ] {
         let before = lab.calls().await;

@@ -14,6 +14,7 @@ mod real;
 mod vendor;
 
 mod digitalocean;
+mod linode;
 mod vultr;
 
 use std::sync::Arc;

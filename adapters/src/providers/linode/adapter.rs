@@ -1,0 +1,387 @@
+//! The calls.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chrono::Utc;
+use domain::{
+    instance::Capability,
+    provisioning::FailureClass,
+    rate_limit::{Lane, Window},
+};
+use reqwest::{Method, RequestBuilder, header::HeaderMap};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{
+    mapper,
+    types::{Disk, Image, Instance, Page, Resize, Stats},
+};
+use crate::{
+    http::{self, SetupError},
+    providers::{
+        ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
+        MetricsQuery, Pacer, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
+        ProviderSize, Quota, Series, Snapshot, channel::Channel,
+    },
+};
+
+/// The catalog's slug of Linode.
+pub const SLUG: &str = "linode";
+
+const MINUTE: Duration = Duration::from_secs(60);
+const CREATE: &str = "create";
+const LIST: &str = "list";
+const IMAGES: &str = "images";
+const STATS: &str = "stats";
+const OTHER: &str = "other";
+const RATE_LIMITS: &[Lane] = &[
+    Lane { name: CREATE, windows: &[Window { calls: 20, period: Duration::from_secs(15) }] },
+    Lane { name: LIST, windows: &[Window { calls: 200, period: MINUTE }] },
+    Lane { name: IMAGES, windows: &[Window { calls: 20, period: MINUTE }] },
+    Lane { name: STATS, windows: &[Window { calls: 50, period: MINUTE }] },
+    Lane { name: OTHER, windows: &[Window { calls: 1_600, period: MINUTE }] },
+];
+
+/// Why the others are missing: [`mapper::unsupported`].
+const CAPABILITIES: &[Capability] = &[
+    Capability::PowerOn,
+    Capability::PowerOff,
+    Capability::Shutdown,
+    Capability::Reboot,
+    Capability::Rebuild,
+    Capability::Resize,
+    Capability::Snapshot,
+    Capability::Restore,
+    Capability::EnableBackups,
+    Capability::DisableBackups,
+    Capability::MetricsCpu,
+    Capability::MetricsDisk,
+    Capability::MetricsNetwork,
+];
+
+/// The most the vendor lists in one answer.
+const PAGE_SIZE: &str = "500";
+
+/// How to reach an account at Linode.
+#[derive(Debug, Clone)]
+pub struct LinodeConfig {
+    /// `https://api.linode.com`, or a simulator's address; without `/v4`.
+    pub base_url: Url,
+    /// The account's API token.
+    pub token: SecretString,
+    /// Longest time one call may take.
+    pub request_timeout: Duration,
+    /// Longest time until a new Linode shows up in lists.
+    pub listing_lag: Duration,
+    /// Decides when a call may be sent.
+    pub pacer: Arc<dyn Pacer>,
+}
+
+/// An account at Linode.
+#[derive(Debug)]
+pub struct Linode {
+    config: LinodeConfig,
+    channel: Channel,
+}
+
+impl Linode {
+    /// An adapter for the account that `config` names. Nothing is called yet.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the base URL or the machine's TLS setup is unusable.
+    pub fn new(config: LinodeConfig) -> Result<Self, SetupError> {
+        let client = http::client(&config.base_url, config.request_timeout)?;
+        let channel = Channel::new(SLUG, client, Arc::clone(&config.pacer), quota);
+        Ok(Self { config, channel })
+    }
+
+    fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+        let url = http::join(&self.config.base_url, &[&["v4"], segments].concat());
+        self.channel.request(method, url).bearer_auth(self.config.token.expose_secret())
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        lane: &'static str,
+        request: RequestBuilder,
+        effect: Effect,
+    ) -> Result<T, ProviderError> {
+        let body = mapper::success(self.channel.send(lane, request, effect).await?, effect)?;
+        serde_json::from_slice(&body).map_err(|error| ProviderError::unreadable(SLUG, &error, effect))
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        lane: &'static str,
+        segments: &[&str],
+    ) -> Result<T, ProviderError> {
+        self.call(lane, self.request(Method::GET, segments), Effect::None).await
+    }
+
+    /// One page of a list, and the number of the next if there is one.
+    async fn page<T: DeserializeOwned>(
+        &self,
+        lane: &'static str,
+        segments: &[&str],
+        filter: &Value,
+        number: u32,
+    ) -> Result<(Vec<T>, Option<u32>), ProviderError> {
+        let paging = [("page", &*number.to_string()), ("page_size", PAGE_SIZE)];
+        let request =
+            self.request(Method::GET, segments).query(&paging).header("X-Filter", filter.to_string());
+        let Page { data, page, pages } = self.call(lane, request, Effect::None).await?;
+        let last = data.is_empty() || page >= pages;
+        Ok((data, (!last).then_some(number + 1)))
+    }
+
+    /// All pages of a list.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        lane: &'static str,
+        segments: &[&str],
+        filter: &Value,
+    ) -> Result<Vec<T>, ProviderError> {
+        let (mut all, mut next) = self.page(lane, segments, filter, 1).await?;
+        while let Some(number) = next {
+            let (items, after) = self.page(lane, segments, filter, number).await?;
+            all.extend(items);
+            next = after;
+        }
+        Ok(all)
+    }
+
+    async fn instance(&self, id: &str) -> Result<Instance, ProviderError> {
+        self.read(OTHER, &["linode", "instances", id]).await
+    }
+
+    /// Begins something that the Linode itself shows the end of.
+    async fn begin(&self, id: &str, path: &[&str], body: &impl Serialize) -> Result<(), ProviderError> {
+        let segments = [&["linode", "instances", id], path].concat();
+        let request = self.request(Method::POST, &segments).json(body);
+        // What a rebuild answers tells no more than the next read.
+        self.call::<Value>(OTHER, request, Effect::Changes).await.map(drop)
+    }
+
+    async fn delete(&self, segments: &[&str]) -> Result<(), ProviderError> {
+        let request = self.request(Method::DELETE, segments);
+        match self.call::<Value>(OTHER, request, Effect::Changes).await {
+            Err(error) if error.class != FailureClass::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Turns backups on or off. The vendor refuses where they are so already: that is as wanted.
+    async fn set_backups(&self, id: &str, verb: &str, wanted: bool) -> Result<(), ProviderError> {
+        match self.begin(id, &["backups", verb], &json!({})).await {
+            Err(error) if error.status == Some(400) => {
+                if self.instance(id).await?.backups.enabled == wanted {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            }
+            answer => answer,
+        }
+    }
+
+    /// Takes an image of the main disk, and gives its number.
+    async fn snapshot(&self, id: &str, name: &str) -> Result<Option<String>, ProviderError> {
+        let disks: Vec<Disk> = self.list(LIST, &["linode", "instances", id, "disks"], &json!({})).await?;
+        let body = mapper::to_image_request(id, &mapper::main_disk(disks)?, name);
+        let request = self.request(Method::POST, &["images"]).json(&body);
+        let image: Image = self.call(OTHER, request, Effect::Changes).await?;
+        Ok(mapper::to_snapshot(image).map(|snapshot| snapshot.id))
+    }
+
+    async fn snapshot_progress(&self, receipt: &ActionReceipt) -> Result<ActionProgress, ProviderError> {
+        let image = mapper::snapshot_path(receipt.resource_id.as_deref().unwrap_or_default())?;
+        match self.read(OTHER, &["images", &image]).await {
+            Ok(image) => Ok(mapper::to_snapshot_progress(image)),
+            Err(error) if error.class == FailureClass::NotFound => {
+                Ok(ActionProgress::Failed(format!("image {image} is gone")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Statistics of one span; none while a Linode is too young.
+    async fn stats(&self, id: &str, span: &[&str]) -> Result<Stats, ProviderError> {
+        let segments = [&["linode", "instances", id, "stats"], span].concat();
+        match self.read(STATS, &segments).await {
+            Err(error) if mapper::is_too_young(&error) => Ok(Stats::default()),
+            answer => answer,
+        }
+    }
+}
+
+fn quota(headers: &HeaderMap) -> Option<Quota> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
+    Some(Quota { limit: number("x-ratelimit-limit")?, remaining: number("x-ratelimit-remaining")? })
+}
+
+#[async_trait]
+impl CloudProvider for Linode {
+    fn slug(&self) -> &'static str {
+        SLUG
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        CAPABILITIES
+    }
+
+    fn rate_limits(&self) -> &'static [Lane] {
+        RATE_LIMITS
+    }
+
+    fn listing_lag(&self) -> Duration {
+        self.config.listing_lag
+    }
+
+    fn request_timeout(&self) -> Duration {
+        self.config.request_timeout
+    }
+
+    async fn ready_to_create(&self) -> Result<CreateTicket, ProviderError> {
+        self.channel.ticket(CREATE).await
+    }
+
+    async fn create_instance(
+        &self,
+        ticket: CreateTicket,
+        request: &CreateInstance,
+    ) -> Result<ProviderInstance, ProviderError> {
+        let call = self.request(Method::POST, &["linode", "instances"]).json(&mapper::to_create(request));
+        let answer = self.channel.send_with(ticket, CREATE, call).await?;
+        let body = mapper::success(answer, Effect::Changes)?;
+        let made = serde_json::from_slice(&body)
+            .map_err(|error| ProviderError::unreadable(SLUG, &error, Effect::Changes))?;
+        Ok(mapper::to_instance(made))
+    }
+
+    async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
+        let number = page.and_then(|page| page.parse().ok()).unwrap_or(1);
+        // Oldest first, so that a server made meanwhile moves no other to another page.
+        let filter = json!({ "tags": tag, "+order_by": "id", "+order": "asc" });
+        let (linodes, next) = self.page(LIST, &["linode", "instances"], &filter, number).await?;
+        Ok(InstancePage {
+            instances: linodes.into_iter().map(mapper::to_instance).collect(),
+            next: next.map(|number| number.to_string()),
+        })
+    }
+
+    async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
+        Ok(mapper::to_instance(self.instance(&mapper::to_id(id, "Linode")?).await?))
+    }
+
+    async fn delete_instance(&self, id: &str) -> Result<(), ProviderError> {
+        self.delete(&["linode", "instances", &mapper::to_id(id, "Linode")?]).await
+    }
+
+    /// `PowerOff` is the same as `Shutdown`: the vendor cuts the power of what does not stop by itself in time.
+    /// `Restore` sets a root password that nobody knows (the vendor demands one with every image); keys in the
+    /// snapshot stay.
+    async fn perform_action(
+        &self,
+        id: &str,
+        action: &ProviderAction,
+    ) -> Result<ActionReceipt, ProviderError> {
+        let capability = action.capability();
+        if !CAPABILITIES.contains(&capability) {
+            return Err(mapper::unsupported(capability));
+        }
+        let id = &mapper::to_id(id, "Linode")?;
+        let nothing = json!({});
+        let mut resource_id = None;
+        match action {
+            ProviderAction::PowerOn => self.begin(id, &["boot"], &nothing).await?,
+            ProviderAction::PowerOff | ProviderAction::Shutdown => {
+                self.begin(id, &["shutdown"], &nothing).await?;
+            }
+            ProviderAction::Reboot => self.begin(id, &["reboot"], &nothing).await?,
+            ProviderAction::Rebuild { image, ssh_public_keys, root_password } => {
+                let body = mapper::to_rebuild(image, ssh_public_keys, root_password.as_ref());
+                self.begin(id, &["rebuild"], &body).await?;
+            }
+            ProviderAction::Resize { size, grow_disk } => {
+                let body = Resize { kind: size, allow_auto_disk_resize: *grow_disk };
+                self.begin(id, &["resize"], &body).await?;
+            }
+            ProviderAction::Snapshot { name } => resource_id = self.snapshot(id, name).await?,
+            ProviderAction::Restore { snapshot_id } => {
+                let image = mapper::snapshot_path(snapshot_id)?;
+                self.begin(id, &["rebuild"], &mapper::to_rebuild(&image, &[], None)).await?;
+            }
+            ProviderAction::EnableBackups => self.set_backups(id, "enable", true).await?,
+            ProviderAction::DisableBackups => self.set_backups(id, "cancel", false).await?,
+            ProviderAction::PowerCycle | ProviderAction::Rename { .. } => {
+                return Err(mapper::unsupported(capability));
+            }
+        }
+        Ok(ActionReceipt { action: capability, action_id: None, resource_id })
+    }
+
+    async fn action_progress(
+        &self,
+        id: &str,
+        receipt: &ActionReceipt,
+    ) -> Result<ActionProgress, ProviderError> {
+        if receipt.action == Capability::Snapshot {
+            return self.snapshot_progress(receipt).await;
+        }
+        let linode = self.instance(&mapper::to_id(id, "Linode")?).await?;
+        Ok(mapper::to_progress(receipt.action, &linode))
+    }
+
+    async fn list_snapshots(&self, id: &str) -> Result<Vec<Snapshot>, ProviderError> {
+        let filter = json!({ "tags": mapper::snapshot_tag(&mapper::to_id(id, "Linode")?) });
+        let images = self.list(IMAGES, &["images"], &filter).await?;
+        let mut snapshots: Vec<_> = images.into_iter().filter_map(mapper::to_snapshot).collect();
+        snapshots.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(snapshots)
+    }
+
+    async fn delete_snapshot(&self, snapshot_id: &str) -> Result<(), ProviderError> {
+        self.delete(&["images", &mapper::snapshot_path(snapshot_id)?]).await
+    }
+
+    async fn list_regions(&self) -> Result<Vec<ProviderRegion>, ProviderError> {
+        let regions = self.list(LIST, &["regions"], &json!({})).await?;
+        Ok(regions.into_iter().map(mapper::to_region).collect())
+    }
+
+    async fn list_sizes(&self) -> Result<Vec<ProviderSize>, ProviderError> {
+        let types = self.list(LIST, &["linode", "types"], &json!({})).await?;
+        let availability = self.list(LIST, &["regions", "availability"], &json!({})).await?;
+        Ok(mapper::to_sizes(types, &availability))
+    }
+
+    async fn list_images(&self) -> Result<Vec<ProviderImage>, ProviderError> {
+        let images = self.list(IMAGES, &["images"], &json!({ "is_public": true })).await?;
+        Ok(images.into_iter().filter_map(mapper::to_image).collect())
+    }
+
+    async fn get_metrics(&self, id: &str, query: &MetricsQuery) -> Result<Vec<Series>, ProviderError> {
+        let capability = query.kind.capability();
+        if !CAPABILITIES.contains(&capability) {
+            return Err(mapper::unsupported(capability));
+        }
+        let id = mapper::to_id(id, "Linode")?;
+        let mut spans = Vec::new();
+        for (year, month) in mapper::Months::of(query, Utc::now()) {
+            spans.push(self.stats(&id, &[&year.to_string(), &month.to_string()]).await?);
+        }
+        spans.push(self.stats(&id, &[]).await?);
+        let vcpus = match capability {
+            Capability::MetricsCpu => self.instance(&id).await?.specs.vcpus,
+            _ => 1,
+        };
+        Ok(mapper::to_series(&spans, query, vcpus))
+    }
+
+    async fn console_url(&self, _id: &str) -> Result<SecretString, ProviderError> {
+        Err(mapper::unsupported(Capability::Console))
+    }
+}

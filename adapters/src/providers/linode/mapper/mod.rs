@@ -1,0 +1,16 @@
+//! Between the wire and our words.
+
+mod action;
+mod catalog;
+mod error;
+mod instance;
+mod metrics;
+
+pub(super) use action::{
+    main_disk, snapshot_path, snapshot_tag, to_image_request, to_progress, to_rebuild, to_snapshot,
+    to_snapshot_progress, unsupported,
+};
+pub(super) use catalog::{to_image, to_region, to_sizes};
+pub(super) use error::{is_too_young, success};
+pub(super) use instance::{to_create, to_id, to_instance};
+pub(super) use metrics::{Months, to_series};
