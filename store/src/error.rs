@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The system gave no random bytes for a new secret.
     #[error("the system has no randomness")]
     Randomness,
+    /// A root password can't be sealed or opened.
+    #[error(transparent)]
+    Credentials(#[from] crate::credentials::SealError),
     /// A sum left the range of whole rupiah.
     #[error(transparent)]
     Amount(#[from] domain::money::AmountOverflow),

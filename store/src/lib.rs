@@ -4,6 +4,8 @@
 //!
 //! Helpers that take `&mut PgConnection` are parts of a larger transaction and private to the crate.
 
+use std::sync::Arc;
+
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -13,6 +15,7 @@ pub mod admin;
 pub mod api_keys;
 pub mod audit;
 pub mod catalog;
+pub mod credentials;
 mod error;
 pub mod expiry;
 pub mod idempotency;
@@ -25,9 +28,12 @@ pub mod orders;
 pub mod outbox;
 pub mod page;
 pub mod payments;
+pub mod placements;
+pub mod provider_budgets;
 pub mod provisioning;
 pub mod seed;
 pub mod sessions;
+pub mod ssh_keys;
 pub mod timeline;
 mod transition;
 pub mod users;
@@ -39,10 +45,11 @@ pub use error::StoreError;
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    credentials_keys: Option<Arc<credentials::CredentialsKeys>>,
 }
 
 /// The result of everything here.
-pub type Result<T> = std::result::Result<T, StoreError>;
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 impl Store {
     /// Connects to `url` with at most `max_connections` connections.
@@ -56,13 +63,21 @@ impl Store {
             .acquire_timeout(std::time::Duration::from_secs(10))
             .connect_with(options.application_name("webrana"))
             .await?;
-        Ok(Self { pool })
+        Ok(Self::new(pool))
     }
 
     /// Wraps a pool that exists already (a test's, for example).
     #[must_use]
     pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, credentials_keys: None }
+    }
+
+    /// The same with the keys of root passwords. Without them no server can be made that has a password, and none
+    /// shown.
+    #[must_use]
+    pub fn with_credentials_keys(mut self, keys: credentials::CredentialsKeys) -> Self {
+        self.credentials_keys = Some(Arc::new(keys));
+        self
     }
 
     /// Brings the schema up to date. Safe to call by several processes at once.

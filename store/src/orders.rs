@@ -40,6 +40,9 @@ pub enum Refusal {
     /// Nobody can buy that many months.
     #[error("this term is not on offer")]
     TermNotOffered,
+    /// One of the SSH keys is not the customer's.
+    #[error("one of these SSH keys is not yours")]
+    SshKeyUnknown,
     /// As many are sold as may be.
     #[error("this plan is sold out at the moment")]
     OutOfStock,

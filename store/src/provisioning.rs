@@ -9,26 +9,31 @@ use domain::{
     instance::PowerState,
     order::{OrderStatus, Transition},
 };
+use secrecy::SecretString;
 use serde_json::json;
 use sqlx::PgConnection;
 
 pub use failure::{ProviderTrouble, ProvisioningFailure};
 
 use crate::{
-    Result, Store, StoreError, new_id,
+    Result, Store, StoreError, new_id, placements,
     timeline::{self, Step, StepStatus},
     transition,
 };
 
 /// What became of the wish to begin provisioning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartedProvisioning {
     /// The order's status now; anything but `PROVISIONING` means there is nothing to do.
     pub status: OrderStatus,
     /// The server's id, once there is one.
     pub instance_id: Option<InstanceId>,
-    /// Which try this is: 1 plus the failures so far.
+    /// Which try this is: 1 plus the failures and failovers so far.
     pub try_number: i64,
+    /// Slug of the provider the server is to be bought from, which need not be the one ordered from.
+    pub provider: String,
+    /// Slug of the plan it is to be bought as.
+    pub plan: String,
 }
 
 /// Everything the provider must be told, and how far earlier tries came.
@@ -54,6 +59,8 @@ pub struct ProvisioningJob {
     pub image: String,
     /// SSH public keys for root.
     pub ssh_keys: Vec<String>,
+    /// Root's password: always the same for an order. `None` with SSH keys, and once the server is known.
+    pub root_password: Option<SecretString>,
 }
 
 impl Store {
@@ -66,14 +73,19 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let started = transition::apply(&mut tx, order, Transition::StartProvisioning).await?;
         let status = order_status(&mut tx, order).await?;
+        let place = placements::current(&mut tx, order).await?;
+        let mut begun = StartedProvisioning {
+            status,
+            instance_id: None,
+            try_number: next_try(&mut tx, order).await?,
+            provider: place.provider,
+            plan: place.plan,
+        };
         if status != OrderStatus::Provisioning {
-            let instance_id = instance_of(&mut tx, order).await?;
-            return Ok(StartedProvisioning {
-                status,
-                instance_id,
-                try_number: next_try(&mut tx, order).await?,
-            });
+            begun.instance_id = instance_of(&mut tx, order).await?;
+            return Ok(begun);
         }
+        placements::ensure_first(&mut tx, order).await?;
         let instance_id = ensure_instance(&mut tx, order).await?;
         sqlx::query!(
             "UPDATE provisioning_tasks SET status = 'IN_PROGRESS', instance_id = $2, updated_at = now() WHERE order_id = $1",
@@ -86,34 +98,55 @@ impl Store {
             let step = Step::done("provisioning_started", "Your server is being set up.");
             timeline::record(&mut tx, order, &step).await?;
         }
-        let try_number = next_try(&mut tx, order).await?;
         tx.commit().await?;
-        Ok(StartedProvisioning { status, instance_id: Some(instance_id), try_number })
+        Ok(StartedProvisioning { instance_id: Some(instance_id), ..begun })
     }
 
-    /// What is to be created, and how far it got.
+    /// What is to be created, and how far it got. Where there is neither a server yet nor an SSH key, the server's
+    /// root password is made here, once.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the order has no server's record yet, or its image is not offered there.
+    /// [`StoreError::NotFound`] when the order has no server's record yet, or its image is not offered there;
+    /// [`StoreError::Credentials`] when a password is needed and this process can't make or open it.
     pub async fn provisioning_job(&self, order: OrderId) -> Result<ProvisioningJob> {
-        sqlx::query_as!(
-            ProvisioningJob,
-            r#"SELECT o.status AS "status: OrderStatus", p.slug AS provider, i.provider_instance_id,
-                      t.create_sent_at, t.create_fence, o.hostname, l.provider_slug AS size,
+        let row = sqlx::query!(
+            r#"SELECT o.status AS "status: OrderStatus", p.slug AS provider, i.id AS "instance_id: InstanceId",
+                      i.provider_instance_id, t.create_sent_at, t.create_fence, o.hostname, l.provider_slug AS size,
                       r.provider_slug AS region, s.provider_slug AS image, o.ssh_keys
                FROM orders o
+               JOIN current_placements c ON c.order_id = o.id
                JOIN provisioning_tasks t ON t.order_id = o.id
                JOIN instances i ON i.order_id = o.id
-               JOIN providers p ON p.id = o.provider_id
-               JOIN plans l ON l.id = o.plan_id
-               JOIN regions r ON r.id = o.region_id
-               JOIN image_sources s ON s.image_id = o.image_id AND s.provider_id = o.provider_id
+               JOIN providers p ON p.id = c.provider_id
+               JOIN plans l ON l.id = c.plan_id
+               JOIN regions r ON r.id = c.region_id
+               JOIN image_sources s ON s.image_id = c.image_id AND s.provider_id = c.provider_id
                WHERE o.id = $1"#,
             order.0,
         )
         .fetch_optional(&self.pool)
         .await?
-        .ok_or(StoreError::NotFound("provisioning job"))
+        .ok_or(StoreError::NotFound("provisioning job"))?;
+        let wants_password = row.status == OrderStatus::Provisioning
+            && row.provider_instance_id.is_none()
+            && row.ssh_keys.is_empty();
+        let root_password = match wants_password {
+            true => Some(self.ensure_root_password(row.instance_id).await?),
+            false => None,
+        };
+        Ok(ProvisioningJob {
+            status: row.status,
+            provider: row.provider,
+            provider_instance_id: row.provider_instance_id,
+            create_sent_at: row.create_sent_at,
+            create_fence: row.create_fence,
+            hostname: row.hostname,
+            size: row.size,
+            region: row.region,
+            image: row.image,
+            ssh_keys: row.ssh_keys,
+            root_password,
+        })
     }
 
     /// Notes that a create is about to be sent. `false` when another worker sent one since `fence` was read, or the
@@ -271,10 +304,11 @@ async fn instance_of(tx: &mut PgConnection, order: OrderId) -> Result<Option<Ins
     Ok(id.map(InstanceId))
 }
 
-/// 1 plus the failures the order's timeline tells of.
+/// 1 plus the tries that the order's timeline tells the end of: a failure each, or a failover.
 async fn next_try(tx: &mut PgConnection, order: OrderId) -> Result<i64> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT count(*) + 1 AS "n!" FROM order_timeline WHERE order_id = $1 AND step = 'provisioning_failed'"#,
+        r#"SELECT count(*) + 1 AS "n!" FROM order_timeline 
+           WHERE order_id = $1 AND step IN ('provisioning_failed', 'provisioning_moved')"#,
         order.0,
     )
     .fetch_one(tx)
@@ -285,8 +319,10 @@ async fn ensure_instance(tx: &mut PgConnection, order: OrderId) -> Result<Instan
     let id: InstanceId = new_id();
     sqlx::query!(
         "INSERT INTO instances (id, order_id, user_id, provider_id, plan_id, region_id, image_id, name, hostname, status)
-         SELECT $2, id, user_id, provider_id, plan_id, region_id, image_id, hostname, hostname, 'PROVISIONING'
-         FROM orders WHERE id = $1 ON CONFLICT (order_id) DO NOTHING",
+         SELECT $2, o.id, o.user_id, c.provider_id, c.plan_id, c.region_id, c.image_id, o.hostname, o.hostname,
+                'PROVISIONING'
+         FROM orders o JOIN current_placements c ON c.order_id = o.id
+         WHERE o.id = $1 ON CONFLICT (order_id) DO NOTHING",
         order.0,
         id.0,
     )

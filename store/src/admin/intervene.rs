@@ -2,6 +2,7 @@
 //! row with the state before and after, a step on the order's timeline, and the message to its workflow.
 
 use domain::{
+    failover::PlacementReason,
     ids::OrderId,
     notification::NotificationKind,
     order::{OrderStatus, Transition},
@@ -15,6 +16,7 @@ use crate::{
     audit::{self, Act, Origin},
     notifications::{self, Notice},
     outbox,
+    placements::{self, Elsewhere, ElsewhereRefusal, Place, RetryError},
     timeline::{self, Step, StepStatus},
     transition,
 };
@@ -44,30 +46,47 @@ pub struct CancelledOrder {
 }
 
 impl Store {
-    /// Sends a failed order back to provisioning: the task is `PENDING` again with its error cleared, and the
-    /// workflow is told. `create_sent_at` stays: a server may exist from the failed try, and the next one must look
-    /// for it first. Of several calls at once one wins.
+    /// Sends a failed order back to provisioning where it is: the task is `PENDING` again with its error cleared, and
+    /// the workflow is told. `create_sent_at` stays: a server may exist from the failed try, and the next one must
+    /// look for it first. Of several calls at once one wins.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] naming its status when it is
     /// not `PROVISIONING_FAILED`.
     pub async fn retry_provisioning(&self, order: OrderId, origin: &Origin) -> Result<RetriedOrder> {
         let mut tx = self.pool.begin().await?;
-        let before = lock(&mut tx, order).await?;
-        move_or_conflict(&mut tx, order, Transition::RetryProvisioning, &before).await?;
-        reset_task(&mut tx, order).await?;
-        let retry = record_retry(&mut tx, order, &before).await?;
-        let act = Act {
-            action: "order.retry_provisioning",
-            object_kind: "order",
-            object_id: Some(order.0),
-            before: Some(before.to_json()),
-            after: Some(json!({ "status": "PROVISIONING", "task": { "status": "PENDING" }, "retry": retry })),
-        };
-        audit::record(&mut tx, origin, &act).await?;
-        outbox::enqueue(&mut tx, &Message::RetryProvisioning { order_id: order }).await?;
+        let before = take_back(&mut tx, order).await?;
+        let retried = go_on(&mut tx, order, origin, &before, None).await?;
         tx.commit().await?;
-        Ok(RetriedOrder { order_id: order, status: OrderStatus::Provisioning, retry })
+        Ok(retried)
+    }
+
+    /// The same with another plan, region or both. Refused while a server of the order exists or may exist where it
+    /// was tried, since it could end up with two; what comes to the same place as before is a plain retry.
+    ///
+    /// # Errors
+    /// As [`Store::retry_provisioning`], and [`RetryError::Refused`] when the order can't go there.
+    pub async fn retry_provisioning_elsewhere(
+        &self,
+        order: OrderId,
+        wish: &Elsewhere,
+        origin: &Origin,
+    ) -> Result<RetriedOrder, RetryError> {
+        let mut tx = self.pool.begin().await?;
+        let before = take_back(&mut tx, order).await?;
+        let now = placements::current(&mut tx, order).await?;
+        let (plan, region) = placements::resolve(&mut tx, order, &now, wish).await??;
+        let moved = if (plan, region) == (now.plan_id, now.region_id) {
+            None
+        } else if placements::is_settled(&mut tx, order).await? {
+            let to = placements::move_to(&mut tx, order, plan, region, PlacementReason::Admin).await?;
+            Some((now, to))
+        } else {
+            return Err(ElsewhereRefusal::OutcomePending.into());
+        };
+        let retried = go_on(&mut tx, order, origin, &before, moved).await?;
+        tx.commit().await?;
+        Ok(retried)
     }
 
     /// Calls an order off for staff: unpaid, paid but not yet at the provider, or failed. An open invoice becomes
@@ -167,6 +186,51 @@ async fn lock(tx: &mut PgConnection, order: OrderId) -> Result<Before> {
     .ok_or(StoreError::NotFound("order"))
 }
 
+/// Locks a failed order and moves it back to `PROVISIONING`; answers how it was.
+async fn take_back(tx: &mut PgConnection, order: OrderId) -> Result<Before> {
+    let before = lock(tx, order).await?;
+    move_or_conflict(tx, order, Transition::RetryProvisioning, &before).await?;
+    Ok(before)
+}
+
+/// What follows from a retry, the order being moved or not: the task begins anew, the step, the audit row and the
+/// message to the workflow are written.
+async fn go_on(
+    tx: &mut PgConnection,
+    order: OrderId,
+    origin: &Origin,
+    before: &Before,
+    moved: Option<(Place, Place)>,
+) -> Result<RetriedOrder> {
+    reset_task(tx, order).await?;
+    let (mut was, mut is) =
+        (before.to_json(), json!({ "status": "PROVISIONING", "task": { "status": "PENDING" } }));
+    let mut message = "We are trying again to set up your server.".to_owned();
+    if let Some((from, to)) = &moved {
+        was["placement"] = from.to_json();
+        is["placement"] = to.to_json();
+        message = format!(
+            "We are trying again to set up your server: at {} in {} ({}).",
+            to.provider_name, to.region_name, to.plan_name
+        );
+    }
+    let retry = record_retry(tx, order, before, &message).await?;
+    is["retry"] = json!(retry);
+    if moved.is_some() {
+        placements::tell_customer(tx, order, &format!("retry/{retry}"), &message).await?;
+    }
+    let act = Act {
+        action: "order.retry_provisioning",
+        object_kind: "order",
+        object_id: Some(order.0),
+        before: Some(was),
+        after: Some(is),
+    };
+    audit::record(tx, origin, &act).await?;
+    outbox::enqueue(tx, &Message::RetryProvisioning { order_id: order }).await?;
+    Ok(RetriedOrder { order_id: order, status: OrderStatus::Provisioning, retry })
+}
+
 async fn move_or_conflict(
     tx: &mut PgConnection,
     order: OrderId,
@@ -192,7 +256,7 @@ async fn reset_task(tx: &mut PgConnection, order: OrderId) -> Result<()> {
 }
 
 /// Writes the retry to the timeline and answers its number. The order's lock makes the number unique.
-async fn record_retry(tx: &mut PgConnection, order: OrderId, before: &Before) -> Result<i64> {
+async fn record_retry(tx: &mut PgConnection, order: OrderId, before: &Before, message: &str) -> Result<i64> {
     let earlier = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM order_timeline WHERE order_id = $1 AND step = 'provisioning_retried'"#,
         order.0,
@@ -204,7 +268,7 @@ async fn record_retry(tx: &mut PgConnection, order: OrderId, before: &Before) ->
         key: &format!("retry/{retry}"),
         step: "provisioning_retried",
         status: StepStatus::Done,
-        message: "We are trying again to set up your server.",
+        message,
         detail: json!({
             "retry": retry,
             "attempts": before.attempts,

@@ -14,6 +14,7 @@ use super::{PaymentDetail, PaymentFilter, WebhookSummary};
 use crate::{
     Result, Store, StoreError,
     page::{Page, PageRequest},
+    placements::Placement,
 };
 
 /// Which orders are wanted; what is `None` does not restrict.
@@ -136,6 +137,8 @@ pub struct OrderDetail {
     pub payments: Vec<PaymentDetail>,
     /// The work of getting its server.
     pub task: Option<TaskDetail>,
+    /// Where its server was to be bought over time, the first first.
+    pub placements: Vec<Placement>,
     /// The latest hundred notifications from gateways, newest first.
     pub webhooks: Vec<WebhookSummary>,
 }
@@ -225,6 +228,7 @@ impl Store {
                 .await?
                 .data,
             task: self.order_task(order).await?,
+            placements: self.placements(order).await?,
             webhooks: self.order_webhooks(order).await?,
         })
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     billing::{Bank, PaymentMethod},
     hostname::Hostname,
-    ids::{InvoiceId, NotificationId, OrderId, OutboxId, PaymentId, TaskId, UserId},
+    ids::{InvoiceId, NotificationId, OrderId, OutboxId, PaymentId, SshKeyId, TaskId, UserId},
     notification::NotificationKind,
     outbox::{Message, OrderStart},
     policy::OrderPolicy,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Store, StoreError,
     idempotency::{self, Idempotency},
-    new_id,
+    new_id, ssh_keys,
 };
 
 /// An order to be placed.
@@ -32,6 +32,8 @@ pub struct NewOrder {
     pub selection: Selection,
     /// Host name of the machine.
     pub hostname: Hostname,
+    /// The customer's own SSH keys that are to be on the machine; without any it gets a root password.
+    pub ssh_key_ids: Vec<SshKeyId>,
     /// Whether the server's term is to be renewed by itself.
     pub auto_renew: bool,
     /// The rules it is placed under.
@@ -82,14 +84,16 @@ impl Store {
     async fn try_place(&self, new: &NewOrder, request: &Idempotency) -> Result<Option<Placed>, OrderError> {
         let mut connection = self.pool.acquire().await?;
         let offer = resolve(&mut connection, &new.selection).await?;
+        let keys = ssh_keys::named(&mut connection, new.user, &new.ssh_key_ids).await?;
+        let keys = keys.map_err(|_| Refusal::SshKeyUnknown)?;
         if !offer.is_limited {
-            return Ok(insert(&mut connection, new, request, &offer).await?);
+            return Ok(insert(&mut connection, new, request, &offer, &keys).await?);
         }
         let mut tx = connection.begin().await?;
         if !in_stock(&mut tx, offer.plan_id).await? {
             return Err(Refusal::OutOfStock.into());
         }
-        let placed = insert(&mut tx, new, request, &offer).await?;
+        let placed = insert(&mut tx, new, request, &offer, &keys).await?;
         tx.commit().await?;
         Ok(placed)
     }
@@ -114,6 +118,7 @@ async fn insert(
     new: &NewOrder,
     request: &Idempotency,
     offer: &Offer,
+    ssh_keys: &[String],
 ) -> Result<Option<Placed>, StoreError> {
     let (order_id, payment_id): (OrderId, PaymentId) = (new_id(), new_id());
     let quote = &offer.quote;
@@ -132,8 +137,8 @@ async fn insert(
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, scope, key) DO NOTHING RETURNING object_id),
          placed AS (
              INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
-                                 auto_renew, total, policy, placed_at, expires_at)
-             SELECT $5, $1, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM claim
+                                 auto_renew, total, policy, placed_at, expires_at, ssh_keys)
+             SELECT $5, $1, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $44 FROM claim
              RETURNING id),
          task AS (
              INSERT INTO provisioning_tasks (id, order_id, provider_type) SELECT $17, id, $18 FROM placed),
@@ -208,6 +213,7 @@ async fn insert(
         gateway_order_id(order_id, 1),
         new.method.as_str(),
         new.bank.map(Bank::as_str),
+        ssh_keys,
     )
     .fetch_optional(connection)
     .await?;

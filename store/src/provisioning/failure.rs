@@ -3,15 +3,17 @@
 use domain::{
     ids::{OrderId, UserId},
     notification::NotificationKind,
+    order::OrderStatus,
     provisioning::FailureClass,
 };
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::next_try;
+use super::{next_try, order_status};
 use crate::{
     Result, Store,
     notifications::{self, Notice},
+    placements::{Moved, fail_over, moved_after},
     timeline::{self, Step, StepStatus},
     transition,
 };
@@ -58,8 +60,10 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a try in `PROVISIONING_FAILED`, with the reason for admins and a word to the customer. Doing it again
-    /// changes nothing, also when an admin has begun the next try meanwhile.
+    /// Ends a try in `PROVISIONING_FAILED`, with the reason for admins and a word to the customer; or, for want of
+    /// capacity and where the order's policy allows it, moves the order to another of the providers in `set_up`,
+    /// where it goes on: the answer says which. Doing it again changes nothing and answers the same, also when an
+    /// admin has begun the next try meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
@@ -68,40 +72,58 @@ impl Store {
         order: OrderId,
         try_number: i64,
         failure: &ProvisioningFailure,
-    ) -> Result<()> {
+        set_up: &[String],
+    ) -> Result<Option<Moved>> {
         let mut tx = self.pool.begin().await?;
         sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", order.0).fetch_one(&mut *tx).await?;
-        if next_try(&mut tx, order).await? != try_number
-            || !transition::fail(&mut tx, order, failure.class.as_str(), &failure.message).await?
-        {
-            return Ok(());
+        if next_try(&mut tx, order).await? != try_number {
+            return moved_after(&mut tx, order, try_number).await;
         }
-        // The code and request id that the provider's step noted with this very message stay.
-        let noted = sqlx::query!(
-            "UPDATE provisioning_tasks SET status = 'FAILED', last_error_class = $2, last_error = $3, updated_at = now(),
-                    last_error_code = CASE WHEN last_error = $3 THEN last_error_code END,
-                    provider_request_id = CASE WHEN last_error = $3 THEN provider_request_id END
-             WHERE order_id = $1 RETURNING last_error_code, provider_request_id",
-            order.0,
-            failure.class.as_str(),
-            failure.message,
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        let event = format!("provisioning_failed/{try_number}");
-        let step = Step {
-            key: &event,
-            step: "provisioning_failed",
-            status: StepStatus::Failed,
-            message: "We could not set up your server yet. Our team has been told and is looking into it.",
-            detail: json!({ "class": failure.class, "message": failure.message, "code": noted.last_error_code,
-                            "provider_request_id": noted.provider_request_id }),
-        };
-        timeline::record(&mut tx, order, &step).await?;
-        tell_of_failure(&mut tx, order, &event, failure).await?;
+        if order_status(&mut tx, order).await? != OrderStatus::Provisioning {
+            return Ok(None);
+        }
+        if failure.class == FailureClass::Capacity
+            && let Some(moved) = fail_over(&mut tx, order, try_number, failure, set_up).await?
+        {
+            tx.commit().await?;
+            return Ok(Some(moved));
+        }
+        end_in_failure(&mut tx, order, try_number, failure).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(None)
     }
+}
+
+async fn end_in_failure(
+    tx: &mut PgConnection,
+    order: OrderId,
+    try_number: i64,
+    failure: &ProvisioningFailure,
+) -> Result<()> {
+    transition::fail(tx, order, failure.class.as_str(), &failure.message).await?;
+    // The code and request id that the provider's step noted with this very message stay.
+    let noted = sqlx::query!(
+        "UPDATE provisioning_tasks SET status = 'FAILED', last_error_class = $2, last_error = $3, updated_at = now(),
+                last_error_code = CASE WHEN last_error = $3 THEN last_error_code END,
+                provider_request_id = CASE WHEN last_error = $3 THEN provider_request_id END
+         WHERE order_id = $1 RETURNING last_error_code, provider_request_id",
+        order.0,
+        failure.class.as_str(),
+        failure.message,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let event = format!("provisioning_failed/{try_number}");
+    let step = Step {
+        key: &event,
+        step: "provisioning_failed",
+        status: StepStatus::Failed,
+        message: "We could not set up your server yet. Our team has been told and is looking into it.",
+        detail: json!({ "class": failure.class, "message": failure.message, "code": noted.last_error_code,
+                        "provider_request_id": noted.provider_request_id }),
+    };
+    timeline::record(tx, order, &step).await?;
+    tell_of_failure(tx, order, &event, failure).await
 }
 
 async fn tell_of_failure(

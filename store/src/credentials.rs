@@ -1,0 +1,118 @@
+//! How people get into their servers. A server that was ordered with SSH keys lets nobody in by password; any other
+//! gets a root password that is made here once, kept sealed, and opened for two: the provider when the server is made,
+//! and its owner who asks.
+
+use domain::{
+    ids::{InstanceId, UserId},
+    instance::InstanceStatus,
+};
+use secrecy::SecretString;
+use serde_json::json;
+
+mod password;
+mod seal;
+
+pub use seal::{CredentialsKeys, SealError};
+
+use crate::{
+    Result, Store, StoreError,
+    audit::{self, Act, Origin},
+};
+use seal::Sealed;
+
+/// What opens a server.
+#[derive(Debug, Clone)]
+pub struct ServerCredentials {
+    /// Root's password; `None` when the server was made with SSH keys, or before passwords were made here.
+    pub password: Option<SecretString>,
+    /// SSH public keys that were put on the server.
+    pub ssh_keys: Vec<String>,
+}
+
+impl Store {
+    /// What opens a server, for its owner. That it was shown is written to the audit log in the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `owner` has no such server, [`StoreError::Conflict`] when it is gone,
+    /// [`StoreError::Credentials`] when this process can't open the password.
+    pub async fn server_credentials(
+        &self,
+        instance: InstanceId,
+        owner: UserId,
+        origin: &Origin,
+    ) -> Result<ServerCredentials> {
+        let mut tx = self.pool.begin().await?;
+        let row = sqlx::query!(
+            r#"SELECT i.status AS "status: InstanceStatus", o.ssh_keys,
+                      c.sealed_password AS "sealed_password?", c.key_id AS "key_id?"
+               FROM instances i
+               JOIN orders o ON o.id = i.order_id
+               LEFT JOIN instance_credentials c ON c.instance_id = i.id
+               WHERE i.id = $1 AND i.user_id = $2"#,
+            instance.0,
+            owner.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(StoreError::NotFound("instance"))?;
+        if row.status == InstanceStatus::Terminated {
+            return Err(StoreError::Conflict { object: "instance", state: row.status.to_string() });
+        }
+        let sealed = row.sealed_password.zip(row.key_id).map(|(bytes, key_id)| Sealed { bytes, key_id });
+        let password = match sealed {
+            Some(sealed) => Some(self.keys()?.open(instance.0, &sealed)?),
+            None => None,
+        };
+        let act = Act {
+            action: "instance.credentials_shown",
+            object_kind: "instance",
+            object_id: Some(instance.0),
+            before: None,
+            after: Some(json!({ "password": password.is_some() })),
+        };
+        audit::record(&mut tx, origin, &act).await?;
+        tx.commit().await?;
+        Ok(ServerCredentials { password, ssh_keys: row.ssh_keys })
+    }
+
+    /// The root password of a server, for the provider (a rebuild, for example); `None` when it has none.
+    ///
+    /// # Errors
+    /// [`StoreError::Credentials`] when this process can't open it.
+    pub async fn root_password(&self, instance: InstanceId) -> Result<Option<SecretString>> {
+        let sealed = sqlx::query_as!(
+            Sealed,
+            "SELECT sealed_password AS bytes, key_id FROM instance_credentials WHERE instance_id = $1",
+            instance.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        match sealed {
+            Some(sealed) => Ok(Some(self.keys()?.open(instance.0, &sealed)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The root password of a server, made now if there is none. Of several callers at once the first to write wins
+    /// and all answer with its password, so that every try at the provider tells the same one.
+    pub(crate) async fn ensure_root_password(&self, instance: InstanceId) -> Result<SecretString> {
+        if let Some(password) = self.root_password(instance).await? {
+            return Ok(password);
+        }
+        let sealed = self.keys()?.seal(instance.0, &password::generate()?)?;
+        sqlx::query!(
+            "INSERT INTO instance_credentials (instance_id, sealed_password, key_id) VALUES ($1, $2, $3)
+             ON CONFLICT (instance_id) DO NOTHING",
+            instance.0,
+            sealed.bytes,
+            sealed.key_id,
+        )
+        .execute(&self.pool)
+        .await?;
+        self.root_password(instance).await?.ok_or(StoreError::NotFound("root password"))
+    }
+
+    fn keys(&self) -> Result<&CredentialsKeys> {
+        Ok(self.credentials_keys.as_deref().ok_or(SealError::NoKeys)?)
+    }
+}

@@ -1,0 +1,155 @@
+//! Another place for an order, as an admin asks for it.
+
+use domain::ids::{OrderId, PlanId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Place;
+use crate::{Result, StoreError};
+
+/// Where an admin wants an order's server to be bought instead.
+#[derive(Debug, Clone, Default)]
+pub struct Elsewhere {
+    /// Another region (slug); left out with a plan: the region the order has, or the nearest in its country.
+    pub region: Option<String>,
+    /// Another plan; left out: the one the order has.
+    pub plan_id: Option<PlanId>,
+    /// Slugs of the providers that are set up.
+    pub set_up: Vec<String>,
+}
+
+/// Why an order can't go where it is wanted. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ElsewhereRefusal {
+    /// No plan has that id.
+    #[error("there is no such plan")]
+    UnknownPlan,
+    /// The plan is not on sale.
+    #[error("this plan is not on sale at the moment")]
+    PlanInactive,
+    /// The plan's provider is turned off, or was never set up here.
+    #[error("the plan's provider is turned off or not set up")]
+    ProviderDisabled,
+    /// No active region has that slug.
+    #[error("there is no such region")]
+    RegionUnknown,
+    /// The plan is not offered there.
+    #[error("the plan is not offered in this region")]
+    RegionWithoutPlan,
+    /// The plan is not offered in the order's country, and no region was named.
+    #[error("the plan is not offered in the order's country: name the region")]
+    RegionRequired,
+    /// The plan's provider does not have the order's image.
+    #[error("the plan's provider does not offer the order's image")]
+    ImageNotForProvider,
+    /// A server of the order may exist where it was tried last.
+    #[error(
+        "a server of this order exists or may exist at the provider: retry where it is, or cancel, until the outcome \
+         of the last try is known"
+    )]
+    OutcomePending,
+}
+
+/// The plan and region that an admin's wish comes to for an order that is at `now`.
+pub(crate) async fn resolve(
+    tx: &mut PgConnection,
+    order: OrderId,
+    now: &Place,
+    wish: &Elsewhere,
+) -> Result<Result<(PlanId, Uuid), ElsewhereRefusal>> {
+    let plan = wish.plan_id.unwrap_or(now.plan_id);
+    if let Some(refusal) = refuse_plan(tx, now.image_id, plan, &wish.set_up).await? {
+        return Ok(Err(refusal));
+    }
+    let region = match &wish.region {
+        Some(slug) => named_region(tx, plan, slug).await?,
+        None => nearest_region(tx, order, plan).await?,
+    };
+    Ok(region.map(|region| (plan, region)))
+}
+
+async fn refuse_plan(
+    tx: &mut PgConnection,
+    image: Uuid,
+    plan: PlanId,
+    set_up: &[String],
+) -> Result<Option<ElsewhereRefusal>> {
+    let row = sqlx::query!(
+        r#"SELECT l.is_active AND l.unavailable_since IS NULL AS "plan_on_sale!", p.is_active AND p.slug = ANY($3) AS "provider_enabled!",
+                  EXISTS (SELECT FROM image_sources s JOIN images i ON i.id = s.image_id AND i.is_active
+                          WHERE s.image_id = $2 AND s.provider_id = p.id
+                          AND s.unavailable_since IS NULL) AS "has_image!"
+           FROM plans l JOIN providers p ON p.id = l.provider_id WHERE l.id = $1"#,
+        plan.0,
+        image,
+        set_up,
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(match row {
+        None => Some(ElsewhereRefusal::UnknownPlan),
+        Some(plan) if !plan.provider_enabled => Some(ElsewhereRefusal::ProviderDisabled),
+        Some(plan) if !plan.plan_on_sale => Some(ElsewhereRefusal::PlanInactive),
+        Some(plan) if !plan.has_image => Some(ElsewhereRefusal::ImageNotForProvider),
+        Some(_) => None,
+    })
+}
+
+async fn named_region(
+    tx: &mut PgConnection,
+    plan: PlanId,
+    slug: &str,
+) -> Result<Result<Uuid, ElsewhereRefusal>> {
+    let row = sqlx::query!(
+        r#"SELECT r.id, EXISTS (SELECT FROM plan_regions WHERE plan_id = $2 AND region_id = r.id
+                                AND unavailable_since IS NULL) AS "offers!"
+           FROM regions r WHERE r.slug = $1 AND r.is_active"#,
+        slug,
+        plan.0,
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(match row {
+        None => Err(ElsewhereRefusal::RegionUnknown),
+        Some(region) if !region.offers => Err(ElsewhereRefusal::RegionWithoutPlan),
+        Some(region) => Ok(region.id),
+    })
+}
+
+/// The order's own region where the plan is offered there, else the nearest in the same country.
+async fn nearest_region(
+    tx: &mut PgConnection,
+    order: OrderId,
+    plan: PlanId,
+) -> Result<Result<Uuid, ElsewhereRefusal>> {
+    let region = sqlx::query_scalar!(
+        "SELECT r.id FROM current_placements c
+         JOIN regions now ON now.id = c.region_id
+         JOIN plan_regions pr ON pr.plan_id = $2 AND pr.unavailable_since IS NULL
+         JOIN regions r ON r.id = pr.region_id AND r.is_active AND r.country = now.country
+         WHERE c.order_id = $1
+         ORDER BY (r.id = now.id) DESC, abs(r.sort_order - now.sort_order), r.id LIMIT 1",
+        order.0,
+        plan.0,
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(region.ok_or(ElsewhereRefusal::RegionRequired))
+}
+
+/// A retry that was not accepted. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError {
+    /// It can't go where it is wanted.
+    #[error(transparent)]
+    Refused(#[from] ElsewhereRefusal),
+    /// There is no such order, it has not failed, or the database was in the way.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for RetryError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
