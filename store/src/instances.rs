@@ -13,6 +13,10 @@ use crate::{
     page::{Page, PageRequest},
 };
 
+mod provision;
+
+pub use provision::ProvisioningStanding;
+
 /// A server with the names of what it is.
 #[derive(Debug, Clone)]
 pub struct Instance {
