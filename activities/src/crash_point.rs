@@ -22,6 +22,25 @@ pub const WHEN_REFUSED: &[&str] = &["fail_provisioning.before", "fail_provisioni
 pub const WHEN_UNPAID: &[&str] =
     &["remind_of_payment.before", "remind_of_payment.after", "expire_order.before", "expire_order.after"];
 
+/// Crash points that an action passes on its way to `completed`, in order.
+pub const WHEN_ACTING: &[&str] = &[
+    "next_action.before",
+    "next_action.after",
+    "run_instance_action.before",
+    "run_instance_action.before_sending",
+    "run_instance_action.after_sending",
+    "run_instance_action.asked",
+    "run_instance_action.done",
+    "run_instance_action.after",
+];
+
+/// Crash points that a delete passes besides those of every action's turn.
+pub const WHEN_DELETING: &[&str] =
+    &["delete_server.before", "delete_server.asked", "delete_server.gone", "delete_server.after"];
+
+/// Crash points that an action passes which the provider refuses.
+pub const WHEN_ACTION_FAILS: &[&str] = &["fail_action.before", "fail_action.after"];
+
 /// Ends the process here, at once and without cleaning up, when the fail point `name` is set to `return`.
 pub fn crash_point(name: &str) {
     let _ = name;

@@ -29,6 +29,17 @@ pub(crate) enum StepError {
     /// The provider lost a server it had confirmed.
     #[error("the provider no longer knows server {0}")]
     ServerLost(String),
+    /// The provider ended an action without its effect, or the server's state does not allow it.
+    #[error("{message}")]
+    ActionRefused {
+        /// What can be done about it.
+        class: FailureClass,
+        /// Why, for admins.
+        message: String,
+    },
+    /// A server that is being deleted is still there; the reason is for admins.
+    #[error("the server is not gone yet: {0}")]
+    NotGone(String),
     /// The worker or the workflow asked to stop.
     #[error("the step was cancelled")]
     Cancelled,
@@ -41,9 +52,13 @@ impl StepError {
             Self::Store(StoreError::NotFound(_)) => FailureClass::NotFound,
             Self::Store(StoreError::Conflict { .. }) => FailureClass::Conflict,
             Self::Store(StoreError::Document(_) | StoreError::Amount(_)) => FailureClass::Permanent,
-            Self::Store(_) | Self::OutcomePending(_) | Self::Overtaken | Self::Cancelled => {
-                FailureClass::Retryable
-            }
+            Self::Store(StoreError::Credentials(_)) => FailureClass::Configuration,
+            Self::Store(_)
+            | Self::OutcomePending(_)
+            | Self::Overtaken
+            | Self::NotGone(_)
+            | Self::Cancelled => FailureClass::Retryable,
+            Self::ActionRefused { class, .. } => *class,
             Self::Provider(error) => error.class,
             Self::UnknownProvider(_) => FailureClass::Configuration,
             Self::ServerLost(_) => FailureClass::NotFound,
