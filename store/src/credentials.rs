@@ -75,27 +75,13 @@ impl Store {
         Ok(ServerCredentials { password, ssh_keys: row.ssh_keys })
     }
 
-    /// The root password of a server, for the provider (a rebuild, for example); `None` when it has none.
+    /// The root password of a server without SSH keys, for the provider that makes or rebuilds it; made now if there is
+    /// none. Of several callers at once the first to write wins and all answer with its password, so that every try at
+    /// the provider tells the same one.
     ///
     /// # Errors
-    /// [`StoreError::Credentials`] when this process can't open it.
-    pub async fn root_password(&self, instance: InstanceId) -> Result<Option<SecretString>> {
-        let sealed = sqlx::query_as!(
-            Sealed,
-            "SELECT sealed_password AS bytes, key_id FROM instance_credentials WHERE instance_id = $1",
-            instance.0,
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        match sealed {
-            Some(sealed) => Ok(Some(self.keys()?.open(instance.0, &sealed)?)),
-            None => Ok(None),
-        }
-    }
-
-    /// The root password of a server, made now if there is none. Of several callers at once the first to write wins
-    /// and all answer with its password, so that every try at the provider tells the same one.
-    pub(crate) async fn ensure_root_password(&self, instance: InstanceId) -> Result<SecretString> {
+    /// [`StoreError::Credentials`] when this process can't make or open it.
+    pub async fn ensure_root_password(&self, instance: InstanceId) -> Result<SecretString> {
         if let Some(password) = self.root_password(instance).await? {
             return Ok(password);
         }
@@ -110,6 +96,20 @@ impl Store {
         .execute(&self.pool)
         .await?;
         self.root_password(instance).await?.ok_or(StoreError::NotFound("root password"))
+    }
+
+    async fn root_password(&self, instance: InstanceId) -> Result<Option<SecretString>> {
+        let sealed = sqlx::query_as!(
+            Sealed,
+            "SELECT sealed_password AS bytes, key_id FROM instance_credentials WHERE instance_id = $1",
+            instance.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        match sealed {
+            Some(sealed) => Ok(Some(self.keys()?.open(instance.0, &sealed)?)),
+            None => Ok(None),
+        }
     }
 
     fn keys(&self) -> Result<&CredentialsKeys> {
