@@ -7,7 +7,9 @@ mod failure;
 mod heartbeat;
 mod instance;
 mod order;
+pub mod pacing;
 mod provision;
+mod readiness;
 
 pub use crash_point::crash_point;
 pub use instance::InstanceActivities;

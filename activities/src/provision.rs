@@ -5,10 +5,12 @@
 //!    have settled and the provider's listing lag is over, looks the server up by the order's tag, and only when
 //!    there is none takes the note back and creates.
 //! 3. The note is also taken back when the provider refused for certain. Otherwise the server's id replaces it.
+//!
+//! Waiting orders share their look-ups and their looks at booting servers: see [`crate::readiness`].
 
 #![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use adapters::providers::{
     CloudProvider, CreateInstance, CreateTicket, ProviderError, ProviderInstance, Registry,
@@ -25,23 +27,29 @@ use store::{
 };
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tokio::time::Instant;
 
 use crate::{
     crash_point,
     failure::{StepError, failure},
     heartbeat::while_heartbeating,
+    readiness::{Boards, Listing, Question},
 };
 
-/// First and longest wait between two looks at a booting server.
-const READY_POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
 /// Implements the ports at the providers.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ProviderActivities {
-    /// The database.
-    pub store: Store,
-    /// The providers this worker may call.
-    pub providers: Arc<Registry>,
+    store: Store,
+    providers: Arc<Registry>,
+    boards: Arc<Boards>,
+}
+
+impl ProviderActivities {
+    /// Works at these providers, and keeps the database told.
+    #[must_use]
+    pub fn new(store: Store, providers: Arc<Registry>) -> Self {
+        Self { store, providers, boards: Arc::default() }
+    }
 }
 
 #[activities]
@@ -74,49 +82,59 @@ impl ProviderActivities {
         let provider = self.providers.get(&job.provider)?;
         let server = match &job.provider_instance_id {
             Some(id) => id.clone(),
-            None => self.obtain(provider.as_ref(), order, &job).await?,
+            None => self.obtain(&provider, order, &job).await?,
         };
         crash_point("provision_server.before_ready");
-        self.await_ready(provider.as_ref(), order, &server).await
+        self.await_ready(&provider, order, &server).await
     }
 
     /// Finds the order's server or creates it; answers with its id.
     async fn obtain(
         &self,
-        provider: &dyn CloudProvider,
+        provider: &Arc<dyn CloudProvider>,
         order: OrderId,
         job: &ProvisioningJob,
     ) -> Result<String, StepError> {
-        if let Some(sent) = job.create_sent_at {
-            let settled = provider.request_timeout() + provider.listing_lag();
-            let since = (Utc::now() - sent).to_std().unwrap_or_default();
-            if let Some(left) = settled.checked_sub(since).filter(|left| !left.is_zero()) {
-                return Err(StepError::OutcomePending(left));
-            }
-        }
-        let tag = order_tag(order);
-        let found = provider.find_by_tag(&tag).await?;
-        if let Some(first) = found.first() {
-            if found.len() > 1 {
-                let ids: Vec<&str> = found.iter().map(|s| s.id.as_str()).collect();
-                tracing::error!(order_id = %order, servers = ?ids, "several servers carry the tag of one order; the oldest is used");
-            }
-            self.store.save_server(order, &first.id).await?;
-            return Ok(first.id.clone());
+        if let Some(found) = self.look_up(provider, order, job).await? {
+            self.store.save_server(order, &found).await?;
+            return Ok(found);
         }
         if job.create_sent_at.is_some() {
             self.store.clear_create_sent(order, job.create_fence).await?;
         }
         // Waiting for the rate limit comes first: the note must not age before the create is sent.
-        let ticket = provider.ready_to_create().await?;
+        let ticket = {
+            let _counted = self.boards.of(provider).create_waiting();
+            provider.ready_to_create().await?
+        };
         if !self.store.mark_create_sent(order, job.create_fence).await? {
             return Err(StepError::Overtaken);
         }
         crash_point("provision_server.before_create");
-        let created = self.create(provider, ticket, order, job, tag).await?;
+        let created = self.create(provider.as_ref(), ticket, order, job).await?;
         crash_point("provision_server.after_create");
-        self.store.save_server(order, &created.id).await?;
-        Ok(created.id)
+        self.store.save_server(order, &created).await?;
+        Ok(created)
+    }
+
+    /// The order's server, if there is one. After a create whose outcome is not known, the answer has to be certain:
+    /// the order asks for itself, and not before the request must have settled and lists show what it made.
+    async fn look_up(
+        &self,
+        provider: &Arc<dyn CloudProvider>,
+        order: OrderId,
+        job: &ProvisioningJob,
+    ) -> Result<Option<String>, StepError> {
+        let Some(sent) = job.create_sent_at else {
+            let listing = self.boards.of(provider).listing(&cohort_tag(order), Question::LookUp).await?;
+            return Ok(oldest(order, &listing));
+        };
+        let settled = provider.request_timeout() + provider.listing_lag();
+        let since = (Utc::now() - sent).to_std().unwrap_or_default();
+        if let Some(left) = settled.checked_sub(since).filter(|left| !left.is_zero()) {
+            return Err(StepError::OutcomePending(left));
+        }
+        Ok(oldest(order, &provider.find_by_tag(&order_tag(order)).await?))
     }
 
     async fn create(
@@ -125,20 +143,25 @@ impl ProviderActivities {
         ticket: CreateTicket,
         order: OrderId,
         job: &ProvisioningJob,
-        tag: String,
-    ) -> Result<ProviderInstance, StepError> {
+    ) -> Result<String, StepError> {
         let request = CreateInstance {
-            tag,
+            tag: order_tag(order),
             cohort: cohort_tag(order),
             hostname: job.hostname.clone(),
             size: job.size.clone(),
             region: job.region.clone(),
             image: job.image.clone(),
             ssh_public_keys: job.ssh_keys.clone(),
-            root_password: None,
+            root_password: job.root_password.clone(),
         };
         match provider.create_instance(ticket, &request).await {
-            Ok(created) => Ok(created),
+            Ok(created) => Ok(created.id),
+            // The order's name is taken, so its server exists: it is taken, or waited for, but never made again.
+            Err(error) if error.class == FailureClass::Conflict => {
+                tracing::warn!(order_id = %order, %error, "the provider has a server of this name already");
+                let found = provider.find_by_tag(&order_tag(order)).await?;
+                oldest(order, &found).ok_or_else(|| StepError::OutcomePending(provider.listing_lag()))
+            }
             Err(error) => {
                 if !error.is_ambiguous() {
                     self.store.clear_create_sent(order, job.create_fence + 1).await?;
@@ -148,31 +171,51 @@ impl ProviderActivities {
         }
     }
 
-    /// Waits until a customer can log in, then saves the address. A server that a read does not find is given the
-    /// listing lag to show up; one that is gone for good is forgotten, so that a retry creates anew.
+    /// Waits until a customer can log in, then saves the address. A server that lists don't show is given the
+    /// listing lag to show up and then read by itself; one that is gone for good is forgotten, so that a retry
+    /// creates anew.
     async fn await_ready(
+        &self,
+        provider: &Arc<dyn CloudProvider>,
+        order: OrderId,
+        server: &str,
+    ) -> Result<(), StepError> {
+        let board = self.boards.of(provider);
+        let cohort = cohort_tag(order);
+        let since = Instant::now();
+        let mut missing_since = None;
+        for asked_before in 0.. {
+            let listing: Listing = board.listing(&cohort, Question::Ready { since, asked_before }).await?;
+            match listing.iter().find(|listed| listed.id == server) {
+                Some(seen) if seen.ready => return self.save_address(order, seen).await,
+                Some(_) => missing_since = None,
+                None => {
+                    let missing: Instant = *missing_since.get_or_insert_with(Instant::now);
+                    if missing.elapsed() >= provider.listing_lag() {
+                        if let Some(seen) = self.read_missing(provider.as_ref(), order, server).await? {
+                            return self.save_address(order, &seen).await;
+                        }
+                        missing_since = None;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a server that lists should show by now. `None` when it is there but not ready.
+    async fn read_missing(
         &self,
         provider: &dyn CloudProvider,
         order: OrderId,
         server: &str,
-    ) -> Result<(), StepError> {
-        let (mut wait, longest) = READY_POLL;
-        let grace = provider.listing_lag();
-        let mut missing_since = None;
-        loop {
-            match provider.get_instance(server).await {
-                Ok(seen) if seen.ready => return self.save_address(order, &seen).await,
-                Ok(_) => missing_since = None,
-                Err(error) if error.class == FailureClass::NotFound => {
-                    let since = *missing_since.get_or_insert_with(tokio::time::Instant::now);
-                    if since.elapsed() >= grace {
-                        return Err(self.confirm_lost(provider, order, server).await?);
-                    }
-                }
-                Err(error) => return Err(error.into()),
+    ) -> Result<Option<ProviderInstance>, StepError> {
+        match provider.get_instance(server).await {
+            Ok(seen) => Ok(seen.ready.then_some(seen)),
+            Err(error) if error.class == FailureClass::NotFound => {
+                Err(self.confirm_lost(provider, order, server).await?)
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(longest);
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -208,4 +251,19 @@ impl ProviderActivities {
             tracing::warn!(order_id = %order, error = %noting, "could not note the provider's trouble");
         }
     }
+}
+
+/// The oldest server that carries the order's tag.
+fn oldest(order: OrderId, listed: &[ProviderInstance]) -> Option<String> {
+    let tag = order_tag(order);
+    let mut found: Vec<&ProviderInstance> =
+        listed.iter().filter(|server| server.tags.contains(&tag)).collect();
+    found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    // Pages move when a server is made meanwhile: the same one may be listed twice.
+    found.dedup_by(|a, b| a.id == b.id);
+    if found.len() > 1 {
+        let ids: Vec<&str> = found.iter().map(|server| server.id.as_str()).collect();
+        tracing::error!(order_id = %order, servers = ?ids, "several servers carry the tag of one order; the oldest is used");
+    }
+    found.first().map(|server| server.id.clone())
 }

@@ -9,7 +9,10 @@ use adapters::providers::Registry;
 use store::Store;
 use temporalio_sdk::{
     Runtime, Worker, WorkerCreateError, WorkerOptions, WorkerRunError, WorkflowRegistrationError,
-    runtime::PollerBehavior,
+    runtime::{
+        PollerBehavior,
+        worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
+    },
 };
 use tokio_util::sync::CancellationToken;
 use workflows::{InstanceWorkflow, OrderWorkflow, queues};
@@ -21,6 +24,10 @@ use crate::{
 
 /// Polls for tasks that a worker keeps open at once, of the kind that it is there for.
 pub const POLLERS: usize = 10;
+/// Activities that a provider's worker has under way at once.
+pub const PROVIDER_ACTIVITIES: usize = 800;
+/// Tasks of the kinds that a provider's worker does not have.
+const TASKS: usize = 10;
 /// Time a stopping worker gives its running activities.
 const GRACE: Duration = Duration::from_secs(10);
 /// Wait before a worker that failed is started again.
@@ -136,9 +143,21 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
             .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
             .build(),
         Role::Provider(slug) => WorkerOptions::new(queues::provider(prefix, slug))
-            .register_activities(ProviderActivities { store, providers: Arc::clone(&settings.providers) })
+            .register_activities(ProviderActivities::new(store, Arc::clone(&settings.providers)))
             .graceful_shutdown_period(GRACE)
             .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
+            .tuner(waiting_activities())
             .build(),
     })
+}
+
+/// Most of a provider's activities wait for their turn at the vendor or for a server to boot.
+fn waiting_activities() -> TunerHolder {
+    let few = FixedSizeSlotSupplier::new(TASKS);
+    TunerHolder::builder()
+        .activity_task_slot_supplier(FixedSizeSlotSupplier::new(PROVIDER_ACTIVITIES))
+        .workflow_task_slot_supplier(few)
+        .local_activity_task_slot_supplier(few)
+        .nexus_task_slot_supplier(few)
+        .build()
 }
