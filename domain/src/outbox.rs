@@ -2,9 +2,10 @@
 //! delivered afterwards, at least once; workflow ids and the outbox id make a second delivery harmless.
 
 use crate::{
-    ids::{InstanceId, OrderId, UserId},
+    ids::{CatalogSyncId, InstanceId, OrderId, ReconciliationId, UserId},
     instance::InstancePolicy,
     policy::OrderPolicy,
+    upkeep::{ReconcileSettings, catalog_sync_workflow_id, reconcile_workflow_id},
 };
 
 /// What an order's workflow is started with. Ids and policy only: no personal data, no secrets.
@@ -69,10 +70,26 @@ pub enum Message {
         /// The server. What is to be done is asked of the database, in the order it was asked for.
         instance_id: InstanceId,
     },
+    /// Somebody wants a provider's catalog read now.
+    SyncCatalog {
+        /// The record of the run.
+        sync_id: CatalogSyncId,
+        /// Slug of the provider.
+        provider: String,
+    },
+    /// Somebody wants a provider compared with the database now.
+    Reconcile {
+        /// The record of the run.
+        reconciliation_id: ReconciliationId,
+        /// Slug of the provider.
+        provider: String,
+        /// What it may do.
+        settings: ReconcileSettings,
+    },
 }
 
 impl Message {
-    /// The id of the workflow it is for: `order/<uuid>` or `instance/<uuid>`.
+    /// The id of the workflow it is for, such as `order/<uuid>` or `instance/<uuid>`.
     #[must_use]
     pub fn workflow_id(&self) -> String {
         match self {
@@ -82,6 +99,10 @@ impl Message {
             }
             Self::StartInstance(start) => instance_workflow_id(start.instance_id),
             Self::ActionRequested { instance_id } => instance_workflow_id(*instance_id),
+            Self::SyncCatalog { sync_id, provider } => catalog_sync_workflow_id(provider, *sync_id),
+            Self::Reconcile { reconciliation_id, provider, .. } => {
+                reconcile_workflow_id(provider, *reconciliation_id)
+            }
         }
     }
 
@@ -95,6 +116,8 @@ impl Message {
             Self::OrderClosed { .. } => "order_closed",
             Self::StartInstance(_) => "start_instance",
             Self::ActionRequested { .. } => "action_requested",
+            Self::SyncCatalog { .. } => "sync_catalog",
+            Self::Reconcile { .. } => "reconcile",
         }
     }
 }

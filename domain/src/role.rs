@@ -28,4 +28,10 @@ impl Role {
     pub const fn may_administer(self) -> bool {
         matches!(self, Self::Admin | Self::Superadmin)
     }
+
+    /// May manage admins, providers and keys.
+    #[must_use]
+    pub const fn may_manage(self) -> bool {
+        matches!(self, Self::Superadmin)
+    }
 }

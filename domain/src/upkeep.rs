@@ -2,7 +2,24 @@
 
 use rust_decimal::Decimal;
 
-use crate::ids::{CatalogSyncId, ReconciliationId};
+use crate::{
+    ids::{CatalogSyncId, ReconciliationId},
+    text_enum::text_enum,
+};
+
+text_enum! {
+    /// Where a run stands.
+    RunStatus {
+        /// Asked for, not begun.
+        Requested = "REQUESTED",
+        /// Under way.
+        Running = "RUNNING",
+        /// Done.
+        Completed = "COMPLETED",
+        /// The provider or we were in the way; its workflow may be trying again.
+        Failed = "FAILED",
+    }
+}
 
 /// How patient a run is with its provider. All durations are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

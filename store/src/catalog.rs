@@ -1,4 +1,9 @@
-//! What is on sale, as the public reads it: only what is active at an active provider.
+//! What is on sale, as the public reads it: only what is active at an active provider that is set up in this
+//! installation (`set_up` has the slugs of those), and that the provider has at present.
+
+mod staff;
+
+pub use staff::ProviderDetail;
 
 use domain::{
     ids::{PlanId, ProviderId},
@@ -91,16 +96,19 @@ pub struct Image {
 }
 
 impl Store {
-    /// Active providers with the number of plans on sale, in alphabetical order; `slug` restricts to that one.
+    /// Providers on sale with the number of their plans, in alphabetical order; `slug` restricts to that one.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn providers(&self, slug: Option<&str>) -> Result<Vec<Provider>> {
+    pub async fn providers(&self, set_up: &[String], slug: Option<&str>) -> Result<Vec<Provider>> {
         Ok(sqlx::query_as!(
             Provider,
             r#"SELECT p.id AS "id: ProviderId", p.slug, p.name, p.capabilities,
-                      (SELECT count(*) FROM plans l WHERE l.provider_id = p.id AND l.is_active) AS "plan_count!"
-               FROM providers p WHERE p.is_active AND ($1::text IS NULL OR p.slug = $1) ORDER BY p.slug"#,
+                      (SELECT count(*) FROM plans l WHERE l.provider_id = p.id AND l.is_active
+                       AND l.unavailable_since IS NULL) AS "plan_count!"
+               FROM providers p
+               WHERE p.is_active AND p.slug = ANY($1) AND ($2::text IS NULL OR p.slug = $2) ORDER BY p.slug"#,
+            set_up,
             slug,
         )
         .fetch_all(&self.pool)
@@ -123,18 +131,25 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn plans(&self, provider: Option<&str>, slug: Option<&str>) -> Result<Vec<Plan>> {
+    pub async fn plans(
+        &self,
+        set_up: &[String],
+        provider: Option<&str>,
+        slug: Option<&str>,
+    ) -> Result<Vec<Plan>> {
         Ok(sqlx::query_as!(
             Plan,
             r#"SELECT l.id AS "id: PlanId", l.slug, l.name, p.id AS "provider_id: ProviderId", p.slug AS provider,
                       p.name AS provider_name, l.provider_slug, l.vcpu, l.memory_mb, l.disk_gb, l.bandwidth_gb,
                       l.price_monthly AS "price_monthly: Rupiah",
                       ARRAY(SELECT r.slug FROM plan_regions pr JOIN regions r ON r.id = pr.region_id
-                            WHERE pr.plan_id = l.id AND r.is_active ORDER BY r.sort_order, r.slug) AS "regions!"
+                            WHERE pr.plan_id = l.id AND r.is_active AND pr.unavailable_since IS NULL
+                            ORDER BY r.sort_order, r.slug) AS "regions!"
                FROM plans l JOIN providers p ON p.id = l.provider_id
-               WHERE l.is_active AND p.is_active
-                 AND ($1::text IS NULL OR p.slug = $1) AND ($2::text IS NULL OR l.slug = $2)
+               WHERE l.is_active AND l.unavailable_since IS NULL AND p.is_active AND p.slug = ANY($1)
+                 AND ($2::text IS NULL OR p.slug = $2) AND ($3::text IS NULL OR l.slug = $3)
                ORDER BY p.slug, l.sort_order, l.slug"#,
+            set_up,
             provider,
             slug,
         )
@@ -159,37 +174,39 @@ impl Store {
             .collect())
     }
 
-    /// Active regions of active providers, nearest to Indonesia first.
+    /// Active regions of providers on sale, nearest to Indonesia first.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn regions(&self, provider: Option<&str>) -> Result<Vec<Region>> {
+    pub async fn regions(&self, set_up: &[String], provider: Option<&str>) -> Result<Vec<Region>> {
         Ok(sqlx::query_as!(
             Region,
             "SELECT r.slug, r.name, r.country, p.slug AS provider
              FROM regions r JOIN providers p ON p.id = r.provider_id
-             WHERE r.is_active AND p.is_active AND ($1::text IS NULL OR p.slug = $1)
+             WHERE r.is_active AND p.is_active AND p.slug = ANY($1) AND ($2::text IS NULL OR p.slug = $2)
              ORDER BY r.sort_order, r.slug",
+            set_up,
             provider,
         )
         .fetch_all(&self.pool)
         .await?)
     }
 
-    /// Active images that some active provider has.
+    /// Active images that some provider on sale has.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn images(&self, provider: Option<&str>) -> Result<Vec<Image>> {
+    pub async fn images(&self, set_up: &[String], provider: Option<&str>) -> Result<Vec<Image>> {
         Ok(sqlx::query_as!(
             Image,
             r#"SELECT i.slug, i.name, i.distribution, i.version, array_agg(p.slug ORDER BY p.slug) AS "providers!"
                FROM images i
                JOIN image_sources s ON s.image_id = i.id
                JOIN providers p ON p.id = s.provider_id
-               WHERE i.is_active AND p.is_active
-               GROUP BY i.id HAVING $1::text IS NULL OR bool_or(p.slug = $1)
+               WHERE i.is_active AND s.unavailable_since IS NULL AND p.is_active AND p.slug = ANY($1)
+               GROUP BY i.id HAVING $2::text IS NULL OR bool_or(p.slug = $2)
                ORDER BY i.sort_order, i.slug"#,
+            set_up,
             provider,
         )
         .fetch_all(&self.pool)

@@ -22,9 +22,15 @@ pub enum Refusal {
     /// No plan has that id.
     #[error("there is no such plan")]
     UnknownPlan,
-    /// The plan, or its whole provider, is not on sale.
+    /// The plan's whole provider is not on sale, or not set up here.
+    #[error("this plan's provider is not on sale at the moment")]
+    ProviderDisabled,
+    /// The plan is not on sale.
     #[error("this plan is not on sale at the moment")]
     PlanInactive,
+    /// The provider has no such size at present.
+    #[error("the provider can't deliver this plan at the moment")]
+    PlanUnavailable,
     /// No active region has that slug.
     #[error("there is no such region")]
     RegionUnknown,

@@ -1,6 +1,6 @@
 //! A realistic catalog to start with. Seeding again is harmless: rows are found by slug and keep their ids; facts
 //! about providers (sizes, costs, names) are brought up to date, while what the business decided since (what is on
-//! sale, prices, stock, discounts) stays as it is.
+//! sale, prices, stock, discounts) stays as it is, and so does what a provider itself told since.
 
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
@@ -29,14 +29,15 @@ impl Store {
 
 async fn providers(tx: &mut PgConnection) -> Result<()> {
     for provider in data::PROVIDERS {
-        let capabilities: Vec<String> = provider.capabilities.iter().map(|c| (*c).to_owned()).collect();
+        let capabilities: Vec<String> = provider.capabilities.iter().map(ToString::to_string).collect();
         sqlx::query!(
-            "INSERT INTO providers (id, slug, name, is_active, capabilities) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, capabilities = EXCLUDED.capabilities",
+            "INSERT INTO providers (id, slug, name, capabilities) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name,
+                 capabilities = CASE WHEN providers.synced_at IS NULL THEN EXCLUDED.capabilities
+                                     ELSE providers.capabilities END",
             new_id::<Uuid>(),
             provider.slug,
             provider.name,
-            provider.is_active,
             &capabilities,
         )
         .execute(&mut *tx)
@@ -126,7 +127,7 @@ async fn plans(tx: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Every seeded plan is offered in every seeded region of its provider.
+/// Every seeded plan is offered in every seeded region of its provider, but for the exceptions.
 async fn plan_regions(tx: &mut PgConnection) -> Result<()> {
     let plans: Vec<String> = data::PLANS.iter().map(|p| p.slug.to_owned()).collect();
     let regions: Vec<String> = data::REGIONS.iter().map(|r| r.slug.to_owned()).collect();
@@ -138,8 +139,18 @@ async fn plan_regions(tx: &mut PgConnection) -> Result<()> {
         &plans,
         &regions,
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    for (plan, region) in data::NOT_OFFERED {
+        sqlx::query!(
+            "DELETE FROM plan_regions WHERE plan_id = (SELECT id FROM plans WHERE slug = $1)
+             AND region_id = (SELECT id FROM regions WHERE slug = $2)",
+            plan,
+            region,
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
     Ok(())
 }
 

@@ -23,6 +23,8 @@ pub struct Selection {
     pub image: String,
     /// Months bought.
     pub term_months: u32,
+    /// Slugs of the providers that are set up in this installation: nothing of others is sold.
+    pub set_up: Vec<String>,
 }
 
 /// A selection that can be had, with its price now.
@@ -71,7 +73,9 @@ pub(super) async fn resolve(
     let months = i32::try_from(selection.term_months).map_err(|_| Refusal::TermNotOffered)?;
     let row = sqlx::query!(
         r#"SELECT l.slug AS plan, l.name AS plan_name, l.price_monthly AS "price_monthly: Rupiah",
-                  p.id AS "provider_id: ProviderId", p.slug AS provider, (l.is_active AND p.is_active) AS "on_sale!",
+                  p.id AS "provider_id: ProviderId", p.slug AS provider,
+                  (p.is_active AND p.slug = ANY($5)) AS "provider_on_sale!", l.is_active AS on_sale,
+                  l.unavailable_since IS NOT NULL AS "unavailable!",
                   l.stock_limit IS NOT NULL AS "is_limited!",
                   r.id AS "region_id?", pr.region_id IS NOT NULL AS "region_offers!",
                   i.id AS "image_id?", s.image_id IS NOT NULL AS "provider_has_image!",
@@ -82,20 +86,25 @@ pub(super) async fn resolve(
            FROM plans l
            JOIN providers p ON p.id = l.provider_id
            LEFT JOIN regions r ON r.slug = $2 AND r.is_active
-           LEFT JOIN plan_regions pr ON pr.plan_id = l.id AND pr.region_id = r.id
+           LEFT JOIN plan_regions pr
+                  ON pr.plan_id = l.id AND pr.region_id = r.id AND pr.unavailable_since IS NULL
            LEFT JOIN images i ON i.slug = $3 AND i.is_active
-           LEFT JOIN image_sources s ON s.image_id = i.id AND s.provider_id = p.id
+           LEFT JOIN image_sources s
+                  ON s.image_id = i.id AND s.provider_id = p.id AND s.unavailable_since IS NULL
            LEFT JOIN terms t ON t.months = $4 AND t.is_active
            WHERE l.id = $1"#,
         selection.plan_id.0,
         selection.region,
         selection.image,
         months,
+        &selection.set_up,
     )
     .fetch_optional(connection)
     .await?
     .ok_or(Refusal::UnknownPlan)?;
+    require(row.provider_on_sale, Refusal::ProviderDisabled)?;
     require(row.on_sale, Refusal::PlanInactive)?;
+    require(!row.unavailable, Refusal::PlanUnavailable)?;
     let region_id = row.region_id.ok_or(Refusal::RegionUnknown)?;
     require(row.region_offers, Refusal::RegionWithoutPlan)?;
     let image_id = row.image_id.ok_or(Refusal::ImageUnknown)?;
@@ -129,18 +138,23 @@ fn require(condition: bool, refusal: Refusal) -> Result<(), Refusal> {
     if condition { Ok(()) } else { Err(refusal) }
 }
 
-/// Whether one more of a plan may be sold. A plan with a limit is locked until the caller's transaction ends, so
-/// that two buyers can't both take the last one; a plan without a limit is not locked.
+/// Whether one more of a plan may be sold: its provider has it, and fewer are sold than may be. A plan with a limit is
+/// locked until the caller's transaction ends, so that two buyers can't both take the last one; a plan without a limit
+/// is not locked.
 ///
 /// The order that is about to use up stock must not be counted yet: call this before it is placed or revived.
 pub(crate) async fn in_stock(tx: &mut PgConnection, plan: PlanId) -> Result<bool, StoreError> {
-    let limit = sqlx::query_scalar!(
-        r#"SELECT stock_limit AS "limit!" FROM plans WHERE id = $1 AND stock_limit IS NOT NULL FOR NO KEY UPDATE"#,
+    let limited = sqlx::query!(
+        r#"SELECT stock_limit, unavailable_since IS NOT NULL AS "unavailable!" FROM plans
+           WHERE id = $1 AND (stock_limit IS NOT NULL OR unavailable_since IS NOT NULL) FOR NO KEY UPDATE"#,
         plan.0,
     )
     .fetch_optional(&mut *tx)
     .await?;
-    let Some(limit) = limit else { return Ok(true) };
+    let Some(limited) = limited else { return Ok(true) };
+    let Some(limit) = limited.stock_limit.filter(|_| !limited.unavailable) else {
+        return Ok(!limited.unavailable);
+    };
     let sold = sqlx::query_scalar!(
         r#"SELECT count(*) AS "sold!" FROM orders o LEFT JOIN instances i ON i.order_id = o.id
            WHERE o.plan_id = $1 AND o.status NOT IN ('EXPIRED', 'CANCELLED', 'REFUNDED')

@@ -1,11 +1,13 @@
 //! The catalog's data. Sizes, regions and images are named as the providers' public APIs name them; costs are
 //! their list prices in US cents a month; our prices are rupiah a month before PPN.
 
+use domain::instance::Capability;
+
 pub(super) struct Provider {
     pub slug: &'static str,
     pub name: &'static str,
-    pub is_active: bool,
-    pub capabilities: &'static [&'static str],
+    /// What its servers can do, until its adapter says so at the first sync.
+    pub capabilities: &'static [Capability],
 }
 
 pub(super) struct Region {
@@ -43,51 +45,63 @@ const DIGITALOCEAN: &str = "digitalocean";
 const VULTR: &str = "vultr";
 const LINODE: &str = "linode";
 
-/// A provider goes on sale when it has an adapter.
 pub(super) const PROVIDERS: &[Provider] = &[
     Provider {
         slug: DIGITALOCEAN,
         name: "DigitalOcean",
-        is_active: true,
         capabilities: &[
-            "power_on",
-            "power_off",
-            "shutdown",
-            "reboot",
-            "power_cycle",
-            "rebuild",
-            "resize",
-            "snapshot",
-            "restore",
-            "rename",
-            "backups",
-            "metrics",
+            Capability::PowerOn,
+            Capability::PowerOff,
+            Capability::Shutdown,
+            Capability::Reboot,
+            Capability::PowerCycle,
+            Capability::Rebuild,
+            Capability::Resize,
+            Capability::Snapshot,
+            Capability::Restore,
+            Capability::Rename,
+            Capability::EnableBackups,
+            Capability::DisableBackups,
+            Capability::MetricsCpu,
+            Capability::MetricsMemory,
+            Capability::MetricsNetwork,
         ],
     },
     Provider {
         slug: VULTR,
         name: "Vultr",
-        is_active: false,
         capabilities: &[
-            "power_on",
-            "power_off",
-            "reboot",
-            "rebuild",
-            "resize",
-            "snapshot",
-            "restore",
-            "rename",
-            "backups",
-            "console",
+            Capability::PowerOn,
+            Capability::PowerOff,
+            Capability::Reboot,
+            Capability::Rebuild,
+            Capability::Resize,
+            Capability::Snapshot,
+            Capability::Restore,
+            Capability::Rename,
+            Capability::EnableBackups,
+            Capability::DisableBackups,
+            Capability::MetricsNetwork,
+            Capability::Console,
         ],
     },
     Provider {
         slug: LINODE,
         name: "Linode",
-        is_active: false,
         capabilities: &[
-            "power_on", "shutdown", "reboot", "rebuild", "resize", "snapshot", "restore", "rename",
-            "backups", "metrics",
+            Capability::PowerOn,
+            Capability::PowerOff,
+            Capability::Shutdown,
+            Capability::Reboot,
+            Capability::Rebuild,
+            Capability::Resize,
+            Capability::Snapshot,
+            Capability::Restore,
+            Capability::EnableBackups,
+            Capability::DisableBackups,
+            Capability::MetricsCpu,
+            Capability::MetricsDisk,
+            Capability::MetricsNetwork,
         ],
     },
 ];
@@ -194,18 +208,21 @@ pub(super) const PLANS: &[Plan] = &[
     plan(DIGITALOCEAN, "do-basic-16gb", "Basic 16 GB", "s-8vcpu-16gb", (8, 16384, 320, 6000), (1_949_000, 9600)),
     plan(DIGITALOCEAN, "do-cpu-4gb", "CPU-Optimized 4 GB", "c-2", (2, 4096, 25, 4000), (859_000, 4200)),
     plan(DIGITALOCEAN, "do-general-8gb", "General Purpose 8 GB", "g-2vcpu-8gb", (2, 8192, 25, 4000), (1_279_000, 6300)),
-    plan(VULTR, "vultr-regular-1gb", "Regular 1 GB", "vc2-1c-1gb", (1, 1024, 25, 1000), (109_000, 500)),
-    plan(VULTR, "vultr-regular-2gb", "Regular 2 GB", "vc2-1c-2gb", (1, 2048, 55, 2000), (209_000, 1000)),
-    plan(VULTR, "vultr-regular-2gb-2cpu", "Regular 2 GB, 2 vCPU", "vc2-2c-2gb", (2, 2048, 65, 3000), (309_000, 1500)),
-    plan(VULTR, "vultr-regular-4gb", "Regular 4 GB", "vc2-2c-4gb", (2, 4096, 80, 3000), (409_000, 2000)),
-    plan(VULTR, "vultr-regular-8gb", "Regular 8 GB", "vc2-4c-8gb", (4, 8192, 160, 4000), (819_000, 4000)),
-    plan(VULTR, "vultr-regular-16gb", "Regular 16 GB", "vc2-6c-16gb", (6, 16384, 320, 5000), (1_629_000, 8000)),
+    plan(VULTR, "vultr-regular-1gb", "Regular 1 GB", "vc2-1c-1gb", (1, 1024, 25, 1024), (109_000, 500)),
+    plan(VULTR, "vultr-regular-2gb", "Regular 2 GB", "vc2-1c-2gb", (1, 2048, 55, 2048), (209_000, 1000)),
+    plan(VULTR, "vultr-regular-2gb-2cpu", "Regular 2 GB, 2 vCPU", "vc2-2c-2gb", (2, 2048, 65, 3072), (309_000, 1500)),
+    plan(VULTR, "vultr-regular-4gb", "Regular 4 GB", "vc2-2c-4gb", (2, 4096, 80, 3072), (409_000, 2000)),
+    plan(VULTR, "vultr-regular-8gb", "Regular 8 GB", "vc2-4c-8gb", (4, 8192, 160, 4096), (819_000, 4000)),
+    plan(VULTR, "vultr-regular-16gb", "Regular 16 GB", "vc2-6c-16gb", (6, 16384, 320, 5120), (1_629_000, 8000)),
     plan(LINODE, "linode-nanode-1gb", "Nanode 1 GB", "g6-nanode-1", (1, 1024, 25, 1000), (109_000, 500)),
     plan(LINODE, "linode-shared-2gb", "Shared 2 GB", "g6-standard-1", (1, 2048, 50, 2000), (249_000, 1200)),
     plan(LINODE, "linode-shared-4gb", "Shared 4 GB", "g6-standard-2", (2, 4096, 80, 4000), (489_000, 2400)),
     plan(LINODE, "linode-shared-8gb", "Shared 8 GB", "g6-standard-4", (4, 8192, 160, 5000), (979_000, 4800)),
     plan(LINODE, "linode-shared-16gb", "Shared 16 GB", "g6-standard-6", (6, 16384, 320, 8000), (1_949_000, 9600)),
 ];
+
+/// Every plan is offered in every region of its provider, except these: plan and region.
+pub(super) const NOT_OFFERED: &[(&str, &str)] = &[("do-general-8gb", "syd1")];
 
 /// Months and discount in basis points.
 pub(super) const TERMS: &[(i32, i32)] = &[(1, 0), (3, 500), (6, 1_000), (12, 1_500)];
