@@ -7,6 +7,7 @@ mod connect;
 pub mod dev_server;
 pub mod dispatcher;
 mod messages;
+pub mod schedules;
 pub mod worker;
 
 pub use connect::{ConnectError, TemporalConfig, connect, is_reachable};

@@ -1,0 +1,220 @@
+//! Acting: powering off what nobody should pay for, deleting it when its time is over, and giving back what was wanted
+//! after all. A server is judged once more, by what the database says at that moment, before anything is done to it.
+
+use std::collections::BTreeMap;
+
+use adapters::providers::{ProviderAction, ProviderError, ProviderInstance};
+use domain::{
+    instance::{Capability, PowerState},
+    provisioning::FailureClass,
+    reconciliation::{FindingAction, FindingKind, FindingReason, Verdict},
+};
+use serde_json::{Value, json};
+use store::reconciliation::{NewFinding, NewQuarantine, Quarantined};
+
+use super::look::{Judged, Look, Seen};
+use crate::failure::StepError;
+
+/// What was done about a server, and what else there is to say.
+type Done = (FindingAction, Value);
+
+impl Look<'_> {
+    /// Findings about servers nobody should pay for, each with what was done about it.
+    pub(super) async fn unwanted(&self, seen: &Seen) -> Result<Vec<NewFinding>, StepError> {
+        let in_quarantine = self.in_quarantine().await?;
+        let mut findings = Vec::new();
+        for judged in &seen.servers {
+            let Verdict::Unwanted(kind, reason) = judged.verdict else { continue };
+            let known = in_quarantine.get(&judged.server.id);
+            let (action, detail) = if !reason.may_be_quarantined() {
+                (FindingAction::None, json!({}))
+            } else if self.settings.dry_run {
+                (would_do(known, self), detail_of(known))
+            } else {
+                self.deal_with(judged, kind, reason).await?
+            };
+            let mut finding = self.finding(judged, kind, reason, action).await?;
+            finding.detail = detail;
+            findings.push(finding);
+        }
+        Ok(findings)
+    }
+
+    /// Finishes what was decided before: notes what is gone, lets go what is wanted after all, and gives power back to
+    /// what was let go. Done in a dry run too, since it begins nothing.
+    pub(super) async fn settle_quarantine(&self, seen: &Seen) -> Result<(), StepError> {
+        for quarantined in self.in_quarantine().await?.into_values() {
+            let listed =
+                seen.servers.iter().find(|judged| judged.server.id == quarantined.provider_instance_id);
+            match listed {
+                None => self.note_if_gone(&quarantined).await?,
+                Some(judged) => self.settle(&quarantined, judged).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn in_quarantine(&self) -> Result<BTreeMap<String, Quarantined>, StepError> {
+        let rows = self.store.quarantine_of(self.provider.slug()).await?;
+        Ok(rows.into_iter().map(|row| (row.provider_instance_id.clone(), row)).collect())
+    }
+
+    async fn note_if_gone(&self, quarantined: &Quarantined) -> Result<(), StepError> {
+        match self.provider.get_instance(&quarantined.provider_instance_id).await {
+            Err(error) if error.class == FailureClass::NotFound => {
+                Ok(self.store.note_quarantined_gone(quarantined.id).await?)
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    async fn settle(&self, quarantined: &Quarantined, judged: &Judged) -> Result<(), StepError> {
+        let is_wanted = !matches!(judged.verdict, Verdict::Unwanted(..));
+        let mut wants_power = quarantined.wants_power();
+        if is_wanted && quarantined.released_at.is_none() && self.store.release_wanted(quarantined.id).await?
+        {
+            wants_power = quarantined.powered_off_at.is_some();
+        }
+        if !wants_power {
+            return Ok(());
+        }
+        if judged.server.power != PowerState::On
+            && let Err(error) =
+                self.provider.perform_action(&judged.server.id, &ProviderAction::PowerOn).await
+        {
+            refused_or_trouble(error)?;
+            return Ok(());
+        }
+        Ok(self.store.note_power_restored(quarantined.id).await?)
+    }
+
+    /// Puts a server into quarantine, or deletes it when its time there is over.
+    async fn deal_with(
+        &self,
+        judged: &Judged,
+        kind: FindingKind,
+        reason: FindingReason,
+    ) -> Result<Done, StepError> {
+        if !self.is_still_unwanted(&judged.server, reason).await? {
+            return Ok((FindingAction::None, json!({ "changed_meanwhile": true })));
+        }
+        let quarantined = self
+            .store
+            .quarantine_server(&NewQuarantine {
+                provider: self.provider.slug().to_owned(),
+                provider_instance_id: judged.server.id.clone(),
+                kind,
+                reason,
+                name: Some(judged.server.name.clone()),
+                tags: judged.server.tags.clone(),
+                order_id: judged.order,
+                monthly_cost: self.monthly_cost(&judged.server.size).await?,
+                found_by: self.run.id,
+                for_ms: self.settings.quarantine_ms,
+            })
+            .await?;
+        let acted = if quarantined.released_at.is_some() {
+            Ok(FindingAction::Released)
+        } else if quarantined.powered_off_at.is_none() || judged.server.power == PowerState::On {
+            self.power_off(&quarantined, &judged.server).await
+        } else if quarantined.delete_after <= self.run.at {
+            self.delete(&quarantined, reason).await
+        } else {
+            Ok(FindingAction::InQuarantine)
+        };
+        let mut detail = detail_of(Some(&quarantined));
+        match acted {
+            Ok(action) => Ok((action, detail)),
+            Err(StepError::Provider(error)) => {
+                detail["refused"] = refused_or_trouble(error)?.into();
+                Ok((FindingAction::Refused, detail))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the database still says so: an order may have been retried, a server attached since the list was read.
+    async fn is_still_unwanted(
+        &self,
+        server: &ProviderInstance,
+        reason: FindingReason,
+    ) -> Result<bool, StepError> {
+        let judged = self.judge(std::slice::from_ref(server)).await?;
+        Ok(judged.iter().all(|judged| match judged.verdict {
+            Verdict::Unwanted(_, FindingReason::OrderFailed) => reason == FindingReason::OlderServerKept,
+            Verdict::Unwanted(..) => true,
+            Verdict::Wanted | Verdict::NotYetJudged => false,
+        }))
+    }
+
+    async fn power_off(
+        &self,
+        quarantined: &Quarantined,
+        server: &ProviderInstance,
+    ) -> Result<FindingAction, StepError> {
+        if server.power != PowerState::Off {
+            self.provider.perform_action(&server.id, &self.switch_off()).await?;
+            tracing::warn!(provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
+                           "a server nobody uses was powered off");
+        }
+        self.store.note_powered_off(quarantined.id).await?;
+        Ok(FindingAction::Quarantined)
+    }
+
+    /// The provider's way to switch a server off.
+    fn switch_off(&self) -> ProviderAction {
+        if self.provider.capabilities().contains(&Capability::PowerOff) {
+            ProviderAction::PowerOff
+        } else {
+            ProviderAction::Shutdown
+        }
+    }
+
+    /// Deletes a server after a fresh look at the provider and in the database.
+    async fn delete(
+        &self,
+        quarantined: &Quarantined,
+        reason: FindingReason,
+    ) -> Result<FindingAction, StepError> {
+        let server = match self.provider.get_instance(&quarantined.provider_instance_id).await {
+            Ok(server) => server,
+            Err(error) if error.class == FailureClass::NotFound => return Ok(FindingAction::Deleted),
+            Err(error) => return Err(error.into()),
+        };
+        let may_be_deleted = self.is_still_unwanted(&server, reason).await?
+            && self.store.note_delete_requested(quarantined.id).await?;
+        if !may_be_deleted {
+            return Ok(FindingAction::InQuarantine);
+        }
+        self.provider.delete_instance(&server.id).await?;
+        tracing::warn!(provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
+                       "a server nobody uses was deleted");
+        Ok(FindingAction::Deleted)
+    }
+}
+
+/// What a run that may act would do.
+fn would_do(known: Option<&Quarantined>, look: &Look<'_>) -> FindingAction {
+    match known {
+        None => FindingAction::WouldQuarantine,
+        Some(row) if row.released_by.is_some() => FindingAction::Released,
+        Some(row) if row.released_at.is_some() || row.powered_off_at.is_none() => {
+            FindingAction::WouldQuarantine
+        }
+        Some(row) if row.delete_after <= look.run.at => FindingAction::WouldDelete,
+        Some(_) => FindingAction::InQuarantine,
+    }
+}
+
+fn detail_of(known: Option<&Quarantined>) -> Value {
+    match known.filter(|row| row.released_at.is_none()) {
+        Some(row) => json!({ "quarantined_server_id": row.id, "delete_after": row.delete_after }),
+        None => json!({}),
+    }
+}
+
+/// Passing trouble is tried again with the whole run; a refusal concerns this server only, and the next run tries again.
+fn refused_or_trouble(error: ProviderError) -> Result<String, StepError> {
+    if error.class.is_retryable() { Err(error.into()) } else { Ok(error.message) }
+}

@@ -1,0 +1,425 @@
+//! Against DigitalOcean's simulator and a database of the test's own.
+
+use std::time::Duration;
+
+use adapters::providers::{
+    CloudProvider, CreateInstance, ProviderAction, ProviderInstance, Unpaced,
+    digitalocean::{DigitalOcean, DigitalOceanConfig},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    ids::{OrderId, QuarantineId},
+    instance::PowerState,
+    provisioning::{cohort_tag, order_tag},
+    reconciliation::{FindingAction, FindingReason},
+    upkeep::ReconcileSettings,
+};
+use rust_decimal::Decimal;
+use serde_json::json;
+use simulators::digitalocean;
+use sqlx::PgPool;
+use store::{
+    audit::{Actor, Origin},
+    page::PageRequest,
+    reconciliation::{Begun, Finding, Quarantined},
+};
+use uuid::Uuid;
+
+use super::*;
+
+const SLUG: &str = "digitalocean";
+const ALL: PageRequest = PageRequest { before: None, limit: 100 };
+const REPORT: ReconcileSettings = ReconcileSettings {
+    usd_idr: Decimal::from_parts(16_000, 0, 0, false, 0),
+    quarantine_ms: 0,
+    dry_run: true,
+};
+const ACT: ReconcileSettings = ReconcileSettings { dry_run: false, ..REPORT };
+
+/// A seeded shop with a simulated account.
+struct Fleet {
+    pool: PgPool,
+    activities: ReconcileActivities,
+    simulator: digitalocean::Handle,
+    cloud: Arc<dyn CloudProvider>,
+    admin: Uuid,
+}
+
+impl Fleet {
+    async fn new(pool: PgPool) -> Self {
+        let config = digitalocean::Config {
+            settings: digitalocean::Settings {
+                boot_seconds: 0.0,
+                action_seconds: 0.0,
+                rate_limits: false,
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let token = config.token.clone().into();
+        let simulator = digitalocean::Handle::start(config).await.unwrap();
+        let cloud: Arc<dyn CloudProvider> = Arc::new(
+            DigitalOcean::new(DigitalOceanConfig {
+                base_url: simulator.url().parse().unwrap(),
+                token,
+                request_timeout: Duration::from_secs(30),
+                listing_lag: Duration::from_secs(10),
+                pacer: Arc::new(Unpaced),
+            })
+            .unwrap(),
+        );
+        let store = Store::new(pool.clone());
+        store.seed().await.unwrap();
+        let admin = Uuid::now_v7();
+        sqlx::query(
+            "INSERT INTO users (id, email, full_name, password_hash, role) VALUES ($1, 'a@example.com', 'A', 'x', 'admin')",
+        )
+        .bind(admin)
+        .execute(&pool)
+        .await
+        .unwrap();
+        let providers = Arc::new(Registry::new(vec![Arc::clone(&cloud)]));
+        Self { pool, activities: ReconcileActivities { store, providers }, simulator, cloud, admin }
+    }
+
+    fn store(&self) -> &Store {
+        &self.activities.store
+    }
+
+    /// An order moved along `path`.
+    async fn order(&self, path: &[&str]) -> OrderId {
+        let id = Uuid::now_v7();
+        sqlx::query(
+            "INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
+                                 total, policy, expires_at)
+             SELECT $1, $2, 'PENDING_PAYMENT', l.provider_id, l.id, r.id, i.id, 'web-1', 1, 143190, '{}', now()
+             FROM plans l, regions r, images i
+             WHERE l.slug = 'do-basic-1gb' AND r.slug = 'sgp1' AND i.slug = 'ubuntu-24-04'",
+        )
+        .bind(id)
+        .bind(self.admin)
+        .execute(&self.pool)
+        .await
+        .unwrap();
+        for status in path {
+            let reason = if *status == "PROVISIONING_FAILED" { Some("CAPACITY") } else { None };
+            sqlx::query(
+                "UPDATE orders SET status = $2, failure_class = $3, failure_message = $3 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(status)
+            .bind(reason)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        }
+        id.into()
+    }
+
+    /// The record of an order's server.
+    async fn record(&self, order: OrderId, status: &str, server: Option<&ProviderInstance>) {
+        sqlx::query(
+            "INSERT INTO instances (id, order_id, user_id, provider_id, plan_id, region_id, image_id, name, hostname,
+                 status, provider_instance_id, ipv4, ipv6, power_state, starts_at, expires_at)
+             SELECT $1, id, user_id, provider_id, plan_id, region_id, image_id, hostname, hostname, $2, $3, $4, $5,
+                    'ON', now(), now() FROM orders WHERE id = $6",
+        )
+        .bind(Uuid::now_v7())
+        .bind(status)
+        .bind(server.map(|server| server.id.clone()))
+        .bind(server.and_then(|server| server.ipv4).map(|ip| ip.to_string()))
+        .bind(server.and_then(|server| server.ipv6).map(|ip| ip.to_string()))
+        .bind(order.0)
+        .execute(&self.pool)
+        .await
+        .unwrap();
+    }
+
+    /// A running server with an order's tag.
+    async fn server(&self, order: OrderId) -> ProviderInstance {
+        let ticket = self.cloud.ready_to_create().await.unwrap();
+        let request = CreateInstance {
+            tag: order_tag(order),
+            cohort: cohort_tag(order),
+            hostname: "web-1".to_owned(),
+            size: "s-1vcpu-1gb".to_owned(),
+            region: "sgp1".to_owned(),
+            image: "ubuntu-24-04-x64".to_owned(),
+            ssh_public_keys: Vec::new(),
+            root_password: None,
+        };
+        let created = self.cloud.create_instance(ticket, &request).await.unwrap();
+        self.cloud.get_instance(&created.id).await.unwrap()
+    }
+
+    async fn active(&self) -> (OrderId, ProviderInstance) {
+        let order = self.order(&["PAID", "PROVISIONING", "ACTIVE"]).await;
+        let server = self.server(order).await;
+        self.record(order, "ACTIVE", Some(&server)).await;
+        (order, server)
+    }
+
+    /// A comparison an hour from now, when everything has settled.
+    async fn compare(&self, settings: ReconcileSettings) -> Vec<Finding> {
+        self.compare_at(settings, Utc::now() + TimeDelta::hours(1)).await
+    }
+
+    async fn compare_at(&self, settings: ReconcileSettings, at: DateTime<Utc>) -> Vec<Finding> {
+        let key = Uuid::now_v7().to_string();
+        let begun = self.store().begin_reconciliation(SLUG, None, &key, settings.dry_run).await.unwrap();
+        let look = Look::new(self.store(), self.cloud.as_ref(), settings, Begun { at, ..begun });
+        self.activities.carry_out(&look).await.unwrap();
+        self.store().findings(begun.id, None, ALL).await.unwrap().data
+    }
+
+    async fn quarantine(&self) -> Vec<Quarantined> {
+        self.store().quarantined_servers(Some(SLUG), true, ALL).await.unwrap().data
+    }
+
+    async fn is_on(&self, server: &ProviderInstance) -> bool {
+        self.cloud.get_instance(&server.id).await.unwrap().power == PowerState::On
+    }
+
+    async fn is_gone(&self, server: &ProviderInstance) -> bool {
+        self.cloud.get_instance(&server.id).await.is_err()
+    }
+
+    fn calls(&self, route: &str) -> u64 {
+        self.simulator.calls(route)
+    }
+
+    async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+}
+
+fn about<'a>(findings: &'a [Finding], server: &ProviderInstance) -> Option<&'a Finding> {
+    findings.iter().find(|finding| finding.provider_instance_id == server.id)
+}
+
+fn verdict(
+    findings: &[Finding],
+    server: &ProviderInstance,
+) -> Option<(FindingKind, FindingReason, FindingAction)> {
+    about(findings, server).map(|finding| (finding.kind, finding.reason, finding.action))
+}
+
+const ACTIONS: &str = "POST /v2/droplets/{id}/actions";
+const DELETES: &str = "DELETE /v2/droplets/{id}";
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_dry_run_tells_everything_and_changes_nothing(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let (_, well) = fleet.active().await;
+    let stray = fleet.server(Uuid::now_v7().into()).await;
+    let cancelled = fleet.server(fleet.order(&["CANCELLED"]).await).await;
+    let (twice, _) = fleet.active().await;
+    let duplicate = fleet.server(twice).await;
+    let ended = fleet.order(&["PAID", "PROVISIONING", "ACTIVE"]).await;
+    let costly = fleet.server(ended).await;
+    fleet.record(ended, "TERMINATED", Some(&costly)).await;
+    let waiting = fleet.order(&["PAID", "PROVISIONING"]).await;
+    let coming = fleet.server(waiting).await;
+    fleet.record(waiting, "PROVISIONING", None).await;
+    let (_, lost) = fleet.active().await;
+    fleet.cloud.delete_instance(&lost.id).await.unwrap();
+    let (_, off) = fleet.active().await;
+    fleet.cloud.perform_action(&off.id, &ProviderAction::PowerOff).await.unwrap();
+    let acts = fleet.calls(ACTIONS);
+
+    let found = fleet.compare(REPORT).await;
+    use {FindingAction as A, FindingKind as K, FindingReason as R};
+    assert_eq!(verdict(&found, &stray), Some((K::Orphan, R::NoOrder, A::WouldQuarantine)));
+    assert_eq!(verdict(&found, &cancelled), Some((K::Orphan, R::OrderClosed, A::WouldQuarantine)));
+    assert_eq!(verdict(&found, &duplicate), Some((K::Duplicate, R::OtherServerAttached, A::WouldQuarantine)));
+    assert_eq!(verdict(&found, &costly), Some((K::Orphan, R::StillCostsMoney, A::WouldQuarantine)));
+    assert_eq!(verdict(&found, &lost), Some((K::Ghost, R::NotAtProvider, A::None)));
+    assert_eq!(verdict(&found, &off), Some((K::Drifted, R::Differs, A::WouldCorrect)));
+    assert_eq!(
+        about(&found, &off).unwrap().detail,
+        json!({ "differences": [{ "field": "power", "ours": "ON", "theirs": "OFF" }] })
+    );
+    for left_in_peace in [&well, &coming] {
+        assert!(about(&found, left_in_peace).is_none(), "{found:?}");
+    }
+    assert_eq!(found.len(), 6);
+    assert_eq!(about(&found, &duplicate).unwrap().order_id, Some(twice));
+    assert_eq!(about(&found, &stray).unwrap().monthly_cost.unwrap().get(), 96_000);
+
+    let run = fleet.store().reconciliations(Some(SLUG), ALL).await.unwrap().data.remove(0);
+    assert_eq!((run.orphans, run.duplicates, run.ghosts, run.drifted), (3, 1, 1, 1));
+    assert_eq!((run.monthly_cost.get(), run.servers_listed), (4 * 96_000, 8));
+    assert_eq!((fleet.calls(ACTIONS), fleet.calls(DELETES)), (acts, 1));
+    assert!(fleet.quarantine().await.is_empty());
+    assert_eq!(fleet.count("SELECT count(*) FROM instances WHERE power_state = 'OFF'").await, 0);
+
+    // The same findings an hour later are no news.
+    fleet.compare(REPORT).await;
+    assert_eq!(fleet.count("SELECT count(*) FROM in_app_notifications").await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn unwanted_servers_are_powered_off_and_later_deleted(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let stray = fleet.server(Uuid::now_v7().into()).await;
+    let (order, kept) = fleet.active().await;
+    let duplicate = fleet.server(order).await;
+    let failed = fleet.order(&["PAID", "PROVISIONING", "PROVISIONING_FAILED"]).await;
+    let (may_be_taken, newer) = (fleet.server(failed).await, fleet.server(failed).await);
+    fleet.record(failed, "PROVISIONING", None).await;
+
+    let week = ReconcileSettings { quarantine_ms: 7 * 24 * 3_600_000, ..ACT };
+    let found = fleet.compare(week).await;
+    use {FindingAction as A, FindingKind as K, FindingReason as R};
+    assert_eq!(verdict(&found, &stray), Some((K::Orphan, R::NoOrder, A::Quarantined)));
+    assert_eq!(verdict(&found, &duplicate), Some((K::Duplicate, R::OtherServerAttached, A::Quarantined)));
+    assert_eq!(verdict(&found, &newer), Some((K::Duplicate, R::OlderServerKept, A::Quarantined)));
+    assert_eq!(verdict(&found, &may_be_taken), Some((K::Orphan, R::OrderFailed, A::None)));
+    for off in [&stray, &duplicate, &newer] {
+        assert!(!fleet.is_on(off).await);
+    }
+    assert!(fleet.is_on(&kept).await && fleet.is_on(&may_be_taken).await);
+
+    let acts = fleet.calls(ACTIONS);
+    let again = fleet.compare(week).await;
+    assert_eq!(verdict(&again, &stray).unwrap().2, A::InQuarantine);
+    assert_eq!((fleet.calls(ACTIONS), fleet.calls(DELETES)), (acts, 0));
+
+    sqlx::query("UPDATE quarantined_servers SET delete_after = now() WHERE provider_instance_id <> $1")
+        .bind(&newer.id)
+        .execute(&fleet.pool)
+        .await
+        .unwrap();
+    assert_eq!(verdict(&fleet.compare(REPORT).await, &stray).unwrap().2, A::WouldDelete);
+    assert_eq!(fleet.calls(DELETES), 0);
+    let late = fleet.compare(week).await;
+    assert_eq!(verdict(&late, &stray).unwrap().2, A::Deleted);
+    assert_eq!(verdict(&late, &duplicate).unwrap().2, A::Deleted);
+    assert_eq!(verdict(&late, &newer).unwrap().2, A::InQuarantine);
+    assert!(fleet.is_gone(&stray).await && fleet.is_gone(&duplicate).await && fleet.is_on(&kept).await);
+
+    fleet.compare(week).await;
+    let gone = fleet.quarantine().await.into_iter().filter(|row| row.deleted_at.is_some()).count();
+    assert_eq!((gone, fleet.calls(DELETES)), (2, 2));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_young_server_is_not_accused(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let young = fleet.server(Uuid::now_v7().into()).await;
+    assert!(fleet.compare_at(ACT, Utc::now()).await.is_empty());
+    assert!(fleet.is_on(&young).await);
+    // Nor is one missed that was made after the list was read.
+    let (_, lost) = fleet.active().await;
+    fleet.cloud.delete_instance(&lost.id).await.unwrap();
+    assert!(fleet.compare_at(ACT, Utc::now()).await.is_empty());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_released_server_is_left_alone_and_gets_its_power_back(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let stray = fleet.server(Uuid::now_v7().into()).await;
+    let week = ReconcileSettings { quarantine_ms: 7 * 24 * 3_600_000, ..ACT };
+    fleet.compare(week).await;
+    assert!(!fleet.is_on(&stray).await);
+    let row: QuarantineId = fleet.quarantine().await.remove(0).id;
+    let origin = Origin { actor: Actor::User(fleet.admin.into()), ip: None, request_id: None };
+    let admin = fleet.admin.into();
+    fleet.store().release_quarantined(row, "kept for an investigation", week, admin, &origin).await.unwrap();
+    let twice = fleet.store().release_quarantined(row, "again", week, admin, &origin).await.unwrap_err();
+    assert_eq!(twice.to_string(), "the quarantined_server is released already");
+    let message = "SELECT count(*) FROM outbox WHERE kind = 'reconcile' AND payload #>> '{body,settings,dry_run}' = 'true'";
+    assert_eq!(fleet.count(message).await, 1);
+
+    assert_eq!(verdict(&fleet.compare(REPORT).await, &stray).unwrap().2, FindingAction::Released);
+    assert!(fleet.is_on(&stray).await);
+    assert_eq!(verdict(&fleet.compare(ACT).await, &stray).unwrap().2, FindingAction::Released);
+    assert!(fleet.is_on(&stray).await);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_turns_out_to_be_wanted_is_given_back(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let order = fleet.order(&["EXPIRED"]).await;
+    let server = fleet.server(order).await;
+    fleet.compare(ACT).await;
+    assert!(!fleet.is_on(&server).await);
+    for status in ["PAID", "PROVISIONING"] {
+        let moved = sqlx::query("UPDATE orders SET status = $2 WHERE id = $1").bind(order.0).bind(status);
+        moved.execute(&fleet.pool).await.unwrap();
+    }
+    fleet.record(order, "PROVISIONING", Some(&server)).await;
+    assert!(fleet.compare(ACT).await.is_empty());
+    assert!(fleet.is_on(&server).await);
+    let row = fleet.quarantine().await.remove(0);
+    assert!(row.released_by.is_none() && row.power_restored_at.is_some());
+
+    // Unwanted once more, it begins anew.
+    sqlx::query("UPDATE instances SET status = 'TERMINATED'").execute(&fleet.pool).await.unwrap();
+    assert_eq!(verdict(&fleet.compare(ACT).await, &server).unwrap().2, FindingAction::Quarantined);
+    assert!(!fleet.is_on(&server).await);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn our_record_is_corrected_and_the_rest_told(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let (order, server) = fleet.active().await;
+    fleet.cloud.perform_action(&server.id, &ProviderAction::PowerOff).await.unwrap();
+    sqlx::query(
+        "UPDATE instances SET ipv4 = '192.0.2.9', plan_id = (SELECT id FROM plans WHERE slug = 'do-basic-2gb')
+         WHERE order_id = $1",
+    )
+    .bind(order.0)
+    .execute(&fleet.pool)
+    .await
+    .unwrap();
+    let found = fleet.compare(ACT).await;
+    assert_eq!(verdict(&found, &server).unwrap().2, FindingAction::Corrected);
+    let (power, ipv4): (String, String) =
+        sqlx::query_as("SELECT power_state, ipv4 FROM instances").fetch_one(&fleet.pool).await.unwrap();
+    assert_eq!((power.as_str(), ipv4), ("OFF", server.ipv4.unwrap().to_string()));
+    let left = fleet.compare(ACT).await;
+    assert_eq!(left[0].action, FindingAction::None);
+    assert_eq!(
+        left[0].detail,
+        json!({ "differences": [{ "field": "size", "ours": "s-1vcpu-2gb", "theirs": "s-1vcpu-1gb" }] })
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_that_is_worked_on_does_not_differ(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let (_, server) = fleet.active().await;
+    fleet.cloud.perform_action(&server.id, &ProviderAction::PowerOff).await.unwrap();
+    sqlx::query(
+        "INSERT INTO instance_actions (id, instance_id, action, requested_by, request_hash)
+         SELECT $1, id, 'power_off', 'system', ''::bytea FROM instances",
+    )
+    .bind(Uuid::now_v7())
+    .execute(&fleet.pool)
+    .await
+    .unwrap();
+    assert!(fleet.compare(ACT).await.is_empty());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn trouble_is_kept_with_the_run(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let fault = json!({ "route": "GET /v2/droplets", "kind": "status", "status": 503 });
+    let url = format!("{}/__sim/faults", fleet.simulator.url());
+    let refused = reqwest::Client::new().post(url).json(&fault).send().await.unwrap();
+    assert_eq!(refused.status(), 201);
+    let start = ReconcileStart {
+        provider: SLUG.to_owned(),
+        reconciliation_id: None,
+        settings: REPORT,
+        policy: Default::default(),
+    };
+    let error = fleet.activities.reconcile(&start, "a run").await.unwrap_err();
+    assert!(error.class().is_retryable());
+    let run = fleet.store().reconciliations(None, ALL).await.unwrap().data.remove(0);
+    assert_eq!(run.status, domain::upkeep::RunStatus::Failed);
+    let done = fleet.activities.reconcile(&start, "a run").await.unwrap();
+    assert_eq!(done.reconciliation_id, run.id);
+    assert_eq!(fleet.count("SELECT count(*) FROM reconciliations WHERE status = 'COMPLETED'").await, 1);
+}
