@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{patience::until, stack::Stack};
+use crate::{cloud::Cloud, patience::until, stack::Stack};
 
 /// An answer: its status and its body (null when there is none).
 #[derive(Debug, Clone)]
@@ -79,6 +79,13 @@ impl<'a> Customer<'a> {
         self.send(self.http.post(url).header("X-API-Key", &self.stack.api_key)).await
     }
 
+    /// A call of the internal API, on its own port, with the system's API key.
+    pub async fn call_internal(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let request = self.http.request(method, format!("{}/internal{path}", self.stack.internal_url));
+        let request = request.header("X-API-Key", &self.stack.api_key);
+        self.send(body.into_iter().fold(request, |request, body| request.json(body))).await
+    }
+
     /// A request below `/api/v1` with this customer's token.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}/api/v1{path}", self.stack.api_url));
@@ -94,11 +101,17 @@ impl<'a> Customer<'a> {
         Answer { status, body }
     }
 
-    /// An order that the API accepts: the cheapest DigitalOcean plan in Singapore by QRIS.
+    /// An order that the API accepts: DigitalOcean's first plan in its first region, by QRIS.
     pub async fn good_order(&self) -> Value {
-        let plans = self.get("/plans?provider=digitalocean").await.expect(200);
+        self.good_order_at(Cloud::DigitalOcean).await
+    }
+
+    /// The same at a provider of choice.
+    pub async fn good_order_at(&self, cloud: Cloud) -> Value {
+        let plans = self.get(&format!("/plans?provider={}", cloud.slug())).await.expect(200);
+        let plan = &plans["data"][0];
         json!({
-            "plan_id": plans["data"][0]["id"], "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1",
+            "plan_id": plan["id"], "region": plan["regions"][0], "image": "ubuntu-24-04", "hostname": "web-1",
             "term_months": 1, "payment_method": "QRIS",
         })
     }
@@ -106,6 +119,12 @@ impl<'a> Customer<'a> {
     /// Places an order and answers with its body.
     pub async fn place_order(&self) -> Value {
         let order = self.good_order().await;
+        self.post("/orders", &order).await.expect(201)
+    }
+
+    /// The same at a provider of choice.
+    pub async fn place_order_at(&self, cloud: Cloud) -> Value {
+        let order = self.good_order_at(cloud).await;
         self.post("/orders", &order).await.expect(201)
     }
 
@@ -132,6 +151,17 @@ impl<'a> Customer<'a> {
         until(&format!("order {id} becomes {wanted}"), || async {
             let now = self.get(&format!("/orders/{id}")).await.expect(200);
             (now["status"] == wanted).then_some(now)
+        })
+        .await
+    }
+
+    /// Asks for an action on a server and waits for its end; answers with the action.
+    pub async fn act(&self, instance: &str, request: &Value) -> Value {
+        let accepted = self.post(&format!("/instances/{instance}/actions"), request).await.expect(202);
+        let id = accepted["action"]["id"].as_str().expect("an id").to_owned();
+        until(&format!("action {id} ends"), || async {
+            let now = self.get(&format!("/instances/{instance}/actions/{id}")).await.expect(200);
+            (now["status"] == "completed" || now["status"] == "failed").then_some(now)
         })
         .await
     }

@@ -15,29 +15,37 @@ use adapters::{
     providers::{
         CloudProvider, Registry, Unpaced,
         digitalocean::{DigitalOcean, DigitalOceanConfig},
+        linode::{Linode, LinodeConfig},
+        vultr::{Vultr, VultrConfig},
     },
 };
 use anyhow::{Context, Result};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
-use domain::{billing::PaymentMethod, policy::OrderPolicy, role::Role};
-use simulators::{digitalocean, midtrans};
+use domain::{billing::PaymentMethod, failover::FailoverPolicy, policy::OrderPolicy, role::Role};
+use simulators::midtrans;
 use sqlx::{Connection, Executor, PgConnection};
 use store::{
     Store,
     audit::{Actor, Origin},
+    credentials::CredentialsKeys,
 };
 use temporal::{TemporalConfig, dispatcher, worker};
 use tokio::{runtime::Runtime, sync::OnceCell};
 use tokio_util::sync::CancellationToken;
+
+use crate::cloud::{Cloud, Clouds};
+
+/// What root passwords are sealed under, here and in worker processes.
+pub const CREDENTIALS_KEY: &str = "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzLi4=";
 
 /// How a system differs from the usual one.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The rules orders are placed under.
     pub policy: OrderPolicy,
-    /// How long the adapter believes a droplet may be missing from lists.
+    /// How long the adapters believe a server may be missing from lists.
     pub listing_lag: Duration,
-    /// Longest wait for the provider's answer.
+    /// Longest wait for a provider's answer.
     pub provider_timeout: Duration,
     /// A Postgres of the test's own, instead of the run's.
     pub database_url: Option<String>,
@@ -57,6 +65,7 @@ impl Default for Options {
                 retry_initial_ms: 100,
                 retry_max_ms: 1_000,
                 give_up_after_ms: 60_000,
+                failover: FailoverPolicy::OFF,
             },
             listing_lag: Duration::from_secs(1),
             provider_timeout: Duration::from_secs(2),
@@ -72,14 +81,16 @@ impl Default for Options {
 pub struct Stack {
     /// Where the API listens, such as `http://127.0.0.1:41234`.
     pub api_url: String,
+    /// Where the internal API listens.
+    pub internal_url: String,
     /// Its database.
     pub store: Store,
     /// URL of its database.
     pub database_url: String,
     /// The engine, with this system's own queues.
     pub temporal: TemporalConfig,
-    /// The simulated provider.
-    pub provider: digitalocean::Handle,
+    /// The simulated providers.
+    pub clouds: Clouds,
     /// The simulated gateway.
     pub gateway: midtrans::Handle,
     /// A key of the internal endpoints.
@@ -118,12 +129,15 @@ impl Stack {
     async fn begin(options: Options) -> Result<Self> {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
         let database_url = create_database(&name, &options).await?;
-        let store = Store::connect(&database_url, 20).await?;
+        let keys = CredentialsKeys::parse(&CREDENTIALS_KEY.into())?;
+        let store = Store::connect(&database_url, 20).await?.with_credentials_keys(keys);
         store.migrate().await?;
         store.seed().await?;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let api_url = format!("http://{}", listener.local_addr()?);
-        let provider = digitalocean::Handle::start(digitalocean_account()).await?;
+        let internal = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let internal_url = format!("http://{}", internal.local_addr()?);
+        let clouds = Clouds::start().await?;
         let gateway = midtrans::Handle::start(merchant(&api_url)).await?;
         let temporal = TemporalConfig {
             address: options.temporal_address.clone().map_or_else(|| required("TEMPORAL_ADDRESS"), Ok)?,
@@ -133,21 +147,36 @@ impl Stack {
         let origin = Origin { actor: Actor::System, ip: None, request_id: None };
         let (_, api_key) = store.create_api_key("tests", &origin).await?;
         let admin = create_admin(&store, &origin).await?;
-        let state = app_state(&store, &gateway, &options)?;
+        let providers = Arc::new(registry(&clouds, &options)?);
+        let state = app_state(&store, &gateway, Arc::clone(&providers), &options)?;
         let stop = CancellationToken::new();
-        serve(listener, state, stop.clone());
+        serve(listener, api::router(state.clone()), stop.clone());
+        serve(internal, api::internal_router(state), stop.clone());
         if options.worker_inside {
-            let providers = Arc::new(registry(&provider, &options)?);
             tokio::spawn(dispatcher::run(store.clone(), temporal.clone(), stop.clone()));
             let settings = worker::WorkerSettings {
                 temporal: temporal.clone(),
                 store: store.clone(),
+                set_up: providers.slugs().map(str::to_owned).collect(),
                 providers,
                 lifecycle: true,
+                schedules: None,
             };
             tokio::spawn(worker::run(settings, stop.clone()));
         }
-        Ok(Self { api_url, store, database_url, temporal, provider, gateway, api_key, admin, options, stop })
+        Ok(Self {
+            api_url,
+            internal_url,
+            store,
+            database_url,
+            temporal,
+            clouds,
+            gateway,
+            api_key,
+            admin,
+            options,
+            stop,
+        })
     }
 }
 
@@ -162,18 +191,6 @@ async fn create_database(name: &str, options: &Options) -> Result<String> {
     server.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
     url.set_path(name);
     Ok(url.to_string())
-}
-
-fn digitalocean_account() -> digitalocean::Config {
-    digitalocean::Config {
-        settings: digitalocean::Settings {
-            boot_seconds: 0.0,
-            rate_limits: false,
-            account_limit: None,
-            ..Default::default()
-        },
-        ..Default::default()
-    }
 }
 
 fn merchant(api_url: &str) -> midtrans::Config {
@@ -200,18 +217,40 @@ async fn create_admin(store: &Store, origin: &Origin) -> Result<(String, String)
     Ok((email, password))
 }
 
-fn registry(provider: &digitalocean::Handle, options: &Options) -> Result<Registry> {
-    let account = DigitalOcean::new(DigitalOceanConfig {
-        base_url: provider.url().parse()?,
-        token: digitalocean::Config::default().token.into(),
-        request_timeout: options.provider_timeout,
-        listing_lag: options.listing_lag,
-        pacer: Arc::new(Unpaced),
-    })?;
-    Ok(Registry::new(vec![Arc::new(account) as Arc<dyn CloudProvider>]))
+fn registry(clouds: &Clouds, options: &Options) -> Result<Registry> {
+    let (request_timeout, listing_lag) = (options.provider_timeout, options.listing_lag);
+    let adapters = Cloud::ALL.map(|cloud| -> Result<Arc<dyn CloudProvider>> {
+        let (base_url, token) = (clouds.url(cloud).parse()?, Clouds::credential(cloud).into());
+        let pacer = Arc::new(Unpaced);
+        Ok(match cloud {
+            Cloud::DigitalOcean => Arc::new(DigitalOcean::new(DigitalOceanConfig {
+                base_url,
+                token,
+                request_timeout,
+                listing_lag,
+                pacer,
+            })?),
+            Cloud::Vultr => Arc::new(Vultr::new(VultrConfig {
+                base_url,
+                api_key: token,
+                request_timeout,
+                listing_lag,
+                pacer,
+            })?),
+            Cloud::Linode => {
+                Arc::new(Linode::new(LinodeConfig { base_url, token, request_timeout, listing_lag, pacer })?)
+            }
+        })
+    });
+    Ok(Registry::new(adapters.into_iter().collect::<Result<_>>()?))
 }
 
-fn app_state(store: &Store, gateway: &midtrans::Handle, options: &Options) -> Result<AppState> {
+fn app_state(
+    store: &Store,
+    gateway: &midtrans::Handle,
+    providers: Arc<Registry>,
+    options: &Options,
+) -> Result<AppState> {
     let midtrans = Midtrans::new(MidtransConfig {
         base_url: gateway.url().parse()?,
         server_key: midtrans::Config::default().server_key.into(),
@@ -230,6 +269,8 @@ fn app_state(store: &Store, gateway: &midtrans::Handle, options: &Options) -> Re
         }),
         orders: Arc::new(OrderConfig { policy: options.policy, unverified_may_order: true }),
         payments: Arc::new(PaymentConfig { gateways, by_method, charge_timeout: Duration::from_secs(2) }),
+        providers,
+        reconcile: Default::default(),
         limits: Arc::new(Limits {
             body_bytes: 1 << 20,
             request_timeout: Duration::from_secs(30),
@@ -243,8 +284,8 @@ fn app_state(store: &Store, gateway: &midtrans::Handle, options: &Options) -> Re
     })
 }
 
-fn serve(listener: tokio::net::TcpListener, state: AppState, stop: CancellationToken) {
-    let app = api::router(state).into_make_service_with_connect_info::<SocketAddr>();
+fn serve(listener: tokio::net::TcpListener, router: axum::Router, stop: CancellationToken) {
+    let app = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move {
         let served = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
         served.expect("the API serves");

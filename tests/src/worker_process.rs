@@ -2,21 +2,43 @@
 
 use std::process::{ExitStatus, Stdio};
 
-use simulators::digitalocean;
 use tokio::process::{Child, Command};
 
-use crate::stack::Stack;
+use crate::{
+    cloud::{Cloud, Clouds},
+    stack::{CREDENTIALS_KEY, Stack},
+};
+
+/// Where a worker is to die.
+#[derive(Debug, Clone, Copy)]
+pub struct CrashAt<'a> {
+    /// The crash point: see `activities::crash_point`.
+    pub name: &'a str,
+    /// How often it is passed unharmed before.
+    pub passes: usize,
+}
+
+impl<'a> From<&'a str> for CrashAt<'a> {
+    /// The first time it is passed.
+    fn from(name: &'a str) -> Self {
+        Self { name, passes: 0 }
+    }
+}
+
+/// The part of a fail point's setting that lets the first passes through.
+fn skipped(passes: usize) -> String {
+    if passes == 0 { String::new() } else { format!("{passes}*off->") }
+}
 
 /// A running `webrana worker`; killed when dropped.
 #[derive(Debug)]
 pub struct WorkerProcess(Child);
 
 impl WorkerProcess {
-    /// Starts one for a system whose own workers are off. With `crash_at` it ends itself, as if killed, the first time
-    /// it passes that crash point (see `activities::CRASH_POINTS`).
+    /// Starts one for a system whose own workers are off. With `crash_at` it ends itself there, as if killed.
     ///
     /// `program` is this crate's `webrana-with-fail-points`; only its tests know where it is.
-    pub fn start(program: &str, stack: &Stack, crash_at: Option<&str>) -> Self {
+    pub fn start(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>) -> Self {
         let options = &stack.options;
         let mut command = Command::new(program);
         command
@@ -24,18 +46,28 @@ impl WorkerProcess {
             .env("DATABASE_URL", &stack.database_url)
             .env("TEMPORAL_ADDRESS", &stack.temporal.address)
             .env("TEMPORAL_QUEUE_PREFIX", &stack.temporal.queue_prefix)
-            .env("DIGITALOCEAN_URL", stack.provider.url())
-            .env("DIGITALOCEAN_TOKEN", digitalocean::Config::default().token)
-            .env("DIGITALOCEAN_LISTING_LAG", format!("{}ms", options.listing_lag.as_millis()))
             .env("PROVIDER_REQUEST_TIMEOUT", format!("{}ms", options.provider_timeout.as_millis()))
+            .env("CREDENTIALS_KEY", CREDENTIALS_KEY)
             .env("PROMETHEUS_ENABLED", "false")
             .env_remove("FAILPOINTS")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .kill_on_drop(true);
+        for cloud in Cloud::ALL {
+            let prefix = cloud.slug().to_uppercase();
+            let credential = match cloud {
+                Cloud::DigitalOcean => "DIGITALOCEAN_TOKEN",
+                Cloud::Vultr => "VULTR_API_KEY",
+                Cloud::Linode => "LINODE_API_TOKEN",
+            };
+            command
+                .env(format!("{prefix}_URL"), stack.clouds.url(cloud))
+                .env(credential, Clouds::credential(cloud))
+                .env(format!("{prefix}_LISTING_LAG"), format!("{}ms", options.listing_lag.as_millis()));
+        }
         if let Some(point) = crash_at {
-            command.env("FAILPOINTS", format!("{point}=return"));
+            command.env("FAILPOINTS", format!("{}={}return", point.name, skipped(point.passes)));
         }
         Self(command.spawn().expect("the worker starts"))
     }

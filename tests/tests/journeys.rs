@@ -8,8 +8,8 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use temporalio_client::{WorkflowFetchHistoryOptions, WorkflowListOptions};
 use webrana_tests::{
+    cloud::{self, Cloud},
     customer::Customer,
-    droplets,
     patience::until,
     report,
     stack::{self, Options, Stack},
@@ -54,7 +54,7 @@ async fn from_registration_to_an_active_server() {
         ["order_placed", "payment_confirmed", "provisioning_started", "server_created", "server_active"]
     );
     assert_eq!(customer.notifications().await, ["ORDER_CREATED", "PAYMENT_CONFIRMED", "VPS_ACTIVE"]);
-    assert_eq!(droplets::count_of(stack, &order).await, 1);
+    assert_eq!(cloud::servers_of(stack, &order).await, 1);
 }
 
 #[tokio::test]
@@ -122,22 +122,21 @@ async fn an_admin_overrides_the_payment() {
     admin.post(&format!("/admin/orders/{id}/approve-payment"), &note).await.expect(200);
 
     customer.await_status(&order, "ACTIVE").await;
-    assert_eq!(droplets::count_of(stack, &order).await, 1);
+    assert_eq!(cloud::servers_of(stack, &order).await, 1);
 }
 
 #[tokio::test]
 async fn a_failed_order_is_retried_to_active() {
     let _clock = Clock::start("failure to retry to ACTIVE");
     let stack = Stack::start(Options::default()).await.expect("a system");
-    droplets::refuse_creates(&stack, 422, "creating this/these droplet(s) will exceed your droplet limit", 1)
-        .await;
+    cloud::account_is_full(&stack).await;
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;
     customer.pay(&order).await;
 
     let failed = customer.await_status(&order, "PROVISIONING_FAILED").await;
     assert_eq!(failed["failure"]["class"], "CONFIGURATION", "{failed}");
-    assert_eq!(droplets::count_of(&stack, &order).await, 0);
+    assert_eq!(cloud::servers_of(&stack, &order).await, 0);
     let seen_by_ops = r#"OrderStatus = "PROVISIONING_FAILED" AND FailureClass = "CONFIGURATION""#;
     assert_eq!(found_by(&stack, seen_by_ops, &order).await, "Running");
 
@@ -149,7 +148,7 @@ async fn a_failed_order_is_retried_to_active() {
     assert_eq!((accepted, refused), (1, 4), "{answers:?}");
 
     customer.await_status(&order, "ACTIVE").await;
-    assert_eq!(droplets::count_of(&stack, &order).await, 1);
+    assert_eq!(cloud::servers_of(&stack, &order).await, 1);
     let told = customer.notifications().await;
     assert!(
         told.contains(&"PROVISIONING_FAILED".to_owned()) && told.contains(&"VPS_ACTIVE".to_owned()),
@@ -161,21 +160,23 @@ async fn a_failed_order_is_retried_to_active() {
 async fn trouble_that_passes_needs_no_admin() {
     let _clock = Clock::start("503 and 429 to ACTIVE");
     let stack = Stack::start(Options::default()).await.expect("a system");
-    droplets::fault(
+    cloud::fault(
         &stack,
-        json!({ "route": "GET /v2/droplets", "kind": "status", "status": 503, "times": 2 }),
+        Cloud::DigitalOcean,
+        json!({ "route": Cloud::DigitalOcean.list(), "kind": "status", "status": 503, "times": 2 }),
     )
     .await;
-    droplets::fault(
+    cloud::fault(
         &stack,
-        json!({ "route": "POST /v2/droplets", "kind": "status", "status": 429, "times": 2 }),
+        Cloud::DigitalOcean,
+        json!({ "route": Cloud::DigitalOcean.create(), "kind": "status", "status": 429, "times": 2 }),
     )
     .await;
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;
     customer.pay(&order).await;
     customer.await_status(&order, "ACTIVE").await;
-    assert_eq!(droplets::count_of(&stack, &order).await, 1);
+    assert_eq!(cloud::servers_of(&stack, &order).await, 1);
 }
 
 #[tokio::test]
@@ -199,7 +200,7 @@ async fn money_that_comes_late_still_buys_the_server() {
     customer.await_status(&order, "EXPIRED").await;
     customer.pay(&order).await;
     customer.await_status(&order, "ACTIVE").await;
-    assert_eq!(droplets::count_of(&stack, &order).await, 1);
+    assert_eq!(cloud::servers_of(&stack, &order).await, 1);
 }
 
 #[tokio::test]
@@ -219,7 +220,7 @@ async fn the_same_notification_fifty_times_is_one_payment() {
     assert_eq!((paid, &active["status"]), (1, &json!("ACTIVE")));
     let steps = customer.timeline(&order).await;
     assert_eq!(steps.iter().filter(|s| *s == "payment_confirmed").count(), 1);
-    assert_eq!(droplets::count_of(stack, &order).await, 1);
+    assert_eq!(cloud::servers_of(stack, &order).await, 1);
 }
 
 #[tokio::test]
@@ -252,7 +253,7 @@ async fn a_cancelled_order_takes_no_server() {
     // Money that arrives all the same is kept for an admin and moves nothing.
     customer.pay_with(&order, json!({})).await;
     assert_eq!(customer.get(&format!("/orders/{id}")).await.expect(200)["status"], "CANCELLED");
-    assert_eq!(droplets::count_of(stack, &order).await, 0);
+    assert_eq!(cloud::servers_of(stack, &order).await, 0);
 }
 
 /// Orders that expire within seconds.

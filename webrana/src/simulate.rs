@@ -5,13 +5,63 @@ use crate::signals;
 use crate::stack::ports::PortChoice;
 use crate::tasks::Tasks;
 use anyhow::{Context, Result, bail};
+use axum::Router;
+use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// Where DigitalOcean's simulator listens.
-pub const DIGITALOCEAN_PORT: u16 = 4010;
+/// A provider's simulator: what it is called, and what a stack tells of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderSimulator {
+    /// The catalog's slug.
+    pub slug: &'static str,
+    /// What the vendor is called.
+    pub name: &'static str,
+    /// Where it listens.
+    pub port: u16,
+    /// The version its paths begin with.
+    version: &'static str,
+    /// The variable that tells its address.
+    pub simulator_env: &'static str,
+    /// The variable of the adapter's address.
+    pub url_env: &'static str,
+    /// The variable of the adapter's credential.
+    pub credential_env: &'static str,
+}
+
+/// The providers that can be simulated.
+pub const PROVIDERS: [ProviderSimulator; 3] = [
+    ProviderSimulator {
+        slug: "digitalocean",
+        name: "DigitalOcean",
+        port: 4010,
+        version: "/v2",
+        simulator_env: "SIM_DIGITALOCEAN_URL",
+        url_env: "DIGITALOCEAN_URL",
+        credential_env: "DIGITALOCEAN_TOKEN",
+    },
+    ProviderSimulator {
+        slug: "vultr",
+        name: "Vultr",
+        port: 4011,
+        version: "/v2",
+        simulator_env: "SIM_VULTR_URL",
+        url_env: "VULTR_URL",
+        credential_env: "VULTR_API_KEY",
+    },
+    ProviderSimulator {
+        slug: "linode",
+        name: "Linode",
+        port: 4012,
+        version: "/v4",
+        simulator_env: "SIM_LINODE_URL",
+        url_env: "LINODE_URL",
+        credential_env: "LINODE_API_TOKEN",
+    },
+];
+
 /// Where Midtrans' simulator listens.
 pub const MIDTRANS_PORT: u16 = 4020;
 const GRACE: Duration = Duration::from_secs(3);
@@ -29,7 +79,7 @@ pub struct Arguments {
         long = "digitalocean-port",
         env = "SIM_DIGITALOCEAN_PORT",
         value_name = "PORT",
-        default_value_t = DIGITALOCEAN_PORT
+        default_value_t = 4010
     )]
     digitalocean_port: u16,
 
@@ -44,7 +94,49 @@ pub struct Arguments {
     )]
     digitalocean_token: String,
 
-    /// How long its servers take to boot, in seconds; fractions count
+    /// Port of Vultr's simulator
+    #[arg(
+        id = "simulate.vultr_port",
+        long = "vultr-port",
+        env = "SIM_VULTR_PORT",
+        value_name = "PORT",
+        default_value_t = 4011
+    )]
+    vultr_port: u16,
+
+    /// The key it accepts
+    #[arg(
+        id = "simulate.vultr_api_key",
+        long = "vultr-api-key",
+        env = "VULTR_API_KEY",
+        value_name = "KEY",
+        default_value = "vultr-simulator-key",
+        hide_env_values = true
+    )]
+    vultr_api_key: String,
+
+    /// Port of Linode's simulator
+    #[arg(
+        id = "simulate.linode_port",
+        long = "linode-port",
+        env = "SIM_LINODE_PORT",
+        value_name = "PORT",
+        default_value_t = 4012
+    )]
+    linode_port: u16,
+
+    /// The token it accepts
+    #[arg(
+        id = "simulate.linode_api_token",
+        long = "linode-api-token",
+        env = "LINODE_API_TOKEN",
+        value_name = "TOKEN",
+        default_value = "linode-simulator-token",
+        hide_env_values = true
+    )]
+    linode_api_token: String,
+
+    /// How long a simulated server takes to boot, in seconds; fractions count
     #[arg(
         id = "simulate.boot_seconds",
         long = "sim-boot-seconds",
@@ -99,27 +191,60 @@ pub struct Arguments {
 enum Name {
     /// DigitalOcean's API v2.
     Digitalocean,
+    /// Vultr's API v2.
+    Vultr,
+    /// Linode's API v4.
+    Linode,
     /// Midtrans' core API.
     Midtrans,
 }
 
-/// DigitalOcean's simulator.
+impl Arguments {
+    /// The provider's simulator of a name, with its port and the credential it accepts.
+    fn provider(&self, name: Name) -> Option<(&'static ProviderSimulator, u16, &str)> {
+        let (slug, port, credential) = match name {
+            Name::Digitalocean => ("digitalocean", self.digitalocean_port, &self.digitalocean_token),
+            Name::Vultr => ("vultr", self.vultr_port, &self.vultr_api_key),
+            Name::Linode => ("linode", self.linode_port, &self.linode_api_token),
+            Name::Midtrans => return None,
+        };
+        let simulator = PROVIDERS.iter().find(|simulator| simulator.slug == slug)?;
+        Some((simulator, port, credential))
+    }
+}
+
+/// The HTTP service of a provider's simulator.
 ///
 /// # Errors
 /// When its state cannot be read.
-pub fn digitalocean(
-    token: &str,
+pub fn provider(
+    which: &ProviderSimulator,
+    credential: &str,
     boot_seconds: f64,
     state_dir: Option<&Path>,
-) -> Result<Arc<simulators::digitalocean::Simulator>> {
-    use simulators::digitalocean::{Config, Settings, Simulator};
-    let config = Config {
-        token: token.to_owned(),
-        settings: Settings { boot_seconds, ..Settings::default() },
-        state: state_dir.map(|directory| directory.join("digitalocean.json")),
+) -> Result<Router> {
+    let file = format!("{}.json", which.slug);
+    let state = state_dir.map(|directory| directory.join(&file));
+    let token = credential.to_owned();
+    let app = match which.slug {
+        "digitalocean" => {
+            use simulators::digitalocean::{Config, Settings, Simulator};
+            let settings = Settings { boot_seconds, ..Settings::default() };
+            Simulator::new(Config { token, settings, state }).map(Simulator::app)
+        }
+        "vultr" => {
+            use simulators::vultr::{Config, Settings, Simulator};
+            let settings = Settings { boot_seconds, ..Settings::default() };
+            Simulator::new(Config { token, settings, state }).map(Simulator::app)
+        }
+        "linode" => {
+            use simulators::linode::{Config, Settings, Simulator};
+            let settings = Settings { boot_seconds, ..Settings::default() };
+            Simulator::new(Config { token, settings, state }).map(Simulator::app)
+        }
+        unknown => bail!("there is no simulator of {unknown}"),
     };
-    Simulator::new(config)
-        .context("the state of DigitalOcean's simulator cannot be read: remove digitalocean.json")
+    app.with_context(|| format!("the state of {}'s simulator cannot be read: remove {file}", which.name))
 }
 
 /// Midtrans' simulator.
@@ -161,13 +286,15 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             .with_context(|| format!("{} cannot be made", directory.display()))?;
     }
     let mut tasks = Tasks::default();
-    if wanted(Name::Digitalocean) {
-        let simulator = digitalocean(&arguments.digitalocean_token, arguments.boot_seconds, state_dir)?;
-        let listener = PortChoice::Default.listen(arguments.digitalocean_port, "DigitalOcean's simulator")?;
-        println!("DigitalOcean: http://{}/v2, control: /__sim", listener.local_addr()?);
+    for name in Name::value_variants().iter().copied().filter(|name| wanted(*name)) {
+        let Some((which, port, credential)) = arguments.provider(name) else { continue };
+        let app = provider(which, credential, arguments.boot_seconds, state_dir)?;
+        let listener = PortChoice::Default.listen(port, &format!("{}'s simulator", which.name))?;
+        let label = format!("{}:", which.name);
+        println!("{label:<14}http://{}{}, control: /__sim", listener.local_addr()?, which.version);
         let stop = tasks.stop_token().cancelled_owned();
-        tasks.spawn("DigitalOcean's simulator", async move {
-            Ok(simulators::digitalocean::serve(listener, simulator, stop).await?)
+        tasks.spawn("a provider's simulator", async move {
+            Ok(simulators::server::serve(listener, app, stop).await?)
         });
     }
     if wanted(Name::Midtrans) {

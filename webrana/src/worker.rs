@@ -47,20 +47,21 @@ impl Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let config = &arguments.config;
     config.validate()?;
-    let mut providers = wiring::providers(config)?;
-    let slugs: Vec<&str> = providers.iter().map(|provider| provider.slug()).collect();
+    let slugs: Vec<&str> = config.providers.usable().map(|(slug, ..)| slug).collect();
     refuse_unknown(&arguments.queues, &slugs)?;
-    providers.retain(|provider| arguments.wants(provider.slug()));
 
     telemetry::start(config, None)?;
     let stop = signals::stop_token()?;
     let store = wiring::store(config).await?;
     let temporal = wiring::temporal(config)?;
+    let providers = Registry::clone(wiring::registry(config, &store)?.as_ref());
     let settings = WorkerSettings {
         temporal: temporal.clone(),
         store: store.clone(),
-        providers: Arc::new(Registry::new(providers)),
+        providers: Arc::new(providers.only(|slug| arguments.wants(slug))),
+        set_up: wiring::set_up(config),
         lifecycle: arguments.wants(LIFECYCLE),
+        schedules: Some(config.upkeep.schedules()),
     };
 
     let mut tasks = Tasks::default();

@@ -86,6 +86,7 @@ fn production_says_what_it_lacks_and_never_prints_a_secret() {
     let sound = webrana(directory.path())
         .args(["config", "check", "--env", "production"])
         .env("JWT_SECRET", SECRET)
+        .env("CREDENTIALS_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
         .env("MIDTRANS_SERVER_KEY", "a-real-key")
         .env("DIGITALOCEAN_TOKEN_FILE", "token")
         .output()

@@ -7,8 +7,8 @@ use activities::crash_point::{WHEN_PAID, WHEN_REFUSED, WHEN_UNPAID};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use webrana_tests::{
+    cloud::{self, Cloud},
     customer::Customer,
-    droplets,
     patience::LONGEST,
     report,
     stack::{Options, Stack},
@@ -56,11 +56,16 @@ fn rounds() -> usize {
 async fn paid(point: &str, answer_lost: bool) {
     let stack = system(Options::default()).await;
     // The new droplet is missing from lists for almost as long as the adapter believes possible.
-    droplets::configure(&stack, json!({ "listing_lag_seconds": 1.0 })).await;
+    cloud::configure(&stack, Cloud::DigitalOcean, json!({ "listing_lag_seconds": 1.0 })).await;
     if answer_lost {
-        droplets::fault(&stack, json!({ "route": "POST /v2/droplets", "kind": "drop_after_create" })).await;
+        cloud::fault(
+            &stack,
+            Cloud::DigitalOcean,
+            json!({ "route": Cloud::DigitalOcean.create(), "kind": "drop_after_create" }),
+        )
+        .await;
     }
-    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point));
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;
     customer.pay(&order).await;
@@ -72,7 +77,7 @@ async fn paid(point: &str, answer_lost: bool) {
         let _second = replaced(doomed, &stack, point).await;
         customer.await_status(&order, "ACTIVE").await;
     }
-    assert_eq!(droplets::count_of(&stack, &order).await, 1, "{point}, answer lost: {answer_lost}");
+    assert_eq!(cloud::servers_of(&stack, &order).await, 1, "{point}, answer lost: {answer_lost}");
     assert_eq!(customer.get("/instances").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
     assert_eq!(
         customer.notifications().await,
@@ -84,9 +89,8 @@ async fn paid(point: &str, answer_lost: bool) {
 /// An order that the provider refuses, retried by an admin in the end.
 async fn refused(point: &str) {
     let stack = system(Options::default()).await;
-    droplets::refuse_creates(&stack, 422, "creating this/these droplet(s) will exceed your droplet limit", 1)
-        .await;
-    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point));
+    cloud::account_is_full(&stack).await;
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;
     customer.pay(&order).await;
@@ -97,7 +101,7 @@ async fn refused(point: &str) {
     let path = format!("/orders/{}/retry-provisioning", order["id"].as_str().expect("an id"));
     assert!(customer.post_internal(&path).await.status.is_success());
     customer.await_status(&order, "ACTIVE").await;
-    assert_eq!(droplets::count_of(&stack, &order).await, 1, "{point}");
+    assert_eq!(cloud::servers_of(&stack, &order).await, 1, "{point}");
 }
 
 /// An order nobody pays.
@@ -106,7 +110,7 @@ async fn unpaid(point: &str) {
     options.policy.remind_after_ms = 3_000;
     options.policy.payment_window_ms = 6_000;
     let stack = system(options).await;
-    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point));
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;
     let _second = replaced(doomed, &stack, point).await;

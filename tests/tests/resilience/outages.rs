@@ -17,8 +17,8 @@ use webrana::{
     },
 };
 use webrana_tests::{
+    cloud::{self, Cloud},
     customer::Customer,
-    droplets,
     patience::until,
     report,
     stack::{Options, Stack},
@@ -98,7 +98,7 @@ async fn a_restart_of_the_database_loses_nothing() {
     let database = start().await.expect("a database");
     let options = Options { database_url: Some(database.clone()), ..Default::default() };
     let stack = Stack::start(options).await.expect("a system");
-    droplets::configure(&stack, json!({ "boot_seconds": 3.0 })).await;
+    cloud::configure(&stack, Cloud::DigitalOcean, json!({ "boot_seconds": 3.0 })).await;
     let customer = Customer::register(&stack).await;
     let orders = join_all((0..5).map(|_| customer.place_order())).await;
     join_all(orders.iter().map(|order| customer.pay(order))).await;
@@ -122,6 +122,6 @@ async fn a_restart_of_the_database_loses_nothing() {
 async fn all_active_once(customer: &Customer<'_>, orders: &[Value]) {
     for order in orders {
         customer.await_status(order, "ACTIVE").await;
-        assert_eq!(droplets::count_of(customer.stack, order).await, 1);
+        assert_eq!(cloud::servers_of(customer.stack, order).await, 1);
     }
 }

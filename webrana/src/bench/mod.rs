@@ -5,9 +5,14 @@ mod figures;
 mod floor;
 mod history;
 mod load;
+mod meter;
 mod orders;
+mod providers;
+mod samples;
 mod shop;
+mod stack;
 mod watch;
+mod workers;
 
 use anyhow::Result;
 
@@ -16,6 +21,9 @@ use anyhow::Result;
 pub enum BenchAction {
     /// Orders from placed to ACTIVE: how many a second, how long each takes, and what the engine alone could do
     Orders(Box<orders::Arguments>),
+    /// Bursts of orders at each provider, with the vendors' rate limits on: how much of them is used, and how often a
+    /// call is refused
+    Providers(Box<providers::Arguments>),
 }
 
 /// Measures and prints.
@@ -25,5 +33,6 @@ pub enum BenchAction {
 pub async fn run(action: BenchAction) -> Result<()> {
     match action {
         BenchAction::Orders(arguments) => orders::run(*arguments).await,
+        BenchAction::Providers(arguments) => providers::run(*arguments).await,
     }
 }

@@ -1,8 +1,6 @@
 //! `webrana bench orders`: a private stack, its customers, the floor, and the phases of the measurement.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use domain::ids::OrderId;
@@ -14,15 +12,10 @@ use super::{
     history,
     load::Run,
     shop::Shop,
+    stack::{self, StackArguments},
 };
-use crate::config::Config;
-use crate::dev::{Place, refuse_in_production};
 use crate::progress::Progress;
-use crate::signals;
-use crate::stack::data_dir;
-use crate::stack::local::{LocalStack, Log, Parts, StackOptions};
-use crate::stack::ports::PortChoice;
-use crate::stack::postgres_binaries::Choice;
+use crate::stack::local::{LocalStack, Parts};
 
 /// Orders placed one by one, to see what an order takes when nothing else goes on.
 const IDLE_ORDERS: usize = 20;
@@ -30,10 +23,6 @@ const IDLE_ORDERS: usize = 20;
 const PLACING_ORDERS: usize = 200;
 /// Orders and bare workflows before anything is measured: connections, caches, plans of statements.
 const WARM_UP: usize = 50;
-/// Lines of the log that a failed run shows.
-const LAST_WORDS: usize = 20;
-/// Longer than any run: no customer has to log in again.
-const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// What is measured, and where.
 #[derive(Debug, clap::Args)]
@@ -52,30 +41,9 @@ pub struct Arguments {
     #[arg(long, help_heading = "Bench")]
     json: bool,
 
-    /// Directory of the bench's own stack, wiped at the end; by default bench in .webrana at the root of the repository
-    #[arg(
-        id = "dev.data_dir",
-        long = "data-dir",
-        env = "WEBRANA_DATA_DIR",
-        value_name = "DIR",
-        help_heading = "Stack"
-    )]
-    data_dir: Option<PathBuf>,
-
-    /// Postgres programs to use: auto, download, or the directory that holds them
-    #[arg(
-        id = "dev.postgres_binaries",
-        long = "postgres-binaries",
-        env = "WEBRANA_POSTGRES_BINARIES",
-        value_name = "WHICH",
-        default_value = "auto",
-        help_heading = "Stack"
-    )]
-    postgres_binaries: Choice,
-
-    /// The product's settings; servers, simulators and limits are always the bench's own.
+    /// Where the bench's stack runs.
     #[command(flatten)]
-    config: Config,
+    stack: StackArguments,
 }
 
 /// Starts a stack, measures, prints, and leaves nothing behind.
@@ -83,66 +51,17 @@ pub struct Arguments {
 /// # Errors
 /// When the stack cannot start or an order does not become ACTIVE.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    refuse_in_production(&arguments.config, "webrana bench")?;
-    let stop = signals::stop_token()?;
-    let progress = Progress::on_standard_error();
     let (n, concurrency, json) = (arguments.n as usize, arguments.concurrency as usize, arguments.json);
-    let stack = LocalStack::start(stack_options(arguments)?, &progress, &stop).await?;
-    let outcome = tokio::select! {
-        outcome = measure(&stack, n, concurrency, &progress) => outcome,
-        failure = stack.failure() => Err(anyhow::anyhow!(failure)),
-        () = stop.cancelled() => Err(anyhow::anyhow!("stopped")),
-    };
-    if outcome.is_err() {
-        print_log_end(&stack.log_file(), &progress);
-    }
-    progress.say("stopping");
-    stack.stop().await?;
-    let figures = Figures::from(outcome?);
+    let measured = stack::run(arguments.stack, Parts::All, 0.0, async |stack, progress| {
+        measure(stack, n, concurrency, progress).await
+    });
+    let figures = Figures::from(measured.await?);
     if json {
         println!("{}", serde_json::to_string(&figures)?);
     } else {
         println!("{figures}");
     }
     Ok(())
-}
-
-/// The log goes with the stack: what it said last is all there is to learn why a run failed.
-fn print_log_end(log: &Path, progress: &Progress) {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.contains(" INFO ")).collect();
-    lines.iter().skip(lines.len().saturating_sub(LAST_WORDS)).for_each(|line| progress.note(line));
-}
-
-/// A stack as `webrana dev --ephemeral --ports auto` has, but durable as a lasting one, since that is what customers
-/// get, and with the limits lifted, since they are not what is measured.
-fn stack_options(arguments: Arguments) -> Result<StackOptions> {
-    let data_dir = match arguments.data_dir {
-        Some(directory) => directory,
-        None => data_dir::default_path()?.join("bench"),
-    };
-    let place = Place {
-        data_dir: Some(data_dir),
-        ports: PortChoice::Auto,
-        sim_boot_seconds: 0.0,
-        postgres_binaries: arguments.postgres_binaries,
-    };
-    let config = private(arguments.config);
-    Ok(StackOptions { parts: Parts::All, ephemeral: true, durable: true, log: Log::ToFile, place, config })
-}
-
-/// The same settings without what would lead out of the bench's own stack, whatever the shell has set.
-fn private(mut config: Config) -> Config {
-    let (provider, gateway) =
-        (config.providers.digitalocean_url.clone(), config.payments.midtrans_url.clone());
-    config.database = config.database.with_url("");
-    config.temporal = config.temporal.with_server("", None);
-    config.providers = config.providers.with_digitalocean(provider, "");
-    config.payments = config.payments.with_midtrans(gateway, "");
-    config.api = config.api.without_request_limit();
-    config.auth.requests_per_minute = 0;
-    config.auth.access_ttl = TOKEN_LIFE;
-    config
 }
 
 /// What goes on in a turn.

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod credentials;
 pub mod database;
 pub mod general;
 pub mod layers;
@@ -12,6 +13,7 @@ pub mod orders;
 pub mod payments;
 pub mod providers;
 pub mod temporal;
+pub mod upkeep;
 pub mod value;
 
 use anyhow::{Result, bail};
@@ -36,6 +38,9 @@ pub struct Config {
     /// Tokens and passwords.
     #[command(flatten)]
     pub auth: auth::AuthConfig,
+    /// The key that root passwords of servers are kept under.
+    #[command(flatten)]
+    pub credentials: credentials::CredentialsConfig,
     /// The clouds that servers are bought from.
     #[command(flatten)]
     pub providers: providers::ProvidersConfig,
@@ -45,6 +50,9 @@ pub struct Config {
     /// The rules orders are placed under.
     #[command(flatten)]
     pub orders: orders::OrdersConfig,
+    /// What is done without anybody asking.
+    #[command(flatten)]
+    pub upkeep: upkeep::UpkeepConfig,
     /// What is seen of a running process.
     #[command(flatten)]
     pub observability: observability::ObservabilityConfig,
@@ -55,9 +63,11 @@ impl Config {
     pub fn problems(&self) -> Vec<String> {
         let production = self.general.is_production();
         let mut problems = self.auth.problems(production);
+        problems.extend(self.credentials.problems(production));
         problems.extend(self.providers.problems(production));
         problems.extend(self.payments.problems(production));
         problems.extend(self.orders.problems());
+        problems.extend(self.upkeep.problems());
         problems
     }
 

@@ -50,12 +50,14 @@ fn a_secret_may_be_in_a_file_of_its_own() {
 #[test]
 fn production_refuses_default_secrets_and_simulators() {
     let bare = parse("", &[], &["--env", "production"]).unwrap().problems().join("\n");
-    for name in ["JWT_SECRET", "DIGITALOCEAN_TOKEN", "MIDTRANS_SERVER_KEY"] {
+    for name in ["JWT_SECRET", "CREDENTIALS_KEY", "MIDTRANS_SERVER_KEY"] {
         assert!(bare.contains(&format!("{name} is missing")), "{name} in: {bare}");
     }
-    let simulators = ["--env", "production", "--digitalocean-url", "http://127.0.0.1:4010"];
+    assert!(bare.contains("none of DIGITALOCEAN_TOKEN, VULTR_API_KEY, LINODE_API_TOKEN is set"), "{bare}");
+    let simulators =
+        ["--env", "production", "--vultr-url", "http://127.0.0.1:4011", "--vultr-api-key", "simulated"];
     let problems = parse("", &[], &simulators).unwrap().problems().join("\n");
-    assert!(problems.contains("DIGITALOCEAN_URL"), "{problems}");
+    assert!(problems.contains("VULTR_URL") && !problems.contains("DIGITALOCEAN_URL"), "{problems}");
 }
 
 #[test]
@@ -66,6 +68,8 @@ fn production_with_secrets_is_sound_and_development_needs_none() {
         "production",
         "--jwt-secret",
         secret,
+        "--credentials-key",
+        "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
         "--digitalocean-token",
         "t",
         "--midtrans-server-key",
@@ -76,9 +80,33 @@ fn production_with_secrets_is_sound_and_development_needs_none() {
 }
 
 #[test]
+fn a_provider_is_usable_when_switched_on_and_given_its_credential() {
+    let usable = |env: &[(&str, &str)]| -> Vec<&str> {
+        let toml: String = env.iter().map(|(key, value)| format!("{key} = '{value}'\n")).collect();
+        let config = parse(&format!("[providers]\n{toml}"), &[], &[]).unwrap();
+        config.providers.usable().map(|(slug, ..)| slug).collect()
+    };
+    assert_eq!(usable(&[]), [""; 0]);
+    assert_eq!(usable(&[("vultr_api_key", "k"), ("linode_api_token", "t")]), ["linode", "vultr"]);
+    let switched_off = [("vultr_api_key", "k"), ("vultr_enabled", "false"), ("digitalocean_token", "")];
+    assert_eq!(usable(&switched_off), [""; 0]);
+}
+
+#[test]
+fn a_credentials_key_that_is_none_is_refused_and_two_are_taken() {
+    let problems = |key: &str| parse("", &[], &["--credentials-key", key]).unwrap().problems();
+    let key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    assert_eq!(problems(&format!("{key},{key}")), Vec::<String>::new());
+    let refused = problems("hunter2").join("\n");
+    assert!(refused.contains("CREDENTIALS_KEY") && !refused.contains("hunter2"), "{refused}");
+}
+
+#[test]
 fn no_setting_prints_its_secret() {
     let secrets = [
         "--jwt-secret",
+        "hunter2",
+        "--credentials-key",
         "hunter2",
         "--digitalocean-token",
         "hunter2",

@@ -122,6 +122,17 @@ struct Image {
 }
 
 #[derive(Deserialize)]
+struct Accepted {
+    action: ActionState,
+}
+
+#[derive(Deserialize)]
+struct ActionState {
+    id: String,
+    status: String,
+}
+
+#[derive(Deserialize)]
 struct PlacedOrder {
     id: String,
     status: String,
@@ -156,12 +167,17 @@ impl Customer {
         Ok(Self { http, api: api.clone(), token: session.access_token, email })
     }
 
-    /// The cheapest plan that is on sale, where it is on sale, with the usual image.
+    /// The usual choice.
     pub async fn choose(&self) -> Result<Choice> {
-        let plans: List<Plan> = self.get(&format!("plans?provider={PROVIDER}"), "listing plans").await?;
+        self.choose_at(PROVIDER).await
+    }
+
+    /// A provider's cheapest plan that is on sale, where it is on sale, with the usual image.
+    pub async fn choose_at(&self, provider: &str) -> Result<Choice> {
+        let plans: List<Plan> = self.get(&format!("plans?provider={provider}"), "listing plans").await?;
         let on_sale = plans.data.into_iter().filter(|plan| !plan.regions.is_empty());
         let plan = on_sale.min_by_key(|plan| plan.price_monthly).context("no plan is on sale")?;
-        let images: List<Image> = self.get(&format!("images?provider={PROVIDER}"), "listing images").await?;
+        let images: List<Image> = self.get(&format!("images?provider={provider}"), "listing images").await?;
         let usual = images.data.iter().find(|image| image.slug.starts_with(USUAL_IMAGE));
         let image = usual.or(images.data.first()).context("there is no image to install")?.slug.clone();
         let region = plan.regions.into_iter().next().context("the plan is on sale nowhere")?;
@@ -224,6 +240,23 @@ impl Customer {
     /// The server.
     pub async fn instance(&self, id: &str) -> Result<Instance> {
         self.get(&format!("instances/{id}"), "reading the server").await
+    }
+
+    /// Asks for an action on a server; answers with the action's id.
+    pub async fn act(&self, instance: &str, action: &str) -> Result<String> {
+        let path = format!("instances/{instance}/actions");
+        let request = self.http.post(self.url(&path)?).bearer_auth(&self.token);
+        let key = Uuid::new_v4().to_string();
+        let request = request.header("Idempotency-Key", key).json(&json!({ "action": action }));
+        let accepted: Accepted = answer(request, "asking for an action").await?;
+        Ok(accepted.action.id)
+    }
+
+    /// Where an action stands.
+    pub async fn action_status(&self, instance: &str, action: &str) -> Result<String> {
+        let path = format!("instances/{instance}/actions/{action}");
+        let action: ActionState = self.get(&path, "reading the action").await?;
+        Ok(action.status)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, act: &str) -> Result<T> {

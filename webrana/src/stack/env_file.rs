@@ -23,6 +23,11 @@ impl EnvFile {
         self.lines.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str())
     }
 
+    /// All lines, for a process that is to work within this stack.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.lines.iter().map(|(key, value)| (*key, value.as_str()))
+    }
+
     /// Writes the file in one step, so that who waits for it never reads a part. Readable by its owner only.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::dev::Place;
 use crate::progress::Progress;
 use crate::telemetry;
-use crate::wiring::local::{Listeners, Services};
+use crate::wiring::local::{Listeners, Services, Wanted};
 use anyhow::Result;
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
@@ -23,8 +23,10 @@ const LOG: &str = "webrana";
 pub enum Parts {
     /// Postgres and Temporal.
     Servers,
-    /// The servers, the simulators, the API, a worker and the dispatcher.
+    /// The servers, the simulators, the API, the dispatcher and a worker.
     All,
+    /// The same, but nobody works on the providers' queues.
+    AllButProviders,
 }
 
 /// Where log lines go.
@@ -72,7 +74,9 @@ impl LocalStack {
         let log = (options.log == Log::ToFile).then(|| data_dir.log_file(LOG)).transpose()?;
         telemetry::start(&options.config, log)?;
         let listeners = match options.parts {
-            Parts::All => Some(Listeners::open(&options.config, options.place.ports)?),
+            Parts::All | Parts::AllButProviders => {
+                Some(Listeners::open(&options.config, options.place.ports)?)
+            }
             Parts::Servers => None,
         };
         let wanted = server_options(&options);
@@ -100,8 +104,12 @@ impl LocalStack {
             Some(listeners) => {
                 let secrets = StackSecrets::load_or_create(servers.data_dir().state())?;
                 let config = config_for(&options.config, servers);
+                let wanted = Wanted {
+                    sim_boot_seconds: options.place.sim_boot_seconds,
+                    provider_workers: options.parts == Parts::All,
+                };
                 let starting =
-                    Services::start(config, &options.place, servers, secrets, listeners, &mut env, progress);
+                    Services::start(config, wanted, servers, secrets, listeners, &mut env, progress);
                 let services = tokio::select! {
                     services = starting => services?,
                     () = stop.cancelled() => anyhow::bail!("stopped while starting"),
@@ -132,6 +140,8 @@ impl LocalStack {
             ("TEMPORAL_UI_URL", "Temporal"),
             ("METRICS_URL", "Metrics"),
             ("SIM_DIGITALOCEAN_URL", "DigitalOcean (simulator)"),
+            ("SIM_VULTR_URL", "Vultr (simulator)"),
+            ("SIM_LINODE_URL", "Linode (simulator)"),
             ("SIM_MIDTRANS_URL", "Midtrans (simulator)"),
             ("ADMIN_EMAIL", "Administrator"),
         ];

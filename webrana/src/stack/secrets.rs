@@ -1,6 +1,8 @@
 //! Secrets of a local stack: made at random on the first start, kept with its data.
 
 use anyhow::{Context, Result};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use rand::Rng;
 use rand::distr::Alphanumeric;
 use serde::{Deserialize, Serialize};
@@ -24,8 +26,17 @@ pub struct StackSecrets {
     pub internal_api_key: Option<String>,
     /// Signs access tokens.
     pub jwt_secret: String,
+    /// Encrypts root passwords of servers.
+    #[serde(default = "random_key")]
+    pub credentials_key: String,
     /// The token that the DigitalOcean simulator accepts.
     pub digitalocean_token: String,
+    /// The key that the Vultr simulator accepts.
+    #[serde(default = "random_token")]
+    pub vultr_api_key: String,
+    /// The token that the Linode simulator accepts.
+    #[serde(default = "random_token")]
+    pub linode_api_token: String,
     /// The key that the Midtrans simulator accepts and signs its notifications with.
     pub midtrans_server_key: String,
 }
@@ -37,7 +48,10 @@ impl StackSecrets {
             admin_password: random_token(),
             internal_api_key: None,
             jwt_secret: random_token(),
+            credentials_key: random_key(),
             digitalocean_token: format!("dop_v1_{}", random_token()),
+            vultr_api_key: random_token(),
+            linode_api_token: random_token(),
             midtrans_server_key: format!("SB-Mid-server-{}", random_token()),
         }
     }
@@ -60,6 +74,15 @@ impl StackSecrets {
         }
     }
 
+    /// What a provider's simulator accepts.
+    pub fn provider_credential(&self, slug: &str) -> &str {
+        match slug {
+            "vultr" => &self.vultr_api_key,
+            "linode" => &self.linode_api_token,
+            _ => &self.digitalocean_token,
+        }
+    }
+
     /// Keeps the secrets for the next start, readable by their owner only.
     ///
     /// # Errors
@@ -79,6 +102,11 @@ pub fn random_token() -> String {
     rand::rng().sample_iter(Alphanumeric).take(LENGTH).map(char::from).collect()
 }
 
+/// A random key of 32 bytes, in base64.
+fn random_key() -> String {
+    BASE64_STANDARD.encode(rand::rng().random::<[u8; 32]>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +117,7 @@ mod tests {
         let first = StackSecrets::load_or_create(directory.path()).unwrap();
         let second = StackSecrets::load_or_create(directory.path()).unwrap();
         assert_eq!(first.admin_password, second.admin_password);
+        assert_eq!(first.credentials_key, second.credentials_key);
         assert_eq!(first.jwt_secret.len(), LENGTH);
         assert_ne!(first.jwt_secret, StackSecrets::random().jwt_secret);
     }

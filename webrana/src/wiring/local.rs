@@ -2,9 +2,8 @@
 
 use super::bootstrap;
 use crate::config::Config;
-use crate::dev::Place;
 use crate::progress::Progress;
-use crate::simulate;
+use crate::simulate::{self, ProviderSimulator};
 use crate::stack::Servers;
 use crate::stack::env_file::EnvFile;
 use crate::stack::ports::PortChoice;
@@ -27,7 +26,7 @@ pub struct Listeners {
     api: TcpListener,
     internal: TcpListener,
     metrics: TcpListener,
-    digitalocean: TcpListener,
+    providers: Vec<(&'static ProviderSimulator, TcpListener)>,
     midtrans: TcpListener,
 }
 
@@ -37,14 +36,26 @@ impl Listeners {
     /// # Errors
     /// When a port is taken.
     pub fn open(config: &Config, ports: PortChoice) -> Result<Self> {
+        let simulator = |which: &'static ProviderSimulator| -> Result<_> {
+            Ok((which, ports.listen(which.port, &format!("{}'s simulator", which.name))?))
+        };
         Ok(Self {
             api: ports.listen(config.api.port, "the API")?,
             internal: ports.listen(config.api.internal_port, "the internal API")?,
             metrics: ports.listen(config.observability.metrics_port, "metrics")?,
-            digitalocean: ports.listen(simulate::DIGITALOCEAN_PORT, "DigitalOcean's simulator")?,
+            providers: simulate::PROVIDERS.iter().map(simulator).collect::<Result<_>>()?,
             midtrans: ports.listen(simulate::MIDTRANS_PORT, "Midtrans' simulator")?,
         })
     }
+}
+
+/// How the product is to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// How long a simulated server takes to boot, in seconds.
+    pub sim_boot_seconds: f64,
+    /// Whether this process works on the providers' queues.
+    pub provider_workers: bool,
 }
 
 /// The running product.
@@ -62,7 +73,7 @@ impl Services {
     /// When a part cannot start.
     pub async fn start(
         mut config: Config,
-        place: &Place,
+        wanted: Wanted,
         servers: &Servers,
         mut secrets: StackSecrets,
         listeners: Listeners,
@@ -70,6 +81,7 @@ impl Services {
         progress: &Progress,
     ) -> Result<Self> {
         config.auth = config.auth.with_secret_unless_given(&secrets.jwt_secret);
+        config.credentials = config.credentials.with_key_unless_given(&secrets.credentials_key);
         let store = super::store(&config).await?;
         bootstrap::migrate(&store, true).await?;
         bootstrap::local_accounts(&store, &mut secrets, &stack_name(servers)).await?;
@@ -83,18 +95,20 @@ impl Services {
             grace: config.api.shutdown_grace,
         };
         let api_url = url_of(&listeners.api)?;
-        let Listeners { api, internal, metrics, digitalocean, midtrans } = listeners;
+        let Listeners { api, internal, metrics, providers, midtrans } = listeners;
         let state_dir = servers.data_dir().state();
-        if config.providers.digitalocean_token().is_none() {
-            let url = url_of(&digitalocean)?;
-            config.providers = config.providers.with_digitalocean(url.clone(), &secrets.digitalocean_token);
-            let simulator =
-                simulate::digitalocean(&secrets.digitalocean_token, place.sim_boot_seconds, Some(state_dir))?;
+        for (which, listener) in providers {
+            if config.providers.account(which.slug).is_some_and(|account| account.credential().is_some()) {
+                continue;
+            }
+            let (url, credential) = (url_of(&listener)?, secrets.provider_credential(which.slug));
+            config.providers.simulate(which.slug, url.clone(), credential);
+            let app = simulate::provider(which, credential, wanted.sim_boot_seconds, Some(state_dir))?;
             let stop = services.simulators.stop_token().cancelled_owned();
-            services.simulators.spawn("DigitalOcean's simulator", async move {
-                Ok(simulators::digitalocean::serve(digitalocean, simulator, stop).await?)
-            });
-            env.set("SIM_DIGITALOCEAN_URL", plain(&url));
+            services
+                .simulators
+                .spawn(which.name, async move { Ok(simulators::server::serve(listener, app, stop).await?) });
+            env.set(which.simulator_env, plain(&url));
         }
         if config.payments.midtrans_server_key().is_none() {
             let url = url_of(&midtrans)?;
@@ -107,7 +121,7 @@ impl Services {
             });
             env.set("SIM_MIDTRANS_URL", plain(&url));
         }
-        services.start_product(&config, store, [api, internal, metrics], env).await?;
+        services.start_product(&config, wanted, store, [api, internal, metrics], env).await?;
         set_credentials(env, &config, &secrets);
         Ok(services)
     }
@@ -115,11 +129,13 @@ impl Services {
     async fn start_product(
         &mut self,
         config: &Config,
+        wanted: Wanted,
         store: store::Store,
         [api, internal, metrics]: [TcpListener; 3],
         env: &mut EnvFile,
     ) -> Result<()> {
         let state = super::app_state(config, store.clone(), Arc::clone(&self.ready))?;
+        let providers = if wanted.provider_workers { Arc::clone(&state.providers) } else { Arc::default() };
         let temporal = super::temporal(config)?;
         env.set("API_URL", plain(&url_of(&api)?));
         env.set("API_DOCS_URL", format!("{}/api/docs", plain(&url_of(&api)?)));
@@ -140,8 +156,10 @@ impl Services {
         let settings = WorkerSettings {
             temporal: temporal.clone(),
             store: store.clone(),
-            providers: super::registry(config)?,
+            providers,
+            set_up: super::set_up(config),
             lifecycle: true,
+            schedules: Some(config.upkeep.schedules()),
         };
         let (worker_stop, dispatcher_stop) = (stop.clone(), stop);
         self.product.spawn("the worker", async move {
@@ -185,11 +203,15 @@ fn set_credentials(env: &mut EnvFile, config: &Config, secrets: &StackSecrets) {
     env.set("ADMIN_EMAIL", secrets.admin_email.clone().unwrap_or_default());
     env.set("ADMIN_PASSWORD", &secrets.admin_password);
     env.set("JWT_SECRET", config.auth.jwt_secret.expose_secret());
-    env.set("DIGITALOCEAN_URL", plain(&config.providers.digitalocean_url));
-    env.set("MIDTRANS_URL", plain(&config.payments.midtrans_url));
-    if let Some(token) = config.providers.digitalocean_token() {
-        env.set("DIGITALOCEAN_TOKEN", token.expose_secret());
+    env.set("CREDENTIALS_KEY", config.credentials.key.expose_secret());
+    for which in &simulate::PROVIDERS {
+        let Some(account) = config.providers.account(which.slug) else { continue };
+        env.set(which.url_env, plain(&account.url));
+        if let Some(credential) = account.credential() {
+            env.set(which.credential_env, credential.expose_secret());
+        }
     }
+    env.set("MIDTRANS_URL", plain(&config.payments.midtrans_url));
     if let Some(key) = config.payments.midtrans_server_key() {
         env.set("MIDTRANS_SERVER_KEY", key.expose_secret());
     }

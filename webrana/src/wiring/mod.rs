@@ -8,19 +8,25 @@ mod probe;
 pub use self::metrics::serve as serve_metrics;
 
 use crate::config::Config;
+use crate::config::providers::Account;
+use activities::pacing::Budget;
 use adapters::payments::PaymentGateway;
 use adapters::payments::midtrans::{Midtrans, MidtransConfig};
-use adapters::providers::digitalocean::{DigitalOcean, DigitalOceanConfig};
-use adapters::providers::{CloudProvider, Registry, Unpaced};
+use adapters::providers::digitalocean::{self, DigitalOcean, DigitalOceanConfig};
+use adapters::providers::linode::{self, Linode, LinodeConfig};
+use adapters::providers::vultr::{self, Vultr, VultrConfig};
+use adapters::providers::{CloudProvider, Pacer, Registry, Unpaced};
 use anyhow::{Context, Result};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
 use domain::billing::PaymentMethod;
+use domain::rate_limit::Priority;
 use probe::TemporalProbe;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use store::Store;
 use temporal::TemporalConfig;
 use tokio::net::TcpListener;
@@ -29,15 +35,17 @@ use tokio_util::sync::CancellationToken;
 /// Methods that money comes in by through a gateway.
 const GATEWAY_METHODS: [PaymentMethod; 2] = [PaymentMethod::Qris, PaymentMethod::VirtualAccount];
 
-/// The database.
+/// The database, with the keys of what is kept sealed in it.
 ///
 /// # Errors
 /// When it is not set or does not answer.
 pub async fn store(config: &Config) -> Result<Store> {
     let url = config.database.required_url()?;
-    Store::connect(url.expose_secret(), config.database.max_connections)
+    let keys = config.credentials.keys().context("CREDENTIALS_KEY")?;
+    let store = Store::connect(url.expose_secret(), config.database.max_connections)
         .await
-        .context("the Postgres of DATABASE_URL does not answer")
+        .context("the Postgres of DATABASE_URL does not answer")?;
+    Ok(store.with_credentials_keys(keys))
 }
 
 /// Where Temporal is.
@@ -52,31 +60,63 @@ pub fn temporal(config: &Config) -> Result<TemporalConfig> {
     })
 }
 
-/// Every provider that has credentials.
+/// Every provider that is switched on and has its credential. All its calls, of this process and of the others, keep
+/// within the one budget of its account.
 ///
 /// # Errors
 /// When an adapter cannot be made.
-pub fn providers(config: &Config) -> Result<Vec<Arc<dyn CloudProvider>>> {
-    let mut providers: Vec<Arc<dyn CloudProvider>> = Vec::new();
-    if let Some(token) = config.providers.digitalocean_token() {
-        let digitalocean = DigitalOcean::new(DigitalOceanConfig {
-            base_url: config.providers.digitalocean_url.clone(),
-            token: token.clone(),
-            request_timeout: config.providers.request_timeout,
-            listing_lag: config.providers.digitalocean_listing_lag,
-            pacer: Arc::new(Unpaced),
-        });
-        providers.push(Arc::new(digitalocean.context("DigitalOcean's adapter cannot be made")?));
+pub fn registry(config: &Config, store: &Store) -> Result<Arc<Registry>> {
+    let mut registry = Registry::default();
+    for (slug, account, credential) in config.providers.usable() {
+        let adapter = |pacer: Arc<dyn Pacer>| {
+            adapter(slug, account, credential, config.providers.request_timeout, pacer)
+                .with_context(|| format!("the adapter of {slug} cannot be made"))
+        };
+        let budget = Budget::new(store.clone(), slug, adapter(Arc::new(Unpaced))?.rate_limits());
+        let paced = |priority| adapter(Arc::new(budget.pacer(priority)));
+        registry.add(paced(Priority::Orders)?, paced(Priority::Customers)?);
     }
-    Ok(providers)
+    Ok(Arc::new(registry))
 }
 
-/// Every provider that has credentials, by slug.
-///
-/// # Errors
-/// When an adapter cannot be made.
-pub fn registry(config: &Config) -> Result<Arc<Registry>> {
-    Ok(Arc::new(Registry::new(providers(config)?)))
+/// Slugs of the providers that are switched on and have their credential.
+pub fn set_up(config: &Config) -> Vec<String> {
+    config.providers.usable().map(|(slug, ..)| slug.to_owned()).collect()
+}
+
+/// The adapter of one account.
+fn adapter(
+    slug: &str,
+    account: &Account,
+    credential: &SecretString,
+    request_timeout: Duration,
+    pacer: Arc<dyn Pacer>,
+) -> Result<Arc<dyn CloudProvider>> {
+    let (base_url, listing_lag) = (account.url.clone(), account.listing_lag);
+    Ok(match slug {
+        digitalocean::SLUG => Arc::new(DigitalOcean::new(DigitalOceanConfig {
+            base_url,
+            token: credential.clone(),
+            request_timeout,
+            listing_lag,
+            pacer,
+        })?),
+        vultr::SLUG => Arc::new(Vultr::new(VultrConfig {
+            base_url,
+            api_key: credential.clone(),
+            request_timeout,
+            listing_lag,
+            pacer,
+        })?),
+        linode::SLUG => Arc::new(Linode::new(LinodeConfig {
+            base_url,
+            token: credential.clone(),
+            request_timeout,
+            listing_lag,
+            pacer,
+        })?),
+        unknown => anyhow::bail!("there is no adapter for {unknown}"),
+    })
 }
 
 /// What the API's handlers reach. `ready` is shared with whoever drains the process.
@@ -85,6 +125,7 @@ pub fn registry(config: &Config) -> Result<Arc<Registry>> {
 /// When a part cannot be made.
 pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Result<AppState> {
     let production = config.general.is_production();
+    let providers = registry(config, &store)?;
     Ok(AppState {
         store,
         auth: Arc::new(AuthConfig {
@@ -98,6 +139,8 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
             unverified_may_order: config.orders.unverified_may_order(production),
         }),
         payments: Arc::new(payments(config)?),
+        providers,
+        reconcile: config.upkeep.reconcile(),
         limits: Arc::new(Limits {
             body_bytes: config.api.body_limit,
             request_timeout: config.api.request_timeout,

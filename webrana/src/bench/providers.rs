@@ -1,0 +1,249 @@
+//! `webrana bench providers`: for each provider a burst of orders that are paid and wait, then worker processes are let
+//! loose on them while its simulator holds the vendor's rate limits. A customer reboots a server all the while.
+
+mod figures;
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use domain::ids::OrderId;
+use serde_json::json;
+use store::Store;
+use url::Url;
+
+use self::figures::{Figures, Limit, Measured};
+use super::{
+    load::closed_loop,
+    meter::Meter,
+    stack::{self, StackArguments},
+    workers::Workers,
+};
+use crate::demo::customer::Customer;
+use crate::progress::Progress;
+use crate::stack::env_file::EnvFile;
+use crate::stack::local::{LocalStack, Parts};
+
+/// Customers who place and pay the burst.
+const AT_ONCE: usize = 20;
+/// Windows of the limit that a burst lasts at least.
+const WINDOWS: u32 = 3;
+/// Between two reboots of the customer's server.
+const BETWEEN_REBOOTS: Duration = Duration::from_secs(2);
+/// Between two looks at something that is awaited.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Longer than the longest burst.
+const PATIENCE: Duration = Duration::from_secs(1800);
+
+/// A provider, its simulator's variable, and the limit that a burst of orders meets there.
+struct Contender {
+    slug: &'static str,
+    simulator_env: &'static str,
+    create: &'static str,
+    /// Whether the limit counts creates only, or every call.
+    creates_only: bool,
+    calls: u32,
+    window: Duration,
+}
+
+const CONTENDERS: [Contender; 3] = [
+    Contender {
+        slug: "vultr",
+        simulator_env: "SIM_VULTR_URL",
+        create: "POST /v2/instances",
+        creates_only: false,
+        calls: 30,
+        window: Duration::from_secs(1),
+    },
+    Contender {
+        slug: "linode",
+        simulator_env: "SIM_LINODE_URL",
+        create: "POST /v4/linode/instances",
+        creates_only: true,
+        calls: 20,
+        window: Duration::from_secs(15),
+    },
+    Contender {
+        slug: "digitalocean",
+        simulator_env: "SIM_DIGITALOCEAN_URL",
+        create: "POST /v2/droplets",
+        creates_only: false,
+        calls: 250,
+        window: Duration::from_secs(60),
+    },
+];
+
+/// What is measured, and where.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// How many orders at each provider; more where the limit needs more to be met for three of its windows
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Bench",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    orders: u32,
+
+    /// How many worker processes share each provider's limit
+    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Bench",
+          value_parser = clap::value_parser!(u32).range(1..=8))]
+    workers: u32,
+
+    /// Only this provider, by slug; all when not set
+    #[arg(long, value_name = "SLUG", help_heading = "Bench",
+          value_parser = CONTENDERS.map(|contender| contender.slug))]
+    provider: Option<String>,
+
+    /// How long a simulated server takes to boot, in seconds; fractions count
+    #[arg(long = "boot-seconds", value_name = "SECONDS", default_value_t = 3.0, help_heading = "Bench")]
+    boot_seconds: f64,
+
+    /// Print one JSON object instead of a table
+    #[arg(long, help_heading = "Bench")]
+    json: bool,
+
+    /// Where the bench's stack runs.
+    #[command(flatten)]
+    stack: StackArguments,
+}
+
+/// Starts a stack, measures, prints, and leaves nothing behind.
+///
+/// # Errors
+/// When the stack cannot start or an order does not become ACTIVE.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let Arguments { orders, workers, provider, boot_seconds, json, stack } = arguments;
+    let bench = Bench { orders, workers: workers as usize, provider, boot_seconds };
+    let measured = stack::run(stack, Parts::AllButProviders, boot_seconds, async |stack, progress| {
+        bench.measure(stack, progress).await
+    });
+    let figures = Figures::from(measured.await?);
+    if json {
+        println!("{}", serde_json::to_string(&figures)?);
+    } else {
+        println!("{figures}");
+    }
+    Ok(())
+}
+
+struct Bench {
+    orders: u32,
+    workers: usize,
+    provider: Option<String>,
+    boot_seconds: f64,
+}
+
+impl Bench {
+    async fn measure(&self, stack: &LocalStack, progress: &Progress) -> Result<Vec<Measured>> {
+        let env = stack.env();
+        let store =
+            Store::connect(env.get("DATABASE_URL").context("the stack has no DATABASE_URL")?, 2).await?;
+        let mut measured = Vec::new();
+        for contender in &CONTENDERS {
+            if self.provider.as_deref().is_none_or(|wanted| wanted == contender.slug) {
+                let burst = Burst::prepare(self, contender, env, &store).await?;
+                measured.push(burst.run(self, env, &store, progress).await?);
+            }
+        }
+        Ok(measured)
+    }
+}
+
+/// A burst at one provider.
+struct Burst<'a> {
+    contender: &'a Contender,
+    meter: Meter,
+    customer: Customer,
+    gateway: Url,
+    /// A server that runs, for reboots.
+    instance: String,
+}
+
+impl<'a> Burst<'a> {
+    /// Sets the simulator up and gets a customer a server to reboot.
+    async fn prepare(bench: &Bench, contender: &'a Contender, env: &EnvFile, store: &Store) -> Result<Self> {
+        let meter = Meter::new(address(env, contender.simulator_env)?)?;
+        let pace =
+            json!({ "account_limit": null, "boot_seconds": bench.boot_seconds, "action_seconds": 0.0 });
+        meter.configure(&pace).await?;
+        let customer = Customer::register(&address(env, "API_URL")?).await?;
+        let gateway = address(env, "SIM_MIDTRANS_URL")?;
+        let workers = Workers::start(env, contender.slug, 1)?;
+        let order = customer.order(&customer.choose_at(contender.slug).await?).await?;
+        customer.pay(&gateway, &order).await?;
+        all_active(store, &[OrderId(order.id.parse()?)]).await?;
+        workers.stop().await;
+        let instance = customer.order_state(&order).await?.instance_id.context("the order has no server")?;
+        Ok(Self { contender, meter, customer, gateway, instance })
+    }
+
+    /// Places and pays the orders, lets the workers loose, and measures until all are ACTIVE.
+    async fn run(self, bench: &Bench, env: &EnvFile, store: &Store, progress: &Progress) -> Result<Measured> {
+        let Contender { slug, create, creates_only, calls, window, .. } = *self.contender;
+        let orders = bench.orders.max(WINDOWS * calls) as usize;
+        progress.say(format!("{slug}: {orders} orders are placed and paid"));
+        let choice = self.customer.choose_at(slug).await?;
+        let placed = closed_loop(orders, AT_ONCE, async |_| {
+            let order = self.customer.order(&choice).await?;
+            self.customer.pay(&self.gateway, &order).await?;
+            Ok(OrderId(order.id.parse()?))
+        })
+        .await?;
+        let until_told = async {
+            while store.outbox_backlog().await?.waiting > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        tokio::time::timeout(PATIENCE, until_told).await.context("the outbox does not run empty")??;
+
+        progress.say(format!("{slug}: {} workers are let loose on them", bench.workers));
+        let before = self.meter.read().await?;
+        let watched = self.meter.watch();
+        let workers = Workers::start(env, slug, bench.workers)?;
+        let begun = Instant::now();
+        let mut reboots = Vec::new();
+        let mut done = pin!(all_active(store, &placed.outcomes));
+        loop {
+            tokio::select! {
+                outcome = &mut done => break outcome?,
+                reboot = self.reboot() => reboots.push(reboot?),
+            }
+        }
+        let elapsed = begun.elapsed();
+        workers.stop().await;
+        let after = self.meter.read().await?;
+        let readings = watched.readings();
+        let limit = Limit { create, creates_only, calls, window };
+        Ok(Measured { slug, limit, orders, elapsed, before, readings, after, reboots })
+    }
+
+    /// How long a reboot takes from the customer's click until it is done; then a pause.
+    async fn reboot(&self) -> Result<Duration> {
+        let begun = Instant::now();
+        let action = self.customer.act(&self.instance, "reboot").await?;
+        loop {
+            match self.customer.action_status(&self.instance, &action).await?.as_str() {
+                "completed" => break,
+                "failed" => bail!("a reboot failed"),
+                _ => tokio::time::sleep(PAUSE).await,
+            }
+        }
+        let took = begun.elapsed();
+        tokio::time::sleep(BETWEEN_REBOOTS).await;
+        Ok(took)
+    }
+}
+
+fn address(env: &EnvFile, key: &str) -> Result<Url> {
+    let text = env.get(key).with_context(|| format!("the stack has no {key}"))?;
+    Url::parse(text).with_context(|| format!("{key} is no URL"))
+}
+
+/// Waits until all of them are ACTIVE.
+async fn all_active(store: &Store, orders: &[OrderId]) -> Result<()> {
+    let active = async {
+        while store.activations(orders).await?.len() < orders.len() {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(PATIENCE, active).await.context("orders did not become ACTIVE")?
+}

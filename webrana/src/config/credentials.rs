@@ -1,0 +1,60 @@
+//! The key that root passwords of servers are kept under.
+
+use secrecy::{ExposeSecret, SecretString};
+use store::credentials::{CredentialsKeys, SealError};
+
+/// Seals passwords on a developer's machine, and nowhere else.
+const DEVELOPMENT_KEY: &str = "ZGV2ZWxvcG1lbnQgb25seSwgbmV2ZXIgYSBzZWNyZXQ=";
+
+/// The key that root passwords of servers are kept under.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Server credentials")]
+pub struct CredentialsConfig {
+    /// Encrypts root passwords of servers: 32 bytes in base64, the same in all processes; production has no default. To
+    /// replace it, put the new one first and keep the old one after a comma
+    #[arg(
+        id = "credentials.key",
+        long = "credentials-key",
+        env = "CREDENTIALS_KEY",
+        value_name = "KEY",
+        value_parser = super::value::secret,
+        hide_env_values = true,
+        hide_default_value = true,
+        default_value = DEVELOPMENT_KEY
+    )]
+    pub key: SecretString,
+}
+
+impl CredentialsConfig {
+    /// The same settings with a key of a local stack's own, unless one was given.
+    #[must_use]
+    pub fn with_key_unless_given(mut self, key: &str) -> Self {
+        if self.key.expose_secret() == DEVELOPMENT_KEY {
+            self.key = SecretString::from(key);
+        }
+        self
+    }
+
+    /// The keys in the form that the store takes.
+    ///
+    /// # Errors
+    /// When they are not keys.
+    pub fn keys(&self) -> Result<CredentialsKeys, SealError> {
+        CredentialsKeys::parse(&self.key)
+    }
+
+    /// What is wrong with these settings.
+    pub fn problems(&self, production: bool) -> Vec<String> {
+        let mut problems = Vec::new();
+        if production && self.key.expose_secret().contains(DEVELOPMENT_KEY) {
+            problems.push(
+                "CREDENTIALS_KEY is missing: production needs a key of its own, 32 random bytes in base64"
+                    .to_owned(),
+            );
+        }
+        if let Err(error) = self.keys() {
+            problems.push(format!("CREDENTIALS_KEY: {error}"));
+        }
+        problems
+    }
+}

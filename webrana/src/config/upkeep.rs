@@ -1,0 +1,103 @@
+//! What is done without anybody asking: reading the providers' catalogs, and comparing them with the database.
+
+use std::time::Duration;
+
+use domain::upkeep::{ReconcileSettings, UpkeepPolicy};
+use rust_decimal::Decimal;
+use temporal::schedules::ScheduleSettings;
+
+/// What is done without anybody asking.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Upkeep")]
+pub struct UpkeepConfig {
+    /// How often each provider's regions, sizes and images are read
+    #[arg(
+        id = "upkeep.catalog_sync_every",
+        long = "catalog-sync-every",
+        env = "CATALOG_SYNC_EVERY",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = super::value::duration
+    )]
+    catalog_sync_every: Duration,
+
+    /// How often each provider's servers are compared with the database
+    #[arg(
+        id = "upkeep.reconcile_every",
+        long = "reconcile-every",
+        env = "RECONCILE_EVERY",
+        value_name = "DURATION",
+        default_value = "1h",
+        value_parser = super::value::duration
+    )]
+    reconcile_every: Duration,
+
+    /// Whether a comparison only reports; otherwise it quarantines servers that no order owns, and deletes them later
+    #[arg(
+        id = "upkeep.reconcile_dry_run",
+        long = "reconcile-dry-run",
+        env = "RECONCILE_DRY_RUN",
+        value_name = "BOOL",
+        action = clap::ArgAction::Set,
+        default_value_t = true
+    )]
+    reconcile_dry_run: bool,
+
+    /// How long a server stays powered off in quarantine before it is deleted
+    #[arg(
+        id = "upkeep.reconcile_quarantine",
+        long = "reconcile-quarantine",
+        env = "RECONCILE_QUARANTINE",
+        value_name = "DURATION",
+        default_value = "7d",
+        value_parser = super::value::duration
+    )]
+    reconcile_quarantine: Duration,
+
+    /// Rupiah to the US dollar, for what servers cost us
+    #[arg(
+        id = "upkeep.usd_idr_rate",
+        long = "usd-idr-rate",
+        env = "USD_IDR_RATE",
+        value_name = "RUPIAH",
+        default_value = "16500"
+    )]
+    usd_idr_rate: Decimal,
+}
+
+impl UpkeepConfig {
+    /// What a comparison goes by.
+    pub fn reconcile(&self) -> ReconcileSettings {
+        ReconcileSettings {
+            usd_idr: self.usd_idr_rate,
+            quarantine_ms: u64::try_from(self.reconcile_quarantine.as_millis()).unwrap_or(u64::MAX),
+            dry_run: self.reconcile_dry_run,
+        }
+    }
+
+    /// What is due when.
+    pub fn schedules(&self) -> ScheduleSettings {
+        ScheduleSettings {
+            catalog_sync_every: self.catalog_sync_every,
+            reconcile_every: self.reconcile_every,
+            reconcile: self.reconcile(),
+            policy: UpkeepPolicy::default(),
+        }
+    }
+
+    /// What is wrong with these settings.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let intervals =
+            [("CATALOG_SYNC_EVERY", self.catalog_sync_every), ("RECONCILE_EVERY", self.reconcile_every)];
+        for (name, every) in intervals {
+            if every < Duration::from_secs(60) {
+                problems.push(format!("{name} is shorter than a minute"));
+            }
+        }
+        if self.usd_idr_rate <= Decimal::ZERO {
+            problems.push("USD_IDR_RATE is not above zero".to_owned());
+        }
+        problems
+    }
+}
