@@ -1,8 +1,17 @@
 use sqlx::PgPool;
-use store::{Store, StoreError};
+use store::{Store, StoreError, orders::Refusal};
 use uuid::Uuid;
 
-use crate::Shop;
+use crate::{OrderError, Shop};
+
+/// Slugs of providers, as the API hands them in.
+fn set_up(slugs: &[&str]) -> Vec<String> {
+    slugs.iter().map(|slug| (*slug).to_owned()).collect()
+}
+
+fn all() -> Vec<String> {
+    set_up(&["digitalocean", "linode", "vultr"])
+}
 
 async fn ids(pool: &PgPool) -> Vec<Uuid> {
     sqlx::query_scalar(
@@ -19,20 +28,50 @@ async fn seeding_again_changes_nothing_but_facts(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let before = ids(&shop.pool).await;
     shop.run("UPDATE plans SET price_monthly = 99000, vcpu = 7 WHERE slug = 'do-basic-1gb'").await;
-    shop.run("UPDATE providers SET is_active = true, name = 'V' WHERE slug = 'vultr'").await;
+    shop.run("UPDATE providers SET is_active = false, name = 'V' WHERE slug = 'vultr'").await;
+    shop.run("UPDATE providers SET synced_at = now(), capabilities = '{reboot}' WHERE slug = 'linode'").await;
     shop.store.seed().await.unwrap();
     assert_eq!(ids(&shop.pool).await, before);
-    let plan = shop.store.plans(None, Some("do-basic-1gb")).await.unwrap().remove(0);
+    let plan = shop.store.plans(&all(), None, Some("do-basic-1gb")).await.unwrap().remove(0);
     assert_eq!((plan.price_monthly.get(), plan.vcpu), (99_000, 1));
-    let vultr = shop.store.providers(Some("vultr")).await.unwrap().remove(0);
-    assert_eq!((vultr.name.as_str(), vultr.plan_count), ("Vultr", 6));
+    let vultr = shop.store.providers_for_staff(Some("vultr")).await.unwrap().remove(0);
+    assert_eq!((vultr.name.as_str(), vultr.is_active, vultr.plan_count), ("Vultr", false, 6));
+    let linode = shop.store.providers(&all(), Some("linode")).await.unwrap().remove(0);
+    assert_eq!(linode.capabilities, ["reboot"]);
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_older_installation_gets_its_providers_on_sale_once(pool: PgPool) {
+    let migrator = sqlx::migrate!("../migrations");
+    for migration in migrator.iter().filter(|migration| migration.version < 20_261_124_000_000) {
+        sqlx::raw_sql(migration.sql.clone()).execute(&pool).await.unwrap();
+    }
+    sqlx::query(
+        "INSERT INTO providers (id, slug, name, is_active)
+         VALUES ($1, 'digitalocean', 'DigitalOcean', false), ($2, 'vultr', 'Vultr', false)",
+    )
+    .bind(Uuid::now_v7())
+    .bind(Uuid::now_v7())
+    .execute(&pool)
+    .await
+    .unwrap();
+    for migration in migrator.iter().filter(|migration| migration.version > 20_261_124_000_000) {
+        sqlx::raw_sql(migration.sql.clone()).execute(&pool).await.unwrap();
+    }
+    let store = Store::new(pool);
+    store.seed().await.unwrap();
+    let on_sale: Vec<String> =
+        store.providers(&all(), None).await.unwrap().into_iter().map(|provider| provider.slug).collect();
+    // What somebody had taken off sale before stays off.
+    assert_eq!(on_sale, ["linode", "vultr"]);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn the_seed_is_complete(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let counts: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT p.slug, count(*) FROM plans l JOIN providers p ON p.id = l.provider_id GROUP BY 1 ORDER BY 1",
+        "SELECT p.slug, count(*) FROM plans l JOIN providers p ON p.id = l.provider_id WHERE p.is_active
+         GROUP BY 1 ORDER BY 1",
     )
     .fetch_all(&shop.pool)
     .await
@@ -50,30 +89,78 @@ async fn the_seed_is_complete(pool: PgPool) {
     let unsellable =
         "SELECT count(*) FROM plans l WHERE NOT EXISTS (SELECT FROM plan_regions WHERE plan_id = l.id)";
     assert_eq!(shop.count(unsellable).await, 0);
+    // Every image is there at every provider.
+    assert_eq!(shop.count("SELECT count(*) FROM image_sources").await, 3 * 5);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn only_what_is_on_sale_is_shown(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let store = &shop.store;
-    let providers = store.providers(None).await.unwrap();
+    let here = set_up(&["digitalocean"]);
+    let providers = store.providers(&here, None).await.unwrap();
     assert_eq!(
         providers.iter().map(|p| (p.slug.as_str(), p.plan_count)).collect::<Vec<_>>(),
         [("digitalocean", 8)]
     );
-    assert_eq!(store.plans(None, None).await.unwrap().len(), 8);
-    assert!(store.plans(Some("vultr"), None).await.unwrap().is_empty());
-    assert!(store.regions(None).await.unwrap().iter().all(|region| region.provider == "digitalocean"));
-    assert_eq!(store.images(Some("digitalocean")).await.unwrap().len(), 5);
-    assert!(store.images(Some("linode")).await.unwrap().is_empty());
+    assert_eq!(store.plans(&here, None, None).await.unwrap().len(), 8);
+    assert!(store.plans(&here, Some("vultr"), None).await.unwrap().is_empty());
+    assert!(store.regions(&here, None).await.unwrap().iter().all(|region| region.provider == "digitalocean"));
+    assert_eq!(store.images(&here, Some("digitalocean")).await.unwrap().len(), 5);
+    assert!(store.images(&here, Some("linode")).await.unwrap().is_empty());
+    assert_eq!(store.images(&here, None).await.unwrap()[0].providers, ["digitalocean"]);
 
-    shop.run("UPDATE providers SET is_active = true").await;
+    shop.run("UPDATE providers SET is_active = false WHERE slug = 'vultr'").await;
     shop.run("UPDATE plans SET is_active = false WHERE slug = 'do-basic-1gb'").await;
-    assert_eq!(store.plans(Some("digitalocean"), None).await.unwrap().len(), 7);
-    assert!(store.plans(None, Some("do-basic-1gb")).await.unwrap().is_empty());
-    assert_eq!(store.images(Some("linode")).await.unwrap()[0].providers, ["digitalocean", "linode", "vultr"]);
-    let plan = store.plans(None, Some("linode-nanode-1gb")).await.unwrap().remove(0);
+    assert_eq!(store.plans(&all(), Some("digitalocean"), None).await.unwrap().len(), 7);
+    assert!(store.plans(&all(), Some("vultr"), None).await.unwrap().is_empty());
+    assert!(store.plans(&all(), None, Some("do-basic-1gb")).await.unwrap().is_empty());
+    assert_eq!(store.images(&all(), Some("linode")).await.unwrap()[0].providers, ["digitalocean", "linode"]);
+    let plan = store.plans(&all(), None, Some("linode-nanode-1gb")).await.unwrap().remove(0);
     assert_eq!(plan.regions, ["linode-id-cgk", "linode-ap-south", "linode-ap-southeast", "linode-jp-osa"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_a_provider_lacks_is_neither_shown_nor_sold(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let store = &shop.store;
+    for table in ["plan_regions", "image_sources"] {
+        let (thing, slug) =
+            if table == "plan_regions" { ("region", "sgp1") } else { ("image", "ubuntu-24-04") };
+        let flag = format!(
+            "UPDATE {table} SET unavailable_since = now(), unavailable_reason = 'gone'
+             WHERE {thing}_id = (SELECT id FROM {thing}s WHERE slug = '{slug}')"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(flag)).execute(&shop.pool).await.unwrap();
+        let refused = store.quote_order(&shop.basket().await.selection).await.unwrap_err();
+        let expected =
+            if thing == "region" { Refusal::RegionWithoutPlan } else { Refusal::ImageNotForProvider };
+        assert!(matches!(refused, OrderError::Refused(refusal) if refusal == expected), "{refused}");
+        let heal = format!("UPDATE {table} SET unavailable_since = NULL, unavailable_reason = NULL");
+        sqlx::query(sqlx::AssertSqlSafe(heal)).execute(&shop.pool).await.unwrap();
+    }
+    shop.run(
+        "UPDATE plans SET unavailable_since = now(), unavailable_reason = 'gone' WHERE slug = 'do-basic-1gb'",
+    )
+    .await;
+    assert!(store.plans(&all(), None, Some("do-basic-1gb")).await.unwrap().is_empty());
+    let providers = store.providers(&all(), Some("digitalocean")).await.unwrap();
+    assert_eq!(providers[0].plan_count, 7);
+    let refused = shop.place(&shop.basket().await, "k").await.unwrap_err();
+    assert!(matches!(refused, OrderError::Refused(Refusal::PlanUnavailable)), "{refused}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nothing_of_a_disabled_provider_is_sold(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let mut elsewhere = shop.basket().await;
+    elsewhere.selection.set_up = set_up(&["vultr"]);
+    let refused = shop.place(&elsewhere, "k").await.unwrap_err();
+    assert!(matches!(refused, OrderError::Refused(Refusal::ProviderDisabled)), "{refused}");
+    shop.run("UPDATE providers SET is_active = false").await;
+    let refused = shop.place(&shop.basket().await, "k").await.unwrap_err();
+    assert!(matches!(refused, OrderError::Refused(Refusal::ProviderDisabled)), "{refused}");
+    assert_eq!(shop.count("SELECT count(*) FROM orders").await, 0);
 }
 
 #[sqlx::test(migrations = "../migrations")]
