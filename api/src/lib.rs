@@ -35,6 +35,7 @@ fn v1() -> OpenApiRouter<AppState> {
         .merge(customer::orders::routes())
         .merge(customer::invoices::routes())
         .merge(customer::instances::routes())
+        .merge(customer::credentials::routes())
         .merge(customer::payments::routes())
         .merge(customer::notifications::routes())
         .merge(admin::routes())

@@ -132,8 +132,7 @@ async fn an_administrator_retries_and_the_log_says_so(pool: PgPool) {
     let path = format!("/admin/orders/{order}/retry-provisioning");
 
     let elsewhere = app.post(&path, As::Token(&admin), &json!({ "region": "sgp1" })).await;
-    assert_problem(&elsewhere, StatusCode::UNPROCESSABLE_ENTITY, "not_supported_yet");
-    assert_eq!(elsewhere.body["errors"][0]["field"], "region");
+    assert_problem(&elsewhere, StatusCode::CONFLICT, "provider_disabled");
     let unknown = app.post(&path, As::Token(&admin), &json!({ "size": "big" })).await;
     assert_problem(&unknown, StatusCode::UNPROCESSABLE_ENTITY, "invalid_body");
     assert!(outbox_kinds(&pool, order).await.is_empty());

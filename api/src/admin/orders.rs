@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::InvoiceStatus,
+    failover::PlacementReason,
     ids::{InstanceId, InvoiceId, OrderId, PaymentId, UserId},
     order::OrderStatus,
     outbox::order_workflow_id,
@@ -15,6 +16,7 @@ use store::{
     admin::{
         CustomerSummary, InvoiceSummary, OrderDetail, OrderFilter, OrderSummary, TaskDetail, WebhookSummary,
     },
+    placements::Placement,
     timeline::TimelineEntry,
 };
 use utoipa::{IntoParams, ToSchema};
@@ -139,6 +141,26 @@ pub(super) struct AdminProvisioningTask {
     updated_at: DateTime<Utc>,
 }
 
+/// One place an order's server was or is to be bought.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AdminPlacement {
+    /// `ordered`, `failover` (what was ordered was sold out) or `admin`.
+    reason: PlacementReason,
+    #[schema(example = "vultr")]
+    provider: String,
+    /// Slug of the plan.
+    #[schema(example = "vultr-regular-1gb")]
+    plan: String,
+    #[schema(example = "vultr-sgp")]
+    region: String,
+    #[schema(example = "ubuntu-24-04")]
+    image: String,
+    /// What the plan cost us when it was chosen, US dollars a month.
+    #[schema(example = "5.0000")]
+    cost_monthly_usd: String,
+    at: DateTime<Utc>,
+}
+
 /// Where the order's process can be watched.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AdminOrderWorkflow {
@@ -175,6 +197,8 @@ pub(super) struct AdminOrder {
     /// The latest hundred attempts to pay, newest first.
     payments: Vec<AdminPayment>,
     task: Option<AdminProvisioningTask>,
+    /// Where the server was to be bought over time, as ordered first; the last one counts. Empty before provisioning.
+    placements: Vec<AdminPlacement>,
     workflow: AdminOrderWorkflow,
     /// The latest hundred notifications from gateways, newest first.
     webhook_events: Vec<AdminWebhookEvent>,
@@ -269,6 +293,7 @@ impl AdminOrder {
             invoice: detail.invoice.map(AdminOrderInvoice::from),
             payments: detail.payments.into_iter().map(AdminPayment::from).collect(),
             task: detail.task.map(AdminProvisioningTask::from),
+            placements: detail.placements.into_iter().map(AdminPlacement::from).collect(),
             webhook_events: detail.webhooks.into_iter().map(AdminWebhookEvent::from).collect(),
         }
     }
@@ -346,6 +371,20 @@ impl From<TaskDetail> for AdminProvisioningTask {
             provider_instance_id: task.provider_instance_id,
             ipv4: task.ipv4,
             updated_at: task.updated_at,
+        }
+    }
+}
+
+impl From<Placement> for AdminPlacement {
+    fn from(placement: Placement) -> Self {
+        Self {
+            reason: placement.reason,
+            provider: placement.provider,
+            plan: placement.plan,
+            region: placement.region,
+            image: placement.image,
+            cost_monthly_usd: placement.cost_monthly_usd.to_string(),
+            at: placement.created_at,
         }
     }
 }

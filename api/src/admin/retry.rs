@@ -7,19 +7,24 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::{admin::RetriedOrder, audit::Origin};
+use store::{
+    admin::RetriedOrder,
+    audit::Origin,
+    placements::{Elsewhere, ElsewhereRefusal, RetryError},
+};
 use utoipa::ToSchema;
 
 use crate::{AppState, problem::Problem};
 
-/// How to try again. Without a body: exactly as ordered.
+/// How to try again. Without a body: where it was tried last.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub(crate) struct RetryRequest {
-    /// Another region (slug). Not supported yet.
+    /// Another region (slug). Left out with a plan: the region it has, or the nearest in the same country.
+    #[schema(example = "sgp1")]
     pub region: Option<String>,
-    /// Another plan. Not supported yet.
+    /// Another plan, perhaps of another provider. The customer's price stays.
     pub plan_id: Option<PlanId>,
 }
 
@@ -42,23 +47,49 @@ impl From<RetriedOrder> for RetryAccepted {
     }
 }
 
-/// Sends a failed order back to provisioning.
+/// Sends a failed order back to provisioning, elsewhere if so wished.
 ///
 /// # Errors
-/// 404 when there is no such order, 409 `order_conflict` naming its status when it has not failed, 422
-/// `not_supported_yet` when another region or plan is asked for.
+/// 404 when there is no such order, 409 `order_conflict` naming its status when it has not failed; when it is wanted
+/// elsewhere: 409 `outcome_pending` while a server may exist where it was tried, 409 `provider_disabled`, 422
+/// otherwise.
 pub(crate) async fn retry(
     state: &AppState,
     order: OrderId,
     origin: &Origin,
-    request: &RetryRequest,
+    request: RetryRequest,
 ) -> Result<(StatusCode, Json<RetryAccepted>), Problem> {
-    let elsewhere = [("region", request.region.is_some()), ("plan_id", request.plan_id.is_some())];
-    if let Some((field, _)) = elsewhere.iter().find(|(_, given)| *given) {
-        let message = "an order can only be retried as it was placed for now; leave this out";
-        return Err(Problem::field("not_supported_yet", field, message));
-    }
-    let retried = state.store.retry_provisioning(order, origin).await?;
-    tracing::info!(order_id = %order, retry = retried.retry, "provisioning retried by hand");
+    let elsewhere = request.region.is_some() || request.plan_id.is_some();
+    let retried = if elsewhere {
+        let wish = Elsewhere { region: request.region, plan_id: request.plan_id, set_up: state.set_up() };
+        state.store.retry_provisioning_elsewhere(order, &wish, origin).await?
+    } else {
+        state.store.retry_provisioning(order, origin).await?
+    };
+    tracing::info!(order_id = %order, retry = retried.retry, elsewhere, "provisioning retried by hand");
     Ok((StatusCode::ACCEPTED, Json(retried.into())))
+}
+
+impl From<RetryError> for Problem {
+    fn from(error: RetryError) -> Self {
+        let refusal = match error {
+            RetryError::Store(error) => return error.into(),
+            RetryError::Refused(refusal) => refusal,
+        };
+        let (code, field) = match refusal {
+            ElsewhereRefusal::UnknownPlan => ("unknown_plan", "plan_id"),
+            ElsewhereRefusal::PlanInactive => ("plan_inactive", "plan_id"),
+            ElsewhereRefusal::RegionUnknown => ("region_unknown", "region"),
+            ElsewhereRefusal::RegionWithoutPlan => ("region_without_plan", "region"),
+            ElsewhereRefusal::RegionRequired => ("region_required", "region"),
+            ElsewhereRefusal::ImageNotForProvider => ("image_not_for_provider", "plan_id"),
+            ElsewhereRefusal::ProviderDisabled => {
+                return Self::new(StatusCode::CONFLICT, "provider_disabled", refusal.to_string());
+            }
+            ElsewhereRefusal::OutcomePending => {
+                return Self::new(StatusCode::CONFLICT, "outcome_pending", refusal.to_string());
+            }
+        };
+        Self::field(code, field, refusal.to_string())
+    }
 }

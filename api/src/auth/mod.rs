@@ -1,4 +1,4 @@
-//! Who is asking: registration, login and sessions (`account`, `profile`), access tokens, passwords, and the
+//! Who is asking: registration, login and sessions (`account`, `profile`), SSH keys, access tokens, passwords, and the
 //! extractors that handlers name to say whom they serve ([`Customer`], [`Staff`], [`Administrator`],
 //! [`InternalKey`]).
 
@@ -13,6 +13,7 @@ mod client;
 pub(crate) mod password;
 mod principal;
 mod profile;
+pub(crate) mod ssh_keys;
 
 pub use client::Client;
 pub use password::PasswordCost;
@@ -30,4 +31,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(profile::change_password))
         .routes(routes!(profile::sessions))
         .routes(routes!(profile::revoke_session))
+        .routes(routes!(ssh_keys::list, ssh_keys::add))
+        .routes(routes!(ssh_keys::get, ssh_keys::remove))
 }

@@ -1,6 +1,7 @@
 //! What a logged-in customer can do: order, pay, read. Every object is looked up together with its owner, so that
 //! somebody else's is simply not there (404).
 
+pub mod credentials;
 pub mod instances;
 pub mod invoices;
 pub mod notifications;

@@ -27,9 +27,12 @@ pub fn routes() -> OpenApiRouter<AppState> {
         (status = 202, description = "The order is `PROVISIONING` again.", body = RetryAccepted),
         (status = 404, description = "`not_found`: there is no such order.", body = Problem,
          content_type = "application/problem+json"),
-        (status = 409, description = "`order_conflict`: the order is not `PROVISIONING_FAILED`; `detail` names its status.",
+        (status = 409, description = "`order_conflict`: the order is not `PROVISIONING_FAILED`; `detail` names its \
+         status. Where it is wanted elsewhere: `outcome_pending` while a server of it may exist where it was tried; \
+         `provider_disabled`.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_body`, or `not_supported_yet`: another region or plan was asked for.",
+        (status = 422, description = "`invalid_body`; where it is wanted elsewhere: `unknown_plan`, \
+         `plan_inactive`, `region_unknown`, `region_without_plan`, `region_required`, `image_not_for_provider`.",
          body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -41,5 +44,5 @@ async fn retry_provisioning(
     body: Option<Body<RetryRequest>>,
 ) -> Result<(StatusCode, Json<RetryAccepted>), Problem> {
     let request = body.map(|Body(request)| request).unwrap_or_default();
-    retry::retry(&state, order, &client.origin(key.actor()), &request).await
+    retry::retry(&state, order, &client.origin(key.actor()), request).await
 }

@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod catalog;
+mod elsewhere;
 mod placing;
 mod reading;
 mod refusals;

@@ -25,9 +25,13 @@ use sqlx::PgPool;
 use store::{
     Store,
     audit::{Actor, Origin},
+    credentials::CredentialsKeys,
     users::NewUser,
 };
 use tower::ServiceExt;
+
+/// What root passwords are sealed under.
+const KEY: &str = "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzLi4=";
 
 /// The password of every account made here.
 pub const PASSWORD: &str = "kuda-hitam-lari-7";
@@ -35,7 +39,7 @@ pub const PASSWORD: &str = "kuda-hitam-lari-7";
 /// State with every limit lifted and no gateway. Change what the test is about before building the [`App`].
 pub fn state(pool: &PgPool) -> AppState {
     AppState {
-        store: Store::new(pool.clone()),
+        store: Store::new(pool.clone()).with_credentials_keys(CredentialsKeys::parse(&KEY.into()).unwrap()),
         auth: Arc::new(AuthConfig {
             jwt_secret: SecretString::from("a secret of at least thirty-two bytes"),
             access_ttl: Duration::from_secs(900),

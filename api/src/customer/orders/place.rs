@@ -29,6 +29,9 @@ use crate::{
     problem::Problem,
 };
 
+/// As many SSH keys one server may be ordered with.
+const MAX_SSH_KEYS: usize = 10;
+
 /// What to buy.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +46,7 @@ pub(super) struct QuoteRequest {
     hostname: String,
     /// Months: one of the plan's terms.
     term_months: u32,
-    /// Ids of own SSH keys.
+    /// Ids of own SSH keys, at most 10. With any, nobody gets in by password; without, the server has a root password.
     ssh_key_ids: Option<Vec<SshKeyId>>,
     /// A code for a discount.
     promo_code: Option<String>,
@@ -70,7 +73,7 @@ pub(super) struct OrderRequest {
     hostname: String,
     /// Months: one of the plan's terms.
     term_months: u32,
-    /// Ids of own SSH keys.
+    /// Ids of own SSH keys, at most 10. With any, nobody gets in by password; without, the server has a root password.
     ssh_key_ids: Option<Vec<SshKeyId>>,
     /// A code for a discount.
     promo_code: Option<String>,
@@ -134,6 +137,9 @@ struct QuoteLine {
     })),
     responses(
         (status = 200, description = "The price.", body = QuoteBody),
+        (status = 409, description = "`provider_disabled`: nothing of the plan's provider is sold at the moment; \
+         `plan_unavailable`: the provider can't deliver it at the moment.", body = Problem,
+         content_type = "application/problem+json"),
         (status = 422, description = "`unknown_plan`, `plan_inactive`, `region_unknown`, `region_without_plan`, \
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
          `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, `invalid_body`.",
@@ -141,12 +147,14 @@ struct QuoteLine {
     )
 )]
 pub(super) async fn quote(
-    _: Customer,
+    me: Customer,
     State(state): State<AppState>,
     Body(request): Body<QuoteRequest>,
 ) -> Result<Json<QuoteBody>, Problem> {
     parse_hostname(&request.hostname)?;
-    refuse_unknown_extras(request.ssh_key_ids.as_deref(), request.promo_code.as_deref())?;
+    refuse_promo(request.promo_code.as_deref())?;
+    let ssh_keys = request.ssh_key_ids.unwrap_or_default();
+    refuse_too_many(&ssh_keys)?;
     if let Some(method) = request.payment_method {
         gateway_for(&state.payments, method, request.bank)?;
     }
@@ -155,8 +163,12 @@ pub(super) async fn quote(
         region: request.region,
         image: request.image,
         term_months: request.term_months,
+        set_up: state.set_up(),
     };
     let offer = state.store.quote_order(&selection).await?;
+    if state.store.unknown_ssh_key(me.id, &ssh_keys).await?.is_some() {
+        return Err(OrderError::from(Refusal::SshKeyUnknown).into());
+    }
     Ok(Json(QuoteBody::new(offer, selection.term_months)))
 }
 
@@ -177,8 +189,9 @@ pub(super) async fn quote(
          body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`email_unverified`: prove the email address first; `account_suspended`.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`out_of_stock`: as many are sold as may be.", body = Problem,
-         content_type = "application/problem+json"),
+        (status = 409, description = "`provider_disabled`: nothing of the plan's provider is sold at the moment; \
+         `plan_unavailable`: the provider can't deliver it at the moment; `out_of_stock`: as many are sold as may be.",
+         body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`unknown_plan`, `plan_inactive`, `region_unknown`, `region_without_plan`, \
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
          `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
@@ -219,7 +232,9 @@ impl OrderRequest {
             return Err(Problem::new(StatusCode::FORBIDDEN, "email_unverified", detail));
         }
         let hostname = parse_hostname(&self.hostname)?;
-        refuse_unknown_extras(self.ssh_key_ids.as_deref(), self.promo_code.as_deref())?;
+        refuse_promo(self.promo_code.as_deref())?;
+        let ssh_key_ids = self.ssh_key_ids.unwrap_or_default();
+        refuse_too_many(&ssh_key_ids)?;
         let gateway = gateway_for(&state.payments, self.payment_method, self.bank)?;
         Ok(NewOrder {
             user: me.id,
@@ -228,8 +243,10 @@ impl OrderRequest {
                 region: self.region,
                 image: self.image,
                 term_months: self.term_months,
+                set_up: state.set_up(),
             },
             hostname,
+            ssh_key_ids,
             auto_renew: self.auto_renew.unwrap_or_default(),
             policy: state.orders.policy,
             method: self.payment_method,
@@ -243,15 +260,21 @@ fn parse_hostname(text: &str) -> Result<Hostname, Problem> {
     Hostname::parse(text).map_err(|error| Problem::field("invalid_hostname", "hostname", error.to_string()))
 }
 
-/// Nobody has SSH keys or promo codes here, so each one named is unknown.
-fn refuse_unknown_extras(ssh_keys: Option<&[SshKeyId]>, promo: Option<&str>) -> Result<(), Problem> {
-    if let Some(key) = ssh_keys.and_then(|keys| keys.first()) {
-        return Err(Problem::field("ssh_key_unknown", "ssh_key_ids", format!("you have no SSH key {key}")));
+/// There are no promo codes here, so each one named is unknown.
+fn refuse_promo(promo: Option<&str>) -> Result<(), Problem> {
+    match promo {
+        Some(_) => Err(Problem::field("promo_unknown", "promo_code", "there is no such promo code")),
+        None => Ok(()),
     }
-    if promo.is_some() {
-        return Err(Problem::field("promo_unknown", "promo_code", "there is no such promo code"));
+}
+
+/// Providers take the keys with the server's first boot, which has little room.
+fn refuse_too_many(ssh_keys: &[SshKeyId]) -> Result<(), Problem> {
+    if ssh_keys.len() <= MAX_SSH_KEYS {
+        return Ok(());
     }
-    Ok(())
+    let message = format!("at most {MAX_SSH_KEYS} keys can be put on a server");
+    Err(Problem::field("validation_failed", "ssh_key_ids", message))
 }
 
 impl QuoteBody {
@@ -288,6 +311,7 @@ impl From<OrderError> for Problem {
             OrderError::Store(error) => return error.into(),
             OrderError::Refused(refusal) => refusal,
         };
+        let refused = |code| Self::new(StatusCode::CONFLICT, code, refusal.to_string());
         let (code, field) = match refusal {
             Refusal::UnknownPlan => ("unknown_plan", "plan_id"),
             Refusal::PlanInactive => ("plan_inactive", "plan_id"),
@@ -296,9 +320,10 @@ impl From<OrderError> for Problem {
             Refusal::ImageUnknown => ("image_unknown", "image"),
             Refusal::ImageNotForProvider => ("image_not_for_provider", "image"),
             Refusal::TermNotOffered => ("term_not_offered", "term_months"),
-            Refusal::OutOfStock => {
-                return Self::new(StatusCode::CONFLICT, "out_of_stock", refusal.to_string());
-            }
+            Refusal::SshKeyUnknown => ("ssh_key_unknown", "ssh_key_ids"),
+            Refusal::ProviderDisabled => return refused("provider_disabled"),
+            Refusal::PlanUnavailable => return refused("plan_unavailable"),
+            Refusal::OutOfStock => return refused("out_of_stock"),
         };
         Self::field(code, field, refusal.to_string())
     }
