@@ -12,6 +12,8 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
+use domain::circuit::CircuitState;
 use futures::future::{BoxFuture, join_all};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -60,6 +62,20 @@ pub struct Dependency {
     pub error: Option<String>,
 }
 
+/// Whether calls are made to a cloud.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub struct ProviderHealth {
+    /// `open` after calls failed in a row: none are made for a while. `half_open`: one tries whether it is back.
+    pub circuit: CircuitState,
+    /// Since when, once it was called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// Why it is not closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5 calls in a row failed")]
+    pub reason: Option<String>,
+}
+
 /// The answer of `/health`.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub struct Health {
@@ -70,6 +86,8 @@ pub struct Health {
     pub version: &'static str,
     /// What the program needs, by name.
     pub dependencies: BTreeMap<&'static str, Dependency>,
+    /// The clouds that servers are bought from, by slug; none when the database does not answer in time.
+    pub providers: BTreeMap<String, ProviderHealth>,
     /// The program's own parts, by name.
     pub services: BTreeMap<&'static str, Condition>,
 }
@@ -89,19 +107,21 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 /// Health of the program and what it needs
 ///
 /// Asks every dependency at once, each for at most 80 ms. 503 when the program can't serve customers; a missing
-/// Temporal only degrades it, since orders are accepted without it.
+/// Temporal only degrades it, since orders are accepted without it, and so does a cloud that calls fail to.
 #[utoipa::path(get, path = "/health", tag = "health", responses(
     (status = 200, description = "Customers are served", body = Health),
     (status = 503, description = "Customers can't be served", body = Health),
 ))]
 async fn health(State(state): State<AppState>) -> Response {
-    let (database, others) = tokio::join!(
+    let (database, others, providers) = tokio::join!(
         ask(async { state.store.ping().await.map_err(|_| "no answer".to_owned()) }),
         join_all(state.probes.iter().map(|probe| async move { (probe.name(), ask(probe.check()).await) })),
+        providers(&state),
     );
     let works = database.status == Condition::Up;
     let mut dependencies: BTreeMap<_, _> = others.into_iter().collect();
-    let all_work = dependencies.values().all(|d| d.status == Condition::Up);
+    let all_work = dependencies.values().all(|d| d.status == Condition::Up)
+        && providers.values().all(|provider| provider.circuit == CircuitState::Closed);
     dependencies.insert("database", database);
     dependencies
         .insert("redis", Dependency { status: Condition::NotConfigured, latency_ms: None, error: None });
@@ -113,8 +133,26 @@ async fn health(State(state): State<AppState>) -> Response {
     };
     let part = if works { Condition::Up } else { Condition::Down };
     let services = SERVICES.into_iter().map(|name| (name, part)).collect();
-    let body = Health { status, version: env!("CARGO_PKG_VERSION"), dependencies, services };
+    let body = Health { status, version: env!("CARGO_PKG_VERSION"), dependencies, providers, services };
     (code, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// The circuits of the providers that are set up here.
+async fn providers(state: &AppState) -> BTreeMap<String, ProviderHealth> {
+    let Ok(Ok(circuits)) = tokio::time::timeout(PATIENCE, state.store.circuits()).await else {
+        return BTreeMap::new();
+    };
+    let health = |slug: &'static str| {
+        let known = circuits.iter().find(|circuit| circuit.provider == slug);
+        let circuit = known.map_or(CircuitState::Closed, |known| known.state);
+        let reason = known.filter(|known| known.state != CircuitState::Closed);
+        ProviderHealth {
+            circuit,
+            since: known.map(|known| known.since),
+            reason: reason.map(|known| format!("{} calls in a row failed", known.failures)),
+        }
+    };
+    state.providers.slugs().map(|slug| (slug.to_owned(), health(slug))).collect()
 }
 
 async fn ask(check: impl Future<Output = Result<(), String>>) -> Dependency {

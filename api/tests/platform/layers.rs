@@ -129,6 +129,34 @@ async fn health_tells_each_dependency(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn health_tells_each_providers_circuit(pool: PgPool) {
+    let app = TestApp::new(pool.clone());
+    let healthy = app.get_until("//health", 200).await;
+    assert_eq!(healthy.body["providers"], json!({ "digitalocean": { "circuit": "closed" } }));
+
+    for state in ["half_open", "open"] {
+        sqlx::query(
+            "INSERT INTO provider_circuits (provider, state, failures, retry_at)
+             VALUES ('digitalocean', $1, 7, now()), ('not-set-up', 'open', 5, now())
+             ON CONFLICT (provider) DO UPDATE SET state = EXCLUDED.state",
+        )
+        .bind(state)
+        .execute(&pool)
+        .await
+        .unwrap();
+        let ill = app.get_until("//health", 200).await;
+        assert_eq!(ill.body["status"], "degraded");
+        let provider = &ill.body["providers"]["digitalocean"];
+        assert_eq!(
+            (&provider["circuit"], &provider["reason"]),
+            (&json!(state), &json!("7 calls in a row failed"))
+        );
+        assert!(provider["since"].is_string());
+        assert!(ill.body["providers"].get("not-set-up").is_none());
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn a_draining_process_is_not_ready(pool: PgPool) {
     let app = TestApp::new(pool);
     app.get_until("//readyz", 200).await;
