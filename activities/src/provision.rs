@@ -267,3 +267,6 @@ fn oldest(order: OrderId, listed: &[ProviderInstance]) -> Option<String> {
     }
     found.first().map(|server| server.id.clone())
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,12 +50,14 @@ pub(crate) enum Question {
     Ready { since: Instant, asked_before: u32 },
 }
 
+type ProviderBoard = Board<Arc<dyn CloudProvider>>;
+
 /// One board per provider.
 #[derive(Default)]
-pub(crate) struct Boards(Mutex<BTreeMap<&'static str, Arc<Board<Arc<dyn CloudProvider>>>>>);
+pub(crate) struct Boards(Mutex<BTreeMap<&'static str, Arc<ProviderBoard>>>);
 
 impl Boards {
-    pub(crate) fn of(&self, provider: &Arc<dyn CloudProvider>) -> Arc<Board<Arc<dyn CloudProvider>>> {
+    pub(crate) fn of(&self, provider: &Arc<dyn CloudProvider>) -> Arc<ProviderBoard> {
         let mut boards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let board = boards.entry(provider.slug()).or_insert_with(|| Board::new(Arc::clone(provider)));
         Arc::clone(board)

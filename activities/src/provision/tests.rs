@@ -1,0 +1,260 @@
+//! Against simulators and a database of the test's own.
+
+use std::time::Duration;
+
+use adapters::providers::{
+    Unpaced,
+    digitalocean::{DigitalOcean, DigitalOceanConfig},
+    linode::{Linode, LinodeConfig},
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use simulators::{digitalocean, linode};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::*;
+
+const DROPLETS: &str = "POST /v2/droplets";
+const DROPLET_LISTS: &str = "GET /v2/droplets";
+const LINODES: &str = "POST /v4/linode/instances";
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A seeded shop whose orders wait for a server.
+struct Shop {
+    pool: PgPool,
+    activities: ProviderActivities,
+    user: Uuid,
+}
+
+impl Shop {
+    async fn new(pool: PgPool, cloud: Arc<dyn CloudProvider>) -> Self {
+        let store = Store::new(pool.clone());
+        store.seed().await.unwrap();
+        let user = Uuid::now_v7();
+        sqlx::query(
+            "INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, 'a@example.com', 'A', 'x')",
+        )
+        .bind(user)
+        .execute(&pool)
+        .await
+        .unwrap();
+        let activities = ProviderActivities::new(store, Arc::new(Registry::new(vec![cloud])));
+        Self { pool, activities, user }
+    }
+
+    async fn order(&self, plan: &str, region: &str) -> OrderId {
+        let id = Uuid::now_v7();
+        sqlx::query(
+            "INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
+                                 total, policy, expires_at, ssh_keys)
+             SELECT $1, $2, 'PENDING_PAYMENT', l.provider_id, l.id, r.id, i.id, 'web-1', 1, 143190, '{}', now(),
+                    ARRAY['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFuZCBub3cgZm9yIHNvbWV0aGluZyBlbHNlIQ== a']
+             FROM plans l, regions r, images i
+             WHERE l.slug = $3 AND r.slug = $4 AND i.slug = 'ubuntu-24-04'",
+        )
+        .bind(id)
+        .bind(self.user)
+        .bind(plan)
+        .bind(region)
+        .execute(&self.pool)
+        .await
+        .unwrap();
+        sqlx::query("INSERT INTO provisioning_tasks (id, order_id, provider_type) VALUES ($1, $1, 'x')")
+            .bind(id)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        sqlx::query("UPDATE orders SET status = 'PAID' WHERE id = $1")
+            .bind(id)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        self.activities.store.start_provisioning(id.into()).await.unwrap();
+        id.into()
+    }
+
+    async fn job(&self, order: OrderId) -> ProvisioningJob {
+        self.activities.store.provisioning_job(order).await.unwrap()
+    }
+
+    /// A create was sent and its answer lost, long enough ago.
+    async fn create_was_lost(&self, order: OrderId) {
+        sqlx::query(
+            "UPDATE provisioning_tasks SET create_sent_at = now() - interval '1 hour', create_fence = 1 WHERE order_id = $1",
+        )
+        .bind(order.0)
+        .execute(&self.pool)
+        .await
+        .unwrap();
+    }
+}
+
+async fn ocean(boot_seconds: f64, listing_lag: Duration) -> (digitalocean::Handle, Arc<dyn CloudProvider>) {
+    let settings = digitalocean::Settings {
+        boot_seconds,
+        rate_limits: false,
+        listing_lag_seconds: listing_lag.as_secs_f64(),
+        ..Default::default()
+    };
+    let config = digitalocean::Config { settings, ..Default::default() };
+    let token = SecretString::from(config.token.clone());
+    let simulator = digitalocean::Handle::start(config).await.unwrap();
+    let base_url = simulator.url().parse().unwrap();
+    let config = DigitalOceanConfig {
+        base_url,
+        token,
+        request_timeout: TIMEOUT,
+        listing_lag,
+        pacer: Arc::new(Unpaced),
+    };
+    (simulator, Arc::new(DigitalOcean::new(config).unwrap()))
+}
+
+async fn akamai() -> (linode::Handle, Arc<dyn CloudProvider>) {
+    let settings = linode::Settings { boot_seconds: 0.0, rate_limits: false, ..Default::default() };
+    let config = linode::Config { settings, ..Default::default() };
+    let token = SecretString::from(config.token.clone());
+    let simulator = linode::Handle::start(config).await.unwrap();
+    let base_url = simulator.url().parse().unwrap();
+    let listing_lag = Duration::from_secs(1);
+    let config =
+        LinodeConfig { base_url, token, request_timeout: TIMEOUT, listing_lag, pacer: Arc::new(Unpaced) };
+    (simulator, Arc::new(Linode::new(config).unwrap()))
+}
+
+async fn sim(method: reqwest::Method, url: &str, path: &str, body: Value) {
+    let sent =
+        reqwest::Client::new().request(method, format!("{url}{path}")).json(&body).send().await.unwrap();
+    assert!(sent.status().is_success(), "{}", sent.text().await.unwrap());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_hundred_orders_share_their_look_ups_and_their_looks_at_booting_servers(pool: PgPool) {
+    let (simulator, cloud) = ocean(1.0, Duration::from_secs(5)).await;
+    let shop = Shop::new(pool, cloud).await;
+    let mut orders = Vec::new();
+    for _ in 0..100 {
+        orders.push(shop.order("do-basic-1gb", "sgp1").await);
+    }
+    let provisioning = orders.iter().map(|order| shop.activities.provision(*order));
+    for done in futures::future::join_all(provisioning).await {
+        done.unwrap();
+    }
+    assert_eq!(simulator.calls(DROPLETS), 100);
+    assert_eq!(simulator.calls("GET /v2/droplets/{id}"), 0);
+    let lists = simulator.calls(DROPLET_LISTS);
+    assert!(lists <= 30, "{lists} lists for a hundred orders");
+    let with_address: i64 = sqlx::query_scalar(
+        "SELECT count(DISTINCT provider_instance_id) FROM instances WHERE ipv4 IS NOT NULL",
+    )
+    .fetch_one(&shop.pool)
+    .await
+    .unwrap();
+    assert_eq!(with_address, 100);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_lone_order_of_an_idle_system_takes_three_calls(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::ZERO).await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    shop.activities.provision(order).await.unwrap();
+    assert_eq!((simulator.calls(DROPLETS), simulator.calls(DROPLET_LISTS)), (1, 2));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_whose_create_was_never_answered_is_found_and_not_made_again(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::ZERO).await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    let fault = json!({ "route": DROPLETS, "kind": "drop_after_create", "times": 1 });
+    sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
+    let lost = shop.activities.provision(order).await.unwrap_err();
+    assert!(matches!(&lost, StepError::Provider(error) if error.is_ambiguous()), "{lost}");
+    let early = shop.activities.provision(order).await.unwrap_err();
+    assert!(matches!(early, StepError::OutcomePending(_)), "{early}");
+    shop.create_was_lost(order).await;
+    shop.activities.provision(order).await.unwrap();
+    assert_eq!(simulator.calls(DROPLETS), 1);
+    assert!(shop.job(order).await.provider_instance_id.is_some());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_that_lists_do_not_show_yet_is_waited_for(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::from_secs(1)).await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    shop.activities.provision(order).await.unwrap();
+    assert_eq!(simulator.calls(DROPLETS), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_that_is_gone_is_forgotten_after_the_listing_lag(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::from_millis(300)).await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    shop.activities.store.save_server(order, "4242").await.unwrap();
+    let lost = shop.activities.provision(order).await.unwrap_err();
+    assert!(matches!(&lost, StepError::ServerLost(id) if id == "4242"), "{lost}");
+    assert_eq!(simulator.calls("GET /v2/droplets/{id}"), 1);
+    assert_eq!(shop.job(order).await.provider_instance_id, None);
+    shop.activities.provision(order).await.unwrap();
+    assert_eq!(simulator.calls(DROPLETS), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_that_lost_its_tags_is_read_by_itself(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::from_millis(300)).await;
+    let shop = Shop::new(pool, Arc::clone(&cloud)).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    let other = shop.order("do-basic-1gb", "sgp1").await;
+    let stranger = CreateInstance {
+        tag: "wb-somebody".to_owned(),
+        cohort: "wbc-long-ago".to_owned(),
+        hostname: "web-1".to_owned(),
+        size: "s-1vcpu-1gb".to_owned(),
+        region: "sgp1".to_owned(),
+        image: "ubuntu-24-04-x64".to_owned(),
+        ssh_public_keys: vec![],
+        root_password: None,
+    };
+    let made = cloud.create_instance(cloud.ready_to_create().await.unwrap(), &stranger).await.unwrap();
+    shop.activities.store.save_server(order, &made.id).await.unwrap();
+    shop.activities.provision(order).await.unwrap();
+    assert_eq!(simulator.calls("GET /v2/droplets/{id}"), 1);
+    shop.activities.provision(other).await.unwrap();
+    assert_ne!(shop.job(other).await.provider_instance_id, Some(made.id));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_taken_label_leads_to_the_orders_server(pool: PgPool) {
+    let (simulator, cloud) = akamai().await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("linode-nanode-1gb", "linode-ap-south").await;
+    // It is made, but neither our note of it nor the list tells.
+    let fault = json!({ "route": LINODES, "kind": "drop_after_create", "times": 1 });
+    sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
+    shop.activities.provision(order).await.unwrap_err();
+    shop.activities.store.clear_create_sent(order, 1).await.unwrap();
+    let hidden = json!({ "route": "GET /v4/linode/instances", "kind": "status", "status": 200, "times": 1,
+                         "body": { "data": [], "page": 1, "pages": 1, "results": 0 } });
+    sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", hidden).await;
+    shop.activities.provision(order).await.unwrap();
+    assert_eq!(simulator.calls(LINODES), 2);
+    assert!(shop.job(order).await.provider_instance_id.is_some());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_taken_label_without_a_listed_server_is_waited_for(pool: PgPool) {
+    let (simulator, cloud) = akamai().await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("linode-nanode-1gb", "linode-ap-south").await;
+    let body =
+        json!({ "errors": [{ "reason": "Label must be unique among your linodes", "field": "label" }] });
+    let fault = json!({ "route": LINODES, "kind": "status", "status": 400, "body": body, "times": 1 });
+    sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
+    let pending = shop.activities.provision(order).await.unwrap_err();
+    assert!(matches!(pending, StepError::OutcomePending(_)), "{pending}");
+    assert!(shop.job(order).await.create_sent_at.is_some(), "the note stands until a look-up is certain");
+}
