@@ -1,18 +1,22 @@
 //! Linode.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use adapters::providers::{
-    CloudProvider, CreateInstance,
+    ActionProgress, CloudProvider, CreateInstance, MetricKind, MetricsQuery, ProviderAction,
     linode::{Linode as Adapter, LinodeConfig},
 };
+use chrono::{TimeDelta, Utc};
 use domain::provisioning::FailureClass;
+use serde_json::json;
 use simulators::{
     handle::Handle,
     linode::{Config, Settings, Simulator},
 };
 
-use crate::vendor::{ACTION_SECONDS, Account, BOOT_SECONDS, Offer, Routes, TAG, TOKEN, Vendor, request};
+use crate::vendor::{
+    ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, request, until,
+};
 
 pub struct Linode;
 
@@ -82,3 +86,72 @@ impl Vendor for Linode {
 }
 
 contract!(Linode);
+
+#[tokio::test]
+async fn a_closed_api_is_left_alone_and_has_done_nothing() {
+    let lab = Lab::<Linode>::open().await;
+    lab.configure(json!({ "maintenance": true })).await;
+    let closed = lab.refusal(&request::<Linode>(TAG)).await;
+    assert_eq!(
+        (closed.class, closed.is_ambiguous(), closed.status),
+        (FailureClass::Retryable, false, Some(503))
+    );
+    assert!(closed.retry_after.is_some_and(|wait| wait >= Duration::from_secs(60)), "{closed:?}");
+    lab.configure(json!({ "maintenance": false })).await;
+    assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_label_that_a_lost_answer_took_is_a_conflict_although_no_list_shows_it() {
+    let lab = Lab::<Linode>::open().await;
+    lab.configure(json!({ "listing_lag_seconds": 60 })).await;
+    lab.fault(Linode::ROUTES.create, "drop_after_create", json!({})).await;
+    assert!(lab.refusal(&request::<Linode>(TAG)).await.is_ambiguous());
+    assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap(), []);
+    let again = lab.refusal(&request::<Linode>(TAG)).await;
+    assert_eq!((again.class, again.code.as_deref()), (FailureClass::Conflict, Some("label")));
+}
+
+#[tokio::test]
+async fn backups_that_are_as_wanted_are_no_refusal() {
+    let lab = Lab::<Linode>::open().await;
+    let id = lab.make_ready(TAG).await.id;
+    for action in
+        [ProviderAction::DisableBackups, ProviderAction::EnableBackups, ProviderAction::EnableBackups]
+    {
+        let receipt = lab.provider.perform_action(&id, &action).await.unwrap();
+        let progress = lab.provider.action_progress(&id, &receipt).await.unwrap();
+        assert_eq!(progress, ActionProgress::Completed { resource_id: None }, "{action:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_outlives_its_server() {
+    let lab = Lab::<Linode>::open().await;
+    let id = lab.make_ready(TAG).await.id;
+    let name = "the last one before it goes, with a name longer than a label may be";
+    let receipt =
+        lab.provider.perform_action(&id, &ProviderAction::Snapshot { name: name.to_owned() }).await.unwrap();
+    let listed = || async { lab.provider.list_snapshots(&id).await.unwrap().remove(0) };
+    lab.provider.delete_instance(&id).await.unwrap();
+    let progress = async || lab.provider.action_progress(&id, &receipt).await.unwrap();
+    let done = until(progress, |progress| *progress != ActionProgress::InProgress).await;
+    assert_eq!(done, ActionProgress::Completed { resource_id: receipt.resource_id.clone() });
+    let kept = listed().await;
+    assert_eq!((kept.name.as_str(), Some(kept.id), kept.size_gb), (name, receipt.resource_id.clone(), 4));
+}
+
+#[tokio::test]
+async fn metrics_reach_back_further_than_a_day() {
+    let lab = Lab::<Linode>::open().await;
+    let id = lab.make_ready(TAG).await.id;
+    let end = Utc::now();
+    let query = MetricsQuery { kind: MetricKind::Network, start: end - TimeDelta::days(20), end };
+    let series = lab.provider.get_metrics(&id, &query).await.unwrap();
+    let (first, last) = (series[0].points[0].0, series[0].points[series[0].points.len() - 1].0);
+    assert!(
+        first - query.start < TimeDelta::hours(3) && end - last < TimeDelta::hours(1),
+        "{first} to {last}"
+    );
+    assert!(series[0].points.is_sorted_by(|a, b| a.0 < b.0));
+}

@@ -67,14 +67,18 @@ fn stats(linode: &Linode, period: &str, start: i64, end: i64, step: i64) -> Valu
             "private_out": series(kind + 3, 0.0),
         })
     };
-    json!({
-        "title": format!("linode.com - {} (linode{}) - {period}", linode.label, linode.id),
+    let data = json!({
         // Percent of one processor: two of them make 200.
         "cpu": series(0, 80.0 * vcpus),
         "io": { "io": series(1, 400.0), "swap": series(2, 1.0) },
         "netv4": traffic(10, 2_000_000.0),
         "netv6": traffic(20, 200_000.0),
-    })
+    });
+    // The vendor's document has the series at the top; the vendor's Go client and web client read them in `data`.
+    let mut answer = data.clone();
+    answer["title"] = format!("linode.com - {} (linode{}) - {period}", linode.label, linode.id).into();
+    answer["data"] = data;
+    answer
 }
 
 /// A daily wave with a little noise, between 0 and `top`.

@@ -219,6 +219,7 @@ async fn statistics_cover_a_day_and_a_month() {
     for series in [&day["cpu"], &day["io"]["io"], &day["netv4"]["in"], &day["netv6"]["private_out"]] {
         assert_eq!(series.as_array().unwrap().len(), 288);
     }
+    assert_eq!(day["data"]["cpu"], day["cpu"], "as documented, and as clients read it");
     assert!(day["cpu"][0][0].as_u64().unwrap() > 1_700_000_000_000, "milliseconds");
     let month = sim.get(&format!("{path}/stats/2026/1")).await.body;
     assert_eq!(month["cpu"].as_array().unwrap().len(), 31 * 12 + 1);

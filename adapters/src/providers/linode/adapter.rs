@@ -17,7 +17,7 @@ use url::Url;
 
 use super::{
     mapper,
-    types::{Disk, Image, Instance, Page, Resize, Stats},
+    types::{AnyStats, Disk, Image, Instance, Page, Resize, Stats},
 };
 use crate::{
     http::{self, SetupError},
@@ -210,9 +210,9 @@ impl Linode {
     /// Statistics of one span; none while a Linode is too young.
     async fn stats(&self, id: &str, span: &[&str]) -> Result<Stats, ProviderError> {
         let segments = [&["linode", "instances", id, "stats"], span].concat();
-        match self.read(STATS, &segments).await {
+        match self.read::<AnyStats>(STATS, &segments).await {
             Err(error) if mapper::is_too_young(&error) => Ok(Stats::default()),
-            answer => answer,
+            answer => answer.map(Stats::from),
         }
     }
 }

@@ -160,6 +160,23 @@ pub(super) struct Availability {
 /// Milliseconds since 1970 and what was measured then.
 pub(super) type Point = (f64, Option<f64>);
 
+/// What the vendor answers about statistics: its document has the series at the top, its own clients read them in
+/// `data`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum AnyStats {
+    Inside { data: Stats },
+    Bare(Stats),
+}
+
+impl From<AnyStats> for Stats {
+    fn from(answer: AnyStats) -> Self {
+        match answer {
+            AnyStats::Inside { data } | AnyStats::Bare(data) => data,
+        }
+    }
+}
+
 /// Statistics; a Linode that is too young has none.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -94,7 +94,7 @@ fn within(query: &MetricsQuery, measured: BTreeMap<i64, f64>) -> Vec<(DateTime<U
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::super::types::AnyStats, *};
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
@@ -131,6 +131,15 @@ mod tests {
             "netv6": { "in": [[1_767_322_800_000_u64, 80.0]], "out": [], "private_in": [], "private_out": [] },
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn series_are_found_at_the_top_or_in_data() {
+        let cpu = json!([[1_767_322_800_000_u64, 5.0]]);
+        for body in [json!({ "title": "t", "cpu": cpu }), json!({ "title": "t", "data": { "cpu": cpu } })] {
+            let answer: AnyStats = serde_json::from_value(body).unwrap();
+            assert_eq!(Stats::from(answer).cpu, [(1_767_322_800_000.0, Some(5.0))]);
+        }
     }
 
     fn values(series: &Series) -> Vec<f64> {
