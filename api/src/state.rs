@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adapters::{payments::PaymentGateway, providers::Registry};
-use domain::{billing::PaymentMethod, policy::OrderPolicy};
+use domain::{billing::PaymentMethod, policy::OrderPolicy, upkeep::ReconcileSettings};
 use secrecy::SecretString;
 use store::Store;
 
@@ -20,6 +20,8 @@ pub struct AppState {
     pub payments: Arc<PaymentConfig>,
     /// The clouds that are set up in this installation.
     pub providers: Arc<Registry>,
+    /// What a comparison of a provider with the database may do, where nobody says otherwise.
+    pub reconcile: ReconcileSettings,
     /// Bounds on what a client may ask for.
     pub limits: Arc<Limits>,
     /// Our namespace in Temporal's web UI, such as `http://127.0.0.1:8233/namespaces/default`, for links that admins

@@ -1,14 +1,17 @@
-//! The admin area: staff read (`orders`, `payments`, `audit_log`), administrators act (`order_acts`). Whoever may do
-//! neither gets 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
+//! The admin area: staff read (`orders`, `payments`, `providers`, `catalog_sync`, `reconciliation`, `audit_log`),
+//! administrators act (`order_acts`), superadministrators manage providers. Whoever may not gets 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::AppState;
 
 mod audit_log;
+mod catalog_sync;
 mod order_acts;
 mod orders;
 mod payments;
+mod providers;
+mod reconciliation;
 pub(crate) mod retry;
 
 /// Routes under `/admin`.
@@ -22,5 +25,14 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(order_acts::reject_payment))
         .routes(routes!(order_acts::cancel))
         .routes(routes!(payments::list))
+        .routes(routes!(providers::list))
+        .routes(routes!(providers::change))
+        .routes(routes!(catalog_sync::request))
+        .routes(routes!(catalog_sync::list))
+        .routes(routes!(catalog_sync::get))
+        .routes(routes!(reconciliation::list, reconciliation::request))
+        .routes(routes!(reconciliation::get))
+        .routes(routes!(reconciliation::quarantined))
+        .routes(routes!(reconciliation::release))
         .routes(routes!(audit_log::list))
 }

@@ -39,6 +39,13 @@ pub struct Administrator {
     pub id: UserId,
 }
 
+/// A logged-in user who may manage administrators, providers and keys: `superadmin`. Others get 403 `forbidden`.
+#[derive(Debug, Clone, Copy)]
+pub struct Superadministrator {
+    /// Who.
+    pub id: UserId,
+}
+
 /// A program with a valid key in `X-API-Key`. Answers 401 `api_key_missing` or `api_key_invalid`.
 #[derive(Debug, Clone, Copy)]
 pub struct InternalKey {
@@ -55,6 +62,14 @@ impl Customer {
 }
 
 impl Administrator {
+    /// This user as the actor of an audited act.
+    #[must_use]
+    pub const fn actor(&self) -> Actor {
+        Actor::User(self.id)
+    }
+}
+
+impl Superadministrator {
     /// This user as the actor of an audited act.
     #[must_use]
     pub const fn actor(&self) -> Actor {
@@ -108,6 +123,15 @@ impl FromRequestParts<AppState> for Administrator {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let user = Customer::from_request_parts(parts, state).await?;
         if user.role.may_administer() { Ok(Self { id: user.id }) } else { Err(forbidden("administrators")) }
+    }
+}
+
+impl FromRequestParts<AppState> for Superadministrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let user = Customer::from_request_parts(parts, state).await?;
+        if user.role.may_manage() { Ok(Self { id: user.id }) } else { Err(forbidden("superadministrators")) }
     }
 }
 

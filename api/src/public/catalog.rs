@@ -84,6 +84,9 @@ struct Plan {
     #[schema(example = "Basic 1 GB")]
     name: String,
     provider: PlanProvider,
+    /// The same as `provider.id`.
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    provider_id: ProviderId,
     /// What the provider calls the size.
     #[schema(example = "s-1vcpu-1gb")]
     provider_slug: String,
@@ -166,8 +169,8 @@ struct Image {
     )
 )]
 async fn providers(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
-    let rows = state.store.providers(None).await?;
-    cached(&headers, &Listing { data: rows.into_iter().map(Provider::from).collect() })
+    let rows = state.store.providers(&state.set_up(), None).await?;
+    cached(&headers, &Listing { data: rows.into_iter().map(|row| Provider::new(row, &state)).collect() })
 }
 
 /// Read one provider.
@@ -187,9 +190,9 @@ async fn provider(
     headers: HeaderMap,
     Path(slug): Path<String>,
 ) -> Result<Response, Problem> {
-    let row =
-        state.store.providers(Some(&slug)).await?.pop().ok_or_else(|| Problem::not_found("provider"))?;
-    cached(&headers, &Provider::from(row))
+    let mut rows = state.store.providers(&state.set_up(), Some(&slug)).await?;
+    let row = rows.pop().ok_or_else(|| Problem::not_found("provider"))?;
+    cached(&headers, &Provider::new(row, &state))
 }
 
 /// List the plans on sale, by provider and size.
@@ -208,7 +211,7 @@ async fn plans(
     headers: HeaderMap,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Response, Problem> {
-    let rows = state.store.plans(filter.provider.as_deref(), None).await?;
+    let rows = state.store.plans(&state.set_up(), filter.provider.as_deref(), None).await?;
     filter.check(&state, rows.is_empty()).await?;
     let terms = state.store.terms().await?;
     let data: Result<Vec<Plan>, Problem> = rows.into_iter().map(|row| Plan::new(row, &terms)).collect();
@@ -232,7 +235,8 @@ async fn plan(
     headers: HeaderMap,
     Path(slug): Path<String>,
 ) -> Result<Response, Problem> {
-    let row = state.store.plans(None, Some(&slug)).await?.pop().ok_or_else(|| Problem::not_found("plan"))?;
+    let mut rows = state.store.plans(&state.set_up(), None, Some(&slug)).await?;
+    let row = rows.pop().ok_or_else(|| Problem::not_found("plan"))?;
     cached(&headers, &Plan::new(row, &state.store.terms().await?)?)
 }
 
@@ -252,7 +256,7 @@ async fn regions(
     headers: HeaderMap,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Response, Problem> {
-    let rows = state.store.regions(filter.provider.as_deref()).await?;
+    let rows = state.store.regions(&state.set_up(), filter.provider.as_deref()).await?;
     filter.check(&state, rows.is_empty()).await?;
     cached(&headers, &Listing { data: rows.into_iter().map(Region::from).collect() })
 }
@@ -273,7 +277,7 @@ async fn images(
     headers: HeaderMap,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Response, Problem> {
-    let rows = state.store.images(filter.provider.as_deref()).await?;
+    let rows = state.store.images(&state.set_up(), filter.provider.as_deref()).await?;
     filter.check(&state, rows.is_empty()).await?;
     cached(&headers, &Listing { data: rows.into_iter().map(Image::from).collect() })
 }
@@ -298,15 +302,14 @@ impl ProviderFilter {
     }
 }
 
-impl From<store::catalog::Provider> for Provider {
-    fn from(row: store::catalog::Provider) -> Self {
-        Self {
-            id: row.id,
-            slug: row.slug,
-            name: row.name,
-            capabilities: row.capabilities,
-            plan_count: row.plan_count,
-        }
+impl Provider {
+    /// What its servers can do is what its adapter says; the database's word is as old as the last sync.
+    fn new(row: store::catalog::Provider, state: &AppState) -> Self {
+        let capabilities = match state.providers.get(&row.slug) {
+            Ok(adapter) => adapter.capabilities().iter().map(ToString::to_string).collect(),
+            Err(_) => row.capabilities,
+        };
+        Self { id: row.id, slug: row.slug, name: row.name, capabilities, plan_count: row.plan_count }
     }
 }
 
@@ -319,6 +322,7 @@ impl Plan {
             slug: row.slug,
             name: row.name,
             provider: PlanProvider { id: row.provider_id, slug: row.provider, name: row.provider_name },
+            provider_id: row.provider_id,
             provider_slug: row.provider_slug,
             vcpu: row.vcpu,
             memory_mb: row.memory_mb,

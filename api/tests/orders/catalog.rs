@@ -21,6 +21,8 @@ async fn everybody_may_look_at_the_catalog(pool: PgPool) {
     let providers = read(&shop, "/providers").await;
     assert_eq!(slugs(&providers), ["digitalocean"]);
     assert_eq!(providers.body["data"][0]["plan_count"], 8);
+    let capabilities = providers.body["data"][0]["capabilities"].as_array().unwrap();
+    assert!(capabilities.contains(&"power_on".into()) && !capabilities.contains(&"console".into()));
     assert_eq!(read(&shop, "/providers/digitalocean").await.body["name"], "DigitalOcean");
 
     let plans = read(&shop, "/plans").await;
@@ -28,6 +30,7 @@ async fn everybody_may_look_at_the_catalog(pool: PgPool) {
     let plan = &plans.body["data"][0];
     assert_eq!(plan["slug"], "do-basic-1gb");
     assert_eq!(plan["provider"]["slug"], "digitalocean");
+    assert_eq!(plan["provider_id"], plan["provider"]["id"]);
     assert_eq!(plan["provider_slug"], "s-1vcpu-1gb");
     assert_eq!((plan["price_monthly"].as_i64(), plan["currency"].as_str()), (Some(129_000), Some("IDR")));
     assert_eq!(plan["regions"][0], "sgp1");
@@ -55,6 +58,18 @@ async fn filters_tell_an_empty_answer_from_a_mistake(pool: PgPool) {
     for absent in ["/plans/do-basic-1gb", "/plans/none", "/providers/vultr", "/providers/none"] {
         let answer = read(&shop, absent).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (404, "not_found"), "{absent}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_provider_off_sale_is_not_shown(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    shop.run("UPDATE providers SET is_active = false WHERE slug = 'digitalocean'").await;
+    for list in ["providers", "plans", "regions", "images"] {
+        assert!(slugs(&read(&shop, &format!("/{list}")).await).is_empty(), "{list}");
+    }
+    for absent in ["/plans/do-basic-1gb", "/providers/digitalocean"] {
+        assert_eq!(read(&shop, absent).await.status.as_u16(), 404, "{absent}");
     }
 }
 

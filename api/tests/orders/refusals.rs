@@ -36,7 +36,6 @@ async fn cases(shop: &Shop) -> Vec<(Value, u16, &'static str, &'static str)> {
         (json!({ "plan_id": Uuid::now_v7() }), 422, "unknown_plan", "plan_id"),
         (json!({ "plan_id": "do-basic-1gb" }), 422, "invalid_body", "plan_id"),
         (json!({ "plan_id": shop.plan("do-basic-2gb").await }), 422, "plan_inactive", "plan_id"),
-        (json!({ "plan_id": shop.plan("vultr-regular-1gb").await }), 422, "plan_inactive", "plan_id"),
         (json!({ "plan_id": shop.plan("do-cpu-4gb").await }), 422, "region_without_plan", "region"),
         (json!({ "region": "mars1" }), 422, "region_unknown", "region"),
         (json!({ "region": "vultr-sgp" }), 422, "region_without_plan", "region"),
@@ -105,6 +104,29 @@ async fn what_cannot_be_read_is_refused_before_anything_else(pool: PgPool) {
     assert_eq!((stranger.status.as_u16(), stranger.code()), (401, "token_invalid"));
     let nobody = shop.app.post("/orders", As::Nobody, &shop.basket().await).await;
     assert_eq!((nobody.status.as_u16(), nobody.code()), (401, "token_missing"));
+    assert_eq!(shop.count(TRACES).await, 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_cannot_be_delivered_at_the_moment_is_a_conflict(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    shop.run("UPDATE plans SET unavailable_since = now(), unavailable_reason = 'gone' WHERE slug = 'do-basic-2gb'")
+        .await;
+    let cases = [
+        // On sale, but this installation has no credentials for it.
+        ("vultr-regular-1gb", "provider_disabled"),
+        ("do-basic-2gb", "plan_unavailable"),
+    ];
+    for (plan, code) in cases {
+        let body = shop.basket_with(json!({ "plan_id": shop.plan(plan).await })).await;
+        let answer = shop.place(&body, "k").await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (409, code), "{:?}", answer.body);
+        let answer = shop.app.post("/orders/quote", shop.me(), &body).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (409, code), "{:?}", answer.body);
+    }
+    shop.run("UPDATE providers SET is_active = false").await;
+    let answer = shop.place(&shop.basket().await, "k").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (409, "provider_disabled"), "{:?}", answer.body);
     assert_eq!(shop.count(TRACES).await, 0);
 }
 

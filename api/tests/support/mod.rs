@@ -53,6 +53,7 @@ pub fn state(pool: &PgPool) -> AppState {
             charge_timeout: Duration::from_secs(2),
         }),
         providers: Arc::new(Registry::new(vec![digitalocean()])),
+        reconcile: Default::default(),
         limits: Arc::new(Limits {
             body_bytes: 64 * 1024,
             request_timeout: Duration::from_secs(30),

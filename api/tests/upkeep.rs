@@ -1,0 +1,270 @@
+//! Providers, syncs of their catalogs, and comparisons with the database, as staff see and ask for them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+
+mod support;
+
+use axum::http::{Method, StatusCode};
+use domain::{
+    Rupiah,
+    ids::ReconciliationId,
+    reconciliation::{FindingAction, FindingKind, FindingReason},
+    role::Role,
+};
+use serde_json::{Value, json};
+use sqlx::{PgPool, types::Decimal};
+use store::{
+    catalog_sync::{ImageFact, ProviderCatalog, RegionFact, SizeFact},
+    reconciliation::{NewFinding, NewQuarantine},
+};
+use support::{Answer, App, As, state};
+use uuid::Uuid;
+
+fn refused(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{:?}", answer.body);
+}
+
+async fn shop(pool: &PgPool) -> App {
+    let app = App::new(state(pool));
+    app.store.seed().await.unwrap();
+    app
+}
+
+async fn outbox(pool: &PgPool) -> Vec<(String, Value)> {
+    sqlx::query_as("SELECT workflow_id, payload FROM outbox ORDER BY id").fetch_all(pool).await.unwrap()
+}
+
+async fn change(app: &App, who: &str, slug: &str, body: Value) -> Answer {
+    app.call(Method::PATCH, &format!("/admin/providers/{slug}"), As::Token(who), &body).await
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_superadmin_takes_a_provider_off_sale(pool: PgPool) {
+    let app = shop(&pool).await;
+    let (_, admin) = app.user(Role::Admin).await;
+    let (id, superadmin) = app.user(Role::Superadmin).await;
+    refused(&change(&app, &admin, "digitalocean", json!({ "is_active": false })).await, 403, "forbidden");
+    refused(&change(&app, &superadmin, "hetzner", json!({ "is_active": false })).await, 404, "not_found");
+    refused(&change(&app, &superadmin, "digitalocean", json!({ "slug": "do" })).await, 422, "invalid_body");
+    refused(&change(&app, &superadmin, "digitalocean", json!({})).await, 422, "invalid_body");
+
+    let off = change(&app, &superadmin, "digitalocean", json!({ "is_active": false })).await;
+    assert_eq!((off.status, &off.body["is_active"]), (StatusCode::OK, &json!(false)), "{:?}", off.body);
+    assert_eq!(app.get("/providers", As::Nobody).await.body, json!({ "data": [] }));
+    change(&app, &superadmin, "digitalocean", json!({ "is_active": false })).await;
+    let log = app.get("/admin/audit-log?object_kind=provider", As::Token(&superadmin)).await;
+    assert_eq!(log.body["data"].as_array().unwrap().len(), 1);
+    let entry = &log.body["data"][0];
+    assert_eq!((&entry["action"], &entry["actor"]["id"]), (&json!("provider.deactivate"), &json!(id)));
+    assert_eq!((&entry["before"]["is_active"], &entry["after"]["is_active"]), (&json!(true), &json!(false)));
+
+    let (_, support) = app.user(Role::Support).await;
+    let all = app.get("/admin/providers", As::Token(&support)).await;
+    let told: Vec<_> = all.body["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| {
+            (
+                p["slug"].as_str().unwrap(),
+                p["is_active"].as_bool().unwrap(),
+                p["is_set_up"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(told, [("digitalocean", false, true), ("linode", true, false), ("vultr", true, false)]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_sync_is_asked_for_and_its_report_read(pool: PgPool) {
+    let app = shop(&pool).await;
+    let (id, admin) = app.user(Role::Admin).await;
+    let me = As::Token(&admin);
+    refused(&app.post("/admin/providers/hetzner/sync", me, &Value::Null).await, 404, "not_found");
+    refused(&app.post("/admin/providers/vultr/sync", me, &Value::Null).await, 409, "provider_not_set_up");
+    assert!(outbox(&pool).await.is_empty());
+
+    let asked = app.post("/admin/providers/digitalocean/sync", me, &Value::Null).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{:?}", asked.body);
+    assert_eq!((&asked.body["status"], &asked.body["requested_by"]), (&json!("REQUESTED"), &json!(id)));
+    let run: Uuid = asked.body["id"].as_str().unwrap().parse().unwrap();
+    let expected = json!({ "kind": "sync_catalog", "body": { "sync_id": run, "provider": "digitalocean" } });
+    assert_eq!(outbox(&pool).await, [(format!("catalog-sync/digitalocean/{run}"), expected)]);
+
+    let told = ProviderCatalog {
+        regions: vec![RegionFact { slug: "sgp1".into(), name: "S".into(), country: None, available: true }],
+        sizes: vec![SizeFact {
+            slug: "s-1vcpu-1gb".into(),
+            vcpu: 1,
+            memory_mb: 1024,
+            disk_gb: 25,
+            transfer_gb: 1000,
+            price_monthly_usd: Decimal::new(7, 0),
+            regions: Vec::new(),
+            available: true,
+        }],
+        images: vec![ImageFact {
+            slug: "ubuntu-24-04-x64".into(),
+            name: "24.04".into(),
+            distribution: "Ubuntu".into(),
+            available: true,
+        }],
+        capabilities: Vec::new(),
+    };
+    app.store.complete_catalog_sync(run.into(), &told).await.unwrap();
+    let read = app.get(&format!("/admin/catalog-syncs/{run}"), me).await;
+    assert_eq!(
+        (&read.body["status"], &read.body["added"]),
+        (&json!("COMPLETED"), &json!(3)),
+        "{:?}",
+        read.body
+    );
+    assert_eq!(read.body["report"]["sizes"]["added"], json!(["s-1vcpu-1gb"]));
+    assert_eq!(read.body["report"]["costs"], json!([{ "plan": "do-basic-1gb", "ours": "6", "theirs": "7" }]));
+    assert!(read.body["report"]["offers"].as_array().unwrap().iter().any(|offer| {
+        offer["slug"] == "do-basic-2gb" && offer["reason"].as_str().unwrap().contains("s-1vcpu-2gb")
+    }));
+    let plans = app.get("/plans", As::Nobody).await;
+    assert_eq!(plans.body["data"].as_array().unwrap().len(), 1);
+
+    let list = app.get("/admin/catalog-syncs?provider=digitalocean", me).await;
+    assert_eq!(list.body["data"][0]["id"], json!(run));
+    assert_eq!(app.get("/admin/catalog-syncs?provider=vultr", me).await.body["data"], json!([]));
+    refused(&app.get(&format!("/admin/catalog-syncs/{}", Uuid::now_v7()), me).await, 404, "not_found");
+}
+
+/// A run that found an orphan and a ghost.
+async fn comparison(app: &App) -> ReconciliationId {
+    let begun = app.store.begin_reconciliation("digitalocean", None, "a run", true).await.unwrap();
+    let finding = NewFinding {
+        kind: FindingKind::Orphan,
+        reason: FindingReason::NoOrder,
+        action: FindingAction::WouldQuarantine,
+        provider_instance_id: "7".to_owned(),
+        name: Some("web-1".to_owned()),
+        tags: vec!["webrana".to_owned()],
+        size: Some("s-1vcpu-1gb".to_owned()),
+        region: Some("sgp1".to_owned()),
+        order_id: None,
+        instance_id: None,
+        server_created_at: Some(begun.at - chrono::TimeDelta::hours(2)),
+        monthly_cost: Some(Rupiah::new(96_000)),
+        detail: json!({}),
+    };
+    let ghost = NewFinding {
+        kind: FindingKind::Ghost,
+        reason: FindingReason::NotAtProvider,
+        action: FindingAction::None,
+        server_created_at: None,
+        monthly_cost: Some(Rupiah::ZERO),
+        ..finding.clone()
+    };
+    let rate = Decimal::new(16_000, 0);
+    app.store.complete_reconciliation(begun.id, rate, 3, &[finding, ghost]).await.unwrap();
+    begun.id
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_comparison_is_read_with_its_totals(pool: PgPool) {
+    let app = shop(&pool).await;
+    let (_, support) = app.user(Role::Support).await;
+    let (_, admin) = app.user(Role::Admin).await;
+    let me = As::Token(&support);
+    let run = comparison(&app).await;
+    let path = format!("/admin/reconciliations/{run}");
+    let read = app.get(&path, me).await;
+    let totals = json!({ "orphans": 1, "ghosts": 1, "duplicates": 0, "drifted": 0, "monthly_cost": 96_000,
+                         "usd_idr": "16000" });
+    assert_eq!((&read.body["totals"], &read.body["servers_listed"]), (&totals, &json!(3)), "{:?}", read.body);
+    assert_eq!(read.body["findings"]["data"].as_array().unwrap().len(), 2);
+    let orphans = app.get(&format!("{path}?kind=orphan"), me).await;
+    let found = &orphans.body["findings"]["data"];
+    assert_eq!((found.as_array().unwrap().len(), &found[0]["action"]), (1, &json!("would_quarantine")));
+    assert!((7_199..7_300).contains(&found[0]["age_seconds"].as_i64().unwrap()));
+    refused(&app.get(&format!("{path}?kind=strange"), me).await, 400, "invalid_query");
+    let first = app.get(&format!("{path}?limit=1"), me).await;
+    let cursor = first.body["findings"]["next_cursor"].as_str().unwrap();
+    let rest = app.get(&format!("{path}?limit=1&cursor={cursor}"), me).await;
+    assert_eq!(rest.body["findings"]["next_cursor"], Value::Null);
+    assert_ne!(rest.body["findings"]["data"], first.body["findings"]["data"]);
+
+    let list = app.get("/admin/reconciliations", me).await;
+    assert_eq!((&list.body["data"][0]["id"], &list.body["data"][0]["dry_run"]), (&json!(run), &json!(true)));
+    refused(&app.get(&format!("/admin/reconciliations/{}", Uuid::now_v7()), me).await, 404, "not_found");
+    let told = app.get("/notifications", As::Token(&admin)).await;
+    assert_eq!(told.body["data"][0]["type"], "RECONCILIATION_REPORT");
+    assert!(told.body["data"][0]["message"].as_str().unwrap().contains("Rp 96.000"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_comparison_is_asked_for_and_is_a_dry_run_unless_said_otherwise(pool: PgPool) {
+    let app = shop(&pool).await;
+    let (_, admin) = app.user(Role::Admin).await;
+    let me = As::Token(&admin);
+    for (body, status, code) in [
+        (json!({ "provider": "hetzner" }), 422, "provider_unknown"),
+        (json!({ "provider": "vultr" }), 409, "provider_not_set_up"),
+        (json!({}), 422, "invalid_body"),
+        (json!({ "provider": "digitalocean", "dry_run": "no" }), 422, "invalid_body"),
+        (json!({ "provider": "digitalocean", "quarantine_ms": 0 }), 422, "invalid_body"),
+    ] {
+        refused(&app.post("/admin/reconciliations", me, &body).await, status, code);
+    }
+    assert!(outbox(&pool).await.is_empty());
+    for (body, dry_run) in [
+        (json!({ "provider": "digitalocean" }), true),
+        (json!({ "provider": "digitalocean", "dry_run": false }), false),
+    ] {
+        let asked = app.post("/admin/reconciliations", me, &body).await;
+        assert_eq!((asked.status, &asked.body["dry_run"]), (StatusCode::ACCEPTED, &json!(dry_run)));
+        let sent = outbox(&pool).await.pop().unwrap();
+        assert_eq!(sent.0, format!("reconcile/digitalocean/{}", asked.body["id"].as_str().unwrap()));
+        assert_eq!(sent.1["body"]["settings"]["dry_run"], json!(dry_run));
+    }
+    let log = app.get("/admin/audit-log?action=provider.reconcile", me).await;
+    assert_eq!(log.body["data"].as_array().unwrap().len(), 2);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_in_quarantine_is_let_go_once(pool: PgPool) {
+    let app = shop(&pool).await;
+    let (id, admin) = app.user(Role::Admin).await;
+    let me = As::Token(&admin);
+    let found_by = comparison(&app).await;
+    let quarantined = app
+        .store
+        .quarantine_server(&NewQuarantine {
+            provider: "digitalocean".to_owned(),
+            provider_instance_id: "7".to_owned(),
+            kind: FindingKind::Orphan,
+            reason: FindingReason::NoOrder,
+            name: None,
+            tags: Vec::new(),
+            order_id: None,
+            monthly_cost: None,
+            found_by,
+            for_ms: 3_600_000,
+        })
+        .await
+        .unwrap();
+    let list = app.get("/admin/quarantined-servers?provider=digitalocean", me).await;
+    assert_eq!(list.body["data"][0]["id"], json!(quarantined.id), "{:?}", list.body);
+
+    let path = format!("/admin/quarantined-servers/{}/release", quarantined.id);
+    refused(&app.post(&path, me, &json!({ "reason": "x" })).await, 422, "validation_failed");
+    let let_go = app.post(&path, me, &json!({ "reason": "kept for an investigation" })).await;
+    assert_eq!(
+        (let_go.status, &let_go.body["released_by"]),
+        (StatusCode::OK, &json!(id)),
+        "{:?}",
+        let_go.body
+    );
+    let again = app.post(&path, me, &json!({ "reason": "once more" })).await;
+    refused(&again, 409, "quarantined_server_conflict");
+    assert_eq!(app.get("/admin/quarantined-servers", me).await.body["data"], json!([]));
+    let all = app.get("/admin/quarantined-servers?all=true", me).await;
+    assert_eq!(all.body["data"].as_array().unwrap().len(), 1);
+    // The look that gives it its power back.
+    assert_eq!(outbox(&pool).await.len(), 1);
+    let unknown = format!("/admin/quarantined-servers/{}/release", Uuid::now_v7());
+    refused(&app.post(&unknown, me, &json!({ "reason": "whatever" })).await, 404, "not_found");
+}
