@@ -9,7 +9,7 @@ use domain::{ids::OrderId, order::OrderStatus};
 use store::{Store, provisioning::ProvisioningFailure};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
-use workflows::{OrderProgress, ProvisioningFailed};
+use workflows::{MovedOn, OrderProgress, ProvisioningFailed};
 
 use crate::{crash_point, failure::failure};
 
@@ -18,6 +18,8 @@ use crate::{crash_point, failure::failure};
 pub struct OrderActivities {
     /// The database.
     pub store: Store,
+    /// Slugs of the providers that are set up in this installation: where orders may go by failover.
+    pub set_up: Vec<String>,
 }
 
 #[activities]
@@ -62,6 +64,8 @@ impl OrderActivities {
             status: started.status,
             instance_id: started.instance_id,
             try_number: started.try_number,
+            provider: Some(started.provider),
+            plan_slug: Some(started.plan),
         })
     }
 
@@ -78,17 +82,26 @@ impl OrderActivities {
         Ok(())
     }
 
-    /// Idempotent by the number of the try: an admin may have begun the next one before a second run.
+    /// Idempotent by the number of the try, which a failure and a failover end alike: an admin may have begun the next
+    /// one before a second run, and a failover is answered again.
     #[activity(definition = workflows::FailProvisioning)]
     pub async fn fail_provisioning(
         self: Arc<Self>,
         _ctx: ActivityContext,
         failed: ProvisioningFailed,
-    ) -> Result<(), ActivityError> {
+    ) -> Result<Option<MovedOn>, ActivityError> {
         let reason = ProvisioningFailure { class: failed.class, message: failed.message };
         crash_point("fail_provisioning.before");
-        self.store.fail_provisioning(failed.order_id, failed.try_number, &reason).await.map_err(failure)?;
+        let moved = self
+            .store
+            .fail_provisioning(failed.order_id, failed.try_number, &reason, &self.set_up)
+            .await
+            .map_err(failure)?;
         crash_point("fail_provisioning.after");
-        Ok(())
+        if let Some(moved) = &moved {
+            tracing::warn!(order_id = %failed.order_id, provider = %moved.provider, plan = %moved.plan,
+                           "sold out: the order goes on at another provider");
+        }
+        Ok(moved.map(|moved| MovedOn { provider: moved.provider, plan_slug: moved.plan }))
     }
 }

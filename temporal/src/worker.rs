@@ -42,6 +42,9 @@ pub struct WorkerSettings {
     pub store: Store,
     /// Providers whose queues are served.
     pub providers: Arc<Registry>,
+    /// Slugs of the providers that are set up in this installation, also of those that other processes serve: where
+    /// orders may go by failover.
+    pub set_up: Vec<String>,
     /// Whether this process runs workflows and recording steps.
     pub lifecycle: bool,
 }
@@ -137,7 +140,10 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
         Role::Lifecycle => WorkerOptions::new(queues::lifecycle(prefix))
             .register_workflow::<OrderWorkflow>()?
             .register_workflow::<InstanceWorkflow>()?
-            .register_activities(OrderActivities { store: store.clone() })
+            .register_activities(OrderActivities {
+                store: store.clone(),
+                set_up: settings.set_up.clone(),
+            })
             .register_activities(InstanceActivities { store })
             .graceful_shutdown_period(GRACE)
             .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))

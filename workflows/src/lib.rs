@@ -14,6 +14,6 @@ pub mod search;
 pub use instance::InstanceWorkflow;
 pub use order::{OrderOutcome, OrderWorkflow};
 pub use ports::{
-    ActivateOrder, ExpireOrder, FailProvisioning, InstancePorts, NoteTermEnd, OrderPorts, OrderProgress,
-    ProviderPorts, ProvisionServer, ProvisioningFailed, RemindOfPayment, StartProvisioning,
+    ActivateOrder, ExpireOrder, FailProvisioning, InstancePorts, MovedOn, NoteTermEnd, OrderPorts,
+    OrderProgress, ProviderPorts, ProvisionServer, ProvisioningFailed, RemindOfPayment, StartProvisioning,
 };

@@ -60,8 +60,10 @@ impl OrderWorkflow {
         }
         loop {
             ctx.state_mut(|s| s.retry_wanted = false);
-            if let Some(ended) = Self::provision(ctx).await? {
-                return Ok(Self::end(ctx, ended));
+            match Self::provision(ctx).await? {
+                Try::Ended(status) => return Ok(Self::end(ctx, status)),
+                Try::MovedOn => continue,
+                Try::Failed => {}
             }
             ctx.set_current_details("Provisioning failed. Waiting for an admin to retry, cancel or refund.");
             ctx.wait_condition(|s| s.retry_wanted || s.closed).await?;
@@ -130,8 +132,8 @@ impl OrderWorkflow {
         }
     }
 
-    /// Gets the server. `Some` when the order has come to an end, `None` when it failed and waits for an admin.
-    async fn provision(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Option<OrderStatus>> {
+    /// Gets the server, or finds out why not.
+    async fn provision(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Try> {
         let start = ctx.state(|s| s.start.clone());
         let step = recording("Move the order to PROVISIONING");
         let begun: OrderProgress =
@@ -140,42 +142,62 @@ impl OrderWorkflow {
             OrderStatus::Provisioning => {}
             OrderStatus::ProvisioningFailed => {
                 ctx.upsert_search_attributes([search::ORDER_STATUS.value_set(begun.status.to_string())]);
-                return Ok(None);
+                return Ok(Try::Failed);
             }
-            elsewhere => return Ok(Some(elsewhere)),
+            elsewhere => return Ok(Try::Ended(elsewhere)),
         }
-        ctx.set_current_details(format!("Getting a {} server from {}.", start.plan_slug, start.provider));
-        let mut attributes = vec![search::ORDER_STATUS.value_set(OrderStatus::Provisioning.to_string())];
-        attributes.extend(begun.instance_id.map(|id| search::INSTANCE_ID.value_set(id.to_string())));
-        ctx.upsert_search_attributes(attributes);
-
-        let options = at_provider(&start, ctx.task_queue());
-        match ctx.execute_activity(ProvisionServer, start.order_id, options).await {
+        let bought = Bought::new(&start, &begun);
+        Self::show(ctx, &start, &begun, &bought);
+        match ctx
+            .execute_activity(ProvisionServer, start.order_id, at_provider(&start, &bought, ctx.task_queue()))
+            .await
+        {
             Ok(()) => {
                 let step = recording("Move the order to ACTIVE");
                 ctx.execute_local_activity(ActivateOrder, start.order_id, step).await?;
-                Ok(Some(OrderStatus::Active))
+                Ok(Try::Ended(OrderStatus::Active))
             }
             Err(ActivityExecutionError::Cancelled(cancelled)) => {
                 Err(ActivityExecutionError::Cancelled(cancelled).into())
             }
-            Err(error) => {
-                let (class, message) = reason(&error);
-                let failed = ProvisioningFailed {
-                    order_id: start.order_id,
-                    try_number: begun.try_number,
-                    class,
-                    message,
-                };
-                let step = recording("Move the order to PROVISIONING_FAILED");
-                ctx.execute_local_activity(FailProvisioning, failed, step).await?;
-                ctx.upsert_search_attributes([
-                    search::ORDER_STATUS.value_set(OrderStatus::ProvisioningFailed.to_string()),
-                    search::FAILURE_CLASS.value_set(class.to_string()),
-                ]);
-                Ok(None)
-            }
+            Err(error) => Self::give_up(ctx, &begun, &error).await,
         }
+    }
+
+    /// Records why a try ended. The answer may be that the order goes on at another provider.
+    async fn give_up(
+        ctx: &mut WorkflowContext<Self>,
+        begun: &OrderProgress,
+        error: &ActivityExecutionError,
+    ) -> WorkflowResult<Try> {
+        let (class, message) = reason(error);
+        let order_id = ctx.state(|s| s.start.order_id);
+        let failed = ProvisioningFailed { order_id, try_number: begun.try_number, class, message };
+        let step = recording("Move the order to PROVISIONING_FAILED");
+        if let Some(moved) = ctx.execute_local_activity(FailProvisioning, failed, step).await? {
+            ctx.set_current_details(format!(
+                "No room: going on at {} ({}).",
+                moved.provider, moved.plan_slug
+            ));
+            return Ok(Try::MovedOn);
+        }
+        ctx.upsert_search_attributes([
+            search::ORDER_STATUS.value_set(OrderStatus::ProvisioningFailed.to_string()),
+            search::FAILURE_CLASS.value_set(class.to_string()),
+        ]);
+        Ok(Try::Failed)
+    }
+
+    /// Shows ops what is being got, and where from when that is not where it was ordered.
+    fn show(ctx: &WorkflowContext<Self>, start: &OrderStart, begun: &OrderProgress, bought: &Bought) {
+        ctx.set_current_details(format!("Getting a {} server from {}.", bought.plan_slug, bought.provider));
+        let mut attributes = vec![search::ORDER_STATUS.value_set(OrderStatus::Provisioning.to_string())];
+        attributes.extend(begun.instance_id.map(|id| search::INSTANCE_ID.value_set(id.to_string())));
+        if *bought != Bought::ordered(start) {
+            attributes.push(search::PROVIDER.value_set(bought.provider.clone()));
+            attributes.push(search::PLAN_SLUG.value_set(bought.plan_slug.clone()));
+        }
+        ctx.upsert_search_attributes(attributes);
     }
 
     /// Leaves the final status where ops look.
@@ -183,6 +205,37 @@ impl OrderWorkflow {
         ctx.upsert_search_attributes([search::ORDER_STATUS.value_set(status.to_string())]);
         ctx.set_current_details(format!("The order is {status}."));
         OrderOutcome { status }
+    }
+}
+
+/// How a try at a provider ended.
+enum Try {
+    /// The order has come to an end.
+    Ended(OrderStatus),
+    /// No room there; the order goes on elsewhere.
+    MovedOn,
+    /// It failed, and the order waits for an admin.
+    Failed,
+}
+
+/// Where the server is bought, and as what.
+#[derive(PartialEq, Eq)]
+struct Bought {
+    provider: String,
+    plan_slug: String,
+}
+
+impl Bought {
+    fn ordered(start: &OrderStart) -> Self {
+        Self { provider: start.provider.clone(), plan_slug: start.plan_slug.clone() }
+    }
+
+    fn new(start: &OrderStart, begun: &OrderProgress) -> Self {
+        let ordered = Self::ordered(start);
+        Self {
+            provider: begun.provider.clone().unwrap_or(ordered.provider),
+            plan_slug: begun.plan_slug.clone().unwrap_or(ordered.plan_slug),
+        }
     }
 }
 
@@ -201,10 +254,10 @@ fn recording(summary: &str) -> LocalActivityOptions {
 }
 
 /// Options of the call to the provider: retried under the order's policy, taken over when its worker falls silent.
-fn at_provider(start: &OrderStart, own_queue: &str) -> ActivityOptions {
+fn at_provider(start: &OrderStart, bought: &Bought, own_queue: &str) -> ActivityOptions {
     let policy = start.policy;
     ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
-        .task_queue(queues::provider_beside(own_queue, &start.provider))
+        .task_queue(queues::provider_beside(own_queue, &bought.provider))
         .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
         .retry_policy(
             RetryPolicy::builder()
@@ -212,7 +265,7 @@ fn at_provider(start: &OrderStart, own_queue: &str) -> ActivityOptions {
                 .maximum_interval(Duration::from_millis(policy.retry_max_ms))
                 .build(),
         )
-        .summary(format!("Get a {} server from {}", start.plan_slug, start.provider))
+        .summary(format!("Get a {} server from {}", bought.plan_slug, bought.provider))
         .build()
 }
 

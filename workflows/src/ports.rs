@@ -16,7 +16,7 @@ pub use order_ports::{ActivateOrder, ExpireOrder, FailProvisioning, RemindOfPaym
 pub use provider_ports::ProvisionServer;
 
 /// Where an order stands after a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderProgress {
     /// Its status now. A step that found it elsewhere than expected changed nothing.
     pub status: OrderStatus,
@@ -24,6 +24,21 @@ pub struct OrderProgress {
     pub instance_id: Option<InstanceId>,
     /// Which try at the provider this is, counted from 1.
     pub try_number: i64,
+    /// Slug of the provider to get it from; what steps recorded before there was failover leave out is as ordered.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Slug of the plan to get it as, likewise.
+    #[serde(default)]
+    pub plan_slug: Option<String>,
+}
+
+/// Where an order goes on after a try that ended for want of capacity.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MovedOn {
+    /// Slug of the provider.
+    pub provider: String,
+    /// Slug of the plan.
+    pub plan_slug: String,
 }
 
 /// A try at the provider that ended for good.
@@ -68,9 +83,9 @@ impl OrderPorts {
         unimplemented!()
     }
 
-    /// Moves an order to `PROVISIONING_FAILED` with its reason.
+    /// Moves an order to `PROVISIONING_FAILED` with its reason, or to another provider where it goes on at once.
     #[activity(name = "fail_provisioning")]
-    pub fn fail_provisioning(_: ProvisioningFailed) -> Result<(), ActivityError> {
+    pub fn fail_provisioning(_: ProvisioningFailed) -> Result<Option<MovedOn>, ActivityError> {
         unimplemented!()
     }
 }
