@@ -8,8 +8,9 @@ use domain::ids::InstanceId;
 use store::Store;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use workflows::{ActionFailed, ServerTurn, ServerWork};
 
-use crate::failure::failure;
+use crate::{crash_point, failure::failure};
 
 /// Implements the server's recording ports.
 #[derive(Debug, Clone)]
@@ -28,6 +29,35 @@ impl InstanceActivities {
         instance: InstanceId,
     ) -> Result<(), ActivityError> {
         self.store.note_term_end(instance).await.map_err(failure)?;
+        Ok(())
+    }
+
+    /// Idempotent: an action whose turn has come keeps it until it is over.
+    #[activity(definition = workflows::NextAction)]
+    pub async fn next_action(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        instance: InstanceId,
+    ) -> Result<ServerTurn, ActivityError> {
+        crash_point("next_action.before");
+        let turn = self.store.next_action(instance).await.map_err(failure)?;
+        crash_point("next_action.after");
+        let work = turn.work.map(|work| ServerWork { action_id: work.id, kind: work.kind });
+        Ok(ServerTurn { is_terminated: turn.is_terminated, work })
+    }
+
+    /// Idempotent by the condition on the action's status.
+    #[activity(definition = workflows::FailAction)]
+    pub async fn fail_action(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        failed: ActionFailed,
+    ) -> Result<(), ActivityError> {
+        crash_point("fail_action.before");
+        self.store.fail_action(failed.action_id, failed.class, &failed.message).await.map_err(failure)?;
+        crash_point("fail_action.after");
+        tracing::warn!(action_id = %failed.action_id, class = %failed.class, reason = failed.message,
+                       "an action on a server failed");
         Ok(())
     }
 }

@@ -84,7 +84,12 @@ impl ServerActivities {
         job: &ActionJob,
         run: ActionRun,
     ) -> Result<Asked, StepError> {
-        let request = to_request(job)?;
+        let mut request = to_request(job)?;
+        if let ProviderAction::Rebuild { ssh_public_keys, root_password, .. } = &mut request
+            && ssh_public_keys.is_empty()
+        {
+            *root_password = Some(self.store.ensure_root_password(job.instance_id).await?);
+        }
         own_snapshot(provider, job).await?;
         let patience = Duration::from_millis(run.busy_patience_ms);
         let (begun, (mut wait, longest), mut clashes) = (Instant::now(), BUSY_POLL, 0);

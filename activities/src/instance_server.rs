@@ -77,3 +77,6 @@ impl ServerActivities {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

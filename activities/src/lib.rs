@@ -2,16 +2,24 @@
 //! one transaction, `adapters` talk to the outside world; an activity only puts the two in the right order. Errors
 //! become Temporal failures in one place (`failure`). Our own HTTP API is never called from here.
 
+mod catalog_sync;
 pub mod crash_point;
 mod failure;
 mod heartbeat;
 mod instance;
+mod instance_action;
+mod instance_deletion;
+mod instance_server;
 mod order;
 pub mod pacing;
 mod provision;
 mod readiness;
+mod reconcile;
 
+pub use catalog_sync::CatalogSyncActivities;
 pub use crash_point::crash_point;
 pub use instance::InstanceActivities;
+pub use instance_server::ServerActivities;
 pub use order::OrderActivities;
 pub use provision::ProviderActivities;
+pub use reconcile::ReconcileActivities;

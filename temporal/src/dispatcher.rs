@@ -4,7 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::crash_point;
-use domain::{order::OrderStatus, outbox::Message};
+use domain::{
+    order::OrderStatus,
+    outbox::Message,
+    upkeep::{CatalogSyncStart, ReconcileStart, UpkeepPolicy},
+};
 use store::{Store, StoreError, outbox::Claimed};
 use temporalio_client::Client;
 use tokio::task::JoinSet;
@@ -171,6 +175,29 @@ impl Engine {
             Message::StartInstance(start) => {
                 let request = timed(envelope.start_instance(claimed.id, start)?);
                 service.start_workflow_execution(request).await.map(drop)
+            }
+            Message::ActionRequested { instance_id } => {
+                let start = self.store.instance_start(*instance_id).await?;
+                let request = envelope.signal_instance(claimed.id, &start, signals::ACTION_REQUESTED)?;
+                service.signal_with_start_workflow_execution(timed(request)).await.map(drop)
+            }
+            Message::SyncCatalog { sync_id, provider } => {
+                let policy = UpkeepPolicy::default();
+                let start = CatalogSyncStart { provider: provider.clone(), sync_id: Some(*sync_id), policy };
+                let request =
+                    envelope.start_catalog_sync(claimed.id, claimed.message.workflow_id(), &start)?;
+                service.start_workflow_execution(timed(request)).await.map(drop)
+            }
+            Message::Reconcile { reconciliation_id, provider, settings } => {
+                let start = ReconcileStart {
+                    provider: provider.clone(),
+                    reconciliation_id: Some(*reconciliation_id),
+                    settings: *settings,
+                    policy: UpkeepPolicy::default(),
+                };
+                let request =
+                    envelope.start_reconciliation(claimed.id, claimed.message.workflow_id(), &start)?;
+                service.start_workflow_execution(timed(request)).await.map(drop)
             }
         };
         match answer {

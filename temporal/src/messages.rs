@@ -10,6 +10,7 @@ use domain::{
     ids::OutboxId,
     order::OrderStatus,
     outbox::{InstanceStart, OrderStart, instance_workflow_id, order_workflow_id},
+    upkeep::{CatalogSyncStart, ReconcileStart},
 };
 use serde::Serialize;
 use temporalio_common::protos::temporal::api::{
@@ -86,12 +87,6 @@ impl Envelope {
         id: OutboxId,
         start: &InstanceStart,
     ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        let attributes = [
-            ("Provider", start.provider.clone()),
-            ("PlanSlug", start.plan_slug.clone()),
-            ("CustomerId", start.customer_id.to_string()),
-            ("InstanceId", start.instance_id.to_string()),
-        ];
         Ok(StartWorkflowExecutionRequest {
             namespace: self.namespace.clone(),
             workflow_id: instance_workflow_id(start.instance_id),
@@ -101,12 +96,77 @@ impl Envelope {
             identity: self.identity.clone(),
             request_id: id.to_string(),
             workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
-            search_attributes: Some(keywords(attributes)?),
+            search_attributes: Some(instance_attributes(start)?),
             workflow_start_delay: until(start.expires_at_ms).and_then(|left| left.try_into().ok()),
-            user_metadata: Some(UserMetadata {
-                summary: Some(json(&format!("{} server at {}", start.plan_slug, start.provider))?),
-                details: Some(json(&format!("Bought with order {}.", start.order_id))?),
-            }),
+            user_metadata: Some(instance_summary(start)?),
+            ..Default::default()
+        })
+    }
+
+    /// Signals a server's workflow, starting it when it has ended or never began. It ends the start's delay.
+    pub(crate) fn signal_instance(
+        &self,
+        id: OutboxId,
+        start: &InstanceStart,
+        signal: &str,
+    ) -> Result<SignalWithStartWorkflowExecutionRequest, serde_json::Error> {
+        Ok(SignalWithStartWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            workflow_id: instance_workflow_id(start.instance_id),
+            workflow_type: Some(WorkflowType { name: queues::INSTANCE_WORKFLOW.to_owned() }),
+            task_queue: Some(self.lifecycle_queue()),
+            input: Some(payloads(start)?),
+            identity: self.identity.clone(),
+            request_id: id.to_string(),
+            workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate.into(),
+            signal_name: signal.to_owned(),
+            signal_input: Some(payloads(&id)?),
+            search_attributes: Some(instance_attributes(start)?),
+            user_metadata: Some(instance_summary(start)?),
+            ..Default::default()
+        })
+    }
+
+    /// Starts the reading of a provider's catalog that somebody asked for.
+    pub(crate) fn start_catalog_sync(
+        &self,
+        id: OutboxId,
+        workflow_id: String,
+        start: &CatalogSyncStart,
+    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
+        let summary = format!("Read the catalog of {}", start.provider);
+        self.start_upkeep(id, workflow_id, queues::CATALOG_SYNC_WORKFLOW, start, summary)
+    }
+
+    /// Starts the comparison of a provider with the database that somebody asked for.
+    pub(crate) fn start_reconciliation(
+        &self,
+        id: OutboxId,
+        workflow_id: String,
+        start: &ReconcileStart,
+    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
+        let summary = format!("Compare {} with the database", start.provider);
+        self.start_upkeep(id, workflow_id, queues::RECONCILE_WORKFLOW, start, summary)
+    }
+
+    fn start_upkeep<T: Serialize>(
+        &self,
+        id: OutboxId,
+        workflow_id: String,
+        workflow: &str,
+        start: &T,
+        summary: String,
+    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
+        Ok(StartWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            workflow_id,
+            workflow_type: Some(WorkflowType { name: workflow.to_owned() }),
+            task_queue: Some(self.lifecycle_queue()),
+            input: Some(payloads(start)?),
+            identity: self.identity.clone(),
+            request_id: id.to_string(),
+            workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
+            user_metadata: Some(UserMetadata { summary: Some(json(&summary)?), details: None }),
             ..Default::default()
         })
     }
@@ -129,6 +189,22 @@ fn order_summary(start: &OrderStart) -> Result<UserMetadata, serde_json::Error> 
     Ok(UserMetadata {
         summary: Some(json(&format!("Order of a {} server at {}", start.plan_slug, start.provider))?),
         details: Some(json(&format!("Customer {}.", start.customer_id))?),
+    })
+}
+
+fn instance_attributes(start: &InstanceStart) -> Result<SearchAttributes, serde_json::Error> {
+    keywords([
+        ("Provider", start.provider.clone()),
+        ("PlanSlug", start.plan_slug.clone()),
+        ("CustomerId", start.customer_id.to_string()),
+        ("InstanceId", start.instance_id.to_string()),
+    ])
+}
+
+fn instance_summary(start: &InstanceStart) -> Result<UserMetadata, serde_json::Error> {
+    Ok(UserMetadata {
+        summary: Some(json(&format!("{} server at {}", start.plan_slug, start.provider))?),
+        details: Some(json(&format!("Bought with order {}.", start.order_id))?),
     })
 }
 

@@ -4,9 +4,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use activities::{InstanceActivities, OrderActivities, ProviderActivities};
+use activities::{
+    CatalogSyncActivities, InstanceActivities, OrderActivities, ProviderActivities, ReconcileActivities,
+    ServerActivities,
+};
 use adapters::providers::Registry;
 use store::Store;
+use temporalio_client::schedules::ScheduleError;
 use temporalio_sdk::{
     Runtime, Worker, WorkerCreateError, WorkerOptions, WorkerRunError, WorkflowRegistrationError,
     runtime::{
@@ -15,11 +19,12 @@ use temporalio_sdk::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use workflows::{InstanceWorkflow, OrderWorkflow, queues};
+use workflows::{CatalogSyncWorkflow, InstanceWorkflow, OrderWorkflow, ReconcileWorkflow, queues};
 
 use crate::{
     bootstrap::{self, BootstrapError},
     connect::{ConnectError, TemporalConfig, connect},
+    schedules::{self, ScheduleSettings},
 };
 
 /// Polls for tasks that a worker keeps open at once, of the kind that it is there for.
@@ -47,6 +52,8 @@ pub struct WorkerSettings {
     pub set_up: Vec<String>,
     /// Whether this process runs workflows and recording steps.
     pub lifecycle: bool,
+    /// What is due without anybody asking at the providers served here; nothing is without.
+    pub schedules: Option<ScheduleSettings>,
 }
 
 /// A worker could not run.
@@ -56,6 +63,8 @@ enum WorkerError {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    #[error("setting schedules: {0}")]
+    Schedule(#[from] ScheduleError),
     #[error("starting the SDK: {0}")]
     Runtime(#[from] temporalio_sdk::RuntimeError),
     #[error("registering workflows: {0}")]
@@ -120,6 +129,9 @@ async fn run_once(
 ) -> Result<(), WorkerError> {
     let client = connect(&settings.temporal).await?;
     bootstrap::ensure(&client).await?;
+    if let (Role::Provider(slug), Some(due)) = (role, &settings.schedules) {
+        schedules::ensure(&client, &settings.temporal.queue_prefix, slug, due).await?;
+    }
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let mut worker = Worker::new(&runtime, client, options(role, settings)?)?;
     let shut_down = worker.shutdown_handle();
@@ -140,16 +152,24 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
         Role::Lifecycle => WorkerOptions::new(queues::lifecycle(prefix))
             .register_workflow::<OrderWorkflow>()?
             .register_workflow::<InstanceWorkflow>()?
-            .register_activities(OrderActivities {
-                store: store.clone(),
-                set_up: settings.set_up.clone(),
-            })
+            .register_workflow::<CatalogSyncWorkflow>()?
+            .register_workflow::<ReconcileWorkflow>()?
+            .register_activities(OrderActivities { store: store.clone(), set_up: settings.set_up.clone() })
             .register_activities(InstanceActivities { store })
             .graceful_shutdown_period(GRACE)
             .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
             .build(),
         Role::Provider(slug) => WorkerOptions::new(queues::provider(prefix, slug))
-            .register_activities(ProviderActivities::new(store, Arc::clone(&settings.providers)))
+            .register_activities(ProviderActivities::new(store.clone(), Arc::clone(&settings.providers)))
+            .register_activities(ServerActivities {
+                store: store.clone(),
+                providers: Arc::clone(&settings.providers),
+            })
+            .register_activities(CatalogSyncActivities {
+                store: store.clone(),
+                providers: Arc::clone(&settings.providers),
+            })
+            .register_activities(ReconcileActivities { store, providers: Arc::clone(&settings.providers) })
             .graceful_shutdown_period(GRACE)
             .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
             .tuner(waiting_activities())

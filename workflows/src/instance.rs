@@ -1,52 +1,256 @@
-//! A server's life: for now, its paid term.
+//! A server's life: its paid term, and everything that is done to it, one thing at a time.
 
 #![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
 
-use std::time::{Duration, UNIX_EPOCH};
-
-use domain::outbox::InstanceStart;
-use temporalio_macros::{workflow, workflow_methods};
-use temporalio_workflow::{
-    LocalActivityOptions, RetryPolicy, WorkflowContext, WorkflowContextView, WorkflowResult,
+use std::{
+    collections::VecDeque,
+    time::{Duration, UNIX_EPOCH},
 };
 
-use crate::ports::NoteTermEnd;
+use domain::{
+    ids::{ActionId, OutboxId},
+    instance::{ActionKind, InstancePolicy},
+    outbox::InstanceStart,
+    provisioning::FailureClass,
+};
+use temporalio_common::{
+    Priority,
+    error::{ActivityExecutionError, IncomingError},
+};
+use temporalio_macros::{workflow, workflow_methods};
+use temporalio_workflow::{
+    ActivityOptions, ContinueAsNewOptions, LocalActivityOptions, RetryPolicy, SyncWorkflowContext,
+    WorkflowContext, WorkflowContextView, WorkflowResult, workflows,
+};
 
-/// Holds a server's term and notes its end. The dispatcher starts it delayed until the term's end, so a year of
-/// waiting costs the engine one timer.
+use crate::{
+    ports::{
+        ActionFailed, ActionRun, DeleteServer, FailAction, NextAction, NoteTermEnd, RunInstanceAction,
+        ServerWork,
+    },
+    queues,
+};
+
+/// Messages remembered, so that a second delivery is recognised. They come in order, so a repeated one is recent.
+const REMEMBERED: usize = 32;
+
+/// Actions after which a run is continued as a new one, whatever the engine suggests.
+const ACTIONS_PER_RUN: u32 = 200;
+
+/// What a run begins with: what the dispatcher starts it with, and what an earlier run knew.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InstanceInput {
+    /// The server.
+    #[serde(flatten)]
+    pub start: InstanceStart,
+    /// The end of the term was noted.
+    #[serde(default)]
+    pub term_is_over: bool,
+    /// Messages that were handled, oldest first.
+    #[serde(default)]
+    pub seen: VecDeque<OutboxId>,
+}
+
+/// Holds a server's term and carries out what is asked for it, one thing at a time. The database is the authority on
+/// what that is and in which order: a signal only wakes this workflow. The dispatcher starts it delayed until the
+/// term's end, so a year in which nobody asks for anything costs the engine one timer.
 #[workflow]
 pub struct InstanceWorkflow {
     start: InstanceStart,
+    term_is_over: bool,
+    seen: VecDeque<OutboxId>,
+    woken: bool,
 }
 
 #[workflow_methods]
 impl InstanceWorkflow {
     /// Takes the input.
     #[init]
-    pub fn new(_ctx: &WorkflowContextView, start: InstanceStart) -> Self {
-        Self { start }
+    pub fn new(_ctx: &WorkflowContextView, input: InstanceInput) -> Self {
+        let InstanceInput { start, term_is_over, seen } = input;
+        // A server that never had a term has none to end.
+        let term_is_over = term_is_over || start.expires_at_ms == 0;
+        // Whatever was asked for before this run began is looked for first.
+        Self { start, term_is_over, seen, woken: true }
     }
 
-    /// Runs to the end of the term.
+    /// Runs until the server is gone.
     ///
     /// # Errors
-    /// Ends when it is cancelled.
+    /// Ends when it is cancelled, or continues as new.
     #[run(name = "InstanceWorkflow")]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
-        let start = ctx.state(|s| s.start.clone());
-        let end = UNIX_EPOCH + Duration::from_millis(start.expires_at_ms);
-        let left = ctx.workflow_time().and_then(|now| end.duration_since(now).ok()).unwrap_or_default();
-        if !left.is_zero() {
-            ctx.set_current_details("The server runs within its paid term.");
-            ctx.timer(left).await;
+        let mut done = 0;
+        loop {
+            if ctx.state_mut(|s| std::mem::take(&mut s.woken)) && Self::work_off(ctx, &mut done).await? {
+                ctx.set_current_details("The server is gone.");
+                return Ok(());
+            }
+            Self::note_term_end_when_due(ctx).await?;
+            if done >= ACTIONS_PER_RUN || ctx.continue_as_new_suggested() {
+                Self::begin_afresh(ctx).await?;
+            }
+            Self::rest(ctx).await?;
         }
-        let recording = LocalActivityOptions::builder()
-            .start_to_close_timeout(Duration::from_secs(10))
-            .retry_policy(RetryPolicy::builder().maximum_interval(Duration::from_secs(10)).build())
-            .summary("Note the end of the term".to_owned())
-            .build();
-        ctx.execute_local_activity(NoteTermEnd, start.instance_id, recording).await?;
-        ctx.set_current_details("The paid term is over.");
+    }
+
+    /// Something is to be done.
+    #[signal(name = "action_requested")]
+    pub fn action_requested(&mut self, _ctx: &mut SyncWorkflowContext<Self>, cause: OutboxId) {
+        if self.seen.contains(&cause) {
+            return;
+        }
+        self.seen.push_back(cause);
+        if self.seen.len() > REMEMBERED {
+            self.seen.pop_front();
+        }
+        self.woken = true;
+    }
+}
+
+impl InstanceWorkflow {
+    /// Does what waits, oldest first, until nothing waits; `true` when the server is gone for good.
+    async fn work_off(ctx: &mut WorkflowContext<Self>, done: &mut u32) -> WorkflowResult<bool> {
+        let instance = ctx.state(|s| s.start.instance_id);
+        loop {
+            let step = recording("Look for the next action");
+            let turn = ctx.execute_local_activity(NextAction, instance, step).await?;
+            if turn.is_terminated {
+                return Ok(true);
+            }
+            let Some(work) = turn.work else { return Ok(false) };
+            Self::act(ctx, work).await?;
+            *done += 1;
+            if *done >= ACTIONS_PER_RUN {
+                // The next run goes on from here.
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Carries one action out. That it went well the activity records itself.
+    async fn act(ctx: &mut WorkflowContext<Self>, work: ServerWork) -> WorkflowResult<()> {
+        let (provider, policy) = ctx.state(|s| (s.start.provider.clone(), s.start.policy));
+        ctx.set_current_details(format!("At {provider}: {} (action {}).", work.kind, work.action_id));
+        let queue = queues::provider_beside(ctx.task_queue(), &provider);
+        let outcome = if work.kind == ActionKind::Delete {
+            ctx.execute_activity(DeleteServer, work.action_id, until_gone(policy, queue)).await
+        } else {
+            let run = ActionRun { action_id: work.action_id, busy_patience_ms: policy.busy_patience_ms };
+            ctx.execute_activity(RunInstanceAction, run, at_provider(policy, queue, work.kind)).await
+        };
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(ActivityExecutionError::Cancelled(cancelled)) => {
+                Err(ActivityExecutionError::Cancelled(cancelled).into())
+            }
+            Err(error) => {
+                let failed = failed(work.action_id, &error);
+                Ok(ctx.execute_local_activity(FailAction, failed, recording("Record the failure")).await?)
+            }
+        }
+    }
+
+    async fn note_term_end_when_due(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        if ctx.state(|s| s.term_is_over) || !Self::left_of_term(ctx).is_zero() {
+            return Ok(());
+        }
+        let instance = ctx.state(|s| s.start.instance_id);
+        ctx.execute_local_activity(NoteTermEnd, instance, recording("Note the end of the term")).await?;
+        ctx.state_mut(|s| s.term_is_over = true);
         Ok(())
     }
+
+    /// Waits for something to do.
+    async fn rest(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        if ctx.state(|s| s.term_is_over) {
+            ctx.set_current_details("The paid term is over. Waiting for something to do.");
+            ctx.wait_condition(|s| s.woken).await?;
+            return Ok(());
+        }
+        ctx.set_current_details("The server runs within its paid term.");
+        let left = Self::left_of_term(ctx);
+        workflows::select! {
+            woken = ctx.wait_condition(|s| s.woken) => woken?,
+            _ = ctx.timer(left) => {}
+        }
+        Ok(())
+    }
+
+    fn left_of_term(ctx: &WorkflowContext<Self>) -> Duration {
+        let end = UNIX_EPOCH + Duration::from_millis(ctx.state(|s| s.start.expires_at_ms));
+        ctx.workflow_time().and_then(|now| end.duration_since(now).ok()).unwrap_or_default()
+    }
+
+    /// Goes on with an empty history.
+    async fn begin_afresh(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let finished = ctx.clone();
+        ctx.wait_condition(move |_| finished.all_handlers_finished()).await?;
+        let input = ctx.state(|s| InstanceInput {
+            start: s.start.clone(),
+            term_is_over: s.term_is_over,
+            seen: s.seen.clone(),
+        });
+        ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
+        Ok(())
+    }
+}
+
+/// Options of a recording step: a transaction of ours, retried for as long as the database needs.
+fn recording(summary: &str) -> LocalActivityOptions {
+    LocalActivityOptions::builder()
+        .start_to_close_timeout(Duration::from_secs(10))
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(200))
+                .maximum_interval(Duration::from_secs(10))
+                .build(),
+        )
+        .summary(summary.to_owned())
+        .build()
+}
+
+/// Options of an action: retried for as long as the policy says, and served before orders, since somebody waits.
+fn at_provider(policy: InstancePolicy, queue: String, kind: ActionKind) -> ActivityOptions {
+    ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
+        .task_queue(queue)
+        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
+        .retry_policy(retries(policy))
+        .priority(Priority::builder().priority_key(1).build())
+        .summary(format!("Carry out {kind}"))
+        .build()
+}
+
+/// Options of a delete: it costs money until it is done, so passing trouble is retried without end.
+fn until_gone(policy: InstancePolicy, queue: String) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
+        .task_queue(queue)
+        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
+        .retry_policy(retries(policy))
+        .summary("Delete the server".to_owned())
+        .build()
+}
+
+fn retries(policy: InstancePolicy) -> RetryPolicy {
+    RetryPolicy::builder()
+        .initial_interval(Duration::from_millis(policy.retry_initial_ms))
+        .maximum_interval(Duration::from_millis(policy.retry_max_ms))
+        .build()
+}
+
+/// Why an action ended: the failure's type is the class an adapter gave it.
+fn failed(action_id: ActionId, error: &ActivityExecutionError) -> ActionFailed {
+    let (class, message) = match error.cause() {
+        Some(IncomingError::Application(failure)) => {
+            let class =
+                failure.type_name().and_then(|name| name.parse().ok()).unwrap_or(FailureClass::Permanent);
+            (class, failure.to_string())
+        }
+        Some(IncomingError::Timeout(_)) => (
+            FailureClass::Retryable,
+            "gave up after the longest time an action may take at the provider".to_owned(),
+        ),
+        _ => (FailureClass::Permanent, error.to_string()),
+    };
+    ActionFailed { action_id, class, message }
 }

@@ -5,15 +5,22 @@
 //! A change of this code must let recorded histories replay (`workflows/histories/`): guard it with
 //! `ctx.patched("...")`.
 
+mod catalog_sync;
 mod instance;
 mod order;
 mod ports;
 pub mod queues;
+mod reconcile;
 pub mod search;
+mod upkeep;
 
-pub use instance::InstanceWorkflow;
+pub use catalog_sync::{CatalogSyncPorts, CatalogSyncWorkflow, CatalogSynced, SyncCatalog};
+pub use instance::{InstanceInput, InstanceWorkflow};
 pub use order::{OrderOutcome, OrderWorkflow};
 pub use ports::{
-    ActivateOrder, ExpireOrder, FailProvisioning, InstancePorts, MovedOn, NoteTermEnd, OrderPorts,
-    OrderProgress, ProviderPorts, ProvisionServer, ProvisioningFailed, RemindOfPayment, StartProvisioning,
+    ActionFailed, ActionRun, ActivateOrder, DeleteServer, ExpireOrder, FailAction, FailProvisioning,
+    InstancePorts, MovedOn, NextAction, NoteTermEnd, OrderPorts, OrderProgress, ProviderPorts,
+    ProvisionServer, ProvisioningFailed, RemindOfPayment, RunInstanceAction, ServerPorts, ServerTurn,
+    ServerWork, StartProvisioning,
 };
+pub use reconcile::{ReconcilePorts, ReconcileProvider, ReconcileWorkflow, Reconciled};

@@ -4,16 +4,18 @@
 #![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
 
 use domain::{
-    ids::{InstanceId, OrderId},
+    ids::{ActionId, InstanceId, OrderId},
+    instance::ActionKind,
     order::OrderStatus,
     provisioning::FailureClass,
 };
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-pub use instance_ports::NoteTermEnd;
+pub use instance_ports::{FailAction, NextAction, NoteTermEnd};
 pub use order_ports::{ActivateOrder, ExpireOrder, FailProvisioning, RemindOfPayment, StartProvisioning};
 pub use provider_ports::ProvisionServer;
+pub use server_ports::{DeleteServer, RunInstanceAction};
 
 /// Where an order stands after a step.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -48,6 +50,44 @@ pub struct ProvisioningFailed {
     pub order_id: OrderId,
     /// Which try it was: recording it twice must not end the next one.
     pub try_number: i64,
+    /// What can be done about it.
+    pub class: FailureClass,
+    /// The provider's words, for admins.
+    pub message: String,
+}
+
+/// Whose turn it is at a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ServerTurn {
+    /// The server is gone for good.
+    pub is_terminated: bool,
+    /// What is to be done now; none when nothing waits.
+    pub work: Option<ServerWork>,
+}
+
+/// Something to be done to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ServerWork {
+    /// The action.
+    pub action_id: ActionId,
+    /// What it is.
+    pub kind: ActionKind,
+}
+
+/// An action to be carried out at the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ActionRun {
+    /// The action.
+    pub action_id: ActionId,
+    /// How long a provider that is busy with the server is asked again, in milliseconds.
+    pub busy_patience_ms: u64,
+}
+
+/// An action that ended for good without its effect.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ActionFailed {
+    /// The action.
+    pub action_id: ActionId,
     /// What can be done about it.
     pub class: FailureClass,
     /// The provider's words, for admins.
@@ -102,7 +142,7 @@ impl ProviderPorts {
     }
 }
 
-/// Recording steps of a server's life.
+/// Recording steps of a server's life: one database transaction each, run as local activities.
 pub struct InstancePorts;
 
 #[activity_definitions]
@@ -110,6 +150,36 @@ impl InstancePorts {
     /// Notes that the paid term is over.
     #[activity(name = "note_term_end")]
     pub fn note_term_end(_: InstanceId) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Takes the next action in the order they were asked for.
+    #[activity(name = "next_action")]
+    pub fn next_action(_: InstanceId) -> Result<ServerTurn, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Ends an action with its reason.
+    #[activity(name = "fail_action")]
+    pub fn fail_action(_: ActionFailed) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+}
+
+/// What is done to a server at its provider, on that provider's own task queue. Each records its own success.
+pub struct ServerPorts;
+
+#[activity_definitions]
+impl ServerPorts {
+    /// Carries out an action and waits until the provider says that it is done.
+    #[activity(name = "run_instance_action")]
+    pub fn run_instance_action(_: ActionRun) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Deletes a server and waits until the provider neither reads nor lists it any more.
+    #[activity(name = "delete_server")]
+    pub fn delete_server(_: ActionId) -> Result<(), ActivityError> {
         unimplemented!()
     }
 }

@@ -26,7 +26,12 @@ pub const ORDER_WORKFLOW: &str = "OrderWorkflow";
 /// Workflow type of [`crate::InstanceWorkflow`].
 pub const INSTANCE_WORKFLOW: &str = "InstanceWorkflow";
 
-/// Signals an order's workflow takes; the argument is the outbox id that caused them.
+/// Workflow type of [`crate::CatalogSyncWorkflow`].
+pub const CATALOG_SYNC_WORKFLOW: &str = "CatalogSyncWorkflow";
+/// Workflow type of [`crate::ReconcileWorkflow`].
+pub const RECONCILE_WORKFLOW: &str = "ReconcileWorkflow";
+
+/// Signals the workflows take; the argument is the outbox id that caused them.
 pub mod signals {
     /// The order was paid.
     pub const PAYMENT_CONFIRMED: &str = "payment_confirmed";
@@ -34,4 +39,6 @@ pub mod signals {
     pub const RETRY_PROVISIONING: &str = "retry_provisioning";
     /// The order was cancelled or refunded.
     pub const ORDER_CLOSED: &str = "order_closed";
+    /// Something is to be done to a server.
+    pub const ACTION_REQUESTED: &str = "action_requested";
 }

@@ -1,0 +1,375 @@
+//! Against DigitalOcean's simulator and a database of the test's own.
+
+use std::time::Duration;
+
+use adapters::providers::{
+    CloudProvider, CreateInstance, ProviderAction, Unpaced,
+    digitalocean::{DigitalOcean, DigitalOceanConfig},
+};
+use domain::{
+    ids::{InstanceId, OrderId, UserId},
+    instance::{ActionStatus, InstanceAction, InstanceStatus, PowerState},
+    policy::OrderPolicy,
+    provisioning::{FailureClass, cohort_tag, order_tag},
+};
+use serde_json::json;
+use simulators::digitalocean;
+use sqlx::PgPool;
+use store::{
+    audit::{Actor, Origin},
+    credentials::CredentialsKeys,
+    instance_actions::{Action, NewAction},
+};
+use uuid::Uuid;
+
+use super::*;
+
+const ACTIONS: &str = "POST /v2/droplets/{id}/actions";
+const LAG: Duration = Duration::from_millis(50);
+
+/// A running server of a customer, at a simulated account.
+struct World {
+    pool: PgPool,
+    activities: ServerActivities,
+    simulator: digitalocean::Handle,
+    cloud: Arc<dyn CloudProvider>,
+    order: OrderId,
+    server: InstanceId,
+    droplet: String,
+}
+
+impl World {
+    async fn new(pool: PgPool) -> Self {
+        let settings = digitalocean::Settings {
+            boot_seconds: 0.0,
+            action_seconds: 0.0,
+            rate_limits: false,
+            ..Default::default()
+        };
+        let config = digitalocean::Config { settings, ..Default::default() };
+        let token = config.token.clone().into();
+        let simulator = digitalocean::Handle::start(config).await.unwrap();
+        let cloud: Arc<dyn CloudProvider> = Arc::new(
+            DigitalOcean::new(DigitalOceanConfig {
+                base_url: simulator.url().parse().unwrap(),
+                token,
+                request_timeout: Duration::from_secs(5),
+                listing_lag: LAG,
+                pacer: Arc::new(Unpaced),
+            })
+            .unwrap(),
+        );
+        // A server without SSH keys is rebuilt with its root password.
+        let keys = CredentialsKeys::parse(&format!("{}=", "A".repeat(43)).into()).unwrap();
+        let store = Store::new(pool.clone()).with_credentials_keys(keys);
+        store.seed().await.unwrap();
+        let order = paid_order(&pool).await;
+        let server = store.start_provisioning(order).await.unwrap().instance_id.unwrap();
+        let providers = Arc::new(Registry::new(vec![Arc::clone(&cloud)]));
+        let activities = ServerActivities { store, providers };
+        let droplet = create(cloud.as_ref(), order).await;
+        let world = Self { pool, activities, simulator, cloud, order, server, droplet };
+        world.activate().await;
+        world
+    }
+
+    fn store(&self) -> &Store {
+        &self.activities.store
+    }
+
+    async fn activate(&self) {
+        self.store().save_server(self.order, &self.droplet).await.unwrap();
+        let address = Some("203.0.113.7".to_owned());
+        self.store().save_address(self.order, address, None, PowerState::On).await.unwrap();
+        self.store().activate_order(self.order).await.unwrap();
+    }
+
+    /// Takes an action in and makes it its turn.
+    async fn begin(&self, action: InstanceAction) -> ActionId {
+        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
+        let new = NewAction {
+            instance: self.server,
+            owner: None,
+            action: &action,
+            origin: &origin,
+            idempotency_key: None,
+        };
+        let asked = self.store().request_action(&new).await.unwrap().id;
+        assert_eq!(
+            self.store().next_action(self.server).await.unwrap().work.map(|work| work.id),
+            Some(asked)
+        );
+        asked
+    }
+
+    /// One try of the activity.
+    async fn run(&self, action: ActionId) -> Result<(), StepError> {
+        self.activities.carry_out(ActionRun { action_id: action, busy_patience_ms: 60_000 }).await
+    }
+
+    async fn done(&self, action: InstanceAction) -> Action {
+        let action = self.begin(action).await;
+        self.run(action).await.unwrap();
+        self.read(action).await
+    }
+
+    async fn read(&self, action: ActionId) -> Action {
+        self.store().action(self.server, action, None).await.unwrap()
+    }
+
+    async fn instance(&self) -> store::instances::Instance {
+        self.store().instance(self.server, None).await.unwrap()
+    }
+
+    async fn fault(&self, route: &str, kind: &str, times: u32) {
+        let mut fault = json!({ "route": route, "kind": kind, "times": times });
+        if kind == "status" {
+            fault["status"] = json!(503);
+        }
+        let sent = reqwest::Client::new().post(format!("{}/__sim/faults", self.simulator.url())).json(&fault);
+        assert!(sent.send().await.unwrap().status().is_success());
+    }
+
+    async fn droplets(&self) -> usize {
+        self.cloud.find_by_tag(&order_tag(self.order)).await.unwrap().len()
+    }
+}
+
+async fn paid_order(pool: &PgPool) -> OrderId {
+    let (order, customer) = (Uuid::now_v7(), UserId(Uuid::now_v7()));
+    sqlx::query(
+        "INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, 's@example.com', 'S', 'x')",
+    )
+    .bind(customer.0)
+    .execute(pool)
+    .await
+    .unwrap();
+    sqlx::query(
+        "INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
+                             total, policy, expires_at)
+         SELECT $1, $2, 'PENDING_PAYMENT', l.provider_id, l.id, r.id, i.id, 'web-1', 1, 143190, $3, now()
+         FROM plans l, regions r, images i
+         WHERE l.slug = 'do-basic-1gb' AND r.slug = 'sgp1' AND i.slug = 'ubuntu-24-04'",
+    )
+    .bind(order)
+    .bind(customer.0)
+    .bind(serde_json::to_value(OrderPolicy::default()).unwrap())
+    .execute(pool)
+    .await
+    .unwrap();
+    for statement in [
+        "INSERT INTO provisioning_tasks (id, order_id, provider_type) VALUES ($1, $1, 'digitalocean')",
+        "UPDATE orders SET status = 'PAID', paid_at = now() WHERE id = $1",
+    ] {
+        sqlx::query(statement).bind(order).execute(pool).await.unwrap();
+    }
+    order.into()
+}
+
+async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {
+    let request = CreateInstance {
+        tag: order_tag(order),
+        cohort: cohort_tag(order),
+        hostname: "web-1".to_owned(),
+        size: "s-1vcpu-1gb".to_owned(),
+        region: "sgp1".to_owned(),
+        image: "ubuntu-24-04-x64".to_owned(),
+        ssh_public_keys: Vec::new(),
+        root_password: None,
+    };
+    let ticket = cloud.ready_to_create().await.unwrap();
+    cloud.create_instance(ticket, &request).await.unwrap().id
+}
+
+fn class<T>(outcome: Result<T, StepError>) -> FailureClass {
+    match outcome {
+        Ok(_) => panic!("it went well"),
+        Err(error) => error.class(),
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_is_done_shows_in_our_record(pool: PgPool) {
+    let world = World::new(pool).await;
+    let off = world.done(InstanceAction::PowerOff).await;
+    assert_eq!((off.status, world.instance().await.power_state), (ActionStatus::Completed, PowerState::Off));
+    assert!(world.instance().await.ipv4.is_some_and(|ip| ip != "203.0.113.7"), "the provider's own address");
+    world.done(InstanceAction::PowerOn).await;
+    world.done(InstanceAction::Reboot).await;
+    assert_eq!(world.instance().await.power_state, PowerState::On);
+    world.done(InstanceAction::Rebuild { image: "debian-12".to_owned() }).await;
+    assert_eq!(world.instance().await.image, "debian-12");
+
+    let calls = world.simulator.calls(ACTIONS);
+    world.run(off.id).await.unwrap();
+    assert_eq!(world.simulator.calls(ACTIONS), calls, "what is over is not done again");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_snapshot_whose_answer_was_lost_is_found_not_repeated(pool: PgPool) {
+    let world = World::new(pool).await;
+    let earlier = world.done(InstanceAction::Snapshot { name: "nightly".to_owned() }).await;
+    let earlier = earlier.result.unwrap()["snapshot_id"].clone();
+
+    world.fault(ACTIONS, "drop_after_create", 1).await;
+    let action = world.begin(InstanceAction::Snapshot { name: "nightly".to_owned() }).await;
+    assert_eq!(class(world.run(action).await), FailureClass::Retryable);
+    let calls = world.simulator.calls(ACTIONS);
+    world.run(action).await.unwrap();
+    assert_eq!(world.simulator.calls(ACTIONS), calls, "looked for, not asked for again");
+    let made = world.read(action).await.result.unwrap()["snapshot_id"].clone();
+    assert_ne!(made, earlier, "the earlier one of that name is another's");
+    assert_eq!(world.cloud.list_snapshots(&world.droplet).await.unwrap().len(), 2);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_snapshot_that_was_refused_is_asked_for_again(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.fault(ACTIONS, "status", 1).await;
+    let action = world.begin(InstanceAction::Snapshot { name: "nightly".to_owned() }).await;
+    // A 503 after sending may have had its effect: it is looked for, and there is none.
+    assert_eq!(class(world.run(action).await), FailureClass::Retryable);
+    assert!(world.store().action_job(action).await.unwrap().sent_at.is_some());
+    world.run(action).await.unwrap();
+    assert_eq!(world.cloud.list_snapshots(&world.droplet).await.unwrap().len(), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_accepted_action_is_only_asked_about(pool: PgPool) {
+    let world = World::new(pool).await;
+    let action = world.begin(InstanceAction::Reboot).await;
+    let receipt = world.cloud.perform_action(&world.droplet, &ProviderAction::Reboot).await.unwrap();
+    world.store().mark_action_sent(action).await.unwrap();
+    world.store().save_receipt(action, &serde_json::to_value(receipt).unwrap()).await.unwrap();
+    let calls = world.simulator.calls(ACTIONS);
+    world.run(action).await.unwrap();
+    assert_eq!(world.simulator.calls(ACTIONS), calls);
+    assert_eq!(world.read(action).await.status, ActionStatus::Completed);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_busy_provider_is_asked_again_but_a_lasting_state_is_told(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.done(InstanceAction::PowerOff).await;
+    let reboot = world.begin(InstanceAction::Reboot).await;
+    let refused = world.run(reboot).await.unwrap_err();
+    assert_eq!(refused.class(), FailureClass::Conflict);
+    assert!(refused.to_string().contains("the server is off"), "{refused}");
+    world.store().fail_action(reboot, refused.class(), &refused.to_string()).await.unwrap();
+
+    let configured = reqwest::Client::new()
+        .post(format!("{}/__sim/config", world.simulator.url()))
+        .json(&json!({ "action_seconds": 0.4 }));
+    assert!(configured.send().await.unwrap().status().is_success());
+    world.cloud.perform_action(&world.droplet, &ProviderAction::PowerOn).await.unwrap();
+    let calls = world.simulator.calls(ACTIONS);
+    assert_eq!(world.done(InstanceAction::EnableBackups).await.status, ActionStatus::Completed);
+    assert!(world.simulator.calls(ACTIONS) > calls + 1, "the first try met a pending event");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn only_the_servers_own_snapshots_are_restored(pool: PgPool) {
+    let world = World::new(pool).await;
+    let neighbour = create(world.cloud.as_ref(), OrderId(Uuid::now_v7())).await;
+    let request = ProviderAction::Snapshot { name: "theirs".to_owned() };
+    let receipt = world.cloud.perform_action(&neighbour, &request).await.unwrap();
+    world.cloud.action_progress(&neighbour, &receipt).await.unwrap();
+    let theirs = world.cloud.list_snapshots(&neighbour).await.unwrap().pop().unwrap().id;
+    let calls = world.simulator.calls(ACTIONS);
+    let action = world.begin(InstanceAction::Restore { snapshot_id: theirs.clone() }).await;
+    let refused = world.run(action).await.unwrap_err();
+    assert_eq!(refused.class(), FailureClass::NotFound);
+    world.store().fail_action(action, refused.class(), &refused.to_string()).await.unwrap();
+    assert_eq!(world.simulator.calls(ACTIONS), calls);
+
+    let own = world.done(InstanceAction::Snapshot { name: "mine".to_owned() }).await.result.unwrap();
+    let own = own["snapshot_id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        world.done(InstanceAction::Restore { snapshot_id: own }).await.status,
+        ActionStatus::Completed
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_resize_grows_the_plan(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.done(InstanceAction::PowerOff).await;
+    let plan: Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-2gb'")
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
+    world.done(InstanceAction::Resize { plan_id: plan.into() }).await;
+    assert_eq!(world.instance().await.plan, "do-basic-2gb");
+    let size = world.cloud.get_instance(&world.droplet).await.unwrap().size;
+    assert_ne!(size, "s-1vcpu-1gb");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_is_terminated_only_when_it_is_gone(pool: PgPool) {
+    let world = World::new(pool).await;
+    let delete = world.begin(InstanceAction::Delete).await;
+    world.fault("DELETE /v2/droplets/{id}", "locked_on_delete", 1).await;
+    assert_eq!(class(world.activities.delete(delete).await), FailureClass::Retryable);
+    world.fault("GET /v2/droplets", "status", 1).await;
+    assert_eq!(
+        class(world.activities.delete(delete).await),
+        FailureClass::Retryable,
+        "not seen to be unlisted"
+    );
+    assert_eq!(world.instance().await.status, InstanceStatus::Active);
+
+    world.activities.delete(delete).await.unwrap();
+    assert_eq!((world.droplets().await, world.instance().await.status), (0, InstanceStatus::Terminated));
+    assert_eq!(world.read(delete).await.status, ActionStatus::Completed);
+    world.activities.delete(delete).await.unwrap();
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_read_that_errs_does_not_terminate_what_is_listed(pool: PgPool) {
+    let world = World::new(pool).await;
+    let delete = world.begin(InstanceAction::Delete).await;
+    // As a fresh server at Vultr: neither the delete nor the reads know it, but the list does.
+    world.fault("DELETE /v2/droplets/{id}", "not_found_after_create", 1).await;
+    world.fault("GET /v2/droplets/{id}", "not_found_after_create", 2).await;
+    let outcome = world.activities.delete(delete).await;
+    if outcome.is_err() {
+        assert_eq!(world.instance().await.status, InstanceStatus::Active);
+        world.activities.delete(delete).await.unwrap();
+    }
+    assert_eq!((world.droplets().await, world.instance().await.status), (0, InstanceStatus::Terminated));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_a_lost_create_left_is_found_by_its_tag_and_deleted(pool: PgPool) {
+    let world = World::new(pool).await;
+    let delete = world.begin(InstanceAction::Delete).await;
+    for statement in [
+        "UPDATE instances SET status = 'PROVISIONING', provider_instance_id = NULL",
+        "UPDATE provisioning_tasks SET create_sent_at = now()",
+    ] {
+        sqlx::query(statement).execute(&world.pool).await.unwrap();
+    }
+    assert!(
+        matches!(world.activities.delete(delete).await, Err(StepError::OutcomePending(_))),
+        "it may not show up yet"
+    );
+    sqlx::query("UPDATE provisioning_tasks SET create_sent_at = now() - interval '1 hour'")
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    world.activities.delete(delete).await.unwrap();
+    assert_eq!((world.droplets().await, world.instance().await.status), (0, InstanceStatus::Terminated));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn trouble_is_noted_for_admins(pool: PgPool) {
+    let world = World::new(pool).await;
+    world.fault(ACTIONS, "status", 1).await;
+    let action = world.begin(InstanceAction::Reboot).await;
+    let error = world.run(action).await.unwrap_err();
+    world.activities.note_trouble(action, &error).await;
+    let trouble = world.read(action).await.trouble.unwrap();
+    assert_eq!(trouble["class"], "RETRYABLE", "{trouble}");
+    world.run(action).await.unwrap();
+    assert_eq!(world.read(action).await.trouble, None, "it passed");
+}
