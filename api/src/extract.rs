@@ -3,7 +3,8 @@
 
 use axum::{
     extract::{
-        FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request, rejection::BytesRejection,
+        FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Path, Query, Request,
+        rejection::BytesRejection,
     },
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -206,8 +207,27 @@ impl<S: Send + Sync, T: From<Uuid>> FromRequestParts<S> for Id<T> {
     }
 }
 
+/// The two ids in the path, the outer thing's first. Something that is no id names nothing, so it answers 404.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids<A, B>(pub A, pub B);
+
+impl<S: Send + Sync, A: From<Uuid>, B: From<Uuid>> FromRequestParts<S> for Ids<A, B> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((outer, inner)) =
+            <Path<(String, String)> as FromRequestParts<S>>::from_request_parts(parts, state)
+                .await
+                .map_err(|_| Problem::not_found("object"))?;
+        match (Uuid::parse_str(&outer), Uuid::parse_str(&inner)) {
+            (Ok(outer), Ok(inner)) => Ok(Self(A::from(outer), B::from(inner))),
+            _ => Err(Problem::not_found("object")),
+        }
+    }
+}
+
 /// The required header `Idempotency-Key`: 1 to 255 visible ASCII characters. Answers 400
-/// `idempotency_key_required` or `idempotency_key_invalid`.
+/// `idempotency_key_required` or `idempotency_key_invalid`. `Option<IdempotencyKey>` allows it to be absent.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey(pub String);
 
@@ -232,6 +252,17 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
                 "an Idempotency-Key has 1 to 255 visible ASCII characters",
             )),
         }
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Problem> {
+        if !parts.headers.contains_key("idempotency-key") {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<S>>::from_request_parts(parts, state).await.map(Some)
     }
 }
 

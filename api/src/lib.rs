@@ -6,6 +6,7 @@
 use utoipa_axum::router::OpenApiRouter;
 
 mod admin;
+mod at_provider;
 mod auth;
 mod customer;
 pub mod extract;
@@ -15,6 +16,7 @@ mod openapi;
 pub mod problem;
 pub mod public;
 mod rate_limit;
+mod recent;
 mod server;
 mod state;
 mod webhooks;
@@ -23,7 +25,7 @@ pub use auth::{
     PasswordCost,
     password::{PasswordError, hash as hash_password},
 };
-pub use openapi::document;
+pub use openapi::{document, internal_document};
 pub use server::{internal_router, router};
 pub use state::{AppState, AuthConfig, Limits, OrderConfig, PaymentConfig};
 

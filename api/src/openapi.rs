@@ -57,6 +57,21 @@ pub(crate) fn described_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Base::openapi()).merge(health::routes()).nest("/api/v1", crate::v1())
 }
 
+/// The document of the internal port.
+#[must_use]
+pub fn internal_document() -> openapi::OpenApi {
+    finish(described_internal_routes().into_openapi())
+}
+
+/// Every documented route of the internal port.
+pub(crate) fn described_internal_routes() -> OpenApiRouter<AppState> {
+    let mut base = Base::openapi();
+    base.info.title = "WeBrana Cloud, for programs of ours".to_owned();
+    let here = |tag: &openapi::Tag| ["internal", "health"].contains(&tag.name.as_str());
+    base.tags.get_or_insert_default().retain(here);
+    OpenApiRouter::with_openapi(base).merge(health::routes()).merge(crate::internal::provider_routes())
+}
+
 /// Adds what every operation shares.
 pub(crate) fn finish(mut document: openapi::OpenApi) -> openapi::OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
@@ -102,7 +117,7 @@ fn describe(operation: &mut Operation) {
 /// Documents the problems that come from the extractors and layers, where the handler's own documentation does not
 /// say more about that status.
 fn add_common_problems(path: &str, operation: &mut Operation) {
-    if !path.starts_with("/api/v1") {
+    if !path.starts_with("/api/v1") && !path.starts_with("/internal") {
         return;
     }
     for (status, description) in common_problems(path, operation) {
@@ -113,7 +128,7 @@ fn add_common_problems(path: &str, operation: &mut Operation) {
 
 fn common_problems(path: &str, operation: &Operation) -> Vec<(&'static str, &'static str)> {
     let mut problems = vec![("503", "`unavailable` or `timeout`: try again after `Retry-After` seconds")];
-    if !path.contains("/webhooks/") {
+    if path.starts_with("/api/v1") && !path.contains("/webhooks/") {
         problems.push(("429", "`rate_limited`: try again after `Retry-After` seconds"));
     }
     if requires(operation, "bearer") {

@@ -5,11 +5,13 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
+use adapters::providers::{ProviderError, UnknownProvider};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use domain::provisioning::FailureClass;
 use store::StoreError;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -140,6 +142,17 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
     }
 
+    /// 503: the answer would have to come from a provider.
+    #[must_use]
+    pub fn provider_unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_unavailable",
+            "the server's provider does not answer at the moment; please try again a little later",
+        )
+        .retry_after(10)
+    }
+
     /// Asks the client to come back later.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
@@ -172,6 +185,24 @@ impl From<StoreError> for Problem {
             }
             error => Self::internal(&error),
         }
+    }
+}
+
+/// A provider's trouble while somebody waits for an answer. Its words are for the log: they tell how we are set up.
+impl From<ProviderError> for Problem {
+    fn from(error: ProviderError) -> Self {
+        if error.class == FailureClass::Unsupported {
+            return Self::new(StatusCode::CONFLICT, "unsupported_action", error.message);
+        }
+        tracing::warn!(provider = error.provider, class = %error.class, code = error.code, status = error.status,
+                       provider_request_id = error.request_id, error = error.message, "a provider did not answer");
+        Self::provider_unavailable()
+    }
+}
+
+impl From<UnknownProvider> for Problem {
+    fn from(error: UnknownProvider) -> Self {
+        Self::new(StatusCode::CONFLICT, "provider_disabled", format!("{} is switched off here", error.slug))
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer, set_header::SetResponseHeaderLayer};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{AppState, observe::observe, openapi, problem::Problem, public::health, rate_limit::RateLimits};
+use crate::{AppState, observe::observe, openapi, problem::Problem, rate_limit::RateLimits};
 
 /// Everything on the public port: `/api/v1`, its documentation, and the health endpoints. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`, so that clients' addresses are known.
@@ -23,9 +23,12 @@ pub fn router(state: AppState) -> Router {
     wrap(routes, state)
 }
 
-/// Everything on the internal port: for now the health endpoints.
+/// Everything on the internal port: the provider API under `/internal`, its documentation, and the health endpoints.
+/// Serve it like [`router`].
 pub fn internal_router(state: AppState) -> Router {
-    wrap(health::routes().into(), state)
+    let (routes, document) = openapi::described_internal_routes().split_for_parts();
+    let docs = SwaggerUi::new("/internal/docs").url("/internal/openapi.json", openapi::finish(document));
+    wrap(routes.merge(docs), state)
 }
 
 /// The layers that every answer passes, the outermost last.

@@ -1,6 +1,6 @@
 //! Who is asking: registration, login and sessions (`account`, `profile`), SSH keys, access tokens, passwords, and the
 //! extractors that handlers name to say whom they serve ([`Customer`], [`Staff`], [`Administrator`],
-//! [`InternalKey`]).
+//! [`Superadministrator`], [`InternalKey`]).
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -17,7 +17,7 @@ pub(crate) mod ssh_keys;
 
 pub use client::Client;
 pub use password::PasswordCost;
-pub use principal::{Administrator, Customer, InternalKey, Staff};
+pub use principal::{Administrator, Customer, InternalKey, Staff, Superadministrator};
 
 /// `/auth/*`.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -17,9 +17,17 @@ use crate::{
     problem::Problem,
 };
 
+pub(crate) mod actions;
+pub(crate) mod asking;
+mod insight;
+
 /// Routes under `/instances`.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .merge(actions::routes())
+        .merge(insight::routes())
 }
 
 /// Which servers are wanted.
@@ -32,7 +40,7 @@ struct InstanceQuery {
 
 /// A server.
 #[derive(Debug, Serialize, ToSchema)]
-struct Instance {
+pub(crate) struct Instance {
     #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
     id: InstanceId,
     /// The order it was bought with.
@@ -118,7 +126,7 @@ async fn get(
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<Json<Instance>, Problem> {
-    Ok(Json(state.store.instance(id, me.id).await?.into()))
+    Ok(Json(state.store.instance(id, Some(me.id)).await?.into()))
 }
 
 impl From<store::instances::Instance> for Instance {

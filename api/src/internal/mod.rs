@@ -1,4 +1,5 @@
-//! Endpoints for programs of ours, by `X-API-Key`.
+//! Endpoints for programs of ours, by `X-API-Key`: those beside the public API ([`routes`]), and the provider API on a
+//! port of its own ([`provider_routes`]).
 
 use axum::{Json, extract::State, http::StatusCode};
 use domain::ids::OrderId;
@@ -12,7 +13,16 @@ use crate::{
     problem::Problem,
 };
 
-/// Routes under `/internal`.
+mod catalog;
+mod instances;
+mod provision;
+
+/// Routes under `/internal` of the internal port.
+pub fn provider_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().merge(provision::routes()).merge(instances::routes()).merge(catalog::routes())
+}
+
+/// Routes under `/api/v1/internal` of the public port.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(retry_provisioning))
 }

@@ -1,0 +1,178 @@
+//! What customers have done to their servers. Each request is taken in at once and carried out by the server's
+//! workflow, one after the other.
+
+use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
+use domain::{
+    ids::{ActionId, InstanceId},
+    instance::{ActionKind, ActionStatus},
+    provisioning::FailureClass,
+};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::asking::{Asker, ask};
+use crate::{
+    AppState,
+    auth::{Client, Customer},
+    extract::{Body, Id, IdempotencyKey, Ids, Paged, Paging},
+    problem::Problem,
+};
+
+/// Routes under `/instances/{id}/actions`.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, request)).routes(routes!(get))
+}
+
+/// Something to do to a server.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub(crate) struct ActionRequest {
+    /// `power_on`, `power_off`, `shutdown`, `reboot`, `power_cycle`, `rebuild`, `snapshot`, `restore`, `rename`,
+    /// `enable_backups`, `disable_backups`.
+    #[schema(example = "rebuild")]
+    pub action: String,
+    /// `rebuild`: `image` (slug of our catalog); `snapshot` and `rename`: `name`; `restore`: `snapshot_id`. The others
+    /// take none.
+    #[schema(value_type = Option<Object>, example = json!({ "image": "debian-12" }))]
+    pub params: Option<Map<String, Value>>,
+}
+
+/// Something that was asked for a server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Action {
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    pub id: ActionId,
+    /// What is to be done.
+    pub action: ActionKind,
+    /// With what.
+    #[schema(value_type = Object, example = json!({ "image": "debian-12" }))]
+    pub params: Value,
+    pub status: ActionStatus,
+    /// Why it failed; only with `failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<ActionFailure>,
+    /// What it made, such as `snapshot_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, example = json!({ "snapshot_id": "7555620" }))]
+    pub result: Option<Value>,
+    pub created_at: DateTime<Utc>,
+    /// When its turn came.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it was over.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Why an action failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ActionFailure {
+    pub class: FailureClass,
+    /// In words a customer understands.
+    #[schema(example = "The provider has no room for this at the moment. Please try again later.")]
+    pub message: String,
+}
+
+/// What was taken in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ActionTaken {
+    pub action: Action,
+}
+
+/// Ask for something to be done to one of my servers. It is done in the order asked for; watch it by its id. An
+/// `Idempotency-Key` is optional here: with it, a repeated request gives the first one's action.
+#[utoipa::path(
+    post, path = "/instances/{id}/actions", tag = "instances", operation_id = "request_instance_action",
+    security(("bearer" = [])),
+    params(
+        ("id" = InstanceId, Path, description = "The server."),
+        ("Idempotency-Key" = Option<String>, Header, description = "A value of your own for this request."),
+    ),
+    request_body(content = ActionRequest, example = json!({ "action": "reboot" })),
+    responses(
+        (status = 202, description = "Taken in.", body = ActionTaken),
+        (status = 404, description = "`not_found`: I have no such server.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "`instance_conflict`: the server's state is in the way, `detail` says how; \
+         `unsupported_action`: its provider can't do this; `not_supported_yet`: customers can't ask for this yet; \
+         `provider_disabled`: its provider is switched off here.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_action`, `invalid_params`, `image_not_for_provider`, `snapshot_unknown`, or \
+         `idempotency_key_reused`: the key came with another action before; `invalid_body`.",
+         body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn request(
+    me: Customer,
+    client: Client,
+    key: Option<IdempotencyKey>,
+    State(state): State<AppState>,
+    Id(instance): Id<InstanceId>,
+    Body(body): Body<ActionRequest>,
+) -> Result<(StatusCode, Json<ActionTaken>), Problem> {
+    let asker = Asker { owner: Some(me.id), origin: client.origin(me.actor()), key };
+    let action = ask(&state, instance, body, &asker).await?;
+    Ok((StatusCode::ACCEPTED, Json(ActionTaken { action: action.into() })))
+}
+
+/// List what was asked for one of my servers, newest first.
+#[utoipa::path(
+    get, path = "/instances/{id}/actions", tag = "instances", operation_id = "list_instance_actions",
+    security(("bearer" = [])), params(("id" = InstanceId, Path, description = "The server."), Paging),
+    responses(
+        (status = 200, description = "A part of the list.", body = Paged<Action>),
+        (status = 404, description = "`not_found`: I have no such server.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+async fn list(
+    me: Customer,
+    State(state): State<AppState>,
+    Id(instance): Id<InstanceId>,
+    paging: Paging,
+) -> Result<Paged<Action>, Problem> {
+    let page = state.store.actions_of(instance, Some(me.id), &paging.request()).await?;
+    Ok(Paged::new(page, Action::from))
+}
+
+/// Watch something that was asked for one of my servers.
+#[utoipa::path(
+    get, path = "/instances/{id}/actions/{action_id}", tag = "instances", operation_id = "get_instance_action",
+    security(("bearer" = [])),
+    params(
+        ("id" = InstanceId, Path, description = "The server."),
+        ("action_id" = ActionId, Path, description = "The action."),
+    ),
+    responses(
+        (status = 200, description = "The action as it stands.", body = Action),
+        (status = 404, description = "`not_found`: I have no such server, or it no such action.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+async fn get(
+    me: Customer,
+    State(state): State<AppState>,
+    Ids(instance, action): Ids<InstanceId, ActionId>,
+) -> Result<Json<Action>, Problem> {
+    Ok(Json(state.store.action(instance, action, Some(me.id)).await?.into()))
+}
+
+impl From<store::instance_actions::Action> for Action {
+    fn from(row: store::instance_actions::Action) -> Self {
+        let failure = row.failure_class.zip(row.failure_message);
+        Self {
+            id: row.id,
+            action: row.kind,
+            params: row.params,
+            status: row.status,
+            failure: failure.map(|(class, message)| ActionFailure { class, message }),
+            result: row.result,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        }
+    }
+}

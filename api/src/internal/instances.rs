@@ -1,0 +1,230 @@
+//! Servers, for programs of ours. Deletes and actions go through the server's workflow like its owner's.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use adapters::providers::ProviderInstance;
+use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
+use domain::{
+    ids::{ActionId, InstanceId},
+    instance::{InstanceAction, PowerState},
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    AppState, at_provider,
+    auth::{Client, InternalKey},
+    customer::instances::{
+        Instance,
+        actions::{Action, ActionRequest},
+        asking::{Asker, ask, take_in},
+    },
+    extract::{Body, Id, IdempotencyKey, Ids},
+    problem::Problem,
+};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(get, delete)).routes(routes!(act)).routes(routes!(get_action))
+}
+
+/// A server with what its provider tells of it.
+#[derive(Debug, Serialize, ToSchema)]
+struct InternalInstance {
+    #[serde(flatten)]
+    instance: Instance,
+    /// The provider's own id; null until it was told.
+    #[schema(example = "3164444")]
+    provider_instance_id: Option<String>,
+    /// What the provider tells now; null when it has nothing to tell or does not answer.
+    live: Option<Live>,
+    /// Why `live` is null: `not_there`, `provider_disabled` or `provider_unavailable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "provider_unavailable")]
+    live_problem: Option<String>,
+}
+
+/// A server as its provider tells of it.
+#[derive(Debug, Serialize, ToSchema)]
+struct Live {
+    /// Its name or label there.
+    #[schema(example = "web-1.example.com")]
+    name: String,
+    #[schema(example = json!(["webrana", "wb-0193e7d0-4362-7709-b262-4de1f9ad2f5e"]))]
+    tags: Vec<String>,
+    /// The provider's slug of its size.
+    #[schema(example = "s-1vcpu-1gb")]
+    size: String,
+    /// The provider's slug of its region.
+    #[schema(example = "sgp1")]
+    region: String,
+    #[schema(value_type = Option<String>, example = "203.0.113.7")]
+    ipv4: Option<Ipv4Addr>,
+    #[schema(value_type = Option<String>, example = "2001:db8::7")]
+    ipv6: Option<Ipv6Addr>,
+    power_state: PowerState,
+    /// Whether a customer can log in.
+    ready: bool,
+    created_at: DateTime<Utc>,
+}
+
+/// An action with what its failure looked like from within.
+#[derive(Debug, Serialize, ToSchema)]
+struct InternalAction {
+    #[serde(flatten)]
+    action: Action,
+    /// `user`, `api_key` or `system`.
+    #[schema(example = "api_key")]
+    requested_by: String,
+    /// The user or the key.
+    requester_id: Option<uuid::Uuid>,
+    /// The latest trouble with the provider in its own words: `class`, `message`, `code`, `provider_request_id`, `at`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    trouble: Option<Value>,
+}
+
+/// What was taken in.
+#[derive(Debug, Serialize, ToSchema)]
+struct InternalActionTaken {
+    action: InternalAction,
+}
+
+/// Read a server: our record, and what its provider tells now where it answers.
+#[utoipa::path(
+    get, path = "/internal/instances/{id}", tag = "internal", operation_id = "internal_get_instance",
+    security(("api_key" = [])), params(("id" = InstanceId, Path, description = "The server; our id.")),
+    responses(
+        (status = 200, description = "The server.", body = InternalInstance),
+        (status = 404, description = "`not_found`: there is no such server.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+async fn get(
+    _key: InternalKey,
+    State(state): State<AppState>,
+    Id(id): Id<InstanceId>,
+) -> Result<Json<InternalInstance>, Problem> {
+    let instance = state.store.instance(id, None).await?.into();
+    let provider_instance_id = state.store.server_ref(id, None).await?.provider_instance_id;
+    let (live, live_problem) = match live(&state, id).await {
+        Ok(live) => (Some(live), None),
+        Err(problem) if problem.code == "instance_conflict" => (None, Some("not_there".to_owned())),
+        Err(problem) => (None, Some(problem.code.clone())),
+    };
+    Ok(Json(InternalInstance { instance, provider_instance_id, live, live_problem }))
+}
+
+async fn live(state: &AppState, id: InstanceId) -> Result<Live, Problem> {
+    let server = at_provider::find(state, id, None).await?;
+    Ok(at_provider::answer(server.provider.get_instance(&server.id)).await?.into())
+}
+
+/// Delete a server at its provider, for good. It is `TERMINATED` only once the provider neither reads nor lists it any
+/// more; until then tries go on. Deleting again gives the same action.
+#[utoipa::path(
+    delete, path = "/internal/instances/{id}", tag = "internal", operation_id = "internal_delete_instance",
+    security(("api_key" = [])), params(("id" = InstanceId, Path, description = "The server; our id.")),
+    responses(
+        (status = 202, description = "Taken in, or taken in before.", body = InternalActionTaken),
+        (status = 404, description = "`not_found`: there is no such server.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "`instance_conflict`: its order is still being worked on, or it was never made.",
+         body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn delete(
+    key: InternalKey,
+    client: Client,
+    State(state): State<AppState>,
+    Id(id): Id<InstanceId>,
+) -> Result<(StatusCode, Json<InternalActionTaken>), Problem> {
+    let asker = Asker { owner: None, origin: client.origin(key.actor()), key: None };
+    let action = take_in(&state, id, &InstanceAction::Delete, &asker).await?;
+    Ok((StatusCode::ACCEPTED, Json(InternalActionTaken { action: action.into() })))
+}
+
+/// Ask for something to be done to a server: what its owner may ask for, and `resize` (`params.plan_id`) and `delete`
+/// as well.
+#[utoipa::path(
+    post, path = "/internal/instances/{id}/action", tag = "internal", operation_id = "internal_request_action",
+    security(("api_key" = [])),
+    params(
+        ("id" = InstanceId, Path, description = "The server; our id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "A value of your own for this request."),
+    ),
+    request_body(content = ActionRequest, example = json!({ "action": "reboot" })),
+    responses(
+        (status = 202, description = "Taken in.", body = InternalActionTaken),
+        (status = 404, description = "`not_found`: there is no such server.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "`instance_conflict`, `unsupported_action`, `provider_disabled`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_action`, `invalid_params`, `image_not_for_provider`, \
+         `plan_not_offered`, `snapshot_unknown`, `idempotency_key_reused`, `invalid_body`.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+async fn act(
+    key: InternalKey,
+    client: Client,
+    idempotency_key: Option<IdempotencyKey>,
+    State(state): State<AppState>,
+    Id(id): Id<InstanceId>,
+    Body(body): Body<ActionRequest>,
+) -> Result<(StatusCode, Json<InternalActionTaken>), Problem> {
+    let asker = Asker { owner: None, origin: client.origin(key.actor()), key: idempotency_key };
+    let action = ask(&state, id, body, &asker).await?;
+    Ok((StatusCode::ACCEPTED, Json(InternalActionTaken { action: action.into() })))
+}
+
+/// Watch something that was asked for a server.
+#[utoipa::path(
+    get, path = "/internal/instances/{id}/actions/{action_id}", tag = "internal",
+    operation_id = "internal_get_action", security(("api_key" = [])),
+    params(
+        ("id" = InstanceId, Path, description = "The server; our id."),
+        ("action_id" = ActionId, Path, description = "The action."),
+    ),
+    responses(
+        (status = 200, description = "The action as it stands.", body = InternalAction),
+        (status = 404, description = "`not_found`: there is no such server, or it has no such action.",
+         body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn get_action(
+    _key: InternalKey,
+    State(state): State<AppState>,
+    Ids(instance, action): Ids<InstanceId, ActionId>,
+) -> Result<Json<InternalAction>, Problem> {
+    Ok(Json(state.store.action(instance, action, None).await?.into()))
+}
+
+impl From<ProviderInstance> for Live {
+    fn from(server: ProviderInstance) -> Self {
+        Self {
+            name: server.name,
+            tags: server.tags,
+            size: server.size,
+            region: server.region,
+            ipv4: server.ipv4,
+            ipv6: server.ipv6,
+            power_state: server.power,
+            ready: server.ready,
+            created_at: server.created_at,
+        }
+    }
+}
+
+impl From<store::instance_actions::Action> for InternalAction {
+    fn from(row: store::instance_actions::Action) -> Self {
+        Self {
+            requested_by: row.requested_by.clone(),
+            requester_id: row.requester_id,
+            trouble: row.trouble.clone(),
+            action: row.into(),
+        }
+    }
+}

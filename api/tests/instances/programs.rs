@@ -1,0 +1,196 @@
+//! The internal provider API: provisioning, servers, what the providers have.
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::{World, assert_problem, place};
+
+#[sqlx::test(migrations = "../migrations")]
+async fn every_operation_wants_a_key_and_is_documented(pool: PgPool) {
+    let world = World::open(pool).await;
+    let document = serde_json::to_value(api::internal_document()).unwrap();
+    let mut guarded = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some(relative) = path.strip_prefix("/internal") else { continue };
+        for method in ["get", "post", "put", "patch", "delete"] {
+            let Some(operation) = item.get(method) else { continue };
+            guarded += 1;
+            assert_eq!(operation["security"], json!([{ "api_key": [] }]), "{method} {path}");
+            for status in ["401", "503"] {
+                assert!(
+                    operation["responses"].get(status).is_some(),
+                    "{method} {path} says nothing of {status}"
+                );
+            }
+            let filled: Vec<_> = relative
+                .split('/')
+                .map(|part| if part.starts_with('{') { "0193e7d0-4362-7709-b262-4de1f9ad2f5e" } else { part })
+                .collect();
+            let (path, method) = (filled.join("/"), method.to_uppercase().parse::<Method>().unwrap());
+            let body = if method == Method::GET { Value::Null } else { json!({}) };
+            for (key, code) in [(None, "api_key_missing"), (Some("wbk_wrong"), "api_key_invalid")] {
+                let refused = world.internal_with(method.clone(), &path, &body, key, None).await;
+                assert_problem(&refused, 401, code);
+            }
+        }
+    }
+    assert_eq!(guarded, 8, "{document}");
+    let served = world.internal(Method::GET, "/openapi.json", &Value::Null).await;
+    assert_eq!((served.status, &served.body["paths"]), (StatusCode::OK, &document["paths"]));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn provisioning_is_idempotent_by_the_order(pool: PgPool) {
+    let world = World::open(pool).await;
+    let provision =
+        async |order: Value| world.internal(Method::POST, "/provision", &json!({ "order_id": order })).await;
+    let active = provision(json!(world.order)).await;
+    assert_eq!(active.status, StatusCode::OK, "{}", active.body);
+    assert_eq!(
+        active.body,
+        json!({ "order_id": world.order, "status": "ACTIVE", "instance_id": world.server })
+    );
+
+    let other = place(&world.app, &world.token).await;
+    assert_problem(&provision(json!(other)).await, 409, "order_not_paid");
+    world.set_status(other, "PAID").await;
+    for _ in 0..2 {
+        let paid = provision(json!(other)).await;
+        assert_eq!(
+            (paid.status, &paid.body["status"]),
+            (StatusCode::ACCEPTED, &json!("PAID")),
+            "{}",
+            paid.body
+        );
+        assert_eq!(paid.body["instance_id"], Value::Null);
+    }
+    let server = world.app.store.start_provisioning(other).await.unwrap().instance_id.unwrap();
+    let under_way = provision(json!(other)).await;
+    assert_eq!((under_way.status, &under_way.body["instance_id"]), (StatusCode::ACCEPTED, &json!(server)));
+    sqlx::query(
+        "UPDATE orders SET status = 'PROVISIONING_FAILED', failure_class = 'PERMANENT', failure_message = 'no'
+         WHERE id = $1",
+    )
+    .bind(other.0)
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    let failed = provision(json!(other)).await;
+    assert_problem(&failed, 409, "provisioning_failed");
+    assert!(failed.body["detail"].as_str().unwrap().contains("retry-provisioning"));
+    sqlx::query(
+        "UPDATE orders SET status = 'CANCELLED', failure_class = NULL, failure_message = NULL WHERE id = $1",
+    )
+    .bind(other.0)
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    assert_problem(&provision(json!(other)).await, 409, "order_conflict");
+
+    assert_problem(&provision(json!(Uuid::now_v7())).await, 404, "not_found");
+    assert_problem(&provision(json!("no id")).await, 422, "invalid_body");
+    assert_problem(&provision(Value::Null).await, 422, "invalid_body");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_is_shown_with_what_its_provider_tells(pool: PgPool) {
+    let world = World::open(pool).await;
+    let path = format!("/instances/{}", world.server);
+    let seen = world.internal(Method::GET, &path, &Value::Null).await;
+    assert_eq!(seen.status, StatusCode::OK, "{}", seen.body);
+    let server = world.app.store.server_ref(world.server, None).await.unwrap();
+    assert_eq!(seen.body["provider_instance_id"], json!(server.provider_instance_id));
+    assert_eq!((&seen.body["status"], &seen.body["provider"]), (&json!("ACTIVE"), &json!("digitalocean")));
+    let tag = format!("wb-{}", world.order);
+    assert!(seen.body["live"]["tags"].as_array().unwrap().contains(&json!(tag)), "{}", seen.body);
+    assert_eq!(seen.body["live"]["power_state"], "ON");
+
+    world.break_once("GET /v2/droplets/{id}").await;
+    let away = world.internal(Method::GET, &path, &Value::Null).await;
+    assert_eq!((away.status, &away.body["live"]), (StatusCode::OK, &Value::Null), "{}", away.body);
+    assert_eq!(away.body["live_problem"], "provider_unavailable");
+    let unknown = world.internal(Method::GET, &format!("/instances/{}", Uuid::nil()), &Value::Null).await;
+    assert_problem(&unknown, 404, "not_found");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn programs_ask_for_what_customers_may_and_more(pool: PgPool) {
+    let world = World::open(pool).await;
+    let path = format!("/instances/{}/action", world.server);
+    let act = async |body: Value, key: Option<&str>| {
+        world.internal_with(Method::POST, &path, &body, Some(&world.key), key).await
+    };
+    let reboot = act(json!({ "action": "reboot" }), Some("k")).await;
+    assert_eq!(reboot.status, StatusCode::ACCEPTED, "{}", reboot.body);
+    assert_eq!(reboot.body["action"]["requested_by"], "api_key");
+    let again = act(json!({ "action": "reboot" }), Some("k")).await;
+    assert_eq!(again.body["action"]["id"], reboot.body["action"]["id"]);
+    assert_problem(&act(json!({ "action": "power_on" }), Some("k")).await, 422, "idempotency_key_reused");
+
+    let plan = async |slug: &str| {
+        sqlx::query_scalar::<_, Uuid>("SELECT id FROM plans WHERE slug = $1 OR $1 = ''")
+            .bind(slug)
+            .fetch_one(&world.pool)
+            .await
+            .unwrap()
+    };
+    let current = world.app.store.instance(world.server, None).await.unwrap().plan;
+    let larger: Uuid = sqlx::query_scalar(
+        "SELECT l.id FROM plans l JOIN plans c ON c.provider_id = l.provider_id AND c.slug = $1
+         WHERE l.disk_gb > c.disk_gb ORDER BY l.disk_gb LIMIT 1",
+    )
+    .bind(&current)
+    .fetch_one(&world.pool)
+    .await
+    .unwrap();
+    let resize =
+        async |plan: Uuid| act(json!({ "action": "resize", "params": { "plan_id": plan } }), None).await;
+    assert_eq!(resize(larger).await.status, StatusCode::ACCEPTED);
+    for refused in [plan(&current).await, Uuid::nil()] {
+        assert_problem(&resize(refused).await, 422, "plan_not_offered");
+    }
+    assert_problem(&act(json!({ "action": "resize" }), None).await, 422, "invalid_params");
+
+    let path = format!("/instances/{}", world.server);
+    let first = world.internal(Method::DELETE, &path, &Value::Null).await;
+    let second = world.internal(Method::DELETE, &path, &Value::Null).await;
+    assert_eq!((first.status, second.status), (StatusCode::ACCEPTED, StatusCode::ACCEPTED));
+    assert_eq!(first.body["action"]["id"], second.body["action"]["id"]);
+    assert_eq!(first.body["action"]["action"], "delete");
+    assert_problem(&act(json!({ "action": "reboot" }), None).await, 409, "instance_conflict");
+    let unknown = world.internal(Method::DELETE, &format!("/instances/{}", Uuid::nil()), &Value::Null).await;
+    assert_problem(&unknown, 404, "not_found");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_the_providers_have_is_asked_of_them(pool: PgPool) {
+    let world = World::open(pool).await;
+    for (what, slug) in [("regions", "sgp1"), ("sizes", "s-1vcpu-1gb"), ("images", "ubuntu-24-04-x64")] {
+        for path in [format!("/{what}"), format!("/{what}?provider=digitalocean")] {
+            let listed = world.internal(Method::GET, &path, &Value::Null).await;
+            assert_eq!(listed.status, StatusCode::OK, "{path}: {}", listed.body);
+            let found = listed.body["data"].as_array().unwrap().iter().find(|entry| entry["slug"] == slug);
+            assert_eq!(found.unwrap()["provider"], "digitalocean", "{path}");
+            assert_eq!(listed.body["unavailable"], json!([]));
+        }
+        let bad = |provider: &str| format!("/{what}?provider={provider}");
+        assert_problem(
+            &world.internal(Method::GET, &bad("aws"), &Value::Null).await,
+            404,
+            "unknown_provider",
+        );
+        let not_set_up = world.internal(Method::GET, &bad("vultr"), &Value::Null).await;
+        assert_problem(&not_set_up, 409, "provider_disabled");
+    }
+    assert_eq!(world.simulator.calls("GET /v2/regions"), 1, "kept for a moment");
+
+    sqlx::query("UPDATE providers SET is_active = false WHERE slug = 'digitalocean'")
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    let off = world.internal(Method::GET, "/regions?provider=digitalocean", &Value::Null).await;
+    assert_problem(&off, 409, "provider_disabled");
+    assert_eq!(world.internal(Method::GET, "/regions", &Value::Null).await.body["data"], json!([]));
+}
