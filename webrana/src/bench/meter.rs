@@ -36,6 +36,12 @@ impl Reading {
         self.calls.values().sum()
     }
 
+    /// Calls by route since an earlier reading, without the routes nobody called.
+    pub fn since(&self, earlier: &Self) -> impl Iterator<Item = (&str, u64)> {
+        let calls = self.calls.iter().map(|(route, calls)| (route.as_str(), calls - earlier.of(route)));
+        calls.filter(|(_, calls)| *calls > 0)
+    }
+
     /// Calls of one route.
     pub fn of(&self, route: &str) -> u64 {
         self.calls.get(route).copied().unwrap_or(0)

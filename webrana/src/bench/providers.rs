@@ -15,7 +15,7 @@ use url::Url;
 use self::figures::{Figures, Limit, Measured};
 use super::{
     load::closed_loop,
-    meter::Meter,
+    meter::{Meter, Reading},
     stack::{self, StackArguments},
     workers::Workers,
 };
@@ -29,7 +29,7 @@ const AT_ONCE: usize = 20;
 /// Windows of the limit that a burst lasts at least.
 const WINDOWS: u32 = 3;
 /// Between two reboots of the customer's server.
-const BETWEEN_REBOOTS: Duration = Duration::from_secs(2);
+const BETWEEN_REBOOTS: Duration = Duration::from_secs(5);
 /// Between two looks at something that is awaited.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Longer than the longest burst.
@@ -199,6 +199,7 @@ impl<'a> Burst<'a> {
         let watched = self.meter.watch();
         let workers = Workers::start(env, slug, bench.workers)?;
         let begun = Instant::now();
+        self.first_create(&before).await?;
         let mut reboots = Vec::new();
         let mut done = pin!(all_active(store, &placed.outcomes));
         loop {
@@ -210,9 +211,23 @@ impl<'a> Burst<'a> {
         let elapsed = begun.elapsed();
         workers.stop().await;
         let after = self.meter.read().await?;
+        for (route, calls) in after.since(&before) {
+            progress.note(format!("            {calls:>6} {route}"));
+        }
         let readings = watched.readings();
         let limit = Limit { create, creates_only, calls, window };
         Ok(Measured { slug, limit, orders, elapsed, before, readings, after, reboots })
+    }
+
+    /// Waits until the workers have begun.
+    async fn first_create(&self, before: &Reading) -> Result<()> {
+        let created = async {
+            while self.meter.read().await?.of(self.contender.create) == before.of(self.contender.create) {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(PATIENCE, created).await.context("the workers create nothing")?
     }
 
     /// How long a reboot takes from the customer's click until it is done; then a pause.
