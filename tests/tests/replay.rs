@@ -21,7 +21,14 @@ async fn every_recorded_history_replays() {
         .iter()
         .map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
         .collect();
-    for needed in ["order_cancelled", "order_expired", "order_failed_then_retried", "order_paid"] {
+    for needed in [
+        "order_cancelled",
+        "order_expired",
+        "order_failed_then_retried",
+        "order_paid",
+        "order_moved",
+        "order_sent_elsewhere",
+    ] {
         assert!(names.iter().any(|name| name == needed), "no recorded history {needed}: {names:?}");
     }
 
