@@ -54,7 +54,8 @@ impl ReconcileActivities {
             .store
             .begin_reconciliation(&start.provider, start.reconciliation_id, run_key, start.settings.dry_run)
             .await?;
-        let look = Look::new(&self.store, provider.as_ref(), start.settings, begun);
+        let is_asked_for = start.reconciliation_id.is_some();
+        let look = Look::new(&self.store, provider.as_ref(), start.settings, begun, is_asked_for);
         match self.carry_out(&look).await {
             Ok(done) => Ok(done),
             Err(error) => {

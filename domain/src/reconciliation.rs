@@ -68,6 +68,9 @@ text_enum! {
         WouldDelete = "would_delete",
         /// The provider was asked to delete it.
         Deleted = "deleted",
+        /// Nothing: so many servers at once look like our own mistake, such as a database restored from a backup. A run
+        /// that an administrator asks for acts on them.
+        Held = "held",
         /// Nothing: an administrator let it go.
         Released = "released",
         /// Nothing, because of the dry run; otherwise our record would have been corrected.
@@ -197,6 +200,13 @@ const fn is_closed(status: OrderStatus) -> bool {
         status,
         OrderStatus::PendingPayment | OrderStatus::Expired | OrderStatus::Cancelled | OrderStatus::Refunded
     )
+}
+
+/// How many servers a scheduled run may put into quarantine, of so many that are listed: a tenth, and five at least.
+/// More at once are more likely our mistake than theirs.
+#[must_use]
+pub fn most_at_once(listed: usize) -> usize {
+    (listed / 10).max(5)
 }
 
 /// One respect in which a server is not as we believe.

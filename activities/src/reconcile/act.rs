@@ -7,7 +7,7 @@ use adapters::providers::{ProviderAction, ProviderError, ProviderInstance};
 use domain::{
     instance::{Capability, PowerState},
     provisioning::FailureClass,
-    reconciliation::{FindingAction, FindingKind, FindingReason, Verdict},
+    reconciliation::{FindingAction, FindingKind, FindingReason, Verdict, most_at_once},
 };
 use serde_json::{Value, json};
 use store::reconciliation::{NewFinding, NewQuarantine, Quarantined};
@@ -22,6 +22,7 @@ impl Look<'_> {
     /// Findings about servers nobody should pay for, each with what was done about it.
     pub(super) async fn unwanted(&self, seen: &Seen) -> Result<Vec<NewFinding>, StepError> {
         let in_quarantine = self.in_quarantine().await?;
+        let too_many = self.are_too_many(seen, &in_quarantine);
         let mut findings = Vec::new();
         for judged in &seen.servers {
             let Verdict::Unwanted(kind, reason) = judged.verdict else { continue };
@@ -30,6 +31,8 @@ impl Look<'_> {
                 (FindingAction::None, json!({}))
             } else if self.settings.dry_run {
                 (would_do(known, self), detail_of(known))
+            } else if too_many && known.is_none() {
+                (FindingAction::Held, json!({}))
             } else {
                 self.deal_with(judged, kind, reason).await?
             };
@@ -38,6 +41,17 @@ impl Look<'_> {
             findings.push(finding);
         }
         Ok(findings)
+    }
+
+    /// Whether so many servers are newly unwanted that a run nobody asked for should leave them to people.
+    fn are_too_many(&self, seen: &Seen, in_quarantine: &BTreeMap<String, Quarantined>) -> bool {
+        let newly_unwanted = seen.servers.iter().filter(|judged| match judged.verdict {
+            Verdict::Unwanted(_, reason) => {
+                reason.may_be_quarantined() && !in_quarantine.contains_key(&judged.server.id)
+            }
+            Verdict::Wanted | Verdict::NotYetJudged => false,
+        });
+        !self.is_asked_for && newly_unwanted.count() > most_at_once(seen.servers.len())
     }
 
     /// Finishes what was decided before: notes what is gone, lets go what is wanted after all, and gives power back to

@@ -33,6 +33,8 @@ pub(super) struct Look<'a> {
     pub(super) provider: &'a dyn CloudProvider,
     pub(super) settings: ReconcileSettings,
     pub(super) run: Begun,
+    /// Whether somebody asked for this run; otherwise it was due.
+    pub(super) is_asked_for: bool,
     prices: OnceCell<BTreeMap<String, Decimal>>,
 }
 
@@ -57,8 +59,9 @@ impl<'a> Look<'a> {
         provider: &'a dyn CloudProvider,
         settings: ReconcileSettings,
         run: Begun,
+        is_asked_for: bool,
     ) -> Self {
-        Self { store, provider, settings, run, prices: OnceCell::new() }
+        Self { store, provider, settings, run, is_asked_for, prices: OnceCell::new() }
     }
 
     /// The moment before which a server's making must have settled: its create can't be under way any more, and it is

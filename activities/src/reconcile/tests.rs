@@ -165,11 +165,16 @@ impl Fleet {
     }
 
     async fn compare_at(&self, settings: ReconcileSettings, at: DateTime<Utc>) -> Vec<Finding> {
+        self.look(settings, at, false).await
+    }
+
+    async fn look(&self, settings: ReconcileSettings, at: DateTime<Utc>, is_asked_for: bool) -> Vec<Finding> {
         let key = Uuid::now_v7().to_string();
         let begun = self.store().begin_reconciliation(SLUG, None, &key, settings.dry_run).await.unwrap();
-        let look = Look::new(self.store(), self.cloud.as_ref(), settings, Begun { at, ..begun });
+        let begun = Begun { at, ..begun };
+        let look = Look::new(self.store(), self.cloud.as_ref(), settings, begun, is_asked_for);
         self.activities.carry_out(&look).await.unwrap();
-        self.store().findings(begun.id, None, ALL).await.unwrap().data
+        self.store().findings(look.run.id, None, ALL).await.unwrap().data
     }
 
     async fn quarantine(&self) -> Vec<Quarantined> {
@@ -301,6 +306,20 @@ async fn unwanted_servers_are_powered_off_and_later_deleted(pool: PgPool) {
     fleet.compare(week).await;
     let gone = fleet.quarantine().await.into_iter().filter(|row| row.deleted_at.is_some()).count();
     assert_eq!((gone, fleet.calls(DELETES)), (2, 2));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn many_at_once_are_left_to_people(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    for _ in 0..6 {
+        fleet.server(Uuid::now_v7().into()).await;
+    }
+    let found = fleet.compare(ACT).await;
+    assert!(found.len() == 6 && found.iter().all(|finding| finding.action == FindingAction::Held));
+    assert_eq!(fleet.calls(ACTIONS), 0);
+    let asked_for = fleet.look(ACT, Utc::now() + TimeDelta::hours(1), true).await;
+    assert!(asked_for.iter().all(|finding| finding.action == FindingAction::Quarantined));
+    assert_eq!(fleet.calls(ACTIONS), 6);
 }
 
 #[sqlx::test(migrations = "../migrations")]
