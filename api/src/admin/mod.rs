@@ -1,5 +1,6 @@
 //! The admin area: staff read (`orders`, `payments`, `providers`, `catalog_sync`, `reconciliation`, `audit_log`),
-//! administrators act (`order_acts`), superadministrators manage providers. Whoever may not gets 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
+//! administrators act (`order_acts`), superadministrators manage providers. Whoever may not gets 403 `forbidden`. What
+//! the internal endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
