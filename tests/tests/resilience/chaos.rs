@@ -16,10 +16,10 @@ use webrana_tests::{
 };
 
 /// Cases under way at once; each mostly waits for the engine to notice that a worker is gone.
-const AT_ONCE: usize = 6;
+pub const AT_ONCE: usize = 6;
 /// A crash point that is passed only when the create's answer arrives.
 const AFTER_ANSWER: &str = "provision_server.after_create";
-const PROGRAM: &str = env!("CARGO_BIN_EXE_webrana-with-fail-points");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_webrana-with-fail-points");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_on_the_way_to_a_server_leaves_one_server_and_an_active_order() {
@@ -124,13 +124,13 @@ async fn unpaid(point: &str) {
 }
 
 /// A system whose worker runs in a process of its own.
-async fn system(options: Options) -> Stack {
+pub async fn system(options: Options) -> Stack {
     let options = Options { worker_inside: false, listing_lag: Duration::from_millis(1_500), ..options };
     Stack::start(options).await.expect("a system")
 }
 
 /// Waits until the doomed worker has died at its point, and starts another.
-async fn replaced(mut doomed: WorkerProcess, stack: &Stack, point: &str) -> WorkerProcess {
+pub async fn replaced(mut doomed: WorkerProcess, stack: &Stack, point: &str) -> WorkerProcess {
     let end = tokio::time::timeout(LONGEST, doomed.ended()).await;
     let end = end.unwrap_or_else(|_| panic!("the worker never passed {point}"));
     assert!(!end.success(), "the worker ended by itself at {point}");

@@ -2,6 +2,7 @@
 //! is lost and nothing is done twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
+mod actions;
 mod chaos;
 mod fleet;
 mod outages;

@@ -1,0 +1,143 @@
+//! What is done to a server: one thing after the other, also when its workflow was lost or its term is over.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use temporalio_client::{WorkflowListOptions, WorkflowTerminateOptions};
+use webrana_tests::{customer::Customer, patience::until, stack};
+use workflows::InstanceWorkflow;
+
+/// A customer with a running server.
+struct Owner {
+    customer: Customer<'static>,
+    server: String,
+}
+
+impl Owner {
+    async fn new() -> Self {
+        let customer = Customer::register(stack::shared().await).await;
+        let order = customer.place_order().await;
+        customer.pay(&order).await;
+        let active = customer.await_status(&order, "ACTIVE").await;
+        Self { customer, server: active["instance_id"].as_str().expect("a server").to_owned() }
+    }
+
+    async fn ask(&self, request: Value) -> String {
+        let path = format!("/instances/{}/actions", self.server);
+        let taken = self.customer.post(&path, &request).await.expect(202);
+        taken["action"]["id"].as_str().expect("an id").to_owned()
+    }
+
+    async fn ended(&self, action: &str) -> Value {
+        let path = format!("/instances/{}/actions/{action}", self.server);
+        until(&format!("action {action} ends"), || async {
+            let now = self.customer.get(&path).await.expect(200);
+            (now["finished_at"].is_string()).then_some(now)
+        })
+        .await
+    }
+
+    async fn act(&self, request: Value) -> Value {
+        self.ended(&self.ask(request).await).await
+    }
+
+    async fn sql(&self, statement: &'static str) {
+        let mut database =
+            PgConnection::connect(&self.customer.stack.database_url).await.expect("a database");
+        let id: uuid::Uuid = self.server.parse().expect("an id");
+        sqlx::query(statement).bind(id).execute(&mut database).await.expect("a statement");
+    }
+
+    /// Waits until the engine lists the workflow with this status.
+    async fn await_workflow(&self, status: &str) {
+        let client = temporal::connect(&self.customer.stack.temporal).await.expect("the engine");
+        let query = format!("WorkflowId = 'instance/{}' AND ExecutionStatus = '{status}'", self.server);
+        until(&query, || async {
+            let mut listed = client.list_workflows(query.as_str(), WorkflowListOptions::default());
+            listed.next().await.map(|found| found.expect("a listing"))
+        })
+        .await;
+    }
+
+    async fn lose_workflow(&self) {
+        let client = temporal::connect(&self.customer.stack.temporal).await.expect("the engine");
+        let workflow = client.get_workflow_handle::<InstanceWorkflow>(format!("instance/{}", self.server));
+        workflow.terminate(WorkflowTerminateOptions::default()).await.expect("it ends");
+    }
+}
+
+#[tokio::test]
+async fn actions_wait_for_each_other() {
+    let owner = Owner::new().await;
+    let mut asked = Vec::new();
+    for action in ["power_off", "reboot", "power_on", "snapshot", "power_off"] {
+        let params = if action == "snapshot" { json!({ "name": "before" }) } else { json!({}) };
+        asked.push(owner.ask(json!({ "action": action, "params": params })).await);
+    }
+    let mut done = Vec::new();
+    for action in &asked {
+        done.push(owner.ended(action).await);
+    }
+    let how: Vec<_> = done.iter().map(|action| action["status"].as_str().unwrap_or_default()).collect();
+    assert_eq!(how, ["completed", "failed", "completed", "completed", "completed"], "{done:?}");
+    assert_eq!(done[1]["failure"]["class"], "CONFLICT", "a reboot of what is off: {}", done[1]);
+    for pair in done.windows(2) {
+        let (earlier, later) = (pair[0]["finished_at"].as_str(), pair[1]["started_at"].as_str());
+        assert!(earlier <= later, "{earlier:?} {later:?}");
+    }
+    let snapshots = owner.customer.get(&format!("/instances/{}/snapshots", owner.server)).await.expect(200);
+    assert_eq!(snapshots["data"][0]["id"], done[3]["result"]["snapshot_id"], "{snapshots}");
+    assert_eq!(snapshots["data"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_lost_workflow_goes_on_with_what_its_predecessor_left() {
+    let owner = Owner::new().await;
+    owner.await_workflow("Running").await;
+    owner.lose_workflow().await;
+    owner.await_workflow("Terminated").await;
+    // What its predecessor had begun, as if it had been lost right then.
+    owner
+        .sql(
+            "INSERT INTO instance_actions (id, instance_id, action, status, requested_by, request_hash, started_at)
+             VALUES ('00000000-0000-7000-8000-000000000000', $1, 'power_off', 'in_progress', 'system', '', now())",
+        )
+        .await;
+    assert_eq!(
+        owner.act(json!({ "action": "reboot" })).await["status"],
+        "failed",
+        "it was powered off before"
+    );
+    let left = owner.ended("00000000-0000-7000-8000-000000000000").await;
+    assert_eq!(left["status"], "completed", "{left}");
+}
+
+#[tokio::test]
+async fn the_end_of_the_term_is_noted_once_and_is_not_the_servers_end() {
+    let owner = Owner::new().await;
+    owner.await_workflow("Running").await;
+    owner.lose_workflow().await;
+    owner.sql("UPDATE instances SET expires_at = now() WHERE id = $1").await;
+    assert_eq!(owner.act(json!({ "action": "reboot" })).await["status"], "completed");
+    until("the end of the term is noted", || async {
+        let mut database =
+            PgConnection::connect(&owner.customer.stack.database_url).await.expect("a database");
+        let id: uuid::Uuid = owner.server.parse().expect("an id");
+        sqlx::query_scalar::<_, bool>("SELECT term_ended_at IS NOT NULL FROM instances WHERE id = $1")
+            .bind(id)
+            .fetch_one(&mut database)
+            .await
+            .expect("a row")
+            .then_some(())
+    })
+    .await;
+    assert_eq!(owner.act(json!({ "action": "power_off" })).await["status"], "completed");
+    owner.await_workflow("Running").await;
+    let stack = owner.customer.stack;
+    let path = format!("/instances/{}", owner.server);
+    owner.customer.call_internal(reqwest::Method::DELETE, &path, None).await.expect(202);
+    owner.await_workflow("Completed").await;
+    let gone = owner.customer.get(&path).await.expect(200);
+    assert_eq!(gone["status"], "TERMINATED", "{gone} {}", stack.api_url);
+}
