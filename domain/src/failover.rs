@@ -67,7 +67,7 @@ pub struct Location {
     pub sort_order: i32,
 }
 
-/// What the customer ordered.
+/// What a person picked: the customer, or an admin after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ordered {
     /// The plan's size.

@@ -11,6 +11,7 @@ mod catalog_sync;
 mod order_acts;
 mod orders;
 mod payments;
+mod placements;
 mod providers;
 mod reconciliation;
 pub(crate) mod retry;

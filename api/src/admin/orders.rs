@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::InvoiceStatus,
-    failover::PlacementReason,
     ids::{InstanceId, InvoiceId, OrderId, PaymentId, UserId},
     order::OrderStatus,
     outbox::order_workflow_id,
@@ -16,13 +15,12 @@ use store::{
     admin::{
         CustomerSummary, InvoiceSummary, OrderDetail, OrderFilter, OrderSummary, TaskDetail, WebhookSummary,
     },
-    placements::Placement,
     timeline::TimelineEntry,
 };
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::payments::AdminPayment;
+use super::{payments::AdminPayment, placements::AdminPlacement};
 use crate::{
     AppState,
     auth::Staff,
@@ -139,26 +137,6 @@ pub(super) struct AdminProvisioningTask {
     #[schema(example = "203.0.113.7")]
     ipv4: Option<String>,
     updated_at: DateTime<Utc>,
-}
-
-/// One place an order's server was or is to be bought.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AdminPlacement {
-    /// `ordered`, `failover` (what was ordered was sold out) or `admin`.
-    reason: PlacementReason,
-    #[schema(example = "vultr")]
-    provider: String,
-    /// Slug of the plan.
-    #[schema(example = "vultr-regular-1gb")]
-    plan: String,
-    #[schema(example = "vultr-sgp")]
-    region: String,
-    #[schema(example = "ubuntu-24-04")]
-    image: String,
-    /// What the plan cost us when it was chosen, US dollars a month.
-    #[schema(example = "5.0000")]
-    cost_monthly_usd: String,
-    at: DateTime<Utc>,
 }
 
 /// Where the order's process can be watched.
@@ -371,20 +349,6 @@ impl From<TaskDetail> for AdminProvisioningTask {
             provider_instance_id: task.provider_instance_id,
             ipv4: task.ipv4,
             updated_at: task.updated_at,
-        }
-    }
-}
-
-impl From<Placement> for AdminPlacement {
-    fn from(placement: Placement) -> Self {
-        Self {
-            reason: placement.reason,
-            provider: placement.provider,
-            plan: placement.plan,
-            region: placement.region,
-            image: placement.image,
-            cost_monthly_usd: placement.cost_monthly_usd.to_string(),
-            at: placement.created_at,
         }
     }
 }
