@@ -106,7 +106,7 @@ async fn what_cannot_be_had_is_refused_and_leaves_no_trace(pool: PgPool) {
     let cases = [
         (plan(Uuid::now_v7()), Refusal::UnknownPlan),
         (plan(shop.plan("do-basic-2gb").await), Refusal::PlanInactive),
-        (plan(shop.plan("vultr-regular-1gb").await), Refusal::PlanInactive),
+        (plan(shop.plan("vultr-regular-1gb").await), Refusal::ProviderDisabled),
         (plan(shop.plan("do-basic-4gb").await), Refusal::OutOfStock),
         (plan(shop.plan("do-cpu-4gb").await), Refusal::RegionWithoutPlan),
         (with(|o| o.selection.region = "mars1".into()), Refusal::RegionUnknown),
@@ -115,6 +115,7 @@ async fn what_cannot_be_had_is_refused_and_leaves_no_trace(pool: PgPool) {
         (with(|o| o.selection.image = "minix-3".into()), Refusal::ImageUnknown),
         (with(|o| o.selection.image = "rocky-9".into()), Refusal::ImageUnknown),
         (with(|o| o.selection.image = "debian-12".into()), Refusal::ImageNotForProvider),
+        (with(|o| o.ssh_key_ids = vec![Uuid::now_v7().into()]), Refusal::SshKeyUnknown),
         (with(|o| o.selection.term_months = 2), Refusal::TermNotOffered),
         (with(|o| o.selection.term_months = 12), Refusal::TermNotOffered),
         (with(|o| o.selection.term_months = u32::MAX), Refusal::TermNotOffered),
