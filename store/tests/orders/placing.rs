@@ -84,6 +84,7 @@ async fn what_cannot_be_had_is_refused_and_leaves_no_trace(pool: PgPool) {
     shop.run("UPDATE plans SET stock_limit = 0 WHERE slug = 'do-basic-4gb'").await;
     shop.run("DELETE FROM plan_regions WHERE plan_id = (SELECT id FROM plans WHERE slug = 'do-cpu-4gb')")
         .await;
+    shop.run("UPDATE providers SET is_active = false WHERE slug = 'vultr'").await;
     shop.run("UPDATE regions SET is_active = false WHERE slug = 'nyc3'").await;
     shop.run("UPDATE images SET is_active = false WHERE slug = 'rocky-9'").await;
     shop.run(
