@@ -110,8 +110,10 @@ async fn what_cannot_be_read_is_refused_before_anything_else(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn what_cannot_be_delivered_at_the_moment_is_a_conflict(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    shop.run("UPDATE plans SET unavailable_since = now(), unavailable_reason = 'gone' WHERE slug = 'do-basic-2gb'")
-        .await;
+    shop.run(
+        "UPDATE plans SET unavailable_since = now(), unavailable_reason = 'gone' WHERE slug = 'do-basic-2gb'",
+    )
+    .await;
     let cases = [
         // On sale, but this installation has no credentials for it.
         ("vultr-regular-1gb", "provider_disabled"),
