@@ -67,6 +67,12 @@ id! {
     OutboxId,
     /// An in-app notification.
     NotificationId,
+    /// Money that a customer puts into the balance.
+    DepositId,
+    /// Money that moved in the books.
+    MovementId,
+    /// The paper for money of an invoice that went back.
+    CreditNoteId,
     /// A customer's SSH public key.
     SshKeyId,
 }

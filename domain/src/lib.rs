@@ -6,6 +6,7 @@ pub mod billing;
 pub mod hostname;
 pub mod ids;
 pub mod instance;
+pub mod ledger;
 pub mod money;
 pub mod notification;
 pub mod order;
