@@ -43,7 +43,9 @@ text_enum! {
         Applied = "APPLIED",
         /// It came after the deadline and brought the order back.
         Revived = "REVIVED",
-        /// The order could not take it any more; an admin decides.
+        /// It went to the customer's balance: a deposit, or money that its order could not take any more.
+        Credited = "CREDITED",
+        /// Taken in by a version without balances, for an order that could not take it any more.
         Unapplied = "UNAPPLIED",
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     Result, Store, new_id,
     payments::{LockedOrder, LockedPayment, Settlement, lock_order, lock_payment, method_words, settle},
     timeline::{self, Step, StepStatus},
+    wallet::{self, LockedDeposit},
 };
 
 /// Notifications with a wrong signature that are kept per hour. Anybody can send them; the log tells of all.
@@ -47,8 +48,8 @@ pub enum Intake {
     Applied {
         /// The attempt.
         payment_id: PaymentId,
-        /// Its order.
-        order_id: OrderId,
+        /// Its order, if it pays one.
+        order_id: Option<OrderId>,
         /// Where the attempt stands now.
         status: PaymentStatus,
         /// What the money did, if it was money.
@@ -88,7 +89,7 @@ impl Store {
     /// [`crate::StoreError::Db`] when the database does not answer; nothing was kept then.
     pub async fn apply_notification(&self, told: &VerifiedNotification<'_>) -> Result<Intake> {
         let mut tx = self.pool.begin().await?;
-        let Some((order, payment)) = lock(&mut tx, told).await? else {
+        let Some((bill, payment)) = lock(&mut tx, told).await? else {
             insert(&mut tx, &unknown(told, &format!("{}#unknown", told.dedupe_key))).await?;
             tx.commit().await?;
             return Ok(Intake::UnknownPayment);
@@ -106,7 +107,7 @@ impl Store {
         }
         let intake = match next {
             None => Intake::Ignored,
-            Some(status) => advance(&mut tx, &order, &payment, status, told.transaction_id).await?,
+            Some(status) => advance(&mut tx, &bill, &payment, status, told.transaction_id).await?,
         };
         tx.commit().await?;
         Ok(intake)
@@ -135,41 +136,63 @@ impl Store {
     }
 }
 
-/// Locks the order and the attempt a notification is about, in this order, as everybody does.
+/// What an attempt pays, held until the transaction ends.
+enum Bill {
+    Order(LockedOrder),
+    Deposit(LockedDeposit),
+}
+
+/// Locks the order or deposit and the attempt a notification is about, in this order, as everybody does.
 async fn lock(
     tx: &mut PgConnection,
     told: &VerifiedNotification<'_>,
-) -> Result<Option<(LockedOrder, LockedPayment)>> {
+) -> Result<Option<(Bill, LockedPayment)>> {
     let found = sqlx::query!(
-        "SELECT id, order_id FROM payments WHERE gateway = $1 AND gateway_order_id = $2",
+        "SELECT id, order_id, deposit_id FROM payments WHERE gateway = $1 AND gateway_order_id = $2",
         told.gateway,
         told.gateway_order_id,
     )
     .fetch_optional(&mut *tx)
     .await?;
     let Some(found) = found else { return Ok(None) };
-    let order = lock_order(tx, found.order_id.into(), None).await?;
+    let bill = match (found.order_id, found.deposit_id) {
+        (Some(order), _) => Bill::Order(lock_order(tx, order.into(), None).await?),
+        (None, Some(deposit)) => Bill::Deposit(wallet::lock_deposit(tx, deposit.into()).await?),
+        (None, None) => return Ok(None),
+    };
     let payment = lock_payment(tx, found.id.into()).await?;
-    Ok(Some((order, payment)))
+    Ok(Some((bill, payment)))
 }
 
 /// Moves the attempt to `status`.
 async fn advance(
     tx: &mut PgConnection,
-    order: &LockedOrder,
+    bill: &Bill,
     payment: &LockedPayment,
     status: PaymentStatus,
     transaction_id: Option<&str>,
 ) -> Result<Intake> {
-    let outcome = if status == PaymentStatus::Paid {
-        let settlement = Settlement { transaction_id, ..Settlement::default() };
-        Some(settle(tx, order, payment, &settlement).await?)
-    } else {
-        set_status(tx, payment.id, status, transaction_id).await?;
-        tell_of_closed_attempt(tx, order, payment, status).await?;
-        None
+    let settlement = Settlement { transaction_id, ..Settlement::default() };
+    let outcome = match bill {
+        Bill::Order(order) if status == PaymentStatus::Paid => {
+            settle(tx, order, payment, &settlement).await?
+        }
+        Bill::Deposit(deposit) if status == PaymentStatus::Paid => {
+            Some(wallet::settle_deposit(tx, deposit, payment, &settlement).await?)
+        }
+        bill => {
+            set_status(tx, payment.id, status, transaction_id).await?;
+            if let Bill::Order(order) = bill {
+                tell_of_closed_attempt(tx, order, payment, status).await?;
+            }
+            None
+        }
     };
-    Ok(Intake::Applied { payment_id: payment.id, order_id: order.id, status, outcome })
+    let order_id = match bill {
+        Bill::Order(order) => Some(order.id),
+        Bill::Deposit(_) => None,
+    };
+    Ok(Intake::Applied { payment_id: payment.id, order_id, status, outcome })
 }
 
 async fn set_status(

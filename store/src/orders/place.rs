@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Store, StoreError,
     idempotency::{self, Idempotency},
-    new_id,
+    new_id, payments,
 };
 
 /// An order to be placed.
@@ -60,7 +60,7 @@ impl Store {
     ///
     /// # Errors
     /// [`OrderError::Refused`] when the selection can't be had; [`StoreError::IdempotencyMismatch`] when the key was
-    /// used for another request.
+    /// used for another request; [`StoreError::InsufficientBalance`] when the balance was to pay and does not suffice.
     pub async fn place_order(&self, new: &NewOrder, request: &Idempotency) -> Result<Placed, OrderError> {
         let refusal = match self.try_place(new, request).await {
             Ok(Some(placed)) => return Ok(placed),
@@ -82,7 +82,7 @@ impl Store {
     async fn try_place(&self, new: &NewOrder, request: &Idempotency) -> Result<Option<Placed>, OrderError> {
         let mut connection = self.pool.acquire().await?;
         let offer = resolve(&mut connection, &new.selection).await?;
-        if !offer.is_limited {
+        if !offer.is_limited && new.method != PaymentMethod::Wallet {
             return Ok(insert(&mut connection, new, request, &offer).await?);
         }
         let mut tx = connection.begin().await?;
@@ -90,6 +90,11 @@ impl Store {
             return Err(Refusal::OutOfStock.into());
         }
         let placed = insert(&mut tx, new, request, &offer).await?;
+        if let (PaymentMethod::Wallet, Some(Placed { order_id, to_charge: Some(payment) })) =
+            (new.method, placed)
+        {
+            payments::pay_from_wallet(&mut tx, order_id, payment).await?;
+        }
         tx.commit().await?;
         Ok(placed)
     }

@@ -5,6 +5,8 @@
 mod attempts;
 mod notifications;
 mod review;
+mod transfers;
+mod wallet;
 
 use domain::{
     Rupiah,
@@ -87,6 +89,11 @@ impl Shop {
 
     async fn tell(&self, told: &VerifiedNotification<'_>) -> Intake {
         self.store.apply_notification(told).await.unwrap()
+    }
+
+    async fn assert_books_are_sound(&self) {
+        let report = self.store.check_ledger().await.unwrap();
+        assert!(report.sound, "{:#?}", report.findings);
     }
 
     async fn count(&self, sql: &'static str) -> i64 {
