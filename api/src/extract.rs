@@ -3,7 +3,8 @@
 
 use axum::{
     extract::{
-        FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request, rejection::BytesRejection,
+        FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Path, Query, Request,
+        rejection::BytesRejection,
     },
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -232,6 +233,17 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
                 "an Idempotency-Key has 1 to 255 visible ASCII characters",
             )),
         }
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Problem> {
+        if !parts.headers.contains_key("idempotency-key") {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<S>>::from_request_parts(parts, state).await.map(Some)
     }
 }
 

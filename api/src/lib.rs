@@ -37,6 +37,7 @@ fn v1() -> OpenApiRouter<AppState> {
         .merge(customer::instances::routes())
         .merge(customer::payments::routes())
         .merge(customer::notifications::routes())
+        .merge(customer::wallet::routes())
         .merge(admin::routes())
         .merge(internal::routes())
         .merge(webhooks::routes())

@@ -1,6 +1,11 @@
 //! Invoices and payments: their states and how customers may pay.
 
-use crate::text_enum::text_enum;
+use crate::{money::Rupiah, text_enum::text_enum};
+
+/// Least that can be put into the balance at once.
+pub const SMALLEST_DEPOSIT: Rupiah = Rupiah::new(10_000);
+/// Most that can be put into the balance at once.
+pub const LARGEST_DEPOSIT: Rupiah = Rupiah::new(100_000_000);
 
 text_enum! {
     /// Where an invoice stands. Once `OPEN` its lines never change.

@@ -72,6 +72,15 @@ pub struct Payment {
     pub created_at: DateTime<Utc>,
 }
 
+impl Payment {
+    /// What is still to be transferred after a part has arrived; `None` when none has, or nothing is awaited.
+    #[must_use]
+    pub fn amount_due(&self) -> Option<Rupiah> {
+        let received = self.amount_received.filter(|_| self.status.is_open())?;
+        self.amount.minus(received).ok()
+    }
+}
+
 impl Store {
     /// One attempt. `owner` restricts to that customer's.
     ///

@@ -1,4 +1,4 @@
-//! The admin area: staff read (`orders`, `payments`, `audit_log`), administrators act (`order_acts`). Whoever may do
+//! The admin area: staff read (`orders`, `payments`, `audit_log`), administrators act (`order_acts`, `money`). Whoever may do
 //! neither gets 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -6,6 +6,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::AppState;
 
 mod audit_log;
+mod money;
 mod order_acts;
 mod orders;
 mod payments;
@@ -21,6 +22,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(order_acts::approve_payment))
         .routes(routes!(order_acts::reject_payment))
         .routes(routes!(order_acts::cancel))
+        .routes(routes!(money::refund))
+        .routes(routes!(money::wallet))
+        .routes(routes!(money::adjust_wallet))
         .routes(routes!(payments::list))
         .routes(routes!(audit_log::list))
 }

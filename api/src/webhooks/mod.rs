@@ -99,7 +99,7 @@ fn crash_point(name: &str) {
 fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<Receipt>, Problem> {
     let status = match intake {
         Intake::Applied { payment_id, order_id, status, outcome } => {
-            tracing::info!(gateway, %payment_id, %order_id, %status, outcome = outcome.map(tracing::field::display),
+            tracing::info!(gateway, %payment_id, order_id = order_id.map(tracing::field::display), %status, outcome = outcome.map(tracing::field::display),
                 "notification applied");
             ReceiptStatus::Applied
         }

@@ -5,6 +5,7 @@
 mod support;
 
 mod attempts;
+mod wallet;
 mod webhook;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
