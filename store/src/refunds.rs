@@ -1,9 +1,10 @@
 //! Giving an order's money back to the customer's balance: when it is called off, and when it is refunded.
 
+use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::InvoiceStatus,
-    ids::{CreditNoteId, InvoiceId, OrderId},
+    ids::{CreditNoteId, InvoiceId, OrderId, UserId},
     ledger::Position,
     notification::NotificationKind,
     order::{OrderStatus, Transition},
@@ -36,7 +37,43 @@ pub struct RefundedOrder {
     pub server_may_exist: bool,
 }
 
+/// The paper for money of an invoice that went back.
+#[derive(Debug, Clone)]
+pub struct CreditNote {
+    /// Its id.
+    pub id: CreditNoteId,
+    /// Its number, sequential per year: `CN/2026/000001`.
+    pub number: String,
+    /// Why the money went back.
+    pub reason: String,
+    /// What went back, without tax.
+    pub net: Rupiah,
+    /// PPN that went back.
+    pub tax: Rupiah,
+    /// All that went back.
+    pub total: Rupiah,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+}
+
 impl Store {
+    /// The credit notes of one of `owner`'s invoices, the first first.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn credit_notes(&self, invoice: InvoiceId, owner: UserId) -> Result<Vec<CreditNote>> {
+        Ok(sqlx::query_as!(
+            CreditNote,
+            r#"SELECT id AS "id: CreditNoteId", number, reason, net AS "net: Rupiah", tax AS "tax: Rupiah",
+                      total AS "total: Rupiah", issued_at
+               FROM credit_notes WHERE invoice_id = $1 AND user_id = $2 ORDER BY id"#,
+            invoice.0,
+            owner.0,
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// Gives the money of a paid or failed order back to the customer's balance, with a credit note; the order is
     /// `REFUNDED`, and its workflow and customer are told. Of an order that is closed already, what is still in it is
     /// given back and its status stays.

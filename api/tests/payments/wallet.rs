@@ -88,6 +88,14 @@ async fn from_a_deposit_to_an_order_and_back(pool: PgPool) {
     assert_eq!(refunded.status, 200, "{:?}", refunded.body);
     assert_eq!((&refunded.body["status"], &refunded.body["amount"]), (&json!("REFUNDED"), &json!(total)));
     assert_eq!(shop.wallet().await, (500_000, 0));
+    let invoice = format!("/invoices/{}", text(&placed.body["invoice"], "id"));
+    let invoice = shop.app.get(&invoice, shop.me()).await.body;
+    let note = &invoice["credit_notes"][0];
+    assert_eq!(
+        (text(&invoice, "status"), &note["total"], &note["tax"]),
+        ("REFUNDED", &invoice["total"], &invoice["tax"])
+    );
+    assert_eq!(text(note, "reason"), "sold out");
     let again = shop.app.post(&path, As::Token(&admin), &json!({ "reason": "sold out" })).await;
     assert_eq!((again.status.as_u16(), again.code()), (409, "order_conflict"));
 }
