@@ -88,7 +88,8 @@ impl Store {
         let amount = give_back(&mut tx, order, "refunded", reason).await?;
         let closed =
             matches!(before.status, OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded);
-        if !moved && !(closed && amount > Rupiah::ZERO) {
+        let left_over = closed && amount > Rupiah::ZERO;
+        if !moved && !left_over {
             return Err(StoreError::Conflict { object: "order", state: before.status.to_string() });
         }
         let status = if moved { OrderStatus::Refunded } else { before.status };

@@ -211,8 +211,8 @@ async fn of_a_hundred_orders_at_once_as_many_are_placed_as_the_balance_covers(po
     }
     let outcomes = orders.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 7);
-    let refused = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
-    assert!(refused.map(|e| matches!(e, OrderError::Store(StoreError::InsufficientBalance))).all(|is| is));
+    let mut refused = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+    assert!(refused.all(|e| matches!(e, OrderError::Store(StoreError::InsufficientBalance))));
     assert_eq!(shop.wallet().await, (1_000, price * 7));
     shop.assert_books_are_sound().await;
 }

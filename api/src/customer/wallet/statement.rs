@@ -44,6 +44,7 @@ pub(super) struct StatementQuery {
     #[param(example = "2026-12-01T00:00:00Z")]
     until: Option<DateTime<Utc>>,
     /// `csv` for one file of all lines; `Accept: text/csv` does the same.
+    #[param(inline)]
     format: Option<Format>,
 }
 
