@@ -7,6 +7,8 @@
 pub mod control;
 pub mod digitalocean;
 pub mod fault;
+mod gateway;
 pub mod journal;
 pub mod midtrans;
 pub mod server;
+pub mod xendit;
