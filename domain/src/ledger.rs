@@ -8,10 +8,12 @@
 //! [`AccountKind::CustomerHolds`] are never negative; money that is ours (bank, clearing) shows as a debit.
 
 mod books;
+mod earning;
 mod position;
 mod rules;
 
 pub use books::Books;
+pub use earning::earned;
 pub use position::Position;
 pub use rules::{MoneySource, Parties, Price};
 

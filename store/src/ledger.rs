@@ -5,6 +5,7 @@
 //! of them in the order of their ids.
 
 mod check;
+mod revenue;
 
 use domain::{
     ids::{MovementId, OrderId, UserId},

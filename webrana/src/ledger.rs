@@ -5,13 +5,19 @@ use crate::wiring;
 use anyhow::Result;
 use std::io::Write;
 use std::process::ExitCode;
+use store::Store;
 use store::ledger::LedgerReport;
+
+/// Orders looked at with one query.
+const PART: i64 = 500;
 
 /// What can be done about the books.
 #[derive(Debug, clap::Subcommand)]
 pub enum LedgerAction {
     /// Prove that the books are sound: every movement balanced, every balance equal to its entries, the total zero. Exits with 1 when they are not
     Check(Box<CheckArguments>),
+    /// Recognise the revenue that orders have earned until now; once a day is enough, and more is harmless
+    Recognise(Box<Config>),
     /// Book the paid payments that are not in the books: those that an older version took in during a rollout
     Backfill(Box<Config>),
 }
@@ -35,10 +41,27 @@ pub struct CheckArguments {
 pub async fn run(action: LedgerAction) -> Result<ExitCode> {
     match action {
         LedgerAction::Check(arguments) => check(&arguments).await,
+        LedgerAction::Recognise(config) => {
+            println!("{} movements were written.", recognise(&wiring::store(&config).await?).await?);
+            Ok(ExitCode::SUCCESS)
+        }
         LedgerAction::Backfill(config) => {
             let written = wiring::store(&config).await?.backfill_ledger().await?;
             println!("{written} movements were written.");
             Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Goes through all orders, a part at a time.
+async fn recognise(store: &Store) -> Result<usize> {
+    let (mut cursor, mut written) = (None, 0);
+    loop {
+        let (last, made) = store.recognise_revenue(cursor, PART).await?;
+        written += made;
+        cursor = last;
+        if cursor.is_none() {
+            return Ok(written);
         }
     }
 }

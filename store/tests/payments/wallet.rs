@@ -176,6 +176,28 @@ async fn the_money_of_an_order_is_held_and_taken_when_it_runs(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn revenue_is_recognised_as_the_term_goes_by(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, qris) = shop.order().await;
+    shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (None, 0));
+    shop.activate(order).await;
+    // As if half of the term were over. Half a month is not a whole number of seconds before now, so within a rupiah.
+    let half = "UPDATE instances SET starts_at = now() - (now() + interval '1 month' - now()) / 2";
+    sqlx::query(half).execute(&shop.pool).await.unwrap();
+    let before = shop.store.order_position(order).await.unwrap();
+    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (Some(order), 1));
+    let after = shop.store.order_position(order).await.unwrap();
+    assert_eq!(after.deferred.plus(after.revenue).unwrap(), before.deferred);
+    let share = after.revenue.get() * 100 / before.deferred.get();
+    assert!((45..=55).contains(&share), "{share} %");
+    // Once a day, and not of the order that is before the cursor.
+    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (Some(order), 0));
+    assert_eq!(shop.store.recognise_revenue(Some(order), 10).await.unwrap(), (None, 0));
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn an_order_that_the_balance_does_not_cover_is_not_there(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.deposit(50_000, "deposit").await;
