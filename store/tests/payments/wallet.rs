@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use crate::{MIDTRANS, PLAN, Shop, promise, told};
 
 impl Shop {
-    async fn open_deposit(&self, amount: i64, key: &str) -> Payment {
+    pub(crate) async fn open_deposit(&self, amount: i64, key: &str) -> Payment {
         let new = NewDeposit {
             user: self.customer,
             amount: Rupiah::new(amount),
@@ -41,7 +41,7 @@ impl Shop {
         self.tell(&told(&payment, P::Paid, &format!("{key}:settlement"))).await;
     }
 
-    async fn order_from_balance(&self, key: &str) -> Result<Placed, OrderError> {
+    pub(crate) async fn order_from_balance(&self, key: &str) -> Result<Placed, OrderError> {
         let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = $1")
             .bind(PLAN)
             .fetch_one(&self.pool)
@@ -84,7 +84,7 @@ impl Shop {
         self.store.activate_order(order).await.unwrap();
     }
 
-    async fn adjust(&self, amount: i64, key: &str) -> Result<i64, StoreError> {
+    pub(crate) async fn adjust(&self, amount: i64, key: &str) -> Result<i64, StoreError> {
         let new = NewAdjustment {
             by: self.admin,
             customer: self.customer,
