@@ -56,6 +56,24 @@ text_enum! {
 }
 
 text_enum! {
+    /// What was done with a notification of a payment gateway.
+    WebhookOutcome {
+        /// It moved its payment.
+        Applied = "APPLIED",
+        /// It told nothing new.
+        Ignored = "IGNORED",
+        /// It is about another amount than its payment's.
+        Mismatch = "MISMATCH",
+        /// It was not made by who knows our key.
+        BadSignature = "BAD_SIGNATURE",
+        /// No payment of ours has its name.
+        UnknownPayment = "UNKNOWN_PAYMENT",
+        /// The gateway knows nothing of it when it is asked.
+        Unconfirmed = "UNCONFIRMED",
+    }
+}
+
+text_enum! {
     /// How a customer pays.
     PaymentMethod {
         /// Any Indonesian QR wallet or bank app.

@@ -73,6 +73,8 @@ id! {
     MovementId,
     /// The paper for money of an invoice that went back.
     CreditNoteId,
+    /// A notification of a payment gateway.
+    WebhookEventId,
     /// A customer's SSH public key.
     SshKeyId,
 }

@@ -11,6 +11,7 @@ pub mod money;
 pub mod notification;
 pub mod order;
 pub mod outbox;
+pub mod payment_check;
 pub mod policy;
 pub mod pricing;
 pub mod provisioning;

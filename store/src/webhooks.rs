@@ -1,14 +1,20 @@
-//! What gateways tell us: every notification is kept as it came, and takes effect in the same transaction, once.
+//! What gateways tell us: every notification is kept as it came, and takes effect in the same transaction, once. What
+//! they say when they are asked takes effect in the same way ([`requery`]).
+
+mod archive;
+mod requery;
 
 use domain::{
     Rupiah,
-    billing::{PaymentMethod, PaymentOutcome, PaymentStatus},
-    ids::{OrderId, PaymentId},
+    billing::{PaymentMethod, PaymentOutcome, PaymentStatus, WebhookOutcome},
+    ids::{OrderId, PaymentId, WebhookEventId},
     order::OrderStatus,
 };
 use serde_json::json;
 use sqlx::PgConnection;
-use uuid::Uuid;
+
+pub use archive::{KeptWebhook, WebhookDetail, WebhookFilter};
+pub use requery::{DuePayment, GatewayReport};
 
 use crate::{
     Result, Store, new_id,
@@ -17,8 +23,9 @@ use crate::{
     wallet::{self, LockedDeposit},
 };
 
-/// Notifications with a wrong signature that are kept per hour. Anybody can send them; the log tells of all.
-const BAD_SIGNATURES_PER_HOUR: i64 = 100;
+/// Notifications that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
+/// tells of all.
+const UNBELIEVED_PER_HOUR: i64 = 100;
 
 /// A notification whose origin is proven.
 #[derive(Debug, Clone)]
@@ -75,7 +82,7 @@ struct Event<'a> {
     gateway: &'a str,
     dedupe_key: Option<&'a str>,
     payment_id: Option<PaymentId>,
-    outcome: &'static str,
+    outcome: WebhookOutcome,
     reason: Option<&'a str>,
     body: &'a [u8],
 }
@@ -89,7 +96,7 @@ impl Store {
     /// [`crate::StoreError::Db`] when the database does not answer; nothing was kept then.
     pub async fn apply_notification(&self, told: &VerifiedNotification<'_>) -> Result<Intake> {
         let mut tx = self.pool.begin().await?;
-        let Some((bill, payment)) = lock(&mut tx, told).await? else {
+        let Some((bill, payment)) = lock(&mut tx, told.gateway, told.gateway_order_id).await? else {
             insert(&mut tx, &unknown(told, &format!("{}#unknown", told.dedupe_key))).await?;
             tx.commit().await?;
             return Ok(Intake::UnknownPayment);
@@ -113,22 +120,32 @@ impl Store {
         Ok(intake)
     }
 
-    /// Keeps a notification whose signature is wrong, for those who look into it: within bounds, since anybody can
-    /// send one. `false` when there were enough of late.
+    /// Keeps a notification that is not believed or moves no payment, for those who look into it: what anybody can send
+    /// within bounds. `false` when there were enough of late.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn keep_bad_signature(&self, gateway: &str, body: &[u8]) -> Result<bool> {
-        let id: Uuid = new_id();
+    pub async fn keep_unbelieved(
+        &self,
+        gateway: &str,
+        outcome: WebhookOutcome,
+        reason: &str,
+        body: &[u8],
+    ) -> Result<bool> {
+        let id: WebhookEventId = new_id();
         let kept = sqlx::query!(
             "INSERT INTO webhook_events (id, gateway, outcome, reason, body)
-             SELECT $1, $2, 'BAD_SIGNATURE', 'the signature is wrong', $3
-             WHERE (SELECT count(*) FROM webhook_events
-                    WHERE outcome = 'BAD_SIGNATURE' AND received_at > now() - interval '1 hour') < $4",
-            id,
+             SELECT $1, $2, $3::text, $4, $5
+             WHERE $3::text NOT IN ('BAD_SIGNATURE', 'UNCONFIRMED')
+                OR (SELECT count(*) FROM webhook_events
+                    WHERE outcome IN ('BAD_SIGNATURE', 'UNCONFIRMED') AND outcome = $3::text
+                      AND received_at > now() - interval '1 hour') < $6",
+            id.0,
             gateway,
+            outcome.as_str(),
+            reason,
             body,
-            BAD_SIGNATURES_PER_HOUR,
+            UNBELIEVED_PER_HOUR,
         )
         .execute(&self.pool)
         .await?;
@@ -145,12 +162,13 @@ enum Bill {
 /// Locks the order or deposit and the attempt a notification is about, in this order, as everybody does.
 async fn lock(
     tx: &mut PgConnection,
-    told: &VerifiedNotification<'_>,
+    gateway: &str,
+    gateway_order_id: &str,
 ) -> Result<Option<(Bill, LockedPayment)>> {
     let found = sqlx::query!(
         "SELECT id, order_id, deposit_id FROM payments WHERE gateway = $1 AND gateway_order_id = $2",
-        told.gateway,
-        told.gateway_order_id,
+        gateway,
+        gateway_order_id,
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -246,7 +264,7 @@ fn unknown<'a>(told: &VerifiedNotification<'a>, key: &'a str) -> Event<'a> {
         gateway: told.gateway,
         dedupe_key: Some(key),
         payment_id: None,
-        outcome: "UNKNOWN_PAYMENT",
+        outcome: WebhookOutcome::UnknownPayment,
         reason: Some("no payment has this order_id"),
         body: told.body,
     }
@@ -262,7 +280,7 @@ fn mismatch<'a>(
         gateway: told.gateway,
         dedupe_key: Some(key),
         payment_id: Some(payment.id),
-        outcome: "MISMATCH",
+        outcome: WebhookOutcome::Mismatch,
         reason: Some(reason),
         body: told.body,
     }
@@ -270,9 +288,9 @@ fn mismatch<'a>(
 
 fn handled<'a>(told: &VerifiedNotification<'a>, payment: &LockedPayment, moves: bool) -> Event<'a> {
     let (outcome, reason) = if moves {
-        ("APPLIED", None)
+        (WebhookOutcome::Applied, None)
     } else {
-        ("IGNORED", Some("it changes nothing: the payment is further on"))
+        (WebhookOutcome::Ignored, Some("it changes nothing: the payment is further on"))
     };
     Event {
         gateway: told.gateway,
@@ -286,15 +304,15 @@ fn handled<'a>(told: &VerifiedNotification<'a>, payment: &LockedPayment, moves: 
 
 /// Keeps an event; `false` when one with its key is there already.
 async fn insert(tx: &mut PgConnection, event: &Event<'_>) -> Result<bool> {
-    let id: Uuid = new_id();
+    let id: WebhookEventId = new_id();
     let inserted = sqlx::query!(
         "INSERT INTO webhook_events (id, gateway, dedupe_key, payment_id, outcome, reason, body)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (gateway, dedupe_key) DO NOTHING",
-        id,
+        id.0,
         event.gateway,
         event.dedupe_key,
         event.payment_id.map(|p| p.0),
-        event.outcome,
+        event.outcome.as_str(),
         event.reason,
         event.body,
     )

@@ -1,4 +1,4 @@
-//! The admin area: staff read (`orders`, `payments`, `audit_log`), administrators act (`order_acts`, `money`). Whoever may do
+//! The admin area: staff read (`orders`, `payments`, `webhooks`, `audit_log`), administrators act (`order_acts`, `money`). Whoever may do
 //! neither gets 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -11,6 +11,7 @@ mod order_acts;
 mod orders;
 mod payments;
 pub(crate) mod retry;
+mod webhooks;
 
 /// Routes under `/admin`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -26,5 +27,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(money::wallet))
         .routes(routes!(money::adjust_wallet))
         .routes(routes!(payments::list))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::get))
+        .routes(routes!(webhooks::replay))
         .routes(routes!(audit_log::list))
 }

@@ -2,9 +2,11 @@
 //! Each test has a database of its own.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod archive;
 mod attempts;
 mod interleaving;
 mod notifications;
+mod requery;
 mod review;
 mod transfers;
 mod wallet;

@@ -1,5 +1,5 @@
 use domain::{
-    billing::{InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P},
+    billing::{InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P, WebhookOutcome},
     order::OrderStatus,
 };
 use sqlx::PgPool;
@@ -206,14 +206,24 @@ async fn what_is_about_nothing_of_ours_is_kept(pool: PgPool) {
     assert_eq!(shop.payment_status(payment.id).await, P::Pending);
 }
 
+async fn kept_unbelieved(shop: &Shop, outcome: WebhookOutcome) -> bool {
+    shop.store.keep_unbelieved(MIDTRANS, outcome, "the signature is wrong", b"forged").await.unwrap()
+}
+
 #[sqlx::test(migrations = "../migrations")]
-async fn wrong_signatures_are_kept_within_bounds(pool: PgPool) {
+async fn what_is_not_believed_is_kept_within_bounds(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let mut kept = 0;
-    for _ in 0..110 {
-        kept += i32::from(shop.store.keep_bad_signature(MIDTRANS, b"forged").await.unwrap());
+    for outcome in [WebhookOutcome::BadSignature, WebhookOutcome::Unconfirmed] {
+        let mut kept = 0;
+        for _ in 0..110 {
+            kept += i32::from(kept_unbelieved(&shop, outcome).await);
+        }
+        assert_eq!(kept, 100, "{outcome}");
     }
-    assert_eq!(kept, 100);
     let rows = "SELECT count(*) FROM webhook_events WHERE outcome = 'BAD_SIGNATURE' AND dedupe_key IS NULL";
     assert_eq!(shop.count(rows).await, 100);
+    // What moves no payment is kept whole.
+    for _ in 0..110 {
+        assert!(kept_unbelieved(&shop, WebhookOutcome::Ignored).await);
+    }
 }
