@@ -40,6 +40,7 @@ fn v1() -> OpenApiRouter<AppState> {
         .merge(customer::credentials::routes())
         .merge(customer::payments::routes())
         .merge(customer::notifications::routes())
+        .merge(customer::wallet::routes())
         .merge(admin::routes())
         .merge(internal::routes())
         .merge(webhooks::routes())

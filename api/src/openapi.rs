@@ -34,7 +34,7 @@ use crate::{
         (name = "auth", description = "Accounts, logins and sessions"),
         (name = "catalog", description = "What is sold: providers, plans, regions, images"),
         (name = "orders", description = "Ordering a server"),
-        (name = "billing", description = "Invoices and payments"),
+        (name = "billing", description = "Invoices, payments and the balance"),
         (name = "instances", description = "Servers"),
         (name = "notifications", description = "In-app notifications"),
         (name = "admin", description = "For staff"),

@@ -178,6 +178,9 @@ impl From<StoreError> for Problem {
             StoreError::IdempotencyMismatch => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", error.to_string())
             }
+            StoreError::InsufficientBalance => {
+                Self::new(StatusCode::CONFLICT, "insufficient_balance", error.to_string())
+            }
             error if error.is_transient() => {
                 tracing::warn!(%error, "database unavailable");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "please try again in a moment")

@@ -24,6 +24,7 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET", "/api/v1/regions"),
     ("GET", "/api/v1/images"),
     ("POST", "/api/v1/webhooks/midtrans"),
+    ("POST", "/api/v1/webhooks/xendit"),
 ];
 
 /// What in the admin area administrators may not do either.

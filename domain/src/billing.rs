@@ -1,6 +1,11 @@
 //! Invoices and payments: their states and how customers may pay.
 
-use crate::text_enum::text_enum;
+use crate::{money::Rupiah, text_enum::text_enum};
+
+/// Least that can be put into the balance at once.
+pub const SMALLEST_DEPOSIT: Rupiah = Rupiah::new(10_000);
+/// Most that can be put into the balance at once.
+pub const LARGEST_DEPOSIT: Rupiah = Rupiah::new(100_000_000);
 
 text_enum! {
     /// Where an invoice stands. Once `OPEN` its lines never change.
@@ -43,8 +48,28 @@ text_enum! {
         Applied = "APPLIED",
         /// It came after the deadline and brought the order back.
         Revived = "REVIVED",
-        /// The order could not take it any more; an admin decides.
+        /// It went to the customer's balance: a deposit, or money that its order could not take any more.
+        Credited = "CREDITED",
+        /// Taken in by a version without balances, for an order that could not take it any more.
         Unapplied = "UNAPPLIED",
+    }
+}
+
+text_enum! {
+    /// What was done with a notification of a payment gateway.
+    WebhookOutcome {
+        /// It moved its payment.
+        Applied = "APPLIED",
+        /// It told nothing new.
+        Ignored = "IGNORED",
+        /// It is about another amount than its payment's.
+        Mismatch = "MISMATCH",
+        /// It was not made by who knows our key.
+        BadSignature = "BAD_SIGNATURE",
+        /// No payment of ours has its name.
+        UnknownPayment = "UNKNOWN_PAYMENT",
+        /// The gateway knows nothing of it when it is asked.
+        Unconfirmed = "UNCONFIRMED",
     }
 }
 

@@ -69,6 +69,14 @@ id! {
     OutboxId,
     /// An in-app notification.
     NotificationId,
+    /// Money that a customer puts into the balance.
+    DepositId,
+    /// Money that moved in the books.
+    MovementId,
+    /// The paper for money of an invoice that went back.
+    CreditNoteId,
+    /// A notification of a payment gateway.
+    WebhookEventId,
     /// A customer's SSH public key.
     SshKeyId,
     /// One time a provider was asked for its catalog.

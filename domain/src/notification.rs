@@ -13,8 +13,16 @@ text_enum! {
         PaymentConfirmed = "PAYMENT_CONFIRMED",
         /// An admin did not accept a payment.
         PaymentRejected = "PAYMENT_REJECTED",
-        /// Money arrived for an order that can't take it any more.
-        PaymentUnapplied = "PAYMENT_UNAPPLIED",
+        /// A transfer was less than the price; the rest is awaited.
+        PaymentIncomplete = "PAYMENT_INCOMPLETE",
+        /// A deposit arrived.
+        DepositReceived = "DEPOSIT_RECEIVED",
+        /// Money went to the balance: from an order, or by an admin.
+        WalletCredited = "WALLET_CREDITED",
+        /// An admin took money off the balance.
+        WalletDebited = "WALLET_DEBITED",
+        /// An order's money went back.
+        OrderRefunded = "ORDER_REFUNDED",
         /// An unpaid order was closed.
         OrderExpired = "ORDER_EXPIRED",
         /// Our team called an order off.

@@ -7,9 +7,11 @@
 pub mod control;
 pub mod digitalocean;
 pub mod fault;
+mod gateway;
 pub mod handle;
 pub mod journal;
 pub mod linode;
 pub mod midtrans;
 pub mod server;
 pub mod vultr;
+pub mod xendit;

@@ -323,3 +323,63 @@ async fn transactions_survive_a_restart_on_request() {
     sim.post("/__sim/reset", Value::Null).await;
     assert_eq!(sim.get("/v2/WB-1/status").await.0, 404);
 }
+
+#[tokio::test]
+async fn another_amount_is_what_was_paid() {
+    let merchant = Merchant::open().await;
+    let sim = Sim::notifying(&merchant).await;
+    sim.charge("WB-1").await;
+    sim.post("/__sim/pay", json!({ "order_id": "WB-1", "amount": 1 })).await;
+    assert_eq!(sim.get("/v2/WB-1/status").await.1["gross_amount"], "1.00");
+    sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
+    assert_eq!(sim.get("/v2/WB-1/status").await.1["gross_amount"], "5539.00");
+}
+
+#[tokio::test]
+async fn a_notification_can_be_overtaken() {
+    let merchant = Merchant::open().await;
+    let sim = Sim::notifying(&merchant).await;
+    sim.charge("WB-1").await;
+    let held = json!({ "order_id": "WB-1", "outcome": "pending", "reorder": true });
+    assert_eq!(sim.post("/__sim/pay", held).await.1["deliveries"], json!([]));
+    assert!(merchant.received().is_empty());
+    let (_, answer) = sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
+    assert_eq!(answer["deliveries"].as_array().unwrap().len(), 2);
+    let told: Vec<Value> =
+        merchant.received().into_iter().map(|told| told["transaction_status"].clone()).collect();
+    assert_eq!(told, ["settlement", "pending"]);
+}
+
+#[tokio::test]
+async fn money_goes_back_once_per_key_and_the_merchant_hears_of_it() {
+    let merchant = Merchant::open().await;
+    let sim = Sim::notifying(&merchant).await;
+    sim.charge("WB-1").await;
+    let refund = async |key: &str, amount: i64| {
+        let body = json!({ "refund_key": key, "amount": amount, "reason": "sold out" });
+        sim.post("/v2/WB-1/refund", body).await
+    };
+    assert_eq!(refund("r-0", 1).await.0, 412);
+    sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
+    merchant.received();
+    let (status, body) = refund("r-1", 5000).await;
+    assert_eq!((status, &body["transaction_status"]), (200, &json!("partial_refund")));
+    assert_eq!((&body["refund_key"], &body["refund_amount"]), (&json!("r-1"), &json!("5000.00")));
+    assert_eq!(refund("r-1", 5000).await.0, 406);
+    assert_eq!(refund("r-2", 540).await.0, 412);
+    assert_eq!(refund("r-2", 539).await.1["transaction_status"], "refund");
+    let status = sim.get("/v2/WB-1/status").await.1;
+    assert_eq!(
+        (&status["transaction_status"], &status["refunds"][0]["refund_key"]),
+        (&json!("refund"), &json!("r-1"))
+    );
+    let both = async { while sim.resource("deliveries_accepted").await < 3 {} };
+    tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+    for told in merchant.received() {
+        assert_eq!(told["signature_key"], signature(&told));
+        assert_eq!(told["gross_amount"], "5539.00");
+    }
+    sim.post("/v2/charge", bank_transfer("WB-2", "bri")).await;
+    sim.post("/__sim/pay", json!({ "order_id": "WB-2" })).await;
+    assert_eq!(sim.post("/v2/WB-2/refund", json!({ "amount": 1 })).await.0, 412);
+}

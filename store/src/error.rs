@@ -29,6 +29,12 @@ pub enum StoreError {
     /// A root password can't be sealed or opened.
     #[error(transparent)]
     Credentials(#[from] crate::credentials::SealError),
+    /// The customer's balance is less than what was to be taken from it.
+    #[error("the balance does not suffice")]
+    InsufficientBalance,
+    /// The ledger's rules can't make such a movement.
+    #[error(transparent)]
+    Ledger(domain::ledger::LedgerError),
     /// A sum left the range of whole rupiah.
     #[error(transparent)]
     Amount(#[from] domain::money::AmountOverflow),
@@ -70,7 +76,20 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(e) if e.is_unique_violation() => {
                 Self::Taken { constraint: e.constraint().unwrap_or("a unique value").to_owned() }
             }
+            sqlx::Error::Database(e) if e.constraint() == Some("ledger_accounts_never_negative") => {
+                Self::InsufficientBalance
+            }
             _ => Self::Db(error),
+        }
+    }
+}
+
+impl From<domain::ledger::LedgerError> for StoreError {
+    fn from(error: domain::ledger::LedgerError) -> Self {
+        match error {
+            domain::ledger::LedgerError::Insufficient => Self::InsufficientBalance,
+            domain::ledger::LedgerError::Overflow(overflow) => Self::Amount(overflow),
+            error => Self::Ledger(error),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::{
     Result, Store,
     notifications::{self, Notice},
+    payments,
     provisioning::order_status,
     timeline::{self, Step, StepStatus},
     transition,
@@ -42,7 +43,8 @@ impl Store {
         Ok(())
     }
 
-    /// Closes an unpaid order and tells the customer. Its invoice stays open, since a late payment is still taken.
+    /// Closes an unpaid order and tells the customer. Its invoice stays open, since a late payment is still taken;
+    /// what was paid in part goes to the balance.
     /// Answers with the order's status afterwards: a payment that was quicker wins.
     ///
     /// # Errors
@@ -50,6 +52,7 @@ impl Store {
     pub async fn expire_order(&self, order: OrderId) -> Result<OrderStatus> {
         let mut tx = self.pool.begin().await?;
         if transition::apply(&mut tx, order, Transition::Expire).await? {
+            payments::release_hold(&mut tx, order, "expired").await?;
             let step = Step::done("order_expired", "The order was not paid in time and has expired.");
             timeline::record(&mut tx, order, &step).await?;
             let message =

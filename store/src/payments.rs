@@ -1,24 +1,30 @@
-//! Attempts to pay: the customer's reads, further attempts, what a gateway answered to a charge, what an
-//! administrator decided, and the one place where money takes effect ([`settle`]).
+//! Attempts to pay an order or a deposit: the customer's reads, further attempts, what a gateway answered to a charge,
+//! what an administrator decided, and the one place where money takes effect ([`settle`]).
 //!
-//! Locks are taken in one order everywhere: the order's row, then its payments.
+//! Locks are taken in one order everywhere: the order's or deposit's row, then its payments, then the customer's
+//! accounts in the ledger.
 
 mod attempt;
+mod hold;
 mod review;
 mod settle;
+mod tell;
 
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
-    ids::{InvoiceId, OrderId, PaymentId, PlanId, UserId},
+    ids::{DepositId, InvoiceId, OrderId, PaymentId, PlanId, UserId},
+    ledger::{MoneySource, Parties, Price},
     order::OrderStatus,
 };
 use sqlx::PgConnection;
 
 pub use attempt::{ChargeResult, Instructions, NewAttempt, Opened};
-pub use review::ReviewError;
-pub(crate) use settle::{Settlement, method_words, settle};
+pub(crate) use hold::{capture_hold, pay_from_wallet, release_hold};
+pub use review::Approval;
+pub(crate) use settle::{Settlement, mark_paid, settle};
+pub(crate) use tell::method_words;
 
 use crate::{
     Result, Store, StoreError,
@@ -30,10 +36,12 @@ use crate::{
 pub struct Payment {
     /// Its id.
     pub id: PaymentId,
-    /// The order it pays.
-    pub order_id: OrderId,
-    /// The bill it pays.
-    pub invoice_id: InvoiceId,
+    /// The order it pays, if it pays one.
+    pub order_id: Option<OrderId>,
+    /// The bill it pays, if it pays one.
+    pub invoice_id: Option<InvoiceId>,
+    /// The deposit it pays, if it pays one.
+    pub deposit_id: Option<DepositId>,
     /// Slug of the gateway; `None` when an administrator checks the money.
     pub gateway: Option<String>,
     /// Our name for the attempt at the gateway.
@@ -44,6 +52,8 @@ pub struct Payment {
     pub bank: Option<Bank>,
     /// How much.
     pub amount: Rupiah,
+    /// Bank transfers: what has arrived so far. While it is less than `amount`, the rest is awaited.
+    pub amount_received: Option<Rupiah>,
     /// Where it stands.
     pub status: PaymentStatus,
     /// QRIS: the text of the QR code, once the gateway answered.
@@ -62,13 +72,22 @@ pub struct Payment {
     pub created_at: DateTime<Utc>,
 }
 
+impl Payment {
+    /// What is still to be transferred after a part has arrived; `None` when none has, or nothing is awaited.
+    #[must_use]
+    pub fn amount_due(&self) -> Option<Rupiah> {
+        let received = self.amount_received.filter(|_| self.status.is_open())?;
+        self.amount.minus(received).ok()
+    }
+}
+
 impl Store {
     /// One attempt. `owner` restricts to that customer's.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such payment (of that owner).
     pub async fn payment(&self, payment: PaymentId, owner: Option<UserId>) -> Result<Payment> {
-        let filter = Filter { payment: Some(payment), order: None, owner, before: None, limit: 1 };
+        let filter = Filter { payment: Some(payment), owner, ..Filter::one() };
         self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("payment"))
     }
 
@@ -77,7 +96,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order.
     pub async fn latest_payment(&self, order: OrderId) -> Result<Payment> {
-        let filter = Filter { payment: None, order: Some(order), owner: None, before: None, limit: 1 };
+        let filter = Filter { order: Some(order), ..Filter::one() };
         self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("order"))
     }
 
@@ -92,25 +111,33 @@ impl Store {
         page: &PageRequest,
     ) -> Result<Page<Payment>> {
         let filter =
-            Filter { payment: None, order, owner: Some(owner), before: page.before, limit: page.fetch() };
+            Filter { order, owner: Some(owner), before: page.before, limit: page.fetch(), ..Filter::one() };
         Ok(page.cut(self.select_payments(&filter).await?, |payment| payment.id.0))
+    }
+
+    /// The attempts to pay the given deposits.
+    pub(crate) async fn payments_of_deposits(&self, deposits: &[DepositId]) -> Result<Vec<Payment>> {
+        let ids = deposits.iter().map(|id| id.0).collect();
+        self.select_payments(&Filter { deposits: Some(ids), limit: i64::MAX, ..Filter::one() }).await
     }
 
     async fn select_payments(&self, filter: &Filter) -> Result<Vec<Payment>> {
         Ok(sqlx::query_as!(
             Payment,
             r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
-                      gateway, gateway_order_id, method AS "method: PaymentMethod", bank AS "bank: Bank",
-                      amount AS "amount: Rupiah", status AS "status: PaymentStatus", qr_string, va_number, bill_key,
+                      deposit_id AS "deposit_id: DepositId", gateway, gateway_order_id, method AS "method: PaymentMethod", bank AS "bank: Bank",
+                      amount AS "amount: Rupiah", amount_received AS "amount_received: Rupiah", status AS "status: PaymentStatus", qr_string, va_number, bill_key,
                       biller_code, expires_at, paid_at, created_at
                FROM payments
                WHERE ($1::uuid IS NULL OR id = $1) AND ($2::uuid IS NULL OR order_id = $2)
                  AND ($3::uuid IS NULL OR user_id = $3) AND ($4::uuid IS NULL OR id < $4)
-               ORDER BY id DESC LIMIT $5"#,
+                 AND ($5::uuid[] IS NULL OR deposit_id = ANY($5))
+               ORDER BY id DESC LIMIT $6"#,
             filter.payment.map(|id| id.0),
             filter.order.map(|id| id.0),
             filter.owner.map(|id| id.0),
             filter.before,
+            filter.deposits.as_deref(),
             filter.limit,
         )
         .fetch_all(&self.pool)
@@ -123,7 +150,15 @@ struct Filter {
     order: Option<OrderId>,
     owner: Option<UserId>,
     before: Option<uuid::Uuid>,
+    deposits: Option<Vec<uuid::Uuid>>,
     limit: i64,
+}
+
+impl Filter {
+    /// The latest one, whoever's it is: to be narrowed.
+    const fn one() -> Self {
+        Self { payment: None, order: None, owner: None, before: None, deposits: None, limit: 1 }
+    }
 }
 
 /// An order held until the transaction ends, with what paying it depends on.
@@ -136,7 +171,18 @@ pub(crate) struct LockedOrder {
     pub status: OrderStatus,
     pub hostname: String,
     pub total: Rupiah,
+    pub tax: Rupiah,
     pub expires_at: DateTime<Utc>,
+}
+
+impl LockedOrder {
+    pub(crate) const fn parties(&self) -> Parties {
+        Parties { customer: self.user_id, order: self.id }
+    }
+
+    pub(crate) const fn price(&self) -> Price {
+        Price { total: self.total, tax: self.tax }
+    }
 }
 
 /// Locks an order. `owner` restricts to that customer's orders.
@@ -149,7 +195,7 @@ pub(crate) async fn lock_order(
         LockedOrder,
         r#"SELECT o.id AS "id: OrderId", o.user_id AS "user_id: UserId", o.plan_id AS "plan_id: PlanId",
                   i.id AS "invoice_id: InvoiceId", o.status AS "status: OrderStatus", o.hostname,
-                  o.total AS "total: Rupiah", o.expires_at
+                  o.total AS "total: Rupiah", i.tax AS "tax: Rupiah", o.expires_at
            FROM orders o JOIN invoices i ON i.order_id = o.id
            WHERE o.id = $1 AND ($2::uuid IS NULL OR o.user_id = $2) FOR NO KEY UPDATE OF o"#,
         order.0,
@@ -169,15 +215,24 @@ pub(crate) struct LockedPayment {
     pub method: PaymentMethod,
     pub bank: Option<Bank>,
     pub amount: Rupiah,
+    pub amount_received: Option<Rupiah>,
     pub status: PaymentStatus,
 }
 
-/// Locks an attempt. Its order must be locked already.
+impl LockedPayment {
+    /// Where its money arrives.
+    pub(crate) const fn source(&self) -> MoneySource {
+        if self.gateway.is_some() { MoneySource::Gateway } else { MoneySource::Bank }
+    }
+}
+
+/// Locks an attempt. Its order or deposit must be locked already.
 pub(crate) async fn lock_payment(tx: &mut PgConnection, payment: PaymentId) -> Result<LockedPayment> {
     sqlx::query_as!(
         LockedPayment,
         r#"SELECT id AS "id: PaymentId", gateway, gateway_order_id, method AS "method: PaymentMethod",
-                  bank AS "bank: Bank", amount AS "amount: Rupiah", status AS "status: PaymentStatus"
+                  bank AS "bank: Bank", amount AS "amount: Rupiah", amount_received AS "amount_received: Rupiah",
+                  status AS "status: PaymentStatus"
            FROM payments WHERE id = $1 FOR NO KEY UPDATE"#,
         payment.0,
     )

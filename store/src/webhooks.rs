@@ -1,23 +1,31 @@
-//! What gateways tell us: every notification is kept as it came, and takes effect in the same transaction, once.
+//! What gateways tell us: every notification is kept as it came, and takes effect in the same transaction, once. What
+//! they say when they are asked takes effect in the same way ([`requery`]).
+
+mod archive;
+mod requery;
 
 use domain::{
     Rupiah,
-    billing::{PaymentMethod, PaymentOutcome, PaymentStatus},
-    ids::{OrderId, PaymentId},
+    billing::{PaymentMethod, PaymentOutcome, PaymentStatus, WebhookOutcome},
+    ids::{OrderId, PaymentId, WebhookEventId},
     order::OrderStatus,
 };
 use serde_json::json;
 use sqlx::PgConnection;
-use uuid::Uuid;
+
+pub use archive::{KeptWebhook, WebhookDetail, WebhookFilter};
+pub use requery::{DuePayment, GatewayReport};
 
 use crate::{
     Result, Store, new_id,
     payments::{LockedOrder, LockedPayment, Settlement, lock_order, lock_payment, method_words, settle},
     timeline::{self, Step, StepStatus},
+    wallet::{self, LockedDeposit},
 };
 
-/// Notifications with a wrong signature that are kept per hour. Anybody can send them; the log tells of all.
-const BAD_SIGNATURES_PER_HOUR: i64 = 100;
+/// Notifications that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
+/// tells of all.
+const UNBELIEVED_PER_HOUR: i64 = 100;
 
 /// A notification whose origin is proven.
 #[derive(Debug, Clone)]
@@ -47,8 +55,8 @@ pub enum Intake {
     Applied {
         /// The attempt.
         payment_id: PaymentId,
-        /// Its order.
-        order_id: OrderId,
+        /// Its order, if it pays one.
+        order_id: Option<OrderId>,
         /// Where the attempt stands now.
         status: PaymentStatus,
         /// What the money did, if it was money.
@@ -74,7 +82,7 @@ struct Event<'a> {
     gateway: &'a str,
     dedupe_key: Option<&'a str>,
     payment_id: Option<PaymentId>,
-    outcome: &'static str,
+    outcome: WebhookOutcome,
     reason: Option<&'a str>,
     body: &'a [u8],
 }
@@ -88,7 +96,7 @@ impl Store {
     /// [`crate::StoreError::Db`] when the database does not answer; nothing was kept then.
     pub async fn apply_notification(&self, told: &VerifiedNotification<'_>) -> Result<Intake> {
         let mut tx = self.pool.begin().await?;
-        let Some((order, payment)) = lock(&mut tx, told).await? else {
+        let Some((bill, payment)) = lock(&mut tx, told.gateway, told.gateway_order_id).await? else {
             insert(&mut tx, &unknown(told, &format!("{}#unknown", told.dedupe_key))).await?;
             tx.commit().await?;
             return Ok(Intake::UnknownPayment);
@@ -106,28 +114,38 @@ impl Store {
         }
         let intake = match next {
             None => Intake::Ignored,
-            Some(status) => advance(&mut tx, &order, &payment, status, told.transaction_id).await?,
+            Some(status) => advance(&mut tx, &bill, &payment, status, told.transaction_id).await?,
         };
         tx.commit().await?;
         Ok(intake)
     }
 
-    /// Keeps a notification whose signature is wrong, for those who look into it: within bounds, since anybody can
-    /// send one. `false` when there were enough of late.
+    /// Keeps a notification that is not believed or moves no payment, for those who look into it: what anybody can send
+    /// within bounds. `false` when there were enough of late.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn keep_bad_signature(&self, gateway: &str, body: &[u8]) -> Result<bool> {
-        let id: Uuid = new_id();
+    pub async fn keep_unbelieved(
+        &self,
+        gateway: &str,
+        outcome: WebhookOutcome,
+        reason: &str,
+        body: &[u8],
+    ) -> Result<bool> {
+        let id: WebhookEventId = new_id();
         let kept = sqlx::query!(
             "INSERT INTO webhook_events (id, gateway, outcome, reason, body)
-             SELECT $1, $2, 'BAD_SIGNATURE', 'the signature is wrong', $3
-             WHERE (SELECT count(*) FROM webhook_events
-                    WHERE outcome = 'BAD_SIGNATURE' AND received_at > now() - interval '1 hour') < $4",
-            id,
+             SELECT $1, $2, $3::text, $4, $5
+             WHERE $3::text NOT IN ('BAD_SIGNATURE', 'UNCONFIRMED')
+                OR (SELECT count(*) FROM webhook_events
+                    WHERE outcome IN ('BAD_SIGNATURE', 'UNCONFIRMED') AND outcome = $3::text
+                      AND received_at > now() - interval '1 hour') < $6",
+            id.0,
             gateway,
+            outcome.as_str(),
+            reason,
             body,
-            BAD_SIGNATURES_PER_HOUR,
+            UNBELIEVED_PER_HOUR,
         )
         .execute(&self.pool)
         .await?;
@@ -135,41 +153,64 @@ impl Store {
     }
 }
 
-/// Locks the order and the attempt a notification is about, in this order, as everybody does.
+/// What an attempt pays, held until the transaction ends.
+enum Bill {
+    Order(LockedOrder),
+    Deposit(LockedDeposit),
+}
+
+/// Locks the order or deposit and the attempt a notification is about, in this order, as everybody does.
 async fn lock(
     tx: &mut PgConnection,
-    told: &VerifiedNotification<'_>,
-) -> Result<Option<(LockedOrder, LockedPayment)>> {
+    gateway: &str,
+    gateway_order_id: &str,
+) -> Result<Option<(Bill, LockedPayment)>> {
     let found = sqlx::query!(
-        "SELECT id, order_id FROM payments WHERE gateway = $1 AND gateway_order_id = $2",
-        told.gateway,
-        told.gateway_order_id,
+        "SELECT id, order_id, deposit_id FROM payments WHERE gateway = $1 AND gateway_order_id = $2",
+        gateway,
+        gateway_order_id,
     )
     .fetch_optional(&mut *tx)
     .await?;
     let Some(found) = found else { return Ok(None) };
-    let order = lock_order(tx, found.order_id.into(), None).await?;
+    let bill = match (found.order_id, found.deposit_id) {
+        (Some(order), _) => Bill::Order(lock_order(tx, order.into(), None).await?),
+        (None, Some(deposit)) => Bill::Deposit(wallet::lock_deposit(tx, deposit.into()).await?),
+        (None, None) => return Ok(None),
+    };
     let payment = lock_payment(tx, found.id.into()).await?;
-    Ok(Some((order, payment)))
+    Ok(Some((bill, payment)))
 }
 
 /// Moves the attempt to `status`.
 async fn advance(
     tx: &mut PgConnection,
-    order: &LockedOrder,
+    bill: &Bill,
     payment: &LockedPayment,
     status: PaymentStatus,
     transaction_id: Option<&str>,
 ) -> Result<Intake> {
-    let outcome = if status == PaymentStatus::Paid {
-        let settlement = Settlement { transaction_id, ..Settlement::default() };
-        Some(settle(tx, order, payment, &settlement).await?)
-    } else {
-        set_status(tx, payment.id, status, transaction_id).await?;
-        tell_of_closed_attempt(tx, order, payment, status).await?;
-        None
+    let settlement = Settlement { transaction_id, ..Settlement::default() };
+    let outcome = match bill {
+        Bill::Order(order) if status == PaymentStatus::Paid => {
+            settle(tx, order, payment, &settlement).await?
+        }
+        Bill::Deposit(deposit) if status == PaymentStatus::Paid => {
+            Some(wallet::settle_deposit(tx, deposit, payment, &settlement).await?)
+        }
+        bill => {
+            set_status(tx, payment.id, status, transaction_id).await?;
+            if let Bill::Order(order) = bill {
+                tell_of_closed_attempt(tx, order, payment, status).await?;
+            }
+            None
+        }
     };
-    Ok(Intake::Applied { payment_id: payment.id, order_id: order.id, status, outcome })
+    let order_id = match bill {
+        Bill::Order(order) => Some(order.id),
+        Bill::Deposit(_) => None,
+    };
+    Ok(Intake::Applied { payment_id: payment.id, order_id, status, outcome })
 }
 
 async fn set_status(
@@ -223,7 +264,7 @@ fn unknown<'a>(told: &VerifiedNotification<'a>, key: &'a str) -> Event<'a> {
         gateway: told.gateway,
         dedupe_key: Some(key),
         payment_id: None,
-        outcome: "UNKNOWN_PAYMENT",
+        outcome: WebhookOutcome::UnknownPayment,
         reason: Some("no payment has this order_id"),
         body: told.body,
     }
@@ -239,7 +280,7 @@ fn mismatch<'a>(
         gateway: told.gateway,
         dedupe_key: Some(key),
         payment_id: Some(payment.id),
-        outcome: "MISMATCH",
+        outcome: WebhookOutcome::Mismatch,
         reason: Some(reason),
         body: told.body,
     }
@@ -247,9 +288,9 @@ fn mismatch<'a>(
 
 fn handled<'a>(told: &VerifiedNotification<'a>, payment: &LockedPayment, moves: bool) -> Event<'a> {
     let (outcome, reason) = if moves {
-        ("APPLIED", None)
+        (WebhookOutcome::Applied, None)
     } else {
-        ("IGNORED", Some("it changes nothing: the payment is further on"))
+        (WebhookOutcome::Ignored, Some("it changes nothing: the payment is further on"))
     };
     Event {
         gateway: told.gateway,
@@ -263,15 +304,15 @@ fn handled<'a>(told: &VerifiedNotification<'a>, payment: &LockedPayment, moves: 
 
 /// Keeps an event; `false` when one with its key is there already.
 async fn insert(tx: &mut PgConnection, event: &Event<'_>) -> Result<bool> {
-    let id: Uuid = new_id();
+    let id: WebhookEventId = new_id();
     let inserted = sqlx::query!(
         "INSERT INTO webhook_events (id, gateway, dedupe_key, payment_id, outcome, reason, body)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (gateway, dedupe_key) DO NOTHING",
-        id,
+        id.0,
         event.gateway,
         event.dedupe_key,
         event.payment_id.map(|p| p.0),
-        event.outcome,
+        event.outcome.as_str(),
         event.reason,
         event.body,
     )

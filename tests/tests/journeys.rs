@@ -97,6 +97,24 @@ fn texts(history: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn from_a_deposit_to_a_server_paid_from_the_balance() {
+    let _clock = Clock::start("deposit to ACTIVE");
+    let customer = Customer::register(stack::shared().await).await;
+    let body = json!({ "amount": 200_000, "payment_method": "QRIS" });
+    let deposit = customer.post("/wallet/deposits", &body).await.expect(201);
+    customer.pay(&deposit).await;
+    let mut wish = customer.good_order().await;
+    wish["payment_method"] = json!("WALLET");
+    let order = customer.post("/orders", &wish).await.expect(201);
+    assert_eq!(order["status"], "PAID", "{order}");
+    customer.await_status(&order, "ACTIVE").await;
+    let wallet = customer.get("/wallet").await.expect(200);
+    let left = 200_000 - order["total"].as_i64().expect("a total");
+    assert_eq!((&wallet["balance"], &wallet["held"]), (&json!(left), &json!(0)));
+    customer.post("/orders", &wish).await.expect_problem(409, "insufficient_balance");
+}
+
+#[tokio::test]
 async fn a_virtual_account_is_paid_like_a_qr_code() {
     let _clock = Clock::start("virtual account to ACTIVE");
     let customer = Customer::register(stack::shared().await).await;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod dev;
 pub mod health;
+pub mod ledger;
 pub mod progress;
 pub mod serve;
 pub mod signals;

@@ -30,6 +30,7 @@ fn help_names_every_command() {
         "simulate",
         "admin",
         "api-key",
+        "ledger",
         "openapi",
         "config",
         "healthcheck",

@@ -33,6 +33,14 @@ pub enum GatewayError {
         /// Slug of the gateway.
         gateway: &'static str,
     },
+    /// The gateway can't do this, or not by the way this was paid; nothing was sent.
+    #[error("{gateway} can't do this: {message}")]
+    Unsupported {
+        /// Slug of the gateway.
+        gateway: &'static str,
+        /// What it can't do.
+        message: String,
+    },
     /// No connection came about: nothing was sent.
     #[error("{gateway} can't be reached: {message}")]
     Unreachable {
@@ -68,4 +76,7 @@ pub enum WebhookError {
     /// It was not made by who knows our key.
     #[error("the notification's signature is wrong")]
     BadSignature,
+    /// It is proven, and about something that does not move a payment.
+    #[error("`{0}` is no event of a payment")]
+    Irrelevant(String),
 }

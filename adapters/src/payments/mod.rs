@@ -14,8 +14,12 @@ use reqwest::header::HeaderMap;
 
 mod error;
 pub mod midtrans;
+mod notification;
+mod wire_amount;
+pub mod xendit;
 
 pub use error::{GatewayError, WebhookError};
+pub use notification::{Notification, confirm};
 
 /// One attempt to be paid, as it is put to a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,15 @@ pub struct Instructions {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+/// How an attempt is called at its gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt<'a> {
+    /// Our name: [`Charge::gateway_order_id`].
+    pub gateway_order_id: &'a str,
+    /// The gateway's own id of the transaction, if it ever told.
+    pub transaction_id: Option<&'a str>,
+}
+
 /// What a gateway says about an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -60,17 +73,34 @@ pub struct Report {
     pub amount: Option<Rupiah>,
     /// Amount and currency exactly as received, for people.
     pub amount_as_received: String,
+    /// How it can be paid, as far as the gateway says so again.
+    pub instructions: Instructions,
 }
 
-/// A notification whose origin is proven.
+/// Money to be given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notification {
-    /// Our name for the attempt: [`Charge::gateway_order_id`].
-    pub gateway_order_id: String,
-    /// The gateway's identity of the event: two notifications with the same key tell of the same event.
-    pub dedupe_key: String,
-    /// What it says.
-    pub report: Report,
+pub struct Refund<'a> {
+    /// The paid attempt.
+    pub attempt: Attempt<'a>,
+    /// How it was paid: not every way leads back.
+    pub method: PaymentMethod,
+    /// Our name for the refund: the same one again gives nothing back again. Unique for ever.
+    pub refund_key: &'a str,
+    /// How much: all of the payment or a part of it.
+    pub amount: Rupiah,
+    /// Why, for the gateway's records.
+    pub reason: &'a str,
+}
+
+/// A refund that a gateway took on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refunded {
+    /// The gateway's own id of the refund, if it has one.
+    pub refund_id: Option<String>,
+    /// How much is given back, if the gateway says so in whole rupiah.
+    pub amount: Option<Rupiah>,
+    /// Whether the gateway is done; else it goes on by itself and tells later.
+    pub is_final: bool,
 }
 
 /// One payment gateway. Every call has a time-out and answers with a sorted [`GatewayError`].
@@ -83,16 +113,28 @@ pub trait PaymentGateway: Send + Sync + std::fmt::Debug {
     async fn create(&self, charge: &Charge) -> Result<Instructions, GatewayError>;
 
     /// What became of an attempt. [`GatewayError::NotFound`] when the gateway never heard of it.
-    async fn status(&self, gateway_order_id: &str) -> Result<Report, GatewayError>;
+    async fn status(&self, attempt: Attempt<'_>) -> Result<Report, GatewayError>;
 
     /// Calls an attempt off, so that it can't be paid any more. One that is closed already is refused.
-    async fn cancel(&self, gateway_order_id: &str) -> Result<(), GatewayError>;
+    async fn cancel(&self, attempt: Attempt<'_>) -> Result<(), GatewayError>;
 
-    /// Proves where a notification comes from and reads it. Nothing of it may be believed before.
+    /// Gives money of a paid attempt back the way it came. Idempotent by [`Refund::refund_key`].
+    /// [`GatewayError::Unsupported`] where nothing leads back: virtual accounts.
+    async fn refund(&self, refund: &Refund<'_>) -> Result<Refunded, GatewayError>;
+
+    /// Proves where a notification comes from and reads it. Nothing of it may be believed before, and if the proof is
+    /// not one of its content ([`Notification::is_proof`]), nothing before [`confirm`].
     ///
     /// # Errors
     /// [`WebhookError`] when it can't be read, or not proven.
     fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError>;
+
+    /// Reads a notification that was kept, without the headers it came with: what proved it must be in its body, or
+    /// it is no proof and [`confirm`] asks the gateway.
+    ///
+    /// # Errors
+    /// [`WebhookError`] when it can't be read, or not proven.
+    fn read_kept_webhook(&self, body: &[u8]) -> Result<Notification, WebhookError>;
 }
 
 /// Compares two secrets in a time that depends on their lengths only. The one place where secrets are compared.

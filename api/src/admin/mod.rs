@@ -1,6 +1,6 @@
-//! The admin area: staff read (`orders`, `payments`, `providers`, `catalog_sync`, `reconciliation`, `audit_log`),
-//! administrators act (`order_acts`), superadministrators manage providers. Whoever may not gets 403 `forbidden`. What
-//! the internal endpoints share with this area is in `retry`.
+//! The admin area: staff read (`orders`, `payments`, `webhooks`, `providers`, `catalog_sync`, `reconciliation`,
+//! `audit_log`), administrators act (`order_acts`, `money`), superadministrators manage providers. Whoever may not gets
+//! 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -8,6 +8,7 @@ use crate::AppState;
 
 mod audit_log;
 mod catalog_sync;
+mod money;
 mod order_acts;
 mod orders;
 mod payments;
@@ -15,6 +16,7 @@ mod placements;
 mod providers;
 mod reconciliation;
 pub(crate) mod retry;
+mod webhooks;
 
 /// Routes under `/admin`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -26,6 +28,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(order_acts::approve_payment))
         .routes(routes!(order_acts::reject_payment))
         .routes(routes!(order_acts::cancel))
+        .routes(routes!(money::refund))
+        .routes(routes!(money::wallet))
+        .routes(routes!(money::adjust_wallet))
         .routes(routes!(payments::list))
         .routes(routes!(providers::list))
         .routes(routes!(providers::change))
@@ -36,5 +41,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(reconciliation::get))
         .routes(routes!(reconciliation::quarantined))
         .routes(routes!(reconciliation::release))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::get))
+        .routes(routes!(webhooks::replay))
         .routes(routes!(audit_log::list))
 }

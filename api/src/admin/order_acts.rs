@@ -11,7 +11,8 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::{
     admin::CancelledOrder,
-    payments::{Payment, ReviewError},
+    idempotency::Idempotency,
+    payments::{Approval, Payment},
 };
 use utoipa::ToSchema;
 
@@ -19,16 +20,19 @@ use super::retry::{self, RetryAccepted, RetryRequest};
 use crate::{
     AppState,
     auth::{Administrator, Client},
-    extract::{Body, Id},
+    extract::{Body, Id, IdempotencyKey},
     problem::Problem,
 };
 
+/// Most that one transfer may be, in rupiah.
+const LARGEST_TRANSFER: i64 = 1_000_000_000_000;
+
 /// What was received for an order.
-#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApprovePayment {
-    /// Whole rupiah that arrived; left out: exactly the order's total.
-    #[garde(skip)]
+    /// Whole rupiah that arrived with this transfer; left out: exactly what was still due.
+    #[garde(custom(more_than_nothing))]
     #[schema(example = 133_200)]
     amount_received: Option<Rupiah>,
     /// A remark for colleagues, at most 500 characters.
@@ -57,7 +61,14 @@ pub(super) struct CancelOrder {
     reason: String,
 }
 
-fn not_blank(text: &str, _: &()) -> garde::Result {
+fn more_than_nothing(amount: &Option<Rupiah>, _: &()) -> garde::Result {
+    match amount.map(Rupiah::get) {
+        None | Some(1..=LARGEST_TRANSFER) => Ok(()),
+        Some(_) => Err(garde::Error::new("must be more than 0, and no more than 1000000000000")),
+    }
+}
+
+pub(super) fn not_blank(text: &str, _: &()) -> garde::Result {
     if text.trim().is_empty() { Err(garde::Error::new("must not be blank")) } else { Ok(()) }
 }
 
@@ -77,11 +88,17 @@ pub(super) struct AdminReviewedPayment {
 pub(super) struct AdminPaymentDecision {
     id: PaymentId,
     method: PaymentMethod,
-    /// `PAID` when approved, `DENIED` when rejected.
+    /// `PAID` when approved (`PENDING` while a part is missing), `DENIED` when rejected.
     status: PaymentStatus,
     /// Whole rupiah.
     #[schema(example = 133_200)]
     amount: Rupiah,
+    /// What has arrived in all; null before.
+    #[schema(example = 100_000)]
+    amount_received: Option<Rupiah>,
+    /// What is still missing after a part has arrived; null when nothing is.
+    #[schema(example = 33_200)]
+    amount_due: Option<Rupiah>,
 }
 
 /// An order that was called off.
@@ -91,8 +108,11 @@ pub(super) struct AdminCancelledOrder {
     id: OrderId,
     /// Where it stands now: `CANCELLED`.
     status: OrderStatus,
-    /// Whether the customer had paid: then the money has to be given back.
+    /// Whether the customer had paid.
     was_paid: bool,
+    /// Whole rupiah that went back to the customer's balance.
+    #[schema(example = 133_200)]
+    returned: Rupiah,
     /// Whether a server may exist at the provider all the same: then somebody has to look for it there.
     server_may_exist: bool,
 }
@@ -103,6 +123,7 @@ impl From<CancelledOrder> for AdminCancelledOrder {
             id: order.order_id,
             status: order.status,
             was_paid: order.was_paid,
+            returned: order.returned,
             server_may_exist: order.server_may_exist,
         }
     }
@@ -135,7 +156,8 @@ pub(super) async fn retry_provisioning(
     retry::retry(&state, order, &client.origin(admin.actor()), request).await
 }
 
-/// Call an order off: unpaid, paid but not yet at the provider, or failed. The customer is told with the reason.
+/// Call an order off: unpaid, paid but not yet at the provider, or failed. What was paid goes back to the
+/// customer's balance, with a credit note. The customer is told with the reason.
 #[utoipa::path(
     post, path = "/admin/orders/{id}/cancel", tag = "admin", operation_id = "admin_cancel_order",
     security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
@@ -159,19 +181,24 @@ pub(super) async fn cancel(
     Ok(Json(cancelled.into()))
 }
 
-/// Take an order as paid: its open bank transfer, or where there is none, on your word. Works for a late payment too.
+/// Take money for an order: for its open bank transfer, or where there is none, on your word. Works for a late payment
+/// too. Say what arrived with this transfer: too much goes to the customer's balance; too little is kept for the order,
+/// which goes on waiting for the rest. A transfer that was announced for an order that is closed by now goes to the balance.
 #[utoipa::path(
     post, path = "/admin/orders/{id}/approve-payment", tag = "admin", operation_id = "admin_approve_payment",
-    security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
+    security(("bearer" = [])), 
+    params(
+        ("id" = OrderId, Path, description = "The order."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same for a retry, so that a transfer counts once."),
+    ),
     request_body(content = Option<ApprovePayment>, description = "May be left out.",
                  example = json!({ "amount_received": 133_200, "note": "Seen on the BCA statement of 24 November" })),
     responses(
-        (status = 200, description = "The order is `PAID`.", body = AdminReviewedPayment),
+        (status = 200, description = "The order is `PAID`; or waits for the rest; or is closed as before.", body = AdminReviewedPayment),
         (status = 409, description = "`order_conflict`: it can't be paid (any more), `detail` names its status; or \
          `plan_conflict`: the order had expired and its plan is sold out.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`amount_differs`: not exactly the order's total was received; or `invalid_body`, \
-         `validation_failed`.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_body`, `validation_failed` or `idempotency_key_reused`. Nothing moved.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn approve_payment(
@@ -179,17 +206,17 @@ pub(super) async fn approve_payment(
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
+    key: Option<IdempotencyKey>,
     body: Option<Body<ApprovePayment>>,
 ) -> Result<Json<AdminReviewedPayment>, Problem> {
-    let ApprovePayment { amount_received, note } = body.map(|Body(request)| request).unwrap_or_default();
+    let request = body.map(|Body(request)| request).unwrap_or_default();
+    let scope = format!("POST /admin/orders/{order}/approve-payment");
+    let promise = key.map(|IdempotencyKey(key)| Idempotency::new(&scope, &key, &request)).transpose()?;
     let origin = client.origin(admin.actor());
-    let payment = state
-        .store
-        .approve_payment(order, &origin, amount_received, note.as_deref())
-        .await
-        .map_err(review_problem)?;
+    let approval = Approval { arrived: request.amount_received, note: request.note.as_deref() };
+    let payment = state.store.approve_payment(order, &origin, approval, promise.as_ref()).await?;
     tracing::info!(order_id = %order, payment_id = %payment.id, "payment approved by hand");
-    reviewed(&state, payment).await.map(Json)
+    reviewed(&state, order, payment).await.map(Json)
 }
 
 /// Refuse the open attempt to pay an order, a bank transfer first. The order goes on waiting for money, and the customer
@@ -214,21 +241,22 @@ pub(super) async fn reject_payment(
     let origin = client.origin(admin.actor());
     let payment = state.store.reject_payment(order, &origin, request.reason.trim()).await?;
     tracing::info!(order_id = %order, payment_id = %payment.id, "payment rejected by hand");
-    reviewed(&state, payment).await.map(Json)
+    reviewed(&state, order, payment).await.map(Json)
 }
 
-async fn reviewed(state: &AppState, payment: Payment) -> Result<AdminReviewedPayment, Problem> {
-    let status = state.store.order(payment.order_id, None).await?.status;
-    let Payment { id, method, status: payment_status, amount, .. } = payment;
-    let decision = AdminPaymentDecision { id, method, status: payment_status, amount };
-    Ok(AdminReviewedPayment { id: payment.order_id, status, payment: decision })
-}
-
-fn review_problem(error: ReviewError) -> Problem {
-    match error {
-        ReviewError::AmountDiffers { .. } => {
-            Problem::field("amount_differs", "amount_received", error.to_string())
-        }
-        ReviewError::Store(error) => error.into(),
-    }
+async fn reviewed(
+    state: &AppState,
+    order: OrderId,
+    payment: Payment,
+) -> Result<AdminReviewedPayment, Problem> {
+    let status = state.store.order(order, None).await?.status;
+    let decision = AdminPaymentDecision {
+        id: payment.id,
+        method: payment.method,
+        status: payment.status,
+        amount: payment.amount,
+        amount_received: payment.amount_received,
+        amount_due: payment.amount_due(),
+    };
+    Ok(AdminReviewedPayment { id: order, status, payment: decision })
 }

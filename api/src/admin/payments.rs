@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentOutcome, PaymentStatus},
-    ids::{InvoiceId, OrderId, PaymentId, UserId},
+    ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
 };
 use serde::{Deserialize, Serialize};
 use store::admin::{PaymentDetail, PaymentFilter};
@@ -32,8 +32,12 @@ pub(super) struct PaymentQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AdminPayment {
     id: PaymentId,
-    order_id: OrderId,
-    invoice_id: InvoiceId,
+    /// The order it pays; null for a deposit.
+    order_id: Option<OrderId>,
+    /// The invoice it pays; null for a deposit.
+    invoice_id: Option<InvoiceId>,
+    /// The deposit it pays; null for an order.
+    deposit_id: Option<DepositId>,
     customer_id: UserId,
     /// Slug of the gateway; null for methods without one.
     #[schema(example = "midtrans")]
@@ -47,6 +51,8 @@ pub(super) struct AdminPayment {
     /// Whole rupiah.
     #[schema(example = 133_200)]
     amount: Rupiah,
+    /// Bank transfers: what has arrived so far; null before.
+    amount_received: Option<Rupiah>,
     status: PaymentStatus,
     /// What became of its money; null while it is not paid.
     outcome: Option<PaymentOutcome>,
@@ -60,7 +66,8 @@ pub(super) struct AdminPayment {
     paid_at: Option<DateTime<Utc>>,
 }
 
-/// List everybody's payments, newest first. `outcome=UNAPPLIED` finds money that somebody has to look at.
+/// List everybody's payments, newest first. `outcome=CREDITED` finds money that went to a
+/// balance.
 #[utoipa::path(
     get, path = "/admin/payments", tag = "admin", operation_id = "admin_list_payments", security(("bearer" = [])),
     params(Paging, PaymentQuery),
@@ -83,6 +90,7 @@ impl From<PaymentDetail> for AdminPayment {
             id: payment.id,
             order_id: payment.order_id,
             invoice_id: payment.invoice_id,
+            deposit_id: payment.deposit_id,
             customer_id: payment.customer_id,
             gateway: payment.gateway,
             gateway_order_id: payment.gateway_order_id,
@@ -90,6 +98,7 @@ impl From<PaymentDetail> for AdminPayment {
             method: payment.method,
             bank: payment.bank,
             amount: payment.amount,
+            amount_received: payment.amount_received,
             status: payment.status,
             outcome: payment.outcome,
             approved_by: payment.approved_by,

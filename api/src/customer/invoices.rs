@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::InvoiceStatus,
-    ids::{InvoiceId, OrderId},
+    ids::{CreditNoteId, InvoiceId, OrderId},
     money::CURRENCY,
 };
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,30 @@ struct Invoice {
     #[serde(flatten)]
     summary: InvoiceSummary,
     lines: Vec<InvoiceLine>,
+    /// What of it went back to the balance.
+    credit_notes: Vec<InvoiceCreditNote>,
+}
+
+/// The paper for money of a bill that went back. `net + tax = total`.
+#[derive(Debug, Serialize, ToSchema)]
+struct InvoiceCreditNote {
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    id: CreditNoteId,
+    /// Sequential per year.
+    #[schema(example = "CN/2026/000001")]
+    number: String,
+    #[schema(example = "The region is sold out at the provider")]
+    reason: String,
+    /// Whole rupiah without tax.
+    #[schema(example = 367_650)]
+    net: Rupiah,
+    /// PPN in whole rupiah.
+    #[schema(example = 40_442)]
+    tax: Rupiah,
+    /// Whole rupiah that went back.
+    #[schema(example = 408_092)]
+    total: Rupiah,
+    issued_at: DateTime<Utc>,
 }
 
 /// One line of a bill, before tax. Discounts are negative.
@@ -104,7 +128,7 @@ async fn list(
     Ok(Paged::new(page, InvoiceSummary::from))
 }
 
-/// Read one of my invoices with its lines.
+/// Read one of my invoices with its lines and credit notes.
 #[utoipa::path(
     get, path = "/invoices/{id}", tag = "billing", operation_id = "get_invoice",
     security(("bearer" = [])), params(("id" = InvoiceId, Path, description = "The invoice.")),
@@ -120,7 +144,12 @@ async fn get(
     Id(id): Id<InvoiceId>,
 ) -> Result<Json<Invoice>, Problem> {
     let (invoice, lines) = state.store.invoice(id, me.id).await?;
-    Ok(Json(Invoice { summary: invoice.into(), lines: lines.into_iter().map(InvoiceLine::from).collect() }))
+    let credit_notes = state.store.credit_notes(id, me.id).await?;
+    Ok(Json(Invoice {
+        summary: invoice.into(),
+        lines: lines.into_iter().map(InvoiceLine::from).collect(),
+        credit_notes: credit_notes.into_iter().map(InvoiceCreditNote::from).collect(),
+    }))
 }
 
 impl From<store::invoices::Invoice> for InvoiceSummary {
@@ -139,6 +168,20 @@ impl From<store::invoices::Invoice> for InvoiceSummary {
             issued_at: row.issued_at,
             due_at: row.due_at,
             paid_at: row.paid_at,
+        }
+    }
+}
+
+impl From<store::refunds::CreditNote> for InvoiceCreditNote {
+    fn from(row: store::refunds::CreditNote) -> Self {
+        Self {
+            id: row.id,
+            number: row.number,
+            reason: row.reason,
+            net: row.net,
+            tax: row.tax,
+            total: row.total,
+            issued_at: row.issued_at,
         }
     }
 }

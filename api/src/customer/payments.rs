@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
-    ids::{InvoiceId, OrderId, PaymentId},
+    ids::{DepositId, InvoiceId, OrderId, PaymentId},
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -44,8 +44,15 @@ pub fn routes() -> OpenApiRouter<AppState> {
 pub(crate) struct PaymentBody {
     #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
     id: PaymentId,
-    order_id: OrderId,
-    invoice_id: InvoiceId,
+    /// The order it pays; absent for a deposit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<OrderId>,
+    /// The invoice it pays; absent for a deposit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_id: Option<InvoiceId>,
+    /// The deposit it pays; absent for an order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deposit_id: Option<DepositId>,
     /// What the gateway calls the attempt.
     #[schema(example = "WB-0193e7d043627709b2624de1f9ad2f5e-1")]
     gateway_order_id: String,
@@ -55,6 +62,14 @@ pub(crate) struct PaymentBody {
     /// Whole rupiah.
     #[schema(example = 133_200)]
     amount: Rupiah,
+    /// Bank transfers: what has arrived so far; absent before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 100_000)]
+    amount_received: Option<Rupiah>,
+    /// Bank transfers of which a part has arrived: what is still to be transferred.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 33_200)]
+    amount_due: Option<Rupiah>,
     #[schema(example = "IDR")]
     currency: &'static str,
     /// QRIS: show this text as a QR code. Absent when the gateway did not answer in time.
@@ -84,14 +99,18 @@ pub(crate) struct PaymentBody {
 
 impl From<Payment> for PaymentBody {
     fn from(payment: Payment) -> Self {
+        let amount_due = payment.amount_due();
         Self {
             id: payment.id,
             order_id: payment.order_id,
             invoice_id: payment.invoice_id,
+            deposit_id: payment.deposit_id,
             gateway_order_id: payment.gateway_order_id,
             method: payment.method,
             status: payment.status,
             amount: payment.amount,
+            amount_received: payment.amount_received,
+            amount_due,
             currency: domain::money::CURRENCY,
             qr_string: payment.qr_string,
             va_number: payment.va_number,
@@ -110,7 +129,7 @@ impl From<Payment> for PaymentBody {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct PayRequest {
-    /// `QRIS`, `VIRTUAL_ACCOUNT` or `MANUAL_TRANSFER`.
+    /// `QRIS`, `VIRTUAL_ACCOUNT`, `MANUAL_TRANSFER` or `WALLET`.
     payment_method: PaymentMethod,
     /// With `VIRTUAL_ACCOUNT`, and only then.
     #[serde(default)]
@@ -156,7 +175,8 @@ async fn get(
 }
 
 /// Begin another attempt to pay an order: another method, or the same again because its code expired or the gateway
-/// did not answer in time. Earlier attempts stay payable; whichever is paid first counts.
+/// did not answer in time. Earlier attempts stay payable; whichever is paid first counts. From
+/// the balance (`WALLET`) it is paid at once.
 #[utoipa::path(
     post, path = "/orders/{id}/pay", tag = "billing", operation_id = "pay_order", security(("bearer" = [])),
     params(
@@ -169,7 +189,8 @@ async fn get(
          body = PaymentBody, headers(("Location" = String, description = "Where to read it again."))),
         (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`order_conflict`: the order does not wait for money; `detail` names its status.",
+        (status = 409, description = "`order_conflict`: the order does not wait for money; `detail` names its status. \
+         `insufficient_balance`: `WALLET`, and there is not enough.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
          `idempotency_key_reused`, or `invalid_body`.", body = Problem, content_type = "application/problem+json"),
@@ -196,7 +217,7 @@ async fn pay(
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(payment.into())))
 }
 
-/// The gateway that serves a method; `None` for a transfer that an administrator checks.
+/// The gateway that serves a method; `None` for a transfer that an administrator checks, and for the balance.
 pub(crate) fn gateway_for(
     payments: &PaymentConfig,
     method: PaymentMethod,
@@ -215,7 +236,7 @@ pub(crate) fn gateway_for(
         _ => {}
     }
     match (method, payments.by_method.get(&method)) {
-        (PaymentMethod::ManualTransfer, _) => Ok(None),
+        (PaymentMethod::ManualTransfer | PaymentMethod::Wallet, _) => Ok(None),
         (_, Some(gateway)) => Ok(Some(gateway)),
         (_, None) => {
             let message = format!("{method} is not available at the moment");
@@ -278,10 +299,10 @@ async fn charge_now(state: &AppState, payment: PaymentId) -> Result<Payment, Sto
     match &result {
         ChargeResult::Ready(_) => {}
         ChargeResult::Refused(reason) => {
-            tracing::error!(payment_id = %payment.id, order_id = %payment.order_id, reason, "a charge was refused");
+            tracing::error!(payment_id = %payment.id, order_id = payment.order_id.map(tracing::field::display), reason, "a charge was refused");
         }
         ChargeResult::Unknown(reason) => {
-            tracing::warn!(payment_id = %payment.id, order_id = %payment.order_id, reason, "a charge is unknown");
+            tracing::warn!(payment_id = %payment.id, order_id = payment.order_id.map(tracing::field::display), reason, "a charge is unknown");
         }
     }
     state.store.record_charge(payment.id, &result).await

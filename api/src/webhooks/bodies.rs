@@ -32,17 +32,50 @@ pub(super) struct MidtransNotification {
     signature_key: String,
 }
 
+/// A webhook of Xendit: the fields that count. It is read by the gateway's adapter; this is its description.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct XenditWebhook {
+    /// `payment.capture`, `payment.authorization`, `payment.failure`, `payment.expiry` or `payment_request.expiry`;
+    /// others move nothing.
+    #[schema(example = "payment.capture")]
+    event: String,
+    data: XenditPayment,
+}
+
+/// What a webhook of Xendit is about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct XenditPayment {
+    /// Xendit's id of the payment; absent when a payment request ended without one.
+    #[schema(example = "py-1fdaf346-dd2e-4b6c-b938-124c7167a822")]
+    payment_id: Option<String>,
+    /// Xendit's id of the payment request.
+    #[schema(example = "pr-1fdaf346-dd2e-4b6c-b938-124c7167a822")]
+    payment_request_id: String,
+    /// The payment's `gateway_order_id`.
+    #[schema(example = "WB-0193e7d043627709b2624de1f9ad2f5e-1")]
+    reference_id: String,
+    /// What it is said to have become; what counts is what Xendit says when it is asked.
+    #[schema(example = "SUCCEEDED")]
+    status: String,
+    /// Rupiah.
+    #[schema(example = 133_200)]
+    request_amount: i64,
+    /// `IDR`, also when it is left out.
+    #[schema(example = "IDR")]
+    currency: Option<String>,
+}
+
 /// What was done with a notification.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Receipt {
+pub(crate) struct Receipt {
     /// What was done.
-    pub(super) status: ReceiptStatus,
+    pub(crate) status: ReceiptStatus,
 }
 
 /// What was done with a notification.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum ReceiptStatus {
+pub(crate) enum ReceiptStatus {
     /// It moved its payment.
     Applied,
     /// It told nothing new.

@@ -49,7 +49,6 @@ async fn cases(shop: &Shop) -> Vec<(Value, u16, &'static str, &'static str)> {
         (json!({ "term_months": -1 }), 422, "invalid_body", "term_months"),
         (json!({ "promo_code": "HEMAT50" }), 422, "promo_unknown", "promo_code"),
         (json!({ "ssh_key_ids": [key] }), 422, "ssh_key_unknown", "ssh_key_ids"),
-        (json!({ "payment_method": "WALLET" }), 422, "payment_method_unavailable", "payment_method"),
         (json!({ "payment_method": "QRIS" }), 422, "payment_method_unavailable", "payment_method"),
         (json!({ "payment_method": "CASH" }), 422, "invalid_body", "payment_method"),
         (json!({ "payment_method": "VIRTUAL_ACCOUNT" }), 422, "bank_required", "bank"),

@@ -29,7 +29,7 @@ async fn when_the_gateway_is_slow_another_attempt_helps(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn the_first_money_pays_and_the_second_is_kept_for_an_administrator(pool: PgPool) {
+async fn the_first_money_pays_and_the_second_goes_to_the_balance(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order().await;
     let body = json!({ "payment_method": "VIRTUAL_ACCOUNT", "bank": "BCA" });
@@ -42,7 +42,7 @@ async fn the_first_money_pays_and_the_second_is_kept_for_an_administrator(pool: 
     }
     assert_eq!(text(&shop.read(&order).await, "status"), "PAID");
     assert_eq!(shop.count("SELECT count(*) FROM payments WHERE outcome = 'APPLIED'").await, 1);
-    assert_eq!(shop.count("SELECT count(*) FROM payments WHERE outcome = 'UNAPPLIED'").await, 1);
+    assert_eq!(shop.count("SELECT count(*) FROM payments WHERE outcome = 'CREDITED'").await, 1);
     let third = shop.pay_again(&order, "third", &body).await;
     assert_eq!((third.status.as_u16(), third.code()), (409, "order_conflict"));
     assert!(text(&third.body, "detail").contains("PAID"));
@@ -67,7 +67,6 @@ async fn nonsense_is_named_and_changes_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order().await;
     for (body, code) in [
-        (json!({ "payment_method": "WALLET" }), "payment_method_unavailable"),
         (json!({ "payment_method": "VIRTUAL_ACCOUNT" }), "bank_required"),
         (json!({ "payment_method": "QRIS", "bank": "BCA" }), "bank_not_allowed"),
         (json!({ "payment_method": "BARTER" }), "invalid_body"),

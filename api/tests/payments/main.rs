@@ -4,36 +4,42 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod archive;
 mod attempts;
+mod wallet;
 mod webhook;
+mod xendit_webhook;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use adapters::payments::{
     PaymentGateway,
     midtrans::{Midtrans, MidtransConfig},
+    xendit::{Xendit, XenditConfig},
 };
 use api::{AppState, PaymentConfig};
 use axum::{body::Body, http::Request};
 use domain::{billing::PaymentMethod, role::Role};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
-use simulators::midtrans;
+use simulators::{midtrans, xendit};
 use sqlx::PgPool;
 use support::{Answer, App, As};
 use tokio::net::TcpListener;
 
 const KEY: &str = "SB-Mid-server-api";
+const TOKEN: &str = "xendits-callback-token";
 
 /// Long enough for any charge that is answered at all.
 const PATIENT: Duration = Duration::from_secs(10);
 
-/// A seeded shop with a gateway and one customer.
+/// A seeded shop with two gateways and one customer.
 struct Shop {
     pool: PgPool,
     app: App,
     token: String,
     simulator: midtrans::Handle,
+    xendit: xendit::Handle,
     http: reqwest::Client,
 }
 
@@ -44,20 +50,39 @@ impl Shop {
 
     /// A shop that waits so long for its gateway.
     async fn with_patience(pool: PgPool, charge_timeout: Duration) -> Self {
+        Self::through(pool, "midtrans", charge_timeout).await
+    }
+
+    /// A shop that charges through the given gateway.
+    async fn through(pool: PgPool, gateway: &'static str, charge_timeout: Duration) -> Self {
         let config = midtrans::Config { server_key: KEY.to_owned(), ..midtrans::Config::default() };
         let simulator = midtrans::Handle::start(config).await.unwrap();
-        let payments = Arc::new(payments(&simulator, charge_timeout));
-        let state = AppState { payments, ..support::state(&pool) };
+        let config = xendit::Config {
+            secret_key: KEY.to_owned(),
+            callback_token: TOKEN.to_owned(),
+            ..xendit::Config::default()
+        };
+        let xendit = xendit::Handle::start(config).await.unwrap();
+        let payments = PaymentConfig {
+            gateways: gateways(&simulator, &xendit),
+            by_method: BTreeMap::from(
+                [PaymentMethod::Qris, PaymentMethod::VirtualAccount].map(|method| (method, gateway)),
+            ),
+            charge_timeout,
+        };
+        let state = AppState { payments: Arc::new(payments), ..support::state(&pool) };
         let api = serve(state.clone()).await;
         let app = App::new(state);
         app.store.seed().await.unwrap();
         let (_, token) = app.user(Role::Customer).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let shop = Self { pool, app, token, simulator, http };
-        let url = format!("http://{api}/api/v1/webhooks/midtrans");
-        // No second try comes while a test looks at what the first one did.
-        let settings = json!({ "notification_url": url, "retry_interval_seconds": 3600 });
-        shop.control("config", &settings).await;
+        let shop = Self { pool, app, token, simulator, xendit, http };
+        for (simulator, slug) in [(shop.simulator.url(), "midtrans"), (shop.xendit.url(), "xendit")] {
+            let url = format!("http://{api}/api/v1/webhooks/{slug}");
+            // No second try comes while a test looks at what the first one did.
+            let settings = json!({ "notification_url": url, "retry_interval_seconds": 3600 });
+            shop.control_at(&simulator, "config", &settings).await;
+        }
         shop
     }
 
@@ -65,9 +90,13 @@ impl Shop {
         As::Token(&self.token)
     }
 
-    /// Calls the simulator's control API.
+    /// Calls the control API of Midtrans' simulator.
     async fn control(&self, call: &str, body: &Value) -> Value {
-        let url = format!("{}/__sim/{call}", self.simulator.url());
+        self.control_at(&self.simulator.url(), call, body).await
+    }
+
+    async fn control_at(&self, simulator: &str, call: &str, body: &Value) -> Value {
+        let url = format!("{simulator}/__sim/{call}");
         let answer = self.http.post(url).json(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{call}: {}", answer.text().await.unwrap());
         answer.json().await.unwrap()
@@ -75,21 +104,30 @@ impl Shop {
 
     /// Pays as told and answers with the status of each notification's first delivery.
     async fn pay(&self, pay: &Value) -> Vec<u64> {
-        let answer = self.control("pay", pay).await;
+        self.pay_at(&self.simulator.url(), pay).await
+    }
+
+    async fn pay_at(&self, simulator: &str, pay: &Value) -> Vec<u64> {
+        let answer = self.control_at(simulator, "pay", pay).await;
         answer["deliveries"].as_array().unwrap().iter().map(|d| d["status"].as_u64().unwrap()).collect()
     }
 
     /// Places an order to be paid by QRIS and answers with it.
     async fn order(&self) -> Value {
+        self.order_again("order", "web-1").await
+    }
+
+    /// Places an order under an idempotency key, for a server of that name.
+    async fn order_again(&self, key: &str, hostname: &str) -> Value {
         let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'")
             .fetch_one(&self.pool)
             .await
             .unwrap();
         let body = json!({
-            "plan_id": plan, "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1.example.com",
+            "plan_id": plan, "region": "sgp1", "image": "ubuntu-24-04", "hostname": format!("{hostname}.example.com"),
             "term_months": 1, "payment_method": "QRIS",
         });
-        let placed = self.post_with_key("/orders", "order", &body).await;
+        let placed = self.post_with_key("/orders", key, &body).await;
         assert_eq!(placed.status, 201, "{:?}", placed.body);
         placed.body
     }
@@ -130,21 +168,24 @@ impl Shop {
     }
 }
 
-fn payments(simulator: &midtrans::Handle, charge_timeout: Duration) -> PaymentConfig {
-    let config = MidtransConfig {
-        base_url: simulator.url().parse().unwrap(),
+fn gateways(
+    midtrans: &midtrans::Handle,
+    xendit: &xendit::Handle,
+) -> BTreeMap<&'static str, Arc<dyn PaymentGateway>> {
+    let timeout = Duration::from_secs(10);
+    let midtrans = Midtrans::new(MidtransConfig {
+        base_url: midtrans.url().parse().unwrap(),
         server_key: KEY.into(),
-        timeout: Duration::from_secs(10),
-    };
-    let gateway: Arc<dyn PaymentGateway> = Arc::new(Midtrans::new(config).unwrap());
-    PaymentConfig {
-        by_method: BTreeMap::from([
-            (PaymentMethod::Qris, gateway.slug()),
-            (PaymentMethod::VirtualAccount, gateway.slug()),
-        ]),
-        gateways: BTreeMap::from([(gateway.slug(), gateway)]),
-        charge_timeout,
-    }
+        timeout,
+    });
+    let xendit = Xendit::new(XenditConfig {
+        base_url: xendit.url().parse().unwrap(),
+        secret_key: KEY.into(),
+        callback_token: TOKEN.into(),
+        timeout,
+    });
+    let both: [Arc<dyn PaymentGateway>; 2] = [Arc::new(midtrans.unwrap()), Arc::new(xendit.unwrap())];
+    both.map(|gateway| (gateway.slug(), gateway)).into()
 }
 
 /// Serves the API on a free port, for as long as the test's runtime lives.

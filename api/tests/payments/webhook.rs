@@ -124,14 +124,16 @@ async fn a_failure_at_the_gateway_closes_the_attempt_never_the_order(pool: PgPoo
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn money_after_a_cancellation_is_kept_for_an_administrator(pool: PgPool) {
+async fn money_after_a_cancellation_goes_to_the_balance(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order().await;
     let path = format!("/orders/{}/cancel", text(&order, "id"));
     assert_eq!(shop.app.post(&path, shop.me(), &Value::Null).await.status, 200);
     assert_eq!(shop.pay(&json!({ "order_id": gateway_order_id(&order) })).await, [200]);
     assert_eq!(text(&shop.read(&order).await, "status"), "CANCELLED");
-    assert_eq!(shop.count("SELECT count(*) FROM payments WHERE outcome = 'UNAPPLIED'").await, 1);
+    let paid = &order["payment"]["amount"];
+    let wallet = shop.app.get("/wallet", shop.me()).await.body;
+    assert_eq!((&wallet["balance"], &wallet["held"]), (paid, &json!(0)));
 }
 
 #[sqlx::test(migrations = "../migrations")]

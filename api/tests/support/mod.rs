@@ -120,6 +120,11 @@ impl App {
         Self { store: state.store.clone(), router: api::router(state) }
     }
 
+    /// The routes themselves, for answers that are not JSON.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// Sends one request and reads the whole answer.
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();

@@ -12,13 +12,8 @@ use chrono::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    Sim, Simulator,
-    channel::Channel,
-    error::Error,
-    notify,
-    transaction::{Outcome, Transaction},
-};
+use super::{Sim, Simulator, channel::Channel, error::Error, letter, transaction::Transaction};
+use crate::gateway::Outcome;
 
 /// Longest `order_id` the vendor takes.
 const MAX_ORDER_ID: usize = 50;
@@ -169,6 +164,6 @@ fn close(sim: &Arc<Simulator>, id: &str, outcome: Outcome) -> Result<Transaction
         transaction
     };
     let notification = transaction.notification(outcome, None, &sim.server_key);
-    notify::in_background(sim, notification);
+    sim.courier.in_background(letter(notification));
     Ok(transaction)
 }

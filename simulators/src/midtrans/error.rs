@@ -40,6 +40,14 @@ impl Error {
         Self::new(StatusCode::PRECONDITION_FAILED, "Merchant cannot modify the status of the transaction")
     }
 
+    pub(super) fn refund_key_used() -> Self {
+        Self::new(StatusCode::NOT_ACCEPTABLE, "Duplicate refund_key. refund_key has already been utilized.")
+    }
+
+    pub(super) fn not_refundable(why: &str) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, why)
+    }
+
     /// What the vendor says for a status when there is nothing particular to say.
     pub(super) fn usual(status: StatusCode) -> Self {
         let message = match status {

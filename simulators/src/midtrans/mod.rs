@@ -1,13 +1,12 @@
-//! Midtrans Core API v2: QRIS, bank transfer (virtual accounts) and Mandiri bill payment, their status, cancel and
-//! expire, and the signed notifications that follow: sent when told to through `POST /__sim/pay`, and by itself after
-//! a cancel or an expire.
+//! Midtrans Core API v2: QRIS, bank transfer (virtual accounts) and Mandiri bill payment, their status, cancel, expire
+//! and refund, and the signed notifications that follow: sent when told to through `POST /__sim/pay`, and by itself
+//! after a cancel, an expire or a refund.
 
 mod channel;
 mod charge;
 mod error;
-mod notify;
 mod pay;
-mod settings;
+mod refund;
 mod state;
 mod transaction;
 
@@ -29,11 +28,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-pub use self::settings::Settings;
-use self::{error::Error, state::State};
+use self::{error::Error, pay::letter, state::State};
+pub use crate::gateway::Settings;
 use crate::{
     control::{self, Admission, Control, Simulated},
     fault::FaultKind,
+    gateway::{self, Courier},
     server::{self, Server},
 };
 
@@ -61,7 +61,7 @@ pub struct Simulator {
     initially: Settings,
     control: Control,
     state: Mutex<State>,
-    http: reqwest::Client,
+    courier: Arc<Courier>,
 }
 
 impl Simulator {
@@ -70,19 +70,14 @@ impl Simulator {
     /// # Errors
     /// When the state file can't be read, understood or written, or no HTTP client can be made.
     pub fn new(config: Config) -> io::Result<Arc<Self>> {
-        let state = State::open(config.settings.clone(), config.state.as_deref())?;
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent("Veritrans")
-            .build()
-            .map_err(io::Error::other)?;
+        let state = State::open(config.state.as_deref())?;
+        let courier = Courier::new("Veritrans", config.settings.clone(), pay::retries)?;
         Ok(Arc::new(Self {
             server_key: config.server_key,
             initially: config.settings,
             control: Control::default(),
             state: Mutex::new(state),
-            http,
+            courier,
         }))
     }
 
@@ -102,6 +97,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
         ("/v2/{order_id}/status", get(charge::status)),
         ("/v2/{order_id}/cancel", post(charge::cancel)),
         ("/v2/{order_id}/expire", post(charge::expire)),
+        ("/v2/{order_id}/refund", post(refund::refund)),
     ]
 }
 
@@ -181,33 +177,37 @@ impl Simulated for Simulator {
          curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"amount\":1}'\n\
          curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"tamper\":\"amount\"}'\n\
          curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"tamper\":\"signature\"}'\n\n\
+         # Out of order: kept back until the next notification of this charge was sent\n\
+         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"outcome\":\"pending\",\"reorder\":true}'\n\n\
          # Every transaction, and every notification sent with its answer\n\
          curl {host}/__sim/transactions\n\
          curl {host}/__sim/deliveries"
     }
 
     fn settings(&self) -> Value {
-        json!(self.state().settings)
+        json!(self.courier.bag().settings)
     }
 
     fn configure(&self, change: &[u8]) -> Result<(), String> {
-        let mut state = self.state();
-        state.settings = state.settings.changed_by(control::parse(change)?)?;
+        let mut bag = self.courier.bag();
+        bag.settings = bag.settings.changed_by(control::parse(change)?)?;
         Ok(())
     }
 
     fn resources(&self) -> BTreeMap<&'static str, usize> {
-        let state = self.state();
+        let transactions = self.state().transactions().count();
+        let bag = self.courier.bag();
         BTreeMap::from([
-            ("transactions", state.transactions().count()),
-            ("deliveries", state.deliveries.len()),
-            ("deliveries_accepted", state.deliveries.iter().filter(|d| d.accepted()).count()),
-            ("retries_waiting", state.retries_waiting),
+            ("transactions", transactions),
+            ("deliveries", bag.deliveries.len()),
+            ("deliveries_accepted", bag.deliveries.iter().filter(|d| d.accepted()).count()),
+            ("retries_waiting", bag.retries_waiting),
         ])
     }
 
     fn reset(&self) {
-        self.state().reset(self.initially.clone());
+        self.state().clear();
+        self.courier.reset(self.initially.clone());
     }
 
     fn admit(&self, request: &Parts) -> Admission {
@@ -224,11 +224,7 @@ impl Simulated for Simulator {
     }
 
     fn control_routes(self: Arc<Self>) -> Router {
-        Router::new()
-            .route("/__sim/pay", post(pay::pay))
-            .route("/__sim/transactions", get(pay::transactions))
-            .route("/__sim/deliveries", get(pay::deliveries))
-            .with_state(self)
+        gateway::control_routes(self)
     }
 }
 

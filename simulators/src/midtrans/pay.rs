@@ -1,134 +1,83 @@
-//! `POST /__sim/pay`: the customer pays, or does not, and the merchant is told.
+//! The customer pays, or does not: the transaction turns, and a signed notification is written.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use axum::{
-    Json,
-    body::Bytes,
-    extract::State as Shared,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use serde_json::{Map, Value, json};
 
-use super::{Sim, Simulator, notify, transaction::Outcome};
-use crate::control::{BadRequest, parse};
+use super::{Simulator, transaction::rupiah};
+use crate::gateway::{Amount, Courier, Gateway, Letter, Outcome, Pay, Tamper};
 
-/// Most copies one call sends.
-const MAX_DUPLICATES: u32 = 1_000;
-
-/// Longest wait before sending: an hour.
-const MAX_DELAY_MS: u64 = 3_600_000;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pay {
-    order_id: String,
-    #[serde(default)]
-    outcome: Outcome,
-    /// What the notification says was paid, instead of what was charged.
-    amount: Option<Amount>,
-    /// How many copies go out at once.
-    #[serde(default = "one")]
-    duplicates: u32,
-    #[serde(default)]
-    delay_ms: u64,
-    tamper: Option<Tamper>,
-}
-
-fn one() -> u32 {
-    1
-}
-
-/// Whole rupiah, or the very text to send.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Amount {
-    Rupiah(i64),
-    Text(String),
-}
-
-/// What is changed after signing.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Tamper {
-    Amount,
-    Signature,
-}
-
-/// Answers with the notification and, once each copy was delivered for the first time, with the answers it got.
-pub(super) async fn pay(Shared(sim): Sim, body: Bytes) -> Result<Response, BadRequest> {
-    let pay: Pay = parse(&body).map_err(BadRequest)?;
-    check(&pay, &sim).map_err(BadRequest)?;
-    tokio::time::sleep(Duration::from_millis(pay.delay_ms)).await;
-    let Some(notification) = settle(&sim, &pay) else {
-        let error = format!("no transaction with order_id `{}`", pay.order_id);
-        return Ok((StatusCode::NOT_FOUND, Json(json!({ "error": error }))).into_response());
-    };
-    let mut copies = JoinSet::new();
-    for _ in 0..pay.duplicates {
-        let (sim, notification) = (Arc::clone(&sim), notification.clone());
-        copies.spawn(async move { notify::send(&sim, &notification, 1).await });
+/// How often the vendor tries again after such an answer.
+pub(super) const fn retries(status: Option<u16>) -> u32 {
+    match status {
+        Some(200..300) => 0,
+        Some(503) => 4,
+        Some(500) => 1,
+        Some(400 | 404) => 2,
+        _ => 5,
     }
-    let first_round: Vec<_> = copies.join_all().await.into_iter().flatten().collect();
-    let deliveries: Vec<Value> =
-        first_round.iter().map(|d| json!({ "status": d.status, "attempt": d.attempt })).collect();
-    for delivery in first_round {
-        notify::retry(&sim, notification.clone(), delivery);
-    }
-    Ok(Json(json!({ "notification": notification, "deliveries": deliveries })).into_response())
 }
 
-fn check(pay: &Pay, sim: &Simulator) -> Result<(), String> {
-    if !(1..=MAX_DUPLICATES).contains(&pay.duplicates) {
-        return Err(format!("duplicates must be between 1 and {MAX_DUPLICATES}"));
+impl Gateway for Simulator {
+    fn courier(&self) -> &Arc<Courier> {
+        &self.courier
     }
-    if pay.delay_ms > MAX_DELAY_MS {
-        return Err(format!("delay_ms must be at most {MAX_DELAY_MS}"));
-    }
-    if sim.state().settings.notification_url.is_none() {
-        return Err("no notification_url is set: POST it to /__sim/config first".to_owned());
-    }
-    Ok(())
-}
 
-/// Turns the transaction and writes the notification of it.
-fn settle(sim: &Simulator, pay: &Pay) -> Option<Value> {
-    let transaction = {
-        let mut state = sim.state();
-        let mut transaction = state.find(&pay.order_id)?;
-        transaction.turn(pay.outcome);
-        state.save(transaction.clone());
-        transaction
-    };
-    let amount = pay.amount.as_ref().map(|amount| match amount {
-        Amount::Rupiah(whole) => format!("{whole}.00"),
-        Amount::Text(text) => text.clone(),
-    });
-    let mut notification = transaction.notification(pay.outcome, amount.as_deref(), &sim.server_key);
-    match pay.tamper {
-        None => {}
-        Some(Tamper::Amount) => {
-            notification["gross_amount"] =
-                json!(format!("{}.00", transaction.gross_amount.saturating_add(1)));
+    fn settle(&self, pay: &Pay) -> Option<Letter> {
+        let amount = pay.amount.as_ref().map(|amount| match amount {
+            Amount::Rupiah(whole) => rupiah(*whole),
+            Amount::Text(text) => text.clone(),
+        });
+        let transaction = {
+            let mut state = self.state();
+            let mut transaction = state.find(&pay.id)?;
+            transaction.turn(pay.outcome);
+            if pay.outcome == Outcome::Settlement {
+                transaction.paid_amount.clone_from(&amount);
+            }
+            state.save(transaction.clone());
+            transaction
+        };
+        let mut notification = transaction.notification(pay.outcome, amount.as_deref(), &self.server_key);
+        match pay.tamper {
+            None => {}
+            Some(Tamper::Amount) => {
+                notification["gross_amount"] = json!(rupiah(transaction.gross_amount.saturating_add(1)));
+            }
+            Some(Tamper::Signature) => {
+                let signature = notification["signature_key"].as_str().unwrap_or_default();
+                notification["signature_key"] = json!(signature.chars().rev().collect::<String>());
+            }
         }
-        Some(Tamper::Signature) => {
-            let signature = notification["signature_key"].as_str().unwrap_or_default();
-            notification["signature_key"] = json!(signature.chars().rev().collect::<String>());
-        }
+        Some(letter(notification))
     }
-    Some(notification)
+
+    fn charges(&self) -> (&'static str, Value) {
+        ("transactions", json!(self.state().transactions().collect::<Vec<_>>()))
+    }
 }
 
-/// `GET /__sim/transactions`
-pub(super) async fn transactions(Shared(sim): Sim) -> Json<Value> {
-    let state = sim.state();
-    Json(json!({ "transactions": state.transactions().collect::<Vec<_>>() }))
+/// A notification, ready to be sent.
+pub(super) fn letter(notification: Value) -> Letter {
+    let about: Map<String, Value> = ["order_id", "transaction_status"]
+        .map(|field| (field.to_owned(), notification[field].clone()))
+        .into_iter()
+        .collect();
+    let subject = notification["order_id"].as_str().unwrap_or_default().to_owned();
+    Letter { subject, body: notification, header: None, about }
 }
 
-/// `GET /__sim/deliveries`
-pub(super) async fn deliveries(Shared(sim): Sim) -> Json<Value> {
-    Json(json!({ "deliveries": sim.state().deliveries }))
+#[cfg(test)]
+mod tests {
+    use super::retries;
+
+    #[test]
+    fn retries_are_the_vendors() {
+        for (status, times) in
+            [(200, 0), (204, 0), (503, 4), (500, 1), (400, 2), (404, 2), (401, 5), (422, 5), (502, 5)]
+        {
+            assert_eq!(retries(Some(status)), times, "{status}");
+        }
+        assert_eq!(retries(None), 5);
+    }
 }

@@ -4,33 +4,24 @@ use std::{collections::BTreeMap, io, path::Path};
 
 use chrono::Utc;
 
-use super::{
-    Settings,
-    notify::Delivery,
-    transaction::{Outcome, Transaction},
-};
-use crate::journal::Journal;
+use super::transaction::Transaction;
+use crate::{gateway::Outcome, journal::Journal};
 
 /// Everything that changes.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) settings: Settings,
-    /// Every notification sent, oldest first.
-    pub(super) deliveries: Vec<Delivery>,
-    /// Notifications that were refused and will be sent again.
-    pub(super) retries_waiting: usize,
     transactions: BTreeMap<String, Transaction>,
     journal: Journal,
 }
 
 impl State {
-    pub(super) fn open(settings: Settings, path: Option<&Path>) -> io::Result<Self> {
+    pub(super) fn open(path: Option<&Path>) -> io::Result<Self> {
         let (journal, remembered) = Journal::open(path)?;
         let transactions = remembered
             .into_iter()
             .map(|(key, value)| Ok((key, serde_json::from_value(value)?)))
             .collect::<Result<_, serde_json::Error>>()?;
-        Ok(Self { settings, deliveries: Vec::new(), retries_waiting: 0, transactions, journal })
+        Ok(Self { transactions, journal })
     }
 
     pub(super) fn transactions(&self) -> impl Iterator<Item = &Transaction> {
@@ -65,9 +56,7 @@ impl State {
         self.transactions.insert(transaction.order_id.clone(), transaction);
     }
 
-    pub(super) fn reset(&mut self, settings: Settings) {
-        self.settings = settings;
-        self.deliveries.clear();
+    pub(super) fn clear(&mut self) {
         self.transactions.clear();
         self.journal.clear();
     }

@@ -7,20 +7,9 @@ use sha2::{Digest, Sha512};
 use uuid::Uuid;
 
 use super::channel::Channel;
+use crate::gateway::Outcome;
 
 const MERCHANT_ID: &str = "G000000001";
-
-/// Where a transaction stands; also what a notification tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
-    #[default]
-    Settlement,
-    Pending,
-    Deny,
-    Expire,
-    Cancel,
-}
 
 impl Outcome {
     const fn word(self) -> &'static str {
@@ -58,6 +47,16 @@ impl Outcome {
     }
 }
 
+/// Money given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Refund {
+    pub(super) refund_chargeback_id: u32,
+    pub(super) refund_key: String,
+    pub(super) amount: i64,
+    pub(super) reason: String,
+    pub(super) created_at: DateTime<Utc>,
+}
+
 /// One charge and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Transaction {
@@ -69,6 +68,11 @@ pub(super) struct Transaction {
     pub(super) transaction_time: DateTime<Utc>,
     pub(super) expiry_time: DateTime<Utc>,
     pub(super) settlement_time: Option<DateTime<Utc>>,
+    /// What was paid in the vendor's words, if it is not what was charged.
+    #[serde(default)]
+    pub(super) paid_amount: Option<String>,
+    #[serde(default)]
+    pub(super) refunds: Vec<Refund>,
 }
 
 impl Transaction {
@@ -84,6 +88,8 @@ impl Transaction {
             transaction_time: now,
             expiry_time: now + lasts,
             settlement_time: None,
+            paid_amount: None,
+            refunds: Vec::new(),
         }
     }
 
@@ -111,11 +117,64 @@ impl Transaction {
         Value::Object(body)
     }
 
+    /// What may still be given back.
+    pub(super) fn refundable(&self) -> i64 {
+        self.gross_amount - self.refunded()
+    }
+
+    fn refunded(&self) -> i64 {
+        self.refunds.iter().map(|refund| refund.amount).sum()
+    }
+
     /// Answer to `GET /v2/{order_id}/status`.
     pub(super) fn status(&self, server_key: &str) -> Value {
         let mut body = self.body(self.outcome.status_code(), "Success, transaction is found", self.outcome);
+        if let (Some(paid), Outcome::Settlement) = (&self.paid_amount, self.outcome) {
+            body.insert("gross_amount".to_owned(), json!(paid));
+        }
+        self.describe_refunds(&mut body);
         self.sign(&mut body, server_key);
         Value::Object(body)
+    }
+
+    /// Answer to a refund, which is the latest one.
+    pub(super) fn refund_answer(&self) -> Value {
+        let mut body = self.body("200", "Success, refund request is approved", self.outcome);
+        self.describe_refunds(&mut body);
+        if let Some(latest) = self.refunds.last() {
+            body.insert("refund_chargeback_id".to_owned(), json!(latest.refund_chargeback_id));
+            body.insert("refund_amount".to_owned(), json!(rupiah(latest.amount)));
+            body.insert("refund_key".to_owned(), json!(latest.refund_key));
+        }
+        body.remove("refunds");
+        Value::Object(body)
+    }
+
+    /// A notification of the latest refund.
+    pub(super) fn refund_notification(&self, server_key: &str) -> Value {
+        let mut body = self.body("200", "midtrans payment notification", self.outcome);
+        self.describe_refunds(&mut body);
+        self.sign(&mut body, server_key);
+        Value::Object(body)
+    }
+
+    fn describe_refunds(&self, body: &mut Map<String, Value>) {
+        if self.refunds.is_empty() {
+            return;
+        }
+        let word = if self.refundable() == 0 { "refund" } else { "partial_refund" };
+        let list = self.refunds.iter().map(|refund| {
+            json!({
+                "refund_chargeback_id": refund.refund_chargeback_id,
+                "refund_amount": rupiah(refund.amount),
+                "created_at": jakarta(refund.created_at),
+                "reason": refund.reason,
+                "refund_key": refund.refund_key,
+            })
+        });
+        body.insert("transaction_status".to_owned(), json!(word));
+        body.insert("refund_amount".to_owned(), json!(rupiah(self.refunded())));
+        body.insert("refunds".to_owned(), list.collect());
     }
 
     /// Answer to a cancel or an expire.
@@ -149,7 +208,7 @@ impl Transaction {
         put("transaction_id", self.transaction_id.to_string());
         put("order_id", self.order_id.clone());
         put("merchant_id", MERCHANT_ID.to_owned());
-        put("gross_amount", format!("{}.00", self.gross_amount));
+        put("gross_amount", rupiah(self.gross_amount));
         put("currency", "IDR".to_owned());
         put("payment_type", self.channel.payment_type().to_owned());
         put("transaction_time", jakarta(self.transaction_time));
@@ -169,6 +228,11 @@ impl Transaction {
         let signature = format!("{:x}", Sha512::digest(signed.concat()));
         body.insert("signature_key".to_owned(), Value::String(signature));
     }
+}
+
+/// The vendor's form of an amount.
+pub(super) fn rupiah(amount: i64) -> String {
+    format!("{amount}.00")
 }
 
 /// The vendor writes Jakarta's clock, without a zone.

@@ -2,6 +2,7 @@
 //! row with the state before and after, a step on the order's timeline, and the message to its workflow.
 
 use domain::{
+    Rupiah,
     failover::PlacementReason,
     ids::OrderId,
     notification::NotificationKind,
@@ -17,6 +18,7 @@ use crate::{
     notifications::{self, Notice},
     outbox,
     placements::{self, Elsewhere, ElsewhereRefusal, Place, RetryError},
+    refunds,
     timeline::{self, Step, StepStatus},
     transition,
 };
@@ -39,10 +41,12 @@ pub struct CancelledOrder {
     pub order_id: OrderId,
     /// Where it stands now.
     pub status: OrderStatus,
-    /// Whether the customer had paid, so that money is to be given back.
+    /// Whether the customer had paid.
     pub was_paid: bool,
     /// Whether a server may exist at the provider: it was seen, or a create was sent and never refused for certain.
     pub server_may_exist: bool,
+    /// What went back to the customer's balance.
+    pub returned: Rupiah,
 }
 
 impl Store {
@@ -90,8 +94,8 @@ impl Store {
     }
 
     /// Calls an order off for staff: unpaid, paid but not yet at the provider, or failed. An open invoice becomes
-    /// `VOID` and open attempts to pay are closed; a paid invoice stays, because the money is still with us.
-    /// The customer is told with `reason`.
+    /// `VOID` and open attempts to pay are closed; what was paid goes back to the balance, with a credit note. The
+    /// customer is told with `reason`.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] naming its status when it can't
@@ -106,6 +110,7 @@ impl Store {
         let before = lock(&mut tx, order).await?;
         move_or_conflict(&mut tx, order, Transition::Cancel, &before).await?;
         close_billing(&mut tx, order).await?;
+        let returned = refunds::give_back(&mut tx, order, "cancelled", reason).await?;
         if !before.server_may_exist {
             close_instance(&mut tx, order).await?;
         }
@@ -115,6 +120,7 @@ impl Store {
             status: OrderStatus::Cancelled,
             was_paid: before.status != OrderStatus::PendingPayment.as_str(),
             server_may_exist: before.server_may_exist,
+            returned,
         };
         let act = Act {
             action: "order.cancel",
@@ -126,6 +132,7 @@ impl Store {
                 "reason": reason,
                 "was_paid": cancelled.was_paid,
                 "server_may_exist": cancelled.server_may_exist,
+                "returned": cancelled.returned,
             })),
         };
         audit::record(&mut tx, origin, &act).await?;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentOutcome, PaymentStatus},
-    ids::{InvoiceId, OrderId, PaymentId, UserId},
+    ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
 };
 use uuid::Uuid;
 
@@ -18,10 +18,12 @@ use crate::{
 pub struct PaymentDetail {
     /// Its id, also the cursor of lists.
     pub id: PaymentId,
-    /// The order it pays.
-    pub order_id: OrderId,
-    /// The invoice it pays.
-    pub invoice_id: InvoiceId,
+    /// The order it pays, if it pays one.
+    pub order_id: Option<OrderId>,
+    /// The invoice it pays, if it pays one.
+    pub invoice_id: Option<InvoiceId>,
+    /// The deposit it pays, if it pays one.
+    pub deposit_id: Option<DepositId>,
     /// Who pays.
     pub customer_id: UserId,
     /// Slug of the gateway; `None` for methods without one.
@@ -36,6 +38,8 @@ pub struct PaymentDetail {
     pub bank: Option<Bank>,
     /// How much.
     pub amount: Rupiah,
+    /// Bank transfers: what has arrived so far.
+    pub amount_received: Option<Rupiah>,
     /// Where it stands.
     pub status: PaymentStatus,
     /// What became of its money; `None` while it is not paid.
@@ -93,8 +97,9 @@ impl Store {
         let rows = sqlx::query_as!(
             PaymentDetail,
             r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
-                      user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
+                      deposit_id AS "deposit_id: DepositId", user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
                       method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
+                      amount_received AS "amount_received: Rupiah",
                       status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
                       created_at, expires_at, paid_at
                FROM payments

@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Store {
-    /// Calls off an unpaid order of `owner`: its invoice becomes void, its open payments are cancelled and its
-    /// workflow is told. Money that arrives nevertheless is not applied to it.
+    /// Calls off an unpaid order of `owner`: its invoice becomes void, its open payments are cancelled, what was
+    /// paid in part goes to the balance, and its workflow is told. So does money that arrives nevertheless.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when `owner` has no such order, [`StoreError::Conflict`] when it is not waiting for
@@ -38,6 +38,7 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        payments::release_hold(&mut tx, order, "cancelled").await?;
         timeline::record(&mut tx, order, &Step::done("order_cancelled", "You cancelled this order.")).await?;
         outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;
         tx.commit().await?;

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Store, StoreError,
     idempotency::{self, Idempotency},
-    new_id, ssh_keys,
+    new_id, payments, ssh_keys,
 };
 
 /// An order to be placed.
@@ -62,7 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// [`OrderError::Refused`] when the selection can't be had; [`StoreError::IdempotencyMismatch`] when the key was
-    /// used for another request.
+    /// used for another request; [`StoreError::InsufficientBalance`] when the balance was to pay and does not suffice.
     pub async fn place_order(&self, new: &NewOrder, request: &Idempotency) -> Result<Placed, OrderError> {
         let refusal = match self.try_place(new, request).await {
             Ok(Some(placed)) => return Ok(placed),
@@ -86,7 +86,7 @@ impl Store {
         let offer = resolve(&mut connection, &new.selection).await?;
         let keys = ssh_keys::named(&mut connection, new.user, &new.ssh_key_ids).await?;
         let keys = keys.map_err(|_| Refusal::SshKeyUnknown)?;
-        if !offer.is_limited {
+        if !offer.is_limited && new.method != PaymentMethod::Wallet {
             return Ok(insert(&mut connection, new, request, &offer, &keys).await?);
         }
         let mut tx = connection.begin().await?;
@@ -94,6 +94,11 @@ impl Store {
             return Err(Refusal::OutOfStock.into());
         }
         let placed = insert(&mut tx, new, request, &offer, &keys).await?;
+        if let (PaymentMethod::Wallet, Some(Placed { order_id, to_charge: Some(payment) })) =
+            (new.method, placed)
+        {
+            payments::pay_from_wallet(&mut tx, order_id, payment).await?;
+        }
         tx.commit().await?;
         Ok(placed)
     }

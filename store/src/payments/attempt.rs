@@ -8,7 +8,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{LockedOrder, Payment, lock_order};
+use super::{LockedOrder, Payment, lock_order, pay_from_wallet};
 use crate::{
     Result, Store, StoreError,
     idempotency::{self, Claim, Idempotency},
@@ -69,11 +69,12 @@ pub enum ChargeResult {
 
 impl Store {
     /// Begins a further attempt to pay an order that waits for money. Earlier attempts stay as they are: whichever is
-    /// paid first counts. The same `request` again answers with the same attempt.
+    /// paid first counts. One from the balance is paid at once. The same `request` again answers with the same attempt.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such order, [`StoreError::Conflict`] when it does not wait
-    /// for money, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    /// for money, [`StoreError::IdempotencyMismatch`] when the key was used for another request,
+    /// [`StoreError::InsufficientBalance`] when the balance was to pay it and does not suffice.
     pub async fn open_payment(&self, new: &NewAttempt, request: &Idempotency) -> Result<Opened> {
         let payment_id: PaymentId = new_id();
         let mut tx = self.pool.begin().await?;
@@ -85,6 +86,9 @@ impl Store {
             return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
         }
         insert_attempt(&mut tx, payment_id, &order, new.method, new.bank, new.gateway).await?;
+        if new.method == PaymentMethod::Wallet {
+            pay_from_wallet(&mut tx, order.id, payment_id).await?;
+        }
         tx.commit().await?;
         Ok(Opened { payment_id, is_new: true })
     }

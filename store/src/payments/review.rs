@@ -14,83 +14,75 @@ use super::{LockedOrder, Payment, Settlement, attempt::insert_attempt, lock_orde
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Actor, Origin},
+    idempotency::{self, Claim, Idempotency},
     new_id,
     notifications::{self, Notice},
     timeline::{self, Step, StepStatus},
 };
 
-/// A decision that could not be carried out. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReviewError {
-    /// The amount received is not the order's total.
-    #[error("the order costs {expected}, not {received}")]
-    AmountDiffers {
-        /// The order's total.
-        expected: Rupiah,
-        /// What was said to be received.
-        received: Rupiah,
-    },
-    /// The order's state or the database was in the way.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<sqlx::Error> for ReviewError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
+/// What an administrator says about the money of an order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Approval<'a> {
+    /// What arrived with this transfer; `None` is exactly what was still due.
+    pub arrived: Option<Rupiah>,
+    /// A remark for colleagues.
+    pub note: Option<&'a str>,
 }
 
 impl Store {
-    /// Takes an order as paid on an administrator's word: the customer's open bank transfer, or where there is none a
-    /// new one that stands for the override. Attempts open at a gateway are called off; if one is paid nevertheless,
-    /// that money is not lost in this order's but told to administrators.
+    /// Takes money for an order on an administrator's word: for the customer's open bank transfer, or where there is
+    /// none, for a new one that stands for the override. Too much goes to the balance; too little is kept for the order
+    /// and leaves the transfer open. Attempts open at a gateway are called off once the order is paid; if one is paid
+    /// nevertheless, that money goes to the balance. So does a transfer that was announced for an order which can't take
+    /// it any more, when `approval` says what arrived. The same `request` again changes nothing.
     ///
     /// # Errors
-    /// [`ReviewError::AmountDiffers`] when `amount_received` is given and is not the total; [`StoreError::NotFound`]
-    /// when there is no such order; [`StoreError::Conflict`] naming the order's status when it can't be paid (any
-    /// more), or the plan when an expired order can't be had again.
+    /// [`StoreError::NotFound`] when there is no such order; [`StoreError::Conflict`] naming the order's status when it
+    /// can't be paid (any more) and no announced transfer is open, or the plan when an expired order can't be had again;
+    /// [`StoreError::IdempotencyMismatch`] when the key was used for another request.
     pub async fn approve_payment(
         &self,
         order: OrderId,
         origin: &Origin,
-        amount_received: Option<Rupiah>,
-        note: Option<&str>,
-    ) -> std::result::Result<Payment, ReviewError> {
-        let mut tx = self.pool.begin().await?;
-        let order = lock_order(&mut tx, order, None).await?;
-        if !Transition::Pay.allowed_from(order.status) {
-            return Err(StoreError::Conflict { object: "order", state: order.status.to_string() }.into());
-        }
-        if let Some(received) = amount_received.filter(|amount| *amount != order.total) {
-            return Err(ReviewError::AmountDiffers { expected: order.total, received });
-        }
-        let payment_id = transfer_to_approve(&mut tx, &order).await?;
-        let payment = lock_payment(&mut tx, payment_id).await?;
+        approval: Approval<'_>,
+        request: Option<&Idempotency>,
+    ) -> Result<Payment> {
         let approved_by = match origin.actor {
             Actor::User(id) => Some(id),
             Actor::ApiKey(_) | Actor::System => None,
         };
-        let settlement = Settlement { transaction_id: None, approved_by, note };
-        let outcome = settle(&mut tx, &order, &payment, &settlement).await?;
-        if outcome == PaymentOutcome::Unapplied {
-            return Err(StoreError::Conflict { object: "plan", state: "sold out".to_owned() }.into());
+        let mut tx = self.pool.begin().await?;
+        if let (Some(request), Some(user)) = (request, approved_by)
+            && let Claim::Done(earlier) = idempotency::claim(&mut tx, user, request, order.0).await?
+        {
+            return self.latest_payment(earlier.into()).await;
         }
+        let order = lock_order(&mut tx, order, None).await?;
+        let payment_id = transfer_to_approve(&mut tx, &order, approval).await?;
+        let payment = lock_payment(&mut tx, payment_id).await?;
+        let settlement =
+            Settlement { transaction_id: None, approved_by, note: approval.note, arrived: approval.arrived };
+        let outcome = settle(&mut tx, &order, &payment, &settlement).await?;
+        if outcome == Some(PaymentOutcome::Credited) && approval.arrived.is_none() {
+            return Err(StoreError::Conflict { object: "plan", state: "sold out".to_owned() });
+        }
+        let paid = matches!(outcome, Some(PaymentOutcome::Applied | PaymentOutcome::Revived));
         let act = Act {
             action: "payment.approve",
             object_kind: "order",
             object_id: Some(order.id.0),
             before: Some(json!({ "status": order.status })),
             after: Some(json!({
-                "status": OrderStatus::Paid,
+                "status": if paid { OrderStatus::Paid } else { order.status },
                 "payment_id": payment_id,
-                "amount_received": amount_received,
-                "note": note,
+                "outcome": outcome,
+                "amount_received": approval.arrived,
+                "note": approval.note,
             })),
         };
         audit::record(&mut tx, origin, &act).await?;
         tx.commit().await?;
-        Ok(self.payment(payment_id, None).await?)
+        self.payment(payment_id, None).await
     }
 
     /// Refuses the latest open attempt to pay an order, a bank transfer first. The order goes on waiting, and the
@@ -131,23 +123,34 @@ impl Store {
     }
 }
 
-/// The open bank transfer an approval is about. An attempt open at a gateway is not approved: its own money may still
-/// come, and would then be taken for a repetition.
-async fn transfer_to_approve(tx: &mut PgConnection, order: &LockedOrder) -> Result<PaymentId> {
-    let open = sqlx::query_scalar!(
+/// The bank transfer an approval is about. An attempt open at a gateway is not approved: its own money may still come,
+/// and would then be taken for a repetition. Where the order can't be paid any more, it is the transfer that the
+/// customer had announced, if it was not approved or rejected yet.
+async fn transfer_to_approve(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    approval: Approval<'_>,
+) -> Result<PaymentId> {
+    let payable = Transition::Pay.allowed_from(order.status);
+    let announced = sqlx::query_scalar!(
         r#"SELECT id AS "id: PaymentId" FROM payments
-           WHERE order_id = $1 AND method = 'MANUAL_TRANSFER' AND status IN ('PENDING', 'UNKNOWN')
+           WHERE order_id = $1 AND method = 'MANUAL_TRANSFER'
+             AND (status IN ('PENDING', 'UNKNOWN') OR NOT $2 AND status IN ('CANCELLED', 'EXPIRED'))
            ORDER BY id DESC LIMIT 1"#,
         order.id.0,
+        payable,
     )
     .fetch_optional(&mut *tx)
     .await?;
-    if let Some(open) = open {
-        return Ok(open);
+    match announced {
+        Some(announced) if payable || approval.arrived.is_some() => Ok(announced),
+        _ if !payable => Err(StoreError::Conflict { object: "order", state: order.status.to_string() }),
+        _ => {
+            let payment_id: PaymentId = new_id();
+            insert_attempt(tx, payment_id, order, PaymentMethod::ManualTransfer, None, None).await?;
+            Ok(payment_id)
+        }
     }
-    let payment_id: PaymentId = new_id();
-    insert_attempt(tx, payment_id, order, PaymentMethod::ManualTransfer, None, None).await?;
-    Ok(payment_id)
 }
 
 /// The attempt a rejection is about: open ones before closed ones, bank transfers before others, the latest first.

@@ -1,25 +1,19 @@
-//! Money takes effect: here and nowhere else.
+//! Money takes effect: here and nowhere else (deposits aside: [`crate::wallet`]).
 
 use domain::{
-    billing::{Bank, PaymentMethod, PaymentOutcome},
+    Rupiah,
+    billing::{PaymentMethod, PaymentOutcome},
     ids::{PaymentId, UserId},
-    notification::NotificationKind,
+    ledger::{MoneySource, Movement},
     order::{OrderStatus, Transition},
     outbox::Message,
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{LockedOrder, LockedPayment};
-use crate::{
-    Result, StoreError,
-    notifications::{self, Notice},
-    orders, outbox,
-    timeline::{self, Step},
-    transition,
-};
+use super::{LockedOrder, LockedPayment, release_hold, tell};
+use crate::{Result, StoreError, ledger, orders, outbox, transition};
 
-/// How it is known that the money is ours.
+/// How it is known that the money is ours, and how much it is.
 #[derive(Debug, Default)]
 pub(crate) struct Settlement<'a> {
     /// The gateway's id of the transaction.
@@ -28,58 +22,164 @@ pub(crate) struct Settlement<'a> {
     pub approved_by: Option<UserId>,
     /// What the administrator remarked.
     pub note: Option<&'a str>,
+    /// Bank transfers: what arrived just now; `None` is what was still due.
+    pub arrived: Option<Rupiah>,
 }
 
-/// Marks an attempt as paid and lets the money do what it can: pay an order that waits, or bring an expired one back
-/// if it can still be had. An order beyond that keeps its state; the money then waits for an administrator. Order and
-/// attempt are locked by the caller, and the attempt is not paid yet.
+/// Lets the money of an attempt do what it can: pay an order that waits, or bring an expired one back if it can still
+/// be had. A transfer that is too small is set aside, and the attempt stays open (`None`); what is too much, and what
+/// an order beyond all that can't take, goes to the customer's balance. Each is booked here. Order and attempt are
+/// locked by the caller, and the attempt is not paid yet.
 pub(crate) async fn settle(
     tx: &mut PgConnection,
     order: &LockedOrder,
     payment: &LockedPayment,
     settlement: &Settlement<'_>,
-) -> Result<PaymentOutcome> {
+) -> Result<Option<PaymentOutcome>> {
+    let money = Money::count(tx, order, payment, settlement).await?;
+    let suffices = money.arrived >= money.due;
     let outcome = match order.status {
+        OrderStatus::PendingPayment if !suffices => {
+            set_aside(tx, order, payment, &money, settlement).await?;
+            return Ok(None);
+        }
         OrderStatus::PendingPayment => PaymentOutcome::Applied,
-        OrderStatus::Expired if orders::in_stock(tx, order.plan_id).await? => PaymentOutcome::Revived,
-        _ => PaymentOutcome::Unapplied,
+        OrderStatus::Expired if suffices && orders::in_stock(tx, order.plan_id).await? => {
+            PaymentOutcome::Revived
+        }
+        _ => PaymentOutcome::Credited,
     };
-    mark_paid(tx, payment.id, outcome, settlement).await?;
-    if outcome == PaymentOutcome::Unapplied {
-        tell_of_idle_money(tx, order, payment).await?;
+    mark_paid(tx, payment.id, outcome, settlement, money.received_in_all(payment)?).await?;
+    if outcome == PaymentOutcome::Credited {
+        let late = Movement::late_payment(order.parties(), payment.id, payment.source(), money.arrived)?;
+        ledger::post(tx, &late, None).await?;
+        tell::of_credit(tx, order, payment, money.arrived).await?;
     } else {
-        pay_order(tx, order, payment, outcome).await?;
+        book_price(tx, order, payment, &money).await?;
+        pay_order(tx, order, payment).await?;
+        tell::of_payment(tx, order, payment, outcome, &money).await?;
     }
-    Ok(outcome)
+    Ok(Some(outcome))
 }
 
-async fn mark_paid(
+/// What came, against what was waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Money {
+    /// What earlier part payments set aside and this attempt completes.
+    pub set_aside: Rupiah,
+    /// What this attempt still has to bring.
+    pub due: Rupiah,
+    /// What it brings.
+    pub arrived: Rupiah,
+}
+
+impl Money {
+    async fn count(
+        tx: &mut PgConnection,
+        order: &LockedOrder,
+        payment: &LockedPayment,
+        settlement: &Settlement<'_>,
+    ) -> Result<Self> {
+        // A gateway charges the whole price, whatever is set aside.
+        let set_aside = match payment.source() {
+            MoneySource::Gateway => Rupiah::ZERO,
+            MoneySource::Bank => ledger::position(tx, order.id).await?.held,
+        };
+        let due = order.total.minus(set_aside)?;
+        let arrived = match payment.source() {
+            MoneySource::Gateway => payment.amount,
+            MoneySource::Bank => settlement.arrived.unwrap_or(due),
+        };
+        Ok(Self { set_aside, due, arrived })
+    }
+
+    /// What came too much.
+    pub(super) fn surplus(&self) -> Result<Rupiah> {
+        Ok(self.arrived.minus(self.due)?)
+    }
+
+    /// What a bank transfer has brought until now.
+    fn received_in_all(&self, payment: &LockedPayment) -> Result<Option<Rupiah>> {
+        if payment.method != PaymentMethod::ManualTransfer {
+            return Ok(None);
+        }
+        Ok(Some(payment.amount_received.unwrap_or_default().plus(self.arrived)?))
+    }
+}
+
+/// Keeps a transfer that is too small for when the rest arrives.
+async fn set_aside(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    money: &Money,
+    settlement: &Settlement<'_>,
+) -> Result<()> {
+    let before = payment.amount_received.unwrap_or_default();
+    let part = Movement::part_payment(order.parties(), payment.id, before, money.arrived)?;
+    ledger::post(tx, &part, settlement.note).await?;
+    let received = before.plus(money.arrived)?;
+    sqlx::query!(
+        "UPDATE payments SET amount_received = $2, note = coalesce($3, note), updated_at = now() WHERE id = $1",
+        payment.id.0,
+        received.get(),
+        settlement.note,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tell::of_part(tx, order, payment, received, money).await
+}
+
+/// Books what pays an order.
+async fn book_price(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    money: &Money,
+) -> Result<()> {
+    if payment.method == PaymentMethod::Wallet {
+        let hold = Movement::hold(order.parties(), payment.id, money.due)?;
+        ledger::post(tx, &hold, None).await?;
+        return Ok(());
+    }
+    let (parties, price) = (order.parties(), order.price());
+    let paid = Movement::payment_received(parties, payment.id, payment.source(), price, money.set_aside)?;
+    ledger::post(tx, &paid, None).await?;
+    if money.surplus()? > Rupiah::ZERO {
+        let surplus = Movement::surplus(parties, payment.id, money.surplus()?)?;
+        ledger::post(tx, &surplus, None).await?;
+    }
+    if payment.source() == MoneySource::Gateway {
+        release_hold(tx, order.id, "paid").await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn mark_paid(
     tx: &mut PgConnection,
     payment: PaymentId,
     outcome: PaymentOutcome,
     settlement: &Settlement<'_>,
+    received: Option<Rupiah>,
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE payments SET status = 'PAID', outcome = $2, paid_at = now(), updated_at = now(),
-                gateway_transaction_id = coalesce($3, gateway_transaction_id), approved_by = $4, note = coalesce($5, note)
+                gateway_transaction_id = coalesce($3, gateway_transaction_id), approved_by = $4,
+                note = coalesce($5, note), amount_received = $6
          WHERE id = $1",
         payment.0,
         outcome.as_str(),
         settlement.transaction_id,
         settlement.approved_by.map(|id| id.0),
         settlement.note,
+        received.map(Rupiah::get),
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn pay_order(
-    tx: &mut PgConnection,
-    order: &LockedOrder,
-    payment: &LockedPayment,
-    outcome: PaymentOutcome,
-) -> Result<()> {
+async fn pay_order(tx: &mut PgConnection, order: &LockedOrder, payment: &LockedPayment) -> Result<()> {
     if !transition::apply(tx, order.id, Transition::Pay).await? {
         return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
     }
@@ -97,114 +197,7 @@ async fn pay_order(
     )
     .execute(&mut *tx)
     .await?;
-    tell_of_payment(tx, order, payment, outcome).await?;
     let start = outbox::order_start(tx, order.id).await?;
     outbox::enqueue(tx, &Message::PaymentConfirmed(start)).await?;
     Ok(())
-}
-
-async fn tell_of_payment(
-    tx: &mut PgConnection,
-    order: &LockedOrder,
-    payment: &LockedPayment,
-    outcome: PaymentOutcome,
-) -> Result<()> {
-    let method = method_words(payment.method, payment.bank);
-    let late = match outcome {
-        PaymentOutcome::Revived => " It came after the deadline; your order goes on nevertheless.",
-        _ => "",
-    };
-    let message = format!("{} received: {}.{late}", capital(&method), payment.amount);
-    let step = Step {
-        detail: json!({
-            "payment_id": payment.id,
-            "gateway": payment.gateway,
-            "gateway_order_id": payment.gateway_order_id,
-            "outcome": outcome,
-        }),
-        ..Step::done("payment_confirmed", &message)
-    };
-    timeline::record(tx, order.id, &step).await?;
-    let notice = Notice {
-        kind: NotificationKind::PaymentConfirmed,
-        title: "Payment received",
-        message: &format!(
-            "We received your payment of {} for {}. Your server is being set up.{late}",
-            payment.amount, order.hostname
-        ),
-        action_url: Some(&format!("/orders/{}", order.id)),
-        metadata: json!({ "order_id": order.id, "payment_id": payment.id }),
-        dedupe_key: &format!("order/{}/payment_confirmed", order.id),
-    };
-    notifications::notify(tx, order.user_id, &notice).await
-}
-
-/// Money that its order can't take: the customer learns that it arrived, administrators that they have to decide.
-async fn tell_of_idle_money(
-    tx: &mut PgConnection,
-    order: &LockedOrder,
-    payment: &LockedPayment,
-) -> Result<()> {
-    let message = format!(
-        "{} arrived, but this order could not take it any more. Our team will see to it.",
-        payment.amount
-    );
-    let step = Step {
-        key: &format!("payment/{}/unapplied", payment.id),
-        detail: json!({ "payment_id": payment.id, "order_status": order.status }),
-        ..Step::done("payment_unapplied", &message)
-    };
-    timeline::record(tx, order.id, &step).await?;
-    let action_url = format!("/orders/{}", order.id);
-    let notice = Notice {
-        kind: NotificationKind::PaymentUnapplied,
-        title: "Payment received for a closed order",
-        message: &format!(
-            "We received {} for {}, but that order could not take it any more. Our team will contact you.",
-            payment.amount, order.hostname
-        ),
-        action_url: Some(&action_url),
-        metadata: json!({ "order_id": order.id, "payment_id": payment.id }),
-        dedupe_key: &format!("payment/{}/unapplied", payment.id),
-    };
-    notifications::notify(tx, order.user_id, &notice).await?;
-    let notice = Notice {
-        title: "Money without an order",
-        message: &format!(
-            "{} arrived for order {}, which is {}. Please decide what becomes of it.",
-            payment.amount, order.id, order.status
-        ),
-        action_url: Some(&format!("/admin{action_url}")),
-        dedupe_key: &format!("payment/{}/unapplied/admin", payment.id),
-        ..notice
-    };
-    notify_administrators(tx, &notice).await
-}
-
-async fn notify_administrators(tx: &mut PgConnection, notice: &Notice<'_>) -> Result<()> {
-    let administrators = sqlx::query_scalar!(
-        "SELECT id FROM users WHERE role IN ('admin', 'superadmin') AND suspended_at IS NULL"
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    for administrator in administrators {
-        notifications::notify(tx, administrator.into(), notice).await?;
-    }
-    Ok(())
-}
-
-/// How a customer would call such a payment: `QRIS payment`, `BCA virtual account payment`.
-pub(crate) fn method_words(method: PaymentMethod, bank: Option<Bank>) -> String {
-    match (method, bank) {
-        (PaymentMethod::Qris, _) => "QRIS payment".to_owned(),
-        (PaymentMethod::VirtualAccount, Some(bank)) => format!("{bank} virtual account payment"),
-        (PaymentMethod::VirtualAccount, None) => "virtual account payment".to_owned(),
-        (PaymentMethod::ManualTransfer, _) => "bank transfer".to_owned(),
-        (PaymentMethod::Wallet, _) => "payment from your balance".to_owned(),
-    }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

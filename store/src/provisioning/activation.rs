@@ -12,13 +12,13 @@ use super::order_status;
 use crate::{
     Result, Store, StoreError, instances,
     notifications::{self, Notice},
-    outbox,
+    outbox, payments,
     timeline::{self, Step},
     transition,
 };
 
 impl Store {
-    /// Makes the order `ACTIVE`: the term begins, the customer is told, and the server's own workflow is started
+    /// Makes the order `ACTIVE`: the term begins, what was set aside of the balance is taken, the customer is told, and the server's own workflow is started
     /// through the outbox. Doing it again changes nothing.
     ///
     /// # Errors
@@ -48,6 +48,7 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        payments::capture_hold(&mut tx, order).await?;
         timeline::record(&mut tx, order, &Step::done("server_active", "Your server is running.")).await?;
         let url = format!("/instances/{}", server.id);
         let key = format!("order/{order}/active");

@@ -2,9 +2,14 @@
 //! Each test has a database of its own.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod archive;
 mod attempts;
+mod interleaving;
 mod notifications;
+mod requery;
 mod review;
+mod transfers;
+mod wallet;
 
 use domain::{
     Rupiah,
@@ -89,6 +94,11 @@ impl Shop {
 
     async fn tell(&self, told: &VerifiedNotification<'_>) -> Intake {
         self.store.apply_notification(told).await.unwrap()
+    }
+
+    async fn assert_books_are_sound(&self) {
+        let report = self.store.check_ledger().await.unwrap();
+        assert!(report.sound, "{:#?}", report.findings);
     }
 
     async fn count(&self, sql: &'static str) -> i64 {

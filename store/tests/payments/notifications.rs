@@ -1,10 +1,10 @@
 use domain::{
-    billing::{InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P},
+    billing::{InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P, WebhookOutcome},
     order::OrderStatus,
 };
 use sqlx::PgPool;
 use store::{
-    payments::NewAttempt,
+    payments::{NewAttempt, Payment},
     webhooks::{Intake, VerifiedNotification},
 };
 use tokio::task::JoinSet;
@@ -109,37 +109,39 @@ async fn a_late_payment_revives_the_order_if_it_can_still_be_had(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_late_payment_for_what_is_sold_out_waits_for_an_administrator(pool: PgPool) {
+async fn a_late_payment_for_what_is_sold_out_goes_to_the_balance(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
     shop.store.expire_order(order).await.unwrap();
     sqlx::query("UPDATE plans SET stock_limit = 0").execute(&shop.pool).await.unwrap();
     let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
-    assert_eq!(outcome(late), Some(PaymentOutcome::Unapplied));
+    assert_eq!(outcome(late), Some(PaymentOutcome::Credited));
     assert_eq!(shop.status(order).await, OrderStatus::Expired);
-    assert_unapplied_is_told(&shop).await;
+    assert_credited(&shop, &payment).await;
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_payment_after_cancellation_waits_for_an_administrator(pool: PgPool) {
+async fn a_payment_after_cancellation_goes_to_the_balance(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
     shop.store.cancel_order(order, shop.customer).await.unwrap();
     assert_eq!(shop.payment_status(payment.id).await, P::Cancelled);
     let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
-    assert_eq!(outcome(late), Some(PaymentOutcome::Unapplied));
+    assert_eq!(outcome(late), Some(PaymentOutcome::Credited));
     assert_eq!(shop.payment_status(payment.id).await, P::Paid);
     let order = shop.store.order(order, None).await.unwrap();
     assert_eq!((order.status, order.invoice.status), (OrderStatus::Cancelled, InvoiceStatus::Void));
-    assert_unapplied_is_told(&shop).await;
+    assert_credited(&shop, &payment).await;
 }
 
-/// Customer and administrator know of the money, the workflow does not.
-async fn assert_unapplied_is_told(shop: &Shop) {
+/// The money is on the balance, the customer knows, the workflow does not.
+async fn assert_credited(shop: &Shop, payment: &Payment) {
+    assert_eq!(shop.store.wallet(shop.customer).await.unwrap().wallet, payment.amount);
     let told = "SELECT u.email FROM in_app_notifications n JOIN users u ON u.id = n.user_id
-                WHERE n.type = 'PAYMENT_UNAPPLIED' ORDER BY 1";
-    assert_eq!(shop.texts(told).await, ["admin@example.com", "sari@example.com"]);
+                WHERE n.type = 'WALLET_CREDITED' ORDER BY 1";
+    assert_eq!(shop.texts(told).await, ["sari@example.com"]);
     assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 0);
+    shop.assert_books_are_sound().await;
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -162,7 +164,7 @@ async fn two_attempts_paid_at_once_pay_the_order_once(pool: PgPool) {
     }
     let mut outcomes: Vec<_> = both.join_all().await.into_iter().filter_map(outcome).collect();
     outcomes.sort();
-    assert_eq!(outcomes, [PaymentOutcome::Applied, PaymentOutcome::Unapplied]);
+    assert_eq!(outcomes, [PaymentOutcome::Applied, PaymentOutcome::Credited]);
     assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 1);
 }
 
@@ -180,7 +182,7 @@ async fn payment_and_cancellation_at_once_end_in_one_of_two_ways(pool: PgPool) {
                 assert!(cancelled.is_err());
                 OrderStatus::Paid
             }
-            Some(PaymentOutcome::Unapplied) => {
+            Some(PaymentOutcome::Credited) => {
                 cancelled.unwrap();
                 OrderStatus::Cancelled
             }
@@ -204,14 +206,24 @@ async fn what_is_about_nothing_of_ours_is_kept(pool: PgPool) {
     assert_eq!(shop.payment_status(payment.id).await, P::Pending);
 }
 
+async fn kept_unbelieved(shop: &Shop, outcome: WebhookOutcome) -> bool {
+    shop.store.keep_unbelieved(MIDTRANS, outcome, "the signature is wrong", b"forged").await.unwrap()
+}
+
 #[sqlx::test(migrations = "../migrations")]
-async fn wrong_signatures_are_kept_within_bounds(pool: PgPool) {
+async fn what_is_not_believed_is_kept_within_bounds(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let mut kept = 0;
-    for _ in 0..110 {
-        kept += i32::from(shop.store.keep_bad_signature(MIDTRANS, b"forged").await.unwrap());
+    for outcome in [WebhookOutcome::BadSignature, WebhookOutcome::Unconfirmed] {
+        let mut kept = 0;
+        for _ in 0..110 {
+            kept += i32::from(kept_unbelieved(&shop, outcome).await);
+        }
+        assert_eq!(kept, 100, "{outcome}");
     }
-    assert_eq!(kept, 100);
     let rows = "SELECT count(*) FROM webhook_events WHERE outcome = 'BAD_SIGNATURE' AND dedupe_key IS NULL";
     assert_eq!(shop.count(rows).await, 100);
+    // What moves no payment is kept whole.
+    for _ in 0..110 {
+        assert!(kept_unbelieved(&shop, WebhookOutcome::Ignored).await);
+    }
 }

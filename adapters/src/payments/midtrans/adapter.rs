@@ -9,13 +9,13 @@ use url::Url;
 
 use super::{
     mapper::{self, SLUG},
-    types::{Answer, NotificationBody},
+    types::{Answer, NotificationBody, RefundRequest},
 };
 use crate::{
     http::{self, SetupError},
     payments::{
-        Charge, GatewayError, Instructions, Notification, PaymentGateway, Report, WebhookError,
-        constant_time_eq,
+        Attempt, Charge, GatewayError, Instructions, Notification, PaymentGateway, Refund, Refunded, Report,
+        WebhookError, constant_time_eq,
     },
 };
 
@@ -92,17 +92,40 @@ impl PaymentGateway for Midtrans {
         mapper::instructions(charge, answer)
     }
 
-    async fn status(&self, gateway_order_id: &str) -> Result<Report, GatewayError> {
-        let answer = self.send(self.http.get(self.url(&["v2", gateway_order_id, "status"]))).await?;
-        Ok(mapper::report(&answer))
+    async fn status(&self, attempt: Attempt<'_>) -> Result<Report, GatewayError> {
+        let answer = self.send(self.http.get(self.url(&["v2", attempt.gateway_order_id, "status"]))).await?;
+        Ok(mapper::report(answer))
     }
 
-    async fn cancel(&self, gateway_order_id: &str) -> Result<(), GatewayError> {
-        self.send(self.http.post(self.url(&["v2", gateway_order_id, "cancel"]))).await?;
+    async fn cancel(&self, attempt: Attempt<'_>) -> Result<(), GatewayError> {
+        self.send(self.http.post(self.url(&["v2", attempt.gateway_order_id, "cancel"]))).await?;
         Ok(())
     }
 
+    async fn refund(&self, refund: &Refund<'_>) -> Result<Refunded, GatewayError> {
+        mapper::refundable(refund)?;
+        let request = RefundRequest {
+            refund_key: refund.refund_key,
+            amount: refund.amount.get(),
+            reason: refund.reason,
+        };
+        let url = self.url(&["v2", refund.attempt.gateway_order_id, "refund"]);
+        match self.send(self.http.post(url).json(&request)).await {
+            Ok(answer) => Ok(mapper::refunded(&answer)),
+            Err(duplicate @ GatewayError::Duplicate { .. }) => {
+                let status = self.url(&["v2", refund.attempt.gateway_order_id, "status"]);
+                let answer = self.send(self.http.get(status)).await?;
+                mapper::earlier_refund(&answer, refund).ok_or(duplicate)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn verify_webhook(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError> {
+        self.read_kept_webhook(body)
+    }
+
+    fn read_kept_webhook(&self, body: &[u8]) -> Result<Notification, WebhookError> {
         let body: NotificationBody =
             serde_json::from_slice(body).map_err(|error| WebhookError::Malformed(error.to_string()))?;
         let expected = mapper::signature(

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use domain::{
-    Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
     money::CURRENCY,
 };
@@ -14,7 +13,9 @@ use super::types::{
 };
 use crate::{
     http,
-    payments::{Charge, GatewayError, Instructions, Notification, Report},
+    payments::{
+        Charge, GatewayError, Instructions, Notification, Refund, Refunded, Report, wire_amount::rupiah,
+    },
 };
 
 /// What Midtrans is called in the database, in URLs and in logs.
@@ -74,16 +75,7 @@ const fn bank_word(bank: Bank) -> &'static str {
 /// Reads a charge that was accepted. One without the means to pay is left open: the attempt exists, but nobody can
 /// be told how to pay it.
 pub(super) fn instructions(charge: &Charge, answer: Answer) -> Result<Instructions, GatewayError> {
-    let va_number =
-        answer.permata_va_number.or_else(|| answer.va_numbers?.into_iter().next().map(|va| va.va_number));
-    let instructions = Instructions {
-        transaction_id: answer.transaction_id.unwrap_or_default(),
-        qr_string: answer.qr_string,
-        va_number,
-        bill_key: answer.bill_key,
-        biller_code: answer.biller_code,
-        expires_at: answer.expiry_time.as_deref().and_then(jakarta_time),
-    };
+    let instructions = instructions_of(answer);
     let payable = match (charge.method, charge.bank) {
         (PaymentMethod::Qris, _) => instructions.qr_string.is_some(),
         (_, Some(Bank::Mandiri)) => instructions.bill_key.is_some() && instructions.biller_code.is_some(),
@@ -96,27 +88,74 @@ pub(super) fn instructions(charge: &Charge, answer: Answer) -> Result<Instructio
     }
 }
 
+fn instructions_of(answer: Answer) -> Instructions {
+    let va_number =
+        answer.permata_va_number.or_else(|| answer.va_numbers?.into_iter().next().map(|va| va.va_number));
+    Instructions {
+        transaction_id: answer.transaction_id.unwrap_or_default(),
+        qr_string: answer.qr_string,
+        va_number,
+        bill_key: answer.bill_key,
+        biller_code: answer.biller_code,
+        expires_at: answer.expiry_time.as_deref().and_then(jakarta_time),
+    }
+}
+
 fn jakarta_time(text: &str) -> Option<DateTime<Utc>> {
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
     let zone = FixedOffset::east_opt(JAKARTA_SECONDS_EAST)?;
     local.and_local_timezone(zone).single().map(|time| time.to_utc())
 }
 
-pub(super) fn report(answer: &Answer) -> Report {
-    report_of(&Said {
+pub(super) fn report(answer: Answer) -> Report {
+    let report = report_of(&Said {
         status_code: answer.status_code.as_deref().unwrap_or_default(),
         transaction_status: answer.transaction_status.as_deref().unwrap_or_default(),
         fraud_status: answer.fraud_status.as_deref(),
         gross_amount: answer.gross_amount.as_deref().unwrap_or_default(),
         currency: answer.currency.as_deref(),
         transaction_id: answer.transaction_id.as_deref(),
+    });
+    Report { instructions: instructions_of(answer), ..report }
+}
+
+/// Refuses what the vendor has no way back for.
+pub(super) fn refundable(refund: &Refund<'_>) -> Result<(), GatewayError> {
+    if refund.method == PaymentMethod::Qris {
+        return Ok(());
+    }
+    let message = format!("what was paid by {} can't be given back through it", refund.method);
+    Err(GatewayError::Unsupported { gateway: SLUG, message })
+}
+
+pub(super) fn refunded(answer: &Answer) -> Refunded {
+    Refunded {
+        refund_id: answer.refund_chargeback_id.as_ref().map(id_text),
+        amount: answer.refund_amount.as_deref().and_then(|amount| rupiah(amount, None)),
+        is_final: true,
+    }
+}
+
+/// The refund of that key among those a transaction has.
+pub(super) fn earlier_refund(answer: &Answer, asked: &Refund<'_>) -> Option<Refunded> {
+    let mut refunds = answer.refunds.iter().flatten();
+    let found = refunds.find(|refund| refund.refund_key.as_deref() == Some(asked.refund_key))?;
+    Some(Refunded {
+        refund_id: found.refund_chargeback_id.as_ref().map(id_text),
+        amount: found.refund_amount.as_deref().and_then(|amount| rupiah(amount, None)),
+        is_final: true,
     })
+}
+
+fn id_text(id: &serde_json::Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
 pub(super) fn notification(body: &NotificationBody) -> Notification {
     let refund_key =
         body.refund_key.as_deref().or_else(|| body.refunds.as_ref()?.last()?.refund_key.as_deref());
     Notification {
+        is_proof: true,
         gateway_order_id: body.order_id.clone(),
         // Midtrans numbers no events; these four tell two of them apart.
         dedupe_key: [
@@ -153,6 +192,7 @@ fn report_of(said: &Said<'_>) -> Report {
         status: status(said),
         amount: rupiah(said.gross_amount, said.currency),
         amount_as_received: format!("{} {}", said.gross_amount, said.currency.unwrap_or(CURRENCY)),
+        instructions: Instructions::default(),
     }
 }
 
@@ -169,18 +209,6 @@ fn status(said: &Said<'_>) -> PaymentStatus {
         "cancel" => PaymentStatus::Cancelled,
         _ => PaymentStatus::Pending,
     }
-}
-
-/// `5539.00` or `5539` in rupiah; anything else is no amount of ours.
-fn rupiah(gross_amount: &str, currency: Option<&str>) -> Option<Rupiah> {
-    if currency.is_some_and(|c| c != CURRENCY) {
-        return None;
-    }
-    let whole = gross_amount.strip_suffix(".00").unwrap_or(gross_amount);
-    if !whole.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    whole.parse().ok().map(Rupiah::new)
 }
 
 /// The signature Midtrans puts onto a notification: SHA-512 in lower-case hex over the strings as received.
@@ -235,6 +263,8 @@ fn ambiguous(message: &str) -> GatewayError {
 mod tests {
     use std::time::Duration;
 
+    use domain::Rupiah;
+
     use super::*;
 
     fn charge(method: PaymentMethod, bank: Option<Bank>) -> Charge {
@@ -253,30 +283,6 @@ mod tests {
         let signature = signature("1111", "200", "100000.00", key);
         assert_eq!(signature.len(), 128);
         assert!(signature.starts_with("edc076b2") && signature.ends_with("d4c231"), "{signature}");
-    }
-
-    #[test]
-    fn amounts_are_read_strictly() {
-        for (text, amount) in [("5539.00", 5_539), ("5539", 5_539), ("0.00", 0)] {
-            assert_eq!(rupiah(text, None), Some(Rupiah::new(amount)));
-            assert_eq!(rupiah(text, Some("IDR")), Some(Rupiah::new(amount)));
-        }
-        for text in [
-            "",
-            ".00",
-            "5539.01",
-            "5539.0",
-            "5539.000",
-            "-5539.00",
-            "+5539",
-            "5,539.00",
-            "5.539e3",
-            " 5539",
-            "9223372036854775808",
-        ] {
-            assert_eq!(rupiah(text, None), None, "{text}");
-        }
-        assert_eq!(rupiah("5539.00", Some("USD")), None);
     }
 
     #[test]

@@ -45,6 +45,14 @@ pub(super) struct EChannel {
     pub(super) bill_info2: &'static str,
 }
 
+/// Body of `POST /v2/{order_id}/refund`.
+#[derive(Debug, Serialize)]
+pub(super) struct RefundRequest<'a> {
+    pub(super) refund_key: &'a str,
+    pub(super) amount: i64,
+    pub(super) reason: &'a str,
+}
+
 /// Every answer. `status_code` is the vendor's verdict, whatever the HTTP status says: some errors come with 200.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -64,6 +72,11 @@ pub(super) struct Answer {
     pub(super) biller_code: Option<String>,
     /// Jakarta's clock, without a zone: `2026-11-24 18:00:00`.
     pub(super) expiry_time: Option<String>,
+    /// Answers to a refund: what it gives back.
+    pub(super) refund_amount: Option<String>,
+    /// A number, in some answers as text.
+    pub(super) refund_chargeback_id: Option<serde_json::Value>,
+    pub(super) refunds: Option<Vec<Refund>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,8 +104,10 @@ pub(super) struct NotificationBody {
     pub(super) refunds: Option<Vec<Refund>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Refund {
-    #[serde(default)]
     pub(super) refund_key: Option<String>,
+    pub(super) refund_amount: Option<String>,
+    pub(super) refund_chargeback_id: Option<serde_json::Value>,
 }

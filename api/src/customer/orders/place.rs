@@ -79,7 +79,7 @@ pub(super) struct OrderRequest {
     promo_code: Option<String>,
     /// Whether the term is to be renewed by itself.
     auto_renew: Option<bool>,
-    /// `QRIS`, `VIRTUAL_ACCOUNT` or `MANUAL_TRANSFER`.
+    /// `QRIS`, `VIRTUAL_ACCOUNT`, `MANUAL_TRANSFER` or `WALLET` (my balance).
     payment_method: PaymentMethod,
     /// With `VIRTUAL_ACCOUNT`, and only then.
     bank: Option<Bank>,
@@ -173,7 +173,8 @@ pub(super) async fn quote(
 }
 
 /// Place an order. The answer has what the customer needs in order to pay; if the payment gateway is slow or down, it
-/// has none of it, and `POST /orders/{id}/pay` begins another attempt. The same `Idempotency-Key` with the same body
+/// has none of it, and `POST /orders/{id}/pay` begins another attempt. Paid from the balance
+/// (`WALLET`), the order is `PAID` at once: its price is set aside, and taken when the server runs. The same `Idempotency-Key` with the same body
 /// answers with the same order.
 #[utoipa::path(
     post, path = "/orders", tag = "orders", operation_id = "place_order", security(("bearer" = [])),
@@ -190,7 +191,8 @@ pub(super) async fn quote(
         (status = 403, description = "`email_unverified`: prove the email address first; `account_suspended`.",
          body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`provider_disabled`: nothing of the plan's provider is sold at the moment; \
-         `plan_unavailable`: the provider can't deliver it at the moment; `out_of_stock`: as many are sold as may be.",
+         `plan_unavailable`: the provider can't deliver it at the moment; `out_of_stock`: as many are sold as may be; \
+         `insufficient_balance`: `WALLET`, and there is not enough. Nothing was placed.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`unknown_plan`, `plan_inactive`, `region_unknown`, `region_without_plan`, \
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \

@@ -9,7 +9,7 @@ use crate::fault::MAX_SECONDS;
 pub struct Settings {
     /// Where notifications are posted; nowhere without.
     pub notification_url: Option<String>,
-    /// Seconds between a refused notification and its next try. The vendor waits minutes to hours.
+    /// Seconds between a refused notification and its next try. Vendors wait minutes to hours.
     pub retry_interval_seconds: f64,
     /// Seconds the notified may take to answer.
     pub timeout_seconds: f64,
@@ -24,7 +24,7 @@ impl Default for Settings {
 /// What `POST /__sim/config` accepts: the settings to change.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// A null turns notifications off.
     #[serde(default, deserialize_with = "even_null")]
     notification_url: Option<Option<String>>,
@@ -38,7 +38,7 @@ fn even_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option
 }
 
 impl Settings {
-    pub(super) fn changed_by(&self, change: Change) -> Result<Self, String> {
+    pub(crate) fn changed_by(&self, change: Change) -> Result<Self, String> {
         let notification_url = change.notification_url.unwrap_or_else(|| self.notification_url.clone());
         if let Some(url) = &notification_url
             && let Err(error) = url.parse::<reqwest::Url>()

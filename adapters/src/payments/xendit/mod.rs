@@ -1,0 +1,7 @@
+//! Xendit Payments API v3.
+
+mod adapter;
+mod mapper;
+mod types;
+
+pub use adapter::{Xendit, XenditConfig};

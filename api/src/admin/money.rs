@@ -1,0 +1,167 @@
+//! What administrators do to customers' money: corrections of a balance, refunds of an order.
+
+use axum::{Json, extract::State, http::StatusCode};
+use domain::{
+    Rupiah,
+    ids::{MovementId, OrderId, UserId},
+    order::OrderStatus,
+};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::{idempotency::Idempotency, refunds::RefundedOrder, wallet::NewAdjustment};
+use utoipa::ToSchema;
+
+use crate::{
+    AppState,
+    auth::{Administrator, Client, Staff},
+    customer::wallet::WalletBody,
+    extract::{Body, Id, IdempotencyKey},
+    problem::Problem,
+};
+
+/// Most that one correction may move, in rupiah either way.
+const LARGEST_ADJUSTMENT: i64 = 1_000_000_000;
+
+/// A correction of a balance.
+#[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdjustWallet {
+    /// Whole rupiah up or, when negative, down: not 0, at most 1,000,000,000 either way.
+    #[garde(custom(movable))]
+    #[schema(example = -25_000)]
+    amount: Rupiah,
+    /// The customer reads it: 3 to 500 characters.
+    #[garde(length(chars, min = 3, max = 500), custom(super::order_acts::not_blank))]
+    #[schema(example = "Deposit of 24 November was credited twice by hand")]
+    reason: String,
+}
+
+fn movable(amount: &Rupiah, _: &()) -> garde::Result {
+    if amount.get() != 0 && (-LARGEST_ADJUSTMENT..=LARGEST_ADJUSTMENT).contains(&amount.get()) {
+        return Ok(());
+    }
+    Err(garde::Error::new("must not be 0, nor more than 1000000000 either way"))
+}
+
+/// A correction that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WalletAdjustment {
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    id: MovementId,
+    /// Whole rupiah.
+    #[schema(example = -25_000)]
+    amount: Rupiah,
+    /// The balance after it.
+    #[schema(example = 341_800)]
+    balance: Rupiah,
+}
+
+/// Why an order's money goes back.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefundOrder {
+    /// Goes on the credit note: 3 to 500 characters.
+    #[garde(length(chars, min = 3, max = 500), custom(super::order_acts::not_blank))]
+    #[schema(example = "The region is sold out at the provider")]
+    reason: String,
+}
+
+/// An order whose money went back.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AdminRefundedOrder {
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    id: OrderId,
+    /// Where it stands now: `REFUNDED`, or as it was closed before.
+    status: OrderStatus,
+    /// Whole rupiah that went to the customer's balance.
+    #[schema(example = 133_200)]
+    amount: Rupiah,
+    /// Whether a server may exist at the provider all the same: then somebody has to look for it there.
+    server_may_exist: bool,
+}
+
+impl From<RefundedOrder> for AdminRefundedOrder {
+    fn from(order: RefundedOrder) -> Self {
+        Self {
+            id: order.order_id,
+            status: order.status,
+            amount: order.amount,
+            server_may_exist: order.server_may_exist,
+        }
+    }
+}
+
+/// Read a customer's balance.
+#[utoipa::path(
+    get, path = "/admin/users/{id}/wallet", tag = "admin", operation_id = "admin_get_wallet",
+    security(("bearer" = [])), params(("id" = UserId, Path, description = "The customer.")),
+    responses((status = 200, description = "The balance; nothing for who never had any.", body = WalletBody))
+)]
+pub(super) async fn wallet(
+    _: Staff,
+    State(state): State<AppState>,
+    Id(customer): Id<UserId>,
+) -> Result<Json<WalletBody>, Problem> {
+    Ok(Json(state.store.wallet(customer).await?.into()))
+}
+
+/// Correct a customer's balance, up or down. The customer is told with the reason.
+#[utoipa::path(
+    post, path = "/admin/users/{id}/wallet-adjustments", tag = "admin", operation_id = "admin_adjust_wallet",
+    security(("bearer" = [])),
+    params(
+        ("id" = UserId, Path, description = "The customer."),
+        ("Idempotency-Key" = String, Header, description = "New for each new correction, the same for a retry."),
+    ),
+    request_body(content = AdjustWallet),
+    responses(
+        (status = 201, description = "The correction.", body = WalletAdjustment),
+        (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`insufficient_balance`: more is to be taken than is there. Nothing moved.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`validation_failed`, `invalid_body` or `idempotency_key_reused`. Nothing moved.",
+         body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn adjust_wallet(
+    admin: Administrator,
+    client: Client,
+    State(state): State<AppState>,
+    Id(customer): Id<UserId>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(request): Body<AdjustWallet>,
+) -> Result<(StatusCode, Json<WalletAdjustment>), Problem> {
+    let promise =
+        Idempotency::new(&format!("POST /admin/users/{customer}/wallet-adjustments"), &key, &request)?;
+    let new = NewAdjustment { by: admin.id, customer, amount: request.amount, reason: request.reason.trim() };
+    let made = state.store.adjust_wallet(&new, &client.origin(admin.actor()), &promise).await?;
+    tracing::info!(customer_id = %customer, movement_id = %made.id, "balance corrected by hand");
+    let body = WalletAdjustment { id: made.id, amount: made.amount, balance: made.balance };
+    Ok((StatusCode::CREATED, Json(body)))
+}
+
+/// Give the money of a paid or failed order back to the customer's balance, with a credit note; the order is `REFUNDED`.
+/// Of an order that is closed already, what is still in it is given back. Once: a further call answers 409.
+#[utoipa::path(
+    post, path = "/admin/orders/{id}/refund", tag = "admin", operation_id = "admin_refund_order",
+    security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
+    request_body(content = RefundOrder),
+    responses(
+        (status = 200, description = "The money is on the customer's balance.", body = AdminRefundedOrder),
+        (status = 409, description = "`order_conflict`: there is nothing to give back, or its server is being made or \
+         used; `detail` names its status.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn refund(
+    admin: Administrator,
+    client: Client,
+    State(state): State<AppState>,
+    Id(order): Id<OrderId>,
+    Body(request): Body<RefundOrder>,
+) -> Result<Json<AdminRefundedOrder>, Problem> {
+    let origin = client.origin(admin.actor());
+    let refunded = state.store.refund_order(order, &origin, request.reason.trim()).await?;
+    tracing::info!(order_id = %order, server_may_exist = refunded.server_may_exist, "order refunded");
+    Ok(Json(refunded.into()))
+}

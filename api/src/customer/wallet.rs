@@ -1,0 +1,211 @@
+//! A customer's balance: what is there, what moved it ([`statement`]), and putting money in.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header::LOCATION},
+};
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::{Bank, LARGEST_DEPOSIT, PaymentMethod, PaymentStatus, SMALLEST_DEPOSIT},
+    ids::DepositId,
+    money::CURRENCY,
+};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::{
+    idempotency::Idempotency,
+    ledger::Balances,
+    wallet::{Deposit, NewDeposit},
+};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::payments::{PaymentBody, charge, charged_elsewhere, gateway_for};
+use crate::{
+    AppState,
+    auth::Customer,
+    extract::{Body, Id, IdempotencyKey, Paged, Paging},
+    problem::Problem,
+};
+
+mod statement;
+
+/// Routes under `/wallet`.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(balance))
+        .routes(routes!(statement::transactions))
+        .routes(routes!(list, open))
+        .routes(routes!(get))
+}
+
+/// What a customer has with us, in whole rupiah.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WalletBody {
+    /// Can be spent.
+    #[schema(example = 366_800)]
+    balance: Rupiah,
+    /// Set aside for orders that do not run yet; not a part of `balance`.
+    #[schema(example = 133_200)]
+    held: Rupiah,
+    #[schema(example = "IDR")]
+    currency: &'static str,
+}
+
+impl From<Balances> for WalletBody {
+    fn from(balances: Balances) -> Self {
+        Self { balance: balances.wallet, held: balances.holds, currency: CURRENCY }
+    }
+}
+
+/// Money to be put into the balance.
+#[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct DepositRequest {
+    /// Whole rupiah, from 10,000 to 100,000,000.
+    #[schema(example = 500_000, minimum = 10_000, maximum = 100_000_000)]
+    amount: Rupiah,
+    /// `QRIS` or `VIRTUAL_ACCOUNT`.
+    payment_method: PaymentMethod,
+    /// With `VIRTUAL_ACCOUNT`, and only then.
+    #[serde(default)]
+    bank: Option<Bank>,
+    /// A code for something on top.
+    #[serde(default)]
+    promo_code: Option<String>,
+}
+
+/// Money on its way to the balance.
+#[derive(Debug, Serialize, ToSchema)]
+struct DepositBody {
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    id: DepositId,
+    /// Whole rupiah.
+    #[schema(example = 500_000)]
+    amount: Rupiah,
+    #[schema(example = "IDR")]
+    currency: &'static str,
+    /// Its payment's: `PAID` means that it is on the balance.
+    status: PaymentStatus,
+    created_at: DateTime<Utc>,
+    /// When it was on the balance.
+    credited_at: Option<DateTime<Utc>>,
+    payment: PaymentBody,
+}
+
+impl From<Deposit> for DepositBody {
+    fn from(deposit: Deposit) -> Self {
+        Self {
+            id: deposit.id,
+            amount: deposit.amount,
+            currency: CURRENCY,
+            status: deposit.payment.status,
+            created_at: deposit.created_at,
+            credited_at: deposit.credited_at,
+            payment: deposit.payment.into(),
+        }
+    }
+}
+
+/// Read my balance.
+#[utoipa::path(
+    get, path = "/wallet", tag = "billing", operation_id = "get_wallet", security(("bearer" = [])),
+    responses((status = 200, description = "The balance.", body = WalletBody))
+)]
+async fn balance(me: Customer, State(state): State<AppState>) -> Result<Json<WalletBody>, Problem> {
+    Ok(Json(state.store.wallet(me.id).await?.into()))
+}
+
+/// Put money into my balance. The answer has what I need in order to pay; if the payment gateway is slow or down, it has
+/// none of it: then begin another deposit. The same `Idempotency-Key` with the same body answers with the same deposit.
+#[utoipa::path(
+    post, path = "/wallet/deposits", tag = "billing", operation_id = "open_deposit", security(("bearer" = [])),
+    params(("Idempotency-Key" = String, Header, description = "New for each new deposit, the same for a retry.")),
+    request_body(content = DepositRequest, example = json!({ "amount": 500_000, "payment_method": "QRIS" })),
+    responses(
+        (status = 201, description = "The deposit and its payment.", body = DepositBody,
+         headers(("Location" = String, description = "Where to read it again."))),
+        (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`amount_out_of_range`, `payment_method_unavailable`, `bank_required`, \
+         `bank_not_allowed`, `promo_unknown`, `idempotency_key_reused`, or `invalid_body` (an amount that is not a whole \
+         number, for example).", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn open(
+    me: Customer,
+    State(state): State<AppState>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(request): Body<DepositRequest>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<DepositBody>), Problem> {
+    let promise = Idempotency::new("POST /wallet/deposits", &key, &request)?;
+    let new = request.into_deposit(&me, &state)?;
+    let opened = state.store.open_deposit(&new, &promise).await?;
+    let mut deposit = match opened.to_charge {
+        Some(payment) => {
+            charge(&state, payment).await?;
+            state.store.deposit(opened.deposit_id, me.id).await?
+        }
+        None => state.store.deposit(opened.deposit_id, me.id).await?,
+    };
+    if opened.to_charge.is_none() {
+        deposit.payment = charged_elsewhere(&state, deposit.payment).await?;
+    }
+    let location = format!("/api/v1/wallet/deposits/{}", deposit.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(deposit.into())))
+}
+
+/// List my deposits, newest first.
+#[utoipa::path(
+    get, path = "/wallet/deposits", tag = "billing", operation_id = "list_deposits", security(("bearer" = [])),
+    params(Paging), responses((status = 200, description = "A part of the list.", body = Paged<DepositBody>))
+)]
+async fn list(
+    me: Customer,
+    State(state): State<AppState>,
+    paging: Paging,
+) -> Result<Paged<DepositBody>, Problem> {
+    Ok(Paged::new(state.store.deposits_of(me.id, paging.request()).await?, DepositBody::from))
+}
+
+/// Read one of my deposits.
+#[utoipa::path(
+    get, path = "/wallet/deposits/{id}", tag = "billing", operation_id = "get_deposit", security(("bearer" = [])),
+    params(("id" = DepositId, Path, description = "The deposit.")),
+    responses((status = 200, description = "The deposit.", body = DepositBody))
+)]
+async fn get(
+    me: Customer,
+    State(state): State<AppState>,
+    Id(deposit): Id<DepositId>,
+) -> Result<Json<DepositBody>, Problem> {
+    Ok(Json(state.store.deposit(deposit, me.id).await?.into()))
+}
+
+impl DepositRequest {
+    /// Checks everything that needs no database.
+    fn into_deposit(self, me: &Customer, state: &AppState) -> Result<NewDeposit, Problem> {
+        if !(SMALLEST_DEPOSIT..=LARGEST_DEPOSIT).contains(&self.amount) {
+            let message = format!("a deposit is from {SMALLEST_DEPOSIT} to {LARGEST_DEPOSIT}");
+            return Err(Problem::field("amount_out_of_range", "amount", message));
+        }
+        if self.promo_code.is_some() {
+            return Err(Problem::field("promo_unknown", "promo_code", "there is no such promo code"));
+        }
+        let gateway = gateway_for(&state.payments, self.payment_method, self.bank)?.ok_or_else(|| {
+            let message = format!("a deposit can't be paid by {}", self.payment_method);
+            Problem::field("payment_method_unavailable", "payment_method", message)
+        })?;
+        Ok(NewDeposit {
+            user: me.id,
+            amount: self.amount,
+            method: self.payment_method,
+            bank: self.bank,
+            gateway,
+            pay_within_ms: state.orders.policy.payment_window_ms,
+        })
+    }
+}

@@ -1,0 +1,292 @@
+//! The posting rules: one constructor of [`Movement`] per business event. Nothing else makes one.
+
+use super::{
+    AccountKind::{
+        self, Adjustments, Bank, CustomerHolds, CustomerWallet, DeferredRevenue, GatewayClearing,
+        GatewayFees, PromoExpense, Refunds, Revenue, TaxPayable,
+    },
+    Entry, LedgerError, Movement, MovementKind, Position,
+};
+use crate::{
+    ids::{OrderId, PaymentId, UserId},
+    money::Rupiah,
+};
+
+/// Where money from outside arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoneySource {
+    /// A payment gateway holds it for us.
+    Gateway,
+    /// It is on our bank account.
+    Bank,
+}
+
+impl MoneySource {
+    const fn account(self) -> AccountKind {
+        match self {
+            Self::Gateway => GatewayClearing,
+            Self::Bank => Bank,
+        }
+    }
+}
+
+/// Whom a movement is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parties {
+    /// Whose money.
+    pub customer: UserId,
+    /// For which order.
+    pub order: OrderId,
+}
+
+/// An order's price, as its invoice splits it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    /// PPN included.
+    pub total: Rupiah,
+    /// PPN.
+    pub tax: Rupiah,
+}
+
+type Result<T = Movement> = std::result::Result<T, LedgerError>;
+type Parts<'a> = &'a [(AccountKind, Rupiah)];
+
+impl Movement {
+    /// A deposit was paid: the balance grows by it.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
+    pub fn deposit(customer: UserId, payment: PaymentId, source: MoneySource, amount: Rupiah) -> Result {
+        let made = Self::make(
+            MovementKind::Deposit,
+            received(payment),
+            &[(source.account(), amount)],
+            &[(CustomerWallet, amount)],
+        )?;
+        Ok(Self { customer: Some(customer), payment: Some(payment), ..made })
+    }
+
+    /// Money from outside pays an order, together with what earlier part payments set aside for it. The money is
+    /// earned over the term; its tax is owed at once.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] when nothing is left to be paid, or a part is negative.
+    pub fn payment_received(
+        parties: Parties,
+        payment: PaymentId,
+        source: MoneySource,
+        price: Price,
+        set_aside: Rupiah,
+    ) -> Result {
+        let arrived = price.total.minus(set_aside)?;
+        if arrived <= Rupiah::ZERO {
+            return Err(LedgerError::NotPositive);
+        }
+        let made = Self::make(
+            MovementKind::Payment,
+            received(payment),
+            &[(source.account(), arrived), (CustomerHolds, set_aside)],
+            &[(DeferredRevenue, price.total.minus(price.tax)?), (TaxPayable, price.tax)],
+        )?;
+        Ok(made.about(parties, Some(payment)))
+    }
+
+    /// A transfer that is less than its order costs: it is set aside until the rest arrives. `received_before` is what
+    /// arrived of the same payment so far.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
+    pub fn part_payment(
+        parties: Parties,
+        payment: PaymentId,
+        received_before: Rupiah,
+        amount: Rupiah,
+    ) -> Result {
+        let made = Self::make(
+            MovementKind::PartPayment,
+            format!("payment/{payment}/part/{}", received_before.get()),
+            &[(Bank, amount)],
+            &[(CustomerHolds, amount)],
+        )?;
+        Ok(made.about(parties, Some(payment)))
+    }
+
+    /// Money for an order that can't take it any more (called off, paid already, sold out) goes to the balance.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
+    pub fn late_payment(parties: Parties, payment: PaymentId, source: MoneySource, amount: Rupiah) -> Result {
+        let made = Self::make(
+            MovementKind::LatePayment,
+            received(payment),
+            &[(source.account(), amount)],
+            &[(CustomerWallet, amount)],
+        )?;
+        Ok(made.about(parties, Some(payment)))
+    }
+
+    /// What a transfer had too much goes to the balance.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
+    pub fn surplus(parties: Parties, payment: PaymentId, amount: Rupiah) -> Result {
+        let made = Self::make(
+            MovementKind::Surplus,
+            format!("payment/{payment}/surplus"),
+            &[(Bank, amount)],
+            &[(CustomerWallet, amount)],
+        )?;
+        Ok(made.about(parties, Some(payment)))
+    }
+
+    /// An order is paid from the balance: the money is set aside until the order runs.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
+    pub fn hold(parties: Parties, payment: PaymentId, amount: Rupiah) -> Result {
+        let made = Self::make(
+            MovementKind::Hold,
+            format!("payment/{payment}/hold"),
+            &[(CustomerWallet, amount)],
+            &[(CustomerHolds, amount)],
+        )?;
+        Ok(made.about(parties, Some(payment)))
+    }
+
+    /// The order runs: what was set aside for it is taken. `None` when nothing was.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unbalanced`] when something else than its price was set aside.
+    pub fn capture(parties: Parties, position: &Position, price: Price) -> Result<Option<Self>> {
+        if position.held == Rupiah::ZERO {
+            return Ok(None);
+        }
+        let made = Self::make(
+            MovementKind::Capture,
+            format!("order/{}/capture", parties.order),
+            &[(CustomerHolds, position.held)],
+            &[(DeferredRevenue, price.total.minus(price.tax)?), (TaxPayable, price.tax)],
+        )?;
+        Ok(Some(made.about(parties, None)))
+    }
+
+    /// What is set aside for an order goes back to the balance, because of `event` (a word, once per order). `None`
+    /// when nothing is.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] when less than nothing is.
+    pub fn release(parties: Parties, event: &str, position: &Position) -> Result<Option<Self>> {
+        if position.held == Rupiah::ZERO {
+            return Ok(None);
+        }
+        let made = Self::make(
+            MovementKind::Release,
+            format!("order/{}/release/{event}", parties.order),
+            &[(CustomerHolds, position.held)],
+            &[(CustomerWallet, position.held)],
+        )?;
+        Ok(Some(made.about(parties, None)))
+    }
+
+    /// All that an order has brought in and that is not served yet goes back to the balance with its tax, because of
+    /// `event` (a word, once per order). `None` when there is nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] when a part is less than nothing.
+    pub fn refund_to_wallet(parties: Parties, event: &str, position: &Position) -> Result<Option<Self>> {
+        let total = position.deferred.plus(position.tax)?.plus(position.revenue)?;
+        if total == Rupiah::ZERO {
+            return Ok(None);
+        }
+        let made = Self::make(
+            MovementKind::Refund,
+            format!("order/{}/refund/{event}", parties.order),
+            &[(DeferredRevenue, position.deferred), (TaxPayable, position.tax), (Refunds, position.revenue)],
+            &[(CustomerWallet, total)],
+        )?;
+        Ok(Some(made.about(parties, None)))
+    }
+
+    /// An administrator corrects a balance, up or down.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] when it changes nothing.
+    pub fn adjustment(customer: UserId, adjustment: uuid::Uuid, amount: Rupiah) -> Result {
+        let size = if amount.is_negative() { Rupiah::ZERO.minus(amount)? } else { amount };
+        let (from, to) =
+            if amount.is_negative() { (CustomerWallet, Adjustments) } else { (Adjustments, CustomerWallet) };
+        let cause = format!("adjustment/{adjustment}");
+        let made = Self::make(MovementKind::Adjustment, cause, &[(from, size)], &[(to, size)])?;
+        Ok(Self { customer: Some(customer), ..made })
+    }
+
+    /// A part of an order's term was served. `period` names it, such as `2026-11`.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
+    pub fn revenue_recognised(parties: Parties, period: &str, amount: Rupiah) -> Result {
+        let made = Self::make(
+            MovementKind::Revenue,
+            format!("order/{}/revenue/{period}", parties.order),
+            &[(DeferredRevenue, amount)],
+            &[(Revenue, amount)],
+        )?;
+        Ok(made.about(parties, None))
+    }
+
+    /// A gateway paid out `gross`, less `fee`. `payout` is its name for it.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] when a part is negative or all is nothing.
+    pub fn gateway_payout(gateway: &str, payout: &str, gross: Rupiah, fee: Rupiah) -> Result {
+        Self::make(
+            MovementKind::GatewayPayout,
+            format!("payout/{gateway}/{payout}"),
+            &[(Bank, gross.minus(fee)?), (GatewayFees, fee)],
+            &[(GatewayClearing, gross)],
+        )
+    }
+
+    /// We give something on top of a deposit.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
+    pub fn promo_bonus(customer: UserId, payment: PaymentId, amount: Rupiah) -> Result {
+        let made = Self::make(
+            MovementKind::PromoBonus,
+            format!("payment/{payment}/bonus"),
+            &[(PromoExpense, amount)],
+            &[(CustomerWallet, amount)],
+        )?;
+        Ok(Self { customer: Some(customer), payment: Some(payment), ..made })
+    }
+
+    /// Moves the parts of `from` (debited) to `to` (credited); parts of nothing are left out.
+    fn make(kind: MovementKind, cause: String, from: Parts<'_>, to: Parts<'_>) -> Result {
+        let sum = |parts: Parts<'_>| -> Result<Rupiah> {
+            parts.iter().try_fold(Rupiah::ZERO, |sum, (_, amount)| Ok(sum.plus(*amount)?))
+        };
+        if from.iter().chain(to).any(|(_, amount)| amount.is_negative()) || sum(to)? == Rupiah::ZERO {
+            return Err(LedgerError::NotPositive);
+        }
+        if sum(from)? != sum(to)? {
+            return Err(LedgerError::Unbalanced);
+        }
+        let debits = from.iter().map(|(account, amount)| Ok((*account, Rupiah::ZERO.minus(*amount)?)));
+        let entries = debits
+            .chain(to.iter().map(|part| Ok(*part)))
+            .filter(|part| part.is_err() || part.is_ok_and(|(_, amount)| amount != Rupiah::ZERO))
+            .map(|part| part.map(|(account, amount)| Entry { account, amount }))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self { kind, cause, customer: None, order: None, payment: None, entries })
+    }
+
+    fn about(self, parties: Parties, payment: Option<PaymentId>) -> Self {
+        Self { customer: Some(parties.customer), order: Some(parties.order), payment, ..self }
+    }
+}
+
+/// The cause of whatever a payment's money does first: it arrives once.
+fn received(payment: PaymentId) -> String {
+    format!("payment/{payment}/received")
+}

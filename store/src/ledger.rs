@@ -1,0 +1,142 @@
+//! The books in the database. [`domain::ledger`] makes the movements; the tables refuse what does not balance, what
+//! was booked before, what takes more than a customer has, and every change of what is written.
+//!
+//! Within a transaction the accounts of a customer are locked last, after the order and its payments, and always both
+//! of them in the order of their ids.
+
+mod check;
+mod revenue;
+
+use domain::{
+    ids::{MovementId, OrderId, UserId},
+    ledger::{AccountKind, Entry, Movement, Position},
+    money::Rupiah,
+};
+use sqlx::PgConnection;
+
+pub use check::{AccountTotal, Finding, LedgerReport};
+
+use crate::{Result, Store, new_id};
+
+/// What a customer has with us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Balances {
+    /// Can be spent.
+    pub wallet: Rupiah,
+    /// Is set aside for orders.
+    pub holds: Rupiah,
+}
+
+impl Store {
+    /// Books one movement by itself, such as a gateway's payout. `false` when its cause was booked before.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::InsufficientBalance`] when the customer has less than that.
+    pub async fn book(&self, movement: &Movement) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
+        let booked = post(&mut tx, movement, None).await?;
+        tx.commit().await?;
+        Ok(booked)
+    }
+
+    /// Where an order's money is.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn order_position(&self, order: OrderId) -> Result<Position> {
+        position(&mut *self.pool.acquire().await?, order).await
+    }
+
+    /// Books every paid payment that is not in the books: what a version without books took in while this one was
+    /// being rolled out. Doing it again changes nothing. Answers how many movements were written.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn backfill_ledger(&self) -> Result<i64> {
+        Ok(sqlx::query_scalar!(r#"SELECT ledger_backfill() AS "written!""#).fetch_one(&self.pool).await?)
+    }
+}
+
+/// Books a movement within the caller's transaction: all of it or nothing. `false` when its cause was booked before;
+/// [`crate::StoreError::InsufficientBalance`] when the customer has less than that.
+pub(crate) async fn post(tx: &mut PgConnection, movement: &Movement, memo: Option<&str>) -> Result<bool> {
+    if let Some(customer) = movement.customer().filter(|_| movement.entries().iter().any(is_customers)) {
+        lock_accounts(tx, customer).await?;
+    }
+    let kinds: Vec<String> = movement.entries().iter().map(|e| e.account.as_str().to_owned()).collect();
+    let amounts: Vec<i64> = movement.entries().iter().map(|e| e.amount.get()).collect();
+    let written = sqlx::query!(
+        "WITH movement AS (
+             INSERT INTO ledger_movements (id, kind, cause, customer_id, order_id, payment_id, memo)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (cause) DO NOTHING RETURNING id)
+         INSERT INTO ledger_entries (movement_id, account_id, amount)
+         SELECT movement.id, a.id, e.amount
+         FROM movement, unnest($8::text[], $9::bigint[]) AS e (kind, amount)
+         JOIN ledger_accounts a ON a.kind = e.kind AND (a.owner_id IS NULL OR a.owner_id = $4)
+         ORDER BY a.id",
+        new_id::<MovementId>().0,
+        movement.kind().as_str(),
+        movement.cause(),
+        movement.customer().map(|id| id.0),
+        movement.order().map(|id| id.0),
+        movement.payment().map(|id| id.0),
+        memo,
+        &kinds,
+        &amounts,
+    )
+    .execute(tx)
+    .await?;
+    Ok(written.rows_affected() > 0)
+}
+
+const fn is_customers(entry: &Entry) -> bool {
+    entry.account.is_customers()
+}
+
+/// Locks a customer's accounts until the caller's transaction ends, making them first if need be. Answers with what is
+/// on them.
+pub(crate) async fn lock_accounts(tx: &mut PgConnection, customer: UserId) -> Result<Balances> {
+    if let Some(balances) = try_lock(tx, customer).await? {
+        return Ok(balances);
+    }
+    sqlx::query!(
+        "INSERT INTO ledger_accounts (kind, owner_id, balance)
+         VALUES ('CUSTOMER_WALLET', $1, 0), ('CUSTOMER_HOLDS', $1, 0) ON CONFLICT (kind, owner_id) DO NOTHING",
+        customer.0,
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(try_lock(tx, customer).await?.unwrap_or_default())
+}
+
+async fn try_lock(tx: &mut PgConnection, customer: UserId) -> Result<Option<Balances>> {
+    let rows = sqlx::query!(
+        r#"SELECT kind AS "kind: AccountKind", balance AS "balance!: Rupiah" FROM ledger_accounts
+           WHERE owner_id = $1 ORDER BY id FOR NO KEY UPDATE"#,
+        customer.0,
+    )
+    .fetch_all(tx)
+    .await?;
+    let on = |kind| rows.iter().find(|row| row.kind == kind).map(|row| row.balance);
+    Ok(on(AccountKind::CustomerWallet)
+        .zip(on(AccountKind::CustomerHolds))
+        .map(|(wallet, holds)| Balances { wallet, holds }))
+}
+
+/// Where an order's money is. The order must be locked when something is to be done with it.
+pub(crate) async fn position(connection: &mut PgConnection, order: OrderId) -> Result<Position> {
+    let sums = sqlx::query!(
+        r#"SELECT a.kind AS "kind: AccountKind", sum(e.amount)::bigint AS "amount!: Rupiah"
+           FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+           JOIN ledger_accounts a ON a.id = e.account_id
+           WHERE m.order_id = $1 GROUP BY a.kind"#,
+        order.0,
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut position = Position::default();
+    for sum in sums {
+        position.add(Entry { account: sum.kind, amount: sum.amount })?;
+    }
+    Ok(position)
+}

@@ -1,0 +1,161 @@
+//! Proving the books: every rule that the tables enforce, checked once more over all that is written.
+
+use domain::{ledger::AccountKind, money::Rupiah};
+use serde::Serialize;
+use sqlx::PgConnection;
+
+use crate::{Result, Store};
+
+/// How many cases of one fault are listed.
+const LISTED: usize = 20;
+
+/// What must be true, with the query that finds where it is not.
+const RULES: &[(&str, &str)] = &[
+    (
+        "every movement sums to zero",
+        "SELECT 'movement ' || movement_id || ': ' || sum(amount) FROM ledger_entries
+         GROUP BY movement_id HAVING sum(amount) <> 0",
+    ),
+    (
+        "every movement has entries",
+        "SELECT 'movement ' || m.id FROM ledger_movements m
+         WHERE NOT EXISTS (SELECT FROM ledger_entries e WHERE e.movement_id = m.id)",
+    ),
+    (
+        "every balance equals its entries",
+        "SELECT 'account ' || a.id || ': balance ' || a.balance || ', entries ' || coalesce(sum(e.amount), 0)
+         FROM ledger_accounts a LEFT JOIN ledger_entries e ON e.account_id = a.id WHERE a.owner_id IS NOT NULL
+         GROUP BY a.id HAVING a.balance <> coalesce(sum(e.amount), 0)",
+    ),
+    (
+        "every running balance follows its entries",
+        "SELECT 'entry ' || id || ': says ' || coalesce(balance_after::text, 'nothing') || ', is ' || running
+         FROM (SELECT e.id, e.balance_after, sum(e.amount) OVER (PARTITION BY e.account_id ORDER BY e.id) AS running
+               FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id WHERE a.owner_id IS NOT NULL) r
+         WHERE balance_after IS DISTINCT FROM running",
+    ),
+    (
+        "no customer's account is below nothing",
+        "SELECT 'account ' || id || ': ' || balance FROM ledger_accounts WHERE balance < 0",
+    ),
+    (
+        "the total is zero",
+        "SELECT 'all entries: ' || sum(amount) FROM ledger_entries HAVING sum(amount) <> 0",
+    ),
+    (
+        "every paid payment is in the books",
+        "SELECT 'payment ' || p.id FROM payments p WHERE p.status = 'PAID' AND NOT EXISTS (
+             SELECT FROM ledger_movements m WHERE m.cause = 'payment/' || p.id
+                 || CASE p.method WHEN 'WALLET' THEN '/hold' ELSE '/received' END)",
+    ),
+    (
+        "what came in is what was paid",
+        "SELECT 'payment ' || p.id || ': paid ' || coalesce(p.amount_received, p.amount) || ', booked ' || b.arrived
+         FROM payments p
+         JOIN (SELECT m.payment_id, -sum(e.amount) AS arrived
+               FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+               JOIN ledger_accounts a ON a.id = e.account_id
+               WHERE m.payment_id IS NOT NULL AND a.kind IN ('BANK', 'GATEWAY_CLEARING')
+               GROUP BY m.payment_id) b ON b.payment_id = p.id
+         WHERE b.arrived <> coalesce(p.amount_received, p.amount)",
+    ),
+    (
+        "no order has given back more than it brought",
+        "SELECT 'order ' || order_id || ', ' || account || ': ' || sum(amount)
+         FROM (SELECT m.order_id, e.amount,
+                      CASE a.kind WHEN 'REFUNDS' THEN 'REVENUE' ELSE a.kind END AS account
+               FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+               JOIN ledger_accounts a ON a.id = e.account_id
+               WHERE m.order_id IS NOT NULL
+                 AND a.kind IN ('CUSTOMER_HOLDS', 'DEFERRED_REVENUE', 'TAX_PAYABLE', 'REVENUE', 'REFUNDS')) o
+         GROUP BY order_id, account HAVING sum(amount) < 0",
+    ),
+];
+
+/// The sums of the books, and what is wrong with them.
+#[derive(Debug, Clone, Serialize)]
+pub struct LedgerReport {
+    /// Whether every rule holds.
+    pub sound: bool,
+    /// How many movements there are.
+    pub movements: i64,
+    /// How many entries they have.
+    pub entries: i64,
+    /// The trial balance: what each kind of account sums up to.
+    pub accounts: Vec<AccountTotal>,
+    /// Each rule, with the cases where it does not hold.
+    pub findings: Vec<Finding>,
+}
+
+/// All accounts of one kind.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccountTotal {
+    /// The kind.
+    pub account: AccountKind,
+    /// How many there are.
+    pub accounts: i64,
+    /// Sum of the debits, as a positive number of rupiah.
+    pub debits: Rupiah,
+    /// Sum of the credits.
+    pub credits: Rupiah,
+    /// Credits less debits.
+    pub balance: Rupiah,
+}
+
+/// One rule and where it does not hold.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static str,
+    /// The first cases, in words; none when the rule holds.
+    pub cases: Vec<String>,
+    /// How many cases there are.
+    pub count: usize,
+}
+
+impl Store {
+    /// Checks the books as they are at one moment.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn check_ledger(&self) -> Result<LedgerReport> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
+        let accounts = trial_balance(&mut tx).await?;
+        let counted = sqlx::query!(
+            r#"SELECT (SELECT count(*) FROM ledger_movements) AS "movements!",
+                      (SELECT count(*) FROM ledger_entries) AS "entries!""#
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let mut findings = Vec::with_capacity(RULES.len());
+        for (rule, query) in RULES {
+            let mut cases: Vec<String> = sqlx::query_scalar(*query).fetch_all(&mut *tx).await?;
+            let count = cases.len();
+            cases.truncate(LISTED);
+            findings.push(Finding { rule, cases, count });
+        }
+        Ok(LedgerReport {
+            sound: findings.iter().all(|finding| finding.count == 0),
+            movements: counted.movements,
+            entries: counted.entries,
+            accounts,
+            findings,
+        })
+    }
+}
+
+async fn trial_balance(tx: &mut PgConnection) -> Result<Vec<AccountTotal>> {
+    let mut totals = sqlx::query_as!(
+        AccountTotal,
+        r#"SELECT a.kind AS "account: AccountKind", count(DISTINCT a.id) AS "accounts!",
+                  coalesce(-sum(e.amount) FILTER (WHERE e.amount < 0), 0)::bigint AS "debits!: Rupiah",
+                  coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0)::bigint AS "credits!: Rupiah",
+                  coalesce(sum(e.amount), 0)::bigint AS "balance!: Rupiah"
+           FROM ledger_accounts a LEFT JOIN ledger_entries e ON e.account_id = a.id GROUP BY a.kind"#
+    )
+    .fetch_all(tx)
+    .await?;
+    totals.sort_by_key(|total| total.account);
+    Ok(totals)
+}

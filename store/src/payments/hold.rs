@@ -1,0 +1,48 @@
+//! Money that is set aside for an order: taken when the order runs, given back when it never will.
+
+use domain::{
+    Rupiah,
+    ids::{OrderId, PaymentId},
+    ledger::Movement,
+};
+use sqlx::PgConnection;
+
+use super::{Settlement, lock_order, lock_payment, settle};
+use crate::{Result, ledger};
+
+/// Pays an order that waits for money from the customer's balance, by an attempt that was written for that.
+/// [`crate::StoreError::InsufficientBalance`] when there is not enough.
+pub(crate) async fn pay_from_wallet(tx: &mut PgConnection, order: OrderId, payment: PaymentId) -> Result<()> {
+    let order = lock_order(tx, order, None).await?;
+    let payment = lock_payment(tx, payment).await?;
+    settle(tx, &order, &payment, &Settlement::default()).await?;
+    Ok(())
+}
+
+/// Takes what is set aside for an order that runs now. The order is locked by the caller.
+pub(crate) async fn capture_hold(tx: &mut PgConnection, order: OrderId) -> Result<()> {
+    let position = ledger::position(tx, order).await?;
+    if position.held == Rupiah::ZERO {
+        return Ok(());
+    }
+    let order = lock_order(tx, order, None).await?;
+    if let Some(capture) = Movement::capture(order.parties(), &position, order.price())? {
+        ledger::post(tx, &capture, None).await?;
+    }
+    Ok(())
+}
+
+/// Gives back what is set aside for an unpaid order, because of `event`; answers how much. The order is locked by the
+/// caller.
+pub(crate) async fn release_hold(tx: &mut PgConnection, order: OrderId, event: &str) -> Result<Rupiah> {
+    let position = ledger::position(tx, order).await?;
+    if position.held == Rupiah::ZERO {
+        return Ok(Rupiah::ZERO);
+    }
+    let order = lock_order(tx, order, None).await?;
+    if let Some(release) = Movement::release(order.parties(), event, &position)? {
+        ledger::post(tx, &release, None).await?;
+        super::tell::of_release(tx, &order, event, position.held).await?;
+    }
+    Ok(position.held)
+}

@@ -1,0 +1,160 @@
+//! What customers are told about their money.
+
+use domain::{
+    Rupiah,
+    billing::{Bank, PaymentMethod, PaymentOutcome},
+    notification::NotificationKind,
+};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{LockedOrder, LockedPayment, settle::Money};
+use crate::{
+    Result,
+    notifications::{self, Notice},
+    timeline::{self, Step, StepStatus},
+};
+
+/// An order is paid.
+pub(super) async fn of_payment(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    outcome: PaymentOutcome,
+    money: &Money,
+) -> Result<()> {
+    let mut more = String::new();
+    if outcome == PaymentOutcome::Revived {
+        more.push_str(" It came after the deadline; your order goes on nevertheless.");
+    }
+    if payment.method == PaymentMethod::ManualTransfer && money.surplus()? > Rupiah::ZERO {
+        more.push_str(&format!(" {} more than was due went to your balance.", money.surplus()?));
+    }
+    let method = capital(&method_words(payment.method, payment.bank));
+    let message = format!("{method} received: {}.{more}", money.arrived);
+    let step = Step {
+        detail: json!({
+            "payment_id": payment.id,
+            "gateway": payment.gateway,
+            "gateway_order_id": payment.gateway_order_id,
+            "outcome": outcome,
+            "arrived": money.arrived,
+        }),
+        ..Step::done("payment_confirmed", &message)
+    };
+    timeline::record(tx, order.id, &step).await?;
+    let notice = Notice {
+        kind: NotificationKind::PaymentConfirmed,
+        title: "Payment received",
+        message: &format!(
+            "We received your payment of {} for {}. Your server is being set up.{more}",
+            money.arrived, order.hostname
+        ),
+        action_url: Some(&format!("/orders/{}", order.id)),
+        metadata: json!({ "order_id": order.id, "payment_id": payment.id }),
+        dedupe_key: &format!("order/{}/payment_confirmed", order.id),
+    };
+    notifications::notify(tx, order.user_id, &notice).await
+}
+
+/// A transfer was too small; `received` is what came in all.
+pub(super) async fn of_part(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    received: Rupiah,
+    money: &Money,
+) -> Result<()> {
+    let missing = money.due.minus(money.arrived)?;
+    let message =
+        format!("{} arrived. {missing} are still due; we keep what came for this order.", money.arrived);
+    let key = format!("payment/{}/part/{}", payment.id, received.get());
+    let step = Step {
+        key: &key,
+        step: "payment_incomplete",
+        status: StepStatus::Waiting,
+        message: &message,
+        detail: json!({ "payment_id": payment.id, "arrived": money.arrived, "missing": missing }),
+    };
+    timeline::record(tx, order.id, &step).await?;
+    let notice = Notice {
+        kind: NotificationKind::PaymentIncomplete,
+        title: "A part of your payment is missing",
+        message: &format!(
+            "{} for {} arrived. Please transfer the missing {missing}.",
+            money.arrived, order.hostname
+        ),
+        action_url: Some(&format!("/orders/{}", order.id)),
+        metadata: json!({ "order_id": order.id, "payment_id": payment.id, "missing": missing }),
+        dedupe_key: &key,
+    };
+    notifications::notify(tx, order.user_id, &notice).await
+}
+
+/// The order could not take the money: it is on the balance.
+pub(super) async fn of_credit(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    arrived: Rupiah,
+) -> Result<()> {
+    let key = format!("payment/{}/credited", payment.id);
+    let message =
+        format!("{arrived} arrived, but this order could not take it any more. It went to your balance.");
+    let step = Step {
+        key: &key,
+        detail: json!({ "payment_id": payment.id, "order_status": order.status }),
+        ..Step::done("payment_credited", &message)
+    };
+    timeline::record(tx, order.id, &step).await?;
+    let notice = Notice {
+        kind: NotificationKind::WalletCredited,
+        title: "Your payment went to your balance",
+        message: &format!(
+            "We received {arrived} for {}, but that order could not take it any more. It is on your balance.",
+            order.hostname
+        ),
+        action_url: Some("/wallet"),
+        metadata: json!({ "order_id": order.id, "payment_id": payment.id }),
+        dedupe_key: &key,
+    };
+    notifications::notify(tx, order.user_id, &notice).await
+}
+
+/// What was set aside for an order is on the balance again.
+pub(super) async fn of_release(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    event: &str,
+    amount: Rupiah,
+) -> Result<()> {
+    let key = format!("released/{event}");
+    let message = format!("{amount} that were set aside for this order went to your balance.");
+    let step = Step { key: &key, ..Step::done("money_released", &message) };
+    timeline::record(tx, order.id, &step).await?;
+    let notice = Notice {
+        kind: NotificationKind::WalletCredited,
+        title: "Money went to your balance",
+        message: &format!("{amount} that were set aside for {} went to your balance.", order.hostname),
+        action_url: Some("/wallet"),
+        metadata: json!({ "order_id": order.id }),
+        dedupe_key: &format!("order/{}/{key}", order.id),
+    };
+    notifications::notify(tx, order.user_id, &notice).await
+}
+
+/// How a customer would call such a payment: `QRIS payment`, `BCA virtual account payment`.
+pub(crate) fn method_words(method: PaymentMethod, bank: Option<Bank>) -> String {
+    match (method, bank) {
+        (PaymentMethod::Qris, _) => "QRIS payment".to_owned(),
+        (PaymentMethod::VirtualAccount, Some(bank)) => format!("{bank} virtual account payment"),
+        (PaymentMethod::VirtualAccount, None) => "virtual account payment".to_owned(),
+        (PaymentMethod::ManualTransfer, _) => "bank transfer".to_owned(),
+        (PaymentMethod::Wallet, _) => "payment from your balance".to_owned(),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,211 @@
+//! Money that customers put into their balance.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    billing::{Bank, PaymentMethod, PaymentOutcome},
+    ids::{DepositId, PaymentId, UserId},
+    ledger::Movement,
+    money::Rupiah,
+    notification::NotificationKind,
+};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use crate::{
+    Result, Store, StoreError,
+    idempotency::{self, Claim, Idempotency},
+    ledger, new_id,
+    notifications::{self, Notice},
+    page::{Page, PageRequest},
+    payments::{LockedPayment, Payment, Settlement, mark_paid},
+};
+
+/// A deposit to be begun.
+#[derive(Debug, Clone)]
+pub struct NewDeposit {
+    /// The customer.
+    pub user: UserId,
+    /// How much.
+    pub amount: Rupiah,
+    /// How it will be paid.
+    pub method: PaymentMethod,
+    /// The virtual account's bank.
+    pub bank: Option<Bank>,
+    /// Slug of the gateway that will be charged.
+    pub gateway: &'static str,
+    /// How long it can be paid, in milliseconds.
+    pub pay_within_ms: u64,
+}
+
+/// What came of beginning a deposit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenedDeposit {
+    /// The deposit.
+    pub deposit_id: DepositId,
+    /// The payment to be charged; `None` when an earlier request with the same key began it.
+    pub to_charge: Option<PaymentId>,
+}
+
+/// Money on its way to a balance, with the attempt to pay it.
+#[derive(Debug, Clone)]
+pub struct Deposit {
+    /// Its id, also the cursor of lists.
+    pub id: DepositId,
+    /// How much.
+    pub amount: Rupiah,
+    /// When it was begun.
+    pub created_at: DateTime<Utc>,
+    /// When it was on the balance.
+    pub credited_at: Option<DateTime<Utc>>,
+    /// The attempt to pay it.
+    pub payment: Payment,
+}
+
+struct Row {
+    id: DepositId,
+    amount: Rupiah,
+    created_at: DateTime<Utc>,
+    credited_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Begins a deposit with its payment. The same `request` again answers with the same deposit.
+    ///
+    /// # Errors
+    /// [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    pub async fn open_deposit(&self, new: &NewDeposit, request: &Idempotency) -> Result<OpenedDeposit> {
+        let (deposit_id, payment_id): (DepositId, PaymentId) = (new_id(), new_id());
+        let mut tx = self.pool.begin().await?;
+        if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, deposit_id.0).await? {
+            return Ok(OpenedDeposit { deposit_id: earlier.into(), to_charge: None });
+        }
+        #[allow(clippy::cast_precision_loss, reason = "a deadline to the millisecond is precise enough")]
+        let seconds = new.pay_within_ms as f64 / 1000.0;
+        sqlx::query!(
+            "WITH deposit AS (INSERT INTO deposits (id, user_id, amount) VALUES ($1, $2, $3) RETURNING id)
+             INSERT INTO payments (id, deposit_id, user_id, gateway, gateway_order_id, method, bank, amount, status,
+                                   expires_at)
+             SELECT $4, id, $2, $5, $6, $7, $8, $3, 'PENDING', now() + make_interval(secs => $9) FROM deposit",
+            deposit_id.0,
+            new.user.0,
+            new.amount.get(),
+            payment_id.0,
+            new.gateway,
+            gateway_order_id(deposit_id),
+            new.method.as_str(),
+            new.bank.map(Bank::as_str),
+            seconds,
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(OpenedDeposit { deposit_id, to_charge: Some(payment_id) })
+    }
+
+    /// One deposit of `owner`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `owner` has no such deposit.
+    pub async fn deposit(&self, deposit: DepositId, owner: UserId) -> Result<Deposit> {
+        let page = PageRequest { before: None, limit: 1 };
+        self.select_deposits(owner, Some(deposit), page)
+            .await?
+            .data
+            .pop()
+            .ok_or(StoreError::NotFound("deposit"))
+    }
+
+    /// A customer's deposits, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn deposits_of(&self, owner: UserId, page: PageRequest) -> Result<Page<Deposit>> {
+        self.select_deposits(owner, None, page).await
+    }
+
+    async fn select_deposits(
+        &self,
+        owner: UserId,
+        deposit: Option<DepositId>,
+        page: PageRequest,
+    ) -> Result<Page<Deposit>> {
+        let rows = sqlx::query_as!(
+            Row,
+            r#"SELECT id AS "id: DepositId", amount AS "amount: Rupiah", created_at, credited_at FROM deposits
+               WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id < $3)
+               ORDER BY id DESC LIMIT $4"#,
+            owner.0,
+            deposit.map(|id| id.0),
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let Page { data: rows, next } = page.cut(rows, |row| row.id.0);
+        let ids: Vec<DepositId> = rows.iter().map(|row| row.id).collect();
+        let payments = self.payments_of_deposits(&ids).await?;
+        let data = rows
+            .into_iter()
+            .filter_map(|row| {
+                let payment = payments.iter().find(|payment| payment.deposit_id == Some(row.id))?.clone();
+                let Row { id, amount, created_at, credited_at } = row;
+                Some(Deposit { id, amount, created_at, credited_at, payment })
+            })
+            .collect();
+        Ok(Page { data, next })
+    }
+}
+
+/// What gateways call the payment of a deposit.
+fn gateway_order_id(deposit: DepositId) -> String {
+    format!("WD-{}-1", deposit.0.simple())
+}
+
+/// A deposit held until the transaction ends.
+#[derive(Debug)]
+pub(crate) struct LockedDeposit {
+    id: DepositId,
+    user_id: UserId,
+}
+
+/// Locks a deposit.
+pub(crate) async fn lock_deposit(tx: &mut PgConnection, deposit: DepositId) -> Result<LockedDeposit> {
+    sqlx::query_as!(
+        LockedDeposit,
+        r#"SELECT id AS "id: DepositId", user_id AS "user_id: UserId" FROM deposits WHERE id = $1 FOR NO KEY UPDATE"#,
+        deposit.0,
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(StoreError::NotFound("deposit"))
+}
+
+/// Puts the money of a deposit's attempt on the balance. Deposit and attempt are locked by the caller, and the attempt
+/// is not paid yet.
+pub(crate) async fn settle_deposit(
+    tx: &mut PgConnection,
+    deposit: &LockedDeposit,
+    payment: &LockedPayment,
+    settlement: &Settlement<'_>,
+) -> Result<PaymentOutcome> {
+    let outcome = PaymentOutcome::Credited;
+    mark_paid(tx, payment.id, outcome, settlement, None).await?;
+    sqlx::query!(
+        "UPDATE deposits SET credited_at = now() WHERE id = $1 AND credited_at IS NULL",
+        deposit.id.0
+    )
+    .execute(&mut *tx)
+    .await?;
+    let movement = Movement::deposit(deposit.user_id, payment.id, payment.source(), payment.amount)?;
+    ledger::post(tx, &movement, None).await?;
+    let notice = Notice {
+        kind: NotificationKind::DepositReceived,
+        title: "Deposit received",
+        message: &format!("Your deposit of {} is on your balance.", payment.amount),
+        action_url: Some("/wallet"),
+        metadata: json!({ "deposit_id": deposit.id, "payment_id": payment.id }),
+        dedupe_key: &format!("deposit/{}/received", deposit.id),
+    };
+    notifications::notify(tx, deposit.user_id, &notice).await?;
+    Ok(outcome)
+}

@@ -1,0 +1,141 @@
+//! Payments that wait for too long, and what their gateways say when they are asked.
+
+use domain::{
+    Rupiah,
+    billing::{PaymentMethod, PaymentStatus},
+    ids::PaymentId,
+    payment_check::PaymentCheckPolicy,
+};
+use sqlx::PgConnection;
+
+use super::{Intake, advance, lock};
+use crate::{Result, Store};
+
+/// A payment whose gateway is to be asked.
+#[derive(Debug, Clone)]
+pub struct DuePayment {
+    /// The payment.
+    pub id: PaymentId,
+    /// Slug of the gateway.
+    pub gateway: String,
+    /// Our name for the attempt.
+    pub gateway_order_id: String,
+    /// The gateway's id of the transaction, if it ever told.
+    pub transaction_id: Option<String>,
+    /// How it is paid.
+    pub method: PaymentMethod,
+    /// Where it stands.
+    pub status: PaymentStatus,
+}
+
+/// What a gateway said when it was asked.
+#[derive(Debug, Clone)]
+pub struct GatewayReport<'a> {
+    /// Slug of the gateway.
+    pub gateway: &'a str,
+    /// Our name for the attempt.
+    pub gateway_order_id: &'a str,
+    /// The gateway's id of the transaction.
+    pub transaction_id: Option<&'a str>,
+    /// Where the gateway says the attempt stands.
+    pub status: PaymentStatus,
+    /// The amount it names, if it is whole rupiah.
+    pub amount: Option<Rupiah>,
+    /// Amount and currency in the gateway's own words.
+    pub amount_as_received: &'a str,
+}
+
+impl Store {
+    /// Payments through `gateways` that are due to be asked about, after `last` by id, at most `limit`: those that wait
+    /// for too long, and those that we called off, once, when their time at the gateway is over.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn due_payments(
+        &self,
+        gateways: &[String],
+        policy: &PaymentCheckPolicy,
+        last: Option<PaymentId>,
+        limit: i64,
+    ) -> Result<Vec<DuePayment>> {
+        Ok(sqlx::query_as!(
+            DuePayment,
+            r#"WITH ages AS (SELECT $3::bigint * interval '1 millisecond' AS pending,
+                                    $4::bigint * interval '1 millisecond' AS unknown,
+                                    $5::bigint * interval '1 millisecond' AS forgotten)
+               SELECT id AS "id: PaymentId", gateway AS "gateway!", gateway_order_id,
+                      gateway_transaction_id AS transaction_id, method AS "method: PaymentMethod",
+                      status AS "status: PaymentStatus"
+               FROM payments, ages
+               WHERE gateway = ANY($1) AND ($2::uuid IS NULL OR id > $2)
+                 AND ((status IN ('PENDING', 'UNKNOWN')
+                       AND created_at < now() - CASE status WHEN 'UNKNOWN' THEN ages.unknown ELSE ages.pending END
+                       AND created_at > now() - ages.forgotten
+                       AND (checked_at IS NULL
+                            OR checked_at < now() - greatest((checked_at - created_at) / 4,
+                                   CASE status WHEN 'UNKNOWN' THEN ages.unknown ELSE ages.pending END)))
+                   OR (status = 'CANCELLED' AND expires_at < now() - ages.pending
+                       AND expires_at > now() - ages.forgotten
+                       AND (checked_at IS NULL OR checked_at < expires_at)))
+               ORDER BY id LIMIT $6"#,
+            gateways,
+            last.map(|id| id.0),
+            milliseconds(policy.pending_after_ms),
+            milliseconds(policy.unknown_after_ms),
+            milliseconds(policy.forget_after_ms),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Lets what a gateway said when it was asked take effect, as a notification of it would: money settles, an ended
+    /// attempt is closed. Idempotent: what is already so stays.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer; nothing was changed then.
+    pub async fn apply_report(&self, report: &GatewayReport<'_>) -> Result<Intake> {
+        let mut tx = self.pool.begin().await?;
+        let Some((bill, payment)) = lock(&mut tx, report.gateway, report.gateway_order_id).await? else {
+            return Ok(Intake::UnknownPayment);
+        };
+        let intake = if report.amount != Some(payment.amount) {
+            let note = format!("the gateway says {}, not {}", report.amount_as_received, payment.amount);
+            note_check(&mut tx, payment.id, Some(&note)).await?;
+            Intake::Mismatch { payment_id: payment.id, expected: payment.amount }
+        } else {
+            note_check(&mut tx, payment.id, None).await?;
+            match payment.status.after_report(report.status) {
+                None => Intake::Ignored,
+                Some(status) => advance(&mut tx, &bill, &payment, status, report.transaction_id).await?,
+            }
+        };
+        tx.commit().await?;
+        Ok(intake)
+    }
+
+    /// Notes that a gateway was asked about a payment and told nothing that changes it; with a remark for staff, if
+    /// there is something to remark.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn note_payment_check(&self, payment: PaymentId, remark: Option<&str>) -> Result<()> {
+        let mut connection = self.pool.acquire().await?;
+        note_check(&mut connection, payment, remark).await
+    }
+}
+
+async fn note_check(tx: &mut PgConnection, payment: PaymentId, remark: Option<&str>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE payments SET checked_at = now(), note = coalesce($2, note) WHERE id = $1",
+        payment.0,
+        remark,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+fn milliseconds(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

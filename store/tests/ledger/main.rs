@@ -1,0 +1,83 @@
+//! The ledger on a real Postgres: what the tables refuse, and that it does what the model does.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod backfill;
+mod guards;
+mod model;
+#[path = "../../../domain/tests/ledger/world.rs"]
+mod world;
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// Accounts with these ids.
+async fn people(pool: &PgPool, ids: &[Uuid]) {
+    sqlx::query(
+        "INSERT INTO users (id, email, full_name, password_hash)
+         SELECT id, id || '@example.com', 'Budi', 'x' FROM unnest($1::uuid[]) AS id",
+    )
+    .bind(ids)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+/// A provider, a region, an image and a plan, all with the same id.
+async fn catalog(pool: &PgPool) -> Uuid {
+    let id = Uuid::now_v7();
+    for sql in [
+        "INSERT INTO providers (id, slug, name) VALUES ($1, 'cloud', 'A cloud')",
+        "INSERT INTO regions (id, provider_id, slug, provider_slug, name, country) VALUES ($1, $1, 'r', 'r', 'R', 'SG')",
+        "INSERT INTO images (id, slug, name, distribution, version) VALUES ($1, 'i', 'I', 'i', '1')",
+        "INSERT INTO plans (id, slug, name, provider_id, provider_slug, vcpu, memory_mb, disk_gb, bandwidth_gb,
+                            price_monthly, cost_monthly_usd) VALUES ($1, 'p', 'P', $1, 'p', 1, 1, 1, 1, 120000, 6)",
+    ] {
+        sqlx::query(sql).bind(id).execute(pool).await.unwrap();
+    }
+    id
+}
+
+/// Orders of the given customers with their invoices; everything in rupiah.
+async fn orders(pool: &PgPool, catalog: Uuid, rows: &[(Uuid, Uuid)], total: i64, tax: i64) {
+    let (ids, users): (Vec<Uuid>, Vec<Uuid>) = rows.iter().copied().unzip();
+    sqlx::query(
+        "INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months, total,
+                             policy, expires_at)
+         SELECT o.id, o.user_id, 'PENDING_PAYMENT', $3, $3, $3, $3, 'web', 1, $4, '{}', now() + interval '1 day'
+         FROM unnest($1::uuid[], $2::uuid[]) AS o (id, user_id)",
+    )
+    .bind(&ids)
+    .bind(&users)
+    .bind(catalog)
+    .bind(total)
+    .execute(pool)
+    .await
+    .unwrap();
+    sqlx::query(
+        "INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax, tax_bp, total, due_at)
+         SELECT o.id, 'INV/' || o.id, o.user_id, o.id, 'OPEN', $3::bigint - $4::bigint, 0, $4, 1100, $3, now()
+         FROM unnest($1::uuid[], $2::uuid[]) AS o (id, user_id)",
+    )
+    .bind(&ids)
+    .bind(&users)
+    .bind(total)
+    .bind(tax)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+/// Payments of orders, by QRIS and pending, over their price.
+async fn payments(pool: &PgPool, rows: &[(Uuid, Uuid)]) {
+    let (ids, orders): (Vec<Uuid>, Vec<Uuid>) = rows.iter().copied().unzip();
+    sqlx::query(
+        "INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, amount, status)
+         SELECT p.id, o.id, o.id, o.user_id, 'midtrans', 'WB-' || p.id, 'QRIS', o.total, 'PENDING'
+         FROM unnest($1::uuid[], $2::uuid[]) AS p (id, order_id) JOIN orders o ON o.id = p.order_id",
+    )
+    .bind(&ids)
+    .bind(&orders)
+    .execute(pool)
+    .await
+    .unwrap();
+}

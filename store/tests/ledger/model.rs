@@ -1,0 +1,132 @@
+use domain::{
+    ids::{OrderId, UserId},
+    ledger::{AccountKind, LedgerError},
+};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{TestRng, TestRunner},
+};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use store::{Store, StoreError};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::{
+    catalog, orders, payments, people,
+    world::{CUSTOMERS, Cast, Event, ORDERS, PAYMENTS, World, event},
+};
+
+const SEQUENCES: usize = 1_000;
+const AT_ONCE: usize = 8;
+
+/// Every sequence has customers of its own, so all of them share one database and run at the same time: what they do to
+/// the house's accounts interleaves.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_thousand_sequences_do_what_the_model_does(pool: PgPoolOptions, options: PgConnectOptions) {
+    let pool = pool
+        .max_connections(AT_ONCE as u32 + 1)
+        .connect_with(options.options([("synchronous_commit", "off")]))
+        .await
+        .unwrap();
+    let seed: [u8; 32] = rand::random();
+    let mut runner =
+        TestRunner::new_with_rng(ProptestConfig::default(), TestRng::from_seed(Default::default(), &seed));
+    let sequences: Vec<(Cast, Vec<Event>)> = (0..SEQUENCES)
+        .map(|_| {
+            let events = prop::collection::vec(event(), 1..20).new_tree(&mut runner).unwrap().current();
+            (Cast::new(Uuid::now_v7), events)
+        })
+        .collect();
+    prepare(&pool, &sequences).await;
+
+    let mut workers = JoinSet::new();
+    for worker in 0..AT_ONCE {
+        let store = Store::new(pool.clone());
+        let own: Vec<_> = sequences.iter().skip(worker).step_by(AT_ONCE).cloned().collect();
+        workers.spawn(async move {
+            for (cast, events) in own {
+                run(&store, cast, &events, &seed).await;
+            }
+        });
+    }
+    workers.join_all().await;
+    let report = Store::new(pool).check_ledger().await.unwrap();
+    // Nothing marked these payments as paid: what is booked for them is not compared with what was paid.
+    let broken: Vec<_> =
+        report.findings.iter().filter(|f| f.count > 0 && f.rule != "what came in is what was paid").collect();
+    assert!(broken.is_empty(), "seed {seed:?}: {broken:#?}");
+    assert!(report.movements > SEQUENCES as i64);
+}
+
+/// Plays a sequence on the model and on the database: each movement must have the same outcome, and all accounts and
+/// orders the same end.
+async fn run(store: &Store, cast: Cast, events: &[Event], seed: &[u8; 32]) {
+    let mut world = World::new(cast);
+    for event in events {
+        let Ok(movements) = world.plan(event) else { continue };
+        let mut all = true;
+        for movement in &movements {
+            let expected = world.books.post(movement);
+            let booked = store.book(movement).await;
+            let same = match (&expected, &booked) {
+                (Ok(expected), Ok(booked)) => expected == booked,
+                (Err(LedgerError::Insufficient), Err(StoreError::InsufficientBalance)) => true,
+                _ => false,
+            };
+            assert!(same, "seed {seed:?}, {events:?}: {movement:?} gave {booked:?}, not {expected:?}");
+            match expected {
+                Ok(true) => world.took_place(event, movement),
+                Ok(false) => {}
+                Err(_) => {
+                    all = false;
+                    break;
+                }
+            }
+        }
+        if all {
+            world.happened(event);
+        }
+    }
+    world.check();
+    for (customer, orders) in world.cast.customers.iter().zip(world.cast.orders) {
+        let id = UserId(*customer);
+        let balances = store.wallet(id).await.unwrap();
+        assert_eq!(balances.wallet, world.books.balance(AccountKind::CustomerWallet, Some(id)));
+        assert_eq!(balances.holds, world.books.balance(AccountKind::CustomerHolds, Some(id)));
+        for order in orders {
+            let position = store.order_position(OrderId(order)).await.unwrap();
+            assert_eq!(position, world.books.position(OrderId(order)));
+        }
+    }
+}
+
+/// The people, orders and payments that the movements name.
+async fn prepare(pool: &PgPool, sequences: &[(Cast, Vec<Event>)]) {
+    let catalog = catalog(pool).await;
+    let casts = || sequences.iter().map(|(cast, _)| cast);
+    people(pool, &casts().flat_map(|cast| cast.customers).collect::<Vec<_>>()).await;
+    for order in 0..ORDERS {
+        let price = Cast::price(order);
+        let rows: Vec<_> = casts()
+            .flat_map(|cast| (0..CUSTOMERS).map(move |c| (cast.orders[c][order], cast.customers[c])))
+            .collect();
+        orders(pool, catalog, &rows, price.total.get(), price.tax.get()).await;
+    }
+    let of_orders = casts().flat_map(|cast| {
+        (0..CUSTOMERS).flat_map(move |c| {
+            (0..ORDERS).flat_map(move |o| {
+                (0..=PAYMENTS).map(move |p| (cast.order_payments[c][o][p], cast.orders[c][o]))
+            })
+        })
+    });
+    // A deposit's payment is as good as an order's here: the ledger only wants it to exist.
+    let of_deposits = casts().flat_map(|cast| {
+        (0..CUSTOMERS)
+            .flat_map(move |c| (0..PAYMENTS).map(move |p| (cast.deposit_payments[c][p], cast.orders[c][0])))
+    });
+    payments(pool, &of_orders.chain(of_deposits).collect::<Vec<_>>()).await;
+}

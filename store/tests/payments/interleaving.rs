@@ -1,0 +1,200 @@
+//! Customers, gateways and administrators at random, three at a time: whatever they do, the books stay sound and nobody
+//! waits for ever.
+
+use domain::{
+    Rupiah,
+    billing::{PaymentMethod, PaymentStatus as P},
+    ids::{OrderId, UserId},
+    ledger::LedgerError,
+    role::Role,
+};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use sqlx::PgPool;
+use store::{
+    StoreError,
+    orders::OrderError,
+    page::PageRequest,
+    payments::{Approval, NewAttempt, Payment},
+};
+use tokio::task::JoinSet;
+
+use crate::{MIDTRANS, Shop, account, promise, told};
+
+const CUSTOMERS: usize = 12;
+const STEPS: usize = 25;
+const AT_ONCE: usize = 3;
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Deposit,
+    OrderByCode,
+    OrderByTransfer,
+    OrderFromBalance,
+    PayFromBalance,
+    Told,
+    Approve,
+    Cancel,
+    CancelByStaff,
+    Refund,
+    Expire,
+    Activate,
+    Adjust,
+}
+
+const ACTS: &[Act] = &[
+    Act::Deposit,
+    Act::OrderByCode,
+    Act::OrderByTransfer,
+    Act::OrderFromBalance,
+    Act::PayFromBalance,
+    Act::Told,
+    Act::Told,
+    Act::Told,
+    Act::Approve,
+    Act::Cancel,
+    Act::CancelByStaff,
+    Act::Refund,
+    Act::Expire,
+    Act::Activate,
+    Act::Adjust,
+];
+
+#[sqlx::test(migrations = "../migrations")]
+async fn whatever_happens_at_once_the_books_stay_sound(pool: PgPool) {
+    let seed: u64 = rand::random();
+    let shop = Shop::open(pool).await;
+    let mut customers = JoinSet::new();
+    for n in 0..CUSTOMERS {
+        let customer = account(&shop.store, &format!("customer-{n}@example.com"), Role::Customer).await;
+        let own = Shop { pool: shop.pool.clone(), store: shop.store.clone(), customer, admin: shop.admin };
+        customers.spawn(async move { live(own, StdRng::seed_from_u64(seed ^ n as u64)).await });
+    }
+    while let Some(lived) = customers.join_next().await {
+        lived.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+    let report = shop.store.check_ledger().await.unwrap();
+    assert!(report.sound, "seed {seed}: {:#?}", report.findings);
+    assert!(report.movements > 20, "seed {seed}: hardly anything happened");
+    // Each payment moved its order or the balance once, and closed orders keep nothing.
+    let twice = "SELECT count(*) FROM (SELECT payment_id FROM ledger_movements
+                 WHERE kind IN ('DEPOSIT', 'PAYMENT', 'LATE_PAYMENT') GROUP BY payment_id HAVING count(*) > 1) t";
+    assert_eq!(shop.count(twice).await, 0, "seed {seed}");
+    let left = "SELECT count(*) FROM (
+                    SELECT m.order_id FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+                    JOIN ledger_accounts a ON a.id = e.account_id JOIN orders o ON o.id = m.order_id
+                    WHERE o.status IN ('CANCELLED', 'REFUNDED', 'EXPIRED')
+                      AND a.kind IN ('CUSTOMER_HOLDS', 'DEFERRED_REVENUE', 'TAX_PAYABLE')
+                    GROUP BY m.order_id HAVING sum(e.amount) <> 0) t";
+    assert_eq!(shop.count(left).await, 0, "seed {seed}");
+}
+
+/// A customer's life, with several things going on at once.
+async fn live(shop: Shop, mut random: StdRng) {
+    for step in 0..STEPS {
+        let acts: Vec<_> = (0..AT_ONCE)
+            .map(|lane| {
+                let act = *ACTS.choose(&mut random).unwrap();
+                one(&shop, act, format!("{step}/{lane}"), StdRng::from_rng(&mut random))
+            })
+            .collect();
+        futures::future::join_all(acts).await;
+    }
+}
+
+/// Does one thing. What the state of things forbids is refused; the database itself has nothing to complain about.
+async fn one(shop: &Shop, act: Act, key: String, mut random: StdRng) {
+    let origin = shop.admins_origin();
+    let order = some_order(shop, &mut random).await;
+    let refused = match (act, order) {
+        (Act::Deposit, _) => {
+            shop.open_deposit(random.random_range(50_000..400_000), &key).await;
+            Ok(())
+        }
+        (Act::OrderByCode, _) => {
+            shop.order_by(PaymentMethod::Qris, &key).await;
+            Ok(())
+        }
+        (Act::OrderByTransfer, _) => {
+            shop.order_by(PaymentMethod::ManualTransfer, &key).await;
+            Ok(())
+        }
+        (Act::OrderFromBalance, _) => match shop.order_from_balance(&key).await {
+            Err(OrderError::Store(error)) => Err(error),
+            placed => {
+                placed.unwrap();
+                Ok(())
+            }
+        },
+        (Act::Told, _) => {
+            hear(shop, &mut random).await;
+            Ok(())
+        }
+        (Act::Adjust, _) => shop.adjust(random.random_range(-300_000..300_000), &key).await.map(drop),
+        (_, None) => Ok(()),
+        (Act::PayFromBalance, Some(order)) => {
+            let attempt = NewAttempt {
+                user: shop.customer,
+                order,
+                method: PaymentMethod::Wallet,
+                bank: None,
+                gateway: None,
+            };
+            shop.store.open_payment(&attempt, &promise(&key)).await.map(drop)
+        }
+        (Act::Approve, Some(order)) => {
+            let arrived = random.random_bool(0.7).then(|| Rupiah::new(random.random_range(1_000..250_000)));
+            let approval = Approval { arrived, note: None };
+            shop.store.approve_payment(order, &origin, approval, None).await.map(drop)
+        }
+        (Act::Cancel, Some(order)) => shop.store.cancel_order(order, shop.customer).await,
+        (Act::CancelByStaff, Some(order)) => {
+            shop.store.cancel_order_for_staff(order, &origin, "at random").await.map(drop)
+        }
+        (Act::Refund, Some(order)) => shop.store.refund_order(order, &origin, "at random").await.map(drop),
+        (Act::Expire, Some(order)) => shop.store.expire_order(order).await.map(drop),
+        (Act::Activate, Some(order)) => start_and_activate(shop, order).await,
+    };
+    let expected = match &refused {
+        Ok(()) | Err(StoreError::Conflict { .. } | StoreError::InsufficientBalance) => true,
+        Err(StoreError::Ledger(LedgerError::NotPositive)) => matches!(act, Act::Adjust),
+        Err(_) => false,
+    };
+    assert!(expected, "{act:?}: {refused:?}");
+}
+
+async fn start_and_activate(shop: &Shop, order: OrderId) -> Result<(), StoreError> {
+    shop.store.start_provisioning(order).await?;
+    sqlx::query(
+        "UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1' WHERE order_id = $1",
+    )
+    .bind(order.0)
+    .execute(&shop.pool)
+    .await
+    .unwrap();
+    shop.store.activate_order(order).await
+}
+
+/// A gateway tells something of one of the customer's payments: the truth, late, twice or in the wrong order.
+async fn hear(shop: &Shop, random: &mut StdRng) {
+    let payments = gateway_payments(shop, shop.customer).await;
+    let Some(payment) = payments.choose(random) else { return };
+    let status = *[P::Paid, P::Paid, P::Expired, P::Pending].choose(random).unwrap();
+    let key = format!("{}:{status}:{}", payment.id, random.random_range(0..2));
+    let copies: Vec<_> = (0..random.random_range(1..4)).map(|_| told(payment, status, &key)).collect();
+    let told = copies.iter().map(|copy| shop.store.apply_notification(copy));
+    for intake in futures::future::join_all(told).await {
+        intake.unwrap();
+    }
+}
+
+async fn gateway_payments(shop: &Shop, customer: UserId) -> Vec<Payment> {
+    let page = PageRequest { before: None, limit: 100 };
+    let all = shop.store.payments_of(customer, None, &page).await.unwrap().data;
+    all.into_iter().filter(|payment| payment.gateway.as_deref() == Some(MIDTRANS)).collect()
+}
+
+async fn some_order(shop: &Shop, random: &mut StdRng) -> Option<OrderId> {
+    let page = PageRequest { before: None, limit: 6 };
+    let orders = shop.store.orders_of(shop.customer, None, &page).await.unwrap().data;
+    orders.choose(random).map(|order| order.id)
+}

@@ -1,0 +1,144 @@
+//! Bank transfers of more or less than was due, and of what nobody waits for any more.
+
+use domain::{
+    Rupiah,
+    billing::{PaymentMethod, PaymentOutcome, PaymentStatus as P},
+    ids::OrderId,
+    order::OrderStatus,
+};
+use sqlx::PgPool;
+use store::{
+    StoreError,
+    payments::{Approval, Payment},
+    webhooks::Intake,
+};
+
+use crate::{MIDTRANS, Shop, promise, told};
+
+impl Shop {
+    async fn arrived(&self, order: OrderId, amount: i64) -> Result<Payment, StoreError> {
+        let approval = Approval { arrived: Some(Rupiah::new(amount)), note: None };
+        self.store.approve_payment(order, &self.admins_origin(), approval, None).await
+    }
+
+    async fn balance(&self) -> (i64, i64) {
+        let balances = self.store.wallet(self.customer).await.unwrap();
+        (balances.wallet.get(), balances.holds.get())
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn too_little_stays_open_until_the_rest_arrives(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
+    let total = transfer.amount.get();
+    let part = shop.arrived(order, total - 30_000).await.unwrap();
+    assert_eq!((part.id, part.status), (transfer.id, P::Pending));
+    assert_eq!(part.amount_received, Some(Rupiah::new(total - 30_000)));
+    assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
+    assert_eq!(shop.balance().await, (0, total - 30_000));
+    let told = shop.texts("SELECT message FROM in_app_notifications WHERE type = 'PAYMENT_INCOMPLETE'").await;
+    assert!(told[0].contains("missing Rp 30.000"), "{told:?}");
+    shop.assert_books_are_sound().await;
+
+    let paid = shop.arrived(order, 30_000).await.unwrap();
+    assert_eq!((paid.id, paid.status, paid.amount_received), (transfer.id, P::Paid, Some(transfer.amount)));
+    assert_eq!(shop.status(order).await, OrderStatus::Paid);
+    assert_eq!(shop.balance().await, (0, 0));
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_approval_without_an_amount_is_about_what_is_still_due(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
+    shop.arrived(order, 1_000).await.unwrap();
+    shop.arrived(order, 2_000).await.unwrap();
+    let origin = shop.admins_origin();
+    let paid = shop.store.approve_payment(order, &origin, Approval::default(), None).await.unwrap();
+    assert_eq!((paid.status, paid.amount_received), (P::Paid, Some(transfer.amount)));
+    assert_eq!(shop.balance().await, (0, 0));
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn too_much_goes_to_the_balance(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
+    let paid = shop.arrived(order, transfer.amount.get() + 16_800).await.unwrap();
+    assert_eq!(paid.status, P::Paid);
+    assert_eq!(shop.status(order).await, OrderStatus::Paid);
+    assert_eq!(shop.balance().await, (16_800, 0));
+    let steps = shop.store.order_timeline(order, None).await.unwrap();
+    assert!(steps.iter().any(|s| s.message.contains("Rp 16.800 more than was due")), "{steps:?}");
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_same_approval_twice_counts_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, _) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
+    let (origin, key) = (shop.admins_origin(), promise("approve"));
+    let approval = Approval { arrived: Some(Rupiah::new(10_000)), note: None };
+    let approve = || shop.store.approve_payment(order, &origin, approval, Some(&key));
+    let (one, two) = tokio::join!(approve(), approve());
+    assert_eq!(one.unwrap().amount_received, two.unwrap().amount_received);
+    assert_eq!(shop.balance().await, (0, 10_000));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_part_goes_to_the_balance_when_the_order_ends_otherwise(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (cancelled, _) = shop.order_by(PaymentMethod::ManualTransfer, "cancelled").await;
+    shop.arrived(cancelled, 10_000).await.unwrap();
+    shop.store.cancel_order(cancelled, shop.customer).await.unwrap();
+    assert_eq!(shop.balance().await, (10_000, 0));
+
+    let (expired, _) = shop.order_by(PaymentMethod::ManualTransfer, "expired").await;
+    shop.arrived(expired, 20_000).await.unwrap();
+    shop.store.expire_order(expired).await.unwrap();
+    assert_eq!(shop.balance().await, (30_000, 0));
+
+    // A gateway's code is over the whole price: what was set aside is free then.
+    let (paid, _) = shop.order_by(PaymentMethod::ManualTransfer, "paid").await;
+    shop.arrived(paid, 30_000).await.unwrap();
+    let attempt = store::payments::NewAttempt {
+        user: shop.customer,
+        order: paid,
+        method: PaymentMethod::Qris,
+        bank: None,
+        gateway: Some(MIDTRANS),
+    };
+    shop.store.open_payment(&attempt, &promise("qris")).await.unwrap();
+    let qris = shop.store.latest_payment(paid).await.unwrap();
+    shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    assert_eq!(shop.status(paid).await, OrderStatus::Paid);
+    assert_eq!(shop.balance().await, (60_000, 0));
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_announced_transfer_for_a_closed_order_goes_to_the_balance_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
+    shop.store.cancel_order(order, shop.customer).await.unwrap();
+    let credited = shop.arrived(order, 50_000).await.unwrap();
+    assert_eq!((credited.id, credited.status), (transfer.id, P::Paid));
+    assert_eq!(shop.status(order).await, OrderStatus::Cancelled);
+    assert_eq!(shop.balance().await, (50_000, 0));
+    let again = shop.arrived(order, 50_000).await;
+    assert!(matches!(&again, Err(StoreError::Conflict { object: "order", .. })), "{again:?}");
+    assert_eq!(shop.balance().await, (50_000, 0));
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_transfer_for_a_paid_order_is_not_invented(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, qris) = shop.order().await;
+    let paid = shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    assert!(matches!(paid, Intake::Applied { outcome: Some(PaymentOutcome::Applied), .. }));
+    let refused = shop.arrived(order, 50_000).await;
+    assert!(matches!(&refused, Err(StoreError::Conflict { object: "order", .. })), "{refused:?}");
+    assert_eq!(shop.balance().await, (0, 0));
+}
