@@ -52,6 +52,7 @@ impl Shop {
             region: "sgp1".into(),
             image: "ubuntu-24-04".into(),
             term_months: 1,
+            set_up: vec!["digitalocean".to_owned()],
         };
         let new = NewOrder {
             user: self.customer,
@@ -62,6 +63,7 @@ impl Shop {
             method: PaymentMethod::Wallet,
             bank: None,
             gateway: None,
+            ssh_key_ids: Vec::new(),
         };
         self.store.place_order(&new, &promise(key)).await
     }
@@ -273,7 +275,7 @@ async fn a_hold_survives_failures_and_ends_with_the_order(pool: PgPool) {
             class: domain::provisioning::FailureClass::Capacity,
             message: "sold out".into(),
         };
-        shop.store.fail_provisioning(order, try_number, &failure).await.unwrap();
+        shop.store.fail_provisioning(order, try_number, &failure, &[]).await.unwrap();
         assert_eq!(shop.wallet().await, held);
         if try_number == 1 {
             shop.store.retry_provisioning(order, &shop.admins_origin()).await.unwrap();
