@@ -7,9 +7,11 @@ mod failure;
 mod heartbeat;
 mod instance;
 mod order;
+mod payment_check;
 mod provision;
 
 pub use crash_point::crash_point;
 pub use instance::InstanceActivities;
 pub use order::OrderActivities;
+pub use payment_check::PaymentActivities;
 pub use provision::ProviderActivities;

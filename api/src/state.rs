@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use adapters::payments::PaymentGateway;
+use adapters::payments::Gateways;
 use domain::{billing::PaymentMethod, policy::OrderPolicy};
 use secrecy::SecretString;
 use store::Store;
@@ -55,7 +55,7 @@ pub struct OrderConfig {
 #[derive(Clone)]
 pub struct PaymentConfig {
     /// Gateways by slug.
-    pub gateways: BTreeMap<&'static str, Arc<dyn PaymentGateway>>,
+    pub gateways: Gateways,
     /// The gateway that serves a method. A method that is missing here is not offered.
     pub by_method: BTreeMap<PaymentMethod, &'static str>,
     /// Longest wait for a gateway's answer while the customer waits for ours.

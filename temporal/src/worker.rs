@@ -4,19 +4,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use activities::{InstanceActivities, OrderActivities, ProviderActivities};
-use adapters::providers::Registry;
+use activities::{InstanceActivities, OrderActivities, PaymentActivities, ProviderActivities};
+use adapters::{payments::Gateways, providers::Registry};
 use store::Store;
+use temporalio_client::schedules::ScheduleError;
 use temporalio_sdk::{
     Runtime, Worker, WorkerCreateError, WorkerOptions, WorkerRunError, WorkflowRegistrationError,
     runtime::PollerBehavior,
 };
 use tokio_util::sync::CancellationToken;
-use workflows::{InstanceWorkflow, OrderWorkflow, queues};
+use workflows::{InstanceWorkflow, OrderWorkflow, PaymentCheckWorkflow, queues};
 
 use crate::{
     bootstrap::{self, BootstrapError},
     connect::{ConnectError, TemporalConfig, connect},
+    payment_schedule::{self, PaymentCheckSettings},
 };
 
 /// Polls for tasks that a worker keeps open at once, of the kind that it is there for.
@@ -37,6 +39,17 @@ pub struct WorkerSettings {
     pub providers: Arc<Registry>,
     /// Whether this process runs workflows and recording steps.
     pub lifecycle: bool,
+    /// What this process asks payment gateways.
+    pub payments: PaymentWork,
+}
+
+/// What a worker does about payments; nothing without gateways.
+#[derive(Debug, Clone, Default)]
+pub struct PaymentWork {
+    /// The gateways that it asks.
+    pub gateways: Gateways,
+    /// When it asks by itself; never without.
+    pub checks: Option<PaymentCheckSettings>,
 }
 
 /// A worker could not run.
@@ -46,6 +59,8 @@ enum WorkerError {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    #[error("setting schedules: {0}")]
+    Schedule(#[from] ScheduleError),
     #[error("starting the SDK: {0}")]
     Runtime(#[from] temporalio_sdk::RuntimeError),
     #[error("registering workflows: {0}")]
@@ -60,6 +75,7 @@ enum WorkerError {
 enum Role {
     Lifecycle,
     Provider(&'static str),
+    Payments,
 }
 
 /// Runs the workers until `stop`, then lets running activities finish within ten seconds.
@@ -67,6 +83,9 @@ pub async fn run(settings: WorkerSettings, stop: CancellationToken) {
     let mut roles: Vec<Role> = settings.providers.slugs().map(Role::Provider).collect();
     if settings.lifecycle {
         roles.push(Role::Lifecycle);
+    }
+    if !settings.payments.gateways.is_empty() {
+        roles.push(Role::Payments);
     }
     let running: Vec<_> = roles.into_iter().map(|role| spawn(role, settings.clone(), stop.clone())).collect();
     for worker in running {
@@ -110,6 +129,9 @@ async fn run_once(
 ) -> Result<(), WorkerError> {
     let client = connect(&settings.temporal).await?;
     bootstrap::ensure(&client).await?;
+    if let (Role::Payments, Some(checks)) = (role, &settings.payments.checks) {
+        payment_schedule::ensure(&client, &settings.temporal.queue_prefix, checks).await?;
+    }
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let mut worker = Worker::new(&runtime, client, options(role, settings)?)?;
     let shut_down = worker.shutdown_handle();
@@ -130,10 +152,15 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
         Role::Lifecycle => WorkerOptions::new(queues::lifecycle(prefix))
             .register_workflow::<OrderWorkflow>()?
             .register_workflow::<InstanceWorkflow>()?
+            .register_workflow::<PaymentCheckWorkflow>()?
             .register_activities(OrderActivities { store: store.clone() })
             .register_activities(InstanceActivities { store })
             .graceful_shutdown_period(GRACE)
             .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
+            .build(),
+        Role::Payments => WorkerOptions::new(queues::payments(prefix))
+            .register_activities(PaymentActivities { store, gateways: settings.payments.gateways.clone() })
+            .graceful_shutdown_period(GRACE)
             .build(),
         Role::Provider(slug) => WorkerOptions::new(queues::provider(prefix, slug))
             .register_activities(ProviderActivities { store, providers: Arc::clone(&settings.providers) })

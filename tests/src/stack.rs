@@ -9,7 +9,7 @@ use std::{
 
 use adapters::{
     payments::{
-        PaymentGateway,
+        Gateways, PaymentGateway,
         midtrans::{Midtrans, MidtransConfig},
     },
     providers::{
@@ -144,6 +144,7 @@ impl Stack {
                 store: store.clone(),
                 providers,
                 lifecycle: true,
+                payments: worker::PaymentWork { gateways: gateways(&gateway)?, checks: None },
             };
             tokio::spawn(worker::run(settings, stop.clone()));
         }
@@ -211,13 +212,17 @@ fn registry(provider: &digitalocean::Handle, options: &Options) -> Result<Regist
     Ok(Registry::new(vec![Arc::new(account) as Arc<dyn CloudProvider>]))
 }
 
-fn app_state(store: &Store, gateway: &midtrans::Handle, options: &Options) -> Result<AppState> {
+fn gateways(gateway: &midtrans::Handle) -> Result<Gateways> {
     let midtrans = Midtrans::new(MidtransConfig {
         base_url: gateway.url().parse()?,
         server_key: midtrans::Config::default().server_key.into(),
         timeout: Duration::from_secs(2),
     })?;
-    let gateways = BTreeMap::from([("midtrans", Arc::new(midtrans) as Arc<dyn PaymentGateway>)]);
+    Ok(BTreeMap::from([("midtrans", Arc::new(midtrans) as Arc<dyn PaymentGateway>)]))
+}
+
+fn app_state(store: &Store, gateway: &midtrans::Handle, options: &Options) -> Result<AppState> {
+    let gateways = gateways(gateway)?;
     let by_method =
         BTreeMap::from([(PaymentMethod::Qris, "midtrans"), (PaymentMethod::VirtualAccount, "midtrans")]);
     Ok(AppState {

@@ -7,12 +7,14 @@
 
 mod instance;
 mod order;
+mod payment_check;
 mod ports;
 pub mod queues;
 pub mod search;
 
 pub use instance::InstanceWorkflow;
 pub use order::{OrderOutcome, OrderWorkflow};
+pub use payment_check::{CheckPayments, PaymentCheckPorts, PaymentCheckWorkflow, PaymentsChecked};
 pub use ports::{
     ActivateOrder, ExpireOrder, FailProvisioning, InstancePorts, NoteTermEnd, OrderPorts, OrderProgress,
     ProviderPorts, ProvisionServer, ProvisioningFailed, RemindOfPayment, StartProvisioning,

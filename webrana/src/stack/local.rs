@@ -133,6 +133,7 @@ impl LocalStack {
             ("METRICS_URL", "Metrics"),
             ("SIM_DIGITALOCEAN_URL", "DigitalOcean (simulator)"),
             ("SIM_MIDTRANS_URL", "Midtrans (simulator)"),
+            ("SIM_XENDIT_URL", "Xendit (simulator)"),
             ("ADMIN_EMAIL", "Administrator"),
         ];
         for (key, label) in labels {

@@ -28,6 +28,16 @@ pub struct StackSecrets {
     pub digitalocean_token: String,
     /// The key that the Midtrans simulator accepts and signs its notifications with.
     pub midtrans_server_key: String,
+    /// The key that the Xendit simulator accepts. Stacks of earlier versions have none yet.
+    #[serde(default = "xendit_secret_key")]
+    pub xendit_secret_key: String,
+    /// The token that the Xendit simulator's webhooks carry.
+    #[serde(default = "random_token")]
+    pub xendit_callback_token: String,
+}
+
+fn xendit_secret_key() -> String {
+    format!("xnd_development_{}", random_token())
 }
 
 impl StackSecrets {
@@ -39,6 +49,8 @@ impl StackSecrets {
             jwt_secret: random_token(),
             digitalocean_token: format!("dop_v1_{}", random_token()),
             midtrans_server_key: format!("SB-Mid-server-{}", random_token()),
+            xendit_secret_key: xendit_secret_key(),
+            xendit_callback_token: random_token(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The product itself within a local stack: simulators, API, worker and dispatcher, all in this process.
 
 use super::bootstrap;
+use super::gateways::{self, GatewayListeners};
 use crate::config::Config;
 use crate::dev::Place;
 use crate::progress::Progress;
@@ -28,7 +29,7 @@ pub struct Listeners {
     internal: TcpListener,
     metrics: TcpListener,
     digitalocean: TcpListener,
-    midtrans: TcpListener,
+    gateways: GatewayListeners,
 }
 
 impl Listeners {
@@ -42,7 +43,7 @@ impl Listeners {
             internal: ports.listen(config.api.internal_port, "the internal API")?,
             metrics: ports.listen(config.observability.metrics_port, "metrics")?,
             digitalocean: ports.listen(simulate::DIGITALOCEAN_PORT, "DigitalOcean's simulator")?,
-            midtrans: ports.listen(simulate::MIDTRANS_PORT, "Midtrans' simulator")?,
+            gateways: GatewayListeners::open(ports)?,
         })
     }
 }
@@ -83,7 +84,7 @@ impl Services {
             grace: config.api.shutdown_grace,
         };
         let api_url = url_of(&listeners.api)?;
-        let Listeners { api, internal, metrics, digitalocean, midtrans } = listeners;
+        let Listeners { api, internal, metrics, digitalocean, gateways } = listeners;
         let state_dir = servers.data_dir().state();
         if config.providers.digitalocean_token().is_none() {
             let url = url_of(&digitalocean)?;
@@ -96,17 +97,7 @@ impl Services {
             });
             env.set("SIM_DIGITALOCEAN_URL", plain(&url));
         }
-        if config.payments.midtrans_server_key().is_none() {
-            let url = url_of(&midtrans)?;
-            config.payments = config.payments.with_midtrans(url.clone(), &secrets.midtrans_server_key);
-            let webhook = simulate::midtrans_webhook(&api_url);
-            let simulator = simulate::midtrans(&secrets.midtrans_server_key, Some(webhook), Some(state_dir))?;
-            let stop = services.simulators.stop_token().cancelled_owned();
-            services.simulators.spawn("Midtrans' simulator", async move {
-                Ok(simulators::midtrans::serve(midtrans, simulator, stop).await?)
-            });
-            env.set("SIM_MIDTRANS_URL", plain(&url));
-        }
+        gateways.simulate(&mut config, &secrets, &api_url, state_dir, &mut services.simulators, env)?;
         services.start_product(&config, store, [api, internal, metrics], env).await?;
         set_credentials(env, &config, &secrets);
         Ok(services)
@@ -142,6 +133,7 @@ impl Services {
             store: store.clone(),
             providers: super::registry(config)?,
             lifecycle: true,
+            payments: gateways::payment_work(&config.payments)?,
         };
         let (worker_stop, dispatcher_stop) = (stop.clone(), stop);
         self.product.spawn("the worker", async move {
@@ -186,21 +178,18 @@ fn set_credentials(env: &mut EnvFile, config: &Config, secrets: &StackSecrets) {
     env.set("ADMIN_PASSWORD", &secrets.admin_password);
     env.set("JWT_SECRET", config.auth.jwt_secret.expose_secret());
     env.set("DIGITALOCEAN_URL", plain(&config.providers.digitalocean_url));
-    env.set("MIDTRANS_URL", plain(&config.payments.midtrans_url));
+    gateways::set_credentials(env, &config.payments);
     if let Some(token) = config.providers.digitalocean_token() {
         env.set("DIGITALOCEAN_TOKEN", token.expose_secret());
     }
-    if let Some(key) = config.payments.midtrans_server_key() {
-        env.set("MIDTRANS_SERVER_KEY", key.expose_secret());
-    }
 }
 
-fn url_of(listener: &TcpListener) -> Result<Url> {
+pub(super) fn url_of(listener: &TcpListener) -> Result<Url> {
     let address = listener.local_addr().context("a port cannot be asked for its number")?;
     Ok(Url::parse(&format!("http://{address}"))?)
 }
 
 /// Without the slash that a URL without a path ends in, so that paths can be appended.
-fn plain(url: &Url) -> String {
+pub(super) fn plain(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }

@@ -1,6 +1,7 @@
 //! From settings to parts: the one place that knows every room.
 
 pub mod bootstrap;
+pub mod gateways;
 pub mod local;
 mod metrics;
 mod probe;
@@ -8,16 +9,12 @@ mod probe;
 pub use self::metrics::serve as serve_metrics;
 
 use crate::config::Config;
-use adapters::payments::PaymentGateway;
-use adapters::payments::midtrans::{Midtrans, MidtransConfig};
 use adapters::providers::digitalocean::{DigitalOcean, DigitalOceanConfig};
 use adapters::providers::{CloudProvider, Registry, Unpaced};
 use anyhow::{Context, Result};
-use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
-use domain::billing::PaymentMethod;
+use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost};
 use probe::TemporalProbe;
 use secrecy::ExposeSecret;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,9 +22,6 @@ use store::Store;
 use temporal::TemporalConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// Methods that money comes in by through a gateway.
-const GATEWAY_METHODS: [PaymentMethod; 2] = [PaymentMethod::Qris, PaymentMethod::VirtualAccount];
 
 /// The database.
 ///
@@ -97,7 +91,7 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
             policy: config.orders.policy(),
             unverified_may_order: config.orders.unverified_may_order(production),
         }),
-        payments: Arc::new(payments(config)?),
+        payments: Arc::new(gateways::payments(&config.payments)?),
         limits: Arc::new(Limits {
             body_bytes: config.api.body_limit,
             request_timeout: config.api.request_timeout,
@@ -109,22 +103,6 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
         ready,
         probes: Arc::new(vec![Arc::new(TemporalProbe::new(temporal(config)?))]),
     })
-}
-
-fn payments(config: &Config) -> Result<PaymentConfig> {
-    let mut gateways: BTreeMap<&'static str, Arc<dyn PaymentGateway>> = BTreeMap::new();
-    let mut by_method = BTreeMap::new();
-    if let Some(server_key) = config.payments.midtrans_server_key() {
-        let midtrans = Midtrans::new(MidtransConfig {
-            base_url: config.payments.midtrans_url.clone(),
-            server_key: server_key.clone(),
-            timeout: config.payments.request_timeout,
-        });
-        let midtrans = midtrans.context("Midtrans' adapter cannot be made")?;
-        by_method.extend(GATEWAY_METHODS.map(|method| (method, midtrans.slug())));
-        gateways.insert(midtrans.slug(), Arc::new(midtrans));
-    }
-    Ok(PaymentConfig { gateways, by_method, charge_timeout: config.payments.charge_timeout })
 }
 
 /// Our namespace in Temporal's web UI.
