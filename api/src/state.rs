@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use adapters::{payments::PaymentGateway, providers::Registry};
+use adapters::{payments::Gateways, providers::Registry};
 use domain::{billing::PaymentMethod, policy::OrderPolicy, upkeep::ReconcileSettings};
 use secrecy::SecretString;
 use store::Store;
@@ -66,7 +66,7 @@ pub struct OrderConfig {
 #[derive(Clone)]
 pub struct PaymentConfig {
     /// Gateways by slug.
-    pub gateways: BTreeMap<&'static str, Arc<dyn PaymentGateway>>,
+    pub gateways: Gateways,
     /// The gateway that serves a method. A method that is missing here is not offered.
     pub by_method: BTreeMap<PaymentMethod, &'static str>,
     /// Longest wait for a gateway's answer while the customer waits for ours.

@@ -7,6 +7,7 @@ mod connect;
 pub mod dev_server;
 pub mod dispatcher;
 mod messages;
+pub mod payment_schedule;
 pub mod schedules;
 pub mod worker;
 

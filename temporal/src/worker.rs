@@ -5,10 +5,10 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    CatalogSyncActivities, InstanceActivities, OrderActivities, ProviderActivities, ReconcileActivities,
-    ServerActivities,
+    CatalogSyncActivities, InstanceActivities, OrderActivities, PaymentActivities, ProviderActivities,
+    ReconcileActivities, ServerActivities,
 };
-use adapters::providers::Registry;
+use adapters::{payments::Gateways, providers::Registry};
 use store::Store;
 use temporalio_client::schedules::ScheduleError;
 use temporalio_sdk::{
@@ -19,11 +19,14 @@ use temporalio_sdk::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use workflows::{CatalogSyncWorkflow, InstanceWorkflow, OrderWorkflow, ReconcileWorkflow, queues};
+use workflows::{
+    CatalogSyncWorkflow, InstanceWorkflow, OrderWorkflow, PaymentCheckWorkflow, ReconcileWorkflow, queues,
+};
 
 use crate::{
     bootstrap::{self, BootstrapError},
     connect::{ConnectError, TemporalConfig, connect},
+    payment_schedule::{self, PaymentCheckSettings},
     schedules::{self, ScheduleSettings},
 };
 
@@ -54,6 +57,17 @@ pub struct WorkerSettings {
     pub lifecycle: bool,
     /// What is due without anybody asking at the providers served here; nothing is without.
     pub schedules: Option<ScheduleSettings>,
+    /// What this process asks payment gateways.
+    pub payments: PaymentWork,
+}
+
+/// What a worker does about payments; nothing without gateways.
+#[derive(Debug, Clone, Default)]
+pub struct PaymentWork {
+    /// The gateways that it asks.
+    pub gateways: Gateways,
+    /// When it asks by itself; never without.
+    pub checks: Option<PaymentCheckSettings>,
 }
 
 /// A worker could not run.
@@ -79,6 +93,7 @@ enum WorkerError {
 enum Role {
     Lifecycle,
     Provider(&'static str),
+    Payments,
 }
 
 /// Runs the workers until `stop`, then lets running activities finish within ten seconds.
@@ -86,6 +101,9 @@ pub async fn run(settings: WorkerSettings, stop: CancellationToken) {
     let mut roles: Vec<Role> = settings.providers.slugs().map(Role::Provider).collect();
     if settings.lifecycle {
         roles.push(Role::Lifecycle);
+    }
+    if !settings.payments.gateways.is_empty() {
+        roles.push(Role::Payments);
     }
     let running: Vec<_> = roles.into_iter().map(|role| spawn(role, settings.clone(), stop.clone())).collect();
     for worker in running {
@@ -132,6 +150,9 @@ async fn run_once(
     if let (Role::Provider(slug), Some(due)) = (role, &settings.schedules) {
         schedules::ensure(&client, &settings.temporal.queue_prefix, slug, due).await?;
     }
+    if let (Role::Payments, Some(checks)) = (role, &settings.payments.checks) {
+        payment_schedule::ensure(&client, &settings.temporal.queue_prefix, checks).await?;
+    }
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let mut worker = Worker::new(&runtime, client, options(role, settings)?)?;
     let shut_down = worker.shutdown_handle();
@@ -154,10 +175,15 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
             .register_workflow::<InstanceWorkflow>()?
             .register_workflow::<CatalogSyncWorkflow>()?
             .register_workflow::<ReconcileWorkflow>()?
+            .register_workflow::<PaymentCheckWorkflow>()?
             .register_activities(OrderActivities { store: store.clone(), set_up: settings.set_up.clone() })
             .register_activities(InstanceActivities { store })
             .graceful_shutdown_period(GRACE)
             .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
+            .build(),
+        Role::Payments => WorkerOptions::new(queues::payments(prefix))
+            .register_activities(PaymentActivities { store, gateways: settings.payments.gateways.clone() })
+            .graceful_shutdown_period(GRACE)
             .build(),
         Role::Provider(slug) => WorkerOptions::new(queues::provider(prefix, slug))
             .register_activities(ProviderActivities::new(store.clone(), Arc::clone(&settings.providers)))

@@ -9,7 +9,7 @@ use std::{
 
 use adapters::{
     payments::{
-        PaymentGateway,
+        Gateways, PaymentGateway,
         midtrans::{Midtrans, MidtransConfig},
     },
     providers::{
@@ -161,6 +161,7 @@ impl Stack {
                 providers,
                 lifecycle: true,
                 schedules: None,
+                payments: worker::PaymentWork { gateways: gateways(&gateway)?, checks: None },
             };
             tokio::spawn(worker::run(settings, stop.clone()));
         }
@@ -245,18 +246,22 @@ fn registry(clouds: &Clouds, options: &Options) -> Result<Registry> {
     Ok(Registry::new(adapters.into_iter().collect::<Result<_>>()?))
 }
 
+fn gateways(gateway: &midtrans::Handle) -> Result<Gateways> {
+    let midtrans = Midtrans::new(MidtransConfig {
+        base_url: gateway.url().parse()?,
+        server_key: midtrans::Config::default().server_key.into(),
+        timeout: Duration::from_secs(2),
+    })?;
+    Ok(BTreeMap::from([("midtrans", Arc::new(midtrans) as Arc<dyn PaymentGateway>)]))
+}
+
 fn app_state(
     store: &Store,
     gateway: &midtrans::Handle,
     providers: Arc<Registry>,
     options: &Options,
 ) -> Result<AppState> {
-    let midtrans = Midtrans::new(MidtransConfig {
-        base_url: gateway.url().parse()?,
-        server_key: midtrans::Config::default().server_key.into(),
-        timeout: Duration::from_secs(2),
-    })?;
-    let gateways = BTreeMap::from([("midtrans", Arc::new(midtrans) as Arc<dyn PaymentGateway>)]);
+    let gateways = gateways(gateway)?;
     let by_method =
         BTreeMap::from([(PaymentMethod::Qris, "midtrans"), (PaymentMethod::VirtualAccount, "midtrans")]);
     Ok(AppState {

@@ -1,6 +1,7 @@
 //! `webrana simulate`: the vendors' stand-ins by themselves, on loopback.
 
 use crate::config::general::GeneralConfig;
+use crate::config::payments::Gateway;
 use crate::signals;
 use crate::stack::ports::PortChoice;
 use crate::tasks::Tasks;
@@ -64,6 +65,8 @@ pub const PROVIDERS: [ProviderSimulator; 3] = [
 
 /// Where Midtrans' simulator listens.
 pub const MIDTRANS_PORT: u16 = 4020;
+/// Where Xendit's simulator listens.
+pub const XENDIT_PORT: u16 = 4021;
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Which simulators, and how.
@@ -167,7 +170,39 @@ pub struct Arguments {
     )]
     midtrans_server_key: String,
 
-    /// The API that it notifies of payments
+    /// Port of Xendit's simulator
+    #[arg(
+        id = "simulate.xendit_port",
+        long = "xendit-port",
+        env = "SIM_XENDIT_PORT",
+        value_name = "PORT",
+        default_value_t = XENDIT_PORT
+    )]
+    xendit_port: u16,
+
+    /// The secret key it accepts
+    #[arg(
+        id = "simulate.xendit_secret_key",
+        long = "xendit-secret-key",
+        env = "XENDIT_SECRET_KEY",
+        value_name = "KEY",
+        default_value = "xnd_development_simulator",
+        hide_env_values = true
+    )]
+    xendit_secret_key: String,
+
+    /// The token its webhooks carry
+    #[arg(
+        id = "simulate.xendit_callback_token",
+        long = "xendit-callback-token",
+        env = "XENDIT_CALLBACK_TOKEN",
+        value_name = "TOKEN",
+        default_value = "simulator-callback-token",
+        hide_env_values = true
+    )]
+    xendit_callback_token: String,
+
+    /// The API that gateways notify of payments
     #[arg(
         id = "simulate.api_url",
         long = "api-url",
@@ -197,6 +232,8 @@ enum Name {
     Linode,
     /// Midtrans' core API.
     Midtrans,
+    /// Xendit's Payments API.
+    Xendit,
 }
 
 impl Arguments {
@@ -265,9 +302,29 @@ pub fn midtrans(
     Simulator::new(config).context("the state of Midtrans' simulator cannot be read: remove midtrans.json")
 }
 
-/// Where an API takes Midtrans' notifications.
-pub fn midtrans_webhook(api_url: &Url) -> String {
-    format!("{}/api/v1/webhooks/midtrans", api_url.as_str().trim_end_matches('/'))
+/// Xendit's simulator.
+///
+/// # Errors
+/// When its state cannot be read.
+pub fn xendit(
+    secret_key: &str,
+    callback_token: &str,
+    webhook: Option<String>,
+    state_dir: Option<&Path>,
+) -> Result<Arc<simulators::xendit::Simulator>> {
+    use simulators::xendit::{Config, Settings, Simulator};
+    let config = Config {
+        secret_key: secret_key.to_owned(),
+        callback_token: callback_token.to_owned(),
+        settings: Settings { notification_url: webhook, ..Settings::default() },
+        state: state_dir.map(|directory| directory.join("xendit.json")),
+    };
+    Simulator::new(config).context("the state of Xendit's simulator cannot be read: remove xendit.json")
+}
+
+/// Where an API takes a gateway's notifications.
+pub fn webhook(api_url: &Url, gateway: Gateway) -> String {
+    format!("{}/api/v1/webhooks/{}", api_url.as_str().trim_end_matches('/'), gateway.slug())
 }
 
 /// Runs simulators until told to stop.
@@ -298,13 +355,24 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         });
     }
     if wanted(Name::Midtrans) {
-        let webhook = midtrans_webhook(&arguments.api_url);
+        let webhook = webhook(&arguments.api_url, Gateway::Midtrans);
         let simulator = midtrans(&arguments.midtrans_server_key, Some(webhook), state_dir)?;
         let listener = PortChoice::Default.listen(arguments.midtrans_port, "Midtrans' simulator")?;
         println!("Midtrans:     http://{}/v2, control: /__sim", listener.local_addr()?);
         let stop = tasks.stop_token().cancelled_owned();
         tasks.spawn("Midtrans' simulator", async move {
             Ok(simulators::midtrans::serve(listener, simulator, stop).await?)
+        });
+    }
+    if wanted(Name::Xendit) {
+        let webhook = webhook(&arguments.api_url, Gateway::Xendit);
+        let (key, token) = (&arguments.xendit_secret_key, &arguments.xendit_callback_token);
+        let simulator = xendit(key, token, Some(webhook), state_dir)?;
+        let listener = PortChoice::Default.listen(arguments.xendit_port, "Xendit's simulator")?;
+        println!("Xendit:       http://{}/v3, control: /__sim", listener.local_addr()?);
+        let stop = tasks.stop_token().cancelled_owned();
+        tasks.spawn("Xendit's simulator", async move {
+            Ok(simulators::xendit::serve(listener, simulator, stop).await?)
         });
     }
     let failure = tokio::select! {

@@ -8,17 +8,18 @@ use adapters::providers::Registry;
 use anyhow::{Result, bail};
 use std::sync::Arc;
 use std::time::Duration;
-use temporal::worker::WorkerSettings;
+use temporal::worker::{PaymentWork, WorkerSettings};
 
 const LIFECYCLE: &str = "lifecycle";
 const DISPATCHER: &str = "dispatcher";
+const PAYMENTS: &str = "payments";
 /// Closing what is left, such as idle database connections.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// What this worker does.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What to work on, separated by commas: lifecycle, dispatcher, or a provider's slug; everything when not set
+    /// What to work on, separated by commas: lifecycle, dispatcher, payments, or a provider's slug; everything when not set
     #[arg(
         id = "worker.queues",
         long = "queues",
@@ -62,6 +63,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         set_up: wiring::set_up(config),
         lifecycle: arguments.wants(LIFECYCLE),
         schedules: Some(config.upkeep.schedules()),
+        payments: if arguments.wants(PAYMENTS) {
+            wiring::gateways::payment_work(&config.payments)?
+        } else {
+            PaymentWork::default()
+        },
     };
 
     let mut tasks = Tasks::default();
@@ -96,10 +102,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 }
 
 fn refuse_unknown(queues: &[String], providers: &[&str]) -> Result<()> {
-    let known = |queue: &str| queue == LIFECYCLE || queue == DISPATCHER || providers.contains(&queue);
+    let known =
+        |queue: &str| [LIFECYCLE, DISPATCHER, PAYMENTS].contains(&queue) || providers.contains(&queue);
     match queues.iter().find(|queue| !known(queue)) {
         Some(unknown) => bail!(
-            "there is no queue `{unknown}`: there are {LIFECYCLE}, {DISPATCHER} and one for each provider that has \
+            "there is no queue `{unknown}`: there are {LIFECYCLE}, {DISPATCHER}, {PAYMENTS} and one for each provider that has \
              credentials ({})",
             if providers.is_empty() { "none has".to_owned() } else { providers.join(", ") }
         ),
@@ -114,7 +121,9 @@ mod tests {
     #[test]
     fn a_queue_that_nobody_serves_is_refused() {
         let queues = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        assert!(refuse_unknown(&queues(&["lifecycle", "digitalocean"]), &["digitalocean"]).is_ok());
+        assert!(
+            refuse_unknown(&queues(&["lifecycle", "payments", "digitalocean"]), &["digitalocean"]).is_ok()
+        );
         let refusal = refuse_unknown(&queues(&["vultr"]), &["digitalocean"]).unwrap_err().to_string();
         assert!(refusal.contains("`vultr`") && refusal.contains("digitalocean"), "{refusal}");
     }

@@ -8,6 +8,7 @@
 mod catalog_sync;
 mod instance;
 mod order;
+mod payment_check;
 mod ports;
 pub mod queues;
 mod reconcile;
@@ -17,6 +18,7 @@ mod upkeep;
 pub use catalog_sync::{CatalogSyncPorts, CatalogSyncWorkflow, CatalogSynced, SyncCatalog};
 pub use instance::{InstanceInput, InstanceWorkflow};
 pub use order::{OrderOutcome, OrderWorkflow};
+pub use payment_check::{CheckPayments, PaymentCheckPorts, PaymentCheckWorkflow, PaymentsChecked};
 pub use ports::{
     ActionFailed, ActionRun, ActivateOrder, DeleteServer, ExpireOrder, FailAction, FailProvisioning,
     InstancePorts, MovedOn, NextAction, NoteTermEnd, OrderPorts, OrderProgress, ProviderPorts,

@@ -21,6 +21,20 @@ pub fn provider_beside(lifecycle_queue: &str, slug: &str) -> String {
     provider(lifecycle_queue.strip_suffix(LIFECYCLE).unwrap_or_default(), slug)
 }
 
+/// Queue of the calls to payment gateways.
+#[must_use]
+pub fn payments(prefix: &str) -> String {
+    format!("{prefix}payments")
+}
+
+/// The payments' queue that belongs to the same installation as a lifecycle queue.
+#[must_use]
+pub fn payments_beside(lifecycle_queue: &str) -> String {
+    payments(lifecycle_queue.strip_suffix(LIFECYCLE).unwrap_or_default())
+}
+
+/// Workflow type of [`crate::PaymentCheckWorkflow`].
+pub const PAYMENT_CHECK_WORKFLOW: &str = "PaymentCheckWorkflow";
 /// Workflow type of [`crate::OrderWorkflow`].
 pub const ORDER_WORKFLOW: &str = "OrderWorkflow";
 /// Workflow type of [`crate::InstanceWorkflow`].

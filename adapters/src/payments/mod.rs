@@ -2,7 +2,7 @@
 //! adapter says in our words what became of a charge; only explicit success and explicit failure are final there,
 //! everything else stays pending.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -52,6 +52,9 @@ pub struct Instructions {
     /// Until when the gateway takes the money, if it says so.
     pub expires_at: Option<DateTime<Utc>>,
 }
+
+/// The gateways that are set up, by slug.
+pub type Gateways = BTreeMap<&'static str, Arc<dyn PaymentGateway>>;
 
 /// How an attempt is called at its gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

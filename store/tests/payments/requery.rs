@@ -119,7 +119,7 @@ async fn an_attempt_we_called_off_is_asked_about_once_at_its_end(pool: PgPool) {
     shop.minutes_pass(60).await;
     assert!(shop.due().await.is_empty());
     shop.minutes_pass(24 * 60).await;
-    assert_eq!(shop.due().await, [payment.gateway_order_id.clone()]);
+    assert_eq!(shop.due().await, std::slice::from_ref(&payment.gateway_order_id));
     let paid = shop.store.apply_report(&says(&payment, P::Paid)).await.unwrap();
     assert!(matches!(paid, Intake::Applied { outcome: Some(PaymentOutcome::Credited), .. }), "{paid:?}");
     assert!(shop.due().await.is_empty());

@@ -105,7 +105,8 @@ fn private(mut config: Config) -> Config {
     config.database = config.database.with_url("");
     config.temporal = config.temporal.with_server("", None);
     config.providers = config.providers.without_credentials();
-    config.payments = config.payments.with_midtrans(gateway, "");
+    let xendit = config.payments.xendit_url.clone();
+    config.payments = config.payments.with_midtrans(gateway, "").with_xendit(xendit, "", "");
     config.api = config.api.without_request_limit();
     config.auth.requests_per_minute = 0;
     config.auth.access_ttl = TOKEN_LIFE;

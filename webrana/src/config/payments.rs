@@ -1,8 +1,33 @@
 //! The gateways that money comes through.
 
+use domain::billing::PaymentMethod;
+use domain::payment_check::PaymentCheckPolicy;
 use secrecy::SecretString;
 use std::time::Duration;
+use temporal::payment_schedule::PaymentCheckSettings;
 use url::Url;
+
+/// Methods that money comes in by through a gateway.
+const GATEWAY_METHODS: [PaymentMethod; 2] = [PaymentMethod::Qris, PaymentMethod::VirtualAccount];
+
+/// A payment gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Gateway {
+    /// Midtrans' core API.
+    Midtrans,
+    /// Xendit's Payments API.
+    Xendit,
+}
+
+impl Gateway {
+    /// What it is called in the database and in URLs.
+    pub const fn slug(self) -> &'static str {
+        match self {
+            Self::Midtrans => "midtrans",
+            Self::Xendit => "xendit",
+        }
+    }
+}
 
 /// The gateways that money comes through.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,6 +53,81 @@ pub struct PaymentsConfig {
         hide_env_values = true
     )]
     midtrans_server_key: Option<SecretString>,
+
+    /// Xendit's API
+    #[arg(
+        id = "payments.xendit_url",
+        long = "xendit-url",
+        env = "XENDIT_URL",
+        value_name = "URL",
+        default_value = "https://api.xendit.co"
+    )]
+    pub xendit_url: Url,
+
+    /// Xendit's secret key: charges; `webrana dev` uses its simulator without one
+    #[arg(
+        id = "payments.xendit_secret_key",
+        long = "xendit-secret-key",
+        env = "XENDIT_SECRET_KEY",
+        value_name = "KEY",
+        value_parser = super::value::secret,
+        hide_env_values = true
+    )]
+    xendit_secret_key: Option<SecretString>,
+
+    /// Xendit's webhook verification token: proves where webhooks come from
+    #[arg(
+        id = "payments.xendit_callback_token",
+        long = "xendit-callback-token",
+        env = "XENDIT_CALLBACK_TOKEN",
+        value_name = "TOKEN",
+        value_parser = super::value::secret,
+        hide_env_values = true
+    )]
+    xendit_callback_token: Option<SecretString>,
+
+    /// The gateway for QRIS
+    #[arg(
+        id = "payments.gateway_qris",
+        long = "payment-gateway-qris",
+        env = "PAYMENT_GATEWAY_QRIS",
+        value_name = "GATEWAY",
+        default_value = "midtrans"
+    )]
+    gateway_qris: Gateway,
+
+    /// The gateway for virtual accounts
+    #[arg(
+        id = "payments.gateway_virtual_account",
+        long = "payment-gateway-virtual-account",
+        env = "PAYMENT_GATEWAY_VIRTUAL_ACCOUNT",
+        value_name = "GATEWAY",
+        default_value = "midtrans"
+    )]
+    gateway_virtual_account: Gateway,
+
+    /// How often gateways are asked about payments that wait for too long
+    #[arg(
+        id = "payments.check_every",
+        long = "payment-check-every",
+        env = "PAYMENT_CHECK_EVERY",
+        value_name = "DURATION",
+        default_value = "1m",
+        value_parser = super::value::duration
+    )]
+    check_every: Duration,
+
+    /// How long a payment waits for its notification before its gateway is asked; one whose charge got no answer waits
+    /// for half a minute at most
+    #[arg(
+        id = "payments.check_after",
+        long = "payment-check-after",
+        env = "PAYMENT_CHECK_AFTER",
+        value_name = "DURATION",
+        default_value = "2m",
+        value_parser = super::value::duration
+    )]
+    check_after: Duration,
 
     /// Longest wait for a gateway while a customer waits for an answer
     #[arg(
@@ -58,6 +158,40 @@ impl PaymentsConfig {
         super::given(self.midtrans_server_key.as_ref())
     }
 
+    /// Xendit's secret key and webhook token, when both are set.
+    pub fn xendit_credentials(&self) -> Option<(&SecretString, &SecretString)> {
+        super::given(self.xendit_secret_key.as_ref()).zip(super::given(self.xendit_callback_token.as_ref()))
+    }
+
+    /// The gateway for each method that needs one.
+    pub fn by_method(&self) -> [(PaymentMethod, Gateway); 2] {
+        GATEWAY_METHODS.map(|method| match method {
+            PaymentMethod::Qris => (method, self.gateway_qris),
+            _ => (method, self.gateway_virtual_account),
+        })
+    }
+
+    /// When gateways are asked about waiting payments.
+    pub fn checks(&self) -> PaymentCheckSettings {
+        let usual = PaymentCheckPolicy::default();
+        let after = u64::try_from(self.check_after.as_millis()).unwrap_or(u64::MAX);
+        let policy = PaymentCheckPolicy {
+            pending_after_ms: after,
+            unknown_after_ms: usual.unknown_after_ms.min(after),
+            ..usual
+        };
+        PaymentCheckSettings { every: self.check_every, policy }
+    }
+
+    /// The same settings with Xendit's simulator.
+    #[must_use]
+    pub fn with_xendit(mut self, url: Url, secret_key: &str, callback_token: &str) -> Self {
+        self.xendit_url = url;
+        self.xendit_secret_key = Some(SecretString::from(secret_key));
+        self.xendit_callback_token = Some(SecretString::from(callback_token));
+        self
+    }
+
     /// The same settings with Midtrans' simulator.
     #[must_use]
     pub fn with_midtrans(mut self, url: Url, server_key: &str) -> Self {
@@ -69,13 +203,37 @@ impl PaymentsConfig {
     /// What is wrong with these settings.
     pub fn problems(&self, production: bool) -> Vec<String> {
         let mut problems = Vec::new();
+        let half_a_xendit = super::given(self.xendit_secret_key.as_ref()).is_some()
+            != super::given(self.xendit_callback_token.as_ref()).is_some();
+        if half_a_xendit {
+            problems.push("XENDIT_SECRET_KEY and XENDIT_CALLBACK_TOKEN are only of use together".to_owned());
+        }
+        if self.check_every.is_zero() {
+            problems.push("PAYMENT_CHECK_EVERY must not be 0".to_owned());
+        }
         if production {
             problems.extend(super::not_the_vendor("MIDTRANS_URL", &self.midtrans_url));
-            if self.midtrans_server_key().is_none() {
-                problems
-                    .push("MIDTRANS_SERVER_KEY is missing: no payment can be taken without it".to_owned());
-            }
+            problems.extend(super::not_the_vendor("XENDIT_URL", &self.xendit_url));
+            problems.extend(self.missing_credentials());
         }
         problems
+    }
+
+    /// A method whose gateway can't be reached can't be offered.
+    fn missing_credentials(&self) -> Option<String> {
+        let is_ready = |gateway| match gateway {
+            Gateway::Midtrans => self.midtrans_server_key().is_some(),
+            Gateway::Xendit => self.xendit_credentials().is_some(),
+        };
+        let (method, gateway) = self.by_method().into_iter().find(|(_, gateway)| !is_ready(*gateway))?;
+        Some(match gateway {
+            Gateway::Midtrans => {
+                format!("MIDTRANS_SERVER_KEY is missing: no payment by {method} can be taken without it")
+            }
+            Gateway::Xendit => format!(
+                "XENDIT_SECRET_KEY is missing, or XENDIT_CALLBACK_TOKEN: no payment by {method} can be taken \
+                 without them"
+            ),
+        })
     }
 }

@@ -102,6 +102,26 @@ fn a_credentials_key_that_is_none_is_refused_and_two_are_taken() {
 }
 
 #[test]
+fn production_needs_the_gateways_that_serve_a_method() {
+    let production = |arguments: &[&str]| {
+        let sound = ["--env", "production", "--jwt-secret", "0123456789abcdef0123456789abcdef"];
+        let key = ["--credentials-key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="];
+        let all = [&sound[..], &key, &["--digitalocean-token", "t"], arguments].concat();
+        parse("", &[], &all).unwrap().problems().join("\n")
+    };
+    let xendit = ["--xendit-secret-key", "k", "--xendit-callback-token", "t"];
+    let by_xendit = ["--payment-gateway-qris", "xendit", "--payment-gateway-virtual-account", "xendit"];
+    assert_eq!(production(&[&xendit[..], &by_xendit].concat()), "");
+    assert!(production(&[&xendit[..], &by_xendit[..2]].concat()).contains("MIDTRANS_SERVER_KEY is missing"));
+    let with_midtrans = ["--midtrans-server-key", "k"];
+    assert!(production(&[&with_midtrans[..], &by_xendit].concat()).contains("XENDIT_SECRET_KEY is missing"));
+    let half = production(&[&with_midtrans[..], &xendit[..2]].concat());
+    assert!(half.contains("only of use together"), "{half}");
+    let simulated = [&with_midtrans[..], &["--xendit-url", "http://127.0.0.1:4021"]].concat();
+    assert!(production(&simulated).contains("XENDIT_URL"));
+}
+
+#[test]
 fn no_setting_prints_its_secret() {
     let secrets = [
         "--jwt-secret",
@@ -112,6 +132,10 @@ fn no_setting_prints_its_secret() {
         "hunter2",
         "--database-url",
         "postgres://u:hunter2@h/d",
+        "--xendit-secret-key",
+        "hunter2",
+        "--xendit-callback-token",
+        "hunter2",
     ];
     let config = parse("", &[], &secrets).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));

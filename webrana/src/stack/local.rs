@@ -143,6 +143,7 @@ impl LocalStack {
             ("SIM_VULTR_URL", "Vultr (simulator)"),
             ("SIM_LINODE_URL", "Linode (simulator)"),
             ("SIM_MIDTRANS_URL", "Midtrans (simulator)"),
+            ("SIM_XENDIT_URL", "Xendit (simulator)"),
             ("ADMIN_EMAIL", "Administrator"),
         ];
         for (key, label) in labels {

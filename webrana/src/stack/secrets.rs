@@ -39,6 +39,16 @@ pub struct StackSecrets {
     pub linode_api_token: String,
     /// The key that the Midtrans simulator accepts and signs its notifications with.
     pub midtrans_server_key: String,
+    /// The key that the Xendit simulator accepts. Stacks of earlier versions have none yet.
+    #[serde(default = "xendit_secret_key")]
+    pub xendit_secret_key: String,
+    /// The token that the Xendit simulator's webhooks carry.
+    #[serde(default = "random_token")]
+    pub xendit_callback_token: String,
+}
+
+fn xendit_secret_key() -> String {
+    format!("xnd_development_{}", random_token())
 }
 
 impl StackSecrets {
@@ -53,6 +63,8 @@ impl StackSecrets {
             vultr_api_key: random_token(),
             linode_api_token: random_token(),
             midtrans_server_key: format!("SB-Mid-server-{}", random_token()),
+            xendit_secret_key: xendit_secret_key(),
+            xendit_callback_token: random_token(),
         }
     }
 

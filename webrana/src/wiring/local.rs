@@ -1,6 +1,7 @@
 //! The product itself within a local stack: simulators, API, worker and dispatcher, all in this process.
 
 use super::bootstrap;
+use super::gateways::{self, GatewayListeners};
 use crate::config::Config;
 use crate::progress::Progress;
 use crate::simulate::{self, ProviderSimulator};
@@ -27,7 +28,7 @@ pub struct Listeners {
     internal: TcpListener,
     metrics: TcpListener,
     providers: Vec<(&'static ProviderSimulator, TcpListener)>,
-    midtrans: TcpListener,
+    gateways: GatewayListeners,
 }
 
 impl Listeners {
@@ -44,7 +45,7 @@ impl Listeners {
             internal: ports.listen(config.api.internal_port, "the internal API")?,
             metrics: ports.listen(config.observability.metrics_port, "metrics")?,
             providers: simulate::PROVIDERS.iter().map(simulator).collect::<Result<_>>()?,
-            midtrans: ports.listen(simulate::MIDTRANS_PORT, "Midtrans' simulator")?,
+            gateways: GatewayListeners::open(ports)?,
         })
     }
 }
@@ -95,7 +96,7 @@ impl Services {
             grace: config.api.shutdown_grace,
         };
         let api_url = url_of(&listeners.api)?;
-        let Listeners { api, internal, metrics, providers, midtrans } = listeners;
+        let Listeners { api, internal, metrics, providers, gateways } = listeners;
         let state_dir = servers.data_dir().state();
         for (which, listener) in providers {
             if config.providers.account(which.slug).is_some_and(|account| account.credential().is_some()) {
@@ -110,17 +111,7 @@ impl Services {
                 .spawn(which.name, async move { Ok(simulators::server::serve(listener, app, stop).await?) });
             env.set(which.simulator_env, plain(&url));
         }
-        if config.payments.midtrans_server_key().is_none() {
-            let url = url_of(&midtrans)?;
-            config.payments = config.payments.with_midtrans(url.clone(), &secrets.midtrans_server_key);
-            let webhook = simulate::midtrans_webhook(&api_url);
-            let simulator = simulate::midtrans(&secrets.midtrans_server_key, Some(webhook), Some(state_dir))?;
-            let stop = services.simulators.stop_token().cancelled_owned();
-            services.simulators.spawn("Midtrans' simulator", async move {
-                Ok(simulators::midtrans::serve(midtrans, simulator, stop).await?)
-            });
-            env.set("SIM_MIDTRANS_URL", plain(&url));
-        }
+        gateways.simulate(&mut config, &secrets, &api_url, state_dir, &mut services.simulators, env)?;
         services.start_product(&config, wanted, store, [api, internal, metrics], env).await?;
         set_credentials(env, &config, &secrets);
         Ok(services)
@@ -160,6 +151,7 @@ impl Services {
             set_up: super::set_up(config),
             lifecycle: true,
             schedules: Some(config.upkeep.schedules()),
+            payments: gateways::payment_work(&config.payments)?,
         };
         let (worker_stop, dispatcher_stop) = (stop.clone(), stop);
         self.product.spawn("the worker", async move {
@@ -211,18 +203,15 @@ fn set_credentials(env: &mut EnvFile, config: &Config, secrets: &StackSecrets) {
             env.set(which.credential_env, credential.expose_secret());
         }
     }
-    env.set("MIDTRANS_URL", plain(&config.payments.midtrans_url));
-    if let Some(key) = config.payments.midtrans_server_key() {
-        env.set("MIDTRANS_SERVER_KEY", key.expose_secret());
-    }
+    gateways::set_credentials(env, &config.payments);
 }
 
-fn url_of(listener: &TcpListener) -> Result<Url> {
+pub(super) fn url_of(listener: &TcpListener) -> Result<Url> {
     let address = listener.local_addr().context("a port cannot be asked for its number")?;
     Ok(Url::parse(&format!("http://{address}"))?)
 }
 
 /// Without the slash that a URL without a path ends in, so that paths can be appended.
-fn plain(url: &Url) -> String {
+pub(super) fn plain(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }

@@ -1,6 +1,7 @@
 //! From settings to parts: the one place that knows every room.
 
 pub mod bootstrap;
+pub mod gateways;
 pub mod local;
 mod metrics;
 mod probe;
@@ -10,19 +11,15 @@ pub use self::metrics::serve as serve_metrics;
 use crate::config::Config;
 use crate::config::providers::Account;
 use activities::pacing::Budget;
-use adapters::payments::PaymentGateway;
-use adapters::payments::midtrans::{Midtrans, MidtransConfig};
 use adapters::providers::digitalocean::{self, DigitalOcean, DigitalOceanConfig};
 use adapters::providers::linode::{self, Linode, LinodeConfig};
 use adapters::providers::vultr::{self, Vultr, VultrConfig};
 use adapters::providers::{CloudProvider, Pacer, Registry, Unpaced};
 use anyhow::{Context, Result};
-use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
-use domain::billing::PaymentMethod;
+use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost};
 use domain::rate_limit::Priority;
 use probe::TemporalProbe;
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -31,9 +28,6 @@ use store::Store;
 use temporal::TemporalConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// Methods that money comes in by through a gateway.
-const GATEWAY_METHODS: [PaymentMethod; 2] = [PaymentMethod::Qris, PaymentMethod::VirtualAccount];
 
 /// The database, with the keys of what is kept sealed in it.
 ///
@@ -138,7 +132,7 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
             policy: config.orders.policy(),
             unverified_may_order: config.orders.unverified_may_order(production),
         }),
-        payments: Arc::new(payments(config)?),
+        payments: Arc::new(gateways::payments(&config.payments)?),
         providers,
         reconcile: config.upkeep.reconcile(),
         limits: Arc::new(Limits {
@@ -152,22 +146,6 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
         ready,
         probes: Arc::new(vec![Arc::new(TemporalProbe::new(temporal(config)?))]),
     })
-}
-
-fn payments(config: &Config) -> Result<PaymentConfig> {
-    let mut gateways: BTreeMap<&'static str, Arc<dyn PaymentGateway>> = BTreeMap::new();
-    let mut by_method = BTreeMap::new();
-    if let Some(server_key) = config.payments.midtrans_server_key() {
-        let midtrans = Midtrans::new(MidtransConfig {
-            base_url: config.payments.midtrans_url.clone(),
-            server_key: server_key.clone(),
-            timeout: config.payments.request_timeout,
-        });
-        let midtrans = midtrans.context("Midtrans' adapter cannot be made")?;
-        by_method.extend(GATEWAY_METHODS.map(|method| (method, midtrans.slug())));
-        gateways.insert(midtrans.slug(), Arc::new(midtrans));
-    }
-    Ok(PaymentConfig { gateways, by_method, charge_timeout: config.payments.charge_timeout })
 }
 
 /// Our namespace in Temporal's web UI.

@@ -1,0 +1,177 @@
+//! Asking gateways what became of payments whose notification or answer was lost.
+
+#![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
+
+use std::sync::Arc;
+
+use adapters::payments::{Attempt, GatewayError, Gateways, Instructions, Report};
+use domain::{
+    billing::PaymentStatus,
+    payment_check::{PaymentCheckPolicy, PaymentCheckStart},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use store::{
+    Store,
+    payments::{self, ChargeResult},
+    webhooks::{DuePayment, GatewayReport, Intake},
+};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use workflows::PaymentsChecked;
+
+use crate::{
+    failure::{StepError, failure},
+    heartbeat::while_heartbeating,
+};
+
+/// Payments read from the database at a time.
+const BATCH: i64 = 100;
+
+/// Questions under way at a time: gateways limit how many a merchant may ask.
+const AT_ONCE: usize = 8;
+
+/// Implements the port at the gateways.
+#[derive(Debug, Clone)]
+pub struct PaymentActivities {
+    /// The database.
+    pub store: Store,
+    /// The gateways that can be asked.
+    pub gateways: Gateways,
+}
+
+#[activities]
+impl PaymentActivities {
+    /// Idempotent: it only asks at the gateways, and each answer takes effect once, as a notification does.
+    #[activity(definition = workflows::CheckPayments)]
+    pub async fn check_payments(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        start: PaymentCheckStart,
+    ) -> Result<PaymentsChecked, ActivityError> {
+        while_heartbeating(&ctx, self.check(&start.policy)).await.map_err(failure)
+    }
+}
+
+/// What a question came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Settled,
+    Closed,
+    Waiting,
+    Mismatched,
+    Unanswered,
+}
+
+impl PaymentActivities {
+    async fn check(&self, policy: &PaymentCheckPolicy) -> Result<PaymentsChecked, StepError> {
+        let gateways: Vec<String> = self.gateways.keys().map(|slug| (*slug).to_owned()).collect();
+        let mut checked = PaymentsChecked::default();
+        let mut last = None;
+        loop {
+            let due = self.store.due_payments(&gateways, policy, last, BATCH).await?;
+            let Some(end) = due.last() else { return Ok(checked) };
+            last = Some(end.id);
+            let questions = due.into_iter().map(async |payment| self.ask(&payment).await);
+            let mut answers = stream::iter(questions).buffer_unordered(AT_ONCE);
+            while let Some(answer) = answers.try_next().await? {
+                count(&mut checked, answer);
+            }
+        }
+    }
+
+    async fn ask(&self, payment: &DuePayment) -> Result<Answer, StepError> {
+        let Some(gateway) = self.gateways.get(payment.gateway.as_str()) else {
+            return Ok(Answer::Unanswered);
+        };
+        let attempt = Attempt {
+            gateway_order_id: &payment.gateway_order_id,
+            transaction_id: payment.transaction_id.as_deref(),
+        };
+        match gateway.status(attempt).await {
+            Ok(report) => self.apply(payment, report).await,
+            Err(GatewayError::NotFound { .. }) if was_never_charged(payment) => {
+                let reason = "the gateway never got the charge".to_owned();
+                self.store.record_charge(payment.id, &ChargeResult::Refused(reason)).await?;
+                tracing::info!(payment_id = %payment.id, gateway = payment.gateway, "a charge never arrived");
+                Ok(Answer::Closed)
+            }
+            Err(error) => {
+                tracing::warn!(payment_id = %payment.id, gateway = payment.gateway, %error,
+                    "a gateway does not say what became of a payment");
+                self.store.note_payment_check(payment.id, None).await?;
+                Ok(Answer::Unanswered)
+            }
+        }
+    }
+
+    async fn apply(&self, payment: &DuePayment, report: Report) -> Result<Answer, StepError> {
+        let intake = self
+            .store
+            .apply_report(&GatewayReport {
+                gateway: &payment.gateway,
+                gateway_order_id: &payment.gateway_order_id,
+                transaction_id: report.transaction_id.as_deref(),
+                status: report.status,
+                amount: report.amount,
+                amount_as_received: &report.amount_as_received,
+            })
+            .await?;
+        match intake {
+            Intake::Mismatch { .. } => {
+                tracing::warn!(payment_id = %payment.id, gateway = payment.gateway,
+                    "ALERT: a gateway names another amount than the payment's");
+                return Ok(Answer::Mismatched);
+            }
+            Intake::Applied { status, outcome, .. } => {
+                tracing::info!(payment_id = %payment.id, gateway = payment.gateway, %status,
+                    outcome = outcome.map(tracing::field::display), "a payment moved after its gateway was asked");
+            }
+            Intake::Ignored | Intake::AlreadyHandled | Intake::UnknownPayment => {}
+        }
+        if report.status == PaymentStatus::Pending && was_never_charged(payment) {
+            self.tell_how_to_pay(payment, report.instructions).await?;
+        }
+        Ok(match report.status {
+            PaymentStatus::Paid => Answer::Settled,
+            PaymentStatus::Pending | PaymentStatus::Unknown => Answer::Waiting,
+            PaymentStatus::Denied | PaymentStatus::Expired | PaymentStatus::Cancelled => Answer::Closed,
+        })
+    }
+
+    /// A charge whose answer was lost is there after all, and the gateway says again how it is paid.
+    async fn tell_how_to_pay(&self, payment: &DuePayment, told: Instructions) -> Result<(), StepError> {
+        let payable = told.qr_string.is_some() || told.va_number.is_some() || told.bill_key.is_some();
+        if payable {
+            let instructions = payments::Instructions {
+                transaction_id: told.transaction_id,
+                qr_string: told.qr_string,
+                va_number: told.va_number,
+                bill_key: told.bill_key,
+                biller_code: told.biller_code,
+                expires_at: told.expires_at,
+            };
+            self.store.record_charge(payment.id, &ChargeResult::Ready(instructions)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// True when the gateway never confirmed that it has the attempt.
+fn was_never_charged(payment: &DuePayment) -> bool {
+    payment.transaction_id.is_none()
+        && matches!(payment.status, PaymentStatus::Pending | PaymentStatus::Unknown)
+}
+
+fn count(checked: &mut PaymentsChecked, answer: Answer) {
+    let counter = match answer {
+        Answer::Settled => &mut checked.settled,
+        Answer::Closed => &mut checked.closed,
+        Answer::Waiting => &mut checked.waiting,
+        Answer::Mismatched => &mut checked.mismatched,
+        Answer::Unanswered => &mut checked.unanswered,
+    };
+    *counter += 1;
+}
+
+#[cfg(test)]
+mod tests;

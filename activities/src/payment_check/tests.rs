@@ -1,0 +1,284 @@
+//! The janitor on a database of its own, asking the simulators of both gateways.
+
+use std::time::Duration;
+
+use adapters::payments::{
+    Charge, PaymentGateway,
+    midtrans::{Midtrans, MidtransConfig},
+    xendit::{Xendit, XenditConfig},
+};
+use domain::{
+    billing::{Bank, PaymentMethod},
+    hostname::Hostname,
+    ids::{OrderId, PaymentId},
+    order::OrderStatus,
+    policy::OrderPolicy,
+    role::Role,
+};
+use serde_json::{Value, json};
+use simulators::{midtrans, xendit};
+use sqlx::PgPool;
+use store::{
+    audit::{Actor, Origin},
+    idempotency::Idempotency,
+    orders::{NewOrder, Selection},
+    users::NewUser,
+};
+
+use super::*;
+
+/// A shop whose gateways tell nobody of anything.
+struct Shop {
+    pool: PgPool,
+    janitor: PaymentActivities,
+    midtrans: midtrans::Handle,
+    xendit: xendit::Handle,
+    http: reqwest::Client,
+}
+
+/// An order and its payment.
+struct Placed {
+    order: OrderId,
+    payment: PaymentId,
+    gateway: &'static str,
+    charge: Charge,
+}
+
+impl Shop {
+    async fn open(pool: PgPool) -> Self {
+        let store = Store::new(pool.clone());
+        store.seed().await.unwrap();
+        let midtrans = midtrans::Handle::start(midtrans::Config::default()).await.unwrap();
+        let xendit = xendit::Handle::start(xendit::Config::default()).await.unwrap();
+        let timeout = Duration::from_secs(5);
+        let adapters: [Arc<dyn PaymentGateway>; 2] = [
+            Arc::new(
+                Midtrans::new(MidtransConfig {
+                    base_url: midtrans.url().parse().unwrap(),
+                    server_key: midtrans::Config::default().server_key.into(),
+                    timeout,
+                })
+                .unwrap(),
+            ),
+            Arc::new(
+                Xendit::new(XenditConfig {
+                    base_url: xendit.url().parse().unwrap(),
+                    secret_key: xendit::Config::default().secret_key.into(),
+                    callback_token: xendit::Config::default().callback_token.into(),
+                    timeout,
+                })
+                .unwrap(),
+            ),
+        ];
+        let gateways = adapters.map(|gateway| (gateway.slug(), gateway)).into();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let shop = Self { pool, janitor: PaymentActivities { store, gateways }, midtrans, xendit, http };
+        for gateway in ["midtrans", "xendit"] {
+            let nowhere =
+                json!({ "notification_url": "http://127.0.0.1:9/", "retry_interval_seconds": 3600 });
+            shop.control(gateway, "config", nowhere).await;
+        }
+        shop
+    }
+
+    async fn control(&self, gateway: &str, call: &str, body: Value) {
+        let url = if gateway == "xendit" { self.xendit.url() } else { self.midtrans.url() };
+        let answer = self.http.post(format!("{url}/__sim/{call}")).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{call}: {}", answer.text().await.unwrap());
+    }
+
+    /// Places an order; its gateway is not charged yet.
+    async fn order(&self, gateway: &'static str, bank: Option<Bank>) -> Placed {
+        let store = &self.janitor.store;
+        let new = NewUser {
+            email: format!("{}@example.com", uuid::Uuid::now_v7()),
+            full_name: "Sari".to_owned(),
+            password_hash: "x".to_owned(),
+            role: Role::Customer,
+            email_verified: true,
+        };
+        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
+        let user = store.create_user(&new, &origin).await.unwrap().id;
+        let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'")
+            .fetch_one(&self.pool)
+            .await
+            .unwrap();
+        let method = if bank.is_some() { PaymentMethod::VirtualAccount } else { PaymentMethod::Qris };
+        let order = NewOrder {
+            user,
+            selection: Selection {
+                plan_id: plan.into(),
+                region: "sgp1".into(),
+                image: "ubuntu-24-04".into(),
+                term_months: 1,
+            },
+            hostname: Hostname::parse("web-1").unwrap(),
+            auto_renew: false,
+            policy: OrderPolicy::default(),
+            method,
+            bank,
+            gateway: Some(gateway),
+        };
+        let placed =
+            store.place_order(&order, &Idempotency::new("test", "order", &1).unwrap()).await.unwrap();
+        let payment = store.payment(placed.to_charge.unwrap(), None).await.unwrap();
+        let charge = Charge {
+            gateway_order_id: payment.gateway_order_id,
+            amount: payment.amount,
+            method,
+            bank,
+            pay_within: Duration::from_secs(3_600),
+        };
+        Placed { order: placed.order_id, payment: payment.id, gateway, charge }
+    }
+
+    /// Places an order whose gateway got the charge, and whose answer was lost.
+    async fn unanswered(&self, gateway: &'static str, bank: Option<Bank>) -> Placed {
+        let placed = self.order(gateway, bank).await;
+        self.janitor.gateways[gateway].create(&placed.charge).await.unwrap();
+        let silence = ChargeResult::Unknown("no answer".to_owned());
+        self.janitor.store.record_charge(placed.payment, &silence).await.unwrap();
+        placed
+    }
+
+    /// Places an order that waits for its money.
+    async fn charged(&self, gateway: &'static str) -> Placed {
+        let placed = self.order(gateway, None).await;
+        let told = self.janitor.gateways[gateway].create(&placed.charge).await.unwrap();
+        let instructions = payments::Instructions {
+            transaction_id: told.transaction_id,
+            qr_string: told.qr_string,
+            ..payments::Instructions::default()
+        };
+        let ready = ChargeResult::Ready(instructions);
+        self.janitor.store.record_charge(placed.payment, &ready).await.unwrap();
+        placed
+    }
+
+    /// The customer pays, and the notification is lost.
+    async fn pay(&self, placed: &Placed, extra: Value) {
+        let mut pay = json!({ "order_id": placed.charge.gateway_order_id });
+        pay.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        self.control(placed.gateway, "pay", pay).await;
+    }
+
+    /// The janitor looks at everything that is there, however young it is.
+    async fn check(&self) -> PaymentsChecked {
+        let at_once =
+            PaymentCheckPolicy { pending_after_ms: 0, unknown_after_ms: 0, ..PaymentCheckPolicy::default() };
+        self.janitor.check(&at_once).await.unwrap()
+    }
+
+    async fn status(&self, placed: &Placed) -> PaymentStatus {
+        self.janitor.store.payment(placed.payment, None).await.unwrap().status
+    }
+
+    async fn order_status(&self, placed: &Placed) -> OrderStatus {
+        self.janitor.store.order(placed.order, None).await.unwrap().status
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn money_whose_notification_was_lost_pays_its_order(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for gateway in ["midtrans", "xendit"] {
+        let placed = shop.charged(gateway).await;
+        assert_eq!(shop.check().await, PaymentsChecked { waiting: 1, ..Default::default() }, "{gateway}");
+        shop.pay(&placed, json!({})).await;
+        assert_eq!(shop.check().await, PaymentsChecked { settled: 1, ..Default::default() }, "{gateway}");
+        assert_eq!(shop.order_status(&placed).await, OrderStatus::Paid);
+        assert_eq!(shop.check().await, PaymentsChecked::default());
+    }
+    let booked = "SELECT count(*) FROM ledger_movements WHERE cause LIKE 'payment/%'";
+    let booked: i64 = sqlx::query_scalar(booked).fetch_one(&shop.pool).await.unwrap();
+    assert_eq!(booked, 2);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_charge_without_an_answer_is_found_with_what_it_is_paid_by(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for (gateway, bank) in [("midtrans", Some(Bank::Bri)), ("xendit", Some(Bank::Mandiri)), ("xendit", None)]
+    {
+        let placed = shop.unanswered(gateway, bank).await;
+        assert_eq!(shop.check().await, PaymentsChecked { waiting: 1, ..Default::default() }, "{gateway}");
+        let payment = shop.janitor.store.payment(placed.payment, None).await.unwrap();
+        assert_eq!(payment.status, PaymentStatus::Pending);
+        assert_eq!(
+            (payment.qr_string.is_some(), payment.va_number.is_some()),
+            (bank.is_none(), bank.is_some())
+        );
+        shop.pay(&placed, json!({})).await;
+        shop.check().await;
+        assert_eq!(shop.order_status(&placed).await, OrderStatus::Paid);
+    }
+    // Paid before anybody asked, and with a code that only the customer saw.
+    let placed = shop.unanswered("midtrans", None).await;
+    shop.pay(&placed, json!({})).await;
+    assert_eq!(shop.check().await, PaymentsChecked { settled: 1, ..Default::default() });
+    assert_eq!(shop.order_status(&placed).await, OrderStatus::Paid);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_charge_that_never_arrived_is_denied(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for gateway in ["midtrans", "xendit"] {
+        let placed = shop.order(gateway, None).await;
+        assert_eq!(shop.check().await, PaymentsChecked { closed: 1, ..Default::default() }, "{gateway}");
+        assert_eq!(shop.status(&placed).await, PaymentStatus::Denied);
+        assert_eq!(shop.order_status(&placed).await, OrderStatus::PendingPayment);
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_end_at_the_gateway_closes_the_attempt_never_the_order(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.charged("xendit").await;
+    shop.pay(&placed, json!({ "outcome": "expire" })).await;
+    assert_eq!(shop.check().await, PaymentsChecked { closed: 1, ..Default::default() });
+    assert_eq!(shop.status(&placed).await, PaymentStatus::Expired);
+    assert_eq!(shop.order_status(&placed).await, OrderStatus::PendingPayment);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn another_amount_moves_nothing(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for gateway in ["midtrans", "xendit"] {
+        let placed = shop.charged(gateway).await;
+        shop.pay(&placed, json!({ "amount": 1 })).await;
+        assert_eq!(shop.check().await.mismatched, 1, "{gateway}");
+        assert_eq!(shop.status(&placed).await, PaymentStatus::Pending);
+        // It was a mistake of the gateway's.
+        shop.pay(&placed, json!({})).await;
+        assert_eq!(shop.check().await.settled, 1, "{gateway}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn one_gateway_out_of_order_does_not_stop_the_other(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (away, there) = (shop.charged("midtrans").await, shop.charged("xendit").await);
+    shop.pay(&away, json!({})).await;
+    shop.pay(&there, json!({})).await;
+    let fault = json!({ "route": "GET /v2/{order_id}/status", "kind": "status", "status": 503 });
+    shop.control("midtrans", "faults", fault).await;
+    let checked = shop.check().await;
+    assert_eq!(checked, PaymentsChecked { settled: 1, unanswered: 1, ..Default::default() });
+    assert_eq!(shop.order_status(&there).await, OrderStatus::Paid);
+    assert_eq!(shop.order_status(&away).await, OrderStatus::PendingPayment);
+    assert_eq!(shop.check().await, PaymentsChecked { settled: 1, ..Default::default() });
+    assert_eq!(shop.order_status(&away).await, OrderStatus::Paid);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn more_than_one_batch_is_asked_about(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    shop.charged("midtrans").await;
+    let copies = "INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, amount,
+                                        status, gateway_transaction_id)
+                  SELECT gen_random_uuid(), invoice_id, order_id, user_id, gateway, 'copy-' || n, method, amount,
+                         'PENDING', 't' FROM payments, generate_series(1, 120) n";
+    sqlx::query(copies).execute(&shop.pool).await.unwrap();
+    let checked = shop.check().await;
+    assert_eq!((checked.asked(), checked.waiting), (121, 1));
+    assert_eq!(shop.midtrans.calls("GET /v2/{order_id}/status"), 121);
+}

@@ -1,0 +1,58 @@
+//! Payments whose notification never comes, through the real engine: the janitor finds their money by itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::time::Duration;
+
+use domain::payment_check::PaymentCheckPolicy;
+use serde_json::{Value, json};
+use temporal::payment_schedule::{self, PaymentCheckSettings};
+use temporalio_client::schedules::DeleteScheduleOptions;
+use webrana_tests::{
+    customer::Customer,
+    droplets,
+    stack::{self, Stack},
+};
+
+/// Posts to the control API of the gateway's simulator.
+async fn control(stack: &Stack, call: &str, body: &Value) {
+    let url = format!("{}/__sim/{call}", stack.gateway.url());
+    let answer = reqwest::Client::new().post(url).json(body).send().await.expect("the gateway answers");
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+}
+
+#[tokio::test]
+async fn an_order_becomes_active_though_its_notification_was_lost() {
+    let stack = Stack::start(stack::Options::default()).await.expect("the system starts");
+    // Notifications go where nobody is.
+    let lost = json!({ "notification_url": "http://127.0.0.1:9/", "retry_interval_seconds": 3600 });
+    control(&stack, "config", &lost).await;
+    let customer = Customer::register(&stack).await;
+    let paid = customer.place_order().await;
+    customer.pay_with(&paid, json!({})).await;
+    // The charge of the second one arrives, and its answer does not.
+    let silence = json!({ "route": "POST /v2/charge", "kind": "drop_after_create" });
+    control(&stack, "faults", &silence).await;
+    let unanswered = customer.place_order().await;
+    assert_eq!(unanswered["payment"]["status"], "UNKNOWN");
+    customer.pay_with(&unanswered, json!({})).await;
+    let unpaid = customer.place_order().await;
+
+    let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
+    let prefix = &stack.temporal.queue_prefix;
+    let rare =
+        PaymentCheckSettings { every: Duration::from_secs(3600), policy: PaymentCheckPolicy::default() };
+    payment_schedule::ensure(&client, prefix, &rare).await.expect("the schedule is made");
+    let policy = PaymentCheckPolicy { pending_after_ms: 0, unknown_after_ms: 0, ..rare.policy };
+    let often = PaymentCheckSettings { every: Duration::from_secs(1), policy };
+    payment_schedule::ensure(&client, prefix, &often).await.expect("the schedule is set anew");
+
+    for order in [&paid, &unanswered] {
+        customer.await_status(order, "ACTIVE").await;
+        assert_eq!(droplets::count_of(&stack, order).await, 1);
+        let steps = customer.timeline(order).await;
+        assert_eq!(steps.iter().filter(|step| *step == "payment_confirmed").count(), 1);
+    }
+    customer.await_status(&unpaid, "PENDING_PAYMENT").await;
+    let schedule = client.get_schedule_handle(format!("{prefix}payment-check"));
+    schedule.delete(DeleteScheduleOptions::default()).await.expect("the schedule was there");
+}

@@ -1,0 +1,104 @@
+//! The janitor of payments: asks the gateways about those that wait for too long. A schedule starts it.
+
+#![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
+
+use std::time::Duration;
+
+use domain::payment_check::PaymentCheckStart;
+use temporalio_common::ActivityError;
+use temporalio_macros::{activity_definitions, workflow, workflow_methods};
+use temporalio_workflow::{
+    ActivityOptions, RetryPolicy, WorkflowContext, WorkflowContextView, WorkflowResult,
+};
+
+use crate::queues;
+
+pub use payment_check_ports::CheckPayments;
+
+/// What a look at the waiting payments came to: how many there were of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PaymentsChecked {
+    /// Paid after all.
+    pub settled: u32,
+    /// At their end, without money.
+    pub closed: u32,
+    /// Still open at the gateway.
+    pub waiting: u32,
+    /// Paid or open over another amount than ours: somebody has to look into them.
+    pub mismatched: u32,
+    /// The gateway did not say.
+    pub unanswered: u32,
+}
+
+impl PaymentsChecked {
+    /// How many payments were asked about.
+    #[must_use]
+    pub const fn asked(&self) -> u32 {
+        self.settled + self.closed + self.waiting + self.mismatched + self.unanswered
+    }
+}
+
+/// The calls to the gateways, on a task queue of their own.
+pub struct PaymentCheckPorts;
+
+#[activity_definitions]
+impl PaymentCheckPorts {
+    /// Asks about every payment that is due, and lets the answers take effect.
+    #[activity(name = "check_payments")]
+    pub fn check_payments(_: PaymentCheckStart) -> Result<PaymentsChecked, ActivityError> {
+        unimplemented!()
+    }
+}
+
+/// Looks at the waiting payments once.
+#[workflow]
+pub struct PaymentCheckWorkflow {
+    start: PaymentCheckStart,
+}
+
+#[workflow_methods]
+impl PaymentCheckWorkflow {
+    /// Takes the input.
+    #[init]
+    pub fn new(_ctx: &WorkflowContextView, start: PaymentCheckStart) -> Self {
+        Self { start }
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// When the database is away for as long as the policy is patient. A gateway that is away fails nothing: its
+    /// payments are asked about again.
+    #[run(name = "PaymentCheckWorkflow")]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<PaymentsChecked> {
+        let start = ctx.state(|s| s.start);
+        let options = options(&start, ctx.task_queue());
+        let checked = ctx.execute_activity(CheckPayments, start, options).await?;
+        ctx.set_current_details(format!(
+            "Asked about {} payments: {} were paid after all, {} are at their end, {} wait, {} are over another \
+             amount, {} got no answer.",
+            checked.asked(),
+            checked.settled,
+            checked.closed,
+            checked.waiting,
+            checked.mismatched,
+            checked.unanswered,
+        ));
+        Ok(checked)
+    }
+}
+
+fn options(start: &PaymentCheckStart, own_queue: &str) -> ActivityOptions {
+    let policy = &start.policy;
+    ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
+        .task_queue(queues::payments_beside(own_queue))
+        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(policy.retry_initial_ms))
+                .maximum_interval(Duration::from_millis(policy.retry_max_ms))
+                .build(),
+        )
+        .summary("Ask the gateways about waiting payments".to_owned())
+        .build()
+}
