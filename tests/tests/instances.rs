@@ -89,6 +89,8 @@ async fn actions_wait_for_each_other() {
     let snapshots = owner.customer.get(&format!("/instances/{}/snapshots", owner.server)).await.expect(200);
     assert_eq!(snapshots["data"][0]["id"], done[3]["result"]["snapshot_id"], "{snapshots}");
     assert_eq!(snapshots["data"].as_array().map(Vec::len), Some(1));
+    let later = owner.act(json!({ "action": "power_on" })).await;
+    assert_eq!(later["status"], "completed", "after a rest: {later}");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ use crate::{
 /// Messages remembered, so that a second delivery is recognised. They come in order, so a repeated one is recent.
 const REMEMBERED: usize = 32;
 
-/// Actions after which a run is continued as a new one, whatever the engine suggests.
+/// Actions after which a run is continued as a new one when nothing waits, whatever the engine suggests.
 const ACTIONS_PER_RUN: u32 = 200;
 
 /// What a run begins with: what the dispatcher starts it with, and what an earlier run knew.
@@ -88,7 +88,7 @@ impl InstanceWorkflow {
             }
             Self::note_term_end_when_due(ctx).await?;
             if done >= ACTIONS_PER_RUN || ctx.continue_as_new_suggested() {
-                Self::begin_afresh(ctx).await?;
+                Self::begin_afresh_if_idle(ctx).await?;
             }
             Self::rest(ctx).await?;
         }
@@ -121,10 +121,6 @@ impl InstanceWorkflow {
             let Some(work) = turn.work else { return Ok(false) };
             Self::act(ctx, work).await?;
             *done += 1;
-            if *done >= ACTIONS_PER_RUN {
-                // The next run goes on from here.
-                return Ok(false);
-            }
         }
     }
 
@@ -182,10 +178,15 @@ impl InstanceWorkflow {
         ctx.workflow_time().and_then(|now| end.duration_since(now).ok()).unwrap_or_default()
     }
 
-    /// Goes on with an empty history.
-    async fn begin_afresh(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+    /// Goes on with an empty history, unless there is something to do. The engine holds the next run back for what is
+    /// left of this one's start delay, even though that was cut short: nothing may wait for it then. The
+    /// signal-with-start of the next action cuts it short again.
+    async fn begin_afresh_if_idle(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
         let finished = ctx.clone();
         ctx.wait_condition(move |_| finished.all_handlers_finished()).await?;
+        if ctx.state(|s| s.woken) {
+            return Ok(());
+        }
         let input = ctx.state(|s| InstanceInput {
             start: s.start.clone(),
             term_is_over: s.term_is_over,
@@ -253,4 +254,32 @@ fn failed(action_id: ActionId, error: &ActivityExecutionError) -> ActionFailed {
         _ => (FailureClass::Permanent, error.to_string()),
     };
     ActionFailed { action_id, class, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn start() -> InstanceStart {
+        InstanceStart {
+            instance_id: Uuid::nil().into(),
+            order_id: Uuid::nil().into(),
+            customer_id: Uuid::nil().into(),
+            provider: "linode".to_owned(),
+            plan_slug: "linode-1gb".to_owned(),
+            expires_at_ms: 1,
+            policy: InstancePolicy::default(),
+        }
+    }
+
+    #[test]
+    fn a_run_begins_with_what_the_dispatcher_or_an_earlier_run_gives() {
+        let input = serde_json::from_value::<InstanceInput>(serde_json::to_value(start()).unwrap()).unwrap();
+        assert_eq!(input, InstanceInput { start: start(), term_is_over: false, seen: VecDeque::new() });
+        let carried = InstanceInput { term_is_over: true, seen: [Uuid::max().into()].into(), ..input };
+        let read = serde_json::from_value(serde_json::to_value(&carried).unwrap());
+        assert_eq!(read.ok(), Some(carried));
+    }
 }
