@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use temporal::payment_schedule::{self, PaymentCheckSettings};
 use temporalio_client::schedules::DeleteScheduleOptions;
 use webrana_tests::{
+    cloud,
     customer::Customer,
-    droplets,
     stack::{self, Stack},
 };
 
@@ -48,7 +48,7 @@ async fn an_order_becomes_active_though_its_notification_was_lost() {
 
     for order in [&paid, &unanswered] {
         customer.await_status(order, "ACTIVE").await;
-        assert_eq!(droplets::count_of(&stack, order).await, 1);
+        assert_eq!(cloud::servers_of(&stack, order).await, 1);
         let steps = customer.timeline(order).await;
         assert_eq!(steps.iter().filter(|step| *step == "payment_confirmed").count(), 1);
     }

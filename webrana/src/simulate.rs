@@ -243,7 +243,7 @@ impl Arguments {
             Name::Digitalocean => ("digitalocean", self.digitalocean_port, &self.digitalocean_token),
             Name::Vultr => ("vultr", self.vultr_port, &self.vultr_api_key),
             Name::Linode => ("linode", self.linode_port, &self.linode_api_token),
-            Name::Midtrans => return None,
+            Name::Midtrans | Name::Xendit => return None,
         };
         let simulator = PROVIDERS.iter().find(|simulator| simulator.slug == slug)?;
         Some((simulator, port, credential))
