@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn orders_of_one_hour_share_their_cohort() {
         let order = |id: &str| id.parse::<OrderId>().unwrap();
-        assert_eq!(cohort_tag(order("0193e7d0-4362-7709-b262-4de1f9ad2f5e")), "wbc-2024122102");
+        assert_eq!(cohort_tag(order("0193e7d0-4362-7709-b262-4de1f9ad2f5e")), "wbc-2024122106");
         assert_eq!(
             order_tag(order("0193e7d0-4362-7709-b262-4de1f9ad2f5e")),
             "wb-0193e7d0-4362-7709-b262-4de1f9ad2f5e"
