@@ -111,6 +111,7 @@ impl Shop {
                 region: "sgp1".into(),
                 image: "ubuntu-24-04".into(),
                 term_months: 1,
+                set_up: vec!["digitalocean".to_owned()],
             },
             hostname: Hostname::parse("web-1").unwrap(),
             auto_renew: false,
@@ -118,6 +119,7 @@ impl Shop {
             method,
             bank,
             gateway: Some(gateway),
+            ssh_key_ids: Vec::new(),
         };
         let placed =
             store.place_order(&order, &Idempotency::new("test", "order", &1).unwrap()).await.unwrap();
