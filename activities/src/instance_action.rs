@@ -85,7 +85,8 @@ impl ServerActivities {
         run: ActionRun,
     ) -> Result<Asked, StepError> {
         let mut request = to_request(job)?;
-        if let ProviderAction::Rebuild { ssh_public_keys, root_password, .. } = &mut request
+        if let ProviderAction::Rebuild { ssh_public_keys, root_password, .. }
+        | ProviderAction::Restore { ssh_public_keys, root_password, .. } = &mut request
             && ssh_public_keys.is_empty()
         {
             *root_password = Some(self.store.ensure_root_password(job.instance_id).await?);
@@ -269,7 +270,8 @@ fn to_request(job: &ActionJob) -> Result<ProviderAction, StepError> {
         },
         InstanceAction::Snapshot { name } => ProviderAction::Snapshot { name: name.clone() },
         InstanceAction::Restore { snapshot_id } => {
-            ProviderAction::Restore { snapshot_id: snapshot_id.clone() }
+            let ssh_public_keys = job.ssh_keys.clone();
+            ProviderAction::Restore { snapshot_id: snapshot_id.clone(), ssh_public_keys, root_password: None }
         }
         InstanceAction::EnableBackups => ProviderAction::EnableBackups,
         InstanceAction::DisableBackups => ProviderAction::DisableBackups,

@@ -38,10 +38,14 @@ pub enum ProviderAction {
         /// What to call it.
         name: String,
     },
-    /// Put a snapshot back; everything newer is lost.
+    /// Put a snapshot back; everything newer is lost. Where that is a rebuild to the vendor, root is let in anew.
     Restore {
         /// The provider's id of the snapshot.
         snapshot_id: String,
+        /// SSH public keys for root.
+        ssh_public_keys: Vec<String>,
+        /// Root's password.
+        root_password: Option<SecretString>,
     },
     /// Change the name the provider shows.
     Rename {

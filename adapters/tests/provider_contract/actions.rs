@@ -123,10 +123,10 @@ pub async fn a_snapshot_is_taken_put_back_and_deleted<V: Vendor>() {
     assert_eq!(done.resource_id.as_ref(), Some(&snapshot_id));
     assert!(snapshots[0].size_gb > 0);
 
-    let restore = ProviderAction::Restore { snapshot_id: snapshot_id.clone() };
-    if lab.act(&id, restore).await.is_some() {
+    let back = restore(snapshot_id.clone());
+    if lab.act(&id, back).await.is_some() {
         lab.power_on(&id).await;
-        let nowhere = ProviderAction::Restore { snapshot_id: "1".to_owned() };
+        let nowhere = restore("1".to_owned());
         let error = lab.begin(&id, &nowhere).await.unwrap_err();
         assert!(!error.class.is_retryable(), "{error:?}");
     }
@@ -173,7 +173,7 @@ pub async fn what_it_is_not_capable_of_is_refused_without_a_call<V: Vendor>() {
         },
         ProviderAction::Resize { size: V::OFFER.larger.to_owned(), grow_disk: true },
         ProviderAction::Snapshot { name: "s".to_owned() },
-        ProviderAction::Restore { snapshot_id: "1".to_owned() },
+        restore("1".to_owned()),
         ProviderAction::Rename { name: "n".to_owned() },
         ProviderAction::EnableBackups,
         ProviderAction::DisableBackups,
@@ -217,4 +217,8 @@ pub async fn a_lost_answer_to_an_action_is_ambiguous<V: Vendor>() {
     let error = lab.begin(&id, &ProviderAction::Reboot).await.unwrap_err();
     assert_eq!((error.class, error.is_ambiguous()), (FailureClass::Retryable, true));
     assert_eq!(lab.simulator.calls(V::ROUTES.reboot), 1, "nothing below us tried again");
+}
+
+fn restore(snapshot_id: String) -> ProviderAction {
+    ProviderAction::Restore { snapshot_id, ssh_public_keys: Vec::new(), root_password: None }
 }

@@ -281,8 +281,7 @@ impl CloudProvider for Linode {
     }
 
     /// `PowerOff` is the same as `Shutdown`: the vendor cuts the power of what does not stop by itself in time.
-    /// `Restore` sets a root password that nobody knows (the vendor demands one with every image); keys in the
-    /// snapshot stay.
+    /// `Restore` is a rebuild from a private image, and the vendor demands a root password with every image.
     async fn perform_action(
         &self,
         id: &str,
@@ -310,9 +309,10 @@ impl CloudProvider for Linode {
                 self.begin(id, &["resize"], &body).await?;
             }
             ProviderAction::Snapshot { name } => resource_id = self.snapshot(id, name).await?,
-            ProviderAction::Restore { snapshot_id } => {
+            ProviderAction::Restore { snapshot_id, ssh_public_keys, root_password } => {
                 let image = mapper::snapshot_path(snapshot_id)?;
-                self.begin(id, &["rebuild"], &mapper::to_rebuild(&image, &[], None)).await?;
+                let body = mapper::to_rebuild(&image, ssh_public_keys, root_password.as_ref());
+                self.begin(id, &["rebuild"], &body).await?;
             }
             ProviderAction::EnableBackups => self.set_backups(id, "enable", true).await?,
             ProviderAction::DisableBackups => self.set_backups(id, "cancel", false).await?,

@@ -291,7 +291,7 @@ impl CloudProvider for Vultr {
                 receipt.action_id = Some(size.clone());
             }
             ProviderAction::Snapshot { name } => receipt.resource_id = Some(self.snapshot(id, name).await?),
-            ProviderAction::Restore { snapshot_id } => self.restore(id, snapshot_id).await?,
+            ProviderAction::Restore { snapshot_id, .. } => self.restore(id, snapshot_id).await?,
             ProviderAction::Rename { name } => {
                 self.patch(id, &Change { label: Some(name), ..Change::default() }).await?;
             }

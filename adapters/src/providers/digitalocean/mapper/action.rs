@@ -26,7 +26,7 @@ pub(in super::super) fn to_action(action: &ProviderAction) -> Result<Value, Prov
             json!({ "type": "resize", "size": size, "disk": grow_disk })
         }
         ProviderAction::Snapshot { name } => json!({ "type": "snapshot", "name": name }),
-        ProviderAction::Restore { snapshot_id } => match snapshot_id.parse::<u64>() {
+        ProviderAction::Restore { snapshot_id, .. } => match snapshot_id.parse::<u64>() {
             Ok(id) => json!({ "type": "restore", "image": id }),
             Err(_) => return Err(not_an_id(snapshot_id, "snapshot")),
         },
@@ -85,18 +85,22 @@ mod tests {
                 json!({ "type": "resize", "size": "s-2vcpu-2gb", "disk": true }),
             ),
             (ProviderAction::Snapshot { name: "s".to_owned() }, json!({ "type": "snapshot", "name": "s" })),
-            (
-                ProviderAction::Restore { snapshot_id: "12389723".to_owned() },
-                json!({ "type": "restore", "image": 12_389_723 }),
-            ),
+            (restore("12389723"), json!({ "type": "restore", "image": 12_389_723 })),
             (ProviderAction::Rename { name: "n".to_owned() }, json!({ "type": "rename", "name": "n" })),
             (ProviderAction::EnableBackups, json!({ "type": "enable_backups" })),
             (ProviderAction::DisableBackups, json!({ "type": "disable_backups" })),
         ] {
             assert_eq!(to_action(&action).unwrap(), body);
         }
-        let restore = ProviderAction::Restore { snapshot_id: "latest".to_owned() };
-        assert_eq!(to_action(&restore).unwrap_err().class, FailureClass::NotFound);
+        assert_eq!(to_action(&restore("latest")).unwrap_err().class, FailureClass::NotFound);
+    }
+
+    fn restore(snapshot: &str) -> ProviderAction {
+        ProviderAction::Restore {
+            snapshot_id: snapshot.to_owned(),
+            ssh_public_keys: Vec::new(),
+            root_password: None,
+        }
     }
 
     fn action(status: &str) -> Action {
