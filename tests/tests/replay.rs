@@ -6,7 +6,9 @@ use std::path::Path;
 
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
-use workflows::{InstanceWorkflow, OrderWorkflow};
+use workflows::{
+    CatalogSyncWorkflow, InstanceWorkflow, OrderWorkflow, PaymentCheckWorkflow, ReconcileWorkflow,
+};
 
 #[tokio::test]
 async fn every_recorded_history_replays() {
@@ -28,6 +30,11 @@ async fn every_recorded_history_replays() {
         "order_paid",
         "order_moved",
         "order_sent_elsewhere",
+        "instance_acted_upon",
+        "instance_deleted_after_its_term",
+        "catalog_sync",
+        "reconcile",
+        "payment_check",
     ] {
         assert!(names.iter().any(|name| name == needed), "no recorded history {needed}: {names:?}");
     }
@@ -41,6 +48,12 @@ async fn every_recorded_history_replays() {
         .expect("the order's workflow")
         .register_workflow::<InstanceWorkflow>()
         .expect("the server's workflow")
+        .register_workflow::<CatalogSyncWorkflow>()
+        .expect("the catalog's workflow")
+        .register_workflow::<ReconcileWorkflow>()
+        .expect("the reconciler's workflow")
+        .register_workflow::<PaymentCheckWorkflow>()
+        .expect("the payments' workflow")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
     let results = replayer.replay_workflows(histories).await.expect("the replay runs");
