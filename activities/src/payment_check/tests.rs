@@ -164,8 +164,10 @@ impl Shop {
         self.control(placed.gateway, "pay", pay).await;
     }
 
-    /// The janitor looks at everything that is there, however young it is.
+    /// The janitor looks at everything that is there, however young it is and however lately it was asked about.
     async fn check(&self) -> PaymentsChecked {
+        let unasked = "UPDATE payments SET checked_at = NULL WHERE status <> 'CANCELLED'";
+        sqlx::query(unasked).execute(&self.pool).await.unwrap();
         let at_once =
             PaymentCheckPolicy { pending_after_ms: 0, unknown_after_ms: 0, ..PaymentCheckPolicy::default() };
         self.janitor.check(&at_once).await.unwrap()
