@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 /// How long a condition may take before a test gives up.
-pub const LONGEST: Duration = Duration::from_secs(120);
+pub const LONGEST: Duration = Duration::from_secs(240);
 
-/// Asks until the answer is `Some`; panics with `what` when it stays `None` for two minutes.
+/// Asks until the answer is `Some`; panics with `what` when it stays `None` for four minutes.
 pub async fn until<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,

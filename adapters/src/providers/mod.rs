@@ -1,4 +1,4 @@
-//! Cloud providers behind one trait. Adding one touches its own folder, the registry and the seed.
+//! Cloud providers behind one trait. CONTRIBUTING has the recipe for adding one.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -16,15 +16,14 @@ use webrana_tests::{
     worker_process::WorkerProcess,
 };
 
-use crate::chaos::{AT_ONCE, PROGRAM, replaced, system};
+use crate::chaos::{EAGER, PROGRAM, replaced, system, turn};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_while_acting_acts_once() {
     let begun = Instant::now();
-    let acting = stream::iter(WHEN_ACTING).map(|point| acting(point)).buffer_unordered(AT_ONCE).count();
-    let deleting = stream::iter(WHEN_DELETING).map(|point| deleting(point)).buffer_unordered(AT_ONCE).count();
-    let failing =
-        stream::iter(WHEN_ACTION_FAILS).map(|point| failing(point)).buffer_unordered(AT_ONCE).count();
+    let acting = stream::iter(WHEN_ACTING).map(|point| acting(point)).buffer_unordered(EAGER).count();
+    let deleting = stream::iter(WHEN_DELETING).map(|point| deleting(point)).buffer_unordered(EAGER).count();
+    let failing = stream::iter(WHEN_ACTION_FAILS).map(|point| failing(point)).buffer_unordered(EAGER).count();
     let done = futures::join!(acting, deleting, failing);
     assert_eq!(done, (WHEN_ACTING.len(), WHEN_DELETING.len(), WHEN_ACTION_FAILS.len()));
     let cases = done.0 + done.1 + done.2;
@@ -33,6 +32,7 @@ async fn a_worker_killed_while_acting_acts_once() {
 
 /// A snapshot: the provider would make a second one if it were asked twice.
 async fn acting(point: &str) {
+    let _turn = turn().await;
     let stack = system(Options::default()).await;
     let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
     let (customer, _, server) = server(&stack).await;
@@ -47,6 +47,7 @@ async fn acting(point: &str) {
 }
 
 async fn deleting(point: &str) {
+    let _turn = turn().await;
     let stack = system(Options::default()).await;
     let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
     let (customer, order, server) = server(&stack).await;
@@ -63,6 +64,7 @@ async fn deleting(point: &str) {
 }
 
 async fn failing(point: &str) {
+    let _turn = turn().await;
     let stack = system(Options::default()).await;
     let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
     let (customer, _, server) = server(&stack).await;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use activities::crash_point::{WHEN_PAID, WHEN_REFUSED, WHEN_UNPAID};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
@@ -15,8 +16,12 @@ use webrana_tests::{
     worker_process::WorkerProcess,
 };
 
-/// Cases under way at once; each mostly waits for the engine to notice that a worker is gone.
-pub const AT_ONCE: usize = 6;
+/// Systems with a worker in a process of its own that run at once, of all tests together: more would wait for the
+/// machine and not for what is tested. Each mostly waits for the engine to notice that a worker is gone.
+static SYSTEMS: Semaphore = Semaphore::const_new(AT_ONCE);
+const AT_ONCE: usize = 4;
+/// Cases that stand in line for that at once.
+pub const EAGER: usize = 8;
 /// A crash point that is passed only when the create's answer arrives.
 const AFTER_ANSWER: &str = "provision_server.after_create";
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_webrana-with-fail-points");
@@ -28,7 +33,7 @@ async fn a_worker_killed_on_the_way_to_a_server_leaves_one_server_and_an_active_
         (0..rounds()).flat_map(|_| WHEN_PAID).flat_map(|point| [(*point, false), (*point, true)]).collect();
     let wanted = cases.len();
     let done =
-        stream::iter(cases).map(|(point, lost)| paid(point, lost)).buffer_unordered(AT_ONCE).count().await;
+        stream::iter(cases).map(|(point, lost)| paid(point, lost)).buffer_unordered(EAGER).count().await;
     assert_eq!(done, wanted);
     report::say(&format!("chaos, paid: {done} cases in {:.1} s", begun.elapsed().as_secs_f64()));
 }
@@ -36,8 +41,8 @@ async fn a_worker_killed_on_the_way_to_a_server_leaves_one_server_and_an_active_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_while_recording_a_failure_or_an_expiry_records_it_once() {
     let begun = Instant::now();
-    let refused = stream::iter(WHEN_REFUSED).map(|point| refused(point)).buffer_unordered(AT_ONCE).count();
-    let unpaid = stream::iter(WHEN_UNPAID).map(|point| unpaid(point)).buffer_unordered(AT_ONCE).count();
+    let refused = stream::iter(WHEN_REFUSED).map(|point| refused(point)).buffer_unordered(EAGER).count();
+    let unpaid = stream::iter(WHEN_UNPAID).map(|point| unpaid(point)).buffer_unordered(EAGER).count();
     let done = futures::join!(refused, unpaid);
     assert_eq!(done, (WHEN_REFUSED.len(), WHEN_UNPAID.len()));
     report::say(&format!(
@@ -54,6 +59,7 @@ fn rounds() -> usize {
 
 /// A paid order through a worker that dies at `point`, then through a second one.
 async fn paid(point: &str, answer_lost: bool) {
+    let _turn = turn().await;
     let stack = system(Options::default()).await;
     // The new droplet is missing from lists for almost as long as the adapter believes possible.
     cloud::configure(&stack, Cloud::DigitalOcean, json!({ "listing_lag_seconds": 1.0 })).await;
@@ -88,6 +94,7 @@ async fn paid(point: &str, answer_lost: bool) {
 
 /// An order that the provider refuses, retried by an admin in the end.
 async fn refused(point: &str) {
+    let _turn = turn().await;
     let stack = system(Options::default()).await;
     cloud::account_is_full(&stack).await;
     let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
@@ -106,6 +113,7 @@ async fn refused(point: &str) {
 
 /// An order nobody pays.
 async fn unpaid(point: &str) {
+    let _turn = turn().await;
     let mut options = Options::default();
     options.policy.remind_after_ms = 3_000;
     options.policy.payment_window_ms = 6_000;
@@ -121,6 +129,11 @@ async fn unpaid(point: &str) {
         ["ORDER_CREATED", "PAYMENT_REMINDER", "ORDER_EXPIRED"],
         "{point}"
     );
+}
+
+/// A case's turn: it lasts until it is dropped.
+pub async fn turn() -> SemaphorePermit<'static> {
+    SYSTEMS.acquire().await.expect("nobody closes it")
 }
 
 /// A system whose worker runs in a process of its own.

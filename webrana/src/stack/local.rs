@@ -8,6 +8,7 @@ use super::secrets::StackSecrets;
 use crate::config::Config;
 use crate::dev::Place;
 use crate::progress::Progress;
+use crate::simulate;
 use crate::telemetry;
 use crate::wiring::local::{Listeners, Services, Wanted};
 use anyhow::Result;
@@ -134,19 +135,19 @@ impl LocalStack {
     /// Says where things are.
     pub fn announce(&self, progress: &Progress) {
         progress.say(format!("ready: see {}", self.servers.data_dir().env_file().display()));
-        let labels = [
+        let parts = [
             ("API_URL", "API"),
             ("API_DOCS_URL", "API documentation"),
             ("TEMPORAL_UI_URL", "Temporal"),
             ("METRICS_URL", "Metrics"),
-            ("SIM_DIGITALOCEAN_URL", "DigitalOcean (simulator)"),
-            ("SIM_VULTR_URL", "Vultr (simulator)"),
-            ("SIM_LINODE_URL", "Linode (simulator)"),
+            ("ADMIN_EMAIL", "Administrator"),
             ("SIM_MIDTRANS_URL", "Midtrans (simulator)"),
             ("SIM_XENDIT_URL", "Xendit (simulator)"),
-            ("ADMIN_EMAIL", "Administrator"),
-        ];
-        for (key, label) in labels {
+        ]
+        .map(|(key, label)| (key, label.to_owned()));
+        let providers =
+            simulate::PROVIDERS.map(|which| (which.simulator_env, format!("{} (simulator)", which.name)));
+        for (key, label) in parts.into_iter().chain(providers) {
             if let Some(value) = self.env.get(key) {
                 progress.note(format!("            {label:<26} {value}"));
             }
