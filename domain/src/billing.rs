@@ -103,6 +103,19 @@ text_enum! {
     }
 }
 
+impl InvoiceStatus {
+    /// Whether an invoice may go from here to `next`; the database holds the same arrows.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Draft, Self::Open | Self::Void)
+                | (Self::Open, Self::Paid | Self::Void)
+                | (Self::Paid, Self::Refunded)
+        )
+    }
+}
+
 impl PaymentStatus {
     /// True when a gateway's message may still change this attempt.
     #[must_use]

@@ -15,10 +15,10 @@ mod rules;
 pub use books::Books;
 pub use earning::earned;
 pub use position::Position;
-pub use rules::{MoneySource, Parties, Price};
+pub use rules::{MoneySource, Parties, Price, Service};
 
 use crate::{
-    ids::{OrderId, PaymentId, UserId},
+    ids::{PaymentId, UserId},
     money::{AmountOverflow, Rupiah},
     text_enum::text_enum,
 };
@@ -126,7 +126,7 @@ pub struct Movement {
     kind: MovementKind,
     cause: String,
     customer: Option<UserId>,
-    order: Option<OrderId>,
+    service: Option<Service>,
     payment: Option<PaymentId>,
     entries: Vec<Entry>,
 }
@@ -150,10 +150,10 @@ impl Movement {
         self.customer
     }
 
-    /// The order it is about.
+    /// What it is about.
     #[must_use]
-    pub const fn order(&self) -> Option<OrderId> {
-        self.order
+    pub const fn service(&self) -> Option<Service> {
+        self.service
     }
 
     /// The payment it is about.

@@ -20,6 +20,7 @@ pub mod provisioning;
 pub mod rate_limit;
 pub mod reconciliation;
 pub mod role;
+pub mod tax;
 pub mod text_enum;
 pub mod upkeep;
 

@@ -1,7 +1,15 @@
-//! What an order costs: plan × term − term discount − promo + PPN. Rounding happens once per line, half away from
-//! zero, and the total is the sum of the lines, so an invoice always adds up.
+//! What a server costs: plan × term − term discount − promo + PPN.
+//!
+//! # Rounding
+//! All amounts are whole rupiah. Each line is rounded once, half away from zero, from exact numbers: the term's
+//! discount from the price of the term, the promo's from what that leaves, PPN ([`crate::tax`]) from what is left after
+//! both. Nothing is computed from a rounded tax base. The total is the sum of the lines and the tax, so an invoice
+//! always adds up.
 
-use crate::money::{AmountOverflow, BasisPoints, Rupiah};
+use crate::{
+    money::{AmountOverflow, BasisPoints, Rupiah},
+    tax::TaxRule,
+};
 
 /// Everything the price depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +22,45 @@ pub struct PriceInput {
     pub term_months: u32,
     /// Discount for that term.
     pub term_discount: BasisPoints,
-    /// PPN rate (value added tax) on the discounted amount.
-    pub tax_rate: BasisPoints,
+    /// What a promo code takes off, if one is used.
+    pub promo: Option<PromoDiscount>,
+    /// PPN (value added tax) on the discounted amount.
+    pub tax: TaxRule,
+}
+
+/// What a promo code takes off the price of a term, after the term's own discount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromoDiscount {
+    /// The code, for the line's text.
+    pub code: String,
+    /// How much.
+    pub discount: Discount,
+    /// Most that it takes off.
+    pub cap: Option<Rupiah>,
+}
+
+/// A share or an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discount {
+    /// So much of the price.
+    Share(BasisPoints),
+    /// So many rupiah.
+    Amount(Rupiah),
+}
+
+/// A discount leaves at least this to be paid before tax: less can't be charged by every gateway.
+pub const SMALLEST_NET: Rupiah = Rupiah::new(1_000);
+
+impl PromoDiscount {
+    /// What is taken off `net`: never more than leaves [`SMALLEST_NET`].
+    fn off(&self, net: Rupiah) -> Result<Rupiah, AmountOverflow> {
+        let wanted = match self.discount {
+            Discount::Share(share) => net.share(share)?,
+            Discount::Amount(amount) => amount,
+        };
+        let capped = self.cap.map_or(wanted, |cap| wanted.min(cap));
+        Ok(capped.min(net.minus(SMALLEST_NET)?).max(Rupiah::ZERO))
+    }
 }
 
 /// One line of an invoice. Discounts are negative; tax is not a line but the invoice's own field.
@@ -40,6 +85,8 @@ pub struct Quote {
     pub subtotal: Rupiah,
     /// Sum of what was taken off, as a positive amount.
     pub discount: Rupiah,
+    /// What PPN is computed on, rounded for the eye.
+    pub tax_base: Rupiah,
     /// PPN on `subtotal − discount`.
     pub tax: Rupiah,
     /// What the customer pays.
@@ -58,19 +105,27 @@ pub fn quote(input: &PriceInput) -> Result<Quote, AmountOverflow> {
         unit_price: input.price_monthly,
         total: subtotal,
     }];
-    let discount = subtotal.share(input.term_discount)?;
-    if discount > Rupiah::ZERO {
-        let negative = Rupiah::ZERO.minus(discount)?;
-        lines.push(PriceLine {
-            description: format!("Discount for {}", months(input.term_months)),
-            quantity: 1,
-            unit_price: negative,
-            total: negative,
-        });
+    let by_term = subtotal.share(input.term_discount)?;
+    lines.extend(discount_line(format!("Discount for {}", months(input.term_months)), by_term)?);
+    let by_promo = match &input.promo {
+        Some(promo) => promo.off(subtotal.minus(by_term)?)?,
+        None => Rupiah::ZERO,
+    };
+    if let Some(promo) = &input.promo {
+        lines.extend(discount_line(format!("Promo {}", promo.code), by_promo)?);
     }
-    let base = subtotal.minus(discount)?;
-    let tax = base.share(input.tax_rate)?;
-    Ok(Quote { lines, subtotal, discount, tax, total: base.plus(tax)? })
+    let discount = by_term.plus(by_promo)?;
+    let net = subtotal.minus(discount)?;
+    let tax = input.tax.on(net)?;
+    Ok(Quote { lines, subtotal, discount, tax_base: input.tax.base_of(net)?, tax, total: net.plus(tax)? })
+}
+
+fn discount_line(description: String, discount: Rupiah) -> Result<Option<PriceLine>, AmountOverflow> {
+    if discount == Rupiah::ZERO {
+        return Ok(None);
+    }
+    let negative = Rupiah::ZERO.minus(discount)?;
+    Ok(Some(PriceLine { description, quantity: 1, unit_price: negative, total: negative }))
 }
 
 fn months(count: u32) -> String {
@@ -88,8 +143,13 @@ mod tests {
             price_monthly: Rupiah::new(price),
             term_months: months,
             term_discount: discount,
-            tax_rate: tax,
+            promo: None,
+            tax: TaxRule::on_everything(tax),
         }
+    }
+
+    fn promo(discount: Discount, cap: Option<i64>) -> PromoDiscount {
+        PromoDiscount { code: "HEMAT".into(), discount, cap: cap.map(Rupiah::new) }
     }
 
     #[test]
@@ -110,12 +170,39 @@ mod tests {
         assert_eq!(q.lines[0].description, "Basic 1 GB, 1 month");
     }
 
+    #[test]
+    fn a_promo_comes_after_the_terms_discount_and_before_tax() {
+        let with = |discount, cap| {
+            let q = quote(&PriceInput { promo: Some(promo(discount, cap)), ..input(100_000, 3, 500, 1_100) });
+            let q = q.unwrap();
+            (q.lines.last().unwrap().total.get(), q.discount.get(), q.tax.get(), q.total.get())
+        };
+        assert_eq!(with(Discount::Share(1_000), None), (-28_500, 43_500, 28_215, 284_715));
+        assert_eq!(with(Discount::Share(1_000), Some(20_000)).0, -20_000);
+        assert_eq!(with(Discount::Amount(Rupiah::new(50_000)), None).0, -50_000);
+        // What is left can still be charged.
+        assert_eq!(with(Discount::Share(10_000), None), (-284_000, 299_000, 110, 1_110));
+    }
+
+    #[test]
+    fn the_tax_base_is_shown_and_not_computed_with() {
+        let rule = TaxRule { rate: 1_200, base_numerator: 11, base_denominator: 12 };
+        let q = quote(&PriceInput { tax: rule, ..input(129_001, 1, 0, 0) }).unwrap();
+        assert_eq!((q.tax_base.get(), q.tax.get(), q.total.get()), (118_251, 14_190, 143_191));
+    }
+
     proptest! {
         #[test]
         fn the_total_always_equals_its_lines(
             price in 0_i64..100_000_000, months in 1_u32..=12, discount in 0_u32..=10_000, tax in 0_u32..=5_000,
+            off in prop::option::of(prop_oneof![
+                (0_u32..=10_000).prop_map(Discount::Share),
+                (0_i64..200_000_000).prop_map(|amount| Discount::Amount(Rupiah::new(amount))),
+            ]),
+            cap in prop::option::of(0_i64..1_000_000),
         ) {
-            let q = quote(&input(price, months, discount, tax)).unwrap();
+            let promo = off.map(|discount| promo(discount, cap));
+            let q = quote(&PriceInput { promo, ..input(price, months, discount, tax) }).unwrap();
             let lines: Rupiah = q.lines.iter().map(|l| l.total).sum();
             prop_assert_eq!(lines.plus(q.tax).unwrap(), q.total);
             prop_assert_eq!(q.subtotal.minus(q.discount).unwrap().plus(q.tax).unwrap(), q.total);

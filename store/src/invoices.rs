@@ -19,14 +19,16 @@ pub struct Invoice {
     pub id: InvoiceId,
     /// Its number, sequential per year: `INV/2026/000123`.
     pub number: String,
-    /// The order it is for.
-    pub order_id: OrderId,
+    /// The order it is for, if it is an order's.
+    pub order_id: Option<OrderId>,
     /// Where it stands.
     pub status: InvoiceStatus,
     /// Sum of the lines that are not discounts.
     pub subtotal: Rupiah,
     /// What was taken off.
     pub discount: Rupiah,
+    /// What PPN was computed on, rounded.
+    pub tax_base: Rupiah,
     /// PPN.
     pub tax: Rupiah,
     /// PPN rate in basis points.
@@ -62,10 +64,11 @@ impl Store {
     pub async fn invoice(&self, invoice: InvoiceId, owner: UserId) -> Result<(Invoice, Vec<InvoiceLine>)> {
         let found = sqlx::query_as!(
             Invoice,
-            r#"SELECT id AS "id: InvoiceId", number, order_id AS "order_id: OrderId", status AS "status: InvoiceStatus",
-                      subtotal AS "subtotal: Rupiah", discount AS "discount: Rupiah", tax AS "tax: Rupiah", tax_bp,
-                      total AS "total: Rupiah", issued_at, due_at, paid_at
-               FROM invoices WHERE id = $1 AND user_id = $2"#,
+            r#"SELECT id AS "id: InvoiceId", number AS "number!", order_id AS "order_id: OrderId", status AS "status: InvoiceStatus",
+                      subtotal AS "subtotal: Rupiah", discount AS "discount: Rupiah",
+                      coalesce(tax_base, subtotal - discount) AS "tax_base!: Rupiah", tax AS "tax: Rupiah", tax_bp,
+                      total AS "total: Rupiah", issued_at AS "issued_at!", due_at AS "due_at!", paid_at
+               FROM invoices WHERE id = $1 AND user_id = $2 AND number IS NOT NULL"#,
             invoice.0,
             owner.0,
         )
@@ -95,11 +98,12 @@ impl Store {
     ) -> Result<Page<Invoice>> {
         let rows = sqlx::query_as!(
             Invoice,
-            r#"SELECT id AS "id: InvoiceId", number, order_id AS "order_id: OrderId", status AS "status: InvoiceStatus",
-                      subtotal AS "subtotal: Rupiah", discount AS "discount: Rupiah", tax AS "tax: Rupiah", tax_bp,
-                      total AS "total: Rupiah", issued_at, due_at, paid_at
+            r#"SELECT id AS "id: InvoiceId", number AS "number!", order_id AS "order_id: OrderId", status AS "status: InvoiceStatus",
+                      subtotal AS "subtotal: Rupiah", discount AS "discount: Rupiah",
+                      coalesce(tax_base, subtotal - discount) AS "tax_base!: Rupiah", tax AS "tax: Rupiah", tax_bp,
+                      total AS "total: Rupiah", issued_at AS "issued_at!", due_at AS "due_at!", paid_at
                FROM invoices
-               WHERE user_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR id < $3)
+               WHERE user_id = $1 AND number IS NOT NULL AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR id < $3)
                ORDER BY id DESC LIMIT $4"#,
             owner.0,
             status.map(InvoiceStatus::as_str),

@@ -8,8 +8,8 @@ mod check;
 mod revenue;
 
 use domain::{
-    ids::{MovementId, OrderId, UserId},
-    ledger::{AccountKind, Entry, Movement, Position},
+    ids::{InvoiceId, MovementId, OrderId, UserId},
+    ledger::{AccountKind, Entry, Movement, Position, Service},
     money::Rupiah,
 };
 use sqlx::PgConnection;
@@ -39,12 +39,12 @@ impl Store {
         Ok(booked)
     }
 
-    /// Where an order's money is.
+    /// Where the money of a service is.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn order_position(&self, order: OrderId) -> Result<Position> {
-        position(&mut *self.pool.acquire().await?, order).await
+    pub async fn position(&self, service: Service) -> Result<Position> {
+        position(&mut *self.pool.acquire().await?, service).await
     }
 
     /// Books every paid payment that is not in the books: what a version without books took in while this one was
@@ -63,12 +63,13 @@ pub(crate) async fn post(tx: &mut PgConnection, movement: &Movement, memo: Optio
     if let Some(customer) = movement.customer().filter(|_| movement.entries().iter().any(is_customers)) {
         lock_accounts(tx, customer).await?;
     }
+    let (order, invoice) = movement.service().map_or((None, None), columns);
     let kinds: Vec<String> = movement.entries().iter().map(|e| e.account.as_str().to_owned()).collect();
     let amounts: Vec<i64> = movement.entries().iter().map(|e| e.amount.get()).collect();
     let written = sqlx::query!(
         "WITH movement AS (
-             INSERT INTO ledger_movements (id, kind, cause, customer_id, order_id, payment_id, memo)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (cause) DO NOTHING RETURNING id)
+             INSERT INTO ledger_movements (id, kind, cause, customer_id, order_id, payment_id, memo, invoice_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $10) ON CONFLICT (cause) DO NOTHING RETURNING id)
          INSERT INTO ledger_entries (movement_id, account_id, amount)
          SELECT movement.id, a.id, e.amount
          FROM movement, unnest($8::text[], $9::bigint[]) AS e (kind, amount)
@@ -78,15 +79,24 @@ pub(crate) async fn post(tx: &mut PgConnection, movement: &Movement, memo: Optio
         movement.kind().as_str(),
         movement.cause(),
         movement.customer().map(|id| id.0),
-        movement.order().map(|id| id.0),
+        order.map(|id| id.0),
         movement.payment().map(|id| id.0),
         memo,
         &kinds,
         &amounts,
+        invoice.map(|id| id.0),
     )
     .execute(tx)
     .await?;
     Ok(written.rows_affected() > 0)
+}
+
+/// The columns that name a service, of which one is null.
+const fn columns(service: Service) -> (Option<OrderId>, Option<InvoiceId>) {
+    match service {
+        Service::Order(order) => (Some(order), None),
+        Service::Invoice(invoice) => (None, Some(invoice)),
+    }
 }
 
 const fn is_customers(entry: &Entry) -> bool {
@@ -123,14 +133,16 @@ async fn try_lock(tx: &mut PgConnection, customer: UserId) -> Result<Option<Bala
         .map(|(wallet, holds)| Balances { wallet, holds }))
 }
 
-/// Where an order's money is. The order must be locked when something is to be done with it.
-pub(crate) async fn position(connection: &mut PgConnection, order: OrderId) -> Result<Position> {
+/// Where the money of a service is. Its order or invoice must be locked when something is to be done with it.
+pub(crate) async fn position(connection: &mut PgConnection, service: Service) -> Result<Position> {
+    let (order, invoice) = columns(service);
     let sums = sqlx::query!(
         r#"SELECT a.kind AS "kind: AccountKind", sum(e.amount)::bigint AS "amount!: Rupiah"
            FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
            JOIN ledger_accounts a ON a.id = e.account_id
-           WHERE m.order_id = $1 GROUP BY a.kind"#,
-        order.0,
+           WHERE m.order_id = $1 OR m.invoice_id = $2 GROUP BY a.kind"#,
+        order.map(|id| id.0),
+        invoice.map(|id| id.0),
     )
     .fetch_all(connection)
     .await?;

@@ -15,7 +15,7 @@ use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
     ids::{DepositId, InvoiceId, OrderId, PaymentId, PlanId, UserId},
-    ledger::{MoneySource, Parties, Price},
+    ledger::{MoneySource, Parties, Price, Service},
     order::OrderStatus,
 };
 use sqlx::PgConnection;
@@ -177,7 +177,7 @@ pub(crate) struct LockedOrder {
 
 impl LockedOrder {
     pub(crate) const fn parties(&self) -> Parties {
-        Parties { customer: self.user_id, order: self.id }
+        Parties { customer: self.user_id, service: Service::Order(self.id) }
     }
 
     pub(crate) const fn price(&self) -> Price {

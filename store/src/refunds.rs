@@ -5,7 +5,7 @@ use domain::{
     Rupiah,
     billing::InvoiceStatus,
     ids::{CreditNoteId, InvoiceId, OrderId, UserId},
-    ledger::Position,
+    ledger::{Position, Service},
     notification::NotificationKind,
     order::{OrderStatus, Transition},
     outbox::Message,
@@ -146,7 +146,7 @@ pub(crate) async fn give_back(
     event: &str,
     reason: &str,
 ) -> Result<Rupiah> {
-    let position = ledger::position(tx, order).await?;
+    let position = ledger::position(tx, Service::Order(order)).await?;
     let total = position.total()?;
     if total == Rupiah::ZERO {
         return Ok(total);

@@ -164,9 +164,11 @@ async fn terms_and_tax(tx: &mut PgConnection) -> Result<()> {
         .execute(&mut *tx)
         .await?;
     }
-    // PPN is 11 % since 1 April 2022 (Law 7 of 2021, article 7); the 12 % of 2025 is on luxury goods only.
+    // PPN is 11 % since 1 April 2022 and 12 % since 1 January 2025 (Law 7 of 2021, article 7), then of 11/12 of the
+    // price for all but luxury goods (PMK 131 of 2024, article 3).
     sqlx::query!(
-        "INSERT INTO tax_rates (valid_from, rate_bp) VALUES ('2022-04-01', 1100) ON CONFLICT (valid_from) DO NOTHING"
+        "INSERT INTO tax_rates (valid_from, rate_bp, base_numerator, base_denominator)
+         VALUES ('2022-04-01', 1100, 1, 1), ('2025-01-01', 1200, 11, 12) ON CONFLICT (valid_from) DO NOTHING"
     )
     .execute(tx)
     .await?;

@@ -40,8 +40,9 @@ struct InvoiceSummary {
     /// Sequential per year.
     #[schema(example = "INV/2026/000123")]
     number: String,
+    /// The order it is for, if it is an order's.
     #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
-    order_id: OrderId,
+    order_id: Option<OrderId>,
     status: InvoiceStatus,
     /// Whole rupiah before discounts and tax.
     #[schema(example = 387_000)]
@@ -49,11 +50,14 @@ struct InvoiceSummary {
     /// Whole rupiah taken off.
     #[schema(example = 19_350)]
     discount: Rupiah,
+    /// What PPN is computed on.
+    #[schema(example = 337_013)]
+    tax_base: Rupiah,
     /// PPN in whole rupiah.
     #[schema(example = 40_442)]
     tax: Rupiah,
-    /// PPN rate in hundredths of a percent.
-    #[schema(example = 1100)]
+    /// PPN rate on `tax_base` in hundredths of a percent.
+    #[schema(example = 1200)]
     tax_rate_bp: i32,
     /// Whole rupiah to be paid.
     #[schema(example = 408_092)]
@@ -161,6 +165,7 @@ impl From<store::invoices::Invoice> for InvoiceSummary {
             status: row.status,
             subtotal: row.subtotal,
             discount: row.discount,
+            tax_base: row.tax_base,
             tax: row.tax,
             tax_rate_bp: row.tax_bp,
             total: row.total,

@@ -10,6 +10,7 @@ use domain::{
     ids::{PlanId, ProviderId},
     money::CURRENCY,
     pricing::{PriceInput, quote},
+    tax::TaxRule,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -344,7 +345,8 @@ impl Term {
             price_monthly,
             term_months: term.months,
             term_discount: term.discount_bp,
-            tax_rate: 0,
+            promo: None,
+            tax: TaxRule::NONE,
         })
         .map_err(|error| Problem::internal(&error))?;
         Ok(Self { months: term.months, discount_bp: term.discount_bp, price: priced.total })

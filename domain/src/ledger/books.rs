@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AccountKind, LedgerError, Movement, Position};
-use crate::{
-    ids::{OrderId, UserId},
-    money::Rupiah,
-};
+use super::{AccountKind, LedgerError, Movement, Position, Service};
+use crate::{ids::UserId, money::Rupiah};
 
-/// All accounts with their balances, all orders with their positions, and the causes that have taken effect.
+/// All accounts with their balances, all services with their positions, and the causes that have taken effect.
 #[derive(Debug, Clone, Default)]
 pub struct Books {
     balances: BTreeMap<(AccountKind, Option<UserId>), Rupiah>,
-    positions: BTreeMap<OrderId, Position>,
+    positions: BTreeMap<Service, Position>,
     causes: BTreeSet<String>,
 }
 
@@ -27,7 +24,7 @@ impl Books {
             return Ok(false);
         }
         let mut changed = Vec::with_capacity(movement.entries().len());
-        let mut position = movement.order().map(|order| (order, self.position(order)));
+        let mut position = movement.service().map(|service| (service, self.position(service)));
         for entry in movement.entries() {
             let owner = match (entry.account.is_customers(), movement.customer()) {
                 (true, None) => return Err(LedgerError::NoCustomer),
@@ -55,10 +52,10 @@ impl Books {
         self.balances.get(&(account, owner)).copied().unwrap_or_default()
     }
 
-    /// Where an order's money is.
+    /// Where the money of a service is.
     #[must_use]
-    pub fn position(&self, order: OrderId) -> Position {
-        self.positions.get(&order).copied().unwrap_or_default()
+    pub fn position(&self, service: Service) -> Position {
+        self.positions.get(&service).copied().unwrap_or_default()
     }
 
     /// Every account that was ever moved, with its balance.

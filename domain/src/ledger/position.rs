@@ -1,9 +1,9 @@
-//! Where an order's money is.
+//! Where the money of an order, or of another service, is.
 
 use super::{AccountKind, Entry, LedgerError, Movement, Parties};
 use crate::money::{AmountOverflow, Rupiah};
 
-/// The balances that an order's movements have left on the accounts that matter for giving money back.
+/// The balances that a service's movements have left on the accounts that matter for giving money back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
     /// Set aside, not taken yet.
@@ -17,7 +17,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// Adds one entry of the order's.
+    /// Adds one entry of the service's.
     ///
     /// # Errors
     /// [`AmountOverflow`] when a sum leaves the range.
@@ -41,7 +41,7 @@ impl Position {
         self.held.plus(self.deferred)?.plus(self.tax)?.plus(self.revenue)
     }
 
-    /// The movements that give everything back because of `event` (a word, once per order): none when there is
+    /// The movements that give everything back because of `event` (a word, once per service): none when there is
     /// nothing.
     ///
     /// # Errors

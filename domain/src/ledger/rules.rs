@@ -8,7 +8,7 @@ use super::{
     Entry, LedgerError, Movement, MovementKind, Position,
 };
 use crate::{
-    ids::{OrderId, PaymentId, UserId},
+    ids::{InvoiceId, OrderId, PaymentId, UserId},
     money::Rupiah,
 };
 
@@ -30,16 +30,35 @@ impl MoneySource {
     }
 }
 
+/// What money is for. Each has a [`Position`] of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// An order, with the first term of its server.
+    Order(OrderId),
+    /// What an invoice bills that belongs to no order: a further term of a server, or anything else.
+    Invoice(InvoiceId),
+}
+
+impl std::fmt::Display for Service {
+    /// As causes of movements name it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Order(order) => write!(f, "order/{order}"),
+            Self::Invoice(invoice) => write!(f, "invoice/{invoice}"),
+        }
+    }
+}
+
 /// Whom a movement is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parties {
     /// Whose money.
     pub customer: UserId,
-    /// For which order.
-    pub order: OrderId,
+    /// For what.
+    pub service: Service,
 }
 
-/// An order's price, as its invoice splits it.
+/// The price of a service, as its invoice splits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
     /// PPN included.
@@ -163,14 +182,14 @@ impl Movement {
         }
         let made = Self::make(
             MovementKind::Capture,
-            format!("order/{}/capture", parties.order),
+            format!("{}/capture", parties.service),
             &[(CustomerHolds, position.held)],
             &[(DeferredRevenue, price.total.minus(price.tax)?), (TaxPayable, price.tax)],
         )?;
         Ok(Some(made.about(parties, None)))
     }
 
-    /// What is set aside for an order goes back to the balance, because of `event` (a word, once per order). `None`
+    /// What is set aside for an order goes back to the balance, because of `event` (a word, once per service). `None`
     /// when nothing is.
     ///
     /// # Errors
@@ -181,7 +200,7 @@ impl Movement {
         }
         let made = Self::make(
             MovementKind::Release,
-            format!("order/{}/release/{event}", parties.order),
+            format!("{}/release/{event}", parties.service),
             &[(CustomerHolds, position.held)],
             &[(CustomerWallet, position.held)],
         )?;
@@ -189,7 +208,7 @@ impl Movement {
     }
 
     /// All that an order has brought in and that is not served yet goes back to the balance with its tax, because of
-    /// `event` (a word, once per order). `None` when there is nothing.
+    /// `event` (a word, once per service). `None` when there is nothing.
     ///
     /// # Errors
     /// [`LedgerError::NotPositive`] when a part is less than nothing.
@@ -200,7 +219,7 @@ impl Movement {
         }
         let made = Self::make(
             MovementKind::Refund,
-            format!("order/{}/refund/{event}", parties.order),
+            format!("{}/refund/{event}", parties.service),
             &[(DeferredRevenue, position.deferred), (TaxPayable, position.tax), (Refunds, position.revenue)],
             &[(CustomerWallet, total)],
         )?;
@@ -227,7 +246,7 @@ impl Movement {
     pub fn revenue_recognised(parties: Parties, period: &str, amount: Rupiah) -> Result {
         let made = Self::make(
             MovementKind::Revenue,
-            format!("order/{}/revenue/{period}", parties.order),
+            format!("{}/revenue/{period}", parties.service),
             &[(DeferredRevenue, amount)],
             &[(Revenue, amount)],
         )?;
@@ -278,11 +297,11 @@ impl Movement {
             .filter(|part| part.is_err() || part.is_ok_and(|(_, amount)| amount != Rupiah::ZERO))
             .map(|part| part.map(|(account, amount)| Entry { account, amount }))
             .collect::<Result<Vec<_>>>()?;
-        Ok(Self { kind, cause, customer: None, order: None, payment: None, entries })
+        Ok(Self { kind, cause, customer: None, service: None, payment: None, entries })
     }
 
     fn about(self, parties: Parties, payment: Option<PaymentId>) -> Self {
-        Self { customer: Some(parties.customer), order: Some(parties.order), payment, ..self }
+        Self { customer: Some(parties.customer), service: Some(parties.service), payment, ..self }
     }
 }
 

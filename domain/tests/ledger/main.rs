@@ -7,7 +7,9 @@ mod world;
 use domain::{
     Rupiah,
     ids::{OrderId, PaymentId, UserId},
-    ledger::{AccountKind as A, Books, LedgerError, MoneySource, Movement, Parties, Position, Price},
+    ledger::{
+        AccountKind as A, Books, LedgerError, MoneySource, Movement, Parties, Position, Price, Service,
+    },
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -47,7 +49,7 @@ proptest! {
 const PRICE: Price = Price { total: Rupiah::new(133_200), tax: Rupiah::new(13_200) };
 
 fn parties() -> Parties {
-    Parties { customer: UserId(Uuid::from_u128(1)), order: OrderId(Uuid::from_u128(2)) }
+    Parties { customer: UserId(Uuid::from_u128(1)), service: Service::Order(OrderId(Uuid::from_u128(2))) }
 }
 
 fn payment() -> PaymentId {
@@ -78,19 +80,19 @@ fn the_way_of_an_order_paid_from_the_balance() {
     assert_eq!(books.balance(A::CustomerWallet, customer), rupiah(66_800));
     assert_eq!(books.balance(A::CustomerHolds, customer), rupiah(133_200));
 
-    let capture = Movement::capture(parties(), &books.position(parties().order), PRICE).unwrap().unwrap();
+    let capture = Movement::capture(parties(), &books.position(parties().service), PRICE).unwrap().unwrap();
     books.post(&capture).unwrap();
     assert_eq!(books.balance(A::CustomerHolds, customer), Rupiah::ZERO);
     assert_eq!(books.balance(A::DeferredRevenue, None), rupiah(120_000));
-    assert_eq!(Movement::capture(parties(), &books.position(parties().order), PRICE), Ok(None));
+    assert_eq!(Movement::capture(parties(), &books.position(parties().service), PRICE), Ok(None));
 
     books.post(&Movement::revenue_recognised(parties(), "2026-11", rupiah(40_000)).unwrap()).unwrap();
-    for movement in books.position(parties().order).give_back(parties(), "refunded").unwrap() {
+    for movement in books.position(parties().service).give_back(parties(), "refunded").unwrap() {
         books.post(&movement).unwrap();
     }
     assert_eq!(books.balance(A::CustomerWallet, customer), rupiah(200_000));
     assert_eq!(books.balance(A::Refunds, None), rupiah(-40_000));
-    assert_eq!(books.position(parties().order), Position::default());
+    assert_eq!(books.position(parties().service), Position::default());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use domain::{
     ids::{OrderId, PaymentId, UserId},
     ledger::{
         AccountKind, Books, LedgerError, MoneySource, Movement, MovementKind as K, Parties, Position, Price,
+        Service,
     },
 };
 use proptest::prelude::*;
@@ -84,7 +85,10 @@ impl Cast {
     }
 
     pub fn parties(&self, customer: usize, order: usize) -> Parties {
-        Parties { customer: UserId(self.customers[customer]), order: OrderId(self.orders[customer][order]) }
+        Parties {
+            customer: UserId(self.customers[customer]),
+            service: Service::Order(OrderId(self.orders[customer][order])),
+        }
     }
 
     fn numbered(&self, number: usize) -> Uuid {
@@ -163,7 +167,7 @@ impl World {
         let payment = PaymentId(self.cast.order_payments[customer][order][payment]);
         let source = if by_bank { MoneySource::Bank } else { MoneySource::Gateway };
         let price = Cast::price(order);
-        let position = self.books.position(parties.order);
+        let position = self.books.position(parties.service);
         if self.stages[customer][order] != Stage::Waiting {
             return Ok(vec![Movement::late_payment(parties, payment, source, price.total)?]);
         }
@@ -177,7 +181,7 @@ impl World {
 
     fn part_paid(&self, customer: usize, order: usize, amount: i64) -> Result<Vec<Movement>, LedgerError> {
         let parties = self.cast.parties(customer, order);
-        let held = self.books.position(parties.order).held;
+        let held = self.books.position(parties.service).held;
         if self.stages[customer][order] != Stage::Waiting
             || held.get() + amount >= Cast::price(order).total.get()
         {
@@ -189,7 +193,7 @@ impl World {
 
     fn wallet_paid(&self, customer: usize, order: usize) -> Result<Vec<Movement>, LedgerError> {
         let parties = self.cast.parties(customer, order);
-        let held = self.books.position(parties.order).held;
+        let held = self.books.position(parties.service).held;
         if self.stages[customer][order] != Stage::Waiting || held != Rupiah::ZERO {
             return Ok(Vec::new());
         }
@@ -202,7 +206,7 @@ impl World {
             return Ok(Vec::new());
         }
         let parties = self.cast.parties(customer, order);
-        let position = self.books.position(parties.order);
+        let position = self.books.position(parties.service);
         Ok(Movement::capture(parties, &position, Cast::price(order))?.into_iter().collect())
     }
 
@@ -211,7 +215,7 @@ impl World {
             return Ok(Vec::new());
         }
         let parties = self.cast.parties(customer, order);
-        let position = self.books.position(parties.order);
+        let position = self.books.position(parties.service);
         Ok(Movement::release(parties, "expired", &position)?.into_iter().collect())
     }
 
@@ -220,7 +224,7 @@ impl World {
             return Ok(Vec::new());
         }
         let parties = self.cast.parties(customer, order);
-        self.books.position(parties.order).give_back(parties, "cancelled")
+        self.books.position(parties.service).give_back(parties, "cancelled")
     }
 
     fn served(
@@ -231,7 +235,7 @@ impl World {
         share: i64,
     ) -> Result<Vec<Movement>, LedgerError> {
         let parties = self.cast.parties(customer, order);
-        let earned = self.books.position(parties.order).deferred.get() * share / 100;
+        let earned = self.books.position(parties.service).deferred.get() * share / 100;
         if self.stages[customer][order] != Stage::Active || earned == 0 {
             return Ok(Vec::new());
         }
@@ -286,8 +290,8 @@ impl World {
             let wallet = self.books.balance(AccountKind::CustomerWallet, Some(id)).get();
             let holds = self.books.balance(AccountKind::CustomerHolds, Some(id)).get();
             assert!(wallet >= 0 && holds >= 0, "a customer's account is below nothing");
-            let positions: Vec<_> =
-                self.cast.orders[customer].iter().map(|order| self.books.position(OrderId(*order))).collect();
+            let services = self.cast.orders[customer].iter().map(|order| Service::Order(OrderId(*order)));
+            let positions: Vec<_> = services.map(|service| self.books.position(service)).collect();
             assert!(positions.iter().all(Position::is_sound), "{positions:?}");
             assert_eq!(holds, positions.iter().map(|p| p.held.get()).sum::<i64>(), "holds without an order");
             let in_orders: i64 = positions.iter().map(|p| p.total().unwrap().get()).sum();

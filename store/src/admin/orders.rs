@@ -275,7 +275,7 @@ impl Store {
     async fn order_invoice(&self, order: OrderId) -> Result<Option<InvoiceSummary>> {
         Ok(sqlx::query_as!(
             InvoiceSummary,
-            r#"SELECT id AS "id: InvoiceId", number, status AS "status: InvoiceStatus", total AS "total: Rupiah", paid_at
+            r#"SELECT id AS "id: InvoiceId", number AS "number!", status AS "status: InvoiceStatus", total AS "total: Rupiah", paid_at
                FROM invoices WHERE order_id = $1"#,
             order.0,
         )

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     ids::OrderId,
-    ledger::{Movement, earned},
+    ledger::{Movement, Service, earned},
 };
 
 use super::{position, post};
@@ -55,7 +55,7 @@ impl Store {
     async fn recognise(&self, due: &Due) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         let order = lock_order(&mut tx, due.order_id, None).await?;
-        let position = position(&mut tx, order.id).await?;
+        let position = position(&mut tx, Service::Order(order.id)).await?;
         let net = position.deferred.plus(position.revenue)?;
         let amount = earned(net, due.starts_at, due.ends_at, due.now)?.minus(position.revenue)?;
         if amount <= Rupiah::ZERO {

@@ -5,6 +5,7 @@ use domain::{
     ids::{PlanId, ProviderId},
     money::Rupiah,
     pricing::{PriceInput, Quote, quote},
+    tax::TaxRule,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -46,8 +47,8 @@ pub struct Offer {
     pub image_id: Uuid,
     /// Whether only so many may be sold.
     pub is_limited: bool,
-    /// PPN rate in basis points.
-    pub tax_bp: u32,
+    /// PPN as it is on the day.
+    pub tax: TaxRule,
     /// What it costs.
     pub quote: Quote,
     /// When this was found out, by the database's clock.
@@ -64,8 +65,8 @@ impl Store {
     }
 }
 
-/// Looks a selection up in one query and prices it. The tax rate is that of the day in Jakarta; before the first
-/// rate there is no tax.
+/// Looks a selection up in one query and prices it. Rate and base of the tax are those of the day in Jakarta; before
+/// the first there is no tax.
 pub(super) async fn resolve(
     connection: &mut PgConnection,
     selection: &Selection,
@@ -80,9 +81,8 @@ pub(super) async fn resolve(
                   r.id AS "region_id?", pr.region_id IS NOT NULL AS "region_offers!",
                   i.id AS "image_id?", s.image_id IS NOT NULL AS "provider_has_image!",
                   t.discount_bp AS "discount_bp?", now() AS "now!",
-                  coalesce((SELECT rate_bp FROM tax_rates
-                            WHERE valid_from <= (now() AT TIME ZONE 'Asia/Jakarta')::date
-                            ORDER BY valid_from DESC LIMIT 1), 0) AS "tax_bp!"
+                  x.rate_bp AS "tax_rate?", x.base_numerator AS "tax_numerator?",
+                  x.base_denominator AS "tax_denominator?"
            FROM plans l
            JOIN providers p ON p.id = l.provider_id
            LEFT JOIN regions r ON r.slug = $2 AND r.is_active
@@ -92,6 +92,9 @@ pub(super) async fn resolve(
            LEFT JOIN image_sources s
                   ON s.image_id = i.id AND s.provider_id = p.id AND s.unavailable_since IS NULL
            LEFT JOIN terms t ON t.months = $4 AND t.is_active
+           LEFT JOIN LATERAL (SELECT * FROM tax_rates
+                              WHERE valid_from <= (now() AT TIME ZONE 'Asia/Jakarta')::date
+                              ORDER BY valid_from DESC LIMIT 1) x ON true
            WHERE l.id = $1"#,
         selection.plan_id.0,
         selection.region,
@@ -110,13 +113,14 @@ pub(super) async fn resolve(
     let image_id = row.image_id.ok_or(Refusal::ImageUnknown)?;
     require(row.provider_has_image, Refusal::ImageNotForProvider)?;
     let discount = row.discount_bp.ok_or(Refusal::TermNotOffered)?;
-    let tax_bp = row.tax_bp.unsigned_abs();
+    let tax = tax_rule(row.tax_rate, row.tax_numerator, row.tax_denominator);
     let quote = quote(&PriceInput {
         plan_name: row.plan_name.clone(),
         price_monthly: row.price_monthly,
         term_months: selection.term_months,
         term_discount: discount.unsigned_abs(),
-        tax_rate: tax_bp,
+        promo: None,
+        tax,
     })
     .map_err(StoreError::from)?;
     Ok(Offer {
@@ -128,10 +132,22 @@ pub(super) async fn resolve(
         region_id,
         image_id,
         is_limited: row.is_limited,
-        tax_bp,
+        tax,
         quote,
         at: row.now,
     })
+}
+
+/// A rule as its row has it; no row, no tax.
+fn tax_rule(rate: Option<i32>, numerator: Option<i32>, denominator: Option<i32>) -> TaxRule {
+    let Some(((rate, numerator), denominator)) = rate.zip(numerator).zip(denominator) else {
+        return TaxRule::NONE;
+    };
+    TaxRule {
+        rate: rate.unsigned_abs(),
+        base_numerator: numerator.unsigned_abs(),
+        base_denominator: denominator.unsigned_abs(),
+    }
 }
 
 fn require(condition: bool, refusal: Refusal) -> Result<(), Refusal> {

@@ -160,10 +160,10 @@ async fn insert(
              SELECT extract(year FROM $15::timestamptz AT TIME ZONE 'Asia/Jakarta')::integer, 1 FROM placed
              ON CONFLICT (year) DO UPDATE SET last = c.last + 1 RETURNING year, last::text AS last),
          invoice AS (
-             INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax, tax_bp, total,
-                                   issued_at, due_at)
+             INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax_base, tax, tax_bp,
+                                   total, issued_at, due_at)
              SELECT $30, 'INV/' || year || '/' || lpad(last, greatest(6, length(last)), '0'), $1, $5, 'OPEN',
-                    $31, $32, $33, $34, $13, $15, $16
+                    $31, $32, $45, $33, $34, $13, $15, $16
              FROM counter RETURNING id),
          line AS (
              INSERT INTO invoice_lines (invoice_id, position, description, quantity, unit_price, total)
@@ -208,7 +208,7 @@ async fn insert(
         quote.subtotal.get(),
         quote.discount.get(),
         quote.tax.get(),
-        i32::try_from(offer.tax_bp).unwrap_or(i32::MAX),
+        i32::try_from(offer.tax.rate).unwrap_or(i32::MAX),
         &lines.descriptions,
         &lines.quantities,
         &lines.unit_prices,
@@ -219,6 +219,7 @@ async fn insert(
         new.method.as_str(),
         new.bank.map(Bank::as_str),
         ssh_keys,
+        quote.tax_base.get(),
     )
     .fetch_optional(connection)
     .await?;

@@ -93,7 +93,7 @@ macro_rules! select_orders {
                       p.slug AS provider, p.name AS provider_name, r.slug AS region, r.name AS region_name,
                       i.slug AS image, i.name AS image_name, o.hostname, o.term_months, o.auto_renew,
                       o.total AS "total: Rupiah", o.placed_at, o.paid_at, o.active_at, o.expires_at,
-                      v.id AS "invoice_id: InvoiceId", v.number AS invoice_number,
+                      v.id AS "invoice_id: InvoiceId", v.number AS "invoice_number!",
                       v.status AS "invoice_status: InvoiceStatus", v.total AS "invoice_total: Rupiah"
                FROM orders o
                JOIN plans l ON l.id = o.plan_id

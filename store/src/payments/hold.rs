@@ -3,7 +3,7 @@
 use domain::{
     Rupiah,
     ids::{OrderId, PaymentId},
-    ledger::Movement,
+    ledger::{Movement, Service},
 };
 use sqlx::PgConnection;
 
@@ -21,7 +21,7 @@ pub(crate) async fn pay_from_wallet(tx: &mut PgConnection, order: OrderId, payme
 
 /// Takes what is set aside for an order that runs now. The order is locked by the caller.
 pub(crate) async fn capture_hold(tx: &mut PgConnection, order: OrderId) -> Result<()> {
-    let position = ledger::position(tx, order).await?;
+    let position = ledger::position(tx, Service::Order(order)).await?;
     if position.held == Rupiah::ZERO {
         return Ok(());
     }
@@ -35,7 +35,7 @@ pub(crate) async fn capture_hold(tx: &mut PgConnection, order: OrderId) -> Resul
 /// Gives back what is set aside for an unpaid order, because of `event`; answers how much. The order is locked by the
 /// caller.
 pub(crate) async fn release_hold(tx: &mut PgConnection, order: OrderId, event: &str) -> Result<Rupiah> {
-    let position = ledger::position(tx, order).await?;
+    let position = ledger::position(tx, Service::Order(order)).await?;
     if position.held == Rupiah::ZERO {
         return Ok(Rupiah::ZERO);
     }

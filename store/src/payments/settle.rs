@@ -4,7 +4,7 @@ use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentOutcome},
     ids::{PaymentId, UserId},
-    ledger::{MoneySource, Movement},
+    ledger::{MoneySource, Movement, Service},
     order::{OrderStatus, Transition},
     outbox::Message,
 };
@@ -83,7 +83,7 @@ impl Money {
         // A gateway charges the whole price, whatever is set aside.
         let set_aside = match payment.source() {
             MoneySource::Gateway => Rupiah::ZERO,
-            MoneySource::Bank => ledger::position(tx, order.id).await?.held,
+            MoneySource::Bank => ledger::position(tx, Service::Order(order.id)).await?.held,
         };
         let due = order.total.minus(set_aside)?;
         let arrived = match payment.source() {

@@ -1,6 +1,7 @@
 use domain::{
     Rupiah,
     ids::{OrderId, UserId},
+    ledger::Service,
 };
 use sqlx::PgPool;
 use store::Store;
@@ -30,7 +31,7 @@ async fn payments_from_before_the_books_are_booked_once(pool: PgPool) {
     assert_eq!(store.backfill_ledger().await.unwrap(), 2);
     assert_eq!(store.backfill_ledger().await.unwrap(), 0);
 
-    let position = store.order_position(OrderId(paid)).await.unwrap();
+    let position = store.position(Service::Order(OrderId(paid))).await.unwrap();
     assert_eq!((position.deferred, position.tax), (Rupiah::new(120_000), Rupiah::new(13_200)));
     assert_eq!(store.wallet(UserId(customer)).await.unwrap().wallet, Rupiah::new(133_200));
     let outcome: String = sqlx::query_scalar("SELECT outcome FROM payments WHERE id = $1")

@@ -1,6 +1,6 @@
 use domain::{
     ids::{OrderId, UserId},
-    ledger::{AccountKind, LedgerError},
+    ledger::{AccountKind, LedgerError, Service},
 };
 use proptest::{
     prelude::*,
@@ -98,8 +98,8 @@ async fn run(store: &Store, cast: Cast, events: &[Event], seed: &[u8; 32]) {
         assert_eq!(balances.wallet, world.books.balance(AccountKind::CustomerWallet, Some(id)));
         assert_eq!(balances.holds, world.books.balance(AccountKind::CustomerHolds, Some(id)));
         for order in orders {
-            let position = store.order_position(OrderId(order)).await.unwrap();
-            assert_eq!(position, world.books.position(OrderId(order)));
+            let service = Service::Order(OrderId(order));
+            assert_eq!(store.position(service).await.unwrap(), world.books.position(service));
         }
     }
 }

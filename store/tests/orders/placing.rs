@@ -4,6 +4,7 @@ use domain::{
     billing::{Bank, PaymentMethod},
     ids::OrderId,
     outbox::Message,
+    tax::TaxRule,
 };
 use sqlx::{
     PgPool, Row,
@@ -239,7 +240,12 @@ async fn a_quote_is_the_price_that_is_billed(pool: PgPool) {
 async fn the_tax_rate_is_the_one_in_force(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let selection = shop.basket().await.selection;
-    assert_eq!(shop.store.quote_order(&selection).await.unwrap().tax_bp, 1_100);
-    shop.run("INSERT INTO tax_rates VALUES (current_date - 7, 1200), (current_date + 7, 1500)").await;
-    assert_eq!(shop.store.quote_order(&selection).await.unwrap().tax_bp, 1_200);
+    let today = shop.store.quote_order(&selection).await.unwrap();
+    assert_eq!(today.tax, TaxRule { rate: 1_200, base_numerator: 11, base_denominator: 12 });
+    assert_eq!((today.quote.tax_base.get(), today.quote.tax.get()), (118_250, 14_190));
+    shop.run("INSERT INTO tax_rates VALUES (current_date - 7, 1300, 2, 3), (current_date + 7, 1500, 1, 1)")
+        .await;
+    let later = shop.store.quote_order(&selection).await.unwrap();
+    assert_eq!(later.tax, TaxRule { rate: 1_300, base_numerator: 2, base_denominator: 3 });
+    assert_eq!((later.quote.tax_base.get(), later.quote.tax.get()), (86_000, 11_180));
 }

@@ -1,6 +1,9 @@
 //! What the database itself refuses, whoever asks.
 
-use domain::order::{OrderStatus, Transition};
+use domain::{
+    billing::InvoiceStatus,
+    order::{OrderStatus, Transition},
+};
 use sqlx::PgPool;
 
 use crate::Shop;
@@ -73,10 +76,14 @@ async fn an_issued_invoice_never_changes(pool: PgPool) {
             "{forbidden}"
         );
     }
+    for forbidden in ["UPDATE invoice_lines SET description = 'free'", "DELETE FROM invoice_lines"] {
+        let refused = refusal(&shop.pool, forbidden).await;
+        assert!(refused.ends_with("the lines of an issued invoice do not change"), "{forbidden}: {refused}");
+    }
+    let one_more = "INSERT INTO invoice_lines SELECT id, 99, 'x', 1, 10, 10 FROM invoices";
+    assert!(refusal(&shop.pool, one_more).await.contains("lines of an invoice make up its subtotal"));
     for forbidden in [
         "DELETE FROM invoices",
-        "UPDATE invoice_lines SET description = 'free'",
-        "DELETE FROM invoice_lines",
         "UPDATE order_timeline SET message = 'never happened'",
         "DELETE FROM order_timeline",
     ] {
@@ -85,4 +92,30 @@ async fn an_issued_invoice_never_changes(pool: PgPool) {
     let unbalanced = "INSERT INTO invoice_lines SELECT id, 99, 'x', 2, 10, 21 FROM invoices";
     assert!(refusal(&shop.pool, unbalanced).await.contains("invoice_lines_total_adds_up"));
     shop.run("UPDATE invoices SET status = 'PAID', paid_at = now()").await;
+    for back in [
+        "UPDATE invoices SET status = 'OPEN'",
+        "UPDATE invoices SET status = 'VOID'",
+        "UPDATE invoices SET status = 'DRAFT', number = NULL, issued_at = NULL",
+    ] {
+        let refused = refusal(&shop.pool, back).await;
+        assert!(
+            refused.contains("does not go from PAID") || refused.contains("is issued"),
+            "{back}: {refused}"
+        );
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_invoices_arrows_are_those_of_the_domain(pool: PgPool) {
+    let arrows: Vec<(String, String)> =
+        sqlx::query_as("SELECT from_status, to_status FROM invoice_transitions")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    for from in InvoiceStatus::ALL {
+        for to in InvoiceStatus::ALL {
+            let arrow = (from.to_string(), to.to_string());
+            assert_eq!(arrows.contains(&arrow), from.may_become(*to), "{arrow:?}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use domain::{
     billing::{InvoiceStatus, PaymentMethod, PaymentStatus as P},
     hostname::Hostname,
     ids::OrderId,
-    ledger::MovementKind as K,
+    ledger::{MovementKind as K, Service},
     order::OrderStatus,
     policy::OrderPolicy,
 };
@@ -166,7 +166,7 @@ async fn the_money_of_an_order_is_held_and_taken_when_it_runs(pool: PgPool) {
 
     shop.activate(order.id).await;
     assert_eq!(shop.wallet().await, (500_000 - total, 0));
-    let position = shop.store.order_position(order.id).await.unwrap();
+    let position = shop.store.position(Service::Order(order.id)).await.unwrap();
     assert_eq!((position.held, position.deferred.plus(position.tax).unwrap()), (Rupiah::ZERO, order.total));
     let kinds = [(K::Hold, -total, 500_000 - total), (K::Deposit, 500_000, 500_000)];
     assert_eq!(shop.kinds().await, kinds);
@@ -187,9 +187,9 @@ async fn revenue_is_recognised_as_the_term_goes_by(pool: PgPool) {
     // As if half of the term were over. Half a month is not a whole number of seconds before now, so within a rupiah.
     let half = "UPDATE instances SET starts_at = now() - (now() + interval '1 month' - now()) / 2";
     sqlx::query(half).execute(&shop.pool).await.unwrap();
-    let before = shop.store.order_position(order).await.unwrap();
+    let before = shop.store.position(Service::Order(order)).await.unwrap();
     assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (Some(order), 1));
-    let after = shop.store.order_position(order).await.unwrap();
+    let after = shop.store.position(Service::Order(order)).await.unwrap();
     assert_eq!(after.deferred.plus(after.revenue).unwrap(), before.deferred);
     let share = after.revenue.get() * 100 / before.deferred.get();
     assert!((45..=55).contains(&share), "{share} %");

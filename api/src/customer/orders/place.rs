@@ -102,11 +102,14 @@ pub(super) struct QuoteBody {
     /// Whole rupiah taken off.
     #[schema(example = 19_350)]
     discount: Rupiah,
+    /// What PPN is computed on.
+    #[schema(example = 337_013)]
+    tax_base: Rupiah,
     /// PPN in whole rupiah.
     #[schema(example = 40_442)]
     tax: Rupiah,
-    /// PPN rate in hundredths of a percent.
-    #[schema(example = 1100)]
+    /// PPN rate on `tax_base` in hundredths of a percent.
+    #[schema(example = 1200)]
     tax_rate_bp: u32,
     /// Whole rupiah to be paid.
     #[schema(example = 408_092)]
@@ -299,8 +302,9 @@ impl QuoteBody {
             lines,
             subtotal: offer.quote.subtotal,
             discount: offer.quote.discount,
+            tax_base: offer.quote.tax_base,
             tax: offer.quote.tax,
-            tax_rate_bp: offer.tax_bp,
+            tax_rate_bp: offer.tax.rate,
             total: offer.quote.total,
             currency: CURRENCY,
         }
