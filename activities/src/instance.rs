@@ -43,7 +43,8 @@ impl InstanceActivities {
         let turn = self.store.next_action(instance).await.map_err(failure)?;
         crash_point("next_action.after");
         let work = turn.work.map(|work| ServerWork { action_id: work.id, kind: work.kind });
-        Ok(ServerTurn { is_terminated: turn.is_terminated, work })
+        let expires_at_ms = turn.expires_at.and_then(|at| u64::try_from(at.timestamp_millis()).ok());
+        Ok(ServerTurn { is_terminated: turn.is_terminated, work, expires_at_ms })
     }
 
     /// Idempotent by the condition on the action's status.

@@ -55,8 +55,10 @@ id! {
     PlanId,
     /// A customer's order for one server.
     OrderId,
-    /// The bill of an order.
+    /// A bill.
     InvoiceId,
+    /// A further term of a server.
+    RenewalId,
     /// One attempt to pay an invoice.
     PaymentId,
     /// A server, from the moment it is ordered.

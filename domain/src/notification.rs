@@ -33,6 +33,12 @@ text_enum! {
         ProvisioningMoved = "PROVISIONING_MOVED",
         /// Provisioning needs an admin.
         ProvisioningFailed = "PROVISIONING_FAILED",
+        /// A further term of a server is paid.
+        VpsRenewed = "VPS_RENEWED",
+        /// A bill that our team made was issued.
+        InvoiceIssued = "INVOICE_ISSUED",
+        /// A bill was withdrawn before it was paid.
+        InvoiceVoided = "INVOICE_VOIDED",
         /// A server's term nears its end.
         VpsExpiring = "VPS_EXPIRING",
         /// What we can offer changed, for administrators.

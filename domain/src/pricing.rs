@@ -120,6 +120,45 @@ pub fn quote(input: &PriceInput) -> Result<Quote, AmountOverflow> {
     Ok(Quote { lines, subtotal, discount, tax_base: input.tax.base_of(net)?, tax, total: net.plus(tax)? })
 }
 
+/// Something that is billed by hand.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BilledItem {
+    /// What it is for.
+    pub description: String,
+    /// How many.
+    pub quantity: u32,
+    /// Rupiah each, before tax.
+    pub unit_price: Rupiah,
+}
+
+/// Computes a bill over items that somebody wrote down.
+///
+/// # Errors
+/// [`AmountOverflow`] when a sum leaves the range of whole rupiah.
+pub fn bill(items: &[BilledItem], tax: TaxRule) -> Result<Quote, AmountOverflow> {
+    let mut subtotal = Rupiah::ZERO;
+    let mut lines = Vec::with_capacity(items.len());
+    for item in items {
+        let total = item.unit_price.times(item.quantity)?;
+        subtotal = subtotal.plus(total)?;
+        lines.push(PriceLine {
+            description: item.description.clone(),
+            quantity: item.quantity,
+            unit_price: item.unit_price,
+            total,
+        });
+    }
+    let owed = tax.on(subtotal)?;
+    Ok(Quote {
+        lines,
+        subtotal,
+        discount: Rupiah::ZERO,
+        tax_base: tax.base_of(subtotal)?,
+        tax: owed,
+        total: subtotal.plus(owed)?,
+    })
+}
+
 fn discount_line(description: String, discount: Rupiah) -> Result<Option<PriceLine>, AmountOverflow> {
     if discount == Rupiah::ZERO {
         return Ok(None);
@@ -189,6 +228,18 @@ mod tests {
         let rule = TaxRule { rate: 1_200, base_numerator: 11, base_denominator: 12 };
         let q = quote(&PriceInput { tax: rule, ..input(129_001, 1, 0, 0) }).unwrap();
         assert_eq!((q.tax_base.get(), q.tax.get(), q.total.get()), (118_251, 14_190, 143_191));
+    }
+
+    #[test]
+    fn what_is_billed_by_hand_adds_up() {
+        let item = |quantity, price| BilledItem {
+            description: "Migration by our team, hours".into(),
+            quantity,
+            unit_price: Rupiah::new(price),
+        };
+        let q = bill(&[item(3, 250_000), item(1, 99_999)], TaxRule::on_everything(1_100)).unwrap();
+        assert_eq!((q.subtotal.get(), q.tax.get(), q.total.get()), (849_999, 93_500, 943_499));
+        assert_eq!(bill(&[item(2, i64::MAX)], TaxRule::NONE), Err(AmountOverflow));
     }
 
     proptest! {

@@ -1,4 +1,8 @@
-//! Invoices as they are shown. They are issued with the order ([`crate::orders`]) and never change afterwards.
+//! Invoices as they are shown. An order's is issued with it ([`crate::orders`]), a further term's with the wish for it
+//! ([`crate::renewals`]); what staff bill by hand begins as a draft ([`drafts`]). Once issued they never change.
+
+mod drafts;
+mod issue;
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -6,6 +10,10 @@ use domain::{
     ids::{InvoiceId, OrderId, UserId},
     money::Rupiah,
 };
+use sqlx::PgConnection;
+
+pub use drafts::{DraftedInvoice, NewDraft};
+pub(crate) use issue::{Draft, issue, void, write_draft};
 
 use crate::{
     Result, Store, StoreError,
@@ -75,14 +83,7 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?
         .ok_or(StoreError::NotFound("invoice"))?;
-        let lines = sqlx::query_as!(
-            InvoiceLine,
-            r#"SELECT description, quantity, unit_price AS "unit_price: Rupiah", total AS "total: Rupiah"
-               FROM invoice_lines WHERE invoice_id = $1 ORDER BY position"#,
-            invoice.0,
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let lines = lines(&mut *self.pool.acquire().await?, invoice).await?;
         Ok((found, lines))
     }
 
@@ -114,4 +115,16 @@ impl Store {
         .await?;
         Ok(page.cut(rows, |invoice| invoice.id.0))
     }
+}
+
+/// The lines of an invoice, in their order.
+async fn lines(connection: &mut PgConnection, invoice: InvoiceId) -> Result<Vec<InvoiceLine>> {
+    Ok(sqlx::query_as!(
+        InvoiceLine,
+        r#"SELECT description, quantity, unit_price AS "unit_price: Rupiah", total AS "total: Rupiah"
+           FROM invoice_lines WHERE invoice_id = $1 ORDER BY position"#,
+        invoice.0,
+    )
+    .fetch_all(connection)
+    .await?)
 }

@@ -1,11 +1,12 @@
-//! Attempts to pay an order or a deposit: the customer's reads, further attempts, what a gateway answered to a charge,
+//! Attempts to pay an order, another invoice or a deposit: the customer's reads, further attempts, what a gateway answered to a charge,
 //! what an administrator decided, and the one place where money takes effect ([`settle`]).
 //!
-//! Locks are taken in one order everywhere: the order's or deposit's row, then its payments, then the customer's
+//! Locks are taken in one order everywhere: the server of a renewal, the order's, invoice's or deposit's row, then its payments, then the customer's
 //! accounts in the ledger.
 
 mod attempt;
 mod hold;
+mod invoice;
 mod review;
 mod settle;
 mod tell;
@@ -22,6 +23,8 @@ use sqlx::PgConnection;
 
 pub use attempt::{ChargeResult, Instructions, NewAttempt, Opened};
 pub(crate) use hold::{capture_hold, pay_from_wallet, release_hold};
+pub use invoice::NewInvoiceAttempt;
+pub(crate) use invoice::{LockedInvoice, begin as begin_invoice_payment, lock_invoice, settle_invoice};
 pub use review::Approval;
 pub(crate) use settle::{Settlement, mark_paid, settle};
 pub(crate) use tell::method_words;
@@ -91,6 +94,21 @@ impl Store {
         self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("payment"))
     }
 
+    /// The latest attempt to pay an invoice.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none.
+    pub async fn latest_payment_of_invoice(&self, invoice: InvoiceId) -> Result<Payment> {
+        let filter = Filter { invoices: Some(vec![invoice.0]), ..Filter::one() };
+        self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("payment"))
+    }
+
+    /// The attempts to pay the given invoices, newest first.
+    pub(crate) async fn payments_of_invoices(&self, invoices: &[InvoiceId]) -> Result<Vec<Payment>> {
+        let ids = invoices.iter().map(|id| id.0).collect();
+        self.select_payments(&Filter { invoices: Some(ids), limit: i64::MAX, ..Filter::one() }).await
+    }
+
     /// The latest attempt to pay an order.
     ///
     /// # Errors
@@ -132,6 +150,7 @@ impl Store {
                WHERE ($1::uuid IS NULL OR id = $1) AND ($2::uuid IS NULL OR order_id = $2)
                  AND ($3::uuid IS NULL OR user_id = $3) AND ($4::uuid IS NULL OR id < $4)
                  AND ($5::uuid[] IS NULL OR deposit_id = ANY($5))
+                 AND ($7::uuid[] IS NULL OR invoice_id = ANY($7))
                ORDER BY id DESC LIMIT $6"#,
             filter.payment.map(|id| id.0),
             filter.order.map(|id| id.0),
@@ -139,6 +158,7 @@ impl Store {
             filter.before,
             filter.deposits.as_deref(),
             filter.limit,
+            filter.invoices.as_deref(),
         )
         .fetch_all(&self.pool)
         .await?)
@@ -151,13 +171,22 @@ struct Filter {
     owner: Option<UserId>,
     before: Option<uuid::Uuid>,
     deposits: Option<Vec<uuid::Uuid>>,
+    invoices: Option<Vec<uuid::Uuid>>,
     limit: i64,
 }
 
 impl Filter {
     /// The latest one, whoever's it is: to be narrowed.
     const fn one() -> Self {
-        Self { payment: None, order: None, owner: None, before: None, deposits: None, limit: 1 }
+        Self {
+            payment: None,
+            order: None,
+            owner: None,
+            before: None,
+            deposits: None,
+            invoices: None,
+            limit: 1,
+        }
     }
 }
 

@@ -270,13 +270,17 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that a server's paid term is over. Doing it again changes nothing.
+    /// Notes that a server's paid term is over, unless it was renewed meanwhile. Doing it again changes nothing. Whoever
+    /// waited for the end may be ahead of the database's clock by a little.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such server.
     pub async fn note_term_end(&self, instance: InstanceId) -> Result<()> {
         let noted = sqlx::query!(
-            "UPDATE instances SET term_ended_at = coalesce(term_ended_at, now()), updated_at = now() WHERE id = $1",
+            "UPDATE instances SET updated_at = now(),
+                    term_ended_at = CASE WHEN expires_at > now() + interval '1 minute' THEN term_ended_at
+                                         ELSE coalesce(term_ended_at, now()) END
+             WHERE id = $1",
             instance.0,
         )
         .execute(&self.pool)

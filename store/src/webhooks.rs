@@ -18,7 +18,10 @@ pub use requery::{DuePayment, GatewayReport};
 
 use crate::{
     Result, Store, new_id,
-    payments::{LockedOrder, LockedPayment, Settlement, lock_order, lock_payment, method_words, settle},
+    payments::{
+        LockedInvoice, LockedOrder, LockedPayment, Settlement, lock_invoice, lock_order, lock_payment,
+        method_words, settle, settle_invoice,
+    },
     timeline::{self, Step, StepStatus},
     wallet::{self, LockedDeposit},
 };
@@ -156,27 +159,29 @@ impl Store {
 /// What an attempt pays, held until the transaction ends.
 enum Bill {
     Order(LockedOrder),
+    Invoice(LockedInvoice),
     Deposit(LockedDeposit),
 }
 
-/// Locks the order or deposit and the attempt a notification is about, in this order, as everybody does.
+/// Locks the order, invoice or deposit and the attempt a notification is about, in this order, as everybody does.
 async fn lock(
     tx: &mut PgConnection,
     gateway: &str,
     gateway_order_id: &str,
 ) -> Result<Option<(Bill, LockedPayment)>> {
     let found = sqlx::query!(
-        "SELECT id, order_id, deposit_id FROM payments WHERE gateway = $1 AND gateway_order_id = $2",
+        "SELECT id, order_id, invoice_id, deposit_id FROM payments WHERE gateway = $1 AND gateway_order_id = $2",
         gateway,
         gateway_order_id,
     )
     .fetch_optional(&mut *tx)
     .await?;
     let Some(found) = found else { return Ok(None) };
-    let bill = match (found.order_id, found.deposit_id) {
-        (Some(order), _) => Bill::Order(lock_order(tx, order.into(), None).await?),
-        (None, Some(deposit)) => Bill::Deposit(wallet::lock_deposit(tx, deposit.into()).await?),
-        (None, None) => return Ok(None),
+    let bill = match (found.order_id, found.invoice_id, found.deposit_id) {
+        (Some(order), ..) => Bill::Order(lock_order(tx, order.into(), None).await?),
+        (None, Some(invoice), _) => Bill::Invoice(lock_invoice(tx, invoice.into(), None).await?),
+        (None, None, Some(deposit)) => Bill::Deposit(wallet::lock_deposit(tx, deposit.into()).await?),
+        (None, None, None) => return Ok(None),
     };
     let payment = lock_payment(tx, found.id.into()).await?;
     Ok(Some((bill, payment)))
@@ -195,6 +200,9 @@ async fn advance(
         Bill::Order(order) if status == PaymentStatus::Paid => {
             settle(tx, order, payment, &settlement).await?
         }
+        Bill::Invoice(invoice) if status == PaymentStatus::Paid => {
+            Some(settle_invoice(tx, invoice, payment, &settlement).await?)
+        }
         Bill::Deposit(deposit) if status == PaymentStatus::Paid => {
             Some(wallet::settle_deposit(tx, deposit, payment, &settlement).await?)
         }
@@ -208,7 +216,7 @@ async fn advance(
     };
     let order_id = match bill {
         Bill::Order(order) => Some(order.id),
-        Bill::Deposit(_) => None,
+        Bill::Invoice(_) | Bill::Deposit(_) => None,
     };
     Ok(Intake::Applied { payment_id: payment.id, order_id, status, outcome })
 }

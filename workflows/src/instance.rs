@@ -115,6 +115,7 @@ impl InstanceWorkflow {
         loop {
             let step = recording("Look for the next action");
             let turn = ctx.execute_local_activity(NextAction, instance, step).await?;
+            ctx.state_mut(|s| s.learn_term(turn.expires_at_ms));
             if turn.is_terminated {
                 return Ok(true);
             }
@@ -144,6 +145,14 @@ impl InstanceWorkflow {
                 let failed = failed(work.action_id, &error);
                 Ok(ctx.execute_local_activity(FailAction, failed, recording("Record the failure")).await?)
             }
+        }
+    }
+
+    /// A term that became longer is not over.
+    fn learn_term(&mut self, expires_at_ms: Option<u64>) {
+        if let Some(later) = expires_at_ms.filter(|at| *at > self.start.expires_at_ms) {
+            self.start.expires_at_ms = later;
+            self.term_is_over = false;
         }
     }
 

@@ -63,6 +63,10 @@ pub struct ServerTurn {
     pub is_terminated: bool,
     /// What is to be done now; none when nothing waits.
     pub work: Option<ServerWork>,
+    /// When the paid term ends, milliseconds since the Unix epoch. What steps recorded before there were renewals leave
+    /// out is as it was.
+    #[serde(default)]
+    pub expires_at_ms: Option<u64>,
 }
 
 /// Something to be done to a server.

@@ -1,5 +1,5 @@
 //! The admin area: staff read (`orders`, `payments`, `webhooks`, `providers`, `catalog_sync`, `reconciliation`,
-//! `audit_log`), administrators act (`order_acts`, `money`), superadministrators manage providers. Whoever may not gets
+//! `audit_log`), administrators act (`order_acts`, `invoice_acts`, `money`), superadministrators manage providers. Whoever may not gets
 //! 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -8,6 +8,7 @@ use crate::AppState;
 
 mod audit_log;
 mod catalog_sync;
+mod invoice_acts;
 mod money;
 mod order_acts;
 mod orders;
@@ -31,6 +32,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(money::refund))
         .routes(routes!(money::wallet))
         .routes(routes!(money::adjust_wallet))
+        .routes(routes!(invoice_acts::draft))
+        .routes(routes!(invoice_acts::change))
+        .routes(routes!(invoice_acts::issue))
+        .routes(routes!(invoice_acts::void))
         .routes(routes!(payments::list))
         .routes(routes!(providers::list))
         .routes(routes!(providers::change))

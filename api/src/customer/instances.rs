@@ -20,6 +20,7 @@ use crate::{
 pub(crate) mod actions;
 pub(crate) mod asking;
 mod insight;
+mod renewals;
 
 /// Routes under `/instances`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -28,6 +29,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(get))
         .merge(actions::routes())
         .merge(insight::routes())
+        .merge(renewals::routes())
 }
 
 /// Which servers are wanted.

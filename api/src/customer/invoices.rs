@@ -19,9 +19,11 @@ use crate::{
     problem::Problem,
 };
 
+mod pay;
+
 /// Routes under `/invoices`.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(pay::pay))
 }
 
 /// Which invoices are wanted.

@@ -44,13 +44,13 @@ pub fn routes() -> OpenApiRouter<AppState> {
 pub(crate) struct PaymentBody {
     #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
     id: PaymentId,
-    /// The order it pays; absent for a deposit.
+    /// The order it pays, if it pays one.
     #[serde(skip_serializing_if = "Option::is_none")]
     order_id: Option<OrderId>,
-    /// The invoice it pays; absent for a deposit.
+    /// The invoice it pays, if it pays one.
     #[serde(skip_serializing_if = "Option::is_none")]
     invoice_id: Option<InvoiceId>,
-    /// The deposit it pays; absent for an order.
+    /// The deposit it pays, if it pays one.
     #[serde(skip_serializing_if = "Option::is_none")]
     deposit_id: Option<DepositId>,
     /// What the gateway calls the attempt.
@@ -128,12 +128,12 @@ impl From<Payment> for PaymentBody {
 #[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-struct PayRequest {
+pub(crate) struct PayRequest {
     /// `QRIS`, `VIRTUAL_ACCOUNT`, `MANUAL_TRANSFER` or `WALLET`.
-    payment_method: PaymentMethod,
+    pub payment_method: PaymentMethod,
     /// With `VIRTUAL_ACCOUNT`, and only then.
     #[serde(default)]
-    bank: Option<Bank>,
+    pub bank: Option<Bank>,
 }
 
 /// Which payments are wanted.
@@ -243,6 +243,19 @@ pub(crate) fn gateway_for(
             Err(Problem::field("payment_method_unavailable", "payment_method", message))
         }
     }
+}
+
+/// The same where no administrator checks transfers: what is not an order.
+pub(crate) fn gateway_or_wallet(
+    payments: &PaymentConfig,
+    method: PaymentMethod,
+    bank: Option<Bank>,
+) -> Result<Option<&'static str>, Problem> {
+    if method == PaymentMethod::ManualTransfer {
+        let message = format!("{method} is for orders only; pay by QRIS, VIRTUAL_ACCOUNT or WALLET");
+        return Err(Problem::field("payment_method_unavailable", "payment_method", message));
+    }
+    gateway_for(payments, method, bank)
 }
 
 /// Asks the gateway of a payment to take the customer's money, and keeps its answer: instructions, a refusal, or not

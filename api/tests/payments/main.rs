@@ -6,6 +6,7 @@ mod support;
 
 mod archive;
 mod attempts;
+mod invoices;
 mod wallet;
 mod webhook;
 mod xendit_webhook;

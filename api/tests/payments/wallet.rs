@@ -19,19 +19,19 @@ impl Shop {
         opened.body
     }
 
-    async fn paid_deposit(&self, amount: i64, key: &str) -> Value {
+    pub(crate) async fn paid_deposit(&self, amount: i64, key: &str) -> Value {
         let deposit = self.deposit(amount, key).await;
         assert_eq!(self.pay(&json!({ "order_id": deposit["payment"]["gateway_order_id"] })).await, [200]);
         deposit
     }
 
-    async fn wallet(&self) -> (i64, i64) {
+    pub(crate) async fn wallet(&self) -> (i64, i64) {
         let answer = self.app.get("/wallet", self.me()).await;
         assert_eq!((answer.status.as_u16(), text(&answer.body, "currency")), (200, "IDR"));
         (answer.body["balance"].as_i64().unwrap(), answer.body["held"].as_i64().unwrap())
     }
 
-    async fn order_from_balance(&self, key: &str) -> Answer {
+    pub(crate) async fn order_from_balance(&self, key: &str) -> Answer {
         let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'")
             .fetch_one(&self.pool)
             .await
@@ -44,7 +44,7 @@ impl Shop {
     }
 }
 
-async fn post_as(app: &App, token: &str, path: &str, key: &str, body: &Value) -> Answer {
+pub(crate) async fn post_as(app: &App, token: &str, path: &str, key: &str, body: &Value) -> Answer {
     let request = Request::post(format!("/api/v1{path}"))
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json")

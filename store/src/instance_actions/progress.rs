@@ -20,6 +20,8 @@ pub struct ActionTurn {
     pub is_terminated: bool,
     /// What is to be done now; none when nothing waits.
     pub work: Option<ActionWork>,
+    /// When the paid term ends; it may have become later.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// An action whose turn has come.
@@ -100,8 +102,11 @@ impl Store {
                 _ => break Some(work),
             }
         };
+        let expires_at = sqlx::query_scalar!("SELECT expires_at FROM instances WHERE id = $1", instance.0)
+            .fetch_one(&mut *tx)
+            .await?;
         tx.commit().await?;
-        Ok(ActionTurn { is_terminated, work })
+        Ok(ActionTurn { is_terminated, work, expires_at })
     }
 
     /// What the provider is to be told.

@@ -60,15 +60,15 @@ const RULES: &[(&str, &str)] = &[
          WHERE b.arrived <> coalesce(p.amount_received, p.amount)",
     ),
     (
-        "no order has given back more than it brought",
-        "SELECT 'order ' || order_id || ', ' || account || ': ' || sum(amount)
-         FROM (SELECT m.order_id, e.amount,
+        "nothing has given back more than it brought",
+        "SELECT 'order or invoice ' || service || ', ' || account || ': ' || sum(amount)
+         FROM (SELECT coalesce(m.order_id, m.invoice_id) AS service, e.amount,
                       CASE a.kind WHEN 'REFUNDS' THEN 'REVENUE' ELSE a.kind END AS account
                FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
                JOIN ledger_accounts a ON a.id = e.account_id
-               WHERE m.order_id IS NOT NULL
+               WHERE coalesce(m.order_id, m.invoice_id) IS NOT NULL
                  AND a.kind IN ('CUSTOMER_HOLDS', 'DEFERRED_REVENUE', 'TAX_PAYABLE', 'REVENUE', 'REFUNDS')) o
-         GROUP BY order_id, account HAVING sum(amount) < 0",
+         GROUP BY service, account HAVING sum(amount) < 0",
     ),
 ];
 

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{OrderError, Refusal};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, tax};
 
 /// What a customer picked, as it came: whether it exists is found out here.
 #[derive(Debug, Clone)]
@@ -113,7 +113,9 @@ pub(super) async fn resolve(
     let image_id = row.image_id.ok_or(Refusal::ImageUnknown)?;
     require(row.provider_has_image, Refusal::ImageNotForProvider)?;
     let discount = row.discount_bp.ok_or(Refusal::TermNotOffered)?;
-    let tax = tax_rule(row.tax_rate, row.tax_numerator, row.tax_denominator);
+    let rule = row.tax_rate.zip(row.tax_numerator).zip(row.tax_denominator);
+    let tax = rule
+        .map_or(TaxRule::NONE, |((rate, numerator), denominator)| tax::rule(rate, numerator, denominator));
     let quote = quote(&PriceInput {
         plan_name: row.plan_name.clone(),
         price_monthly: row.price_monthly,
@@ -136,18 +138,6 @@ pub(super) async fn resolve(
         quote,
         at: row.now,
     })
-}
-
-/// A rule as its row has it; no row, no tax.
-fn tax_rule(rate: Option<i32>, numerator: Option<i32>, denominator: Option<i32>) -> TaxRule {
-    let Some(((rate, numerator), denominator)) = rate.zip(numerator).zip(denominator) else {
-        return TaxRule::NONE;
-    };
-    TaxRule {
-        rate: rate.unsigned_abs(),
-        base_numerator: numerator.unsigned_abs(),
-        base_denominator: denominator.unsigned_abs(),
-    }
 }
 
 fn require(condition: bool, refusal: Refusal) -> Result<(), Refusal> {

@@ -8,7 +8,7 @@ use domain::{
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{LockedOrder, LockedPayment, settle::Money};
+use super::{LockedInvoice, LockedOrder, LockedPayment, settle::Money};
 use crate::{
     Result,
     notifications::{self, Notice},
@@ -119,6 +119,43 @@ pub(super) async fn of_credit(
         dedupe_key: &key,
     };
     notifications::notify(tx, order.user_id, &notice).await
+}
+
+/// An invoice that belongs to no order is paid.
+pub(super) async fn of_invoice_payment(
+    tx: &mut PgConnection,
+    invoice: &LockedInvoice,
+    payment: &LockedPayment,
+) -> Result<()> {
+    let notice = Notice {
+        kind: NotificationKind::PaymentConfirmed,
+        title: "Payment received",
+        message: &format!("We received your payment of {} for invoice {}.", payment.amount, invoice.number),
+        action_url: Some(&format!("/invoices/{}", invoice.id)),
+        metadata: json!({ "invoice_id": invoice.id, "payment_id": payment.id }),
+        dedupe_key: &format!("invoice/{}/payment_confirmed", invoice.id),
+    };
+    notifications::notify(tx, invoice.user_id, &notice).await
+}
+
+/// An invoice could not take the money: it is on the balance.
+pub(super) async fn of_invoice_credit(
+    tx: &mut PgConnection,
+    invoice: &LockedInvoice,
+    payment: &LockedPayment,
+) -> Result<()> {
+    let notice = Notice {
+        kind: NotificationKind::WalletCredited,
+        title: "Your payment went to your balance",
+        message: &format!(
+            "We received {} for invoice {}, which does not need it any more. It is on your balance.",
+            payment.amount, invoice.number
+        ),
+        action_url: Some("/wallet"),
+        metadata: json!({ "invoice_id": invoice.id, "payment_id": payment.id }),
+        dedupe_key: &format!("payment/{}/credited", payment.id),
+    };
+    notifications::notify(tx, invoice.user_id, &notice).await
 }
 
 /// What was set aside for an order is on the balance again.

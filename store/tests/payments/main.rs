@@ -4,8 +4,10 @@
 
 mod archive;
 mod attempts;
+mod billed_by_hand;
 mod interleaving;
 mod notifications;
+mod renewals;
 mod requery;
 mod review;
 mod transfers;

@@ -36,7 +36,7 @@ impl Shop {
         self.store.deposit(opened.deposit_id, self.customer).await.unwrap().payment
     }
 
-    async fn deposit(&self, amount: i64, key: &str) {
+    pub(crate) async fn deposit(&self, amount: i64, key: &str) {
         let payment = self.open_deposit(amount, key).await;
         self.tell(&told(&payment, P::Paid, &format!("{key}:settlement"))).await;
     }
@@ -68,13 +68,13 @@ impl Shop {
         self.store.place_order(&new, &promise(key)).await
     }
 
-    async fn wallet(&self) -> (i64, i64) {
+    pub(crate) async fn wallet(&self) -> (i64, i64) {
         let balances = self.store.wallet(self.customer).await.unwrap();
         (balances.wallet.get(), balances.holds.get())
     }
 
     /// Gives the order's server what an active one must have, and makes the order active.
-    async fn activate(&self, order: OrderId) {
+    pub(crate) async fn activate(&self, order: OrderId) {
         self.store.start_provisioning(order).await.unwrap();
         sqlx::query(
             "UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1' WHERE order_id = $1",
@@ -97,7 +97,7 @@ impl Shop {
         Ok(made.balance.get())
     }
 
-    async fn kinds(&self) -> Vec<(K, i64, i64)> {
+    pub(crate) async fn kinds(&self) -> Vec<(K, i64, i64)> {
         let page = PageRequest { before: None, limit: 100 };
         let filter = StatementFilter::default();
         let statement = self.store.wallet_statement(self.customer, &filter, page).await.unwrap().data;
@@ -188,14 +188,14 @@ async fn revenue_is_recognised_as_the_term_goes_by(pool: PgPool) {
     let half = "UPDATE instances SET starts_at = now() - (now() + interval '1 month' - now()) / 2";
     sqlx::query(half).execute(&shop.pool).await.unwrap();
     let before = shop.store.position(Service::Order(order)).await.unwrap();
-    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (Some(order), 1));
+    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (Some(order.0), 1));
     let after = shop.store.position(Service::Order(order)).await.unwrap();
     assert_eq!(after.deferred.plus(after.revenue).unwrap(), before.deferred);
     let share = after.revenue.get() * 100 / before.deferred.get();
     assert!((45..=55).contains(&share), "{share} %");
     // Once a day, and not of the order that is before the cursor.
-    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (Some(order), 0));
-    assert_eq!(shop.store.recognise_revenue(Some(order), 10).await.unwrap(), (None, 0));
+    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (Some(order.0), 0));
+    assert_eq!(shop.store.recognise_revenue(Some(order.0), 10).await.unwrap(), (None, 0));
     shop.assert_books_are_sound().await;
 }
 

@@ -1,0 +1,163 @@
+//! Invoices that belong to no order over HTTP: what staff bill by hand, and further terms of a server.
+
+use axum::http::Method;
+use domain::{ids::OrderId, role::Role};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    Shop,
+    support::{Answer, As},
+    text,
+    wallet::post_as,
+};
+
+impl Shop {
+    async fn my_id(&self) -> Value {
+        self.app.get("/auth/me", self.me()).await.body["id"].clone()
+    }
+
+    /// A running server with a month paid from the balance; answers with its id.
+    async fn server(&self) -> String {
+        self.paid_deposit(1_000_000, "for-the-server").await;
+        let order = self.order_from_balance("the-server").await.body;
+        let id: OrderId = text(&order, "id").parse().unwrap();
+        self.app.store.start_provisioning(id).await.unwrap();
+        sqlx::query("UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1'")
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        self.app.store.activate_order(id).await.unwrap();
+        text(&self.read(&order).await, "instance_id").to_owned()
+    }
+}
+
+fn refused(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{}", answer.body);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_bill_made_by_hand_is_issued_and_paid(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, admin) = shop.app.user(Role::Admin).await;
+    let line = json!({ "description": "Migration by our team, hours", "quantity": 3, "unit_price": 250_000 });
+    let body = json!({ "user_id": shop.my_id().await, "lines": [line], "note": "as agreed" });
+    let draft = post_as(&shop.app, &admin, "/admin/invoices", "draft", &body).await;
+    assert_eq!(draft.status, 201, "{}", draft.body);
+    let id = text(&draft.body, "id");
+    assert_eq!((draft.body["number"].is_null(), text(&draft.body, "status")), (true, "DRAFT"));
+    assert_eq!(
+        (draft.body["tax_base"].as_i64(), draft.body["total"].as_i64()),
+        (Some(687_500), Some(832_500))
+    );
+    refused(&shop.app.get(&format!("/invoices/{id}"), shop.me()).await, 404, "not_found");
+
+    let change = json!({ "lines": [{ "description": "Two hours", "quantity": 2, "unit_price": 250_000 }] });
+    let path = format!("/admin/invoices/{id}/draft");
+    let changed = shop.app.call(Method::PUT, &path, As::Token(&admin), &change).await;
+    assert_eq!(changed.body["total"], 555_000, "{}", changed.body);
+    let path = format!("/admin/invoices/{id}/issue");
+    let issued = shop.app.post(&path, As::Token(&admin), &json!({})).await;
+    assert_eq!((issued.status.as_u16(), text(&issued.body, "status")), (200, "OPEN"), "{}", issued.body);
+    refused(&shop.app.post(&path, As::Token(&admin), &json!({})).await, 409, "invoice_conflict");
+
+    let pay = |method: &str| json!({ "payment_method": method });
+    let path = format!("/invoices/{id}/pay");
+    refused(
+        &shop.post_with_key(&path, "t", &pay("MANUAL_TRANSFER")).await,
+        422,
+        "payment_method_unavailable",
+    );
+    refused(&shop.post_with_key(&path, "w", &pay("WALLET")).await, 409, "insufficient_balance");
+    let attempt = shop.post_with_key(&path, "q", &pay("QRIS")).await;
+    assert_eq!(attempt.status, 201, "{}", attempt.body);
+    let name = text(&attempt.body, "gateway_order_id");
+    assert!(name.starts_with("WI-") && attempt.body["qr_string"].is_string(), "{}", attempt.body);
+    assert_eq!(shop.pay(&json!({ "order_id": name, "duplicates": 2 })).await, [200, 200]);
+    let paid = shop.app.get(&format!("/invoices/{id}"), shop.me()).await.body;
+    assert_eq!((text(&paid, "status"), paid["order_id"].is_null()), ("PAID", true), "{paid}");
+    refused(&shop.post_with_key(&path, "late", &pay("QRIS")).await, 409, "invoice_conflict");
+    let void = shop
+        .app
+        .post(&format!("/admin/invoices/{id}/void"), As::Token(&admin), &json!({ "reason": "billed twice" }))
+        .await;
+    refused(&void, 409, "invoice_conflict");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_cannot_be_billed_is_refused(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, admin) = shop.app.user(Role::Admin).await;
+    let me = shop.my_id().await;
+    let with = |line: Value| json!({ "user_id": me, "lines": [line] });
+    let good = json!({ "description": "Two hours", "quantity": 2, "unit_price": 250_000 });
+    for (n, (body, code)) in [
+        (json!({ "user_id": me, "lines": [] }), "validation_failed"),
+        (with(json!({ "description": "   ", "quantity": 1, "unit_price": 1 })), "validation_failed"),
+        (with(json!({ "description": "Hours", "quantity": 0, "unit_price": 1 })), "validation_failed"),
+        (with(json!({ "description": "Hours", "quantity": 1, "unit_price": 0 })), "validation_failed"),
+        (with(json!({ "description": "Hours", "quantity": 1, "unit_price": -5 })), "validation_failed"),
+        (
+            with(json!({ "description": "Hours", "quantity": 1, "unit_price": 99_999_999_999_i64 })),
+            "validation_failed",
+        ),
+        (with(json!({ "description": "Hours", "quantity": 1, "unit_price": 1.5 })), "invalid_body"),
+        (with(json!({ "description": "Hours", "quantity": 1, "price": 1 })), "invalid_body"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = post_as(&shop.app, &admin, "/admin/invoices", &format!("bad-{n}"), &body).await;
+        refused(&answer, 422, code);
+    }
+    let nobody = json!({ "user_id": uuid::Uuid::now_v7(), "lines": [good] });
+    refused(&post_as(&shop.app, &admin, "/admin/invoices", "nobody", &nobody).await, 404, "not_found");
+    assert_eq!(shop.count("SELECT count(*) FROM invoices").await, 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_is_renewed_from_the_balance_or_through_the_gateway(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let server = shop.server().await;
+    let path = format!("/instances/{server}/renew");
+    let from_balance = json!({ "term_months": 3, "payment_method": "WALLET" });
+    let renewed = shop.post_with_key(&path, "three", &from_balance).await;
+    assert_eq!(renewed.status, 201, "{}", renewed.body);
+    assert_eq!(text(&renewed.body["invoice"], "status"), "PAID");
+    assert_eq!(text(&renewed.body["payment"], "status"), "PAID");
+    let instance = shop.app.get(&format!("/instances/{server}"), shop.me()).await.body;
+    assert_eq!(instance["expires_at"], renewed.body["ends_at"]);
+    let again = shop.post_with_key(&path, "three", &from_balance).await;
+    assert_eq!((again.status.as_u16(), &again.body["id"]), (201, &renewed.body["id"]));
+    let other = json!({ "term_months": 6, "payment_method": "WALLET" });
+    refused(&shop.post_with_key(&path, "three", &other).await, 422, "idempotency_key_reused");
+
+    let by_code = json!({ "term_months": 1, "payment_method": "QRIS" });
+    let open = shop.post_with_key(&path, "one", &by_code).await.body;
+    assert!(open["ends_at"].is_null() && open["payment"]["qr_string"].is_string(), "{open}");
+    assert_eq!(shop.pay(&json!({ "order_id": open["payment"]["gateway_order_id"] })).await, [200]);
+    let one = format!("/instances/{server}/renewals/{}", text(&open, "id"));
+    let paid = shop.app.get(&one, shop.me()).await.body;
+    assert_eq!(paid["starts_at"], renewed.body["ends_at"]);
+    let all = shop.app.get(&format!("/instances/{server}/renewals"), shop.me()).await.body;
+    assert_eq!(all["data"].as_array().map(Vec::len), Some(2));
+
+    let (_, stranger) = shop.app.user(Role::Customer).await;
+    refused(&shop.app.get(&one, As::Token(&stranger)).await, 404, "not_found");
+    refused(&post_as(&shop.app, &stranger, &path, "mine", &by_code).await, 404, "not_found");
+    for (n, (body, code)) in [
+        (json!({ "term_months": 2, "payment_method": "QRIS" }), "term_not_offered"),
+        (json!({ "term_months": 0, "payment_method": "QRIS" }), "term_not_offered"),
+        (json!({ "term_months": 1, "payment_method": "MANUAL_TRANSFER" }), "payment_method_unavailable"),
+        (json!({ "term_months": 1, "payment_method": "VIRTUAL_ACCOUNT" }), "bank_required"),
+        (json!({ "term_months": 1, "payment_method": "QRIS", "bank": "BCA" }), "bank_not_allowed"),
+        (json!({ "term_months": 1, "payment_method": "CASH" }), "invalid_body"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        refused(&shop.post_with_key(&path, &format!("bad-{n}"), &body).await, 422, code);
+    }
+    let poor = json!({ "term_months": 12, "payment_method": "WALLET" });
+    refused(&shop.post_with_key(&path, "poor", &poor).await, 409, "insufficient_balance");
+}

@@ -1,0 +1,117 @@
+//! How an invoice that belongs to no order comes into the world: as a draft, then as a document with a number, and out
+//! of it when it is withdrawn.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    billing::InvoiceStatus,
+    ids::{InvoiceId, UserId},
+    pricing::Quote,
+    tax::TaxRule,
+};
+use sqlx::PgConnection;
+
+use crate::Result;
+
+/// What a draft says.
+pub(crate) struct Draft<'a> {
+    /// Its id.
+    pub id: InvoiceId,
+    /// Who is to pay.
+    pub user: UserId,
+    /// Lines and amounts.
+    pub quote: &'a Quote,
+    /// By which the tax was computed.
+    pub tax: TaxRule,
+    /// A remark for colleagues.
+    pub note: Option<&'a str>,
+}
+
+/// Writes a draft, or writes it anew: amounts and lines are those of its quote then. Whose it is stays.
+pub(crate) async fn write_draft(tx: &mut PgConnection, draft: &Draft<'_>) -> Result<()> {
+    let quote = draft.quote;
+    sqlx::query!(
+        "INSERT INTO invoices (id, user_id, status, subtotal, discount, tax_base, tax, tax_bp, total, note, issued_at)
+         VALUES ($1, $2, 'DRAFT', $3, $4, $5, $6, $7, $8, $9, NULL)
+         ON CONFLICT (id) DO UPDATE SET subtotal = EXCLUDED.subtotal, discount = EXCLUDED.discount,
+             tax_base = EXCLUDED.tax_base, tax = EXCLUDED.tax, tax_bp = EXCLUDED.tax_bp, total = EXCLUDED.total,
+             note = EXCLUDED.note",
+        draft.id.0,
+        draft.user.0,
+        quote.subtotal.get(),
+        quote.discount.get(),
+        quote.tax_base.get(),
+        quote.tax.get(),
+        i32::try_from(draft.tax.rate).unwrap_or(i32::MAX),
+        quote.total.get(),
+        draft.note,
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("DELETE FROM invoice_lines WHERE invoice_id = $1", draft.id.0).execute(&mut *tx).await?;
+    for (position, line) in (1..).zip(&quote.lines) {
+        sqlx::query!(
+            "INSERT INTO invoice_lines (invoice_id, position, description, quantity, unit_price, total)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            draft.id.0,
+            position,
+            line.description,
+            i32::try_from(line.quantity).unwrap_or(i32::MAX),
+            line.unit_price.get(),
+            line.total.get(),
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Makes a draft a document: it takes the year's next number, whose counter stays locked until the commit, so that no
+/// number is left out. `None` when it is no draft.
+pub(crate) async fn issue(
+    tx: &mut PgConnection,
+    invoice: InvoiceId,
+    due_at: DateTime<Utc>,
+) -> Result<Option<String>> {
+    let draft = sqlx::query_scalar!(
+        "SELECT id FROM invoices WHERE id = $1 AND status = $2 FOR NO KEY UPDATE",
+        invoice.0,
+        InvoiceStatus::Draft.as_str(),
+    );
+    if draft.fetch_optional(&mut *tx).await?.is_none() {
+        return Ok(None);
+    }
+    let number = sqlx::query_scalar!(
+        r#"WITH counter AS (
+               INSERT INTO invoice_counters AS c (year, last)
+               VALUES (extract(year FROM now() AT TIME ZONE 'Asia/Jakarta')::integer, 1)
+               ON CONFLICT (year) DO UPDATE SET last = c.last + 1 RETURNING year, last::text AS last)
+           UPDATE invoices SET status = 'OPEN', issued_at = now(), due_at = $2,
+                  number = (SELECT 'INV/' || year || '/' || lpad(last, greatest(6, length(last)), '0') FROM counter)
+           WHERE id = $1 RETURNING number AS "number!""#,
+        invoice.0,
+        due_at,
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(Some(number))
+}
+
+/// Withdraws a draft or an unpaid invoice with its open attempts to pay; `false` when it is neither. Money that comes
+/// all the same goes to the balance.
+pub(crate) async fn void(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
+    let voided = sqlx::query!(
+        "UPDATE invoices SET status = 'VOID' WHERE id = $1 AND status IN ('DRAFT', 'OPEN')",
+        invoice.0
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE payments SET status = 'CANCELLED', updated_at = now()
+         WHERE invoice_id = $1 AND status IN ('PENDING', 'UNKNOWN')
+           AND EXISTS (SELECT FROM invoices WHERE id = $1 AND status = 'VOID')",
+        invoice.0
+    )
+    .execute(tx)
+    .await?;
+    Ok(voided.rows_affected() == 1)
+}

@@ -1,0 +1,215 @@
+//! Paying an invoice that belongs to no order: a further term of a server, or what staff billed by hand.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::{Bank, InvoiceStatus, PaymentMethod, PaymentOutcome},
+    ids::{InvoiceId, PaymentId, UserId},
+    ledger::{Movement, Parties, Price, Service},
+};
+use sqlx::PgConnection;
+
+use super::{LockedPayment, Opened, Settlement, lock_payment, mark_paid, tell};
+use crate::{
+    Result, Store, StoreError,
+    idempotency::{self, Claim, Idempotency},
+    ledger, new_id, renewals,
+};
+
+/// A further attempt to pay an invoice that belongs to no order.
+#[derive(Debug, Clone)]
+pub struct NewInvoiceAttempt {
+    /// The customer.
+    pub user: UserId,
+    /// The invoice.
+    pub invoice: InvoiceId,
+    /// How it will be paid: by a gateway or from the balance.
+    pub method: PaymentMethod,
+    /// The virtual account's bank.
+    pub bank: Option<Bank>,
+    /// Slug of the gateway that will be charged; `None` with the balance.
+    pub gateway: Option<&'static str>,
+    /// How long it can be paid, in milliseconds.
+    pub pay_within_ms: u64,
+}
+
+/// An invoice that belongs to no order, held until the transaction ends.
+#[derive(Debug)]
+pub(crate) struct LockedInvoice {
+    pub id: InvoiceId,
+    pub user_id: UserId,
+    pub status: InvoiceStatus,
+    pub number: String,
+    pub total: Rupiah,
+    pub tax: Rupiah,
+}
+
+impl LockedInvoice {
+    pub(crate) const fn parties(&self) -> Parties {
+        Parties { customer: self.user_id, service: Service::Invoice(self.id) }
+    }
+
+    const fn price(&self) -> Price {
+        Price { total: self.total, tax: self.tax }
+    }
+}
+
+/// Locks an issued invoice that belongs to no order, and before it the server that it is over a term of. `owner`
+/// restricts to that customer's.
+pub(crate) async fn lock_invoice(
+    tx: &mut PgConnection,
+    invoice: InvoiceId,
+    owner: Option<UserId>,
+) -> Result<LockedInvoice> {
+    renewals::lock_server(tx, invoice).await?;
+    sqlx::query_as!(
+        LockedInvoice,
+        r#"SELECT id AS "id: InvoiceId", user_id AS "user_id: UserId", status AS "status: InvoiceStatus",
+                  number AS "number!", total AS "total: Rupiah", tax AS "tax: Rupiah"
+           FROM invoices
+           WHERE id = $1 AND ($2::uuid IS NULL OR user_id = $2) AND order_id IS NULL AND number IS NOT NULL
+           FOR NO KEY UPDATE"#,
+        invoice.0,
+        owner.map(|id| id.0),
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(StoreError::NotFound("invoice"))
+}
+
+impl Store {
+    /// Begins a further attempt to pay an open invoice that belongs to no order. Earlier attempts stay as they are:
+    /// whichever is paid first counts. One from the balance is paid at once. The same `request` again answers with the
+    /// same attempt.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the customer has no such invoice, [`StoreError::Conflict`] naming its status when
+    /// it does not wait for money, [`StoreError::IdempotencyMismatch`] when the key was used for another request,
+    /// [`StoreError::InsufficientBalance`] when the balance was to pay it and does not suffice.
+    pub async fn open_invoice_payment(
+        &self,
+        new: &NewInvoiceAttempt,
+        request: &Idempotency,
+    ) -> Result<Opened> {
+        let payment_id: PaymentId = new_id();
+        let mut tx = self.pool.begin().await?;
+        if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, payment_id.0).await? {
+            return Ok(Opened { payment_id: earlier.into(), is_new: false });
+        }
+        let invoice = lock_invoice(&mut tx, new.invoice, Some(new.user)).await?;
+        begin(&mut tx, &invoice, payment_id, new).await?;
+        tx.commit().await?;
+        Ok(Opened { payment_id, is_new: true })
+    }
+}
+
+/// Writes an attempt to pay an open invoice; one from the balance is paid at once. The invoice is locked by the caller.
+pub(crate) async fn begin(
+    tx: &mut PgConnection,
+    invoice: &LockedInvoice,
+    payment: PaymentId,
+    new: &NewInvoiceAttempt,
+) -> Result<()> {
+    if invoice.status != InvoiceStatus::Open {
+        return Err(StoreError::Conflict { object: "invoice", state: invoice.status.to_string() });
+    }
+    insert(tx, invoice, payment, new).await?;
+    if new.method == PaymentMethod::Wallet {
+        let payment = lock_payment(tx, payment).await?;
+        settle_invoice(tx, invoice, &payment, &Settlement::default()).await?;
+    }
+    Ok(())
+}
+
+async fn insert(
+    tx: &mut PgConnection,
+    invoice: &LockedInvoice,
+    payment: PaymentId,
+    new: &NewInvoiceAttempt,
+) -> Result<()> {
+    let expires_at = deadline(tx, new.pay_within_ms).await?;
+    let earlier = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "earlier!" FROM payments WHERE invoice_id = $1"#,
+        invoice.id.0
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO payments (id, invoice_id, user_id, gateway, gateway_order_id, method, bank, amount, status, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'PENDING', $9)",
+        payment.0,
+        invoice.id.0,
+        invoice.user_id.0,
+        new.gateway,
+        format!("WI-{}-{}", invoice.id.0.simple(), earlier + 1),
+        new.method.as_str(),
+        new.bank.map(Bank::as_str),
+        invoice.total.get(),
+        expires_at,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn deadline(tx: &mut PgConnection, within_ms: u64) -> Result<DateTime<Utc>> {
+    #[allow(clippy::cast_precision_loss, reason = "a deadline to the millisecond is precise enough")]
+    let seconds = within_ms as f64 / 1000.0;
+    Ok(sqlx::query_scalar!(r#"SELECT now() + make_interval(secs => $1) AS "at!""#, seconds)
+        .fetch_one(tx)
+        .await?)
+}
+
+/// Lets the money of an attempt pay its invoice if it still waits, and bring about what it was for; else it goes to the
+/// balance. Invoice and attempt are locked by the caller, and the attempt is not paid yet.
+pub(crate) async fn settle_invoice(
+    tx: &mut PgConnection,
+    invoice: &LockedInvoice,
+    payment: &LockedPayment,
+    settlement: &Settlement<'_>,
+) -> Result<PaymentOutcome> {
+    if invoice.status != InvoiceStatus::Open || renewals::is_pointless(tx, invoice.id).await? {
+        mark_paid(tx, payment.id, PaymentOutcome::Credited, settlement, None).await?;
+        let late = Movement::late_payment(invoice.parties(), payment.id, payment.source(), payment.amount)?;
+        ledger::post(tx, &late, None).await?;
+        tell::of_invoice_credit(tx, invoice, payment).await?;
+        return Ok(PaymentOutcome::Credited);
+    }
+    mark_paid(tx, payment.id, PaymentOutcome::Applied, settlement, None).await?;
+    close(tx, invoice, payment.id).await?;
+    if !renewals::extend(tx, invoice.id).await? {
+        tell::of_invoice_payment(tx, invoice, payment).await?;
+    }
+    for movement in paid_by(invoice, payment)? {
+        ledger::post(tx, &movement, None).await?;
+    }
+    Ok(PaymentOutcome::Applied)
+}
+
+/// What is billed by such an invoice is had at once, so money of the balance is set aside and taken in one go.
+fn paid_by(invoice: &LockedInvoice, payment: &LockedPayment) -> Result<Vec<Movement>> {
+    let (parties, price) = (invoice.parties(), invoice.price());
+    if payment.method != PaymentMethod::Wallet {
+        let source = payment.source();
+        return Ok(vec![Movement::payment_received(parties, payment.id, source, price, Rupiah::ZERO)?]);
+    }
+    let held = domain::ledger::Position { held: price.total, ..Default::default() };
+    let hold = Movement::hold(parties, payment.id, price.total)?;
+    Ok(std::iter::once(hold).chain(Movement::capture(parties, &held, price)?).collect())
+}
+
+/// Marks an invoice as paid and calls its other attempts off.
+async fn close(tx: &mut PgConnection, invoice: &LockedInvoice, paid_by: PaymentId) -> Result<()> {
+    sqlx::query!("UPDATE invoices SET status = 'PAID', paid_at = now() WHERE id = $1", invoice.id.0)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "UPDATE payments SET status = 'CANCELLED', updated_at = now()
+         WHERE invoice_id = $1 AND id <> $2 AND status IN ('PENDING', 'UNKNOWN')",
+        invoice.id.0,
+        paid_by.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,344 @@
+//! Further terms of servers: asked for with an invoice, had when it is paid. A term begins where the one before ends,
+//! however early or late it is paid.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    billing::{Bank, InvoiceStatus, PaymentMethod},
+    ids::{InstanceId, InvoiceId, PaymentId, RenewalId, UserId},
+    instance::InstanceStatus,
+    money::Rupiah,
+    notification::NotificationKind,
+    outbox::Message,
+    pricing::{PriceInput, quote},
+};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use crate::{
+    Result, Store, StoreError,
+    idempotency::{self, Claim, Idempotency},
+    invoices::{self, Draft},
+    new_id,
+    notifications::{self, Notice},
+    orders::{InvoiceSummary, OrderError, Refusal},
+    outbox,
+    page::{Page, PageRequest},
+    payments::{self, NewInvoiceAttempt, Payment},
+    tax,
+};
+
+/// A further term to be bought.
+#[derive(Debug, Clone)]
+pub struct NewRenewal {
+    /// The customer.
+    pub user: UserId,
+    /// The server.
+    pub instance: InstanceId,
+    /// Months.
+    pub term_months: u32,
+    /// How it will be paid: by a gateway or from the balance.
+    pub method: PaymentMethod,
+    /// The virtual account's bank.
+    pub bank: Option<Bank>,
+    /// Slug of the gateway that will be charged; `None` with the balance.
+    pub gateway: Option<&'static str>,
+    /// How long it can be paid, in milliseconds.
+    pub pay_within_ms: u64,
+}
+
+/// What came of asking for a further term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenedRenewal {
+    /// The renewal.
+    pub renewal_id: RenewalId,
+    /// The payment to be charged; `None` when an earlier request with the same key asked for it.
+    pub to_charge: Option<PaymentId>,
+}
+
+/// A further term, with its invoice and the latest attempt to pay it.
+#[derive(Debug, Clone)]
+pub struct Renewal {
+    /// Its id.
+    pub id: RenewalId,
+    /// The server.
+    pub instance_id: InstanceId,
+    /// Months.
+    pub term_months: i32,
+    /// When the term begins; none until it is paid.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// When the term ends; none until it is paid.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// Its bill.
+    pub invoice: InvoiceSummary,
+    /// The latest attempt to pay it.
+    pub payment: Payment,
+}
+
+/// A server and what a term of it costs.
+struct Renewable {
+    name: String,
+    status: InstanceStatus,
+    being_deleted: bool,
+    expires_at: Option<DateTime<Utc>>,
+    plan_name: String,
+    price_monthly: Rupiah,
+    discount_bp: Option<i32>,
+}
+
+impl Store {
+    /// Asks for a further term: renewal, invoice and the attempt to pay it commit together. From the balance it is
+    /// paid, and the server's term longer, at once. A wish for the same server that was not paid yet is replaced: its
+    /// invoice is void. The same `request` again answers with the same renewal.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the customer has no such server, [`StoreError::Conflict`] when its state forbids
+    /// it, [`OrderError::Refused`] when the term is not on offer, [`StoreError::InsufficientBalance`] when the balance
+    /// was to pay and does not suffice, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    pub async fn open_renewal(
+        &self,
+        new: &NewRenewal,
+        request: &Idempotency,
+    ) -> Result<OpenedRenewal, OrderError> {
+        let (renewal_id, payment_id): (RenewalId, PaymentId) = (new_id(), new_id());
+        let mut tx = self.pool.begin().await?;
+        if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, renewal_id.0).await? {
+            return Ok(OpenedRenewal { renewal_id: earlier.into(), to_charge: None });
+        }
+        let server = lock(&mut tx, new).await?;
+        refuse_if_impossible(&server)?;
+        replace_earlier(&mut tx, new.instance).await?;
+        let invoice = bill(&mut tx, new, &server).await?;
+        sqlx::query!(
+            "INSERT INTO renewals (id, instance_id, invoice_id, user_id, term_months) VALUES ($1, $2, $3, $4, $5)",
+            renewal_id.0,
+            new.instance.0,
+            invoice.0,
+            new.user.0,
+            months(new),
+        )
+        .execute(&mut *tx)
+        .await?;
+        let attempt = NewInvoiceAttempt {
+            user: new.user,
+            invoice,
+            method: new.method,
+            bank: new.bank,
+            gateway: new.gateway,
+            pay_within_ms: new.pay_within_ms,
+        };
+        let locked = payments::lock_invoice(&mut tx, invoice, None).await?;
+        payments::begin_invoice_payment(&mut tx, &locked, payment_id, &attempt).await?;
+        tx.commit().await?;
+        Ok(OpenedRenewal { renewal_id, to_charge: Some(payment_id) })
+    }
+
+    /// One renewal of `owner`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `owner` has no such renewal.
+    pub async fn renewal(&self, renewal: RenewalId, owner: UserId) -> Result<Renewal> {
+        let page = PageRequest { before: None, limit: 1 };
+        let mut found = self.select_renewals(owner, Some(renewal), None, &page).await?;
+        found.data.pop().ok_or(StoreError::NotFound("renewal"))
+    }
+
+    /// The renewals of one of `owner`'s servers, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `owner` has no such server.
+    pub async fn renewals_of(
+        &self,
+        instance: InstanceId,
+        owner: UserId,
+        page: &PageRequest,
+    ) -> Result<Page<Renewal>> {
+        self.server_ref(instance, Some(owner)).await?;
+        self.select_renewals(owner, None, Some(instance), page).await
+    }
+
+    async fn select_renewals(
+        &self,
+        owner: UserId,
+        renewal: Option<RenewalId>,
+        instance: Option<InstanceId>,
+        page: &PageRequest,
+    ) -> Result<Page<Renewal>> {
+        let rows = sqlx::query!(
+            r#"SELECT r.id AS "id: RenewalId", r.instance_id AS "instance_id: InstanceId", r.term_months, r.starts_at,
+                      r.ends_at, r.created_at, v.id AS "invoice_id: InvoiceId", v.number AS "number!",
+                      v.status AS "status: InvoiceStatus", v.total AS "total: Rupiah"
+               FROM renewals r JOIN invoices v ON v.id = r.invoice_id
+               WHERE r.user_id = $1 AND ($2::uuid IS NULL OR r.id = $2) AND ($3::uuid IS NULL OR r.instance_id = $3)
+                 AND ($4::uuid IS NULL OR r.id < $4)
+               ORDER BY r.id DESC LIMIT $5"#,
+            owner.0,
+            renewal.map(|id| id.0),
+            instance.map(|id| id.0),
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let Page { data: rows, next } = page.cut(rows, |row| row.id.0);
+        let invoices: Vec<InvoiceId> = rows.iter().map(|row| row.invoice_id).collect();
+        let payments = self.payments_of_invoices(&invoices).await?;
+        let data = rows
+            .into_iter()
+            .filter_map(|row| {
+                let payment = payments.iter().find(|payment| payment.invoice_id == Some(row.invoice_id))?;
+                Some(Renewal {
+                    id: row.id,
+                    instance_id: row.instance_id,
+                    term_months: row.term_months,
+                    starts_at: row.starts_at,
+                    ends_at: row.ends_at,
+                    created_at: row.created_at,
+                    invoice: InvoiceSummary {
+                        id: row.invoice_id,
+                        number: row.number,
+                        status: row.status,
+                        total: row.total,
+                    },
+                    payment: payment.clone(),
+                })
+            })
+            .collect();
+        Ok(Page { data, next })
+    }
+}
+
+fn months(new: &NewRenewal) -> i32 {
+    i32::try_from(new.term_months).unwrap_or(i32::MAX)
+}
+
+async fn lock(tx: &mut PgConnection, new: &NewRenewal) -> Result<Renewable> {
+    sqlx::query_as!(
+        Renewable,
+        r#"SELECT s.name, s.status AS "status: InstanceStatus", s.expires_at, l.name AS plan_name,
+                  l.price_monthly AS "price_monthly: Rupiah", t.discount_bp AS "discount_bp?",
+                  EXISTS (SELECT FROM instance_actions a WHERE a.instance_id = s.id AND a.action = 'delete'
+                          AND a.status IN ('pending', 'in_progress')) AS "being_deleted!"
+           FROM instances s JOIN plans l ON l.id = s.plan_id
+           LEFT JOIN terms t ON t.months = $3 AND t.is_active
+           WHERE s.id = $1 AND s.user_id = $2 FOR NO KEY UPDATE OF s"#,
+        new.instance.0,
+        new.user.0,
+        months(new),
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(StoreError::NotFound("instance"))
+}
+
+fn refuse_if_impossible(server: &Renewable) -> Result<(), OrderError> {
+    let refuse = |state: String| Err(StoreError::Conflict { object: "instance", state }.into());
+    if server.being_deleted {
+        return refuse("being deleted".to_owned());
+    }
+    if !matches!(server.status, InstanceStatus::Active | InstanceStatus::Suspended)
+        || server.expires_at.is_none()
+    {
+        return refuse(server.status.to_string());
+    }
+    Ok(())
+}
+
+/// The last wish counts. Who pays an earlier one all the same has the money on the balance.
+async fn replace_earlier(tx: &mut PgConnection, instance: InstanceId) -> Result<()> {
+    let open = sqlx::query_scalar!(
+        r#"SELECT v.id AS "id: InvoiceId" FROM renewals r JOIN invoices v ON v.id = r.invoice_id
+           WHERE r.instance_id = $1 AND v.status = 'OPEN' ORDER BY v.id FOR NO KEY UPDATE OF v"#,
+        instance.0,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for invoice in open {
+        invoices::void(tx, invoice).await?;
+    }
+    Ok(())
+}
+
+/// Writes and issues the invoice over a term: due when the present one ends, or at once when that is past.
+async fn bill(tx: &mut PgConnection, new: &NewRenewal, server: &Renewable) -> Result<InvoiceId, OrderError> {
+    let discount = server.discount_bp.ok_or(Refusal::TermNotOffered)?;
+    let tax = tax::rule_of_today(tx).await?;
+    let quote = quote(&PriceInput {
+        plan_name: format!("Renewal of {}: {}", server.name, server.plan_name),
+        price_monthly: server.price_monthly,
+        term_months: new.term_months,
+        term_discount: discount.unsigned_abs(),
+        promo: None,
+        tax,
+    })
+    .map_err(StoreError::from)?;
+    let id = new_id();
+    invoices::write_draft(tx, &Draft { id, user: new.user, quote: &quote, tax, note: None }).await?;
+    let due_at = server.expires_at.unwrap_or_default().max(Utc::now());
+    invoices::issue(tx, id, due_at).await?;
+    Ok(id)
+}
+
+/// Locks the server that an invoice is over a term of, if it is.
+pub(crate) async fn lock_server(tx: &mut PgConnection, invoice: InvoiceId) -> Result<()> {
+    sqlx::query!(
+        "SELECT s.id FROM renewals r JOIN instances s ON s.id = r.instance_id WHERE r.invoice_id = $1
+         FOR NO KEY UPDATE OF s",
+        invoice.0
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether an invoice is over a term of a server that is gone: nobody has anything from paying it.
+pub(crate) async fn is_pointless(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM renewals r JOIN instances s ON s.id = r.instance_id
+                          WHERE r.invoice_id = $1 AND s.status = 'TERMINATED') AS "is_pointless!""#,
+        invoice.0,
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
+/// Gives a server the term that an invoice is over, once; `false` when it is over something else. Its owner is told,
+/// and its workflow woken, so that it learns of the later end. Server and
+/// invoice are locked by the caller.
+pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
+    let renewal = sqlx::query!(
+        r#"SELECT r.id, r.instance_id AS "instance_id: InstanceId", r.user_id AS "user_id: UserId", r.term_months,
+                  s.expires_at AS "starts_at!", s.name, r.starts_at IS NOT NULL AS "had_already!"
+           FROM renewals r JOIN instances s ON s.id = r.instance_id WHERE r.invoice_id = $1"#,
+        invoice.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(renewal) = renewal else { return Ok(false) };
+    if renewal.had_already {
+        return Ok(true);
+    }
+    let ends_at = sqlx::query_scalar!(
+        r#"WITH term AS (
+               UPDATE renewals SET starts_at = $2, ends_at = $2::timestamptz + make_interval(months => term_months)
+               WHERE id = $1 RETURNING instance_id, ends_at)
+           UPDATE instances s SET expires_at = term.ends_at, term_ended_at = NULL, updated_at = now()
+           FROM term WHERE s.id = term.instance_id RETURNING s.expires_at AS "ends_at!""#,
+        renewal.id,
+        renewal.starts_at,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    outbox::enqueue(tx, &Message::ActionRequested { instance_id: renewal.instance_id }).await?;
+    let notice = Notice {
+        kind: NotificationKind::VpsRenewed,
+        title: "Your server is renewed",
+        message: &format!("{} is paid until {}.", renewal.name, ends_at.format("%Y-%m-%d %H:%M UTC")),
+        action_url: Some(&format!("/instances/{}", renewal.instance_id)),
+        metadata: json!({ "instance_id": renewal.instance_id, "invoice_id": invoice, "expires_at": ends_at }),
+        dedupe_key: &format!("renewal/{}/paid", renewal.id),
+    };
+    notifications::notify(tx, renewal.user_id, &notice).await?;
+    Ok(true)
+}

@@ -1,0 +1,230 @@
+//! Further terms of a server: paid from the balance or through a gateway, replaced, refused.
+
+use chrono::{DateTime, Months, Utc};
+use domain::{
+    Rupiah,
+    billing::{InvoiceStatus, PaymentMethod, PaymentStatus as P},
+    ids::{InstanceId, InvoiceId, OrderId},
+    ledger::{MovementKind as K, Service},
+};
+use sqlx::PgPool;
+use store::{
+    StoreError,
+    orders::{OrderError, Refusal},
+    page::PageRequest,
+    renewals::{NewRenewal, OpenedRenewal, Renewal},
+};
+use tokio::task::JoinSet;
+
+use crate::{MIDTRANS, Shop, promise, told};
+
+/// A term of one month at Rp 129,000 with 11 % PPN.
+const MONTH: i64 = 143_190;
+
+impl Shop {
+    /// A running server with a month paid from the balance, and what is left of `deposited` on it.
+    async fn server(&self, deposited: i64) -> (OrderId, InstanceId) {
+        self.deposit(deposited, "server/deposit").await;
+        let order = self.order_from_balance("server").await.unwrap().order_id;
+        self.activate(order).await;
+        let instance = self.store.order(order, None).await.unwrap().instance_id.unwrap();
+        (order, instance)
+    }
+
+    async fn renew(
+        &self,
+        instance: InstanceId,
+        months: u32,
+        method: PaymentMethod,
+        key: &str,
+    ) -> Result<OpenedRenewal, OrderError> {
+        let new = NewRenewal {
+            user: self.customer,
+            instance,
+            term_months: months,
+            method,
+            bank: None,
+            gateway: (method == PaymentMethod::Qris).then_some(MIDTRANS),
+            pay_within_ms: 3_600_000,
+        };
+        self.store.open_renewal(&new, &promise(key)).await
+    }
+
+    async fn renewal(&self, opened: OpenedRenewal) -> Renewal {
+        self.store.renewal(opened.renewal_id, self.customer).await.unwrap()
+    }
+
+    async fn expires_at(&self, instance: InstanceId) -> DateTime<Utc> {
+        self.store.instance(instance, None).await.unwrap().expires_at.unwrap()
+    }
+
+    async fn invoice_status(&self, invoice: InvoiceId) -> InvoiceStatus {
+        self.store.invoice(invoice, self.customer).await.unwrap().0.status
+    }
+}
+
+fn later(at: DateTime<Utc>, months: u32) -> DateTime<Utc> {
+    at.checked_add_months(Months::new(months)).unwrap()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_term_paid_from_the_balance_is_had_at_once_and_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, instance) = shop.server(1_000_000).await;
+    let before = shop.expires_at(instance).await;
+    let opened = shop.renew(instance, 3, PaymentMethod::Wallet, "renew").await.unwrap();
+    let again = shop.renew(instance, 3, PaymentMethod::Wallet, "renew").await.unwrap();
+    assert_eq!((again.renewal_id, again.to_charge), (opened.renewal_id, None));
+
+    let renewal = shop.renewal(opened).await;
+    assert_eq!((renewal.starts_at, renewal.ends_at), (Some(before), Some(later(before, 3))));
+    assert_eq!(shop.expires_at(instance).await, later(before, 3));
+    assert_eq!((renewal.invoice.status, renewal.payment.status), (InvoiceStatus::Paid, P::Paid));
+    let (invoice, lines) = shop.store.invoice(renewal.invoice.id, shop.customer).await.unwrap();
+    assert_eq!(lines[0].description, "Renewal of web-1: Basic 1 GB, 3 months");
+    assert_eq!(invoice.order_id, None);
+    assert!(invoice.number.ends_with("/000002"), "{}", invoice.number);
+
+    let price = invoice.total.get();
+    assert_eq!(shop.wallet().await, (1_000_000 - MONTH - price, 0));
+    assert_eq!(shop.kinds().await[0], (K::Hold, -price, 1_000_000 - MONTH - price));
+    let position = shop.store.position(Service::Invoice(invoice.id)).await.unwrap();
+    assert_eq!((position.held, position.tax), (Rupiah::ZERO, invoice.tax));
+    assert_eq!(position.total().unwrap(), invoice.total);
+    let told = "SELECT count(*) FROM outbox WHERE kind = 'action_requested'";
+    assert_eq!(shop.count(told).await, 1);
+    let noticed = "SELECT count(*) FROM in_app_notifications WHERE type = 'VPS_RENEWED'";
+    assert_eq!(shop.count(noticed).await, 1);
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_notification_told_many_times_at_once_renews_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, instance) = shop.server(200_000).await;
+    let before = shop.expires_at(instance).await;
+    let opened = shop.renew(instance, 1, PaymentMethod::Qris, "renew").await.unwrap();
+    let payment = shop.renewal(opened).await.payment;
+    assert_eq!(payment.id, opened.to_charge.unwrap());
+    assert_eq!(shop.expires_at(instance).await, before);
+    let mut copies = JoinSet::new();
+    for n in 0..20 {
+        let (store, payment) = (shop.store.clone(), payment.clone());
+        copies.spawn(async move {
+            store.apply_notification(&told(&payment, P::Paid, &format!("t:{}", n % 2))).await.unwrap()
+        });
+    }
+    copies.join_all().await;
+    assert_eq!(shop.expires_at(instance).await, later(before, 1));
+    assert_eq!(shop.wallet().await.0, 200_000 - MONTH);
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_last_wish_counts_and_money_for_an_earlier_one_goes_to_the_balance(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, instance) = shop.server(150_000).await;
+    let before = shop.expires_at(instance).await;
+    let first = shop.renew(instance, 12, PaymentMethod::Qris, "a year").await.unwrap();
+    let first = shop.renewal(first).await;
+    let second = shop.renew(instance, 1, PaymentMethod::Qris, "a month").await.unwrap();
+    let second = shop.renewal(second).await;
+    assert_eq!(shop.invoice_status(first.invoice.id).await, InvoiceStatus::Void);
+    assert_eq!(shop.payment_status(first.payment.id).await, P::Cancelled);
+
+    let left = shop.wallet().await.0;
+    shop.tell(&told(&first.payment, P::Paid, "first")).await;
+    assert_eq!(shop.wallet().await.0, left + first.invoice.total.get());
+    assert_eq!(shop.expires_at(instance).await, before);
+    shop.tell(&told(&second.payment, P::Paid, "second")).await;
+    assert_eq!(shop.expires_at(instance).await, later(before, 1));
+    let page = PageRequest { before: None, limit: 10 };
+    let all = shop.store.renewals_of(instance, shop.customer, &page).await.unwrap().data;
+    assert_eq!(all.iter().map(|r| r.id).collect::<Vec<_>>(), [second.id, first.id]);
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_cannot_be_renewed_is_refused_and_nothing_stays(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, instance) = shop.server(150_000).await;
+    let balance = PaymentMethod::Wallet;
+    let traces = "SELECT (SELECT count(*) FROM renewals) + (SELECT count(*) FROM invoices)
+                       + (SELECT last FROM invoice_counters)";
+    let before = shop.count(traces).await;
+    let short = shop.renew(instance, 1, balance, "short").await;
+    assert!(matches!(short, Err(OrderError::Store(StoreError::InsufficientBalance))), "{short:?}");
+    let odd = shop.renew(instance, 2, balance, "odd").await;
+    assert!(matches!(odd, Err(OrderError::Refused(Refusal::TermNotOffered))), "{odd:?}");
+    let unknown = shop.renew(InstanceId(order.0), 1, balance, "unknown").await;
+    assert!(matches!(unknown, Err(OrderError::Store(StoreError::NotFound("instance")))), "{unknown:?}");
+    sqlx::query("UPDATE instances SET status = 'TERMINATED'").execute(&shop.pool).await.unwrap();
+    let gone = shop.renew(instance, 1, PaymentMethod::Qris, "gone").await;
+    let conflict =
+        matches!(&gone, Err(OrderError::Store(StoreError::Conflict { state, .. })) if state == "TERMINATED");
+    assert!(conflict, "{gone:?}");
+    assert_eq!(shop.count(traces).await, before);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn money_for_a_server_that_is_gone_goes_to_the_balance(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, instance) = shop.server(150_000).await;
+    let opened = shop.renew(instance, 1, PaymentMethod::Qris, "renew").await.unwrap();
+    let renewal = shop.renewal(opened).await;
+    sqlx::query("UPDATE instances SET status = 'TERMINATED'").execute(&shop.pool).await.unwrap();
+    shop.tell(&told(&renewal.payment, P::Paid, "late")).await;
+    assert_eq!(shop.wallet().await.0, 150_000 - MONTH + renewal.invoice.total.get());
+    assert_eq!(shop.renewal(opened).await.starts_at, None);
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn wishes_and_payments_at_once_do_not_wait_in_circles_and_each_paid_month_is_had(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, instance) = shop.server(3_000_000).await;
+    let before = shop.expires_at(instance).await;
+    let mut all = JoinSet::new();
+    for n in 0..24 {
+        let shop = Shop { pool: shop.pool.clone(), store: shop.store.clone(), ..shop };
+        all.spawn(async move {
+            let method = if n % 3 == 0 { PaymentMethod::Wallet } else { PaymentMethod::Qris };
+            let opened = shop.renew(instance, 1, method, &format!("{n}")).await.unwrap();
+            let payment = shop.renewal(opened).await.payment;
+            if method == PaymentMethod::Qris {
+                shop.tell(&told(&payment, P::Paid, &format!("{n}:paid"))).await;
+            }
+        });
+    }
+    all.join_all().await;
+    let had =
+        u32::try_from(shop.count("SELECT count(*) FROM renewals WHERE starts_at IS NOT NULL").await).unwrap();
+    assert!(had >= 8, "the balance pays all of its own");
+    let expected = (0..had).fold(before, |end, _| later(end, 1));
+    assert_eq!(shop.expires_at(instance).await, expected);
+    let gapless = "SELECT count(*) FROM invoices WHERE number IS NOT NULL";
+    assert_eq!(shop.count(gapless).await, shop.count("SELECT last::bigint FROM invoice_counters").await);
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_renewal_is_earned_over_its_own_term(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, instance) = shop.server(1_000_000).await;
+    let opened = shop.renew(instance, 1, PaymentMethod::Wallet, "renew").await.unwrap();
+    let invoice = shop.renewal(opened).await.invoice.id;
+    for sql in [
+        "UPDATE instances SET starts_at = now() - interval '3 months'",
+        "UPDATE renewals SET starts_at = now() - interval '10 days', ends_at = now() + interval '20 days'",
+    ] {
+        sqlx::query(sql).execute(&shop.pool).await.unwrap();
+    }
+    let (last, made) = shop.store.recognise_revenue(None, 10).await.unwrap();
+    assert_eq!(made, 2);
+    assert_eq!(shop.store.recognise_revenue(last, 10).await.unwrap(), (None, 0));
+    let first = shop.store.position(Service::Order(order)).await.unwrap();
+    assert_eq!((first.deferred.get(), first.revenue.get()), (0, 129_000));
+    let second = shop.store.position(Service::Invoice(invoice)).await.unwrap();
+    assert_eq!((second.deferred.get(), second.revenue.get()), (86_000, 43_000));
+    shop.assert_books_are_sound().await;
+}
