@@ -4,7 +4,7 @@
 use futures::StreamExt;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
-use temporalio_client::{WorkflowListOptions, WorkflowTerminateOptions};
+use temporalio_client::{WorkflowFetchHistoryOptions, WorkflowListOptions, WorkflowTerminateOptions};
 use webrana_tests::{customer::Customer, patience::until, stack};
 use workflows::InstanceWorkflow;
 
@@ -47,6 +47,22 @@ impl Owner {
             PgConnection::connect(&self.customer.stack.database_url).await.expect("a database");
         let id: uuid::Uuid = self.server.parse().expect("an id");
         sqlx::query(statement).bind(id).execute(&mut database).await.expect("a statement");
+    }
+
+    async fn term_is_over(&self) -> bool {
+        let mut database =
+            PgConnection::connect(&self.customer.stack.database_url).await.expect("a database");
+        let id: uuid::Uuid = self.server.parse().expect("an id");
+        let noted = sqlx::query_scalar("SELECT term_ended_at IS NOT NULL FROM instances WHERE id = $1");
+        noted.bind(id).fetch_one(&mut database).await.expect("a row")
+    }
+
+    /// What the engine recorded of the workflow.
+    async fn history(&self) -> Value {
+        let client = temporal::connect(&self.customer.stack.temporal).await.expect("the engine");
+        let workflow = client.get_workflow_handle::<InstanceWorkflow>(format!("instance/{}", self.server));
+        let history = workflow.fetch_history(WorkflowFetchHistoryOptions::default()).to_json();
+        serde_json::from_slice(&history.await.expect("a history")).expect("JSON")
     }
 
     /// Waits until the engine lists the workflow with this status.
@@ -122,18 +138,7 @@ async fn the_end_of_the_term_is_noted_once_and_is_not_the_servers_end() {
     owner.lose_workflow().await;
     owner.sql("UPDATE instances SET expires_at = now() WHERE id = $1").await;
     assert_eq!(owner.act(json!({ "action": "reboot" })).await["status"], "completed");
-    until("the end of the term is noted", || async {
-        let mut database =
-            PgConnection::connect(&owner.customer.stack.database_url).await.expect("a database");
-        let id: uuid::Uuid = owner.server.parse().expect("an id");
-        sqlx::query_scalar::<_, bool>("SELECT term_ended_at IS NOT NULL FROM instances WHERE id = $1")
-            .bind(id)
-            .fetch_one(&mut database)
-            .await
-            .expect("a row")
-            .then_some(())
-    })
-    .await;
+    until("the end of the term is noted", || async { owner.term_is_over().await.then_some(()) }).await;
     assert_eq!(owner.act(json!({ "action": "power_off" })).await["status"], "completed");
     owner.await_workflow("Running").await;
     let stack = owner.customer.stack;
@@ -142,4 +147,36 @@ async fn the_end_of_the_term_is_noted_once_and_is_not_the_servers_end() {
     owner.await_workflow("Completed").await;
     let gone = owner.customer.get(&path).await.expect(200);
     assert_eq!(gone["status"], "TERMINATED", "{gone} {}", stack.api_url);
+}
+
+#[tokio::test]
+async fn a_renewal_from_the_balance_takes_a_term_that_was_over_up_again() {
+    let owner = Owner::new().await;
+    owner.await_workflow("Running").await;
+    owner.lose_workflow().await;
+    owner.sql("UPDATE instances SET expires_at = now() WHERE id = $1").await;
+    assert_eq!(owner.act(json!({ "action": "reboot" })).await["status"], "completed");
+    until("the end of the term is noted", || async { owner.term_is_over().await.then_some(()) }).await;
+
+    let deposit = json!({ "amount": 500_000, "payment_method": "QRIS" });
+    let deposit = owner.customer.post("/wallet/deposits", &deposit).await.expect(201);
+    owner.customer.pay(&deposit).await;
+    let wish = json!({ "term_months": 3, "payment_method": "WALLET" });
+    let renewed = owner.customer.post(&format!("/instances/{}/renew", owner.server), &wish).await.expect(201);
+    assert_eq!(renewed["invoice"]["status"], "PAID", "{renewed}");
+    let server = owner.customer.get(&format!("/instances/{}", owner.server)).await.expect(200);
+    assert_eq!(server["expires_at"], renewed["ends_at"]);
+    assert!(!owner.term_is_over().await);
+    assert!(owner.customer.notifications().await.contains(&"VPS_RENEWED".to_owned()));
+    // The workflow waits for the later end now.
+    until("the workflow waits for months", || async {
+        let history = owner.history().await;
+        let events = history["events"].as_array().expect("events").iter();
+        let waits = events.filter_map(|e| e["timerStartedEventAttributes"]["startToFireTimeout"].as_str());
+        let seconds = waits.filter_map(|wait| wait.trim_end_matches('s').parse::<f64>().ok());
+        seconds.max_by(f64::total_cmp).filter(|longest| *longest > 80.0 * 86_400.0)
+    })
+    .await;
+    let books = owner.customer.stack.store.check_ledger().await.expect("a report");
+    assert!(books.sound, "{:#?}", books.findings);
 }
