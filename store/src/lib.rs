@@ -30,6 +30,7 @@ pub mod orders;
 pub mod outbox;
 pub mod page;
 pub mod payments;
+pub mod payouts;
 pub mod placements;
 pub mod provider_budgets;
 pub mod provisioning;

@@ -172,7 +172,8 @@ async fn a_renewal_from_the_balance_takes_a_term_that_was_over_up_again() {
     until("the workflow waits for months", || async {
         let history = owner.history().await;
         let events = history["events"].as_array().expect("events").iter();
-        let waits = events.filter_map(|e| e["timerStartedEventAttributes"]["startToFireTimeout"].as_str());
+        let waits = events
+            .filter_map(|e| e["attributes"]["TimerStartedEventAttributes"]["start_to_fire_timeout"].as_str());
         let seconds = waits.filter_map(|wait| wait.trim_end_matches('s').parse::<f64>().ok());
         seconds.max_by(f64::total_cmp).filter(|longest| *longest > 80.0 * 86_400.0)
     })

@@ -32,6 +32,7 @@ async fn every_recorded_history_replays() {
         "order_sent_elsewhere",
         "instance_acted_upon",
         "instance_deleted_after_its_term",
+        "instance_renewed",
         "catalog_sync",
         "reconcile",
         "payment_check",

@@ -1,5 +1,5 @@
 //! The admin area: staff read (`orders`, `payments`, `webhooks`, `providers`, `catalog_sync`, `reconciliation`,
-//! `audit_log`), administrators act (`order_acts`, `invoice_acts`, `money`), superadministrators manage providers. Whoever may not gets
+//! `audit_log`), administrators act (`order_acts`, `invoice_acts`, `money`, `payouts`), superadministrators manage providers. Whoever may not gets
 //! 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,6 +13,7 @@ mod money;
 mod order_acts;
 mod orders;
 mod payments;
+mod payouts;
 mod placements;
 mod providers;
 mod reconciliation;
@@ -37,6 +38,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(invoice_acts::issue))
         .routes(routes!(invoice_acts::void))
         .routes(routes!(payments::list))
+        .routes(routes!(payouts::list, payouts::book))
         .routes(routes!(providers::list))
         .routes(routes!(providers::change))
         .routes(routes!(catalog_sync::request))

@@ -161,3 +161,34 @@ async fn a_server_is_renewed_from_the_balance_or_through_the_gateway(pool: PgPoo
     let poor = json!({ "term_months": 12, "payment_method": "WALLET" });
     refused(&shop.post_with_key(&path, "poor", &poor).await, 409, "insufficient_balance");
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_payout_is_booked_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, admin) = shop.app.user(Role::Admin).await;
+    shop.paid_deposit(500_000, "deposit").await;
+    let book = async |body: &Value| shop.app.post("/admin/payouts", As::Token(&admin), body).await;
+    let payout =
+        json!({ "gateway": "midtrans", "reference": "2026-11-28-1", "gross": 500_000, "fee": 3_500 });
+    let booked = book(&payout).await;
+    assert_eq!((booked.status.as_u16(), booked.body["fee"].as_i64()), (201, Some(3_500)), "{}", booked.body);
+    refused(&book(&payout).await, 409, "payout_conflict");
+    let all = shop.app.get("/admin/payouts", As::Token(&admin)).await.body;
+    assert_eq!(
+        (all["data"][0]["gross"].as_i64(), all["data"].as_array().map(Vec::len)),
+        (Some(500_000), Some(1))
+    );
+    for (field, value, code) in [
+        ("gateway", json!("stripe"), "gateway_unknown"),
+        ("fee", json!(500_001), "fee_too_large"),
+        ("fee", json!(-1), "validation_failed"),
+        ("gross", json!(0), "validation_failed"),
+        ("reference", json!("a b"), "validation_failed"),
+    ] {
+        let mut bad = payout.clone();
+        bad[field] = value;
+        refused(&book(&bad).await, 422, code);
+    }
+    let books = shop.app.store.check_ledger().await.unwrap();
+    assert!(books.sound, "{:#?}", books.findings);
+}

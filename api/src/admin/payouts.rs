@@ -1,0 +1,127 @@
+//! What gateways pay out to our bank account, as administrators read it off their statements.
+
+use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
+use domain::{Rupiah, ids::MovementId};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::payouts::NewPayout;
+use utoipa::ToSchema;
+
+use crate::{
+    AppState,
+    auth::{Administrator, Client, Staff},
+    extract::{Body, Paged, Paging},
+    problem::Problem,
+};
+
+/// Most that one payout may be, in rupiah.
+const LARGEST_PAYOUT: i64 = 1_000_000_000_000;
+
+/// A payout as the gateway's statement has it.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BookPayout {
+    /// Slug of a gateway in use.
+    #[garde(skip)]
+    #[schema(example = "midtrans")]
+    gateway: String,
+    /// The gateway's name for it: 1 to 100 letters, digits, `.`, `_`, `:` and `-`. Each is booked once.
+    #[garde(length(chars, min = 1, max = 100), pattern("^[A-Za-z0-9._:-]+$"))]
+    #[schema(example = "2026-11-28-0001")]
+    reference: String,
+    /// Whole rupiah that it took in for us, fees included.
+    #[garde(custom(possible))]
+    #[schema(example = 12_500_000)]
+    gross: Rupiah,
+    /// Whole rupiah that it kept of that.
+    #[garde(custom(possible_fee))]
+    #[schema(example = 87_500)]
+    fee: Rupiah,
+}
+
+fn possible(amount: &Rupiah, _: &()) -> garde::Result {
+    if (1..=LARGEST_PAYOUT).contains(&amount.get()) {
+        return Ok(());
+    }
+    Err(garde::Error::new("must be from 1 to 1000000000000"))
+}
+
+fn possible_fee(amount: &Rupiah, _: &()) -> garde::Result {
+    if (0..=LARGEST_PAYOUT).contains(&amount.get()) {
+        return Ok(());
+    }
+    Err(garde::Error::new("must be from 0 to 1000000000000"))
+}
+
+/// A payout that is booked.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PayoutBody {
+    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
+    id: MovementId,
+    /// Gateway and reference.
+    #[schema(example = "payout/midtrans/2026-11-28-0001")]
+    cause: String,
+    /// Whole rupiah that the gateway had taken in for us.
+    #[schema(example = 12_500_000)]
+    gross: Rupiah,
+    /// Whole rupiah that it kept of that.
+    #[schema(example = 87_500)]
+    fee: Rupiah,
+    booked_at: DateTime<Utc>,
+}
+
+impl From<store::payouts::Payout> for PayoutBody {
+    fn from(row: store::payouts::Payout) -> Self {
+        Self { id: row.id, cause: row.cause, gross: row.gross, fee: row.fee, booked_at: row.at }
+    }
+}
+
+/// Book a gateway's payout. Its reference makes a second booking impossible.
+#[utoipa::path(
+    post, path = "/admin/payouts", tag = "admin", operation_id = "admin_book_payout", security(("bearer" = [])),
+    request_body(content = BookPayout),
+    responses(
+        (status = 201, description = "The payout is in the books.", body = PayoutBody),
+        (status = 409, description = "`payout_conflict`: it was booked before. Nothing moved.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 422, description = "`gateway_unknown`; `fee_too_large`: more than the whole; `validation_failed` or \
+         `invalid_body`. Nothing moved.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn book(
+    admin: Administrator,
+    client: Client,
+    State(state): State<AppState>,
+    Body(request): Body<BookPayout>,
+) -> Result<(StatusCode, Json<PayoutBody>), Problem> {
+    if !state.payments.gateways.contains_key(request.gateway.as_str()) {
+        let message = format!("there is no gateway {} in use", request.gateway);
+        return Err(Problem::field("gateway_unknown", "gateway", message));
+    }
+    if request.fee > request.gross {
+        return Err(Problem::field("fee_too_large", "fee", "the fee is more than what was taken in"));
+    }
+    let new = NewPayout {
+        gateway: &request.gateway,
+        reference: &request.reference,
+        gross: request.gross,
+        fee: request.fee,
+    };
+    let booked = state.store.book_payout(&new, &client.origin(admin.actor())).await?;
+    tracing::info!(movement_id = %booked.id, gateway = request.gateway, "payout booked");
+    Ok((StatusCode::CREATED, Json(booked.into())))
+}
+
+/// List booked payouts, newest first.
+#[utoipa::path(
+    get, path = "/admin/payouts", tag = "admin", operation_id = "admin_list_payouts", security(("bearer" = [])),
+    params(Paging), responses((status = 200, description = "A part of the list.", body = Paged<PayoutBody>))
+)]
+pub(super) async fn list(
+    _: Staff,
+    State(state): State<AppState>,
+    paging: Paging,
+) -> Result<Paged<PayoutBody>, Problem> {
+    Ok(Paged::new(state.store.payouts(&paging.request()).await?, PayoutBody::from))
+}
