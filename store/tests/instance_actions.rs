@@ -182,7 +182,7 @@ async fn actions_are_done_one_at_a_time_in_the_order_asked(pool: PgPool) {
 
     assert_eq!(shop.begin().await, off.id);
     shop.store.complete_action(off.id, None, &observed()).await.unwrap();
-    assert_eq!(shop.turn().await, ActionTurn { is_terminated: false, work: None });
+    assert!(matches!(shop.turn().await, ActionTurn { is_terminated: false, work: None, .. }));
     let listed = shop.store.actions_of(shop.server, Some(shop.customer), &ALL).await.unwrap().data;
     assert_eq!(listed.iter().map(|action| action.id).collect::<Vec<_>>(), [off.id, reboot.id]);
 }
@@ -273,7 +273,7 @@ async fn a_delete_ends_the_server_and_all_that_waits(pool: PgPool) {
     shop.store.terminate_instance(delete.id).await.unwrap();
     let gone = shop.store.instance(shop.server, None).await.unwrap();
     assert_eq!((gone.status, gone.power_state), (InstanceStatus::Terminated, PowerState::Off));
-    assert_eq!(shop.turn().await, ActionTurn { is_terminated: true, work: None });
+    assert!(matches!(shop.turn().await, ActionTurn { is_terminated: true, work: None, .. }));
     assert_eq!(conflict(shop.ask(&InstanceAction::Reboot, None).await), "TERMINATED");
     assert_eq!(shop.delete().await.unwrap().status, ActionStatus::Completed);
     let told: i64 =
