@@ -268,3 +268,39 @@ async fn a_server_in_quarantine_is_let_go_once(pool: PgPool) {
     let unknown = format!("/admin/quarantined-servers/{}/release", Uuid::now_v7());
     refused(&app.post(&unknown, me, &json!({ "reason": "whatever" })).await, 404, "not_found");
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_books_are_checked_on_request_and_read_by_staff(pool: PgPool) {
+    let app = App::new(state(&pool));
+    let (id, admin) = app.user(Role::Admin).await;
+    let (_, support) = app.user(Role::Support).await;
+    let path = "/admin/ledger/checks";
+    refused(&app.post(path, As::Token(&support), &Value::Null).await, 403, "forbidden");
+    assert!(outbox(&pool).await.is_empty());
+
+    let asked = app.post(path, As::Token(&admin), &Value::Null).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{:?}", asked.body);
+    assert_eq!((&asked.body["requested_by"], &asked.body["sound"]), (&json!(id), &Value::Null));
+    let check: Uuid = asked.body["id"].as_str().unwrap().parse().unwrap();
+    let expected = json!({ "kind": "check_ledger", "body": { "check_id": check } });
+    assert_eq!(outbox(&pool).await, [(format!("ledger-upkeep/{check}"), expected)]);
+    let log = app.get("/admin/audit-log?object_kind=ledger_check", As::Token(&admin)).await;
+    assert_eq!(log.body["data"][0]["action"], "ledger.check");
+
+    let me = As::Token(&support);
+    let waiting = app.get(&format!("{path}/{check}"), me).await;
+    assert_eq!((&waiting.body["sound"], &waiting.body["findings"]), (&Value::Null, &json!([])));
+    let report = app.store.check_ledger().await.unwrap();
+    app.store.keep_ledger_check(check.into(), Some(2), &report).await.unwrap();
+    let done = app.get(&format!("{path}/{check}"), me).await;
+    assert_eq!((&done.body["sound"], &done.body["recognised"]), (&json!(true), &json!(2)), "{:?}", done.body);
+    assert_eq!(done.body["findings"].as_array().unwrap().len(), report.findings.len());
+    let balance = app.get("/admin/ledger/trial-balance", me).await;
+    assert_eq!(balance.body["accounts"], done.body["accounts"]);
+
+    let list = app.get(&format!("{path}?sound=true&limit=1"), me).await;
+    assert_eq!(list.body["data"][0]["id"], json!(check));
+    assert_eq!(app.get(&format!("{path}?sound=false"), me).await.body["data"], json!([]));
+    refused(&app.get(&format!("{path}/{}", Uuid::now_v7()), me).await, 404, "not_found");
+    refused(&app.get(&format!("{path}?sound=maybe"), me).await, 400, "invalid_query");
+}

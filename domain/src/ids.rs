@@ -85,6 +85,8 @@ id! {
     CatalogSyncId,
     /// One comparison of a provider with the database.
     ReconciliationId,
+    /// One time the books were checked.
+    LedgerCheckId,
     /// A server that waits for its deletion.
     QuarantineId,
 }

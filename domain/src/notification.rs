@@ -45,6 +45,8 @@ text_enum! {
         CatalogChanged = "CATALOG_CHANGED",
         /// Servers at a provider are not as we believe, for administrators.
         ReconciliationReport = "RECONCILIATION_REPORT",
+        /// The books are not sound, for administrators.
+        LedgerUnsound = "LEDGER_UNSOUND",
         /// A server is gone.
         VpsTerminated = "VPS_TERMINATED",
         /// News from us to all.

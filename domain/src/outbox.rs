@@ -2,10 +2,10 @@
 //! delivered afterwards, at least once; workflow ids and the outbox id make a second delivery harmless.
 
 use crate::{
-    ids::{CatalogSyncId, InstanceId, OrderId, ReconciliationId, UserId},
+    ids::{CatalogSyncId, InstanceId, LedgerCheckId, OrderId, ReconciliationId, UserId},
     instance::InstancePolicy,
     policy::OrderPolicy,
-    upkeep::{ReconcileSettings, catalog_sync_workflow_id, reconcile_workflow_id},
+    upkeep::{ReconcileSettings, catalog_sync_workflow_id, ledger_upkeep_workflow_id, reconcile_workflow_id},
 };
 
 /// What an order's workflow is started with. Ids and policy only: no personal data, no secrets.
@@ -86,6 +86,11 @@ pub enum Message {
         /// What it may do.
         settings: ReconcileSettings,
     },
+    /// Somebody wants the books checked now.
+    CheckLedger {
+        /// The record of the check.
+        check_id: LedgerCheckId,
+    },
 }
 
 impl Message {
@@ -103,6 +108,7 @@ impl Message {
             Self::Reconcile { reconciliation_id, provider, .. } => {
                 reconcile_workflow_id(provider, *reconciliation_id)
             }
+            Self::CheckLedger { check_id } => ledger_upkeep_workflow_id(*check_id),
         }
     }
 
@@ -118,6 +124,7 @@ impl Message {
             Self::ActionRequested { .. } => "action_requested",
             Self::SyncCatalog { .. } => "sync_catalog",
             Self::Reconcile { .. } => "reconcile",
+            Self::CheckLedger { .. } => "check_ledger",
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Work that keeps an installation true to its providers: what its workflows start with. Ids and settings only.
+//! Work that keeps an installation true to its providers and to its books: what its workflows start with. Ids and
+//! settings only.
 
 use rust_decimal::Decimal;
 
 use crate::{
-    ids::{CatalogSyncId, ReconciliationId},
+    ids::{CatalogSyncId, LedgerCheckId, ReconciliationId},
     text_enum::text_enum,
 };
 
@@ -21,10 +22,10 @@ text_enum! {
     }
 }
 
-/// How patient a run is with its provider. All durations are milliseconds.
+/// How patient a run is with its provider, or with the database. All durations are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UpkeepPolicy {
-    /// Longest silence of the step at the provider before another worker takes over.
+    /// Longest silence of a step before another worker takes over.
     pub heartbeat_timeout_ms: u64,
     /// First wait before a retryable failure is tried again; doubles up to `retry_max_ms`.
     pub retry_initial_ms: u64,
@@ -44,6 +45,23 @@ impl Default for UpkeepPolicy {
             give_up_after_ms: 30 * 60_000,
         }
     }
+}
+
+impl UpkeepPolicy {
+    /// The production values for the books, which take long where there are many orders: six hours in all.
+    #[must_use]
+    pub fn of_the_books() -> Self {
+        Self { give_up_after_ms: 6 * 3_600_000, ..Self::default() }
+    }
+}
+
+/// What the upkeep of the books starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LedgerUpkeepStart {
+    /// The record of the check, when somebody asked for it; a scheduled run makes its own.
+    pub check_id: Option<LedgerCheckId>,
+    /// How patient it is.
+    pub policy: UpkeepPolicy,
 }
 
 /// What a sync of a provider's catalog starts with.
@@ -98,4 +116,10 @@ pub fn catalog_sync_workflow_id(provider: &str, sync: CatalogSyncId) -> String {
 #[must_use]
 pub fn reconcile_workflow_id(provider: &str, reconciliation: ReconciliationId) -> String {
     format!("reconcile/{provider}/{reconciliation}")
+}
+
+/// Workflow id of an upkeep of the books that somebody asked for.
+#[must_use]
+pub fn ledger_upkeep_workflow_id(check: LedgerCheckId) -> String {
+    format!("ledger-upkeep/{check}")
 }

@@ -5,6 +5,7 @@
 //! of them in the order of their ids.
 
 mod check;
+mod checks;
 mod revenue;
 
 use domain::{
@@ -15,6 +16,7 @@ use domain::{
 use sqlx::PgConnection;
 
 pub use check::{AccountTotal, Finding, LedgerReport};
+pub use checks::{LedgerCheck, LedgerCheckResult};
 
 use crate::{Result, Store, new_id};
 

@@ -7,7 +7,7 @@ use activities::crash_point;
 use domain::{
     order::OrderStatus,
     outbox::Message,
-    upkeep::{CatalogSyncStart, ReconcileStart, UpkeepPolicy},
+    upkeep::{CatalogSyncStart, LedgerUpkeepStart, ReconcileStart, UpkeepPolicy},
 };
 use store::{Store, StoreError, outbox::Claimed};
 use temporalio_client::Client;
@@ -197,6 +197,13 @@ impl Engine {
                 };
                 let request =
                     envelope.start_reconciliation(claimed.id, claimed.message.workflow_id(), &start)?;
+                service.start_workflow_execution(timed(request)).await.map(drop)
+            }
+            Message::CheckLedger { check_id } => {
+                let policy = UpkeepPolicy::of_the_books();
+                let start = LedgerUpkeepStart { check_id: Some(*check_id), policy };
+                let request =
+                    envelope.start_ledger_upkeep(claimed.id, claimed.message.workflow_id(), &start)?;
                 service.start_workflow_execution(timed(request)).await.map(drop)
             }
         };

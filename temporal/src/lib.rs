@@ -7,7 +7,6 @@ mod connect;
 pub mod dev_server;
 pub mod dispatcher;
 mod messages;
-pub mod payment_schedule;
 pub mod schedules;
 pub mod worker;
 

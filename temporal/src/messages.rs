@@ -10,7 +10,7 @@ use domain::{
     ids::OutboxId,
     order::OrderStatus,
     outbox::{InstanceStart, OrderStart, instance_workflow_id, order_workflow_id},
-    upkeep::{CatalogSyncStart, ReconcileStart},
+    upkeep::{CatalogSyncStart, LedgerUpkeepStart, ReconcileStart},
 };
 use serde::Serialize;
 use temporalio_common::protos::temporal::api::{
@@ -147,6 +147,22 @@ impl Envelope {
     ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
         let summary = format!("Compare {} with the database", start.provider);
         self.start_upkeep(id, workflow_id, queues::RECONCILE_WORKFLOW, start, summary)
+    }
+
+    /// Starts the upkeep of the books that somebody asked for.
+    pub(crate) fn start_ledger_upkeep(
+        &self,
+        id: OutboxId,
+        workflow_id: String,
+        start: &LedgerUpkeepStart,
+    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
+        self.start_upkeep(
+            id,
+            workflow_id,
+            queues::LEDGER_UPKEEP_WORKFLOW,
+            start,
+            "Check the books".to_owned(),
+        )
     }
 
     fn start_upkeep<T: Serialize>(

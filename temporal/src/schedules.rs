@@ -1,9 +1,13 @@
-//! What is due without anybody asking: reading each provider's catalog, and comparing it with the database. Whoever
-//! serves a provider's queue makes sure at its start that the provider's schedules are there and as they are set.
+//! What is due without anybody asking. Whoever serves a queue makes sure at its start that the schedules of its work are
+//! there and as they are set: a provider's worker those of the provider, the payments' worker the janitor's, the
+//! lifecycle worker that of the books.
 
 use std::time::Duration;
 
-use domain::upkeep::{CatalogSyncStart, ReconcileSettings, ReconcileStart, UpkeepPolicy};
+use domain::{
+    payment_check::{PaymentCheckPolicy, PaymentCheckStart},
+    upkeep::{CatalogSyncStart, LedgerUpkeepStart, ReconcileSettings, ReconcileStart, UpkeepPolicy},
+};
 use temporalio_client::{
     Client, RpcOptions,
     schedules::{
@@ -12,7 +16,7 @@ use temporalio_client::{
     },
 };
 use tonic::Code;
-use workflows::{CatalogSyncWorkflow, ReconcileWorkflow, queues};
+use workflows::{CatalogSyncWorkflow, LedgerUpkeepWorkflow, PaymentCheckWorkflow, ReconcileWorkflow, queues};
 
 /// How often a provider is asked for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,44 +43,41 @@ impl Default for ScheduleSettings {
     }
 }
 
-/// Makes the schedules of a provider, or sets them anew where they are there already: `catalog-sync/<slug>` and
-/// `reconcile/<slug>`, behind the prefix of the queues. Several processes may do so at once.
-///
-/// # Errors
-/// [`ScheduleError`] when the engine refuses or does not answer.
-pub async fn ensure(
-    client: &Client,
-    queue_prefix: &str,
-    provider: &str,
-    settings: &ScheduleSettings,
-) -> Result<(), ScheduleError> {
-    let queue = queues::lifecycle(queue_prefix);
-    let id = format!("{queue_prefix}catalog-sync/{provider}");
-    let start = CatalogSyncStart { provider: provider.to_owned(), sync_id: None, policy: settings.policy };
-    let sync = Schedule {
-        action: ScheduleAction::start_workflow(CatalogSyncWorkflow::run, start, &queue, &id),
-        every: settings.catalog_sync_every,
-        at_once: true,
-        id,
-    };
-    sync.ensure(client).await?;
-    let id = format!("{queue_prefix}reconcile/{provider}");
-    let start = ReconcileStart {
-        provider: provider.to_owned(),
-        reconciliation_id: None,
-        settings: settings.reconcile,
-        policy: settings.policy,
-    };
-    let reconcile = Schedule {
-        action: ScheduleAction::start_workflow(ReconcileWorkflow::run, start, &queue, &id),
-        every: settings.reconcile_every,
-        at_once: false,
-        id,
-    };
-    reconcile.ensure(client).await
+/// How often waiting payments are looked at, and which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaymentCheckSettings {
+    /// How often.
+    pub every: Duration,
+    /// Which, and how patient the runs are.
+    pub policy: PaymentCheckPolicy,
 }
 
-struct Schedule {
+impl Default for PaymentCheckSettings {
+    /// Every minute.
+    fn default() -> Self {
+        Self { every: Duration::from_secs(60), policy: PaymentCheckPolicy::default() }
+    }
+}
+
+/// How often revenue is recognised and the books are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerUpkeepSettings {
+    /// How often; also once when the schedule is made.
+    pub every: Duration,
+    /// How patient the runs are.
+    pub policy: UpkeepPolicy,
+}
+
+impl Default for LedgerUpkeepSettings {
+    /// Once a day.
+    fn default() -> Self {
+        Self { every: Duration::from_secs(24 * 3600), policy: UpkeepPolicy::of_the_books() }
+    }
+}
+
+/// A workflow that is started again and again. A run that takes longer than the interval is not joined by a second one.
+#[derive(Debug, Clone)]
+pub struct Schedule {
     id: String,
     action: ScheduleAction,
     every: Duration,
@@ -85,7 +86,73 @@ struct Schedule {
 }
 
 impl Schedule {
-    async fn ensure(self, client: &Client) -> Result<(), ScheduleError> {
+    /// `catalog-sync/<slug>` and `reconcile/<slug>`, behind the prefix of the queues.
+    #[must_use]
+    pub fn of_provider(queue_prefix: &str, provider: &str, settings: &ScheduleSettings) -> [Self; 2] {
+        let queue = queues::lifecycle(queue_prefix);
+        let sync_id = format!("{queue_prefix}catalog-sync/{provider}");
+        let sync = CatalogSyncStart { provider: provider.to_owned(), sync_id: None, policy: settings.policy };
+        let reconcile_id = format!("{queue_prefix}reconcile/{provider}");
+        let reconcile = ReconcileStart {
+            provider: provider.to_owned(),
+            reconciliation_id: None,
+            settings: settings.reconcile,
+            policy: settings.policy,
+        };
+        [
+            Self {
+                action: ScheduleAction::start_workflow(CatalogSyncWorkflow::run, sync, &queue, &sync_id),
+                every: settings.catalog_sync_every,
+                at_once: true,
+                id: sync_id,
+            },
+            Self {
+                action: ScheduleAction::start_workflow(
+                    ReconcileWorkflow::run,
+                    reconcile,
+                    &queue,
+                    &reconcile_id,
+                ),
+                every: settings.reconcile_every,
+                at_once: false,
+                id: reconcile_id,
+            },
+        ]
+    }
+
+    /// `payment-check`, behind the prefix of the queues.
+    #[must_use]
+    pub fn of_payments(queue_prefix: &str, settings: &PaymentCheckSettings) -> Self {
+        let id = format!("{queue_prefix}payment-check");
+        let start = PaymentCheckStart { policy: settings.policy };
+        let queue = queues::lifecycle(queue_prefix);
+        Self {
+            action: ScheduleAction::start_workflow(PaymentCheckWorkflow::run, start, &queue, &id),
+            every: settings.every,
+            at_once: false,
+            id,
+        }
+    }
+
+    /// `ledger-upkeep`, behind the prefix of the queues.
+    #[must_use]
+    pub fn of_ledger(queue_prefix: &str, settings: &LedgerUpkeepSettings) -> Self {
+        let id = format!("{queue_prefix}ledger-upkeep");
+        let start = LedgerUpkeepStart { check_id: None, policy: settings.policy };
+        let queue = queues::lifecycle(queue_prefix);
+        Self {
+            action: ScheduleAction::start_workflow(LedgerUpkeepWorkflow::run, start, &queue, &id),
+            every: settings.every,
+            at_once: true,
+            id,
+        }
+    }
+
+    /// Makes the schedule, or sets it anew where it is there already. Several processes may do so at once.
+    ///
+    /// # Errors
+    /// [`ScheduleError`] when the engine refuses or does not answer.
+    pub async fn ensure(self, client: &Client) -> Result<(), ScheduleError> {
         // Up to a tenth later than due, so that not everything falls on the full hour.
         let mut spec = ScheduleSpec::from_interval(self.every);
         spec.jitter = Some(self.every / 10);

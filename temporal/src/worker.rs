@@ -5,8 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    CatalogSyncActivities, InstanceActivities, OrderActivities, PaymentActivities, ProviderActivities,
-    ReconcileActivities, ServerActivities,
+    CatalogSyncActivities, InstanceActivities, LedgerActivities, OrderActivities, PaymentActivities,
+    ProviderActivities, ReconcileActivities, ServerActivities,
 };
 use adapters::{payments::Gateways, providers::Registry};
 use store::Store;
@@ -20,14 +20,14 @@ use temporalio_sdk::{
 };
 use tokio_util::sync::CancellationToken;
 use workflows::{
-    CatalogSyncWorkflow, InstanceWorkflow, OrderWorkflow, PaymentCheckWorkflow, ReconcileWorkflow, queues,
+    CatalogSyncWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow, PaymentCheckWorkflow,
+    ReconcileWorkflow, queues,
 };
 
 use crate::{
     bootstrap::{self, BootstrapError},
     connect::{ConnectError, TemporalConfig, connect},
-    payment_schedule::{self, PaymentCheckSettings},
-    schedules::{self, ScheduleSettings},
+    schedules::{LedgerUpkeepSettings, PaymentCheckSettings, Schedule, ScheduleSettings},
 };
 
 /// Polls for tasks that a worker keeps open at once, of the kind that it is there for.
@@ -57,6 +57,8 @@ pub struct WorkerSettings {
     pub lifecycle: bool,
     /// What is due without anybody asking at the providers served here; nothing is without.
     pub schedules: Option<ScheduleSettings>,
+    /// When this process has the books checked by itself, where it runs workflows; never without.
+    pub ledger: Option<LedgerUpkeepSettings>,
     /// What this process asks payment gateways.
     pub payments: PaymentWork,
 }
@@ -147,11 +149,8 @@ async fn run_once(
 ) -> Result<(), WorkerError> {
     let client = connect(&settings.temporal).await?;
     bootstrap::ensure(&client).await?;
-    if let (Role::Provider(slug), Some(due)) = (role, &settings.schedules) {
-        schedules::ensure(&client, &settings.temporal.queue_prefix, slug, due).await?;
-    }
-    if let (Role::Payments, Some(checks)) = (role, &settings.payments.checks) {
-        payment_schedule::ensure(&client, &settings.temporal.queue_prefix, checks).await?;
+    for schedule in due(role, settings) {
+        schedule.ensure(&client).await?;
     }
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let mut worker = Worker::new(&runtime, client, options(role, settings)?)?;
@@ -166,6 +165,20 @@ async fn run_once(
     Ok(outcome?)
 }
 
+/// What is due without anybody asking, of the work that `role` is there for.
+fn due(role: &Role, settings: &WorkerSettings) -> Vec<Schedule> {
+    let prefix = &settings.temporal.queue_prefix;
+    match role {
+        Role::Lifecycle => settings.ledger.iter().map(|books| Schedule::of_ledger(prefix, books)).collect(),
+        Role::Payments => {
+            settings.payments.checks.iter().map(|checks| Schedule::of_payments(prefix, checks)).collect()
+        }
+        Role::Provider(slug) => {
+            settings.schedules.iter().flat_map(|due| Schedule::of_provider(prefix, slug, due)).collect()
+        }
+    }
+}
+
 fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, WorkerError> {
     let prefix = &settings.temporal.queue_prefix;
     let store = settings.store.clone();
@@ -176,8 +189,10 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
             .register_workflow::<CatalogSyncWorkflow>()?
             .register_workflow::<ReconcileWorkflow>()?
             .register_workflow::<PaymentCheckWorkflow>()?
+            .register_workflow::<LedgerUpkeepWorkflow>()?
             .register_activities(OrderActivities { store: store.clone(), set_up: settings.set_up.clone() })
-            .register_activities(InstanceActivities { store })
+            .register_activities(InstanceActivities { store: store.clone() })
+            .register_activities(LedgerActivities { store })
             .graceful_shutdown_period(GRACE)
             .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
             .build(),

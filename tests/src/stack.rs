@@ -161,6 +161,7 @@ impl Stack {
                 providers,
                 lifecycle: true,
                 schedules: None,
+                ledger: None,
                 payments: worker::PaymentWork { gateways: gateways(&gateway)?, checks: None },
             };
             tokio::spawn(worker::run(settings, stop.clone()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::payment_check::PaymentCheckPolicy;
 use serde_json::{Value, json};
-use temporal::payment_schedule::{self, PaymentCheckSettings};
+use temporal::schedules::{PaymentCheckSettings, Schedule};
 use temporalio_client::schedules::DeleteScheduleOptions;
 use webrana_tests::{
     cloud,
@@ -41,10 +41,10 @@ async fn an_order_becomes_active_though_its_notification_was_lost() {
     let prefix = &stack.temporal.queue_prefix;
     let rare =
         PaymentCheckSettings { every: Duration::from_secs(3600), policy: PaymentCheckPolicy::default() };
-    payment_schedule::ensure(&client, prefix, &rare).await.expect("the schedule is made");
+    Schedule::of_payments(prefix, &rare).ensure(&client).await.expect("the schedule is made");
     let policy = PaymentCheckPolicy { pending_after_ms: 0, unknown_after_ms: 0, ..rare.policy };
     let often = PaymentCheckSettings { every: Duration::from_secs(1), policy };
-    payment_schedule::ensure(&client, prefix, &often).await.expect("the schedule is set anew");
+    Schedule::of_payments(prefix, &often).ensure(&client).await.expect("the schedule is set anew");
 
     for order in [&paid, &unanswered] {
         customer.await_status(order, "ACTIVE").await;

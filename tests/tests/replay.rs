@@ -7,7 +7,8 @@ use std::path::Path;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
-    CatalogSyncWorkflow, InstanceWorkflow, OrderWorkflow, PaymentCheckWorkflow, ReconcileWorkflow,
+    CatalogSyncWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow, PaymentCheckWorkflow,
+    ReconcileWorkflow,
 };
 
 #[tokio::test]
@@ -36,6 +37,7 @@ async fn every_recorded_history_replays() {
         "catalog_sync",
         "reconcile",
         "payment_check",
+        "ledger_upkeep",
     ] {
         assert!(names.iter().any(|name| name == needed), "no recorded history {needed}: {names:?}");
     }
@@ -55,6 +57,8 @@ async fn every_recorded_history_replays() {
         .expect("the reconciler's workflow")
         .register_workflow::<PaymentCheckWorkflow>()
         .expect("the payments' workflow")
+        .register_workflow::<LedgerUpkeepWorkflow>()
+        .expect("the books' workflow")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
     let results = replayer.replay_workflows(histories).await.expect("the replay runs");

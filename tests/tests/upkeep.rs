@@ -1,11 +1,13 @@
-//! Catalogs are read and providers compared with the database through the real engine: on request and when due.
+//! Catalogs are read, providers compared with the database and the books checked through the real engine: on request and
+//! when due.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
 
 use domain::upkeep::ReconcileSettings;
 use serde_json::{Value, json};
-use temporal::schedules::{self, ScheduleSettings};
+use sqlx::{Connection, Executor, PgConnection};
+use temporal::schedules::{LedgerUpkeepSettings, Schedule, ScheduleSettings};
 use temporalio_client::schedules::DeleteScheduleOptions;
 use webrana_tests::{
     customer::Customer,
@@ -45,9 +47,12 @@ async fn what_is_due_happens_by_itself() {
     let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
     let prefix = &stack.temporal.queue_prefix;
     let rare = ScheduleSettings { reconcile: ReconcileSettings::default(), ..Default::default() };
-    schedules::ensure(&client, prefix, "vultr", &rare).await.expect("schedules are made");
     let often = ScheduleSettings { reconcile_every: Duration::from_secs(1), ..rare };
-    schedules::ensure(&client, prefix, "vultr", &often).await.expect("schedules are set anew");
+    for settings in [rare, often] {
+        for schedule in Schedule::of_provider(prefix, "vultr", &settings) {
+            schedule.ensure(&client).await.expect("schedules are made and set anew");
+        }
+    }
 
     let admin = Customer::admin(&stack).await;
     for kind in ["catalog-syncs", "reconciliations"] {
@@ -62,4 +67,63 @@ async fn what_is_due_happens_by_itself() {
         let schedule = client.get_schedule_handle(format!("{prefix}{kind}/vultr"));
         schedule.delete(DeleteScheduleOptions::default()).await.expect("the schedule was there");
     }
+}
+
+#[tokio::test]
+async fn books_that_are_not_sound_are_found_kept_and_told() {
+    let stack = Stack::start(stack::Options::default()).await.expect("the system starts");
+    let admin = Customer::admin(&stack).await;
+    let customer = Customer::register(&stack).await;
+    let id = customer.get("/auth/me").await.expect(200)["id"].as_str().expect("an id").to_owned();
+    let gift = json!({ "amount": 50_000, "reason": "A gift for the test" });
+    admin.post(&format!("/admin/users/{id}/wallet-adjustments"), &gift).await.expect(201);
+    let sound = checked(&admin).await;
+    assert_eq!((&sound["sound"], &sound["broken"]), (&json!(true), &json!([])), "{sound}");
+    assert_eq!((&sound["movements"], &sound["entries"]), (&json!(1), &json!(2)), "{sound}");
+    assert!(!told(&admin).await);
+
+    // What only somebody with the database's own rights can do.
+    let mut database = PgConnection::connect(&stack.database_url).await.expect("the database");
+    let forced = "BEGIN; SET LOCAL session_replication_role = replica;
+                  UPDATE ledger_accounts SET balance = balance + 7 WHERE kind = 'CUSTOMER_WALLET'; COMMIT";
+    database.execute(forced).await.expect("the books are wrong now");
+
+    let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
+    let daily = LedgerUpkeepSettings::default();
+    let schedule = Schedule::of_ledger(&stack.temporal.queue_prefix, &daily);
+    schedule.clone().ensure(&client).await.expect("the schedule is made");
+    schedule.ensure(&client).await.expect("the schedule is set anew");
+    let found = until("the check that is due finds it", || async {
+        let checks = admin.get("/admin/ledger/checks?sound=false").await.expect(200);
+        checks["data"].get(0).cloned()
+    })
+    .await;
+    assert_eq!(found["requested_by"], Value::Null, "{found}");
+    assert_eq!(found["broken"], json!(["every balance equals its entries"]), "{found}");
+    let kept = format!("/admin/ledger/checks/{}", found["id"].as_str().expect("an id"));
+    let kept = admin.get(&kept).await.expect(200);
+    let rule = kept["findings"].as_array().expect("rules").iter().find(|rule| rule["count"] == 1);
+    let case = rule.expect("a broken rule")["cases"][0].as_str().expect("a case");
+    assert!(case.contains("balance 50007, entries 50000"), "{case}");
+    assert!(told(&admin).await);
+
+    let name = format!("{}ledger-upkeep", stack.temporal.queue_prefix);
+    let schedule = client.get_schedule_handle(name);
+    schedule.delete(DeleteScheduleOptions::default()).await.expect("the schedule was there");
+}
+
+/// Asks for a check of the books and waits for it.
+async fn checked(admin: &Customer<'_>) -> Value {
+    let asked = admin.post("/admin/ledger/checks", &Value::Null).await.expect(202);
+    let path = format!("/admin/ledger/checks/{}", asked["id"].as_str().expect("an id"));
+    until("the books are checked", || async {
+        let check = admin.get(&path).await.expect(200);
+        (!check["sound"].is_null()).then_some(check)
+    })
+    .await
+}
+
+/// Whether an administrator was told that the books are not sound.
+async fn told(admin: &Customer<'_>) -> bool {
+    admin.notifications().await.iter().any(|kind| kind == "LEDGER_UNSOUND")
 }

@@ -124,8 +124,8 @@ mod tests {
                 balance: Rupiah::new(-133_200),
             }],
             findings: vec![
-                Finding { rule: "every movement sums to zero", cases: vec![], count: 0 },
-                Finding { rule: "the total is zero", cases: vec!["all entries: 7".into()], count: 1 },
+                Finding { rule: "every movement sums to zero".into(), cases: vec![], count: 0 },
+                Finding { rule: "the total is zero".into(), cases: vec!["all entries: 7".into()], count: 1 },
             ],
         });
         for part in [

@@ -63,6 +63,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         set_up: wiring::set_up(config),
         lifecycle: arguments.wants(LIFECYCLE),
         schedules: Some(config.upkeep.schedules()),
+        ledger: Some(config.upkeep.ledger()),
         payments: if arguments.wants(PAYMENTS) {
             wiring::gateways::payment_work(&config.payments)?
         } else {

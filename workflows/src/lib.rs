@@ -7,6 +7,7 @@
 
 mod catalog_sync;
 mod instance;
+mod ledger_upkeep;
 mod order;
 mod payment_check;
 mod ports;
@@ -17,6 +18,9 @@ mod upkeep;
 
 pub use catalog_sync::{CatalogSyncPorts, CatalogSyncWorkflow, CatalogSynced, SyncCatalog};
 pub use instance::{InstanceInput, InstanceWorkflow};
+pub use ledger_upkeep::{
+    CheckLedger, LedgerCheckRun, LedgerChecked, LedgerPorts, LedgerUpkeepWorkflow, RecogniseRevenue,
+};
 pub use order::{OrderOutcome, OrderWorkflow};
 pub use payment_check::{CheckPayments, PaymentCheckPorts, PaymentCheckWorkflow, PaymentsChecked};
 pub use ports::{

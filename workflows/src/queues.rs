@@ -44,6 +44,8 @@ pub const INSTANCE_WORKFLOW: &str = "InstanceWorkflow";
 pub const CATALOG_SYNC_WORKFLOW: &str = "CatalogSyncWorkflow";
 /// Workflow type of [`crate::ReconcileWorkflow`].
 pub const RECONCILE_WORKFLOW: &str = "ReconcileWorkflow";
+/// Workflow type of [`crate::LedgerUpkeepWorkflow`].
+pub const LEDGER_UPKEEP_WORKFLOW: &str = "LedgerUpkeepWorkflow";
 
 /// Signals the workflows take; the argument is the outbox id that caused them.
 pub mod signals {

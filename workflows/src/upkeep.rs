@@ -1,4 +1,4 @@
-//! What the workflows share that keep an installation true to its providers.
+//! What the workflows share that keep an installation true to its providers and to its books.
 
 use std::time::Duration;
 
@@ -14,8 +14,13 @@ pub(crate) fn at_provider(
     provider: &str,
     summary: String,
 ) -> ActivityOptions {
+    on_queue(policy, queues::provider_beside(own_queue, provider), summary)
+}
+
+/// Options of a step on a queue: retried under the policy, taken over when its worker falls silent.
+pub(crate) fn on_queue(policy: &UpkeepPolicy, queue: String, summary: String) -> ActivityOptions {
     ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
-        .task_queue(queues::provider_beside(own_queue, provider))
+        .task_queue(queue)
         .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
         .retry_policy(
             RetryPolicy::builder()

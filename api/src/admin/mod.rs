@@ -1,6 +1,6 @@
-//! The admin area: staff read (`orders`, `payments`, `webhooks`, `providers`, `catalog_sync`, `reconciliation`,
-//! `audit_log`), administrators act (`order_acts`, `invoice_acts`, `money`, `payouts`), superadministrators manage providers. Whoever may not gets
-//! 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
+//! The admin area: staff read (`orders`, `payments`, `webhooks`, `providers`, `catalog_sync`, `reconciliation`, `ledger`,
+//! `audit_log`), administrators act (`order_acts`, `invoice_acts`, `money`, `payouts`), superadministrators manage
+//! providers. Whoever may not gets 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -9,6 +9,7 @@ use crate::AppState;
 mod audit_log;
 mod catalog_sync;
 mod invoice_acts;
+mod ledger;
 mod money;
 mod order_acts;
 mod orders;
@@ -48,6 +49,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(reconciliation::get))
         .routes(routes!(reconciliation::quarantined))
         .routes(routes!(reconciliation::release))
+        .routes(routes!(ledger::list, ledger::request))
+        .routes(routes!(ledger::get))
+        .routes(routes!(ledger::trial_balance))
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::get))
         .routes(routes!(webhooks::replay))

@@ -1,7 +1,9 @@
 //! Proving the books: every rule that the tables enforce, checked once more over all that is written.
 
+use std::borrow::Cow;
+
 use domain::{ledger::AccountKind, money::Rupiah};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use crate::{Result, Store};
@@ -88,7 +90,7 @@ pub struct LedgerReport {
 }
 
 /// All accounts of one kind.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountTotal {
     /// The kind.
     pub account: AccountKind,
@@ -103,10 +105,10 @@ pub struct AccountTotal {
 }
 
 /// One rule and where it does not hold.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// The first cases, in words; none when the rule holds.
     pub cases: Vec<String>,
     /// How many cases there are.
@@ -114,6 +116,14 @@ pub struct Finding {
 }
 
 impl Store {
+    /// What each kind of account sums up to now: adds up every entry.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn trial_balance(&self) -> Result<Vec<AccountTotal>> {
+        trial_balance(&mut *self.pool.acquire().await?).await
+    }
+
     /// Checks the books as they are at one moment.
     ///
     /// # Errors
@@ -133,7 +143,7 @@ impl Store {
             let mut cases: Vec<String> = sqlx::query_scalar(*query).fetch_all(&mut *tx).await?;
             let count = cases.len();
             cases.truncate(LISTED);
-            findings.push(Finding { rule, cases, count });
+            findings.push(Finding { rule: Cow::Borrowed(rule), cases, count });
         }
         Ok(LedgerReport {
             sound: findings.iter().all(|finding| finding.count == 0),

@@ -134,7 +134,7 @@ async fn the_check_finds_what_was_forced_in(pool: PgPool) {
     forced.commit().await.unwrap();
     let report = store.check_ledger().await.unwrap();
     assert!(!report.sound);
-    let broken: Vec<&str> = report.findings.iter().filter(|f| f.count > 0).map(|f| f.rule).collect();
+    let broken: Vec<&str> = report.findings.iter().filter(|f| f.count > 0).map(|f| f.rule.as_ref()).collect();
     let expected = [
         "every movement sums to zero",
         "every movement has entries",

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod backfill;
+mod checks;
 mod guards;
 mod model;
 #[path = "../../../domain/tests/ledger/world.rs"]

@@ -4,7 +4,7 @@ use domain::billing::PaymentMethod;
 use domain::payment_check::PaymentCheckPolicy;
 use secrecy::SecretString;
 use std::time::Duration;
-use temporal::payment_schedule::PaymentCheckSettings;
+use temporal::schedules::PaymentCheckSettings;
 use url::Url;
 
 /// Methods that money comes in by through a gateway.

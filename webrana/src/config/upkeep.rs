@@ -1,10 +1,11 @@
-//! What is done without anybody asking: reading the providers' catalogs, and comparing them with the database.
+//! What is done without anybody asking: reading the providers' catalogs, comparing them with the database, and checking
+//! the books.
 
 use std::time::Duration;
 
 use domain::upkeep::{ReconcileSettings, UpkeepPolicy};
 use rust_decimal::Decimal;
-use temporal::schedules::ScheduleSettings;
+use temporal::schedules::{LedgerUpkeepSettings, ScheduleSettings};
 
 /// What is done without anybody asking.
 #[derive(Debug, Clone, clap::Args)]
@@ -63,6 +64,17 @@ pub struct UpkeepConfig {
         default_value = "16500"
     )]
     usd_idr_rate: Decimal,
+
+    /// How often earned revenue is recognised and the books are checked
+    #[arg(
+        id = "upkeep.ledger_check_every",
+        long = "ledger-check-every",
+        env = "LEDGER_CHECK_EVERY",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = super::value::duration
+    )]
+    ledger_check_every: Duration,
 }
 
 impl UpkeepConfig {
@@ -85,11 +97,19 @@ impl UpkeepConfig {
         }
     }
 
+    /// When the books are checked.
+    pub fn ledger(&self) -> LedgerUpkeepSettings {
+        LedgerUpkeepSettings { every: self.ledger_check_every, ..LedgerUpkeepSettings::default() }
+    }
+
     /// What is wrong with these settings.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let intervals =
-            [("CATALOG_SYNC_EVERY", self.catalog_sync_every), ("RECONCILE_EVERY", self.reconcile_every)];
+        let intervals = [
+            ("CATALOG_SYNC_EVERY", self.catalog_sync_every),
+            ("RECONCILE_EVERY", self.reconcile_every),
+            ("LEDGER_CHECK_EVERY", self.ledger_check_every),
+        ];
         for (name, every) in intervals {
             if every < Duration::from_secs(60) {
                 problems.push(format!("{name} is shorter than a minute"));

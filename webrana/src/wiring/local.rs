@@ -151,6 +151,7 @@ impl Services {
             set_up: super::set_up(config),
             lifecycle: true,
             schedules: Some(config.upkeep.schedules()),
+            ledger: Some(config.upkeep.ledger()),
             payments: gateways::payment_work(&config.payments)?,
         };
         let (worker_stop, dispatcher_stop) = (stop.clone(), stop);
