@@ -39,6 +39,7 @@ fn v1() -> OpenApiRouter<AppState> {
         .merge(customer::instances::routes())
         .merge(customer::credentials::routes())
         .merge(customer::payments::routes())
+        .merge(customer::proofs::routes())
         .merge(customer::notifications::routes())
         .merge(customer::wallet::routes())
         .merge(admin::routes())

@@ -61,6 +61,8 @@ id! {
     RenewalId,
     /// One attempt to pay an invoice.
     PaymentId,
+    /// A file that proves a bank transfer.
+    ProofId,
     /// A server, from the moment it is ordered.
     InstanceId,
     /// Something asked to be done to a server.

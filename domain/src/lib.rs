@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod payment_check;
 pub mod policy;
 pub mod pricing;
+pub mod proof;
 pub mod provisioning;
 pub mod rate_limit;
 pub mod reconciliation;

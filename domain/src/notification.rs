@@ -15,6 +15,8 @@ text_enum! {
         PaymentRejected = "PAYMENT_REJECTED",
         /// A transfer was less than the price; the rest is awaited.
         PaymentIncomplete = "PAYMENT_INCOMPLETE",
+        /// A customer sent a proof of a bank transfer, for administrators.
+        ProofUploaded = "PROOF_UPLOADED",
         /// A deposit arrived.
         DepositReceived = "DEPOSIT_RECEIVED",
         /// Money went to the balance: from an order, or by an admin.

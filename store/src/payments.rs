@@ -7,6 +7,7 @@
 mod attempt;
 mod hold;
 mod invoice;
+mod proofs;
 mod review;
 mod settle;
 mod tell;
@@ -25,6 +26,7 @@ pub use attempt::{ChargeResult, Instructions, NewAttempt, Opened};
 pub(crate) use hold::{capture_hold, pay_from_wallet, release_hold};
 pub use invoice::NewInvoiceAttempt;
 pub(crate) use invoice::{LockedInvoice, begin as begin_invoice_payment, lock_invoice, settle_invoice};
+pub use proofs::{NewProof, Proof, ProofError, ProofFile};
 pub use review::Approval;
 pub(crate) use settle::{Settlement, mark_paid, settle};
 pub(crate) use tell::method_words;

@@ -1,6 +1,6 @@
-//! The admin area: staff read (`orders`, `payments`, `webhooks`, `providers`, `catalog_sync`, `reconciliation`, `ledger`,
-//! `audit_log`), administrators act (`order_acts`, `invoice_acts`, `money`, `payouts`), superadministrators manage
-//! providers. Whoever may not gets 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
+//! The admin area: staff read (`orders`, `payments`, `proofs`, `webhooks`, `providers`, `catalog_sync`, `reconciliation`,
+//! `ledger`, `audit_log`), administrators act (`order_acts`, `invoice_acts`, `money`, `payouts`), superadministrators
+//! manage providers. Whoever may not gets 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -16,6 +16,7 @@ mod orders;
 mod payments;
 mod payouts;
 mod placements;
+mod proofs;
 mod providers;
 mod reconciliation;
 pub(crate) mod retry;
@@ -40,6 +41,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(invoice_acts::void))
         .routes(routes!(payments::list))
         .routes(routes!(payouts::list, payouts::book))
+        .routes(routes!(proofs::list))
+        .routes(routes!(proofs::get))
         .routes(routes!(providers::list))
         .routes(routes!(providers::change))
         .routes(routes!(catalog_sync::request))

@@ -26,6 +26,10 @@ pub(super) struct PaymentQuery {
     status: Option<PaymentStatus>,
     /// Only payments whose money became this.
     outcome: Option<PaymentOutcome>,
+    /// `true`: only open bank transfers, which wait for an administrator; those with a proof come first.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    awaiting_approval: bool,
 }
 
 /// An attempt to pay, as staff see it.
@@ -60,14 +64,17 @@ pub(super) struct AdminPayment {
     approved_by: Option<UserId>,
     /// What an administrator or the gateway remarked.
     note: Option<String>,
+    /// How many files the customer sent to prove it.
+    #[schema(example = 1)]
+    proofs: i64,
     created_at: DateTime<Utc>,
     /// Until when the gateway takes the money.
     expires_at: Option<DateTime<Utc>>,
     paid_at: Option<DateTime<Utc>>,
 }
 
-/// List everybody's payments, newest first. `outcome=CREDITED` finds money that went to a
-/// balance.
+/// List everybody's payments, newest first. `outcome=CREDITED` finds money that went to a balance,
+/// `awaiting_approval=true` the bank transfers that somebody has to look at.
 #[utoipa::path(
     get, path = "/admin/payments", tag = "admin", operation_id = "admin_list_payments", security(("bearer" = [])),
     params(Paging, PaymentQuery),
@@ -80,7 +87,11 @@ pub(super) async fn list(
     Params(query): Params<PaymentQuery>,
 ) -> Result<Paged<AdminPayment>, Problem> {
     let filter = PaymentFilter { status: query.status, outcome: query.outcome, order: None };
-    let page = state.store.payments_for_staff(&filter, paging.request()).await?;
+    let page = if query.awaiting_approval {
+        state.store.transfers_awaiting_approval(&filter, paging.request()).await?
+    } else {
+        state.store.payments_for_staff(&filter, paging.request()).await?
+    };
     Ok(Paged::new(page, AdminPayment::from))
 }
 
@@ -103,6 +114,7 @@ impl From<PaymentDetail> for AdminPayment {
             outcome: payment.outcome,
             approved_by: payment.approved_by,
             note: payment.note,
+            proofs: payment.proofs,
             created_at: payment.created_at,
             expires_at: payment.expires_at,
             paid_at: payment.paid_at,

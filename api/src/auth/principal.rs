@@ -30,7 +30,10 @@ pub struct Customer {
 
 /// A logged-in user who may read the admin area: `support` and above. Others get 403 `forbidden`.
 #[derive(Debug, Clone, Copy)]
-pub struct Staff;
+pub struct Staff {
+    /// Who.
+    pub id: UserId,
+}
 
 /// A logged-in user who may act in the admin area: `admin` and above. Others get 403 `forbidden`.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +57,14 @@ pub struct InternalKey {
 }
 
 impl Customer {
+    /// This user as the actor of an audited act.
+    #[must_use]
+    pub const fn actor(&self) -> Actor {
+        Actor::User(self.id)
+    }
+}
+
+impl Staff {
     /// This user as the actor of an audited act.
     #[must_use]
     pub const fn actor(&self) -> Actor {
@@ -113,7 +124,7 @@ impl FromRequestParts<AppState> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let user = Customer::from_request_parts(parts, state).await?;
-        if user.role.is_staff() { Ok(Self) } else { Err(forbidden("staff")) }
+        if user.role.is_staff() { Ok(Self { id: user.id }) } else { Err(forbidden("staff")) }
     }
 }
 

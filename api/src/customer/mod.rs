@@ -7,4 +7,5 @@ pub mod invoices;
 pub mod notifications;
 pub mod orders;
 pub mod payments;
+pub mod proofs;
 pub mod wallet;

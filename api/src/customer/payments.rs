@@ -30,6 +30,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState, PaymentConfig,
     auth::Customer,
+    customer::proofs::PaymentProof,
     extract::{Body, Id, IdempotencyKey, Paged, Paging, Params},
     problem::Problem,
 };
@@ -124,6 +125,15 @@ impl From<Payment> for PaymentBody {
     }
 }
 
+/// An attempt to pay with the files that were sent to prove it.
+#[derive(Debug, Serialize, ToSchema)]
+struct PaymentDetail {
+    #[serde(flatten)]
+    payment: PaymentBody,
+    /// Bank transfers: the first first.
+    proofs: Vec<PaymentProof>,
+}
+
 /// How to pay.
 #[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -164,14 +174,16 @@ async fn list(
 #[utoipa::path(
     get, path = "/payments/{id}", tag = "billing", operation_id = "get_payment", security(("bearer" = [])),
     params(("id" = PaymentId, Path, description = "The payment.")),
-    responses((status = 200, description = "The payment.", body = PaymentBody))
+    responses((status = 200, description = "The payment.", body = PaymentDetail))
 )]
 async fn get(
     customer: Customer,
     State(state): State<AppState>,
     Id(payment): Id<PaymentId>,
-) -> Result<Json<PaymentBody>, Problem> {
-    Ok(Json(state.store.payment(payment, Some(customer.id)).await?.into()))
+) -> Result<Json<PaymentDetail>, Problem> {
+    let proofs = state.store.proofs(payment, Some(customer.id)).await?;
+    let payment = state.store.payment(payment, Some(customer.id)).await?.into();
+    Ok(Json(PaymentDetail { payment, proofs: proofs.into_iter().map(PaymentProof::from).collect() }))
 }
 
 /// Begin another attempt to pay an order: another method, or the same again because its code expired or the gateway

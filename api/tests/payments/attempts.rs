@@ -110,7 +110,9 @@ async fn customers_read_their_own_payments(pool: PgPool) {
     let rest = shop.app.get(&rest, shop.me()).await.body;
     assert_eq!((&rest["data"][0]["id"], rest["next_cursor"].is_null()), (&first["id"], true));
     let path = format!("/payments/{}", text(first, "id"));
-    assert_eq!(shop.app.get(&path, shop.me()).await.body, *first);
+    let mut read = shop.app.get(&path, shop.me()).await.body;
+    assert_eq!(read.as_object_mut().unwrap().remove("proofs"), Some(json!([])));
+    assert_eq!(read, *first);
     let of_order = format!("/payments?order_id={}", text(&order, "id"));
     assert_eq!(shop.app.get(&of_order, shop.me()).await.body["data"].as_array().unwrap().len(), 2);
     assert_eq!(shop.app.get("/payments?order_id=x", shop.me()).await.code(), "invalid_query");

@@ -48,6 +48,8 @@ pub struct PaymentDetail {
     pub approved_by: Option<UserId>,
     /// What an administrator or the gateway remarked.
     pub note: Option<String>,
+    /// How many files the customer sent to prove it.
+    pub proofs: i64,
     /// When it was begun.
     pub created_at: DateTime<Utc>,
     /// Until when the gateway takes the money.
@@ -101,11 +103,49 @@ impl Store {
                       method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
                       amount_received AS "amount_received: Rupiah",
                       status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
+                      (SELECT count(*) FROM payment_proofs f WHERE f.payment_id = payments.id) AS "proofs!",
                       created_at, expires_at, paid_at
                FROM payments
                WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR outcome = $2)
                  AND ($3::uuid IS NULL OR order_id = $3) AND ($4::uuid IS NULL OR id < $4)
                ORDER BY id DESC LIMIT $5"#,
+            filter.status.map(PaymentStatus::as_str),
+            filter.outcome.map(PaymentOutcome::as_str),
+            filter.order.map(|order| order.0),
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |row| row.id.0))
+    }
+
+    /// Open bank transfers, which an administrator has to look at: first those with a proof, then the others, each newest
+    /// first. `filter` restricts them further.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn transfers_awaiting_approval(
+        &self,
+        filter: &PaymentFilter,
+        page: PageRequest,
+    ) -> Result<Page<PaymentDetail>> {
+        let rows = sqlx::query_as!(
+            PaymentDetail,
+            r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
+                      deposit_id AS "deposit_id: DepositId", user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
+                      method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
+                      amount_received AS "amount_received: Rupiah",
+                      status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
+                      f.proofs AS "proofs!", created_at, expires_at, paid_at
+               FROM payments
+               CROSS JOIN LATERAL (SELECT count(*) AS proofs FROM payment_proofs WHERE payment_id = payments.id) f
+               WHERE method = 'MANUAL_TRANSFER' AND status IN ('PENDING', 'UNKNOWN')
+                 AND ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR outcome = $2)
+                 AND ($3::uuid IS NULL OR order_id = $3)
+                 AND ($4::uuid IS NULL
+                      OR (f.proofs > 0, id) < (EXISTS (SELECT FROM payment_proofs WHERE payment_id = $4), $4))
+               ORDER BY (f.proofs > 0) DESC, id DESC LIMIT $5"#,
             filter.status.map(PaymentStatus::as_str),
             filter.outcome.map(PaymentOutcome::as_str),
             filter.order.map(|order| order.0),

@@ -8,6 +8,7 @@ mod billed_by_hand;
 mod interleaving;
 mod notifications;
 mod renewals;
+mod proofs;
 mod requery;
 mod review;
 mod transfers;

@@ -1,0 +1,242 @@
+//! Files that customers send to prove a bank transfer, for administrators to look at.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::{PaymentMethod, PaymentStatus},
+    ids::{OrderId, PaymentId, ProofId, UserId},
+    notification::NotificationKind,
+    proof::{MOST_PROOFS, ProofKind},
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+
+use crate::{
+    Result, Store, StoreError,
+    audit::{self, Act, Origin},
+    new_id,
+    notifications::{self, Notice},
+    timeline::{self, Step, StepStatus},
+};
+
+/// A file without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// Its id.
+    pub id: ProofId,
+    /// The bank transfer it proves.
+    pub payment_id: PaymentId,
+    /// What its bytes are.
+    pub content_type: ProofKind,
+    /// How many bytes.
+    pub size: i32,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// When it came.
+    pub uploaded_at: DateTime<Utc>,
+}
+
+/// A file with its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProofFile {
+    /// What its bytes are.
+    pub content_type: ProofKind,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// A file to be kept.
+#[derive(Debug, Clone, Copy)]
+pub struct NewProof<'a> {
+    /// The customer who sends it.
+    pub customer: UserId,
+    /// The bank transfer it proves.
+    pub payment: PaymentId,
+    /// What its bytes are.
+    pub content_type: ProofKind,
+    /// The file, not empty and at most [`domain::proof::LARGEST_PROOF`] long.
+    pub bytes: &'a [u8],
+}
+
+/// Why a file was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofError {
+    /// The payment has as many as it may have.
+    #[error("this payment has {MOST_PROOFS} proofs already; that is the most")]
+    TooMany,
+    /// The payment is none of the customer's, or waits for no bank transfer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for ProofError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Store {
+    /// Keeps a file that proves an open bank transfer, tells the administrators of it and, if an order is to be paid, its
+    /// timeline. The same bytes again answer with the same proof and tell nobody.
+    ///
+    /// # Errors
+    /// [`ProofError::TooMany`]; [`StoreError::NotFound`] when the customer has no such payment, [`StoreError::Conflict`]
+    /// naming its method or status when it is no bank transfer or not open.
+    pub async fn add_proof(&self, new: &NewProof<'_>) -> Result<Proof, ProofError> {
+        let sha256 = Sha256::digest(new.bytes);
+        let mut tx = self.pool.begin().await?;
+        let payment = lock_own_payment(&mut tx, new).await?;
+        let earlier = proofs_of(&mut tx, new.payment).await?;
+        if let Some(same) = earlier.iter().find(|proof| proof.sha256 == format!("{sha256:x}")) {
+            return Ok(same.clone());
+        }
+        payment.takes_proofs()?;
+        let place = i32::try_from(earlier.len()).unwrap_or(i32::MAX).saturating_add(1);
+        if place > MOST_PROOFS {
+            return Err(ProofError::TooMany);
+        }
+        let proof = insert(&mut tx, new, place, &sha256).await?;
+        tell_of_proof(&mut tx, &payment, &proof).await?;
+        tx.commit().await?;
+        Ok(proof)
+    }
+
+    /// The files of a payment, the first first. `owner` restricts to that customer's payments.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such payment (of that owner).
+    pub async fn proofs(&self, payment: PaymentId, owner: Option<UserId>) -> Result<Vec<Proof>> {
+        self.payment(payment, owner).await?;
+        proofs_of(&mut *self.pool.acquire().await?, payment).await
+    }
+
+    /// One file of a payment, for staff. That they read it is logged.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the payment has no such proof.
+    pub async fn read_proof(&self, payment: PaymentId, proof: ProofId, origin: &Origin) -> Result<ProofFile> {
+        let mut tx = self.pool.begin().await?;
+        let file = sqlx::query_as!(
+            ProofFile,
+            r#"SELECT content_type AS "content_type: ProofKind", bytes FROM payment_proofs
+               WHERE id = $1 AND payment_id = $2"#,
+            proof.0,
+            payment.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(StoreError::NotFound("proof"))?;
+        let act = Act {
+            action: "payment_proof.read",
+            object_kind: "payment_proof",
+            object_id: Some(proof.0),
+            before: None,
+            after: Some(json!({ "payment_id": payment })),
+        };
+        audit::record(&mut tx, origin, &act).await?;
+        tx.commit().await?;
+        Ok(file)
+    }
+}
+
+/// The payment that a file is for.
+struct Awaited {
+    id: PaymentId,
+    order_id: Option<OrderId>,
+    gateway_order_id: String,
+    method: PaymentMethod,
+    status: PaymentStatus,
+    amount: Rupiah,
+}
+
+impl Awaited {
+    fn takes_proofs(&self) -> Result<()> {
+        let state = match self.method {
+            PaymentMethod::ManualTransfer if self.status.is_open() => return Ok(()),
+            PaymentMethod::ManualTransfer => self.status.to_string(),
+            other => format!("{other}, no bank transfer"),
+        };
+        Err(StoreError::Conflict { object: "payment", state })
+    }
+}
+
+/// Locked until the commit, so that the payment stays open and its files are counted one after the other.
+async fn lock_own_payment(tx: &mut PgConnection, new: &NewProof<'_>) -> Result<Awaited> {
+    sqlx::query_as!(
+        Awaited,
+        r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", gateway_order_id,
+                  method AS "method: PaymentMethod", status AS "status: PaymentStatus", amount AS "amount: Rupiah"
+           FROM payments WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE"#,
+        new.payment.0,
+        new.customer.0,
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(StoreError::NotFound("payment"))
+}
+
+async fn proofs_of(connection: &mut PgConnection, payment: PaymentId) -> Result<Vec<Proof>> {
+    Ok(sqlx::query_as!(
+        Proof,
+        r#"SELECT id AS "id: ProofId", payment_id AS "payment_id: PaymentId", content_type AS "content_type: ProofKind",
+                  size, encode(sha256, 'hex') AS "sha256!", uploaded_at
+           FROM payment_proofs WHERE payment_id = $1 ORDER BY place"#,
+        payment.0,
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+async fn insert(tx: &mut PgConnection, new: &NewProof<'_>, place: i32, sha256: &[u8]) -> Result<Proof> {
+    Ok(sqlx::query_as!(
+        Proof,
+        r#"INSERT INTO payment_proofs (id, payment_id, place, content_type, size, sha256, bytes, uploaded_by)
+           VALUES ($1, $2, $3, $4, length($6::bytea), $5, $6, $7)
+           RETURNING id AS "id: ProofId", payment_id AS "payment_id: PaymentId",
+                     content_type AS "content_type: ProofKind", size, encode(sha256, 'hex') AS "sha256!", uploaded_at"#,
+        new_id::<ProofId>().0,
+        new.payment.0,
+        place,
+        new.content_type.as_str(),
+        sha256,
+        new.bytes,
+        new.customer.0,
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
+async fn tell_of_proof(tx: &mut PgConnection, payment: &Awaited, proof: &Proof) -> Result<()> {
+    let key = format!("payment/{}/proof/{}", payment.id, proof.id);
+    if let Some(order) = payment.order_id {
+        let step = Step {
+            key: &key,
+            step: "proof_uploaded",
+            status: StepStatus::Waiting,
+            message: "We have your proof of payment and will look at it.",
+            detail: json!({ "payment_id": payment.id, "proof_id": proof.id }),
+        };
+        timeline::record(tx, order, &step).await?;
+    }
+    let url = payment.order_id.map_or("/admin/payments".to_owned(), |order| format!("/admin/orders/{order}"));
+    let notice = Notice {
+        kind: NotificationKind::ProofUploaded,
+        title: "A bank transfer waits for approval",
+        message: &format!(
+            "There is a proof of the transfer of {} ({}).",
+            payment.amount, payment.gateway_order_id
+        ),
+        action_url: Some(&url),
+        metadata: json!({ "order_id": payment.order_id, "payment_id": payment.id, "proof_id": proof.id }),
+        dedupe_key: &key,
+    };
+    let administrators =
+        sqlx::query_scalar!("SELECT id FROM users WHERE role IN ('admin', 'superadmin') ORDER BY id")
+            .fetch_all(&mut *tx)
+            .await?;
+    for administrator in administrators {
+        notifications::notify(tx, UserId(administrator), &notice).await?;
+    }
+    Ok(())
+}
