@@ -9,6 +9,8 @@ mod admin;
 mod at_provider;
 mod auth;
 mod customer;
+mod documents;
+mod etag;
 pub mod extract;
 mod internal;
 mod observe;
@@ -25,6 +27,7 @@ pub use auth::{
     PasswordCost,
     password::{PasswordError, hash as hash_password},
 };
+pub use documents::Seller;
 pub use openapi::{document, internal_document};
 pub use server::{internal_router, router};
 pub use state::{AppState, AuthConfig, Limits, OrderConfig, PaymentConfig};
@@ -36,6 +39,7 @@ fn v1() -> OpenApiRouter<AppState> {
         .merge(public::catalog::routes())
         .merge(customer::orders::routes())
         .merge(customer::invoices::routes())
+        .merge(customer::documents::routes())
         .merge(customer::instances::routes())
         .merge(customer::credentials::routes())
         .merge(customer::payments::routes())

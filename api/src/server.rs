@@ -86,6 +86,7 @@ fn cors() -> CorsLayer {
             ours("x-request-id"),
         ])
         .expose_headers([
+            header::CONTENT_DISPOSITION,
             header::ETAG,
             header::LOCATION,
             header::RETRY_AFTER,

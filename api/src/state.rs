@@ -16,6 +16,8 @@ pub struct AppState {
     pub auth: Arc<AuthConfig>,
     /// How orders are taken.
     pub orders: Arc<OrderConfig>,
+    /// Who sells, for the head of invoices.
+    pub seller: Arc<crate::Seller>,
     /// Gateways by slug, and which one serves which method.
     pub payments: Arc<PaymentConfig>,
     /// The clouds that are set up in this installation.

@@ -1,12 +1,14 @@
 //! What staff see and do beyond a customer's reach: stepping into an order's course (`intervene`), and reading
-//! orders, payments (`orders`, `payments`) and the audit log (`journal`) of everybody.
+//! orders, invoices, payments (`orders`, `invoices`, `payments`) and the audit log (`journal`) of everybody.
 
 mod intervene;
+mod invoices;
 mod journal;
 mod orders;
 mod payments;
 
 pub use intervene::{CancelledOrder, RetriedOrder};
+pub use invoices::{InvoiceDetail, InvoiceFilter};
 pub use journal::{AuditEntry, AuditFilter};
 pub use orders::{CustomerSummary, InvoiceSummary, OrderDetail, OrderFilter, OrderSummary, TaskDetail};
 pub use payments::{PaymentDetail, PaymentFilter, WebhookSummary};

@@ -17,6 +17,7 @@ pub mod audit;
 pub mod catalog;
 pub mod catalog_sync;
 pub mod credentials;
+pub mod documents;
 mod error;
 pub mod expiry;
 pub mod idempotency;

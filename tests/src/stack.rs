@@ -20,7 +20,7 @@ use adapters::{
     },
 };
 use anyhow::{Context, Result};
-use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
+use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
 use domain::{billing::PaymentMethod, failover::FailoverPolicy, policy::OrderPolicy, role::Role};
 use simulators::midtrans;
 use sqlx::{Connection, Executor, PgConnection};
@@ -274,6 +274,11 @@ fn app_state(
             password_cost: PasswordCost::QUICK,
         }),
         orders: Arc::new(OrderConfig { policy: options.policy, unverified_may_order: true }),
+        seller: Arc::new(Seller {
+            name: "PT WeBrana Cloud".to_owned(),
+            address: "Jakarta".to_owned(),
+            tax_id: "01.234.567.8-901.000".to_owned(),
+        }),
         payments: Arc::new(PaymentConfig { gateways, by_method, charge_timeout: Duration::from_secs(2) }),
         providers,
         reconcile: Default::default(),

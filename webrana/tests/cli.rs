@@ -89,6 +89,9 @@ fn production_says_what_it_lacks_and_never_prints_a_secret() {
         .env("JWT_SECRET", SECRET)
         .env("CREDENTIALS_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
         .env("MIDTRANS_SERVER_KEY", "a-real-key")
+        .env("SELLER_NAME", "PT Contoh")
+        .env("SELLER_ADDRESS", "Jakarta")
+        .env("SELLER_TAX_ID", "01.234.567.8-901.000")
         .env("DIGITALOCEAN_TOKEN_FILE", "token")
         .output()
         .unwrap();

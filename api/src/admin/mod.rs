@@ -1,6 +1,6 @@
-//! The admin area: staff read (`orders`, `payments`, `proofs`, `webhooks`, `providers`, `catalog_sync`, `reconciliation`,
-//! `ledger`, `audit_log`), administrators act (`order_acts`, `invoice_acts`, `money`, `payouts`), superadministrators
-//! manage providers. Whoever may not gets 403 `forbidden`. What the internal endpoints share with this area is in `retry`.
+//! The admin area: staff read, administrators act on orders, invoices, money and promos, superadministrators manage
+//! providers; each handler's extractor says who may call it. Whoever may not gets 403 `forbidden`. What the internal
+//! endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -10,6 +10,7 @@ mod audit_log;
 mod catalog_sync;
 mod invoice_acts;
 mod ledger;
+mod invoices;
 mod money;
 mod order_acts;
 mod orders;
@@ -39,6 +40,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(invoice_acts::change))
         .routes(routes!(invoice_acts::issue))
         .routes(routes!(invoice_acts::void))
+        .routes(routes!(invoices::list))
+        .routes(routes!(invoices::get))
+        .routes(routes!(invoices::html))
+        .routes(routes!(invoices::pdf))
         .routes(routes!(payments::list))
         .routes(routes!(payouts::list, payouts::book))
         .routes(routes!(proofs::list))

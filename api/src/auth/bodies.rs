@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     ids::{SessionId, UserId},
+    language::Language,
     role::Role,
 };
 use garde::Validate;
@@ -62,26 +63,6 @@ pub(super) struct ProfileBody {
     /// Language of messages to the customer.
     #[garde(skip)]
     pub language: Option<Language>,
-}
-
-/// A language that we write in.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Language {
-    /// Indonesian.
-    Id,
-    /// English.
-    En,
-}
-
-impl Language {
-    /// Its ISO 639-1 code.
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::En => "en",
-        }
-    }
 }
 
 /// A new password, proven by the old one.

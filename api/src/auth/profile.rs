@@ -40,7 +40,7 @@ pub(super) async fn update_me(
 ) -> Result<Json<UserBody>, Problem> {
     let change = ProfileChange {
         full_name: body.full_name.map(|name| name.trim().to_owned()),
-        language: body.language.map(|language| language.code().to_owned()),
+        language: body.language.map(|language| language.as_str().to_owned()),
     };
     Ok(Json(state.store.update_profile(user.id, &change).await?.into()))
 }

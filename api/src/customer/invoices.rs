@@ -84,7 +84,7 @@ struct Invoice {
 
 /// The paper for money of a bill that went back. `net + tax = total`.
 #[derive(Debug, Serialize, ToSchema)]
-struct InvoiceCreditNote {
+pub(crate) struct InvoiceCreditNote {
     #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
     id: CreditNoteId,
     /// Sequential per year.
@@ -106,7 +106,7 @@ struct InvoiceCreditNote {
 
 /// One line of a bill, before tax. Discounts are negative.
 #[derive(Debug, Serialize, ToSchema)]
-struct InvoiceLine {
+pub(crate) struct InvoiceLine {
     #[schema(example = "Basic 1 GB, 3 months")]
     description: String,
     #[schema(example = 3)]

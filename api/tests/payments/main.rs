@@ -7,6 +7,7 @@ mod support;
 mod archive;
 mod attempts;
 mod invoices;
+mod documents;
 mod proofs;
 mod wallet;
 mod webhook;

@@ -12,7 +12,7 @@ use adapters::providers::{
     CloudProvider, Registry, Unpaced,
     digitalocean::{DigitalOcean, DigitalOceanConfig},
 };
-use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
+use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -47,6 +47,11 @@ pub fn state(pool: &PgPool) -> AppState {
             password_cost: PasswordCost::QUICK,
         }),
         orders: Arc::new(OrderConfig { policy: OrderPolicy::default(), unverified_may_order: true }),
+        seller: Arc::new(Seller {
+            name: "PT WeBrana Cloud".to_owned(),
+            address: "Jakarta".to_owned(),
+            tax_id: "01.234.567.8-901.000".to_owned(),
+        }),
         payments: Arc::new(PaymentConfig {
             gateways: BTreeMap::new(),
             by_method: BTreeMap::new(),

@@ -12,6 +12,7 @@ pub mod observability;
 pub mod orders;
 pub mod payments;
 pub mod providers;
+pub mod seller;
 pub mod temporal;
 pub mod upkeep;
 pub mod value;
@@ -44,6 +45,9 @@ pub struct Config {
     /// The clouds that servers are bought from.
     #[command(flatten)]
     pub providers: providers::ProvidersConfig,
+    /// Who sells.
+    #[command(flatten)]
+    pub seller: seller::SellerConfig,
     /// The gateways that money comes through.
     #[command(flatten)]
     pub payments: payments::PaymentsConfig,
@@ -65,6 +69,7 @@ impl Config {
         let mut problems = self.auth.problems(production);
         problems.extend(self.credentials.problems(production));
         problems.extend(self.providers.problems(production));
+        problems.extend(self.seller.problems(production));
         problems.extend(self.payments.problems(production));
         problems.extend(self.orders.problems());
         problems.extend(self.upkeep.problems());

@@ -50,7 +50,14 @@ fn a_secret_may_be_in_a_file_of_its_own() {
 #[test]
 fn production_refuses_default_secrets_and_simulators() {
     let bare = parse("", &[], &["--env", "production"]).unwrap().problems().join("\n");
-    for name in ["JWT_SECRET", "CREDENTIALS_KEY", "MIDTRANS_SERVER_KEY"] {
+    for name in [
+        "JWT_SECRET",
+        "CREDENTIALS_KEY",
+        "MIDTRANS_SERVER_KEY",
+        "SELLER_NAME",
+        "SELLER_ADDRESS",
+        "SELLER_TAX_ID",
+    ] {
         assert!(bare.contains(&format!("{name} is missing")), "{name} in: {bare}");
     }
     assert!(bare.contains("none of DIGITALOCEAN_TOKEN, VULTR_API_KEY, LINODE_API_TOKEN is set"), "{bare}");
@@ -74,6 +81,12 @@ fn production_with_secrets_is_sound_and_development_needs_none() {
         "t",
         "--midtrans-server-key",
         "k",
+        "--seller-name",
+        "PT Contoh",
+        "--seller-address",
+        "Jakarta",
+        "--seller-tax-id",
+        "01.234.567.8-901.000",
     ];
     assert_eq!(parse("", &[], &given).unwrap().problems(), Vec::<String>::new());
     assert_eq!(parse("", &[], &[]).unwrap().problems(), Vec::<String>::new());
@@ -102,11 +115,25 @@ fn a_credentials_key_that_is_none_is_refused_and_two_are_taken() {
 }
 
 #[test]
+fn a_seller_has_lines_of_address_and_a_tax_number_that_is_one() {
+    let toml =
+        "[seller]\nname = 'PT Contoh'\naddress = \"Jalan Satu\\nJakarta\"\ntax_id = '0123456789012345'\n";
+    let seller = parse(toml, &[], &[]).unwrap().seller.seller();
+    assert_eq!((seller.name.as_str(), seller.address.lines().count()), ("PT Contoh", 2));
+    for wrong in ["1234", "01.234.567.8-901.00x", "no number"] {
+        let problems = parse("", &[], &["--seller-tax-id", wrong]).unwrap().problems().join("\n");
+        assert!(problems.contains("SELLER_TAX_ID"), "{wrong}: {problems}");
+    }
+    assert!(parse("", &[], &[]).unwrap().seller.seller().name.contains("development"));
+}
+
+#[test]
 fn production_needs_the_gateways_that_serve_a_method() {
     let production = |arguments: &[&str]| {
         let sound = ["--env", "production", "--jwt-secret", "0123456789abcdef0123456789abcdef"];
         let key = ["--credentials-key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="];
-        let all = [&sound[..], &key, &["--digitalocean-token", "t"], arguments].concat();
+        let seller = ["--seller-name", "P", "--seller-address", "J", "--seller-tax-id", "0123456789012345"];
+        let all = [&sound[..], &key, &seller, &["--digitalocean-token", "t"], arguments].concat();
         parse("", &[], &all).unwrap().problems().join("\n")
     };
     let xendit = ["--xendit-secret-key", "k", "--xendit-callback-token", "t"];

@@ -132,6 +132,7 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
             policy: config.orders.policy(),
             unverified_may_order: config.orders.unverified_may_order(production),
         }),
+        seller: Arc::new(config.seller.seller()),
         payments: Arc::new(gateways::payments(&config.payments)?),
         providers,
         reconcile: config.upkeep.reconcile(),

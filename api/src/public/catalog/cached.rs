@@ -5,10 +5,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
 
-use crate::problem::Problem;
+use crate::{etag, problem::Problem};
 
 /// Fresh for a minute, usable for five more while a new copy is fetched.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60, stale-while-revalidate=300");
@@ -16,8 +14,8 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60,
 /// `body` as JSON with its ETag, or 304 without a body when the client names that ETag in `If-None-Match`.
 pub(super) fn cached(request: &HeaderMap, body: &impl serde::Serialize) -> Result<Response, Problem> {
     let json = serde_json::to_vec(body).map_err(|error| Problem::internal(&error))?;
-    let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&json)[..16]));
-    let known = is_known(request, &tag);
+    let tag = etag::of(&json);
+    let known = etag::is_known(request, &tag);
     let tag = HeaderValue::try_from(tag).map_err(|error| Problem::internal(&error))?;
 
     let mut response = Response::new(if known { Body::empty() } else { Body::from(json) });
@@ -30,17 +28,6 @@ pub(super) fn cached(request: &HeaderMap, body: &impl serde::Serialize) -> Resul
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     Ok(response)
-}
-
-/// `If-None-Match` compares weakly (RFC 9110 section 13.1.2): a proxy that compressed the body may have added `W/`.
-fn is_known(request: &HeaderMap, tag: &str) -> bool {
-    request
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
 #[cfg(test)]

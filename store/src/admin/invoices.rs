@@ -1,0 +1,127 @@
+//! Reading everybody's invoices.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::InvoiceStatus,
+    ids::{InvoiceId, OrderId, UserId},
+};
+
+use crate::{
+    Result, Store, StoreError,
+    invoices::InvoiceLine,
+    page::{Page, PageRequest},
+};
+
+/// A bill, as staff see it. Drafts have no number and no dates yet.
+#[derive(Debug, Clone)]
+pub struct InvoiceDetail {
+    /// Its id, also the cursor of lists.
+    pub id: InvoiceId,
+    /// Its number, sequential per year; `None` for drafts.
+    pub number: Option<String>,
+    /// Who is billed.
+    pub customer_id: UserId,
+    /// Their address.
+    pub customer_email: String,
+    /// The order it is for, if it is an order's.
+    pub order_id: Option<OrderId>,
+    /// Where it stands.
+    pub status: InvoiceStatus,
+    /// Sum of the lines that are not discounts.
+    pub subtotal: Rupiah,
+    /// What was taken off.
+    pub discount: Rupiah,
+    /// What PPN was computed on, rounded.
+    pub tax_base: Rupiah,
+    /// PPN.
+    pub tax: Rupiah,
+    /// PPN rate in basis points.
+    pub tax_bp: i32,
+    /// What is to be paid.
+    pub total: Rupiah,
+    /// A remark of staff.
+    pub note: Option<String>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When it was issued; `None` for drafts.
+    pub issued_at: Option<DateTime<Utc>>,
+    /// Until when it is to be paid.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When it was paid.
+    pub paid_at: Option<DateTime<Utc>>,
+}
+
+/// Which invoices are wanted; what is `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct InvoiceFilter {
+    /// Only those in this status.
+    pub status: Option<InvoiceStatus>,
+    /// Only this customer's.
+    pub customer: Option<UserId>,
+    /// Only those whose number has this in it, in any case.
+    pub number: Option<String>,
+}
+
+impl Store {
+    /// Everybody's invoices, newest first, without their lines.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn invoices_for_staff(
+        &self,
+        filter: &InvoiceFilter,
+        page: PageRequest,
+    ) -> Result<Page<InvoiceDetail>> {
+        Ok(page.cut(self.select_invoices(None, filter, page).await?, |invoice| invoice.id.0))
+    }
+
+    /// Anybody's invoice with its lines, drafts too.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such invoice.
+    pub async fn invoice_for_staff(&self, invoice: InvoiceId) -> Result<(InvoiceDetail, Vec<InvoiceLine>)> {
+        let one = PageRequest { before: None, limit: 1 };
+        let found = self.select_invoices(Some(invoice), &InvoiceFilter::default(), one).await?.pop();
+        let found = found.ok_or(StoreError::NotFound("invoice"))?;
+        let lines = sqlx::query_as!(
+            InvoiceLine,
+            r#"SELECT description, quantity, unit_price AS "unit_price: Rupiah", total AS "total: Rupiah"
+               FROM invoice_lines WHERE invoice_id = $1 ORDER BY position"#,
+            invoice.0,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok((found, lines))
+    }
+
+    async fn select_invoices(
+        &self,
+        only: Option<InvoiceId>,
+        filter: &InvoiceFilter,
+        page: PageRequest,
+    ) -> Result<Vec<InvoiceDetail>> {
+        Ok(sqlx::query_as!(
+            InvoiceDetail,
+            r#"SELECT i.id AS "id: InvoiceId", i.number, i.user_id AS "customer_id: UserId", u.email AS customer_email,
+                      i.order_id AS "order_id: OrderId", i.status AS "status: InvoiceStatus",
+                      i.subtotal AS "subtotal: Rupiah", i.discount AS "discount: Rupiah",
+                      coalesce(i.tax_base, i.subtotal - i.discount) AS "tax_base!: Rupiah", i.tax AS "tax: Rupiah",
+                      i.tax_bp, i.total AS "total: Rupiah", i.note, i.created_at, i.issued_at, i.due_at, i.paid_at
+               FROM invoices i JOIN users u ON u.id = i.user_id
+               WHERE ($1::uuid IS NULL OR i.id = $1) AND ($2::text IS NULL OR i.status = $2)
+                 AND ($3::uuid IS NULL OR i.user_id = $3)
+                 AND ($4::text IS NULL OR position(upper($4) IN i.number) > 0)
+                 AND ($5::uuid IS NULL OR i.id < $5)
+               ORDER BY i.id DESC LIMIT $6"#,
+            only.map(|id| id.0),
+            filter.status.map(InvoiceStatus::as_str),
+            filter.customer.map(|id| id.0),
+            filter.number,
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+}
