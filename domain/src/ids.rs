@@ -79,6 +79,10 @@ id! {
     MovementId,
     /// The paper for money of an invoice that went back.
     CreditNoteId,
+    /// A promo code.
+    PromoId,
+    /// One use of a promo code.
+    RedemptionId,
     /// A notification of a payment gateway.
     WebhookEventId,
     /// A customer's SSH public key.

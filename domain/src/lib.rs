@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod payment_check;
 pub mod policy;
 pub mod pricing;
+pub mod promo;
 pub mod proof;
 pub mod provisioning;
 pub mod rate_limit;

@@ -53,13 +53,17 @@ pub const SMALLEST_NET: Rupiah = Rupiah::new(1_000);
 
 impl PromoDiscount {
     /// What is taken off `net`: never more than leaves [`SMALLEST_NET`].
-    fn off(&self, net: Rupiah) -> Result<Rupiah, AmountOverflow> {
+    pub(crate) fn off(&self, net: Rupiah) -> Result<Rupiah, AmountOverflow> {
+        Ok(self.wanted(net)?.min(net.minus(SMALLEST_NET)?).max(Rupiah::ZERO))
+    }
+
+    /// The share or sum itself, up to the cap.
+    pub(crate) fn wanted(&self, of: Rupiah) -> Result<Rupiah, AmountOverflow> {
         let wanted = match self.discount {
-            Discount::Share(share) => net.share(share)?,
+            Discount::Share(share) => of.share(share)?,
             Discount::Amount(amount) => amount,
         };
-        let capped = self.cap.map_or(wanted, |cap| wanted.min(cap));
-        Ok(capped.min(net.minus(SMALLEST_NET)?).max(Rupiah::ZERO))
+        Ok(self.cap.map_or(wanted, |cap| wanted.min(cap)))
     }
 }
 
