@@ -44,6 +44,7 @@ fn v1() -> OpenApiRouter<AppState> {
         .merge(customer::credentials::routes())
         .merge(customer::payments::routes())
         .merge(customer::proofs::routes())
+        .merge(customer::promos::routes())
         .merge(customer::notifications::routes())
         .merge(customer::wallet::routes())
         .merge(admin::routes())

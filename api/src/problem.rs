@@ -181,6 +181,7 @@ impl From<StoreError> for Problem {
             StoreError::InsufficientBalance => {
                 Self::new(StatusCode::CONFLICT, "insufficient_balance", error.to_string())
             }
+            StoreError::Promo(refusal) => Self::field(refusal.code(), "promo_code", refusal.to_string()),
             error if error.is_transient() => {
                 tracing::warn!(%error, "database unavailable");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "please try again in a moment")

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// A root password can't be sealed or opened.
     #[error(transparent)]
     Credentials(#[from] crate::credentials::SealError),
+    /// A promo code does not apply.
+    #[error(transparent)]
+    Promo(domain::promo::PromoRefusal),
     /// The customer's balance is less than what was to be taken from it.
     #[error("the balance does not suffice")]
     InsufficientBalance,

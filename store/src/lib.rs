@@ -33,6 +33,7 @@ pub mod page;
 pub mod payments;
 pub mod payouts;
 pub mod placements;
+pub mod promos;
 pub mod provider_budgets;
 pub mod provisioning;
 pub mod reconciliation;

@@ -9,9 +9,9 @@ mod read;
 pub use activation::Activation;
 pub use offer::{Offer, Selection};
 pub use place::{NewOrder, Placed};
-pub use read::{InvoiceSummary, Order};
+pub use read::{InvoiceSummary, Order, OrderPromo};
 
-pub(crate) use offer::in_stock;
+pub(crate) use offer::{in_stock, price_of};
 pub(crate) use place::gateway_order_id;
 
 use crate::StoreError;
@@ -52,6 +52,9 @@ pub enum Refusal {
     /// As many are sold as may be.
     #[error("this plan is sold out at the moment")]
     OutOfStock,
+    /// The promo code does not apply.
+    #[error(transparent)]
+    Promo(#[from] domain::promo::PromoRefusal),
 }
 
 /// A failed quote or order. Nothing was changed.

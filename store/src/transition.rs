@@ -3,10 +3,11 @@
 use domain::{ids::OrderId, order::Transition};
 use sqlx::PgConnection;
 
-use crate::Result;
+use crate::{Result, promos};
 
 /// Moves an order if its status allows it; `false` when it does not (nothing is changed then). The condition in the
-/// UPDATE makes concurrent callers agree on one winner. Leaving `PROVISIONING_FAILED` clears the failure.
+/// UPDATE makes concurrent callers agree on one winner. Leaving `PROVISIONING_FAILED` clears the failure. The use of the
+/// order's promo code follows; that locks the code, so no ledger account may be locked yet.
 pub(crate) async fn apply(tx: &mut PgConnection, order: OrderId, transition: Transition) -> Result<bool> {
     let from: Vec<String> = transition.from().iter().map(|s| s.as_str().to_owned()).collect();
     let to = transition.to().as_str();
@@ -19,9 +20,13 @@ pub(crate) async fn apply(tx: &mut PgConnection, order: OrderId, transition: Tra
         to,
         &from,
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
-    Ok(moved.rows_affected() == 1)
+    if moved.rows_affected() == 0 {
+        return Ok(false);
+    }
+    promos::follow_order(tx, order, transition).await?;
+    Ok(true)
 }
 
 /// Moves an order to `PROVISIONING_FAILED` with its reason; `false` when it is not provisioning.

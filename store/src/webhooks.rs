@@ -22,6 +22,7 @@ use crate::{
         LockedInvoice, LockedOrder, LockedPayment, Settlement, lock_invoice, lock_order, lock_payment,
         method_words, settle, settle_invoice,
     },
+    promos,
     timeline::{self, Step, StepStatus},
     wallet::{self, LockedDeposit},
 };
@@ -208,8 +209,12 @@ async fn advance(
         }
         bill => {
             set_status(tx, payment.id, status, transaction_id).await?;
-            if let Bill::Order(order) = bill {
-                tell_of_closed_attempt(tx, order, payment, status).await?;
+            match bill {
+                Bill::Order(order) => tell_of_closed_attempt(tx, order, payment, status).await?,
+                Bill::Deposit(deposit) if !status.is_open() => {
+                    promos::release_deposit(tx, deposit.id).await?
+                }
+                Bill::Invoice(_) | Bill::Deposit(_) => {}
             }
             None
         }

@@ -144,6 +144,7 @@ async fn place(pool: &PgPool, store: &Store, customer: UserId) -> OrderId {
         bank: None,
         gateway: None,
         ssh_key_ids: Vec::new(),
+        promo: None,
     };
     let key = Idempotency::new("POST /orders", &Uuid::now_v7().to_string(), &json!({})).unwrap();
     store.place_order(&order, &key).await.unwrap().order_id

@@ -120,6 +120,7 @@ impl Shop {
             bank,
             gateway: Some(gateway),
             ssh_key_ids: Vec::new(),
+            promo: None,
         };
         let placed =
             store.place_order(&order, &Idempotency::new("test", "order", &1).unwrap()).await.unwrap();

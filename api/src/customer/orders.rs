@@ -94,6 +94,19 @@ struct OrderSummary {
     paid_at: Option<DateTime<Utc>>,
     /// When the server was ready.
     active_at: Option<DateTime<Utc>>,
+    /// The promo code it was placed with; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    promo: Option<OrderPromo>,
+}
+
+/// The promo code of an order.
+#[derive(Debug, Serialize, ToSchema)]
+struct OrderPromo {
+    #[schema(example = "HEMAT10")]
+    code: String,
+    /// Whole rupiah that it took off, before tax.
+    #[schema(example = 36_765)]
+    discount: Rupiah,
 }
 
 /// An order with its latest attempt to pay.
@@ -274,6 +287,7 @@ impl From<store::orders::Order> for OrderSummary {
             expires_at: row.expires_at,
             paid_at: row.paid_at,
             active_at: row.active_at,
+            promo: row.promo.map(|promo| OrderPromo { code: promo.code, discount: promo.discount }),
         }
     }
 }

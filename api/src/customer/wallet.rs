@@ -11,6 +11,7 @@ use domain::{
     billing::{Bank, LARGEST_DEPOSIT, PaymentMethod, PaymentStatus, SMALLEST_DEPOSIT},
     ids::DepositId,
     money::CURRENCY,
+    promo::RedemptionState,
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,10 @@ use store::{
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::payments::{PaymentBody, charge, charged_elsewhere, gateway_for};
+use super::{
+    payments::{PaymentBody, charge, charged_elsewhere, gateway_for},
+    promos::{plain_code, promo_code},
+};
 use crate::{
     AppState,
     auth::Customer,
@@ -73,8 +77,9 @@ struct DepositRequest {
     /// With `VIRTUAL_ACCOUNT`, and only then.
     #[serde(default)]
     bank: Option<Bank>,
-    /// A code for something on top.
+    /// A code for something on top, in any case.
     #[serde(default)]
+    #[schema(example = "BONUS10")]
     promo_code: Option<String>,
 }
 
@@ -93,11 +98,27 @@ struct DepositBody {
     created_at: DateTime<Utc>,
     /// When it was on the balance.
     credited_at: Option<DateTime<Utc>>,
+    /// The promo code it was opened with; absent without one, as are `bonus` and `bonus_status`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "BONUS10")]
+    promo_code: Option<String>,
+    /// Whole rupiah that the code gives on top when the deposit is paid in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 50_000)]
+    bonus: Option<Rupiah>,
+    /// `RESERVED`: promised; `REDEEMED`: on the balance; `RELEASED`: the deposit was not paid in time. If it is paid
+    /// later, the bonus comes with it only if the code is not used up by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bonus_status: Option<RedemptionState>,
     payment: PaymentBody,
 }
 
 impl From<Deposit> for DepositBody {
     fn from(deposit: Deposit) -> Self {
+        let (promo_code, bonus, bonus_status) = match deposit.bonus {
+            Some(bonus) => (Some(bonus.code), Some(bonus.amount), Some(bonus.state)),
+            None => (None, None, None),
+        };
         Self {
             id: deposit.id,
             amount: deposit.amount,
@@ -105,6 +126,9 @@ impl From<Deposit> for DepositBody {
             status: deposit.payment.status,
             created_at: deposit.created_at,
             credited_at: deposit.credited_at,
+            promo_code,
+            bonus,
+            bonus_status,
             payment: deposit.payment.into(),
         }
     }
@@ -121,6 +145,7 @@ async fn balance(me: Customer, State(state): State<AppState>) -> Result<Json<Wal
 
 /// Put money into my balance. The answer has what I need in order to pay; if the payment gateway is slow or down, it has
 /// none of it: then begin another deposit. The same `Idempotency-Key` with the same body answers with the same deposit.
+/// A promo code counts from here on, until the payment ends without money; its bonus comes with the money.
 #[utoipa::path(
     post, path = "/wallet/deposits", tag = "billing", operation_id = "open_deposit", security(("bearer" = [])),
     params(("Idempotency-Key" = String, Header, description = "New for each new deposit, the same for a retry.")),
@@ -131,7 +156,9 @@ async fn balance(me: Customer, State(state): State<AppState>) -> Result<Json<Wal
         (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`amount_out_of_range`, `payment_method_unavailable`, `bank_required`, \
-         `bank_not_allowed`, `promo_unknown`, `idempotency_key_reused`, or `invalid_body` (an amount that is not a whole \
+         `bank_not_allowed`, `promo_unknown`, `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` \
+         (also when somebody was quicker), `promo_already_used`, `promo_minimum`, `promo_not_for_deposits`, \
+         `idempotency_key_reused`, or `invalid_body` (an amount that is not a whole \
          number, for example).", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -141,6 +168,7 @@ async fn open(
     IdempotencyKey(key): IdempotencyKey,
     Body(request): Body<DepositRequest>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<DepositBody>), Problem> {
+    let request = request.with_plain_code();
     let promise = Idempotency::new("POST /wallet/deposits", &key, &request)?;
     let new = request.into_deposit(&me, &state)?;
     let opened = state.store.open_deposit(&new, &promise).await?;
@@ -186,15 +214,19 @@ async fn get(
 }
 
 impl DepositRequest {
+    /// A code in whatever case is the same request.
+    fn with_plain_code(mut self) -> Self {
+        self.promo_code = self.promo_code.map(plain_code);
+        self
+    }
+
     /// Checks everything that needs no database.
     fn into_deposit(self, me: &Customer, state: &AppState) -> Result<NewDeposit, Problem> {
         if !(SMALLEST_DEPOSIT..=LARGEST_DEPOSIT).contains(&self.amount) {
             let message = format!("a deposit is from {SMALLEST_DEPOSIT} to {LARGEST_DEPOSIT}");
             return Err(Problem::field("amount_out_of_range", "amount", message));
         }
-        if self.promo_code.is_some() {
-            return Err(Problem::field("promo_unknown", "promo_code", "there is no such promo code"));
-        }
+        let promo = promo_code(self.promo_code.as_deref())?;
         let gateway = gateway_for(&state.payments, self.payment_method, self.bank)?.ok_or_else(|| {
             let message = format!("a deposit can't be paid by {}", self.payment_method);
             Problem::field("payment_method_unavailable", "payment_method", message)
@@ -206,6 +238,7 @@ impl DepositRequest {
             bank: self.bank,
             gateway,
             pay_within_ms: state.orders.policy.payment_window_ms,
+            promo,
         })
     }
 }

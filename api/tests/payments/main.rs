@@ -9,6 +9,7 @@ mod attempts;
 mod invoices;
 mod documents;
 mod proofs;
+mod promos;
 mod wallet;
 mod webhook;
 mod xendit_webhook;

@@ -72,6 +72,36 @@ const RULES: &[(&str, &str)] = &[
                  AND a.kind IN ('CUSTOMER_HOLDS', 'DEFERRED_REVENUE', 'TAX_PAYABLE', 'REVENUE', 'REFUNDS')) o
          GROUP BY service, account HAVING sum(amount) < 0",
     ),
+    (
+        "every credited bonus is of a redeemed promo code, and the other way round",
+        "SELECT 'deposit ' || coalesce(b.deposit_id, r.deposit_id) || ': promised ' || coalesce(r.amount::text, 'nothing')
+                || ', credited ' || coalesce(b.amount::text, 'nothing')
+         FROM (SELECT y.deposit_id, y.user_id, e.amount
+               FROM ledger_movements m JOIN payments y ON y.id = m.payment_id
+               JOIN ledger_entries e ON e.movement_id = m.id JOIN ledger_accounts a ON a.id = e.account_id
+               WHERE m.kind = 'PROMO_BONUS' AND a.kind = 'CUSTOMER_WALLET') b
+         FULL JOIN (SELECT * FROM promo_redemptions WHERE deposit_id IS NOT NULL AND state = 'REDEEMED') r
+                ON r.deposit_id = b.deposit_id AND r.user_id = b.user_id
+         WHERE r.amount IS DISTINCT FROM b.amount",
+    ),
+    (
+        "every promo code is counted as often as it is used",
+        "SELECT 'promo ' || p.id || ': counted ' || p.uses || ', used ' || count(r.id)
+         FROM promos p LEFT JOIN promo_redemptions r ON r.promo_id = p.id AND r.state IN ('RESERVED', 'REDEEMED')
+         GROUP BY p.id HAVING p.uses <> count(r.id)",
+    ),
+    (
+        "every order's promo code is on its invoice and follows the order",
+        "SELECT 'order ' || o.id || ': ' || o.status || ', code ' || r.state
+         FROM promo_redemptions r JOIN orders o ON o.id = r.order_id JOIN promos p ON p.id = r.promo_id
+         WHERE r.user_id <> o.user_id
+            OR r.state IN ('RESERVED', 'HONOURED') AND o.status IN ('EXPIRED', 'CANCELLED', 'REFUNDED')
+            OR r.state = 'RESERVED' AND o.status = 'ACTIVE'
+            OR r.state = 'REDEEMED' AND o.status NOT IN ('ACTIVE', 'REFUNDED', 'CANCELLED')
+            OR r.state = 'RELEASED' AND o.status NOT IN ('EXPIRED', 'CANCELLED', 'REFUNDED')
+            OR NOT EXISTS (SELECT FROM invoices i JOIN invoice_lines l ON l.invoice_id = i.id
+                           WHERE i.order_id = o.id AND l.description = 'Promo ' || p.code AND l.total = -r.amount)",
+    ),
 ];
 
 /// The sums of the books, and what is wrong with them.

@@ -2,16 +2,21 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    ids::{PlanId, ProviderId},
+    ids::{PlanId, PromoId, ProviderId},
     money::Rupiah,
     pricing::{PriceInput, Quote, quote},
+    promo::{PromoRefusal, Purpose},
     tax::TaxRule,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{OrderError, Refusal};
-use crate::{Store, StoreError, tax};
+use crate::{
+    Store, StoreError,
+    promos::{self, Found, PromoUse},
+    tax,
+};
 
 /// What a customer picked, as it came: whether it exists is found out here.
 #[derive(Debug, Clone)]
@@ -53,6 +58,30 @@ pub struct Offer {
     pub quote: Quote,
     /// When this was found out, by the database's clock.
     pub at: DateTime<Utc>,
+    /// The promo code that is in the price.
+    pub(super) promo: Option<AppliedPromo>,
+    price: PriceInput,
+}
+
+/// A promo code that is in an offer's price.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AppliedPromo {
+    pub id: PromoId,
+    /// What it takes off.
+    pub amount: Rupiah,
+}
+
+impl Offer {
+    /// The same with a promo code in the price.
+    pub(super) fn with_promo(mut self, found: Option<&Found>) -> Result<Self, OrderError> {
+        let found = found.ok_or(Refusal::Promo(PromoRefusal::Unknown))?;
+        let net = self.quote.subtotal.minus(self.quote.discount).map_err(StoreError::from)?;
+        let amount = found.decide(Purpose::Order, net)?.map_err(Refusal::Promo)?;
+        self.price.promo = Some(found.promo.discount());
+        self.quote = quote(&self.price).map_err(StoreError::from)?;
+        self.promo = Some(AppliedPromo { id: found.id, amount });
+        Ok(self)
+    }
 }
 
 impl Store {
@@ -62,6 +91,21 @@ impl Store {
     /// [`OrderError::Refused`] when it can't be had, [`OrderError::Store`] when the database does not answer.
     pub async fn quote_order(&self, selection: &Selection) -> Result<Offer, OrderError> {
         resolve(&mut *self.pool.acquire().await?, selection).await
+    }
+
+    /// The price of a selection with a promo code, which is not taken by that.
+    ///
+    /// # Errors
+    /// As [`Store::quote_order`], and [`Refusal::Promo`] when the code does not apply.
+    pub async fn quote_order_with_promo(
+        &self,
+        selection: &Selection,
+        promo: &PromoUse,
+    ) -> Result<Offer, OrderError> {
+        let mut connection = self.pool.acquire().await?;
+        let offer = resolve(&mut connection, selection).await?;
+        let found = promos::find(&mut connection, promo.code.as_str(), promo.user).await?;
+        offer.with_promo(found.as_ref())
     }
 }
 
@@ -116,15 +160,15 @@ pub(super) async fn resolve(
     let rule = row.tax_rate.zip(row.tax_numerator).zip(row.tax_denominator);
     let tax = rule
         .map_or(TaxRule::NONE, |((rate, numerator), denominator)| tax::rule(rate, numerator, denominator));
-    let quote = quote(&PriceInput {
+    let price = PriceInput {
         plan_name: row.plan_name.clone(),
         price_monthly: row.price_monthly,
         term_months: selection.term_months,
         term_discount: discount.unsigned_abs(),
         promo: None,
         tax,
-    })
-    .map_err(StoreError::from)?;
+    };
+    let quote = quote(&price).map_err(StoreError::from)?;
     Ok(Offer {
         plan_id: selection.plan_id,
         plan: row.plan,
@@ -137,6 +181,48 @@ pub(super) async fn resolve(
         tax,
         quote,
         at: row.now,
+        promo: None,
+        price,
+    })
+}
+
+/// What a plan costs for a term, wherever and with whatever image.
+pub(crate) async fn price_of(
+    connection: &mut PgConnection,
+    plan: PlanId,
+    term_months: u32,
+    set_up: &[String],
+) -> Result<PriceInput, OrderError> {
+    let months = i32::try_from(term_months).map_err(|_| Refusal::TermNotOffered)?;
+    let row = sqlx::query!(
+        r#"SELECT l.name, l.price_monthly AS "price_monthly: Rupiah",
+                  (p.is_active AND p.slug = ANY($3)) AS "provider_on_sale!", l.is_active AS on_sale,
+                  t.discount_bp AS "discount_bp?", x.rate_bp AS "tax_rate?", x.base_numerator AS "tax_numerator?",
+                  x.base_denominator AS "tax_denominator?"
+           FROM plans l
+           JOIN providers p ON p.id = l.provider_id
+           LEFT JOIN terms t ON t.months = $2 AND t.is_active
+           LEFT JOIN LATERAL (SELECT * FROM tax_rates
+                              WHERE valid_from <= (now() AT TIME ZONE 'Asia/Jakarta')::date
+                              ORDER BY valid_from DESC LIMIT 1) x ON true
+           WHERE l.id = $1"#,
+        plan.0,
+        months,
+        set_up,
+    )
+    .fetch_optional(connection)
+    .await?
+    .ok_or(Refusal::UnknownPlan)?;
+    require(row.provider_on_sale, Refusal::ProviderDisabled)?;
+    require(row.on_sale, Refusal::PlanInactive)?;
+    let discount = row.discount_bp.ok_or(Refusal::TermNotOffered)?;
+    Ok(PriceInput {
+        plan_name: row.name,
+        price_monthly: row.price_monthly,
+        term_months,
+        term_discount: discount.unsigned_abs(),
+        promo: None,
+        tax: tax_rule(row.tax_rate, row.tax_numerator, row.tax_denominator),
     })
 }
 

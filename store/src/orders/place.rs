@@ -4,11 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     billing::{Bank, PaymentMethod},
     hostname::Hostname,
-    ids::{InvoiceId, NotificationId, OrderId, OutboxId, PaymentId, SshKeyId, TaskId, UserId},
+    ids::{InvoiceId, NotificationId, OrderId, OutboxId, PaymentId, RedemptionId, SshKeyId, TaskId, UserId},
     notification::NotificationKind,
     outbox::{Message, OrderStart},
     policy::OrderPolicy,
     pricing::PriceLine,
+    promo::PromoCode,
 };
 use serde_json::json;
 use sqlx::{Acquire, PgConnection};
@@ -20,7 +21,9 @@ use super::{
 use crate::{
     Store, StoreError,
     idempotency::{self, Idempotency},
-    new_id, payments, ssh_keys,
+    new_id, payments,
+    promos::{self, PromoUse},
+    ssh_keys,
 };
 
 /// An order to be placed.
@@ -44,6 +47,8 @@ pub struct NewOrder {
     pub bank: Option<Bank>,
     /// Slug of the gateway that will be charged; `None` when an admin checks the payment.
     pub gateway: Option<&'static str>,
+    /// A code for a discount.
+    pub promo: Option<PromoCode>,
 }
 
 /// What came of placing an order.
@@ -57,8 +62,8 @@ pub struct Placed {
 
 impl Store {
     /// Places an order: the order, its invoice, its first payment, its provisioning task, its timeline, the
-    /// customer's notification and the message that starts its workflow commit together, or not at all. The same
-    /// `request` again answers with the same order.
+    /// customer's notification, the use of its promo code and the message that starts its workflow commit together, or
+    /// not at all. The same `request` again answers with the same order, also when its code is used up by then.
     ///
     /// # Errors
     /// [`OrderError::Refused`] when the selection can't be had; [`StoreError::IdempotencyMismatch`] when the key was
@@ -83,15 +88,19 @@ impl Store {
     /// `None` when the key was used before.
     async fn try_place(&self, new: &NewOrder, request: &Idempotency) -> Result<Option<Placed>, OrderError> {
         let mut connection = self.pool.acquire().await?;
-        let offer = resolve(&mut connection, &new.selection).await?;
+        let mut offer = resolve(&mut connection, &new.selection).await?;
         let keys = ssh_keys::named(&mut connection, new.user, &new.ssh_key_ids).await?;
         let keys = keys.map_err(|_| Refusal::SshKeyUnknown)?;
-        if !offer.is_limited && new.method != PaymentMethod::Wallet {
+        if !offer.is_limited && new.method != PaymentMethod::Wallet && new.promo.is_none() {
             return Ok(insert(&mut connection, new, request, &offer, &keys).await?);
         }
         let mut tx = connection.begin().await?;
         if !in_stock(&mut tx, offer.plan_id).await? {
             return Err(Refusal::OutOfStock.into());
+        }
+        if let Some(code) = &new.promo {
+            let wanted = PromoUse { user: new.user, code: code.clone() };
+            offer = offer.with_promo(promos::find_to_use(&mut tx, &wanted).await?.as_ref())?;
         }
         let placed = insert(&mut tx, new, request, &offer, &keys).await?;
         if let (PaymentMethod::Wallet, Some(Placed { order_id, to_charge: Some(payment) })) =
@@ -170,6 +179,9 @@ async fn insert(
              SELECT invoice.id, l.position, l.description, l.quantity, l.unit_price, l.total
              FROM invoice, unnest($35::text[], $36::integer[], $37::bigint[], $38::bigint[])
                   WITH ORDINALITY AS l (description, quantity, unit_price, total, position)),
+         redemption AS (
+             INSERT INTO promo_redemptions (id, promo_id, user_id, order_id, amount, state)
+             SELECT $46, $47::uuid, $1, id, $48::bigint, 'RESERVED' FROM placed WHERE $47::uuid IS NOT NULL),
          payment AS (
              INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
                                    status, expires_at)
@@ -220,6 +232,9 @@ async fn insert(
         new.bank.map(Bank::as_str),
         ssh_keys,
         quote.tax_base.get(),
+        new_id::<RedemptionId>().0,
+        offer.promo.map(|promo| promo.id.0),
+        offer.promo.map(|promo| promo.amount.get()),
     )
     .fetch_optional(connection)
     .await?;

@@ -65,6 +65,17 @@ pub struct Order {
     pub active_at: Option<DateTime<Utc>>,
     /// When it expires if unpaid.
     pub expires_at: DateTime<Utc>,
+    /// The promo code it was placed with.
+    pub promo: Option<OrderPromo>,
+}
+
+/// The promo code of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderPromo {
+    /// The code.
+    pub code: String,
+    /// What it took off, before tax.
+    pub discount: Rupiah,
 }
 
 /// The bill of an order, in short.
@@ -94,7 +105,8 @@ macro_rules! select_orders {
                       i.slug AS image, i.name AS image_name, o.hostname, o.term_months, o.auto_renew,
                       o.total AS "total: Rupiah", o.placed_at, o.paid_at, o.active_at, o.expires_at,
                       v.id AS "invoice_id: InvoiceId", v.number AS "invoice_number!",
-                      v.status AS "invoice_status: InvoiceStatus", v.total AS "invoice_total: Rupiah"
+                      v.status AS "invoice_status: InvoiceStatus", v.total AS "invoice_total: Rupiah",
+                      c.code AS "promo_code?", u.amount AS "promo_discount?: Rupiah"
                FROM orders o
                JOIN plans l ON l.id = o.plan_id
                JOIN providers p ON p.id = o.provider_id
@@ -102,6 +114,8 @@ macro_rules! select_orders {
                JOIN images i ON i.id = o.image_id
                JOIN invoices v ON v.order_id = o.id
                LEFT JOIN instances s ON s.order_id = o.id
+               LEFT JOIN promo_redemptions u ON u.order_id = o.id
+               LEFT JOIN promos c ON c.id = u.promo_id
                "# + $tail,
             $($argument),+
         )
@@ -177,6 +191,8 @@ struct Row {
     invoice_number: String,
     invoice_status: InvoiceStatus,
     invoice_total: Rupiah,
+    promo_code: Option<String>,
+    promo_discount: Option<Rupiah>,
 }
 
 impl From<Row> for Order {
@@ -211,6 +227,10 @@ impl From<Row> for Order {
             paid_at: row.paid_at,
             active_at: row.active_at,
             expires_at: row.expires_at,
+            promo: row
+                .promo_code
+                .zip(row.promo_discount)
+                .map(|(code, discount)| OrderPromo { code, discount }),
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     billing::{Bank, PaymentMethod},
-    ids::{OrderId, PaymentId, UserId},
+    ids::{DepositId, OrderId, PaymentId, UserId},
     order::OrderStatus,
 };
 use sqlx::PgConnection;
@@ -12,7 +12,7 @@ use super::{LockedOrder, Payment, lock_order, pay_from_wallet};
 use crate::{
     Result, Store, StoreError,
     idempotency::{self, Claim, Idempotency},
-    new_id, orders,
+    new_id, orders, promos,
 };
 
 /// A further attempt to pay an order.
@@ -101,16 +101,7 @@ impl Store {
     pub async fn record_charge(&self, payment: PaymentId, result: &ChargeResult) -> Result<Payment> {
         match result {
             ChargeResult::Ready(instructions) => self.keep_instructions(payment, instructions).await?,
-            ChargeResult::Refused(reason) => {
-                sqlx::query!(
-                    "UPDATE payments SET status = 'DENIED', note = $2, updated_at = now()
-                     WHERE id = $1 AND status IN ('PENDING', 'UNKNOWN')",
-                    payment.0,
-                    reason,
-                )
-                .execute(&self.pool)
-                .await?;
-            }
+            ChargeResult::Refused(reason) => self.close_refused(payment, reason).await?,
             ChargeResult::Unknown(reason) => {
                 sqlx::query!(
                     "UPDATE payments SET status = 'UNKNOWN', note = $2, updated_at = now()
@@ -123,6 +114,23 @@ impl Store {
             }
         }
         self.payment(payment, None).await
+    }
+
+    async fn close_refused(&self, payment: PaymentId, reason: &str) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        let closed = sqlx::query_scalar!(
+            r#"UPDATE payments SET status = 'DENIED', note = $2, updated_at = now()
+               WHERE id = $1 AND status IN ('PENDING', 'UNKNOWN') RETURNING deposit_id AS "deposit_id: DepositId""#,
+            payment.0,
+            reason,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some(Some(deposit)) = closed {
+            promos::release_deposit(&mut tx, deposit).await?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn keep_instructions(&self, payment: PaymentId, instructions: &Instructions) -> Result<()> {

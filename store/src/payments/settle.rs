@@ -11,7 +11,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::{LockedOrder, LockedPayment, release_hold, tell};
-use crate::{Result, StoreError, ledger, orders, outbox, transition};
+use crate::{Result, StoreError, ledger, orders, outbox, promos, transition};
 
 /// How it is known that the money is ours, and how much it is.
 #[derive(Debug, Default)]
@@ -50,6 +50,9 @@ pub(crate) async fn settle(
         _ => PaymentOutcome::Credited,
     };
     mark_paid(tx, payment.id, outcome, settlement, money.received_in_all(payment)?).await?;
+    if outcome == PaymentOutcome::Revived {
+        promos::take_again(tx, order.id).await?;
+    }
     if outcome == PaymentOutcome::Credited {
         let late = Movement::late_payment(order.parties(), payment.id, payment.source(), money.arrived)?;
         ledger::post(tx, &late, None).await?;

@@ -7,6 +7,7 @@ use domain::{
     ledger::Movement,
     money::Rupiah,
     notification::NotificationKind,
+    promo::{PromoCode, RedemptionState},
 };
 use serde_json::json;
 use sqlx::PgConnection;
@@ -18,6 +19,7 @@ use crate::{
     notifications::{self, Notice},
     page::{Page, PageRequest},
     payments::{LockedPayment, Payment, Settlement, mark_paid},
+    promos::{self, Bonus},
 };
 
 /// A deposit to be begun.
@@ -35,6 +37,8 @@ pub struct NewDeposit {
     pub gateway: &'static str,
     /// How long it can be paid, in milliseconds.
     pub pay_within_ms: u64,
+    /// A code for something on top.
+    pub promo: Option<PromoCode>,
 }
 
 /// What came of beginning a deposit.
@@ -57,8 +61,21 @@ pub struct Deposit {
     pub created_at: DateTime<Utc>,
     /// When it was on the balance.
     pub credited_at: Option<DateTime<Utc>>,
+    /// What its promo code gives on top.
+    pub bonus: Option<DepositBonus>,
     /// The attempt to pay it.
     pub payment: Payment,
+}
+
+/// What a promo code gives on top of a deposit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DepositBonus {
+    /// The code.
+    pub code: String,
+    /// How much.
+    pub amount: Rupiah,
+    /// `RESERVED` is promised, `REDEEMED` is on the balance, `RELEASED` is not to be had (any more).
+    pub state: RedemptionState,
 }
 
 struct Row {
@@ -66,13 +83,25 @@ struct Row {
     amount: Rupiah,
     created_at: DateTime<Utc>,
     credited_at: Option<DateTime<Utc>>,
+    promo_code: Option<String>,
+    bonus: Option<Rupiah>,
+    bonus_state: Option<RedemptionState>,
+}
+
+impl Row {
+    fn bonus(&self) -> Option<DepositBonus> {
+        let ((code, amount), state) = self.promo_code.clone().zip(self.bonus).zip(self.bonus_state)?;
+        Some(DepositBonus { code, amount, state })
+    }
 }
 
 impl Store {
-    /// Begins a deposit with its payment. The same `request` again answers with the same deposit.
+    /// Begins a deposit with its payment, and takes its promo code. The same `request` again answers with the same
+    /// deposit, also when the code is used up by then.
     ///
     /// # Errors
-    /// [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    /// [`StoreError::IdempotencyMismatch`] when the key was used for another request, [`StoreError::Promo`] when the
+    /// code does not apply.
     pub async fn open_deposit(&self, new: &NewDeposit, request: &Idempotency) -> Result<OpenedDeposit> {
         let (deposit_id, payment_id): (DepositId, PaymentId) = (new_id(), new_id());
         let mut tx = self.pool.begin().await?;
@@ -98,6 +127,9 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        if let Some(code) = &new.promo {
+            promos::reserve_for_deposit(&mut tx, new.user, deposit_id, new.amount, code).await?;
+        }
         tx.commit().await?;
         Ok(OpenedDeposit { deposit_id, to_charge: Some(payment_id) })
     }
@@ -131,9 +163,13 @@ impl Store {
     ) -> Result<Page<Deposit>> {
         let rows = sqlx::query_as!(
             Row,
-            r#"SELECT id AS "id: DepositId", amount AS "amount: Rupiah", created_at, credited_at FROM deposits
-               WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id < $3)
-               ORDER BY id DESC LIMIT $4"#,
+            r#"SELECT d.id AS "id: DepositId", d.amount AS "amount: Rupiah", d.created_at, d.credited_at,
+                      p.code AS "promo_code?", r.amount AS "bonus?: Rupiah", r.state AS "bonus_state?: RedemptionState"
+               FROM deposits d
+               LEFT JOIN promo_redemptions r ON r.deposit_id = d.id
+               LEFT JOIN promos p ON p.id = r.promo_id
+               WHERE d.user_id = $1 AND ($2::uuid IS NULL OR d.id = $2) AND ($3::uuid IS NULL OR d.id < $3)
+               ORDER BY d.id DESC LIMIT $4"#,
             owner.0,
             deposit.map(|id| id.0),
             page.before,
@@ -148,8 +184,9 @@ impl Store {
             .into_iter()
             .filter_map(|row| {
                 let payment = payments.iter().find(|payment| payment.deposit_id == Some(row.id))?.clone();
-                let Row { id, amount, created_at, credited_at } = row;
-                Some(Deposit { id, amount, created_at, credited_at, payment })
+                let bonus = row.bonus();
+                let Row { id, amount, created_at, credited_at, .. } = row;
+                Some(Deposit { id, amount, created_at, credited_at, bonus, payment })
             })
             .collect();
         Ok(Page { data, next })
@@ -164,7 +201,7 @@ fn gateway_order_id(deposit: DepositId) -> String {
 /// A deposit held until the transaction ends.
 #[derive(Debug)]
 pub(crate) struct LockedDeposit {
-    id: DepositId,
+    pub id: DepositId,
     user_id: UserId,
 }
 
@@ -180,8 +217,8 @@ pub(crate) async fn lock_deposit(tx: &mut PgConnection, deposit: DepositId) -> R
     .ok_or(StoreError::NotFound("deposit"))
 }
 
-/// Puts the money of a deposit's attempt on the balance. Deposit and attempt are locked by the caller, and the attempt
-/// is not paid yet.
+/// Puts the money of a deposit's attempt on the balance, with what its promo code gives on top. Deposit and attempt are
+/// locked by the caller, and the attempt is not paid yet.
 pub(crate) async fn settle_deposit(
     tx: &mut PgConnection,
     deposit: &LockedDeposit,
@@ -196,16 +233,32 @@ pub(crate) async fn settle_deposit(
     )
     .execute(&mut *tx)
     .await?;
+    let bonus = promos::bonus_of(tx, deposit.id).await?;
     let movement = Movement::deposit(deposit.user_id, payment.id, payment.source(), payment.amount)?;
     ledger::post(tx, &movement, None).await?;
+    if let Some(bonus) = bonus.as_ref().filter(|bonus| bonus.is_due) {
+        let movement = Movement::promo_bonus(deposit.user_id, payment.id, bonus.amount)?;
+        ledger::post(tx, &movement, Some(&bonus.code)).await?;
+    }
     let notice = Notice {
         kind: NotificationKind::DepositReceived,
         title: "Deposit received",
-        message: &format!("Your deposit of {} is on your balance.", payment.amount),
+        message: &format!("Your deposit of {} is on your balance{}.", payment.amount, words(bonus.as_ref())),
         action_url: Some("/wallet"),
         metadata: json!({ "deposit_id": deposit.id, "payment_id": payment.id }),
         dedupe_key: &format!("deposit/{}/received", deposit.id),
     };
     notifications::notify(tx, deposit.user_id, &notice).await?;
     Ok(outcome)
+}
+
+/// What a customer reads of the code's bonus.
+fn words(bonus: Option<&Bonus>) -> String {
+    match bonus {
+        None => String::new(),
+        Some(Bonus { code, amount, is_due: true }) => format!(", with {amount} on top by the code {code}"),
+        Some(Bonus { code, .. }) => {
+            format!(". It came too late for the bonus of the code {code}, which can't be had any more")
+        }
+    }
 }

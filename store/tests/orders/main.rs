@@ -52,6 +52,7 @@ impl Shop {
             method: PaymentMethod::ManualTransfer,
             bank: None,
             gateway: None,
+            promo: None,
         }
     }
 

@@ -6,15 +6,17 @@ use domain::{
     billing::{PaymentMethod, PaymentStatus as P},
     ids::{OrderId, UserId},
     ledger::LedgerError,
+    promo::{PromoCode, PromoKind, PromoRefusal, PromoTerms},
     role::Role,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sqlx::PgPool;
 use store::{
     StoreError,
-    orders::OrderError,
+    orders::{OrderError, Refusal},
     page::PageRequest,
     payments::{Approval, NewAttempt, Payment},
+    promos::NewPromo,
 };
 use tokio::task::JoinSet;
 
@@ -24,10 +26,19 @@ const CUSTOMERS: usize = 12;
 const STEPS: usize = 25;
 const AT_ONCE: usize = 3;
 
+/// Codes and how often they may be used: by all, by one customer. Few enough that they are fought for.
+const ORDER_CODE: &str = "HEMAT10";
+const DEPOSIT_CODE: &str = "BONUS10";
+const LIMITS: [(&str, PromoKind, i64, i64); 2] =
+    [(ORDER_CODE, PromoKind::OrderPercent, 15, 2), (DEPOSIT_CODE, PromoKind::DepositPercent, 10, 1)];
+
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Deposit,
+    DepositWithPromo,
     OrderByCode,
+    OrderWithPromo,
+    OrderFromBalanceWithPromo,
     OrderByTransfer,
     OrderFromBalance,
     PayFromBalance,
@@ -43,7 +54,10 @@ enum Act {
 
 const ACTS: &[Act] = &[
     Act::Deposit,
+    Act::DepositWithPromo,
     Act::OrderByCode,
+    Act::OrderWithPromo,
+    Act::OrderFromBalanceWithPromo,
     Act::OrderByTransfer,
     Act::OrderFromBalance,
     Act::PayFromBalance,
@@ -63,6 +77,7 @@ const ACTS: &[Act] = &[
 async fn whatever_happens_at_once_the_books_stay_sound(pool: PgPool) {
     let seed: u64 = rand::random();
     let shop = Shop::open(pool).await;
+    make_codes(&shop).await;
     let mut customers = JoinSet::new();
     for n in 0..CUSTOMERS {
         let customer = account(&shop.store, &format!("customer-{n}@example.com"), Role::Customer).await;
@@ -86,6 +101,37 @@ async fn whatever_happens_at_once_the_books_stay_sound(pool: PgPool) {
                       AND a.kind IN ('CUSTOMER_HOLDS', 'DEFERRED_REVENUE', 'TAX_PAYABLE')
                     GROUP BY m.order_id HAVING sum(e.amount) <> 0) t";
     assert_eq!(shop.count(left).await, 0, "seed {seed}");
+    assert_limits_hold(&shop, seed).await;
+}
+
+async fn make_codes(shop: &Shop) {
+    for (code, kind, in_all, by_customer) in LIMITS {
+        let terms = PromoTerms {
+            kind,
+            value: 10,
+            min_amount: None,
+            max_amount: Some(Rupiah::new(20_000)),
+            per_user_limit: Some(by_customer),
+            global_limit: Some(in_all),
+            starts_at: None,
+            ends_at: None,
+        };
+        let new = NewPromo { code: PromoCode::parse(code).unwrap(), terms };
+        shop.store.create_promo(&new, shop.admin, &shop.admins_origin()).await.unwrap();
+    }
+}
+
+/// That counters, redemptions, bonuses and orders agree is the check's to say; here it is that nobody had too much.
+async fn assert_limits_hold(shop: &Shop, seed: u64) {
+    let beyond = "SELECT count(*) FROM promos WHERE uses > global_limit";
+    let beyond_ones_own = "SELECT count(*) FROM (
+        SELECT p.id FROM promos p JOIN promo_redemptions r ON r.promo_id = p.id AND r.state IN ('RESERVED', 'REDEEMED')
+        GROUP BY p.id, r.user_id HAVING count(*) > p.per_user_limit) t";
+    for sql in [beyond, beyond_ones_own] {
+        assert_eq!(shop.count(sql).await, 0, "seed {seed}: {sql}");
+    }
+    let used = "SELECT count(*) FROM promos WHERE uses > 0";
+    assert_eq!(shop.count(used).await, 2, "seed {seed}: hardly anybody used a code");
 }
 
 /// A customer's life, with several things going on at once.
@@ -110,6 +156,15 @@ async fn one(shop: &Shop, act: Act, key: String, mut random: StdRng) {
             shop.open_deposit(random.random_range(50_000..400_000), &key).await;
             Ok(())
         }
+        (Act::DepositWithPromo, _) => {
+            shop.try_deposit(random.random_range(50_000..400_000), Some(DEPOSIT_CODE), &key).await.map(drop)
+        }
+        (Act::OrderWithPromo, _) => {
+            plain(shop.try_order_by(PaymentMethod::Qris, Some(ORDER_CODE), &key).await)
+        }
+        (Act::OrderFromBalanceWithPromo, _) => {
+            plain(shop.try_order_by(PaymentMethod::Wallet, Some(ORDER_CODE), &key).await)
+        }
         (Act::OrderByCode, _) => {
             shop.order_by(PaymentMethod::Qris, &key).await;
             Ok(())
@@ -118,13 +173,7 @@ async fn one(shop: &Shop, act: Act, key: String, mut random: StdRng) {
             shop.order_by(PaymentMethod::ManualTransfer, &key).await;
             Ok(())
         }
-        (Act::OrderFromBalance, _) => match shop.order_from_balance(&key).await {
-            Err(OrderError::Store(error)) => Err(error),
-            placed => {
-                placed.unwrap();
-                Ok(())
-            }
-        },
+        (Act::OrderFromBalance, _) => plain(shop.order_from_balance(&key).await),
         (Act::Told, _) => {
             hear(shop, &mut random).await;
             Ok(())
@@ -156,10 +205,23 @@ async fn one(shop: &Shop, act: Act, key: String, mut random: StdRng) {
     };
     let expected = match &refused {
         Ok(()) | Err(StoreError::Conflict { .. } | StoreError::InsufficientBalance) => true,
+        Err(StoreError::Promo(PromoRefusal::UsedUp | PromoRefusal::AlreadyUsed)) => true,
         Err(StoreError::Ledger(LedgerError::NotPositive)) => matches!(act, Act::Adjust),
         Err(_) => false,
     };
     assert!(expected, "{act:?}: {refused:?}");
+}
+
+/// A refused code is one refusal, whether it is an order's or a deposit's.
+fn plain<T: std::fmt::Debug>(placed: Result<T, OrderError>) -> Result<(), StoreError> {
+    match placed {
+        Err(OrderError::Store(error)) => Err(error),
+        Err(OrderError::Refused(Refusal::Promo(refusal))) => Err(refusal.into()),
+        placed => {
+            placed.unwrap();
+            Ok(())
+        }
+    }
 }
 
 async fn start_and_activate(shop: &Shop, order: OrderId) -> Result<(), StoreError> {

@@ -21,6 +21,7 @@ use domain::{
     ids::{OrderId, PaymentId, UserId},
     order::OrderStatus,
     policy::OrderPolicy,
+    promo::PromoCode,
     role::Role,
 };
 use sqlx::PgPool;
@@ -28,7 +29,7 @@ use store::{
     Store,
     audit::{Actor, Origin},
     idempotency::Idempotency,
-    orders::{NewOrder, Selection},
+    orders::{NewOrder, OrderError, Placed, Selection},
     payments::Payment,
     users::NewUser,
     webhooks::{Intake, VerifiedNotification},
@@ -56,6 +57,17 @@ impl Shop {
 
     /// Places an order to be paid in the given way.
     async fn order_by(&self, method: PaymentMethod, key: &str) -> (OrderId, Payment) {
+        let placed = self.try_order_by(method, None, key).await.unwrap();
+        (placed.order_id, self.store.payment(placed.to_charge.unwrap(), None).await.unwrap())
+    }
+
+    /// Places an order to be paid in the given way, with a promo code.
+    async fn try_order_by(
+        &self,
+        method: PaymentMethod,
+        code: Option<&str>,
+        key: &str,
+    ) -> Result<Placed, OrderError> {
         let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = $1")
             .bind(PLAN)
             .fetch_one(&self.pool)
@@ -77,9 +89,9 @@ impl Shop {
             method,
             bank: None,
             gateway: (method == PaymentMethod::Qris).then_some(MIDTRANS),
+            promo: code.map(|code| PromoCode::parse(code).unwrap()),
         };
-        let placed = self.store.place_order(&new, &promise(key)).await.unwrap();
-        (placed.order_id, self.store.payment(placed.to_charge.unwrap(), None).await.unwrap())
+        self.store.place_order(&new, &promise(key)).await
     }
 
     /// Places an order to be paid by QRIS.

@@ -3,27 +3,36 @@
 use domain::{
     Rupiah,
     billing::{InvoiceStatus, PaymentMethod, PaymentStatus as P},
-    hostname::Hostname,
     ids::OrderId,
     ledger::{MovementKind as K, Service},
     order::OrderStatus,
-    policy::OrderPolicy,
+    promo::PromoCode,
 };
 use sqlx::PgPool;
 use store::{
     StoreError,
-    orders::{NewOrder, OrderError, Placed, Selection},
+    orders::{OrderError, Placed},
     page::PageRequest,
     payments::{NewAttempt, Payment},
-    wallet::{NewAdjustment, NewDeposit, StatementFilter},
+    wallet::{NewAdjustment, NewDeposit, OpenedDeposit, StatementFilter},
     webhooks::Intake,
 };
 use tokio::task::JoinSet;
 
-use crate::{MIDTRANS, PLAN, Shop, promise, told};
+use crate::{MIDTRANS, Shop, promise, told};
 
 impl Shop {
     pub(crate) async fn open_deposit(&self, amount: i64, key: &str) -> Payment {
+        let opened = self.try_deposit(amount, None, key).await.unwrap();
+        self.store.deposit(opened.deposit_id, self.customer).await.unwrap().payment
+    }
+
+    pub(crate) async fn try_deposit(
+        &self,
+        amount: i64,
+        code: Option<&str>,
+        key: &str,
+    ) -> Result<OpenedDeposit, StoreError> {
         let new = NewDeposit {
             user: self.customer,
             amount: Rupiah::new(amount),
@@ -31,9 +40,9 @@ impl Shop {
             bank: None,
             gateway: MIDTRANS,
             pay_within_ms: 3_600_000,
+            promo: code.map(|code| PromoCode::parse(code).unwrap()),
         };
-        let opened = self.store.open_deposit(&new, &promise(key)).await.unwrap();
-        self.store.deposit(opened.deposit_id, self.customer).await.unwrap().payment
+        self.store.open_deposit(&new, &promise(key)).await
     }
 
     pub(crate) async fn deposit(&self, amount: i64, key: &str) {
@@ -42,30 +51,7 @@ impl Shop {
     }
 
     pub(crate) async fn order_from_balance(&self, key: &str) -> Result<Placed, OrderError> {
-        let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = $1")
-            .bind(PLAN)
-            .fetch_one(&self.pool)
-            .await
-            .unwrap();
-        let selection = Selection {
-            plan_id: plan.into(),
-            region: "sgp1".into(),
-            image: "ubuntu-24-04".into(),
-            term_months: 1,
-            set_up: vec!["digitalocean".to_owned()],
-        };
-        let new = NewOrder {
-            user: self.customer,
-            selection,
-            hostname: Hostname::parse("web-1").unwrap(),
-            auto_renew: false,
-            policy: OrderPolicy::default(),
-            method: PaymentMethod::Wallet,
-            bank: None,
-            gateway: None,
-            ssh_key_ids: Vec::new(),
-        };
-        self.store.place_order(&new, &promise(key)).await
+        self.try_order_by(PaymentMethod::Wallet, None, key).await
     }
 
     pub(crate) async fn wallet(&self) -> (i64, i64) {

@@ -65,6 +65,7 @@ impl Shop {
             method: PaymentMethod::ManualTransfer,
             bank: None,
             gateway: None,
+            promo: None,
         };
         let key = Uuid::now_v7().to_string();
         let promise = Idempotency::new("POST /orders", &key, &"an order").unwrap();

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use store::{
     idempotency::Idempotency,
     orders::{NewOrder, Offer, OrderError, Refusal, Selection},
+    promos::PromoUse,
 };
 use utoipa::ToSchema;
 
@@ -24,7 +25,10 @@ use super::Order;
 use crate::{
     AppState,
     auth::Customer,
-    customer::payments::{charge, charged_elsewhere, gateway_for},
+    customer::{
+        payments::{charge, charged_elsewhere, gateway_for},
+        promos::{plain_code, promo_code},
+    },
     extract::{Body, IdempotencyKey},
     problem::Problem,
 };
@@ -48,7 +52,8 @@ pub(super) struct QuoteRequest {
     term_months: u32,
     /// Ids of own SSH keys, at most 10. With any, nobody gets in by password; without, the server has a root password.
     ssh_key_ids: Option<Vec<SshKeyId>>,
-    /// A code for a discount.
+    /// A code for a discount, in any case.
+    #[schema(example = "HEMAT10")]
     promo_code: Option<String>,
     /// Whether the term is to be renewed by itself; the price does not depend on it.
     #[allow(dead_code, reason = "taken so that an order's body can be quoted as it is")]
@@ -75,7 +80,8 @@ pub(super) struct OrderRequest {
     term_months: u32,
     /// Ids of own SSH keys, at most 10. With any, nobody gets in by password; without, the server has a root password.
     ssh_key_ids: Option<Vec<SshKeyId>>,
-    /// A code for a discount.
+    /// A code for a discount, in any case.
+    #[schema(example = "HEMAT10")]
     promo_code: Option<String>,
     /// Whether the term is to be renewed by itself.
     auto_renew: Option<bool>,
@@ -145,6 +151,8 @@ struct QuoteLine {
          content_type = "application/problem+json"),
         (status = 422, description = "`unknown_plan`, `plan_inactive`, `region_unknown`, `region_without_plan`, \
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
+         `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` (also when somebody was quicker), \
+         `promo_already_used`, `promo_minimum`, `promo_not_for_orders`, \
          `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, `invalid_body`.",
          body = Problem, content_type = "application/problem+json"),
     )
@@ -155,7 +163,7 @@ pub(super) async fn quote(
     Body(request): Body<QuoteRequest>,
 ) -> Result<Json<QuoteBody>, Problem> {
     parse_hostname(&request.hostname)?;
-    refuse_promo(request.promo_code.as_deref())?;
+    let promo = promo_code(request.promo_code.as_deref())?;
     let ssh_keys = request.ssh_key_ids.unwrap_or_default();
     refuse_too_many(&ssh_keys)?;
     if let Some(method) = request.payment_method {
@@ -168,7 +176,13 @@ pub(super) async fn quote(
         term_months: request.term_months,
         set_up: state.set_up(),
     };
-    let offer = state.store.quote_order(&selection).await?;
+    let offer = match promo {
+        Some(code) => {
+            let wanted = PromoUse { user: me.id, code };
+            state.store.quote_order_with_promo(&selection, &wanted).await?
+        }
+        None => state.store.quote_order(&selection).await?,
+    };
     if state.store.unknown_ssh_key(me.id, &ssh_keys).await?.is_some() {
         return Err(OrderError::from(Refusal::SshKeyUnknown).into());
     }
@@ -178,7 +192,8 @@ pub(super) async fn quote(
 /// Place an order. The answer has what the customer needs in order to pay; if the payment gateway is slow or down, it
 /// has none of it, and `POST /orders/{id}/pay` begins another attempt. Paid from the balance
 /// (`WALLET`), the order is `PAID` at once: its price is set aside, and taken when the server runs. The same `Idempotency-Key` with the same body
-/// answers with the same order.
+/// answers with the same order, also when its promo code is used up by then. A promo code counts from here on: until the
+/// order expires or is called off before it is `ACTIVE`.
 #[utoipa::path(
     post, path = "/orders", tag = "orders", operation_id = "place_order", security(("bearer" = [])),
     params(("Idempotency-Key" = String, Header, description = "New for each new order, the same for a retry.")),
@@ -199,6 +214,8 @@ pub(super) async fn quote(
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`unknown_plan`, `plan_inactive`, `region_unknown`, `region_without_plan`, \
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
+         `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` (also when somebody was quicker), \
+         `promo_already_used`, `promo_minimum`, `promo_not_for_orders`, \
          `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
          `idempotency_key_reused`, `invalid_body`.", body = Problem, content_type = "application/problem+json"),
     )
@@ -223,10 +240,12 @@ pub(super) async fn place(
 }
 
 impl OrderRequest {
-    /// Spells out what was left to default, so that leaving it out and saying it are the same request.
+    /// Spells out what was left to default, so that leaving it out and saying it are the same request, as is a promo
+    /// code in another case.
     fn with_defaults(mut self) -> Self {
         self.ssh_key_ids.get_or_insert_default();
         self.auto_renew.get_or_insert(false);
+        self.promo_code = self.promo_code.map(plain_code);
         self
     }
 
@@ -237,7 +256,7 @@ impl OrderRequest {
             return Err(Problem::new(StatusCode::FORBIDDEN, "email_unverified", detail));
         }
         let hostname = parse_hostname(&self.hostname)?;
-        refuse_promo(self.promo_code.as_deref())?;
+        let promo = promo_code(self.promo_code.as_deref())?;
         let ssh_key_ids = self.ssh_key_ids.unwrap_or_default();
         refuse_too_many(&ssh_key_ids)?;
         let gateway = gateway_for(&state.payments, self.payment_method, self.bank)?;
@@ -257,20 +276,13 @@ impl OrderRequest {
             method: self.payment_method,
             bank: self.bank,
             gateway,
+            promo,
         })
     }
 }
 
 fn parse_hostname(text: &str) -> Result<Hostname, Problem> {
     Hostname::parse(text).map_err(|error| Problem::field("invalid_hostname", "hostname", error.to_string()))
-}
-
-/// There are no promo codes here, so each one named is unknown.
-fn refuse_promo(promo: Option<&str>) -> Result<(), Problem> {
-    match promo {
-        Some(_) => Err(Problem::field("promo_unknown", "promo_code", "there is no such promo code")),
-        None => Ok(()),
-    }
 }
 
 /// Providers take the keys with the server's first boot, which has little room.
@@ -330,6 +342,7 @@ impl From<OrderError> for Problem {
             Refusal::ProviderDisabled => return refused("provider_disabled"),
             Refusal::PlanUnavailable => return refused("plan_unavailable"),
             Refusal::OutOfStock => return refused("out_of_stock"),
+            Refusal::Promo(refusal) => (refusal.code(), "promo_code"),
         };
         Self::field(code, field, refusal.to_string())
     }
