@@ -18,6 +18,7 @@ mod payments;
 mod payouts;
 mod placements;
 mod proofs;
+mod promos;
 mod providers;
 mod reconciliation;
 pub(crate) mod retry;
@@ -48,6 +49,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(payouts::list, payouts::book))
         .routes(routes!(proofs::list))
         .routes(routes!(proofs::get))
+        .routes(routes!(promos::list, promos::create))
+        .routes(routes!(promos::get, promos::change, promos::delete))
+        .routes(routes!(promos::redemptions))
         .routes(routes!(providers::list))
         .routes(routes!(providers::change))
         .routes(routes!(catalog_sync::request))
