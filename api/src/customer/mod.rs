@@ -8,6 +8,6 @@ pub mod invoices;
 pub mod notifications;
 pub mod orders;
 pub mod payments;
-pub mod proofs;
 pub mod promos;
+pub mod proofs;
 pub mod wallet;

@@ -6,10 +6,10 @@ mod support;
 
 mod archive;
 mod attempts;
-mod invoices;
 mod documents;
-mod proofs;
+mod invoices;
 mod promos;
+mod proofs;
 mod wallet;
 mod webhook;
 mod xendit_webhook;

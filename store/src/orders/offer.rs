@@ -197,20 +197,16 @@ pub(crate) async fn price_of(
     let row = sqlx::query!(
         r#"SELECT l.name, l.price_monthly AS "price_monthly: Rupiah",
                   (p.is_active AND p.slug = ANY($3)) AS "provider_on_sale!", l.is_active AS on_sale,
-                  t.discount_bp AS "discount_bp?", x.rate_bp AS "tax_rate?", x.base_numerator AS "tax_numerator?",
-                  x.base_denominator AS "tax_denominator?"
+                  t.discount_bp AS "discount_bp?"
            FROM plans l
            JOIN providers p ON p.id = l.provider_id
            LEFT JOIN terms t ON t.months = $2 AND t.is_active
-           LEFT JOIN LATERAL (SELECT * FROM tax_rates
-                              WHERE valid_from <= (now() AT TIME ZONE 'Asia/Jakarta')::date
-                              ORDER BY valid_from DESC LIMIT 1) x ON true
            WHERE l.id = $1"#,
         plan.0,
         months,
         set_up,
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?
     .ok_or(Refusal::UnknownPlan)?;
     require(row.provider_on_sale, Refusal::ProviderDisabled)?;
@@ -222,7 +218,7 @@ pub(crate) async fn price_of(
         term_months,
         term_discount: discount.unsigned_abs(),
         promo: None,
-        tax: tax_rule(row.tax_rate, row.tax_numerator, row.tax_denominator),
+        tax: tax::rule_of_today(connection).await?,
     })
 }
 

@@ -140,11 +140,14 @@ async fn the_check_finds_bonuses_without_codes_and_codes_that_do_not_follow(pool
     let broken = async || {
         let report = shop.store.check_ledger().await.unwrap();
         let broken = report.findings.into_iter().filter(|finding| finding.count > 0);
-        broken.map(|finding| (finding.rule, finding.cases)).collect::<Vec<_>>()
+        broken.map(|finding| (finding.rule.into_owned(), finding.cases)).collect::<Vec<_>>()
     };
     let id = deposit.id;
-    let rule = "every credited bonus is of a redeemed promo code, and the other way round";
-    assert_eq!(broken().await, [(rule, vec![format!("deposit {id}: promised nothing, credited 9999")])]);
+    let rule = "every credited bonus is of a redeemed promo code, and the other way round".to_owned();
+    assert_eq!(
+        broken().await,
+        [(rule.clone(), vec![format!("deposit {id}: promised nothing, credited 9999")])]
+    );
     shop.run("UPDATE promo_redemptions SET state = 'REDEEMED'").await;
     assert_eq!(broken().await, [(rule, vec![format!("deposit {id}: promised 10000, credited 9999")])]);
 }
