@@ -22,7 +22,11 @@ fn indonesian(description: &str) -> Option<String> {
         return (!code.contains(' ')).then(|| format!("Kode promo {code}"));
     }
     let (what, term) = description.rsplit_once(", ")?;
-    Some(format!("{what}, {} bulan", months(term)?))
+    let (renewal, what) = match what.strip_prefix("Renewal of ") {
+        Some(what) => ("Perpanjangan ", what),
+        None => ("", what),
+    };
+    Some(format!("{renewal}{what}, {} bulan", months(term)?))
 }
 
 /// The number in `1 month` or `3 months`.
@@ -65,6 +69,7 @@ mod tests {
         let single =
             quote(&PriceInput { term_months: 1, term_discount: 0, promo: None, ..input }).unwrap().lines;
         assert_eq!(id(&single[0].description), "Basic 1 GB, 1 bulan");
+        assert_eq!(id("Renewal of web-1: Basic 1 GB, 3 months"), "Perpanjangan web-1: Basic 1 GB, 3 bulan");
     }
 
     #[test]

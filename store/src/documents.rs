@@ -92,7 +92,7 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         let credit_notes = self.credit_notes(invoice.id, customer).await?;
-        Ok(InvoiceDocument { buyer: self.buyer(customer).await?, invoice, lines, payment, credit_notes })
+        Ok(InvoiceDocument { buyer: self.buyer(invoice.id).await?, invoice, lines, payment, credit_notes })
     }
 
     /// A credit note with all that its paper says. `owner` restricts to that customer's.
@@ -106,7 +106,7 @@ impl Store {
     ) -> Result<CreditNoteDocument> {
         let row = sqlx::query!(
             r#"SELECT c.number, c.reason, c.net AS "net: Rupiah", c.tax AS "tax: Rupiah", c.total AS "total: Rupiah",
-                      c.issued_at, c.user_id AS "user_id: UserId", i.number AS "invoice_number!", i.tax_bp
+                      c.issued_at, c.invoice_id AS "invoice_id: InvoiceId", i.number AS "invoice_number!", i.tax_bp
                FROM credit_notes c JOIN invoices i ON i.id = c.invoice_id
                WHERE c.id = $1 AND ($2::uuid IS NULL OR c.user_id = $2)"#,
             note.0,
@@ -128,18 +128,20 @@ impl Store {
             note,
             invoice_number: row.invoice_number,
             tax_bp: row.tax_bp,
-            buyer: self.buyer(row.user_id).await?,
+            buyer: self.buyer(row.invoice_id).await?,
         })
     }
 
-    async fn buyer(&self, customer: UserId) -> Result<Buyer> {
+    /// As the invoice names them, in the language that they read now.
+    async fn buyer(&self, invoice: InvoiceId) -> Result<Buyer> {
         sqlx::query_as!(
             Buyer,
-            r#"SELECT full_name, email, language AS "language: Language" FROM users WHERE id = $1"#,
-            customer.0,
+            r#"SELECT i.buyer_name AS "full_name!", i.buyer_email AS "email!", u.language AS "language: Language"
+               FROM invoices i JOIN users u ON u.id = i.user_id WHERE i.id = $1"#,
+            invoice.0,
         )
         .fetch_optional(&self.pool)
         .await?
-        .ok_or(StoreError::NotFound("customer"))
+        .ok_or(StoreError::NotFound("invoice"))
     }
 }
