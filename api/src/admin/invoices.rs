@@ -21,6 +21,7 @@ use crate::{
         paper::Paper,
     },
     extract::{Id, Paged, Paging, Params},
+    openapi::FileBytes,
     problem::Problem,
 };
 
@@ -153,7 +154,7 @@ pub(super) async fn html(
     get, path = "/admin/invoices/{id}/pdf", tag = "admin", operation_id = "admin_get_invoice_pdf",
     security(("bearer" = [])), params(("id" = InvoiceId, Path, description = "The invoice."), PaperQuery),
     responses(
-        (status = 200, description = "The file.", body = Vec<u8>, content_type = "application/pdf",
+        (status = 200, description = "The file.", body = FileBytes, content_type = "application/pdf",
          headers(("ETag" = String, description = "Names this answer; give it as `If-None-Match`."))),
         (status = 304, description = "It is the one that you have."),
     )

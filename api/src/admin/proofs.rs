@@ -14,6 +14,7 @@ use crate::{
     auth::{Client, Staff},
     customer::proofs::PaymentProof,
     extract::{Id, Ids},
+    openapi::FileBytes,
     problem::Problem,
 };
 
@@ -48,7 +49,8 @@ pub(super) async fn list(
         ("proof_id" = ProofId, Path, description = "The proof."),
     ),
     responses((status = 200, description = "The file as it came, for download.", content(
-        (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"), (Vec<u8> = "application/pdf"),
+        (FileBytes = "image/png"), (FileBytes = "image/jpeg"), (FileBytes = "image/webp"),
+        (FileBytes = "application/pdf"),
     )))
 )]
 pub(super) async fn get(

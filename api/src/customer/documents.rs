@@ -12,6 +12,7 @@ use crate::{
         paper::Paper,
     },
     extract::{Id, Params},
+    openapi::FileBytes,
     problem::Problem,
 };
 
@@ -51,7 +52,7 @@ async fn invoice_html(
     params(("id" = InvoiceId, Path, description = "The invoice."), PaperQuery),
     responses(
         (status = 200, description = "The file: the same bytes as long as the invoice is the same.",
-         body = Vec<u8>, content_type = "application/pdf",
+         body = FileBytes, content_type = "application/pdf",
          headers(("ETag" = String, description = "Names this answer; give it as `If-None-Match`."))),
         (status = 304, description = "It is the one that you have."),
     )
@@ -94,7 +95,7 @@ async fn credit_note_html(
     security(("bearer" = [])), params(("id" = CreditNoteId, Path, description = "The credit note."), PaperQuery),
     responses(
         (status = 200, description = "The file: always the same bytes, as long as its receiver's name is the same.",
-         body = Vec<u8>, content_type = "application/pdf",
+         body = FileBytes, content_type = "application/pdf",
          headers(("ETag" = String, description = "Names this answer; give it as `If-None-Match`."))),
         (status = 304, description = "It is the one that you have."),
     )

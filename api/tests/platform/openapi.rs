@@ -1,6 +1,6 @@
 //! The API describes itself completely.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::calls::TestApp;
@@ -56,6 +56,24 @@ fn every_operation_is_described_with_its_errors() {
             assert!(responses.contains_key("401"), "{name} admits anybody");
         }
     }
+}
+
+#[test]
+fn closed_sets_are_described_by_their_words() {
+    let document = serde_json::to_value(api::document()).unwrap();
+    let words = |name: &str| document["components"]["schemas"][name]["enum"].clone();
+    assert_eq!(words("InvoiceStatus"), json!(["DRAFT", "OPEN", "PAID", "VOID", "REFUNDED"]));
+    assert_eq!(words("Language"), json!(["id", "en"]));
+    assert_eq!(words("ProofKind"), json!(["image/png", "image/jpeg", "image/webp", "application/pdf"]));
+}
+
+#[test]
+fn files_are_described_as_bytes() {
+    let document = serde_json::to_value(api::document()).unwrap();
+    let file = &document["paths"]["/api/v1/invoices/{id}/pdf"]["get"]["responses"]["200"]["content"];
+    let schema = &file["application/pdf"]["schema"]["$ref"];
+    let described = document.pointer(schema.as_str().unwrap().trim_start_matches('#')).unwrap();
+    assert_eq!((&described["type"], &described["format"]), (&json!("string"), &json!("binary")));
 }
 
 #[test]
