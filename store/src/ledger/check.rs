@@ -74,13 +74,14 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "every credited bonus is of a redeemed promo code, and the other way round",
-        "SELECT 'deposit ' || coalesce(b.deposit_id, r.deposit_id) || ': promised ' || coalesce(r.amount::text, 'nothing')
-                || ', credited ' || coalesce(b.amount::text, 'nothing')
-         FROM (SELECT y.deposit_id, y.user_id, e.amount
+        "SELECT coalesce('deposit ' || r.deposit_id, 'payment ' || b.payment_id) || ': promised '
+                || coalesce(r.amount::text, 'nothing') || ', credited ' || coalesce(b.amount::text, 'nothing')
+         FROM (SELECT y.id AS payment_id, y.deposit_id, y.user_id, e.amount
                FROM ledger_movements m JOIN payments y ON y.id = m.payment_id
                JOIN ledger_entries e ON e.movement_id = m.id JOIN ledger_accounts a ON a.id = e.account_id
                WHERE m.kind = 'PROMO_BONUS' AND a.kind = 'CUSTOMER_WALLET') b
-         FULL JOIN (SELECT * FROM promo_redemptions WHERE deposit_id IS NOT NULL AND state = 'REDEEMED') r
+         FULL JOIN (SELECT p.* FROM promo_redemptions p JOIN deposits d ON d.id = p.deposit_id
+                    WHERE p.state = 'REDEEMED' OR p.state = 'RESERVED' AND d.credited_at IS NOT NULL) r
                 ON r.deposit_id = b.deposit_id AND r.user_id = b.user_id
          WHERE r.amount IS DISTINCT FROM b.amount",
     ),

@@ -55,9 +55,14 @@ async fn a_thousand_sequences_do_what_the_model_does(pool: PgPoolOptions, option
     }
     workers.join_all().await;
     let report = Store::new(pool).check_ledger().await.unwrap();
-    // Nothing marked these payments as paid: what is booked for them is not compared with what was paid.
+    // Nothing marked these payments as paid, and no promo code gave these bonuses: what is booked for them is not
+    // compared with what was paid and promised.
+    let elsewhere = [
+        "what came in is what was paid",
+        "every credited bonus is of a redeemed promo code, and the other way round",
+    ];
     let broken: Vec<_> =
-        report.findings.iter().filter(|f| f.count > 0 && f.rule != "what came in is what was paid").collect();
+        report.findings.iter().filter(|f| f.count > 0 && !elsewhere.contains(&f.rule.as_ref())).collect();
     assert!(broken.is_empty(), "seed {seed:?}: {broken:#?}");
     assert!(report.movements > SEQUENCES as i64);
 }

@@ -142,14 +142,17 @@ async fn the_check_finds_bonuses_without_codes_and_codes_that_do_not_follow(pool
         let broken = report.findings.into_iter().filter(|finding| finding.count > 0);
         broken.map(|finding| (finding.rule.into_owned(), finding.cases)).collect::<Vec<_>>()
     };
-    let id = deposit.id;
-    let rule = "every credited bonus is of a redeemed promo code, and the other way round".to_owned();
+    let (id, payment) = (deposit.id, deposit.payment.id);
+    let rule = "every credited bonus is of a redeemed promo code, and the other way round";
     assert_eq!(
         broken().await,
-        [(rule.clone(), vec![format!("deposit {id}: promised nothing, credited 9999")])]
+        [(rule.to_owned(), vec![format!("payment {payment}: promised nothing, credited 9999")])]
     );
     shop.run("UPDATE promo_redemptions SET state = 'REDEEMED'").await;
-    assert_eq!(broken().await, [(rule, vec![format!("deposit {id}: promised 10000, credited 9999")])]);
+    assert_eq!(
+        broken().await,
+        [(rule.to_owned(), vec![format!("deposit {id}: promised 10000, credited 9999")])]
+    );
 }
 
 #[sqlx::test(migrations = "../migrations")]
