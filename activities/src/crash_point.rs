@@ -41,6 +41,19 @@ pub const WHEN_DELETING: &[&str] =
 /// Crash points that an action passes which the provider refuses.
 pub const WHEN_ACTION_FAILS: &[&str] = &["fail_action.before", "fail_action.after"];
 
+/// Crash points that money passes on its way back through a gateway, in order.
+pub const WHEN_REFUNDED: &[&str] = &[
+    "send_refund.before",
+    "send_refund.before_call",
+    "send_refund.after_call",
+    "send_refund.after",
+    "settle_refund.before",
+    "settle_refund.after",
+];
+
+/// Crash points that it passes which the gateway refuses to give back.
+pub const WHEN_REFUND_RETURNS: &[&str] = &["return_refund.before", "return_refund.after"];
+
 /// Ends the process here, at once and without cleaning up, when the fail point `name` is set to `return`.
 pub fn crash_point(name: &str) {
     let _ = name;

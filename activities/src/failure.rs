@@ -40,6 +40,14 @@ pub(crate) enum StepError {
     /// A server that is being deleted is still there; the reason is for admins.
     #[error("the server is not gone yet: {0}")]
     NotGone(String),
+    /// A gateway gave no money back, or it is not known whether it did.
+    #[error("{message}")]
+    Refund {
+        /// What can be done about it.
+        class: FailureClass,
+        /// Why, for staff.
+        message: String,
+    },
     /// The worker or the workflow asked to stop.
     #[error("the step was cancelled")]
     Cancelled,
@@ -58,7 +66,7 @@ impl StepError {
             | Self::Overtaken
             | Self::NotGone(_)
             | Self::Cancelled => FailureClass::Retryable,
-            Self::ActionRefused { class, .. } => *class,
+            Self::ActionRefused { class, .. } | Self::Refund { class, .. } => *class,
             Self::Provider(error) => error.class,
             Self::UnknownProvider(_) => FailureClass::Configuration,
             Self::ServerLost(_) => FailureClass::NotFound,

@@ -17,6 +17,7 @@ mod payment_check;
 mod provision;
 mod readiness;
 mod reconcile;
+mod refund;
 
 pub use catalog_sync::CatalogSyncActivities;
 pub use crash_point::crash_point;
@@ -27,3 +28,4 @@ pub use order::OrderActivities;
 pub use payment_check::PaymentActivities;
 pub use provision::ProviderActivities;
 pub use reconcile::ReconcileActivities;
+pub use refund::{RefundActivities, RefundGatewayActivities};

@@ -174,4 +174,4 @@ fn count(checked: &mut PaymentsChecked, answer: Answer) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

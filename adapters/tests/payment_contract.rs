@@ -134,14 +134,21 @@ impl Vendor {
     }
 
     async fn refund(&self, key: &str, amount: i64) -> Result<Refunded, GatewayError> {
-        let refund = Refund {
-            attempt: by_our_name(QRIS),
-            method: PaymentMethod::Qris,
-            refund_key: key,
-            amount: Rupiah::new(amount),
-            reason: "sold out",
-        };
-        self.gateway.refund(&refund).await
+        self.gateway.refund(&of_qris(key, amount)).await
+    }
+
+    async fn find_refund(&self, key: &str, id: Option<&str>) -> Result<Option<Refunded>, GatewayError> {
+        self.gateway.find_refund(&of_qris(key, 1), id).await
+    }
+}
+
+fn of_qris(refund_key: &str, amount: i64) -> Refund<'_> {
+    Refund {
+        attempt: by_our_name(QRIS),
+        method: PaymentMethod::Qris,
+        refund_key,
+        amount: Rupiah::new(amount),
+        reason: "sold out",
     }
 }
 
@@ -403,8 +410,13 @@ async fn money_goes_back_in_parts_and_once_per_key(who: Who) {
     assert_eq!(part.amount, Some(Rupiah::new(33_200)));
     let again = vendor.refund("r-1", 33_200).await.unwrap();
     assert_eq!((again.amount, &again.refund_id), (part.amount, &part.refund_id));
+    let found = vendor.find_refund("r-1", part.refund_id.as_deref()).await.unwrap();
+    assert_eq!(found.map(|found| (found.amount, found.is_final)), Some((part.amount, true)));
     let too_much = vendor.refund("r-2", 100_001).await;
     assert!(matches!(too_much, Err(GatewayError::Refused { .. })), "{too_much:?}");
+    // What is not there is not there for certain, or it can't be told; never is it taken for something else.
+    let absent = vendor.find_refund("r-2", None).await;
+    assert!(matches!(absent, Ok(None) | Err(GatewayError::Ambiguous { .. })), "{absent:?}");
     vendor.refund("r-3", 100_000).await.unwrap();
     let nothing_left = vendor.refund("r-4", 1).await;
     assert!(matches!(nothing_left, Err(GatewayError::Refused { .. })), "{nothing_left:?}");

@@ -47,6 +47,7 @@ fn v1() -> OpenApiRouter<AppState> {
         .merge(customer::promos::routes())
         .merge(customer::notifications::routes())
         .merge(customer::wallet::routes())
+        .merge(customer::refunds::routes())
         .merge(admin::routes())
         .merge(internal::routes())
         .merge(webhooks::routes())

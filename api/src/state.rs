@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adapters::{payments::Gateways, providers::Registry};
-use domain::{billing::PaymentMethod, policy::OrderPolicy, upkeep::ReconcileSettings};
+use domain::{billing::PaymentMethod, policy::OrderPolicy, refund::RefundPolicy, upkeep::ReconcileSettings};
 use secrecy::SecretString;
 use store::Store;
 
@@ -73,6 +73,8 @@ pub struct PaymentConfig {
     pub by_method: BTreeMap<PaymentMethod, &'static str>,
     /// Longest wait for a gateway's answer while the customer waits for ours.
     pub charge_timeout: Duration,
+    /// How patiently a gateway is asked to give money back.
+    pub refund_policy: RefundPolicy,
 }
 
 /// Bounds on what a client may ask for.

@@ -83,6 +83,8 @@ id! {
     PromoId,
     /// One use of a promo code.
     RedemptionId,
+    /// Money that is given back.
+    RefundId,
     /// A notification of a payment gateway.
     WebhookEventId,
     /// A customer's SSH public key.

@@ -9,11 +9,13 @@
 
 mod books;
 mod earning;
+mod giving_back;
 mod position;
 mod rules;
 
 pub use books::Books;
 pub use earning::earned;
+pub use giving_back::Share;
 pub use position::Position;
 pub use rules::{MoneySource, Parties, Price, Service};
 
@@ -46,6 +48,8 @@ text_enum! {
         PromoExpense = "PROMO_EXPENSE",
         /// Revenue that was given back.
         Refunds = "REFUNDS",
+        /// What is on its way back to customers through gateways.
+        RefundsPayable = "REFUNDS_PAYABLE",
         /// Corrections by hand.
         Adjustments = "ADJUSTMENTS",
     }
@@ -78,8 +82,14 @@ text_enum! {
         Capture = "CAPTURE",
         /// Money set aside went back to the balance.
         Release = "RELEASE",
-        /// An order's price went back to the balance.
+        /// Money of an order or invoice went back to the balance.
         Refund = "REFUND",
+        /// Money of an order or invoice is to go back through its gateway.
+        RefundOwed = "REFUND_OWED",
+        /// The gateway gave it back.
+        RefundSettled = "REFUND_SETTLED",
+        /// The gateway did not, so it went to the balance.
+        RefundReturned = "REFUND_RETURNED",
         /// An administrator corrected the balance.
         Adjustment = "ADJUSTMENT",
         /// A part of a term was served.

@@ -24,6 +24,7 @@ pub mod proof;
 pub mod provisioning;
 pub mod rate_limit;
 pub mod reconciliation;
+pub mod refund;
 pub mod role;
 pub mod tax;
 pub mod text_enum;

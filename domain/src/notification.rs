@@ -23,8 +23,10 @@ text_enum! {
         WalletCredited = "WALLET_CREDITED",
         /// An admin took money off the balance.
         WalletDebited = "WALLET_DEBITED",
-        /// An order's money went back.
+        /// An order's money went back, or is on its way.
         OrderRefunded = "ORDER_REFUNDED",
+        /// The same of an invoice that belongs to no order.
+        InvoiceRefunded = "INVOICE_REFUNDED",
         /// An unpaid order was closed.
         OrderExpired = "ORDER_EXPIRED",
         /// Our team called an order off.

@@ -5,6 +5,7 @@ use crate::{
     ids::{CatalogSyncId, InstanceId, LedgerCheckId, OrderId, ReconciliationId, UserId},
     instance::InstancePolicy,
     policy::OrderPolicy,
+    refund::{RefundStart, refund_workflow_id},
     upkeep::{ReconcileSettings, catalog_sync_workflow_id, ledger_upkeep_workflow_id, reconcile_workflow_id},
 };
 
@@ -91,6 +92,8 @@ pub enum Message {
         /// The record of the check.
         check_id: LedgerCheckId,
     },
+    /// Money is to go back through its gateway; also said again when staff want another try.
+    StartRefund(RefundStart),
 }
 
 impl Message {
@@ -109,6 +112,7 @@ impl Message {
                 reconcile_workflow_id(provider, *reconciliation_id)
             }
             Self::CheckLedger { check_id } => ledger_upkeep_workflow_id(*check_id),
+            Self::StartRefund(start) => refund_workflow_id(start.refund_id),
         }
     }
 
@@ -125,6 +129,7 @@ impl Message {
             Self::SyncCatalog { .. } => "sync_catalog",
             Self::Reconcile { .. } => "reconcile",
             Self::CheckLedger { .. } => "check_ledger",
+            Self::StartRefund(_) => "start_refund",
         }
     }
 }

@@ -15,6 +15,8 @@ use domain::{
 };
 use sqlx::PgConnection;
 
+pub(crate) use revenue::recognise;
+
 pub use check::{AccountTotal, Finding, LedgerReport};
 pub use checks::{LedgerCheck, LedgerCheckResult};
 

@@ -1,238 +1,209 @@
-//! Giving an order's money back to the customer's balance: when it is called off, and when it is refunded.
+//! Giving money back: whole or in part, to the customer's balance or back through the gateway it was paid through
+//! ([`request`]), the saga's steps at the gateway ([`steps`]), and the papers for it ([`paper`]).
+//!
+//! A refund is booked by the transaction that decides on it. Through a gateway it then has a way to go: the money is
+//! owed (`REFUNDS_PAYABLE`) until the gateway certainly gave it back, or certainly did not.
+
+mod paper;
+mod read;
+mod request;
+mod steps;
+mod tell;
 
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
-    billing::InvoiceStatus,
-    ids::{CreditNoteId, InvoiceId, OrderId, UserId},
-    ledger::{Position, Service},
-    notification::NotificationKind,
-    order::{OrderStatus, Transition},
-    outbox::Message,
+    ids::{CreditNoteId, InvoiceId, OrderId, PaymentId, RefundId, UserId},
+    ledger::{Parties, Price, Service},
+    order::OrderStatus,
+    refund::{RefundDestination, RefundPolicy, RefundStatus},
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::{
-    Result, Store, StoreError,
-    audit::{self, Act, Origin},
-    ledger, new_id,
-    notifications::{self, Notice},
-    outbox,
-    payments::{LockedOrder, lock_order},
-    timeline::{self, Step},
-    transition,
-};
+pub(crate) use paper::give_back;
+pub use read::{CreditNote, RefundFilter};
+pub use steps::{RefundCall, RefundJob};
 
-/// An order whose money went back.
+use crate::{Result, StoreError, payments::LockedOrder};
+
+/// Money to be given back.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRefund<'a> {
+    /// The administrator.
+    pub by: UserId,
+    /// How much.
+    pub part: Part,
+    /// Where to.
+    pub destination: RefundDestination,
+    /// Why; it goes on the credit note.
+    pub reason: &'a str,
+    /// Slugs of the gateways that are set up in this installation.
+    pub gateways: &'a [&'a str],
+    /// How patiently a gateway is asked.
+    pub policy: RefundPolicy,
+}
+
+/// How much is to be given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All that is there.
+    Whole,
+    /// What of a running server's term is not served yet.
+    Unserved,
+    /// So much.
+    Amount(Rupiah),
+}
+
+/// Why money is not given back. Nothing moved.
+#[derive(Debug, thiserror::Error)]
+pub enum RefundError {
+    /// Nothing leads back the way it was paid.
+    #[error("{0}")]
+    ChannelUnavailable(String),
+    /// There is less than that to be given back.
+    #[error("no more than {available} can be given back")]
+    TooMuch {
+        /// How much there is.
+        available: Rupiah,
+    },
+    /// The state of things, the request's idempotency key or the database was in the way.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for RefundError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<domain::money::AmountOverflow> for RefundError {
+    fn from(error: domain::money::AmountOverflow) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<domain::ledger::LedgerError> for RefundError {
+    fn from(error: domain::ledger::LedgerError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Money that is given back.
+#[derive(Debug, Clone)]
+pub struct Refund {
+    /// Its id, also its name at the gateway and the cursor of lists.
+    pub id: RefundId,
+    /// Whose money.
+    pub customer_id: UserId,
+    /// The order it was paid for, if it was an order.
+    pub order_id: Option<OrderId>,
+    /// The invoice it was paid for: the order's, or one without an order.
+    pub invoice_id: InvoiceId,
+    /// The payment that goes back through its gateway.
+    pub payment_id: Option<PaymentId>,
+    /// Slug of that gateway.
+    pub gateway: Option<String>,
+    /// Where it goes.
+    pub destination: RefundDestination,
+    /// Where it stands.
+    pub status: RefundStatus,
+    /// How much.
+    pub amount: Rupiah,
+    /// Of it, without tax.
+    pub net: Rupiah,
+    /// PPN in it.
+    pub tax: Rupiah,
+    /// Why.
+    pub reason: String,
+    /// The credit note; `None` where the invoice was never paid in full.
+    pub credit_note_id: Option<CreditNoteId>,
+    /// The credit note's number.
+    pub credit_note: Option<String>,
+    /// The administrator.
+    pub requested_by: Option<UserId>,
+    /// The gateway's name for it.
+    pub gateway_refund_id: Option<String>,
+    /// How often the gateway was asked.
+    pub attempts: i32,
+    /// Since when a call may have taken effect whose answer is not known.
+    pub in_doubt_since: Option<DateTime<Utc>>,
+    /// What went wrong last, for staff.
+    pub last_error: Option<String>,
+    /// When it was decided.
+    pub created_at: DateTime<Utc>,
+    /// When the gateway was first asked.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// When the money was with the customer or on the balance.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// An order whose money is given back.
+#[derive(Debug, Clone)]
 pub struct RefundedOrder {
     /// The order.
     pub order_id: OrderId,
     /// Where it stands now.
     pub status: OrderStatus,
-    /// What went to the customer's balance.
-    pub amount: Rupiah,
     /// Whether a server may exist at the provider: it was seen, or a create was sent and never refused for certain.
     pub server_may_exist: bool,
+    /// What is given back.
+    pub refund: Refund,
 }
 
-/// The paper for money of an invoice that went back.
-#[derive(Debug, Clone)]
-pub struct CreditNote {
-    /// Its id.
-    pub id: CreditNoteId,
-    /// Its number, sequential per year: `CN/2026/000001`.
-    pub number: String,
-    /// Why the money went back.
-    pub reason: String,
-    /// What went back, without tax.
-    pub net: Rupiah,
-    /// PPN that went back.
-    pub tax: Rupiah,
-    /// All that went back.
-    pub total: Rupiah,
-    /// When it was issued.
-    pub issued_at: DateTime<Utc>,
-}
-
-impl Store {
-    /// The credit notes of one of `owner`'s invoices, the first first.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    pub async fn credit_notes(&self, invoice: InvoiceId, owner: UserId) -> Result<Vec<CreditNote>> {
-        Ok(sqlx::query_as!(
-            CreditNote,
-            r#"SELECT id AS "id: CreditNoteId", number, reason, net AS "net: Rupiah", tax AS "tax: Rupiah",
-                      total AS "total: Rupiah", issued_at
-               FROM credit_notes WHERE invoice_id = $1 AND user_id = $2 ORDER BY id"#,
-            invoice.0,
-            owner.0,
-        )
-        .fetch_all(&self.pool)
-        .await?)
-    }
-
-    /// Gives the money of a paid or failed order back to the customer's balance, with a credit note; the order is
-    /// `REFUNDED`, and its workflow and customer are told. Of an order that is closed already, what is still in it is
-    /// given back and its status stays.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] naming its status when there is
-    /// nothing to give back, or a server is being made or used.
-    pub async fn refund_order(&self, order: OrderId, origin: &Origin, reason: &str) -> Result<RefundedOrder> {
-        let mut tx = self.pool.begin().await?;
-        let before = lock_order(&mut tx, order, None).await?;
-        let moved = transition::apply(&mut tx, order, Transition::Refund).await?;
-        let amount = give_back(&mut tx, order, "refunded", reason).await?;
-        let closed =
-            matches!(before.status, OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded);
-        let left_over = closed && amount > Rupiah::ZERO;
-        if !moved && !left_over {
-            return Err(StoreError::Conflict { object: "order", state: before.status.to_string() });
-        }
-        let status = if moved { OrderStatus::Refunded } else { before.status };
-        let server_may_exist = close_instance(&mut tx, order).await?;
-        let refunded = RefundedOrder { order_id: order, status, amount, server_may_exist };
-        let act = Act {
-            action: "order.refund",
-            object_kind: "order",
-            object_id: Some(order.0),
-            before: Some(json!({ "status": before.status })),
-            after: Some(json!({
-                "status": status,
-                "amount": amount,
-                "reason": reason,
-                "server_may_exist": server_may_exist,
-            })),
-        };
-        audit::record(&mut tx, origin, &act).await?;
-        if moved {
-            outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;
-        }
-        tx.commit().await?;
-        Ok(refunded)
-    }
-}
-
-/// The record of a server that never came to be ends with its order; answers whether one may exist all the same.
-async fn close_instance(tx: &mut PgConnection, order: OrderId) -> Result<bool> {
-    let may_exist = sqlx::query_scalar!(
-        r#"SELECT (t.create_sent_at IS NOT NULL OR EXISTS (SELECT FROM instances i WHERE i.order_id = t.order_id
-                   AND i.provider_instance_id IS NOT NULL)) AS "may_exist!"
-           FROM provisioning_tasks t WHERE t.order_id = $1 FOR NO KEY UPDATE"#,
-        order.0,
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    if !may_exist {
-        sqlx::query!(
-            "UPDATE instances SET status = 'TERMINATED', updated_at = now()
-             WHERE order_id = $1 AND status = 'PROVISIONING'",
-            order.0,
-        )
-        .execute(tx)
-        .await?;
-    }
-    Ok(may_exist)
-}
-
-/// Gives all that an order has brought in back to the customer's balance because of `event`, and answers how much. A
-/// paid invoice becomes `REFUNDED` and gets a credit note. The order is locked by the caller.
-pub(crate) async fn give_back(
-    tx: &mut PgConnection,
-    order: OrderId,
-    event: &str,
-    reason: &str,
-) -> Result<Rupiah> {
-    let position = ledger::position(tx, Service::Order(order)).await?;
-    let total = position.total()?;
-    if total == Rupiah::ZERO {
-        return Ok(total);
-    }
-    let order = lock_order(tx, order, None).await?;
-    let credit_note = take_back_invoice(tx, &order, &position, reason).await?;
-    for movement in position.give_back(order.parties(), event)? {
-        ledger::post(tx, &movement, Some(reason)).await?;
-    }
-    tell(tx, &order, event, total, credit_note.as_deref()).await?;
-    Ok(total)
-}
-
-/// Marks a paid invoice as refunded and issues its credit note; answers the note's number.
-async fn take_back_invoice(
-    tx: &mut PgConnection,
-    order: &LockedOrder,
-    position: &Position,
-    reason: &str,
-) -> Result<Option<String>> {
-    let invoice = sqlx::query_scalar!(
-        r#"UPDATE invoices SET status = 'REFUNDED' WHERE order_id = $1 AND status = $2 RETURNING id AS "id: InvoiceId""#,
-        order.id.0,
-        InvoiceStatus::Paid.as_str(),
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    let Some(invoice) = invoice else { return Ok(None) };
-    // What is held is the whole price, its tax included.
-    let tax = if position.held > Rupiah::ZERO { order.tax.plus(position.tax)? } else { position.tax };
-    let total = position.total()?;
-    Ok(Some(issue_credit_note(tx, order, invoice, total, tax, reason).await?))
-}
-
-/// Numbers are taken as invoices' are: from the year's counter, which stays locked until the commit.
-async fn issue_credit_note(
-    tx: &mut PgConnection,
-    order: &LockedOrder,
+/// What was billed and paid, held until the transaction ends.
+struct Billed {
+    service: Service,
+    customer: UserId,
     invoice: InvoiceId,
-    total: Rupiah,
-    tax: Rupiah,
-    reason: &str,
-) -> Result<String> {
-    Ok(sqlx::query_scalar!(
-        "WITH counter AS (
-             INSERT INTO credit_note_counters AS c (year, last)
-             VALUES (extract(year FROM now() AT TIME ZONE 'Asia/Jakarta')::integer, 1)
-             ON CONFLICT (year) DO UPDATE SET last = c.last + 1 RETURNING year, last::text AS last)
-         INSERT INTO credit_notes (id, number, invoice_id, order_id, user_id, reason, net, tax, total)
-         SELECT $1, 'CN/' || year || '/' || lpad(last, greatest(6, length(last)), '0'), $2, $3, $4, $5, $6, $7, $8
-         FROM counter RETURNING number",
-        new_id::<CreditNoteId>().0,
-        invoice.0,
-        order.id.0,
-        order.user_id.0,
-        reason,
-        total.minus(tax)?.get(),
-        tax.get(),
-        total.get(),
-    )
-    .fetch_one(tx)
-    .await?)
+    price: Price,
+    /// As messages to the customer call it: `your order for web-1`.
+    words: String,
 }
 
-async fn tell(
-    tx: &mut PgConnection,
-    order: &LockedOrder,
-    event: &str,
-    amount: Rupiah,
-    credit_note: Option<&str>,
-) -> Result<()> {
-    let key = format!("money_returned/{event}");
-    let message = format!("{amount} of this order went back to your balance.");
-    let step = Step {
-        key: &key,
-        detail: json!({ "amount": amount, "credit_note": credit_note }),
-        ..Step::done("money_returned", &message)
-    };
-    timeline::record(tx, order.id, &step).await?;
-    let notice = Notice {
-        kind: NotificationKind::OrderRefunded,
-        title: "Your money is back on your balance",
-        message: &format!("{amount} of your order for {} went back to your balance.", order.hostname),
-        action_url: Some("/wallet"),
-        metadata: json!({ "order_id": order.id, "amount": amount, "credit_note": credit_note }),
-        dedupe_key: &format!("order/{}/{key}", order.id),
-    };
-    notifications::notify(tx, order.user_id, &notice).await
+impl Billed {
+    fn of_order(order: &LockedOrder) -> Self {
+        Self {
+            service: Service::Order(order.id),
+            customer: order.user_id,
+            invoice: order.invoice_id,
+            price: order.price(),
+            words: format!("your order for {}", order.hostname),
+        }
+    }
+
+    const fn parties(&self) -> Parties {
+        Parties { customer: self.customer, service: self.service }
+    }
+
+    const fn order(&self) -> Option<OrderId> {
+        match self.service {
+            Service::Order(order) => Some(order),
+            Service::Invoice(_) => None,
+        }
+    }
+}
+
+/// Locks a paid invoice that belongs to no order.
+async fn lock_invoice(tx: &mut PgConnection, invoice: InvoiceId) -> Result<Billed> {
+    let row = sqlx::query!(
+        r#"SELECT user_id, order_id, number, status, total AS "total: Rupiah", tax AS "tax: Rupiah"
+           FROM invoices WHERE id = $1 FOR NO KEY UPDATE"#,
+        invoice.0,
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(StoreError::NotFound("invoice"))?;
+    let in_the_way = |state: String| StoreError::Conflict { object: "invoice", state };
+    if row.order_id.is_some() {
+        return Err(in_the_way("an order's: refund the order".to_owned()));
+    }
+    let number = row.number.filter(|_| row.status == "PAID").ok_or_else(|| in_the_way(row.status))?;
+    Ok(Billed {
+        service: Service::Invoice(invoice),
+        customer: row.user_id.into(),
+        invoice,
+        price: Price { total: row.total, tax: row.tax },
+        words: format!("your invoice {number}"),
+    })
 }

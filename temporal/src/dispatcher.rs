@@ -206,6 +206,10 @@ impl Engine {
                     envelope.start_ledger_upkeep(claimed.id, claimed.message.workflow_id(), &start)?;
                 service.start_workflow_execution(timed(request)).await.map(drop)
             }
+            Message::StartRefund(start) => {
+                let request = timed(envelope.start_refund(claimed.id, start)?);
+                service.start_workflow_execution(request).await.map(drop)
+            }
         };
         match answer {
             // The workflow is there: an earlier delivery got through.

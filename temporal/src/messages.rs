@@ -10,6 +10,7 @@ use domain::{
     ids::OutboxId,
     order::OrderStatus,
     outbox::{InstanceStart, OrderStart, instance_workflow_id, order_workflow_id},
+    refund::{RefundStart, refund_workflow_id},
     upkeep::{CatalogSyncStart, LedgerUpkeepStart, ReconcileStart},
 };
 use serde::Serialize;
@@ -135,7 +136,7 @@ impl Envelope {
         start: &CatalogSyncStart,
     ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
         let summary = format!("Read the catalog of {}", start.provider);
-        self.start_upkeep(id, workflow_id, queues::CATALOG_SYNC_WORKFLOW, start, summary)
+        self.start_once(id, workflow_id, queues::CATALOG_SYNC_WORKFLOW, start, summary)
     }
 
     /// Starts the comparison of a provider with the database that somebody asked for.
@@ -146,7 +147,7 @@ impl Envelope {
         start: &ReconcileStart,
     ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
         let summary = format!("Compare {} with the database", start.provider);
-        self.start_upkeep(id, workflow_id, queues::RECONCILE_WORKFLOW, start, summary)
+        self.start_once(id, workflow_id, queues::RECONCILE_WORKFLOW, start, summary)
     }
 
     /// Starts the upkeep of the books that somebody asked for.
@@ -156,16 +157,24 @@ impl Envelope {
         workflow_id: String,
         start: &LedgerUpkeepStart,
     ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        self.start_upkeep(
-            id,
-            workflow_id,
-            queues::LEDGER_UPKEEP_WORKFLOW,
-            start,
-            "Check the books".to_owned(),
-        )
+        self.start_once(id, workflow_id, queues::LEDGER_UPKEEP_WORKFLOW, start, "Check the books".to_owned())
     }
 
-    fn start_upkeep<T: Serialize>(
+    /// Starts a refund's way through its gateway, again when staff want another try and the earlier one has ended.
+    pub(crate) fn start_refund(
+        &self,
+        id: OutboxId,
+        start: &RefundStart,
+    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
+        let workflow_id = refund_workflow_id(start.refund_id);
+        let summary = "Give money back through its gateway".to_owned();
+        Ok(StartWorkflowExecutionRequest {
+            workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate.into(),
+            ..self.start_once(id, workflow_id, queues::REFUND_WORKFLOW, start, summary)?
+        })
+    }
+
+    fn start_once<T: Serialize>(
         &self,
         id: OutboxId,
         workflow_id: String,

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     CatalogSyncActivities, InstanceActivities, LedgerActivities, OrderActivities, PaymentActivities,
-    ProviderActivities, ReconcileActivities, ServerActivities,
+    ProviderActivities, ReconcileActivities, RefundActivities, RefundGatewayActivities, ServerActivities,
 };
 use adapters::{payments::Gateways, providers::Registry};
 use store::Store;
@@ -21,7 +21,7 @@ use temporalio_sdk::{
 use tokio_util::sync::CancellationToken;
 use workflows::{
     CatalogSyncWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow, PaymentCheckWorkflow,
-    ReconcileWorkflow, queues,
+    ReconcileWorkflow, RefundWorkflow, queues,
 };
 
 use crate::{
@@ -190,14 +190,23 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
             .register_workflow::<ReconcileWorkflow>()?
             .register_workflow::<PaymentCheckWorkflow>()?
             .register_workflow::<LedgerUpkeepWorkflow>()?
+            .register_workflow::<RefundWorkflow>()?
             .register_activities(OrderActivities { store: store.clone(), set_up: settings.set_up.clone() })
             .register_activities(InstanceActivities { store: store.clone() })
-            .register_activities(LedgerActivities { store })
+            .register_activities(LedgerActivities { store: store.clone() })
+            .register_activities(RefundActivities { store })
             .graceful_shutdown_period(GRACE)
             .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
             .build(),
         Role::Payments => WorkerOptions::new(queues::payments(prefix))
-            .register_activities(PaymentActivities { store, gateways: settings.payments.gateways.clone() })
+            .register_activities(PaymentActivities {
+                store: store.clone(),
+                gateways: settings.payments.gateways.clone(),
+            })
+            .register_activities(RefundGatewayActivities {
+                store,
+                gateways: settings.payments.gateways.clone(),
+            })
             .graceful_shutdown_period(GRACE)
             .build(),
         Role::Provider(slug) => WorkerOptions::new(queues::provider(prefix, slug))

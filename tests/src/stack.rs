@@ -21,7 +21,9 @@ use adapters::{
 };
 use anyhow::{Context, Result};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
-use domain::{billing::PaymentMethod, failover::FailoverPolicy, policy::OrderPolicy, role::Role};
+use domain::{
+    billing::PaymentMethod, failover::FailoverPolicy, policy::OrderPolicy, refund::RefundPolicy, role::Role,
+};
 use simulators::midtrans;
 use sqlx::{Connection, Executor, PgConnection};
 use store::{
@@ -279,7 +281,18 @@ fn app_state(
             address: "Jakarta".to_owned(),
             tax_id: "01.234.567.8-901.000".to_owned(),
         }),
-        payments: Arc::new(PaymentConfig { gateways, by_method, charge_timeout: Duration::from_secs(2) }),
+        payments: Arc::new(PaymentConfig {
+            gateways,
+            by_method,
+            charge_timeout: Duration::from_secs(2),
+            refund_policy: RefundPolicy {
+                heartbeat_timeout_ms: 2_000,
+                retry_initial_ms: 100,
+                retry_max_ms: 1_000,
+                give_up_after_ms: 60_000,
+                ..RefundPolicy::default()
+            },
+        }),
         providers,
         reconcile: Default::default(),
         limits: Arc::new(Limits {

@@ -2,6 +2,7 @@
 
 use std::process::{ExitStatus, Stdio};
 
+use simulators::midtrans;
 use tokio::process::{Child, Command};
 
 use crate::{
@@ -30,6 +31,27 @@ fn skipped(passes: usize) -> String {
     if passes == 0 { String::new() } else { format!("{passes}*off->") }
 }
 
+/// The tests' program with what every process of a system needs to know, to be given its subcommand. With `crash_at` it
+/// ends itself there, as if killed.
+pub(crate) fn command(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env("DATABASE_URL", &stack.database_url)
+        .env("TEMPORAL_ADDRESS", &stack.temporal.address)
+        .env("TEMPORAL_QUEUE_PREFIX", &stack.temporal.queue_prefix)
+        .env("CREDENTIALS_KEY", CREDENTIALS_KEY)
+        .env("PROMETHEUS_ENABLED", "false")
+        .env_remove("FAILPOINTS")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true);
+    if let Some(point) = crash_at {
+        command.env("FAILPOINTS", format!("{}={}return", point.name, skipped(point.passes)));
+    }
+    command
+}
+
 /// A running `webrana worker`; killed when dropped.
 #[derive(Debug)]
 pub struct WorkerProcess(Child);
@@ -40,20 +62,10 @@ impl WorkerProcess {
     /// `program` is this crate's `webrana-with-fail-points`; only its tests know where it is.
     pub fn start(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>) -> Self {
         let options = &stack.options;
-        let mut command = Command::new(program);
+        let mut command = command(program, stack, crash_at);
         command
             .arg("worker")
-            .env("DATABASE_URL", &stack.database_url)
-            .env("TEMPORAL_ADDRESS", &stack.temporal.address)
-            .env("TEMPORAL_QUEUE_PREFIX", &stack.temporal.queue_prefix)
-            .env("PROVIDER_REQUEST_TIMEOUT", format!("{}ms", options.provider_timeout.as_millis()))
-            .env("CREDENTIALS_KEY", CREDENTIALS_KEY)
-            .env("PROMETHEUS_ENABLED", "false")
-            .env_remove("FAILPOINTS")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true);
+            .env("PROVIDER_REQUEST_TIMEOUT", format!("{}ms", options.provider_timeout.as_millis()));
         for cloud in Cloud::ALL {
             let prefix = cloud.slug().to_uppercase();
             let credential = match cloud {
@@ -66,9 +78,18 @@ impl WorkerProcess {
                 .env(credential, Clouds::credential(cloud))
                 .env(format!("{prefix}_LISTING_LAG"), format!("{}ms", options.listing_lag.as_millis()));
         }
-        if let Some(point) = crash_at {
-            command.env("FAILPOINTS", format!("{}={}return", point.name, skipped(point.passes)));
-        }
+        Self(command.spawn().expect("the worker starts"))
+    }
+
+    /// Starts one that only asks the payment gateway, and only when a test starts the workflow that has it do so.
+    pub fn start_payments(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>) -> Self {
+        let mut command = command(program, stack, crash_at);
+        command
+            .arg("worker")
+            .env("WORKER_QUEUES", "payments")
+            .env("PAYMENT_CHECK_EVERY", "24h")
+            .env("MIDTRANS_URL", stack.gateway.url())
+            .env("MIDTRANS_SERVER_KEY", midtrans::Config::default().server_key);
         Self(command.spawn().expect("the worker starts"))
     }
 

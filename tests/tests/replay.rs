@@ -8,7 +8,7 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     CatalogSyncWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow, PaymentCheckWorkflow,
-    ReconcileWorkflow,
+    ReconcileWorkflow, RefundWorkflow,
 };
 
 #[tokio::test]
@@ -38,6 +38,8 @@ async fn every_recorded_history_replays() {
         "reconcile",
         "payment_check",
         "ledger_upkeep",
+        "refund_given",
+        "refund_returned",
     ] {
         assert!(names.iter().any(|name| name == needed), "no recorded history {needed}: {names:?}");
     }
@@ -59,6 +61,8 @@ async fn every_recorded_history_replays() {
         .expect("the payments' workflow")
         .register_workflow::<LedgerUpkeepWorkflow>()
         .expect("the books' workflow")
+        .register_workflow::<RefundWorkflow>()
+        .expect("the refunds' workflow")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
     let results = replayer.replay_workflows(histories).await.expect("the replay runs");

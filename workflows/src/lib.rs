@@ -13,6 +13,7 @@ mod payment_check;
 mod ports;
 pub mod queues;
 mod reconcile;
+mod refund;
 pub mod search;
 mod upkeep;
 
@@ -30,3 +31,7 @@ pub use ports::{
     ServerWork, StartProvisioning,
 };
 pub use reconcile::{ReconcilePorts, ReconcileProvider, ReconcileWorkflow, Reconciled};
+pub use refund::{
+    RefundGatewayPorts, RefundGiven, RefundNotGiven, RefundOrder, RefundOutcome, RefundPorts, RefundWorkflow,
+    ReturnRefund, SendRefund, SettleRefund,
+};

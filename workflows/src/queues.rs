@@ -35,6 +35,8 @@ pub fn payments_beside(lifecycle_queue: &str) -> String {
 
 /// Workflow type of [`crate::PaymentCheckWorkflow`].
 pub const PAYMENT_CHECK_WORKFLOW: &str = "PaymentCheckWorkflow";
+/// Workflow type of [`crate::RefundWorkflow`].
+pub const REFUND_WORKFLOW: &str = "RefundWorkflow";
 /// Workflow type of [`crate::OrderWorkflow`].
 pub const ORDER_WORKFLOW: &str = "OrderWorkflow";
 /// Workflow type of [`crate::InstanceWorkflow`].

@@ -28,24 +28,24 @@ use store::{
 use super::*;
 
 /// A shop whose gateways tell nobody of anything.
-struct Shop {
-    pool: PgPool,
-    janitor: PaymentActivities,
-    midtrans: midtrans::Handle,
-    xendit: xendit::Handle,
+pub(crate) struct Shop {
+    pub(crate) pool: PgPool,
+    pub(crate) janitor: PaymentActivities,
+    pub(crate) midtrans: midtrans::Handle,
+    pub(crate) xendit: xendit::Handle,
     http: reqwest::Client,
 }
 
 /// An order and its payment.
-struct Placed {
-    order: OrderId,
+pub(crate) struct Placed {
+    pub(crate) order: OrderId,
     payment: PaymentId,
-    gateway: &'static str,
-    charge: Charge,
+    pub(crate) gateway: &'static str,
+    pub(crate) charge: Charge,
 }
 
 impl Shop {
-    async fn open(pool: PgPool) -> Self {
+    pub(crate) async fn open(pool: PgPool) -> Self {
         let store = Store::new(pool.clone());
         store.seed().await.unwrap();
         let midtrans = midtrans::Handle::start(midtrans::Config::default()).await.unwrap();
@@ -81,7 +81,7 @@ impl Shop {
         shop
     }
 
-    async fn control(&self, gateway: &str, call: &str, body: Value) {
+    pub(crate) async fn control(&self, gateway: &str, call: &str, body: Value) {
         let url = if gateway == "xendit" { self.xendit.url() } else { self.midtrans.url() };
         let answer = self.http.post(format!("{url}/__sim/{call}")).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{call}: {}", answer.text().await.unwrap());
@@ -145,7 +145,7 @@ impl Shop {
     }
 
     /// Places an order that waits for its money.
-    async fn charged(&self, gateway: &'static str) -> Placed {
+    pub(crate) async fn charged(&self, gateway: &'static str) -> Placed {
         let placed = self.order(gateway, None).await;
         let told = self.janitor.gateways[gateway].create(&placed.charge).await.unwrap();
         let instructions = payments::Instructions {
@@ -159,14 +159,14 @@ impl Shop {
     }
 
     /// The customer pays, and the notification is lost.
-    async fn pay(&self, placed: &Placed, extra: Value) {
+    pub(crate) async fn pay(&self, placed: &Placed, extra: Value) {
         let mut pay = json!({ "order_id": placed.charge.gateway_order_id });
         pay.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         self.control(placed.gateway, "pay", pay).await;
     }
 
     /// The janitor looks at everything that is there, however young it is and however lately it was asked about.
-    async fn check(&self) -> PaymentsChecked {
+    pub(crate) async fn check(&self) -> PaymentsChecked {
         let unasked = "UPDATE payments SET checked_at = NULL WHERE status <> 'CANCELLED'";
         sqlx::query(unasked).execute(&self.pool).await.unwrap();
         let at_once =

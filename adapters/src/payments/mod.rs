@@ -125,6 +125,15 @@ pub trait PaymentGateway: Send + Sync + std::fmt::Debug {
     /// [`GatewayError::Unsupported`] where nothing leads back: virtual accounts.
     async fn refund(&self, refund: &Refund<'_>) -> Result<Refunded, GatewayError>;
 
+    /// The refund of that key, if the gateway has it: asked for when an earlier answer was lost or not final.
+    /// `refund_id` is the gateway's own id of it, if it ever told. `None` when the gateway certainly does not have it now;
+    /// [`GatewayError::Refused`] when it has it, and will not give the money back.
+    async fn find_refund(
+        &self,
+        refund: &Refund<'_>,
+        refund_id: Option<&str>,
+    ) -> Result<Option<Refunded>, GatewayError>;
+
     /// Proves where a notification comes from and reads it. Nothing of it may be believed before, and if the proof is
     /// not one of its content ([`Notification::is_proof`]), nothing before [`confirm`].
     ///

@@ -21,6 +21,7 @@ mod promos;
 mod proofs;
 mod providers;
 mod reconciliation;
+mod refunds;
 pub(crate) mod retry;
 mod webhooks;
 
@@ -34,7 +35,11 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(order_acts::approve_payment))
         .routes(routes!(order_acts::reject_payment))
         .routes(routes!(order_acts::cancel))
-        .routes(routes!(money::refund))
+        .routes(routes!(refunds::refund_order))
+        .routes(routes!(refunds::refund_invoice))
+        .routes(routes!(refunds::list))
+        .routes(routes!(refunds::get))
+        .routes(routes!(refunds::retry))
         .routes(routes!(money::wallet))
         .routes(routes!(money::adjust_wallet))
         .routes(routes!(invoice_acts::draft))

@@ -1,14 +1,13 @@
-//! What administrators do to customers' money: corrections of a balance, refunds of an order.
+//! What administrators do to customers' balances. Refunds are in `refunds`.
 
 use axum::{Json, extract::State, http::StatusCode};
 use domain::{
     Rupiah,
-    ids::{MovementId, OrderId, UserId},
-    order::OrderStatus,
+    ids::{MovementId, UserId},
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::{idempotency::Idempotency, refunds::RefundedOrder, wallet::NewAdjustment};
+use store::{idempotency::Idempotency, wallet::NewAdjustment};
 use utoipa::ToSchema;
 
 use crate::{
@@ -54,41 +53,6 @@ pub(super) struct WalletAdjustment {
     /// The balance after it.
     #[schema(example = 341_800)]
     balance: Rupiah,
-}
-
-/// Why an order's money goes back.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RefundOrder {
-    /// Goes on the credit note: 3 to 500 characters.
-    #[garde(length(chars, min = 3, max = 500), custom(super::order_acts::not_blank))]
-    #[schema(example = "The region is sold out at the provider")]
-    reason: String,
-}
-
-/// An order whose money went back.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AdminRefundedOrder {
-    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
-    id: OrderId,
-    /// Where it stands now: `REFUNDED`, or as it was closed before.
-    status: OrderStatus,
-    /// Whole rupiah that went to the customer's balance.
-    #[schema(example = 133_200)]
-    amount: Rupiah,
-    /// Whether a server may exist at the provider all the same: then somebody has to look for it there.
-    server_may_exist: bool,
-}
-
-impl From<RefundedOrder> for AdminRefundedOrder {
-    fn from(order: RefundedOrder) -> Self {
-        Self {
-            id: order.order_id,
-            status: order.status,
-            amount: order.amount,
-            server_may_exist: order.server_may_exist,
-        }
-    }
 }
 
 /// Read a customer's balance.
@@ -139,29 +103,4 @@ pub(super) async fn adjust_wallet(
     tracing::info!(customer_id = %customer, movement_id = %made.id, "balance corrected by hand");
     let body = WalletAdjustment { id: made.id, amount: made.amount, balance: made.balance };
     Ok((StatusCode::CREATED, Json(body)))
-}
-
-/// Give the money of a paid or failed order back to the customer's balance, with a credit note; the order is `REFUNDED`.
-/// Of an order that is closed already, what is still in it is given back. Once: a further call answers 409.
-#[utoipa::path(
-    post, path = "/admin/orders/{id}/refund", tag = "admin", operation_id = "admin_refund_order",
-    security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
-    request_body(content = RefundOrder),
-    responses(
-        (status = 200, description = "The money is on the customer's balance.", body = AdminRefundedOrder),
-        (status = 409, description = "`order_conflict`: there is nothing to give back, or its server is being made or \
-         used; `detail` names its status.", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-pub(super) async fn refund(
-    admin: Administrator,
-    client: Client,
-    State(state): State<AppState>,
-    Id(order): Id<OrderId>,
-    Body(request): Body<RefundOrder>,
-) -> Result<Json<AdminRefundedOrder>, Problem> {
-    let origin = client.origin(admin.actor());
-    let refunded = state.store.refund_order(order, &origin, request.reason.trim()).await?;
-    tracing::info!(order_id = %order, server_may_exist = refunded.server_may_exist, "order refunded");
-    Ok(Json(refunded.into()))
 }

@@ -10,4 +10,5 @@ pub mod orders;
 pub mod payments;
 pub mod promos;
 pub mod proofs;
+pub mod refunds;
 pub mod wallet;

@@ -61,6 +61,7 @@ impl Shop {
             ]),
             gateways: BTreeMap::from([(gateway.slug(), gateway)]),
             charge_timeout,
+            refund_policy: Default::default(),
         };
         let state = AppState { payments: Arc::new(payments), ..support::state(&pool) };
         (Self::with(pool, state).await, simulator)

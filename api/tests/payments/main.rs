@@ -10,6 +10,7 @@ mod documents;
 mod invoices;
 mod promos;
 mod proofs;
+mod refunds;
 mod wallet;
 mod webhook;
 mod xendit_webhook;
@@ -73,6 +74,7 @@ impl Shop {
                 [PaymentMethod::Qris, PaymentMethod::VirtualAccount].map(|method| (method, gateway)),
             ),
             charge_timeout,
+            refund_policy: Default::default(),
         };
         let state = AppState { payments: Arc::new(payments), ..support::state(&pool) };
         let api = serve(state.clone()).await;

@@ -56,6 +56,7 @@ pub fn state(pool: &PgPool) -> AppState {
             gateways: BTreeMap::new(),
             by_method: BTreeMap::new(),
             charge_timeout: Duration::from_secs(2),
+            refund_policy: Default::default(),
         }),
         providers: Arc::new(Registry::new(vec![digitalocean()])),
         reconcile: Default::default(),

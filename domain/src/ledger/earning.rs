@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use crate::money::{AmountOverflow, Rupiah};
 
 /// What of `net` (the price without tax) is earned by `at`, rounded down: nothing before the term, all after it. A term
-/// that ends when it begins is earned at once.
+/// that ends when it begins is earned at once. What is left of a price after a part of it was earned or given back is
+/// earned over the rest of the term in the same way.
 ///
 /// # Errors
 /// [`AmountOverflow`] when the result leaves the range, which takes a negative price.
@@ -51,6 +52,25 @@ mod tests {
             let by = |at| earned(Rupiah::new(net), second(0), second(term), second(at)).unwrap();
             prop_assert!(by(a.min(b)) <= by(a.max(b)));
             prop_assert!(by(a) <= Rupiah::new(net));
+        }
+
+        #[test]
+        fn what_refunds_leave_is_earned_over_the_rest_of_the_term(
+            net in 0_i64..1_000_000_000,
+            term in 1_i64..40_000_000,
+            steps in prop::collection::vec((0_i64..10_000_000, 0_i64..=100), 0..12),
+        ) {
+            let (mut left, mut revenue, mut given, mut since) = (net, 0, 0, 0);
+            let steps = steps.into_iter().chain([(term, 0)]);
+            for (passed, share) in steps {
+                let at = since + passed;
+                let by = earned(Rupiah::new(left), second(since), second(term), second(at)).unwrap().get();
+                prop_assert!((0..=left).contains(&by));
+                (left, revenue, since) = (left - by, revenue + by, at);
+                let back = left * share / 100;
+                (left, given) = (left - back, given + back);
+            }
+            prop_assert_eq!((left, revenue + given), (0, net));
         }
     }
 }

@@ -281,7 +281,7 @@ impl Movement {
     }
 
     /// Moves the parts of `from` (debited) to `to` (credited); parts of nothing are left out.
-    fn make(kind: MovementKind, cause: String, from: Parts<'_>, to: Parts<'_>) -> Result {
+    pub(super) fn make(kind: MovementKind, cause: String, from: Parts<'_>, to: Parts<'_>) -> Result {
         let sum = |parts: Parts<'_>| -> Result<Rupiah> {
             parts.iter().try_fold(Rupiah::ZERO, |sum, (_, amount)| Ok(sum.plus(*amount)?))
         };
@@ -300,7 +300,7 @@ impl Movement {
         Ok(Self { kind, cause, customer: None, service: None, payment: None, entries })
     }
 
-    fn about(self, parties: Parties, payment: Option<PaymentId>) -> Self {
+    pub(super) fn about(self, parties: Parties, payment: Option<PaymentId>) -> Self {
         Self { customer: Some(parties.customer), service: Some(parties.service), payment, ..self }
     }
 }

@@ -1,15 +1,16 @@
 //! A small shop as a state machine: what happens to its customers' money, in any order and any number of times, turned
 //! into movements by the ledger's rules. The tests of `store` drive the real ledger with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Rupiah,
-    ids::{OrderId, PaymentId, UserId},
+    ids::{OrderId, PaymentId, RefundId, UserId},
     ledger::{
         AccountKind, Books, LedgerError, MoneySource, Movement, MovementKind as K, Parties, Position, Price,
         Service,
     },
+    refund::RefundDestination,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 pub const CUSTOMERS: usize = 2;
 pub const ORDERS: usize = 2;
 pub const PAYMENTS: usize = 3;
+pub const REFUNDS: usize = 3;
 
 /// Something that happens. Indices are of the customer, the customer's order, and the order's or customer's payment.
 #[derive(Debug, Clone)]
@@ -37,6 +39,10 @@ pub enum Event {
     Expired { customer: usize, order: usize },
     /// Called off, by the customer or by staff.
     Cancelled { customer: usize, order: usize },
+    /// A part of an order's money, or all of it, is given back; may be asked for again under the same number.
+    Refunded { customer: usize, order: usize, number: usize, amount: i64, by_gateway: bool },
+    /// A gateway gave money back, or certainly will not; may be told again, and the other way round.
+    RefundEnded { customer: usize, order: usize, number: usize, settled: bool },
     /// A part of the term was served.
     Served { customer: usize, order: usize, period: usize, share: i64 },
     /// An administrator corrects the balance.
@@ -91,6 +97,10 @@ impl Cast {
         }
     }
 
+    fn refund(&self, customer: usize, order: usize, number: usize) -> RefundId {
+        RefundId(self.numbered(1_000 + (customer * ORDERS + order) * REFUNDS + number))
+    }
+
     fn numbered(&self, number: usize) -> Uuid {
         Uuid::from_u128(self.series.as_u128() ^ number as u128)
     }
@@ -105,12 +115,26 @@ pub struct World {
     /// What came in from outside, was corrected or given, per customer.
     brought: [i64; CUSTOMERS],
     received: BTreeSet<Option<PaymentId>>,
+    paid_by_gateway: BTreeSet<(usize, usize)>,
+    /// What was to go back through a gateway, by the refund's cause.
+    owed: BTreeMap<RefundId, Rupiah>,
+    /// What of it is neither back nor on the balance, per customer.
+    on_its_way: [i64; CUSTOMERS],
 }
 
 impl World {
     pub fn new(cast: Cast) -> Self {
         let stages = [[Stage::Waiting; ORDERS]; CUSTOMERS];
-        Self { cast, books: Books::default(), stages, brought: [0; CUSTOMERS], received: BTreeSet::new() }
+        Self {
+            cast,
+            books: Books::default(),
+            stages,
+            brought: [0; CUSTOMERS],
+            received: BTreeSet::new(),
+            paid_by_gateway: BTreeSet::new(),
+            owed: BTreeMap::new(),
+            on_its_way: [0; CUSTOMERS],
+        }
     }
 
     /// The movements an event brings about now.
@@ -136,6 +160,12 @@ impl World {
             Event::Activated { customer, order } => self.activated(customer, order),
             Event::Expired { customer, order } => self.expired(customer, order),
             Event::Cancelled { customer, order } => self.cancelled(customer, order),
+            Event::Refunded { customer, order, number, amount, by_gateway } => {
+                self.refunded(customer, order, number, Rupiah::new(amount), by_gateway)
+            }
+            Event::RefundEnded { customer, order, number, settled } => {
+                self.refund_ended(customer, order, number, settled)
+            }
             Event::Served { customer, order, period, share } => self.served(customer, order, period, share),
             Event::Adjusted { customer, number, amount } => one(Movement::adjustment(
                 UserId(self.cast.customers[customer]),
@@ -207,7 +237,8 @@ impl World {
         }
         let parties = self.cast.parties(customer, order);
         let position = self.books.position(parties.service);
-        Ok(Movement::capture(parties, &position, Cast::price(order))?.into_iter().collect())
+        let price = position.held_price(Cast::price(order))?;
+        Ok(Movement::capture(parties, &position, price)?.into_iter().collect())
     }
 
     fn expired(&self, customer: usize, order: usize) -> Result<Vec<Movement>, LedgerError> {
@@ -225,6 +256,40 @@ impl World {
         }
         let parties = self.cast.parties(customer, order);
         self.books.position(parties.service).give_back(parties, "cancelled")
+    }
+
+    fn refunded(
+        &self,
+        customer: usize,
+        order: usize,
+        number: usize,
+        amount: Rupiah,
+        by_gateway: bool,
+    ) -> Result<Vec<Movement>, LedgerError> {
+        let impossible = by_gateway && !self.paid_by_gateway.contains(&(customer, order));
+        if self.stages[customer][order] == Stage::Waiting || impossible {
+            return Ok(Vec::new());
+        }
+        let parties = self.cast.parties(customer, order);
+        let position = self.books.position(parties.service);
+        let share = position.share(amount.min(position.total()?), Cast::price(order))?;
+        let destination = if by_gateway { RefundDestination::Gateway } else { RefundDestination::Wallet };
+        let refund = self.cast.refund(customer, order, number);
+        Ok(vec![Movement::given_back(parties, refund, destination, &share)?])
+    }
+
+    fn refund_ended(
+        &self,
+        customer: usize,
+        order: usize,
+        number: usize,
+        settled: bool,
+    ) -> Result<Vec<Movement>, LedgerError> {
+        let refund = self.cast.refund(customer, order, number);
+        let Some(amount) = self.owed.get(&refund).copied() else { return Ok(Vec::new()) };
+        let parties = self.cast.parties(customer, order);
+        let end = if settled { Movement::refund_settled } else { Movement::refund_returned };
+        Ok(vec![end(parties, refund, amount)?])
     }
 
     fn served(
@@ -257,6 +322,7 @@ impl World {
             ];
             self.brought[customer] -=
                 from.iter().map(|account| movement.amount_on(*account).get()).sum::<i64>();
+            self.on_its_way[customer] += movement.amount_on(AccountKind::RefundsPayable).get();
         }
         if matches!(movement.kind(), K::Deposit | K::Payment | K::LatePayment) {
             assert!(self.received.insert(movement.payment()), "a payment's money came in twice");
@@ -265,6 +331,15 @@ impl World {
             && matches!(movement.kind(), K::Payment | K::Hold)
         {
             self.stages[customer][order] = Stage::Paid;
+            if movement.amount_on(AccountKind::GatewayClearing) != Rupiah::ZERO {
+                self.paid_by_gateway.insert((customer, order));
+            }
+        }
+        if let Event::Refunded { customer, order, number, .. } = *event
+            && movement.kind() == K::RefundOwed
+        {
+            let owed = movement.amount_on(AccountKind::RefundsPayable);
+            self.owed.insert(self.cast.refund(customer, order, number), owed);
         }
     }
 
@@ -276,6 +351,12 @@ impl World {
             }
             Event::Cancelled { customer, order } if self.stages[customer][order] != Stage::Active => {
                 self.stages[customer][order] = Stage::Closed;
+            }
+            Event::Refunded { customer, order, .. } if self.stages[customer][order] == Stage::Paid => {
+                let left = self.books.position(self.cast.parties(customer, order).service);
+                if left == Position::default() {
+                    self.stages[customer][order] = Stage::Closed;
+                }
             }
             _ => {}
         }
@@ -295,8 +376,12 @@ impl World {
             assert!(positions.iter().all(Position::is_sound), "{positions:?}");
             assert_eq!(holds, positions.iter().map(|p| p.held.get()).sum::<i64>(), "holds without an order");
             let in_orders: i64 = positions.iter().map(|p| p.total().unwrap().get()).sum();
-            assert_eq!(wallet + in_orders, self.brought[customer], "money was made up or lost");
+            let on_its_way = self.on_its_way[customer];
+            assert!(on_its_way >= 0, "a refund ended twice");
+            assert_eq!(wallet + in_orders + on_its_way, self.brought[customer], "money was made up or lost");
         }
+        let payable = self.books.balance(AccountKind::RefundsPayable, None).get();
+        assert_eq!(payable, self.on_its_way.iter().sum::<i64>(), "owed to nobody");
     }
 }
 
@@ -320,6 +405,14 @@ pub fn event() -> impl Strategy<Value = Event> {
         3 => order.clone().prop_map(|(customer, order)| Event::Activated { customer, order }),
         1 => order.clone().prop_map(|(customer, order)| Event::Expired { customer, order }),
         3 => order.clone().prop_map(|(customer, order)| Event::Cancelled { customer, order }),
+        5 => (order.clone(), 0..REFUNDS, 1_i64..200_000, any::<bool>()).prop_map(
+            |((customer, order), number, amount, by_gateway)| {
+                Event::Refunded { customer, order, number, amount, by_gateway }
+            }
+        ),
+        3 => (order.clone(), 0..REFUNDS, any::<bool>()).prop_map(|((customer, order), number, settled)| {
+            Event::RefundEnded { customer, order, number, settled }
+        }),
         2 => (order, 1_usize..13, 1_i64..=100).prop_map(|((customer, order), period, share)| {
             Event::Served { customer, order, period, share }
         }),

@@ -103,6 +103,42 @@ const RULES: &[(&str, &str)] = &[
             OR NOT EXISTS (SELECT FROM invoices i JOIN invoice_lines l ON l.invoice_id = i.id
                            WHERE i.order_id = o.id AND l.description = 'Promo ' || p.code AND l.total = -r.amount)",
     ),
+    (
+        "every refund is in the books with its amount",
+        "SELECT 'refund ' || r.id || ' of ' || r.amount || ': given ' || coalesce(b.given, 0) || ', ended ' || coalesce(b.ended, 0)
+         FROM refunds r LEFT JOIN LATERAL (
+             SELECT sum(e.amount) FILTER (WHERE m.cause LIKE '%/given' AND a.kind =
+                        CASE r.destination WHEN 'WALLET' THEN 'CUSTOMER_WALLET' ELSE 'REFUNDS_PAYABLE' END) AS given,
+                    sum(e.amount) FILTER (WHERE m.cause LIKE '%/ended' AND a.kind =
+                        CASE r.status WHEN 'COMPLETED' THEN 'GATEWAY_CLEARING' ELSE 'CUSTOMER_WALLET' END) AS ended
+             FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+             JOIN ledger_accounts a ON a.id = e.account_id
+             WHERE m.cause IN ('refund/' || r.id || '/given', 'refund/' || r.id || '/ended')) b ON true
+         WHERE b.given IS DISTINCT FROM r.amount OR coalesce(b.ended, 0) <> CASE
+             WHEN r.destination = 'GATEWAY' AND r.status IN ('COMPLETED', 'RETURNED_TO_WALLET') THEN r.amount ELSE 0 END",
+    ),
+    (
+        "no payment gave back more through its gateway than it brought",
+        "SELECT 'payment ' || p.id || ': brought ' || p.amount || ', gave back ' || sum(r.amount)
+         FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.status <> 'RETURNED_TO_WALLET'
+         GROUP BY p.id HAVING sum(r.amount) > p.amount",
+    ),
+    (
+        "what is owed through gateways is what open refunds say",
+        "SELECT 'owed ' || owed || ', open refunds ' || open
+         FROM (SELECT (SELECT coalesce(sum(e.amount), 0) FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
+                       WHERE a.kind = 'REFUNDS_PAYABLE') AS owed,
+                      (SELECT coalesce(sum(amount), 0) FROM refunds
+                       WHERE destination = 'GATEWAY' AND status IN ('REQUESTED', 'SENT')) AS open) s
+         WHERE owed <> open",
+    ),
+    (
+        "no invoice is credited with more than it billed",
+        "SELECT 'invoice ' || i.id || ': ' || i.total || ', credited ' || sum(c.total)
+         FROM credit_notes c JOIN invoices i ON i.id = c.invoice_id
+         GROUP BY i.id HAVING sum(c.total) > i.total OR sum(c.tax) > i.tax
+             OR i.status = 'REFUNDED' AND (sum(c.total), sum(c.tax)) <> (i.total, i.tax)",
+    ),
 ];
 
 /// The sums of the books, and what is wrong with them.

@@ -1,13 +1,15 @@
-//! Revenue is recognised as it is earned.
+//! Revenue is recognised as it is earned: what is not served yet, evenly over the rest of the term. What was given back of
+//! it meanwhile is not earned by anybody.
 
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
-    ledger::{Movement, earned},
+    ledger::{Movement, Parties, Service, earned},
 };
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{position, post};
+use super::{columns, position, post};
 use crate::{
     Result, Store,
     payments::{lock_invoice, lock_order},
@@ -17,7 +19,12 @@ use crate::{
 struct Due {
     id: Uuid,
     is_order: bool,
-    starts_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+}
+
+/// What is left of a term.
+struct Rest {
+    since: DateTime<Utc>,
     ends_at: DateTime<Utc>,
     now: DateTime<Utc>,
 }
@@ -33,16 +40,11 @@ impl Store {
     pub async fn recognise_revenue(&self, cursor: Option<Uuid>, limit: i64) -> Result<(Option<Uuid>, usize)> {
         let due = sqlx::query_as!(
             Due,
-            r#"SELECT id AS "id!", is_order AS "is_order!", starts_at AS "starts_at!", ends_at AS "ends_at!",
-                      now() AS "now!"
-               FROM (SELECT o.id, true AS is_order, i.starts_at,
-                            i.starts_at + make_interval(months => o.term_months) AS ends_at
+            r#"SELECT id AS "id!", is_order AS "is_order!", now() AS "now!"
+               FROM (SELECT o.id, true AS is_order
                      FROM orders o JOIN instances i ON i.order_id = o.id
                      WHERE o.status = 'ACTIVE' AND i.starts_at IS NOT NULL
-                     UNION ALL
-                     SELECT v.id, false, coalesce(r.starts_at, v.paid_at), coalesce(r.ends_at, v.paid_at)
-                     FROM invoices v LEFT JOIN renewals r ON r.invoice_id = v.id
-                     WHERE v.order_id IS NULL AND v.status = 'PAID') s
+                     UNION ALL SELECT id, false FROM invoices WHERE order_id IS NULL AND status = 'PAID') s
                WHERE ($1::uuid IS NULL OR id > $1)
                  AND (SELECT sum(e.amount) FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
                       JOIN ledger_accounts a ON a.id = e.account_id
@@ -67,15 +69,44 @@ impl Store {
         } else {
             lock_invoice(&mut tx, due.id.into(), None).await?.parties()
         };
-        let position = position(&mut tx, parties.service).await?;
-        let net = position.deferred.plus(position.revenue)?;
-        let amount = earned(net, due.starts_at, due.ends_at, due.now)?.minus(position.revenue)?;
-        if amount <= Rupiah::ZERO {
-            return Ok(false);
-        }
         let day = due.now.format("%Y-%m-%d").to_string();
-        let booked = post(&mut tx, &Movement::revenue_recognised(parties, &day, amount)?, None).await?;
+        let booked = recognise(&mut tx, parties, &day).await?;
         tx.commit().await?;
         Ok(booked)
     }
+}
+
+/// Recognises what a service has earned until now by a movement for `period`, within the caller's transaction, which
+/// holds the service's order or invoice. `false` when nothing is earned, or something was booked for that period before.
+pub(crate) async fn recognise(tx: &mut PgConnection, parties: Parties, period: &str) -> Result<bool> {
+    let Some(rest) = rest_of_term(tx, parties.service).await? else { return Ok(false) };
+    let position = position(tx, parties.service).await?;
+    let amount = earned(position.deferred, rest.since, rest.ends_at, rest.now)?;
+    if amount <= Rupiah::ZERO {
+        return Ok(false);
+    }
+    post(tx, &Movement::revenue_recognised(parties, period, amount)?, None).await
+}
+
+/// The term that is being served, from where revenue was last recognised: an order's first, or that of a renewal. What
+/// an invoice bills that is neither is served when it is paid.
+async fn rest_of_term(tx: &mut PgConnection, service: Service) -> Result<Option<Rest>> {
+    let (order, invoice) = columns(service);
+    Ok(sqlx::query_as!(
+        Rest,
+        r#"WITH term AS (
+               SELECT i.starts_at, i.starts_at + make_interval(months => o.term_months) AS ends_at
+               FROM orders o JOIN instances i ON i.order_id = o.id WHERE o.id = $1 AND o.status = 'ACTIVE'
+               UNION ALL
+               SELECT coalesce(r.starts_at, v.paid_at), coalesce(r.ends_at, v.paid_at)
+               FROM invoices v LEFT JOIN renewals r ON r.invoice_id = v.id WHERE v.id = $2 AND v.status = 'PAID')
+           SELECT greatest(starts_at, (SELECT max(m.at) FROM ledger_movements m
+                                       WHERE (m.order_id = $1 OR m.invoice_id = $2) AND m.kind = 'REVENUE')) AS "since!",
+                  ends_at AS "ends_at!", now() AS "now!"
+           FROM term WHERE starts_at IS NOT NULL"#,
+        order.map(|id| id.0),
+        invoice.map(|id| id.0),
+    )
+    .fetch_optional(tx)
+    .await?)
 }

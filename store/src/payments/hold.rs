@@ -19,14 +19,15 @@ pub(crate) async fn pay_from_wallet(tx: &mut PgConnection, order: OrderId, payme
     Ok(())
 }
 
-/// Takes what is set aside for an order that runs now. The order is locked by the caller.
+/// Takes what is set aside for an order that runs now: its price, less what of it was given back. The order is locked by the caller.
 pub(crate) async fn capture_hold(tx: &mut PgConnection, order: OrderId) -> Result<()> {
     let position = ledger::position(tx, Service::Order(order)).await?;
     if position.held == Rupiah::ZERO {
         return Ok(());
     }
     let order = lock_order(tx, order, None).await?;
-    if let Some(capture) = Movement::capture(order.parties(), &position, order.price())? {
+    let price = position.held_price(order.price())?;
+    if let Some(capture) = Movement::capture(order.parties(), &position, price)? {
         ledger::post(tx, &capture, None).await?;
     }
     Ok(())

@@ -55,11 +55,12 @@ async fn a_thousand_sequences_do_what_the_model_does(pool: PgPoolOptions, option
     }
     workers.join_all().await;
     let report = Store::new(pool).check_ledger().await.unwrap();
-    // Nothing marked these payments as paid, and no promo code gave these bonuses: what is booked for them is not
-    // compared with what was paid and promised.
+    // Nothing marked these payments as paid, no promo code gave these bonuses, and these refunds have no rows: what is
+    // booked for them is not compared with what was paid, promised and asked for.
     let elsewhere = [
         "what came in is what was paid",
         "every credited bonus is of a redeemed promo code, and the other way round",
+        "what is owed through gateways is what open refunds say",
     ];
     let broken: Vec<_> =
         report.findings.iter().filter(|f| f.count > 0 && !elsewhere.contains(&f.rule.as_ref())).collect();

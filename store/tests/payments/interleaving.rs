@@ -7,6 +7,7 @@ use domain::{
     ids::{OrderId, UserId},
     ledger::LedgerError,
     promo::{PromoCode, PromoKind, PromoRefusal, PromoTerms},
+    refund::{RefundDestination as To, RefundPolicy},
     role::Role,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -17,6 +18,7 @@ use store::{
     page::PageRequest,
     payments::{Approval, NewAttempt, Payment},
     promos::NewPromo,
+    refunds::{Part, RefundError, RefundFilter},
 };
 use tokio::task::JoinSet;
 
@@ -47,8 +49,11 @@ enum Act {
     Cancel,
     CancelByStaff,
     Refund,
+    RefundPart,
+    RefundAnswered,
     Expire,
     Activate,
+    Recognise,
     Adjust,
 }
 
@@ -68,8 +73,13 @@ const ACTS: &[Act] = &[
     Act::Cancel,
     Act::CancelByStaff,
     Act::Refund,
+    Act::RefundPart,
+    Act::RefundPart,
+    Act::RefundAnswered,
+    Act::RefundAnswered,
     Act::Expire,
     Act::Activate,
+    Act::Recognise,
     Act::Adjust,
 ];
 
@@ -81,7 +91,7 @@ async fn whatever_happens_at_once_the_books_stay_sound(pool: PgPool) {
     let mut customers = JoinSet::new();
     for n in 0..CUSTOMERS {
         let customer = account(&shop.store, &format!("customer-{n}@example.com"), Role::Customer).await;
-        let own = Shop { pool: shop.pool.clone(), store: shop.store.clone(), customer, admin: shop.admin };
+        let own = Shop { customer, ..shop.again() };
         customers.spawn(async move { live(own, StdRng::seed_from_u64(seed ^ n as u64)).await });
     }
     while let Some(lived) = customers.join_next().await {
@@ -199,7 +209,14 @@ async fn one(shop: &Shop, act: Act, key: String, mut random: StdRng) {
         (Act::CancelByStaff, Some(order)) => {
             shop.store.cancel_order_for_staff(order, &origin, "at random").await.map(drop)
         }
-        (Act::Refund, Some(order)) => shop.store.refund_order(order, &origin, "at random").await.map(drop),
+        (Act::Refund, Some(order)) => refund(shop, order, Part::Whole, &mut random).await,
+        (Act::RefundPart, Some(order)) => {
+            let amount = Part::Amount(Rupiah::new(random.random_range(1..150_000)));
+            let part = *[amount, amount, Part::Unserved].choose(&mut random).unwrap();
+            refund(shop, order, part, &mut random).await
+        }
+        (Act::RefundAnswered, _) => answer_refund(shop, &mut random).await,
+        (Act::Recognise, _) => shop.store.recognise_revenue(None, 100).await.map(drop),
         (Act::Expire, Some(order)) => shop.store.expire_order(order).await.map(drop),
         (Act::Activate, Some(order)) => start_and_activate(shop, order).await,
     };
@@ -220,6 +237,38 @@ fn plain<T: std::fmt::Debug>(placed: Result<T, OrderError>) -> Result<(), StoreE
         placed => {
             placed.unwrap();
             Ok(())
+        }
+    }
+}
+
+/// What can't be given back is refused, whatever was given back meanwhile.
+async fn refund(shop: &Shop, order: OrderId, part: Part, random: &mut StdRng) -> Result<(), StoreError> {
+    let destination = *[To::Wallet, To::Gateway].choose(random).unwrap();
+    match shop.refund(order, part, destination).await {
+        Ok(_) | Err(RefundError::TooMuch { .. } | RefundError::ChannelUnavailable(_)) => Ok(()),
+        Err(RefundError::Store(error)) => Err(error),
+    }
+}
+
+/// A gateway answers to a refund, or does not, or somebody gives up on it.
+async fn answer_refund(shop: &Shop, random: &mut StdRng) -> Result<(), StoreError> {
+    let filter = RefundFilter { customer: Some(shop.customer), ..RefundFilter::default() };
+    let page = PageRequest { before: None, limit: 20 };
+    let refunds = shop.store.refunds(&filter, page).await?.data;
+    let through_gateways: Vec<_> = refunds.iter().filter(|r| r.destination == To::Gateway).collect();
+    let Some(refund) = through_gateways.choose(random) else { return Ok(()) };
+    match random.random_range(0..5) {
+        0 => shop.store.return_refund(refund.id, "given up").await.map(drop),
+        1 => {
+            shop.store.retry_refund(refund.id, RefundPolicy::default(), &shop.admins_origin()).await.map(drop)
+        }
+        answer => {
+            let Some(call) = shop.store.begin_refund_call(refund.id).await? else { return Ok(()) };
+            match answer {
+                2 => shop.store.settle_refund(refund.id, Some("given back")).await.map(drop),
+                3 => shop.store.refund_call_refused(refund.id, call, false, "refused").await,
+                _ => shop.store.refund_call_open(refund.id, None, "no answer").await,
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ mod billed_by_hand;
 mod interleaving;
 mod notifications;
 mod proofs;
+mod refund_saga;
+mod refunds;
 mod renewals;
 mod requery;
 mod review;
@@ -97,6 +99,16 @@ impl Shop {
     /// Places an order to be paid by QRIS.
     async fn order(&self) -> (OrderId, Payment) {
         self.order_by(PaymentMethod::Qris, "order").await
+    }
+
+    /// The same shop for a task of its own.
+    fn again(&self) -> Self {
+        Self {
+            pool: self.pool.clone(),
+            store: self.store.clone(),
+            customer: self.customer,
+            admin: self.admin,
+        }
     }
 
     async fn status(&self, order: OrderId) -> OrderStatus {

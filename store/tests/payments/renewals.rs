@@ -58,7 +58,7 @@ impl Shop {
         self.store.instance(instance, None).await.unwrap().expires_at.unwrap()
     }
 
-    async fn invoice_status(&self, invoice: InvoiceId) -> InvoiceStatus {
+    async fn status_of(&self, invoice: InvoiceId) -> InvoiceStatus {
         self.store.invoice(invoice, self.customer).await.unwrap().0.status
     }
 }
@@ -129,7 +129,7 @@ async fn the_last_wish_counts_and_money_for_an_earlier_one_goes_to_the_balance(p
     let first = shop.renewal(first).await;
     let second = shop.renew(instance, 1, PaymentMethod::Qris, "a month").await.unwrap();
     let second = shop.renewal(second).await;
-    assert_eq!(shop.invoice_status(first.invoice.id).await, InvoiceStatus::Void);
+    assert_eq!(shop.status_of(first.invoice.id).await, InvoiceStatus::Void);
     assert_eq!(shop.payment_status(first.payment.id).await, P::Cancelled);
 
     let left = shop.wallet().await.0;

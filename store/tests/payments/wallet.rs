@@ -7,6 +7,7 @@ use domain::{
     ledger::{MovementKind as K, Service},
     order::OrderStatus,
     promo::PromoCode,
+    refund::RefundDestination as To,
 };
 use sqlx::PgPool;
 use store::{
@@ -14,6 +15,7 @@ use store::{
     orders::{OrderError, Placed},
     page::PageRequest,
     payments::{NewAttempt, Payment},
+    refunds::{Part, RefundError},
     wallet::{NewAdjustment, NewDeposit, OpenedDeposit, StatementFilter},
     webhooks::Intake,
 };
@@ -158,8 +160,8 @@ async fn the_money_of_an_order_is_held_and_taken_when_it_runs(pool: PgPool) {
     assert_eq!(shop.kinds().await, kinds);
     shop.assert_books_are_sound().await;
 
-    let refused = shop.store.refund_order(order.id, &shop.admins_origin(), "too late").await;
-    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    let refused = shop.refund(order.id, Part::Whole, To::Wallet).await;
+    assert!(matches!(refused, Err(RefundError::Store(StoreError::Conflict { .. }))), "{refused:?}");
     assert_eq!(shop.wallet().await, (500_000 - total, 0));
 }
 
@@ -285,12 +287,12 @@ async fn of_five_refunds_at_once_one_gives_the_money_back(pool: PgPool) {
     shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
     let mut refunds = JoinSet::new();
     for _ in 0..5 {
-        let (store, origin) = (shop.store.clone(), shop.admins_origin());
-        refunds.spawn(async move { store.refund_order(order, &origin, "changed their mind").await });
+        let own = shop.again();
+        refunds.spawn(async move { own.refund(order, Part::Whole, To::Wallet).await });
     }
     let done: Vec<_> = refunds.join_all().await.into_iter().filter_map(Result::ok).collect();
     assert_eq!(done.len(), 1);
-    assert_eq!((done[0].amount, done[0].status), (qris.amount, OrderStatus::Refunded));
+    assert_eq!((done[0].refund.amount, done[0].status), (qris.amount, OrderStatus::Refunded));
     assert_eq!(shop.wallet().await, (qris.amount.get(), 0));
     let papers = "SELECT count(*) FROM credit_notes c JOIN invoices i ON i.id = c.invoice_id
                   WHERE c.total = i.total AND c.tax = i.tax AND c.number LIKE 'CN/%/000001' AND i.status = 'REFUNDED'";

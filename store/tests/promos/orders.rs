@@ -3,17 +3,35 @@
 use domain::{
     Rupiah,
     billing::{InvoiceStatus, PaymentMethod, PaymentStatus as P},
+    ids::OrderId,
     order::OrderStatus,
     promo::{PromoKind as K, PromoRefusal},
+    refund::{RefundDestination, RefundPolicy},
 };
 use sqlx::PgPool;
 use store::{
     StoreError,
     orders::OrderError,
     promos::{PlanAndTerm, PromoUse},
+    refunds::{NewRefund, Part},
 };
 
 use crate::{CODE, Shop, promise, refusal};
+
+impl Shop {
+    /// Gives all of an order's money back.
+    async fn refund(&self, order: OrderId) {
+        let all = NewRefund {
+            by: self.admin,
+            part: Part::Whole,
+            destination: RefundDestination::Wallet,
+            reason: "sold out",
+            gateways: &[],
+            policy: RefundPolicy::default(),
+        };
+        self.store.refund_order(order, &all, &self.admins_origin(), None).await.unwrap();
+    }
+}
 
 #[sqlx::test(migrations = "../migrations")]
 async fn quote_order_and_invoice_agree(pool: PgPool) {
@@ -96,7 +114,7 @@ async fn the_end_of_an_order_before_it_runs_gives_its_code_back(pool: PgPool) {
     shop.store.cancel_order_for_staff(called_off, &origin, "sold out").await.unwrap();
     let (refunded, payment) = shop.order("refunded").await;
     shop.tell(&payment, P::Paid).await;
-    shop.store.refund_order(refunded, &origin, "sold out").await.unwrap();
+    shop.refund(refunded).await;
     for order in [expired, cancelled, called_off, refunded] {
         assert_eq!(shop.state_of_order(order).await, "RELEASED");
     }
@@ -145,7 +163,7 @@ async fn a_late_payment_keeps_its_price_when_the_code_is_used_up(pool: PgPool) {
     shop.assert_books_are_sound().await;
 
     // It counts no more when it ends than it did before.
-    shop.store.refund_order(late, &shop.admins_origin(), "sold out").await.unwrap();
+    shop.refund(late).await;
     assert_eq!((shop.state_of_order(late).await.as_str(), shop.uses().await), ("RELEASED", 1));
     assert_eq!(shop.state_of_order(quicker).await, "RESERVED");
     shop.assert_books_are_sound().await;

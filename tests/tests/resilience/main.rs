@@ -6,3 +6,4 @@ mod actions;
 mod chaos;
 mod fleet;
 mod outages;
+mod refunds;

@@ -2,6 +2,7 @@
 
 use domain::billing::PaymentMethod;
 use domain::payment_check::PaymentCheckPolicy;
+use domain::refund::RefundPolicy;
 use secrecy::SecretString;
 use std::time::Duration;
 use temporal::schedules::PaymentCheckSettings;
@@ -129,6 +130,17 @@ pub struct PaymentsConfig {
     )]
     check_after: Duration,
 
+    /// How long a gateway is asked to give money back before it goes to the customer's balance instead
+    #[arg(
+        id = "payments.refund_give_up_after",
+        long = "refund-give-up-after",
+        env = "REFUND_GIVE_UP_AFTER",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = super::value::duration
+    )]
+    refund_give_up_after: Duration,
+
     /// Longest wait for a gateway while a customer waits for an answer
     #[arg(
         id = "payments.charge_timeout",
@@ -183,6 +195,12 @@ impl PaymentsConfig {
         PaymentCheckSettings { every: self.check_every, policy }
     }
 
+    /// How patiently gateways are asked to give money back.
+    pub fn refund_policy(&self) -> RefundPolicy {
+        let give_up_after_ms = u64::try_from(self.refund_give_up_after.as_millis()).unwrap_or(u64::MAX);
+        RefundPolicy { give_up_after_ms, ..RefundPolicy::default() }
+    }
+
     /// The same settings with Xendit's simulator.
     #[must_use]
     pub fn with_xendit(mut self, url: Url, secret_key: &str, callback_token: &str) -> Self {
@@ -210,6 +228,9 @@ impl PaymentsConfig {
         }
         if self.check_every.is_zero() {
             problems.push("PAYMENT_CHECK_EVERY must not be 0".to_owned());
+        }
+        if self.refund_give_up_after.is_zero() {
+            problems.push("REFUND_GIVE_UP_AFTER must not be 0".to_owned());
         }
         if production {
             problems.extend(super::not_the_vendor("MIDTRANS_URL", &self.midtrans_url));

@@ -51,7 +51,8 @@ pub fn payments(config: &PaymentsConfig) -> Result<PaymentConfig> {
     let gateways = gateways(config)?;
     let served = config.by_method().map(|(method, gateway)| (method, gateway.slug()));
     let by_method = served.into_iter().filter(|(_, slug)| gateways.contains_key(slug)).collect();
-    Ok(PaymentConfig { gateways, by_method, charge_timeout: config.charge_timeout })
+    let refund_policy = config.refund_policy();
+    Ok(PaymentConfig { gateways, by_method, charge_timeout: config.charge_timeout, refund_policy })
 }
 
 /// What a worker asks the gateways.

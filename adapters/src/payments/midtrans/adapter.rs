@@ -113,12 +113,20 @@ impl PaymentGateway for Midtrans {
         match self.send(self.http.post(url).json(&request)).await {
             Ok(answer) => Ok(mapper::refunded(&answer)),
             Err(duplicate @ GatewayError::Duplicate { .. }) => {
-                let status = self.url(&["v2", refund.attempt.gateway_order_id, "status"]);
-                let answer = self.send(self.http.get(status)).await?;
-                mapper::earlier_refund(&answer, refund).ok_or(duplicate)
+                self.find_refund(refund, None).await?.ok_or(duplicate)
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn find_refund(
+        &self,
+        refund: &Refund<'_>,
+        _: Option<&str>,
+    ) -> Result<Option<Refunded>, GatewayError> {
+        let status = self.url(&["v2", refund.attempt.gateway_order_id, "status"]);
+        let answer = self.send(self.http.get(status)).await?;
+        Ok(mapper::earlier_refund(&answer, refund))
     }
 
     fn verify_webhook(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError> {

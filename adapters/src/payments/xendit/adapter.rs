@@ -147,6 +147,19 @@ impl PaymentGateway for Xendit {
         mapper::refunded(answer)
     }
 
+    async fn find_refund(
+        &self,
+        _: &Refund<'_>,
+        refund_id: Option<&str>,
+    ) -> Result<Option<Refunded>, GatewayError> {
+        // Xendit finds no refund by our name, so without its own nothing is certain.
+        let Some(id) = refund_id else {
+            return Err(mapper::ambiguous("refunds can't be looked up by our name"));
+        };
+        let answer: WireRefund = self.send(self.http.get(self.url(&["refunds", id]))).await?;
+        mapper::refunded(answer).map(Some)
+    }
+
     fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError> {
         let token = headers.get(TOKEN_HEADER).map(|value| value.as_bytes()).unwrap_or_default();
         let expected = self.config.callback_token.expose_secret().as_bytes();

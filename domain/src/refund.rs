@@ -1,0 +1,115 @@
+//! Giving money back: where it goes, how a refund stands, and how patiently a gateway is asked for it.
+
+use crate::{billing::PaymentMethod, ids::RefundId, text_enum::text_enum};
+
+text_enum! {
+    /// Where money that is given back goes.
+    RefundDestination {
+        /// To the customer's balance with us. Always possible.
+        Wallet = "WALLET",
+        /// Back through the gateway that it was paid through, where that is possible.
+        Gateway = "GATEWAY",
+    }
+}
+
+text_enum! {
+    /// Where a refund stands. One to the balance is `COMPLETED` at once.
+    RefundStatus {
+        /// Booked, and its gateway was not asked yet.
+        Requested = "REQUESTED",
+        /// The gateway was asked, perhaps several times, and nothing final is known.
+        Sent = "SENT",
+        /// The customer has the money.
+        Completed = "COMPLETED",
+        /// The gateway certainly did not give it back, so it went to the balance.
+        ReturnedToWallet = "RETURNED_TO_WALLET",
+    }
+}
+
+impl RefundStatus {
+    /// True while the money is neither with the customer nor on the balance.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Requested | Self::Sent)
+    }
+
+    /// Whether a refund may go from here to `next`; the database holds the same arrows.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Requested, Self::Sent | Self::ReturnedToWallet)
+                | (Self::Sent, Self::Completed | Self::ReturnedToWallet)
+        )
+    }
+}
+
+/// Whether what was paid this way can go back the same way. Nothing leads back into a bank account that money was
+/// transferred from.
+#[must_use]
+pub const fn leads_back(method: PaymentMethod) -> bool {
+    matches!(method, PaymentMethod::Qris)
+}
+
+/// How patiently a gateway is asked to give money back. All durations are milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RefundPolicy {
+    /// Longest silence of the step before another worker takes over.
+    pub heartbeat_timeout_ms: u64,
+    /// First wait before a failed call is made again; doubles up to `retry_max_ms`.
+    pub retry_initial_ms: u64,
+    /// Longest wait between two calls.
+    pub retry_max_ms: u64,
+    /// The gateway is asked this long in all. Then the money goes to the balance, if no call can have taken effect.
+    pub give_up_after_ms: u64,
+    /// So long after a call whose answer was lost the gateway must know of it, if it ever got it.
+    pub settle_ms: u64,
+}
+
+impl Default for RefundPolicy {
+    /// The production values: a day of calls, at least every ten minutes; a lost call shows within a quarter of an hour.
+    fn default() -> Self {
+        Self {
+            heartbeat_timeout_ms: 30_000,
+            retry_initial_ms: 2_000,
+            retry_max_ms: 600_000,
+            give_up_after_ms: 24 * 3_600_000,
+            settle_ms: 900_000,
+        }
+    }
+}
+
+/// What the workflow of a refund starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RefundStart {
+    /// The refund; its id is also what the gateway knows it by.
+    pub refund_id: RefundId,
+    /// How patient it is.
+    pub policy: RefundPolicy,
+}
+
+/// Workflow id of a refund.
+#[must_use]
+pub fn refund_workflow_id(refund: RefundId) -> String {
+    format!("refund/{refund}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RefundStatus as S, *};
+
+    #[test]
+    fn what_is_final_stays() {
+        for end in [S::Completed, S::ReturnedToWallet] {
+            assert!(!end.is_open() && S::ALL.iter().all(|next| !end.may_become(*next)), "{end}");
+        }
+        assert!(S::ALL.iter().all(|next| !next.may_become(S::Requested)));
+        assert!(!S::Requested.may_become(S::Completed), "nobody asked the gateway");
+    }
+
+    #[test]
+    fn only_a_code_leads_back() {
+        let back: Vec<_> = PaymentMethod::ALL.iter().filter(|method| leads_back(**method)).collect();
+        assert_eq!(back, [&PaymentMethod::Qris]);
+    }
+}

@@ -1,0 +1,104 @@
+//! The papers for money that goes back, and giving back the money of an order that is called off.
+
+use domain::{
+    Rupiah,
+    ids::{CreditNoteId, OrderId},
+    ledger::Service,
+};
+use sqlx::PgConnection;
+
+use super::{Billed, tell};
+use crate::{Result, ledger, new_id, payments::lock_order};
+
+/// What a credit note says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sums {
+    /// All that goes back.
+    pub(super) total: Rupiah,
+    /// PPN in it.
+    pub(super) tax: Rupiah,
+    /// Whether nothing is left of what the invoice brought.
+    pub(super) is_all: bool,
+}
+
+/// A credit note that was issued.
+pub(super) struct Issued {
+    pub(super) id: CreditNoteId,
+    pub(super) number: String,
+}
+
+/// Gives all that an order has brought in back to the customer's balance because of `event`, and answers how much. A
+/// paid invoice becomes `REFUNDED` and gets a credit note. The order is locked by the caller.
+pub(crate) async fn give_back(
+    tx: &mut PgConnection,
+    order: OrderId,
+    event: &str,
+    reason: &str,
+) -> Result<Rupiah> {
+    let position = ledger::position(tx, Service::Order(order)).await?;
+    let total = position.total()?;
+    if total == Rupiah::ZERO {
+        return Ok(total);
+    }
+    let order = lock_order(tx, order, None).await?;
+    let billed = Billed::of_order(&order);
+    let sums = Sums { total, tax: position.tax_in_all(billed.price)?, is_all: true };
+    let credit_note = take_back_invoice(tx, &billed, sums, reason).await?;
+    for movement in position.give_back(order.parties(), event)? {
+        ledger::post(tx, &movement, Some(reason)).await?;
+    }
+    tell::of_order_called_off(tx, &order, event, total, credit_note.as_ref()).await?;
+    Ok(total)
+}
+
+/// Issues the credit note of a paid invoice, which is `REFUNDED` when nothing is left of it. `None` for an invoice that
+/// was never paid in full.
+pub(super) async fn take_back_invoice(
+    tx: &mut PgConnection,
+    billed: &Billed,
+    sums: Sums,
+    reason: &str,
+) -> Result<Option<Issued>> {
+    let paid = sqlx::query_scalar!(
+        "UPDATE invoices SET status = CASE WHEN $2 THEN 'REFUNDED' ELSE status END
+         WHERE id = $1 AND status = 'PAID' RETURNING id",
+        billed.invoice.0,
+        sums.is_all,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if paid.is_none() {
+        return Ok(None);
+    }
+    issue_credit_note(tx, billed, sums, reason).await.map(Some)
+}
+
+/// Numbers are taken as invoices' are: from the year's counter, which stays locked until the commit.
+async fn issue_credit_note(
+    tx: &mut PgConnection,
+    billed: &Billed,
+    sums: Sums,
+    reason: &str,
+) -> Result<Issued> {
+    let id: CreditNoteId = new_id();
+    let number = sqlx::query_scalar!(
+        "WITH counter AS (
+             INSERT INTO credit_note_counters AS c (year, last)
+             VALUES (extract(year FROM now() AT TIME ZONE 'Asia/Jakarta')::integer, 1)
+             ON CONFLICT (year) DO UPDATE SET last = c.last + 1 RETURNING year, last::text AS last)
+         INSERT INTO credit_notes (id, number, invoice_id, order_id, user_id, reason, net, tax, total)
+         SELECT $1, 'CN/' || year || '/' || lpad(last, greatest(6, length(last)), '0'), $2, $3, $4, $5, $6, $7, $8
+         FROM counter RETURNING number",
+        id.0,
+        billed.invoice.0,
+        billed.order().map(|order| order.0),
+        billed.customer.0,
+        reason,
+        sums.total.minus(sums.tax)?.get(),
+        sums.tax.get(),
+        sums.total.get(),
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(Issued { id, number })
+}

@@ -1,0 +1,131 @@
+//! Reading refunds and credit notes.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    ids::{CreditNoteId, InvoiceId, OrderId, PaymentId, RefundId, UserId},
+    refund::{RefundDestination, RefundStatus},
+};
+use sqlx::PgConnection;
+
+use super::Refund;
+use crate::{
+    Result, Store, StoreError,
+    page::{Page, PageRequest},
+};
+
+/// The paper for money of an invoice that went back.
+#[derive(Debug, Clone)]
+pub struct CreditNote {
+    /// Its id.
+    pub id: CreditNoteId,
+    /// Its number, sequential per year: `CN/2026/000001`.
+    pub number: String,
+    /// Why the money went back.
+    pub reason: String,
+    /// What went back, without tax.
+    pub net: Rupiah,
+    /// PPN that went back.
+    pub tax: Rupiah,
+    /// All that went back.
+    pub total: Rupiah,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+}
+
+/// Which refunds are wanted; what is `None` does not restrict.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RefundFilter {
+    /// Only this one.
+    pub refund: Option<RefundId>,
+    /// Only those in this status.
+    pub status: Option<RefundStatus>,
+    /// Only those to there.
+    pub destination: Option<RefundDestination>,
+    /// Only those of this order.
+    pub order: Option<OrderId>,
+    /// Only those of this invoice, be it an order's or not.
+    pub invoice: Option<InvoiceId>,
+    /// Only this customer's.
+    pub customer: Option<UserId>,
+}
+
+impl Store {
+    /// The credit notes of one of `owner`'s invoices, the first first.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn credit_notes(&self, invoice: InvoiceId, owner: UserId) -> Result<Vec<CreditNote>> {
+        Ok(sqlx::query_as!(
+            CreditNote,
+            r#"SELECT id AS "id: CreditNoteId", number, reason, net AS "net: Rupiah", tax AS "tax: Rupiah",
+                      total AS "total: Rupiah", issued_at
+               FROM credit_notes WHERE invoice_id = $1 AND user_id = $2 ORDER BY id"#,
+            invoice.0,
+            owner.0,
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// One refund.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such refund.
+    pub async fn refund(&self, refund: RefundId) -> Result<Refund> {
+        read(&mut *self.pool.acquire().await?, refund).await
+    }
+
+    /// Refunds, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn refunds(&self, filter: &RefundFilter, page: PageRequest) -> Result<Page<Refund>> {
+        let mut connection = self.pool.acquire().await?;
+        let rows = select(&mut connection, filter, page.before, page.fetch()).await?;
+        Ok(page.cut(rows, |refund| refund.id.0))
+    }
+}
+
+/// One refund as the caller's transaction sees it.
+pub(super) async fn read(connection: &mut PgConnection, refund: RefundId) -> Result<Refund> {
+    let only = RefundFilter { refund: Some(refund), ..RefundFilter::default() };
+    select(connection, &only, None, 1).await?.pop().ok_or(StoreError::NotFound("refund"))
+}
+
+async fn select(
+    connection: &mut PgConnection,
+    filter: &RefundFilter,
+    before: Option<uuid::Uuid>,
+    limit: i64,
+) -> Result<Vec<Refund>> {
+    Ok(sqlx::query_as!(
+        Refund,
+        r#"SELECT r.id AS "id: RefundId", r.user_id AS "customer_id: UserId", r.order_id AS "order_id: OrderId",
+                  i.id AS "invoice_id: InvoiceId", r.payment_id AS "payment_id: PaymentId", p.gateway AS "gateway?",
+                  r.destination AS "destination: RefundDestination", r.status AS "status: RefundStatus",
+                  r.amount AS "amount: Rupiah", r.net AS "net: Rupiah", r.tax AS "tax: Rupiah", r.reason,
+                  r.credit_note_id AS "credit_note_id: CreditNoteId", c.number AS "credit_note?",
+                  r.requested_by AS "requested_by: UserId", r.gateway_refund_id, r.attempts, r.in_doubt_since,
+                  r.last_error, r.created_at, r.sent_at, r.ended_at
+           FROM refunds r
+           JOIN invoices i ON i.id = r.invoice_id OR i.order_id = r.order_id
+           LEFT JOIN payments p ON p.id = r.payment_id
+           LEFT JOIN credit_notes c ON c.id = r.credit_note_id
+           WHERE ($1::uuid IS NULL OR r.id = $1) AND ($2::text IS NULL OR r.status = $2)
+             AND ($3::text IS NULL OR r.destination = $3) AND ($4::uuid IS NULL OR r.order_id = $4)
+             AND ($5::uuid IS NULL OR i.id = $5) AND ($6::uuid IS NULL OR r.user_id = $6)
+             AND ($7::uuid IS NULL OR r.id < $7)
+           ORDER BY r.id DESC LIMIT $8"#,
+        filter.refund.map(|id| id.0),
+        filter.status.map(RefundStatus::as_str),
+        filter.destination.map(RefundDestination::as_str),
+        filter.order.map(|id| id.0),
+        filter.invoice.map(|id| id.0),
+        filter.customer.map(|id| id.0),
+        before,
+        limit,
+    )
+    .fetch_all(connection)
+    .await?)
+}
