@@ -1,10 +1,13 @@
 //! Nobody uses a code more often than it may be used, however many try at once.
 
-use domain::promo::{PromoKind as K, PromoRefusal};
+use domain::{
+    billing::PaymentStatus as P,
+    promo::{PromoKind as K, PromoRefusal},
+};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
-use crate::{Shop, deposit_refusal, refusal};
+use crate::{Shop, deposit_refusal, refusal, told};
 
 const BUYERS: usize = 50;
 const LIMIT: usize = 5;
@@ -107,4 +110,51 @@ async fn the_same_request_is_the_same_deposit(pool: PgPool) {
     assert!(copies.iter().all(|copy| *copy == copies[0]));
     assert_eq!(deposit_refusal(shop.try_deposit(100_000, "another").await), PromoRefusal::AlreadyUsed);
     assert_eq!((shop.uses().await, shop.count("SELECT count(*) FROM deposits").await), (1, 1));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn late_money_and_a_newcomer_do_not_share_the_last_use(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let budi = shop.visited_by("budi").await;
+    shop.promo(K::OrderFixed, 5_000, |terms| terms.global_limit = Some(1)).await;
+    for round in 0..10 {
+        let (late, payment) = shop.order(&format!("late-{round}")).await;
+        shop.store.expire_order(late).await.unwrap();
+        let key = format!("newcomer-{round}");
+        let (_, newcomer) = tokio::join!(shop.tell(&payment, P::Paid), budi.try_order(&key));
+        // The late order has its price either way.
+        let expected = if newcomer.is_ok() { "HONOURED" } else { "RESERVED" };
+        assert_eq!(
+            (shop.state_of_order(late).await.as_str(), shop.uses().await),
+            (expected, 1),
+            "round {round}"
+        );
+        if let Ok(newcomer) = newcomer {
+            budi.store.cancel_order(newcomer.order_id, budi.customer).await.unwrap();
+        }
+        shop.assert_books_are_sound().await;
+        shop.store.cancel_order_for_staff(late, &shop.admins_origin(), "next round").await.unwrap();
+        assert_eq!(shop.uses().await, 0, "round {round}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_late_deposit_told_of_fifty_times_at_once_has_its_bonus_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let budi = shop.visited_by("budi").await;
+    shop.promo(K::DepositFixed, 5_000, |terms| terms.global_limit = Some(1)).await;
+    let deposit = shop.deposit(50_000, "late").await;
+    shop.tell(&deposit.payment, P::Expired).await;
+    let mut copies = JoinSet::new();
+    for n in 0..50 {
+        let (store, payment) = (shop.store.clone(), deposit.payment.clone());
+        copies.spawn(async move {
+            store.apply_notification(&told(&payment, P::Paid, &format!("t:{}", n % 3))).await.unwrap();
+        });
+    }
+    let newcomer = budi.try_deposit(50_000, "newcomer").await;
+    copies.join_all().await;
+    let expected = if newcomer.is_ok() { 50_000 } else { 55_000 };
+    assert_eq!((shop.wallet().await, shop.uses().await), (expected, 1));
+    shop.assert_books_are_sound().await;
 }
