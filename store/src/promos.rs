@@ -1,5 +1,6 @@
-//! Promo codes: what staff makes of them ([`staff`]), what a customer is told of one ([`check`]), and every use that is
-//! made of one ([`redeem`]). What a code gives and why it does not is decided by [`domain::promo`].
+//! Promo codes: what staff make of them ([`staff`]) and read of them ([`read`]), what a customer is told of one
+//! ([`check`]), and every use that is made of one ([`redeem`]). What a code gives and why it does not is decided by
+//! [`domain::promo`].
 //!
 //! # When a use counts
 //! A use is a row of `promo_redemptions`. It is made by the transaction that places the order or opens the deposit, as
@@ -24,6 +25,7 @@
 //! redemptions by a trigger, a CHECK holds it to the limit, and the trigger holds each customer to theirs.
 
 mod check;
+mod read;
 mod redeem;
 mod staff;
 
@@ -36,8 +38,9 @@ use domain::{
 use sqlx::PgConnection;
 
 pub use check::{PlanAndTerm, PromoCheck};
+pub use read::{PromoDetail, PromoFilter, PromoRedemption};
 pub(crate) use redeem::{Bonus, bonus_of, follow_order, release_deposit, reserve_for_deposit, take_again};
-pub use staff::{ChangePromo, NewPromo, PromoDetail, PromoError, PromoFilter, PromoRedemption};
+pub use staff::{ChangePromo, NewPromo, PromoError};
 
 use crate::{Result, StoreError};
 

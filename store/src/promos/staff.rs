@@ -1,19 +1,19 @@
-//! Codes as staff make, read, change and delete them.
+//! Codes as administrators make, change and delete them.
 
 use chrono::{DateTime, Utc};
 use domain::{
-    ids::{DepositId, OrderId, PromoId, RedemptionId, UserId},
+    ids::{PromoId, UserId},
     money::Rupiah,
-    promo::{PromoCode, PromoKind, PromoTerms, RedemptionState, TermsFault},
+    promo::{PromoCode, PromoKind, PromoTerms, TermsFault},
 };
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
+use super::read::{PromoDetail, by_id};
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
     new_id,
-    page::{Page, PageRequest},
 };
 
 /// A code to be made.
@@ -50,67 +50,6 @@ pub struct ChangePromo {
     pub is_active: Option<bool>,
 }
 
-/// Which codes are wanted; what is `None` does not restrict.
-#[derive(Debug, Clone, Default)]
-pub struct PromoFilter {
-    /// Only this kind.
-    pub kind: Option<PromoKind>,
-    /// Only those that are switched on, or off.
-    pub is_active: Option<bool>,
-    /// Only those with this in their code, in any case.
-    pub search: Option<String>,
-}
-
-/// A code as staff see it.
-#[derive(Debug, Clone)]
-pub struct PromoDetail {
-    /// Its id, also the cursor of lists.
-    pub id: PromoId,
-    /// The code.
-    pub code: String,
-    /// What it gives, to whom, when and how often.
-    pub terms: PromoTerms,
-    /// Whether it is switched on.
-    pub is_active: bool,
-    /// Whether it was ever used: then code, kind and value stay, and it can't be deleted.
-    pub was_used: bool,
-    /// Uses by orders that do not run yet, and by deposits that are not paid yet.
-    pub reserved: i64,
-    /// Uses that are final.
-    pub redeemed: i64,
-    /// Uses by orders that a late payment revived when the code was used up; they do not count.
-    pub honoured: i64,
-    /// What the final uses took off or gave in all.
-    pub given: Rupiah,
-    /// Who made it.
-    pub created_by: Option<UserId>,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// When it was last changed.
-    pub updated_at: DateTime<Utc>,
-}
-
-/// One use of a code, as staff see it.
-#[derive(Debug, Clone)]
-pub struct PromoRedemption {
-    /// Its id, also the cursor of lists.
-    pub id: RedemptionId,
-    /// Who used it.
-    pub user_id: UserId,
-    /// The order, if it was for one.
-    pub order_id: Option<OrderId>,
-    /// The deposit, if it was for one.
-    pub deposit_id: Option<DepositId>,
-    /// What it took off or gives.
-    pub amount: Rupiah,
-    /// Where it stands.
-    pub state: RedemptionState,
-    /// When it was taken.
-    pub created_at: DateTime<Utc>,
-    /// When it last changed.
-    pub updated_at: DateTime<Utc>,
-}
-
 /// A failed act on a code. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PromoError {
@@ -142,58 +81,6 @@ impl From<sqlx::Error> for PromoError {
         match StoreError::from(error) {
             StoreError::Taken { constraint } if constraint == "promos_code_key" => Self::CodeTaken,
             error => Self::Store(error),
-        }
-    }
-}
-
-/// A row of `promos` with what became of its uses.
-struct Row {
-    id: PromoId,
-    code: String,
-    kind: PromoKind,
-    value: i64,
-    min_amount: Option<Rupiah>,
-    max_amount: Option<Rupiah>,
-    per_user_limit: Option<i64>,
-    global_limit: Option<i64>,
-    starts_at: Option<DateTime<Utc>>,
-    ends_at: Option<DateTime<Utc>>,
-    is_active: bool,
-    was_used: bool,
-    reserved: i64,
-    redeemed: i64,
-    honoured: i64,
-    given: Rupiah,
-    created_by: Option<UserId>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Row> for PromoDetail {
-    fn from(row: Row) -> Self {
-        let terms = PromoTerms {
-            kind: row.kind,
-            value: row.value,
-            min_amount: row.min_amount,
-            max_amount: row.max_amount,
-            per_user_limit: row.per_user_limit,
-            global_limit: row.global_limit,
-            starts_at: row.starts_at,
-            ends_at: row.ends_at,
-        };
-        Self {
-            id: row.id,
-            code: row.code,
-            terms,
-            is_active: row.is_active,
-            was_used: row.was_used,
-            reserved: row.reserved,
-            redeemed: row.redeemed,
-            honoured: row.honoured,
-            given: row.given,
-            created_by: row.created_by,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
         }
     }
 }
@@ -282,49 +169,6 @@ impl Store {
         Ok(made)
     }
 
-    /// Codes, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    pub async fn promos(&self, filter: &PromoFilter, page: PageRequest) -> Result<Page<PromoDetail>> {
-        let rows = select(&mut *self.pool.acquire().await?, None, filter, page).await?;
-        Ok(page.cut(rows, |promo| promo.id.0))
-    }
-
-    /// One code.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such promo.
-    pub async fn promo(&self, promo: PromoId) -> Result<PromoDetail> {
-        by_id(&mut *self.pool.acquire().await?, promo).await
-    }
-
-    /// The uses of a code, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such promo.
-    pub async fn promo_redemptions(
-        &self,
-        promo: PromoId,
-        page: PageRequest,
-    ) -> Result<Page<PromoRedemption>> {
-        self.promo(promo).await?;
-        let rows = sqlx::query_as!(
-            PromoRedemption,
-            r#"SELECT id AS "id: RedemptionId", user_id AS "user_id: UserId", order_id AS "order_id: OrderId",
-                      deposit_id AS "deposit_id: DepositId", amount AS "amount: Rupiah",
-                      state AS "state: RedemptionState", created_at, updated_at
-               FROM promo_redemptions WHERE promo_id = $1 AND ($2::uuid IS NULL OR id < $2)
-               ORDER BY id DESC LIMIT $3"#,
-            promo.0,
-            page.before,
-            page.fetch(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |row| row.id.0))
-    }
-
     /// Changes a code from now on: what was placed or opened with it stays as it is. Code, kind and value of one that was
     /// used stay. Saying what is so already changes nothing.
     ///
@@ -405,49 +249,6 @@ async fn update(tx: &mut PgConnection, after: &PromoDetail) -> Result<(), PromoE
     .execute(tx)
     .await?;
     Ok(())
-}
-
-async fn by_id(connection: &mut PgConnection, promo: PromoId) -> Result<PromoDetail> {
-    let page = PageRequest { before: None, limit: 1 };
-    let mut found = select(connection, Some(promo), &PromoFilter::default(), page).await?;
-    found.pop().ok_or(StoreError::NotFound("promo"))
-}
-
-async fn select(
-    connection: &mut PgConnection,
-    only: Option<PromoId>,
-    filter: &PromoFilter,
-    page: PageRequest,
-) -> Result<Vec<PromoDetail>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT p.id AS "id: PromoId", p.code, p.kind AS "kind: PromoKind", p.value,
-                  p.min_amount AS "min_amount: Rupiah", p.max_amount AS "max_amount: Rupiah", p.per_user_limit,
-                  p.global_limit, p.starts_at, p.ends_at, p.is_active, u.was_used AS "was_used!",
-                  u.reserved AS "reserved!", u.redeemed AS "redeemed!", u.honoured AS "honoured!",
-                  u.given AS "given!: Rupiah", p.created_by AS "created_by: UserId", p.created_at, p.updated_at
-           FROM promos p
-           CROSS JOIN LATERAL (
-               SELECT count(*) > 0 AS was_used,
-                      count(*) FILTER (WHERE state = 'RESERVED') AS reserved,
-                      count(*) FILTER (WHERE state = 'REDEEMED') AS redeemed,
-                      count(*) FILTER (WHERE state = 'HONOURED') AS honoured,
-                      coalesce(sum(amount) FILTER (WHERE state = 'REDEEMED'), 0)::bigint AS given
-               FROM promo_redemptions r WHERE r.promo_id = p.id) u
-           WHERE ($1::uuid IS NULL OR p.id = $1) AND ($2::text IS NULL OR p.kind = $2)
-             AND ($3::boolean IS NULL OR p.is_active = $3)
-             AND ($4::text IS NULL OR strpos(p.code, upper($4)) > 0) AND ($5::uuid IS NULL OR p.id < $5)
-           ORDER BY p.id DESC LIMIT $6"#,
-        only.map(|id| id.0),
-        filter.kind.map(PromoKind::as_str),
-        filter.is_active,
-        filter.search,
-        page.before,
-        page.fetch(),
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(PromoDetail::from).collect())
 }
 
 async fn record(
