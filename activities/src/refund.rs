@@ -217,10 +217,10 @@ async fn ask(
     wanted: &payments::Refund<'_>,
     taken_on_as: Option<&str>,
 ) -> Result<Refunded, GatewayError> {
-    if taken_on_as.is_some() {
-        if let Some(found) = gateway.find_refund(wanted, taken_on_as).await? {
-            return Ok(found);
-        }
+    if taken_on_as.is_some()
+        && let Some(found) = gateway.find_refund(wanted, taken_on_as).await?
+    {
+        return Ok(found);
     }
     gateway.refund(wanted).await
 }

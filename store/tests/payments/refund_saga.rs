@@ -153,6 +153,20 @@ async fn only_codes_lead_back_and_only_what_they_brought(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn the_database_holds_the_same_arrows_as_the_rules(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let mut rules: Vec<String> = RefundStatus::ALL
+        .iter()
+        .flat_map(|from| RefundStatus::ALL.iter().map(move |to| (from, to)))
+        .filter(|(from, to)| from.may_become(**to))
+        .map(|(from, to)| format!("{from} {to}"))
+        .collect();
+    rules.sort();
+    let held = shop.texts("SELECT from_status || ' ' || to_status FROM refund_transitions ORDER BY 1").await;
+    assert_eq!(held, rules);
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn the_database_refuses_what_must_never_happen(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, total) = shop.paid_order().await;
