@@ -54,6 +54,17 @@ pub const WHEN_REFUNDED: &[&str] = &[
 /// Crash points that it passes which the gateway refuses to give back.
 pub const WHEN_REFUND_RETURNS: &[&str] = &["return_refund.before", "return_refund.after"];
 
+/// Crash points that the janitor of payments passes with a payment that was made, one whose charge got no answer, and one
+/// that the gateway never heard of; besides `store::crash_point::WHEN_A_GATEWAY_WAS_ASKED`.
+pub const WHEN_CHECKING_PAYMENTS: &[&str] = &[
+    "check_payments.before",
+    "check_payments.answered",
+    "check_payments.applied",
+    "check_payments.instructions_kept",
+    "check_payments.closed",
+    "check_payments.after",
+];
+
 /// Ends the process here, at once and without cleaning up, when the fail point `name` is set to `return`.
 pub fn crash_point(name: &str) {
     let _ = name;

@@ -20,6 +20,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::PaymentsChecked;
 
 use crate::{
+    crash_point,
     failure::{StepError, failure},
     heartbeat::while_heartbeating,
 };
@@ -48,7 +49,10 @@ impl PaymentActivities {
         ctx: ActivityContext,
         start: PaymentCheckStart,
     ) -> Result<PaymentsChecked, ActivityError> {
-        while_heartbeating(&ctx, self.check(&start.policy)).await.map_err(failure)
+        crash_point("check_payments.before");
+        let checked = while_heartbeating(&ctx, self.check(&start.policy)).await.map_err(failure)?;
+        crash_point("check_payments.after");
+        Ok(checked)
     }
 }
 
@@ -87,11 +91,14 @@ impl PaymentActivities {
             gateway_order_id: &payment.gateway_order_id,
             transaction_id: payment.transaction_id.as_deref(),
         };
-        match gateway.status(attempt).await {
+        let answer = gateway.status(attempt).await;
+        crash_point("check_payments.answered");
+        match answer {
             Ok(report) => self.apply(payment, report).await,
             Err(GatewayError::NotFound { .. }) if was_never_charged(payment) => {
                 let reason = "the gateway never got the charge".to_owned();
                 self.store.record_charge(payment.id, &ChargeResult::Refused(reason)).await?;
+                crash_point("check_payments.closed");
                 tracing::info!(payment_id = %payment.id, gateway = payment.gateway, "a charge never arrived");
                 Ok(Answer::Closed)
             }
@@ -116,6 +123,7 @@ impl PaymentActivities {
                 amount_as_received: &report.amount_as_received,
             })
             .await?;
+        crash_point("check_payments.applied");
         match intake {
             Intake::Mismatch { .. } => {
                 tracing::warn!(payment_id = %payment.id, gateway = payment.gateway,
@@ -128,7 +136,8 @@ impl PaymentActivities {
             }
             Intake::Ignored | Intake::AlreadyHandled | Intake::UnknownPayment => {}
         }
-        if report.status == PaymentStatus::Pending && was_never_charged(payment) {
+        // Whoever was to tell the customer may have died after the payment had moved.
+        if report.status == PaymentStatus::Pending && !payment.has_instructions {
             self.tell_how_to_pay(payment, report.instructions).await?;
         }
         Ok(match report.status {
@@ -151,6 +160,7 @@ impl PaymentActivities {
                 expires_at: told.expires_at,
             };
             self.store.record_charge(payment.id, &ChargeResult::Ready(instructions)).await?;
+            crash_point("check_payments.instructions_kept");
         }
         Ok(())
     }

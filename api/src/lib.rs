@@ -8,6 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 mod admin;
 mod at_provider;
 mod auth;
+pub mod crash_point;
 mod customer;
 mod documents;
 mod etag;

@@ -20,7 +20,7 @@ pub(crate) use revenue::recognise;
 pub use check::{AccountTotal, Finding, LedgerReport};
 pub use checks::{LedgerCheck, LedgerCheckResult};
 
-use crate::{Result, Store, new_id};
+use crate::{Result, Store, crash_point::crash_point, new_id};
 
 /// What a customer has with us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +66,7 @@ impl Store {
 pub(crate) async fn post(tx: &mut PgConnection, movement: &Movement, memo: Option<&str>) -> Result<bool> {
     if let Some(customer) = movement.customer().filter(|_| movement.entries().iter().any(is_customers)) {
         lock_accounts(tx, customer).await?;
+        crash_point("ledger.accounts_locked");
     }
     let (order, invoice) = movement.service().map_or((None, None), columns);
     let kinds: Vec<String> = movement.entries().iter().map(|e| e.account.as_str().to_owned()).collect();
@@ -92,6 +93,7 @@ pub(crate) async fn post(tx: &mut PgConnection, movement: &Movement, memo: Optio
     )
     .execute(tx)
     .await?;
+    crash_point("ledger.posted");
     Ok(written.rows_affected() > 0)
 }
 

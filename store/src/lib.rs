@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use sqlx::{
-    PgPool,
+    Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -16,6 +16,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod catalog;
 pub mod catalog_sync;
+pub mod crash_point;
 pub mod credentials;
 pub mod documents;
 mod error;
@@ -51,6 +52,10 @@ pub mod webhooks;
 
 pub use error::StoreError;
 
+/// A connection that was unused for so long is asked whether it lives before it is used: a server that restarted, or a
+/// network in between, may have cut it. Asking one that was used just now would cost a round trip per transaction.
+const UNUSED_FOR: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// The database, as the rest of the program sees it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -71,6 +76,15 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(std::time::Duration::from_secs(10))
+            .test_before_acquire(false)
+            .before_acquire(|connection, unused| {
+                Box::pin(async move {
+                    if unused.idle_for >= UNUSED_FOR {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options.application_name("webrana"))
             .await?;
         Ok(Self::new(pool))

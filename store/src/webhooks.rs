@@ -7,17 +7,20 @@ mod requery;
 use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentOutcome, PaymentStatus, WebhookOutcome},
-    ids::{OrderId, PaymentId, WebhookEventId},
+    ids::{DepositId, InvoiceId, OrderId, PaymentId, WebhookEventId},
     order::OrderStatus,
 };
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
 
 pub use archive::{KeptWebhook, WebhookDetail, WebhookFilter};
 pub use requery::{DuePayment, GatewayReport};
 
 use crate::{
-    Result, Store, new_id,
+    Result, Store,
+    crash_point::crash_point,
+    new_id,
     payments::{
         LockedInvoice, LockedOrder, LockedPayment, Settlement, lock_invoice, lock_order, lock_payment,
         method_words, settle, settle_invoice,
@@ -99,12 +102,22 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; nothing was kept then.
     pub async fn apply_notification(&self, told: &VerifiedNotification<'_>) -> Result<Intake> {
-        let mut tx = self.pool.begin().await?;
-        let Some((bill, payment)) = lock(&mut tx, told.gateway, told.gateway_order_id).await? else {
-            insert(&mut tx, &unknown(told, &format!("{}#unknown", told.dedupe_key))).await?;
-            tx.commit().await?;
+        let mut connection = self.pool.acquire().await?;
+        let Some(found) = find(&mut connection, told).await? else {
+            insert(&mut connection, &unknown(told, &format!("{}#unknown", told.dedupe_key))).await?;
             return Ok(Intake::UnknownPayment);
         };
+        crash_point("notification.found");
+        // What is visible was committed with all that it brought about: a repetition need not wait for a lock.
+        if found.is_handled {
+            return Ok(Intake::AlreadyHandled);
+        }
+        let mut tx = connection.begin().await?;
+        crash_point("notification.begun");
+        let bill = found.bill.lock(&mut tx).await?;
+        crash_point("notification.bill_locked");
+        let payment = lock_payment(&mut tx, found.payment_id).await?;
+        crash_point("notification.payment_locked");
         if told.amount != Some(payment.amount) {
             let key = format!("{}#mismatch:{}", told.dedupe_key, told.amount_as_received);
             let reason = format!("says {}, not {}", told.amount_as_received, payment.amount);
@@ -116,11 +129,14 @@ impl Store {
         if !insert(&mut tx, &handled(told, &payment, next.is_some())).await? {
             return Ok(Intake::AlreadyHandled);
         }
+        crash_point("notification.kept");
         let intake = match next {
             None => Intake::Ignored,
             Some(status) => advance(&mut tx, &bill, &payment, status, told.transaction_id).await?,
         };
+        crash_point("notification.applied");
         tx.commit().await?;
+        crash_point("notification.committed");
         Ok(intake)
     }
 
@@ -157,35 +173,66 @@ impl Store {
     }
 }
 
-/// What an attempt pays, held until the transaction ends.
+/// What an attempt pays.
+#[derive(Debug, Clone, Copy)]
+enum BillId {
+    Order(OrderId),
+    Invoice(InvoiceId),
+    Deposit(DepositId),
+}
+
+/// The same, held until the transaction ends.
 enum Bill {
     Order(LockedOrder),
     Invoice(LockedInvoice),
     Deposit(LockedDeposit),
 }
 
-/// Locks the order, invoice or deposit and the attempt a notification is about, in this order, as everybody does.
-async fn lock(
-    tx: &mut PgConnection,
-    gateway: &str,
-    gateway_order_id: &str,
-) -> Result<Option<(Bill, LockedPayment)>> {
-    let found = sqlx::query!(
-        "SELECT id, order_id, invoice_id, deposit_id FROM payments WHERE gateway = $1 AND gateway_order_id = $2",
-        gateway,
-        gateway_order_id,
+impl BillId {
+    /// An order's attempt names its invoice too.
+    fn new(order: Option<Uuid>, invoice: Option<Uuid>, deposit: Option<Uuid>) -> Option<Self> {
+        order
+            .map(|id| Self::Order(id.into()))
+            .or(invoice.map(|id| Self::Invoice(id.into())))
+            .or(deposit.map(|id| Self::Deposit(id.into())))
+    }
+
+    /// Locks it. Its attempt is locked after it, as everybody does.
+    async fn lock(self, tx: &mut PgConnection) -> Result<Bill> {
+        Ok(match self {
+            Self::Order(order) => Bill::Order(lock_order(tx, order, None).await?),
+            Self::Invoice(invoice) => Bill::Invoice(lock_invoice(tx, invoice, None).await?),
+            Self::Deposit(deposit) => Bill::Deposit(wallet::lock_deposit(tx, deposit).await?),
+        })
+    }
+}
+
+/// The attempt that a notification is about.
+struct Found {
+    payment_id: PaymentId,
+    bill: BillId,
+    /// The same event over the right amount was handled before.
+    is_handled: bool,
+}
+
+/// Looks up what a notification is about, and whether it is a repetition. Nothing is locked.
+async fn find(connection: &mut PgConnection, told: &VerifiedNotification<'_>) -> Result<Option<Found>> {
+    let row = sqlx::query!(
+        r#"SELECT id AS "id: PaymentId", order_id, invoice_id, deposit_id,
+                  (amount = $3 AND EXISTS (SELECT FROM webhook_events WHERE gateway = $1 AND dedupe_key = $4))
+                      IS TRUE AS "is_handled!"
+           FROM payments WHERE gateway = $1 AND gateway_order_id = $2"#,
+        told.gateway,
+        told.gateway_order_id,
+        told.amount.map(Rupiah::get),
+        told.dedupe_key,
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(connection)
     .await?;
-    let Some(found) = found else { return Ok(None) };
-    let bill = match (found.order_id, found.invoice_id, found.deposit_id) {
-        (Some(order), ..) => Bill::Order(lock_order(tx, order.into(), None).await?),
-        (None, Some(invoice), _) => Bill::Invoice(lock_invoice(tx, invoice.into(), None).await?),
-        (None, None, Some(deposit)) => Bill::Deposit(wallet::lock_deposit(tx, deposit.into()).await?),
-        (None, None, None) => return Ok(None),
-    };
-    let payment = lock_payment(tx, found.id.into()).await?;
-    Ok(Some((bill, payment)))
+    Ok(row.and_then(|row| {
+        let bill = BillId::new(row.order_id, row.invoice_id, row.deposit_id)?;
+        Some(Found { payment_id: row.id, bill, is_handled: row.is_handled })
+    }))
 }
 
 /// Moves the attempt to `status`.

@@ -32,6 +32,8 @@ impl Answer {
 pub struct Customer<'a> {
     /// The system they use.
     pub stack: &'a Stack,
+    /// The API they call: the system's, unless they were sent to another process.
+    api_url: String,
     http: reqwest::Client,
     /// Their access token.
     pub token: String,
@@ -40,7 +42,7 @@ pub struct Customer<'a> {
 impl<'a> Customer<'a> {
     /// Registers a new customer.
     pub async fn register(stack: &'a Stack) -> Self {
-        let mut customer = Self { stack, http: reqwest::Client::new(), token: String::new() };
+        let mut customer = Self::nobody(stack);
         let email = format!("{}@example.test", uuid::Uuid::now_v7().simple());
         let body =
             json!({ "email": email, "password": "correct-horse-battery", "full_name": "Budi Santoso" });
@@ -49,9 +51,20 @@ impl<'a> Customer<'a> {
         customer
     }
 
+    /// Somebody without a token.
+    fn nobody(stack: &'a Stack) -> Self {
+        let (api_url, http) = (stack.api_url.clone(), reqwest::Client::new());
+        Self { stack, api_url, http, token: String::new() }
+    }
+
+    /// The same person at the API of another process.
+    pub fn at(&self, api_url: &str) -> Self {
+        Self { api_url: api_url.to_owned(), ..self.clone() }
+    }
+
     /// Logs the system's admin in.
     pub async fn admin(stack: &'a Stack) -> Self {
-        let mut admin = Self { stack, http: reqwest::Client::new(), token: String::new() };
+        let mut admin = Self::nobody(stack);
         let body = json!({ "email": stack.admin.0, "password": stack.admin.1 });
         let answer = admin.post("/auth/login", &body).await.expect(200);
         admin.token = answer["access_token"].as_str().expect("a token").to_owned();
@@ -88,7 +101,7 @@ impl<'a> Customer<'a> {
 
     /// A request below `/api/v1` with this customer's token.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self.http.request(method, format!("{}/api/v1{path}", self.stack.api_url));
+        let request = self.http.request(method, format!("{}/api/v1{path}", self.api_url));
         if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
     }
 
@@ -120,6 +133,20 @@ impl<'a> Customer<'a> {
     pub async fn place_order(&self) -> Value {
         let order = self.good_order().await;
         self.post("/orders", &order).await.expect(201)
+    }
+
+    /// The same by virtual account, whose number a gateway tells again when it is asked, as it does not with QR codes.
+    pub async fn place_order_by_virtual_account(&self) -> Value {
+        let order = self.good_order_by_virtual_account().await;
+        self.post("/orders", &order).await.expect(201)
+    }
+
+    /// An order that the API accepts, by virtual account.
+    pub async fn good_order_by_virtual_account(&self) -> Value {
+        let mut order = self.good_order().await;
+        order["payment_method"] = json!("VIRTUAL_ACCOUNT");
+        order["bank"] = json!("BCA");
+        order
     }
 
     /// The same at a provider of choice.
@@ -172,6 +199,18 @@ impl<'a> Customer<'a> {
         let timeline = self.get(&format!("/orders/{id}/timeline")).await.expect(200);
         let steps = timeline["data"].as_array().expect("steps").iter();
         steps.map(|step| step["step"].as_str().expect("a step").to_owned()).collect()
+    }
+
+    /// How many notifications of one kind this customer has, of however many.
+    pub async fn notifications_of(&self, kind: &str) -> usize {
+        let (mut count, mut path) = (0, "/notifications?limit=100".to_owned());
+        loop {
+            let page = self.get(&path).await.expect(200);
+            let all = page["data"].as_array().expect("notifications").iter();
+            count += all.filter(|n| n["type"] == kind).count();
+            let Some(next) = page["next_cursor"].as_str() else { return count };
+            path = format!("/notifications?limit=100&cursor={next}");
+        }
     }
 
     /// The kinds of this customer's notifications, oldest first.

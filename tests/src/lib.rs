@@ -3,8 +3,10 @@
 //! the product by its REST API only; what lives here is the way there, not a second way in.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
+pub mod api_process;
 pub mod cloud;
 pub mod customer;
+pub mod gateway;
 pub mod patience;
 pub mod report;
 pub mod stack;

@@ -39,6 +39,10 @@ use crate::cloud::{Cloud, Clouds};
 
 /// What root passwords are sealed under, here and in worker processes.
 pub const CREDENTIALS_KEY: &str = "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzLi4=";
+/// What access tokens are signed with, here and in API processes.
+pub const JWT_SECRET: &str = "a secret of the tests, thirty-two bytes and more";
+/// How long a customer waits for a gateway, here and in API processes.
+pub const CHARGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a system differs from the usual one.
 #[derive(Debug, Clone)]
@@ -55,6 +59,8 @@ pub struct Options {
     pub temporal_address: Option<String>,
     /// Whether dispatcher and workers run in this process; a chaos test runs them in one it can kill.
     pub worker_inside: bool,
+    /// Whether the worker in this process also asks payment gateways.
+    pub payments_inside: bool,
 }
 
 impl Default for Options {
@@ -74,6 +80,7 @@ impl Default for Options {
             database_url: None,
             temporal_address: None,
             worker_inside: true,
+            payments_inside: true,
         }
     }
 }
@@ -164,7 +171,11 @@ impl Stack {
                 lifecycle: true,
                 schedules: None,
                 ledger: None,
-                payments: worker::PaymentWork { gateways: gateways(&gateway)?, checks: None },
+                payments: if options.payments_inside {
+                    worker::PaymentWork { gateways: gateways(&gateway)?, checks: None }
+                } else {
+                    worker::PaymentWork::default()
+                },
             };
             tokio::spawn(worker::run(settings, stop.clone()));
         }
@@ -270,7 +281,7 @@ fn app_state(
     Ok(AppState {
         store: store.clone(),
         auth: Arc::new(AuthConfig {
-            jwt_secret: "a secret of the tests, thirty-two bytes and more".to_owned().into(),
+            jwt_secret: JWT_SECRET.into(),
             access_ttl: Duration::from_secs(900),
             refresh_ttl: Duration::from_secs(86_400),
             password_cost: PasswordCost::QUICK,
@@ -284,7 +295,7 @@ fn app_state(
         payments: Arc::new(PaymentConfig {
             gateways,
             by_method,
-            charge_timeout: Duration::from_secs(2),
+            charge_timeout: CHARGE_TIMEOUT,
             refund_policy: RefundPolicy {
                 heartbeat_timeout_ms: 2_000,
                 retry_initial_ms: 100,

@@ -34,6 +34,7 @@ fn skipped(passes: usize) -> String {
 /// The tests' program with what every process of a system needs to know, to be given its subcommand. With `crash_at` it
 /// ends itself there, as if killed.
 pub(crate) fn command(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>) -> Command {
+    let options = &stack.options;
     let mut command = Command::new(program);
     command
         .env("DATABASE_URL", &stack.database_url)
@@ -41,11 +42,24 @@ pub(crate) fn command(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>
         .env("TEMPORAL_QUEUE_PREFIX", &stack.temporal.queue_prefix)
         .env("CREDENTIALS_KEY", CREDENTIALS_KEY)
         .env("PROMETHEUS_ENABLED", "false")
+        .env("PROVIDER_REQUEST_TIMEOUT", format!("{}ms", options.provider_timeout.as_millis()))
         .env_remove("FAILPOINTS")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())
         .kill_on_drop(true);
+    for cloud in Cloud::ALL {
+        let prefix = cloud.slug().to_uppercase();
+        let credential = match cloud {
+            Cloud::DigitalOcean => "DIGITALOCEAN_TOKEN",
+            Cloud::Vultr => "VULTR_API_KEY",
+            Cloud::Linode => "LINODE_API_TOKEN",
+        };
+        command
+            .env(format!("{prefix}_URL"), stack.clouds.url(cloud))
+            .env(credential, Clouds::credential(cloud))
+            .env(format!("{prefix}_LISTING_LAG"), format!("{}ms", options.listing_lag.as_millis()));
+    }
     if let Some(point) = crash_at {
         command.env("FAILPOINTS", format!("{}={}return", point.name, skipped(point.passes)));
     }
@@ -61,23 +75,8 @@ impl WorkerProcess {
     ///
     /// `program` is this crate's `webrana-with-fail-points`; only its tests know where it is.
     pub fn start(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>) -> Self {
-        let options = &stack.options;
         let mut command = command(program, stack, crash_at);
-        command
-            .arg("worker")
-            .env("PROVIDER_REQUEST_TIMEOUT", format!("{}ms", options.provider_timeout.as_millis()));
-        for cloud in Cloud::ALL {
-            let prefix = cloud.slug().to_uppercase();
-            let credential = match cloud {
-                Cloud::DigitalOcean => "DIGITALOCEAN_TOKEN",
-                Cloud::Vultr => "VULTR_API_KEY",
-                Cloud::Linode => "LINODE_API_TOKEN",
-            };
-            command
-                .env(format!("{prefix}_URL"), stack.clouds.url(cloud))
-                .env(credential, Clouds::credential(cloud))
-                .env(format!("{prefix}_LISTING_LAG"), format!("{}ms", options.listing_lag.as_millis()));
-        }
+        command.arg("worker");
         Self(command.spawn().expect("the worker starts"))
     }
 

@@ -4,34 +4,25 @@
 use std::time::Duration;
 
 use domain::payment_check::PaymentCheckPolicy;
-use serde_json::{Value, json};
+use serde_json::json;
 use temporal::schedules::{PaymentCheckSettings, Schedule};
 use temporalio_client::schedules::DeleteScheduleOptions;
 use webrana_tests::{
     cloud,
     customer::Customer,
+    gateway,
     stack::{self, Stack},
 };
-
-/// Posts to the control API of the gateway's simulator.
-async fn control(stack: &Stack, call: &str, body: &Value) {
-    let url = format!("{}/__sim/{call}", stack.gateway.url());
-    let answer = reqwest::Client::new().post(url).json(body).send().await.expect("the gateway answers");
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
-}
 
 #[tokio::test]
 async fn an_order_becomes_active_though_its_notification_was_lost() {
     let stack = Stack::start(stack::Options::default()).await.expect("the system starts");
-    // Notifications go where nobody is.
-    let lost = json!({ "notification_url": "http://127.0.0.1:9/", "retry_interval_seconds": 3600 });
-    control(&stack, "config", &lost).await;
+    gateway::lose_notifications(&stack).await;
     let customer = Customer::register(&stack).await;
     let paid = customer.place_order().await;
     customer.pay_with(&paid, json!({})).await;
     // The charge of the second one arrives, and its answer does not.
-    let silence = json!({ "route": "POST /v2/charge", "kind": "drop_after_create" });
-    control(&stack, "faults", &silence).await;
+    gateway::fault(&stack, json!({ "kind": "drop_after_create" })).await;
     let unanswered = customer.place_order().await;
     assert_eq!(unanswered["payment"]["status"], "UNKNOWN");
     customer.pay_with(&unanswered, json!({})).await;

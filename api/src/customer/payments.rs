@@ -30,6 +30,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState, PaymentConfig,
     auth::Customer,
+    crash_point::crash_point,
     customer::proofs::PaymentProof,
     extract::{Body, Id, IdempotencyKey, Paged, Paging, Params},
     problem::Problem,
@@ -317,10 +318,12 @@ fn awaits_gateway(payment: &Payment) -> bool {
 async fn charge_now(state: &AppState, payment: PaymentId) -> Result<Payment, StoreError> {
     let payment = state.store.payment(payment, None).await?;
     let Some(slug) = payment.gateway.as_deref() else { return Ok(payment) };
+    crash_point("charge.before");
     let result = match state.payments.gateways.get(slug) {
         Some(gateway) => ask(gateway, &payment, state.payments.charge_timeout).await,
         None => ChargeResult::Refused(format!("the gateway {slug} is not in use")),
     };
+    crash_point("charge.answered");
     match &result {
         ChargeResult::Ready(_) => {}
         ChargeResult::Refused(reason) => {
@@ -330,7 +333,9 @@ async fn charge_now(state: &AppState, payment: PaymentId) -> Result<Payment, Sto
             tracing::warn!(payment_id = %payment.id, order_id = payment.order_id.map(tracing::field::display), reason, "a charge is unknown");
         }
     }
-    state.store.record_charge(payment.id, &result).await
+    let payment = state.store.record_charge(payment.id, &result).await?;
+    crash_point("charge.kept");
+    Ok(payment)
 }
 
 async fn ask(gateway: &Arc<dyn PaymentGateway>, payment: &Payment, patience: Duration) -> ChargeResult {

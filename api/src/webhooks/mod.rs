@@ -12,7 +12,7 @@ use domain::billing::WebhookOutcome;
 use store::webhooks::{Intake, KeptWebhook, VerifiedNotification};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, problem::Problem};
+use crate::{AppState, crash_point::crash_point, problem::Problem};
 
 mod bodies;
 
@@ -191,12 +191,6 @@ async fn unconfirmed(
     tracing::error!(gateway, gateway_order_id, %error, "a notification could not be confirmed");
     let detail = "the payment could not be looked up at the gateway; please send it again";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "gateway_unavailable", detail).retry_after(GATEWAY_PAUSE)
-}
-
-/// Ends the process here when a chaos test set the fail point `name` to `return`; else nothing.
-fn crash_point(name: &str) {
-    let _ = name;
-    fail::fail_point!(name, |_| std::process::abort());
 }
 
 fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<Receipt>, Problem> {

@@ -11,7 +11,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::{LockedOrder, LockedPayment, release_hold, tell};
-use crate::{Result, StoreError, ledger, orders, outbox, promos, transition};
+use crate::{Result, StoreError, crash_point::crash_point, ledger, orders, outbox, promos, transition};
 
 /// How it is known that the money is ours, and how much it is.
 #[derive(Debug, Default)]
@@ -56,6 +56,7 @@ pub(crate) async fn settle(
     if outcome == PaymentOutcome::Credited {
         let late = Movement::late_payment(order.parties(), payment.id, payment.source(), money.arrived)?;
         ledger::post(tx, &late, None).await?;
+        crash_point("settle.credit_booked");
         tell::of_credit(tx, order, payment, money.arrived).await?;
     } else {
         book_price(tx, order, payment, &money).await?;
@@ -148,12 +149,14 @@ async fn book_price(
     let (parties, price) = (order.parties(), order.price());
     let paid = Movement::payment_received(parties, payment.id, payment.source(), price, money.set_aside)?;
     ledger::post(tx, &paid, None).await?;
+    crash_point("settle.price_booked");
     if money.surplus()? > Rupiah::ZERO {
         let surplus = Movement::surplus(parties, payment.id, money.surplus()?)?;
         ledger::post(tx, &surplus, None).await?;
     }
     if payment.source() == MoneySource::Gateway {
         release_hold(tx, order.id, "paid").await?;
+        crash_point("settle.hold_released");
     }
     Ok(())
 }
@@ -179,6 +182,7 @@ pub(crate) async fn mark_paid(
     )
     .execute(tx)
     .await?;
+    crash_point("settle.payment_paid");
     Ok(())
 }
 
@@ -186,12 +190,14 @@ async fn pay_order(tx: &mut PgConnection, order: &LockedOrder, payment: &LockedP
     if !transition::apply(tx, order.id, Transition::Pay).await? {
         return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
     }
+    crash_point("settle.order_paid");
     sqlx::query!(
         "UPDATE invoices SET status = 'PAID', paid_at = now() WHERE id = $1 AND status = 'OPEN'",
         order.invoice_id.0,
     )
     .execute(&mut *tx)
     .await?;
+    crash_point("settle.invoice_paid");
     sqlx::query!(
         "UPDATE payments SET status = 'CANCELLED', updated_at = now()
          WHERE order_id = $1 AND id <> $2 AND status IN ('PENDING', 'UNKNOWN')",
@@ -200,7 +206,9 @@ async fn pay_order(tx: &mut PgConnection, order: &LockedOrder, payment: &LockedP
     )
     .execute(&mut *tx)
     .await?;
+    crash_point("settle.others_cancelled");
     let start = outbox::order_start(tx, order.id).await?;
     outbox::enqueue(tx, &Message::PaymentConfirmed(start)).await?;
+    crash_point("settle.message_written");
     Ok(())
 }

@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use super::{LockedInvoice, LockedOrder, LockedPayment, settle::Money};
 use crate::{
     Result,
+    crash_point::crash_point,
     notifications::{self, Notice},
     timeline::{self, Step, StepStatus},
 };
@@ -43,6 +44,7 @@ pub(super) async fn of_payment(
         ..Step::done("payment_confirmed", &message)
     };
     timeline::record(tx, order.id, &step).await?;
+    crash_point("settle.timeline_written");
     let notice = Notice {
         kind: NotificationKind::PaymentConfirmed,
         title: "Payment received",
@@ -54,7 +56,9 @@ pub(super) async fn of_payment(
         metadata: json!({ "order_id": order.id, "payment_id": payment.id }),
         dedupe_key: &format!("order/{}/payment_confirmed", order.id),
     };
-    notifications::notify(tx, order.user_id, &notice).await
+    notifications::notify(tx, order.user_id, &notice).await?;
+    crash_point("settle.customer_told");
+    Ok(())
 }
 
 /// A transfer was too small; `received` is what came in all.
@@ -107,6 +111,7 @@ pub(super) async fn of_credit(
         ..Step::done("payment_credited", &message)
     };
     timeline::record(tx, order.id, &step).await?;
+    crash_point("settle.timeline_written");
     let notice = Notice {
         kind: NotificationKind::WalletCredited,
         title: "Your payment went to your balance",
@@ -118,7 +123,9 @@ pub(super) async fn of_credit(
         metadata: json!({ "order_id": order.id, "payment_id": payment.id }),
         dedupe_key: &key,
     };
-    notifications::notify(tx, order.user_id, &notice).await
+    notifications::notify(tx, order.user_id, &notice).await?;
+    crash_point("settle.customer_told");
+    Ok(())
 }
 
 /// An invoice that belongs to no order is paid.

@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
+    crash_point::crash_point,
     idempotency::{self, Claim, Idempotency},
     ledger, new_id,
     notifications::{self, Notice},
@@ -233,9 +234,11 @@ pub(crate) async fn settle_deposit(
     )
     .execute(&mut *tx)
     .await?;
+    crash_point("deposit.credited");
     let bonus = promos::bonus_of(tx, deposit.id).await?;
     let movement = Movement::deposit(deposit.user_id, payment.id, payment.source(), payment.amount)?;
     ledger::post(tx, &movement, None).await?;
+    crash_point("deposit.booked");
     if let Some(bonus) = bonus.as_ref().filter(|bonus| bonus.is_due) {
         let movement = Movement::promo_bonus(deposit.user_id, payment.id, bonus.amount)?;
         ledger::post(tx, &movement, Some(&bonus.code)).await?;
@@ -249,6 +252,7 @@ pub(crate) async fn settle_deposit(
         dedupe_key: &format!("deposit/{}/received", deposit.id),
     };
     notifications::notify(tx, deposit.user_id, &notice).await?;
+    crash_point("deposit.customer_told");
     Ok(outcome)
 }
 

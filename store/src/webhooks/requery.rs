@@ -8,8 +8,12 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{Intake, advance, lock};
-use crate::{Result, Store};
+use super::{Bill, BillId, Intake, advance};
+use crate::{
+    Result, Store,
+    crash_point::crash_point,
+    payments::{LockedPayment, lock_payment},
+};
 
 /// A payment whose gateway is to be asked.
 #[derive(Debug, Clone)]
@@ -26,6 +30,8 @@ pub struct DuePayment {
     pub method: PaymentMethod,
     /// Where it stands.
     pub status: PaymentStatus,
+    /// Whether the customer was told how to pay it.
+    pub has_instructions: bool,
 }
 
 /// What a gateway said when it was asked.
@@ -65,7 +71,8 @@ impl Store {
                                     $5::bigint * interval '1 millisecond' AS forgotten)
                SELECT id AS "id: PaymentId", gateway AS "gateway!", gateway_order_id,
                       gateway_transaction_id AS transaction_id, method AS "method: PaymentMethod",
-                      status AS "status: PaymentStatus"
+                      status AS "status: PaymentStatus",
+                      (qr_string IS NOT NULL OR va_number IS NOT NULL OR bill_key IS NOT NULL) AS "has_instructions!"
                FROM payments, ages
                WHERE gateway = ANY($1) AND ($2::uuid IS NULL OR id > $2)
                  AND ((status IN ('PENDING', 'UNKNOWN')
@@ -96,21 +103,26 @@ impl Store {
     /// [`crate::StoreError::Db`] when the database does not answer; nothing was changed then.
     pub async fn apply_report(&self, report: &GatewayReport<'_>) -> Result<Intake> {
         let mut tx = self.pool.begin().await?;
+        crash_point("report.begun");
         let Some((bill, payment)) = lock(&mut tx, report.gateway, report.gateway_order_id).await? else {
             return Ok(Intake::UnknownPayment);
         };
+        crash_point("report.payment_locked");
         let intake = if report.amount != Some(payment.amount) {
             let note = format!("the gateway says {}, not {}", report.amount_as_received, payment.amount);
             note_check(&mut tx, payment.id, Some(&note)).await?;
             Intake::Mismatch { payment_id: payment.id, expected: payment.amount }
         } else {
             note_check(&mut tx, payment.id, None).await?;
+            crash_point("report.noted");
             match payment.status.after_report(report.status) {
                 None => Intake::Ignored,
                 Some(status) => advance(&mut tx, &bill, &payment, status, report.transaction_id).await?,
             }
         };
+        crash_point("report.applied");
         tx.commit().await?;
+        crash_point("report.committed");
         Ok(intake)
     }
 
@@ -123,6 +135,26 @@ impl Store {
         let mut connection = self.pool.acquire().await?;
         note_check(&mut connection, payment, remark).await
     }
+}
+
+/// Locks the order or deposit and the attempt that a gateway was asked about, in this order, as everybody does.
+async fn lock(
+    tx: &mut PgConnection,
+    gateway: &str,
+    gateway_order_id: &str,
+) -> Result<Option<(Bill, LockedPayment)>> {
+    let found = sqlx::query!(
+        r#"SELECT id AS "id: PaymentId", order_id, deposit_id FROM payments
+           WHERE gateway = $1 AND gateway_order_id = $2"#,
+        gateway,
+        gateway_order_id,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    let Some(bill) = BillId::new(found.order_id, found.invoice_id, found.deposit_id) else { return Ok(None) };
+    let bill = bill.lock(tx).await?;
+    Ok(Some((bill, lock_payment(tx, found.id).await?)))
 }
 
 async fn note_check(tx: &mut PgConnection, payment: PaymentId, remark: Option<&str>) -> Result<()> {

@@ -94,6 +94,11 @@ async fn another_amount_moves_nothing_and_does_not_stand_in_the_way(pool: PgPool
     assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 0);
 
     assert_eq!(outcome(shop.tell(&right).await), Some(PaymentOutcome::Applied));
+    assert_eq!(shop.tell(&right).await, Intake::AlreadyHandled);
+    // An event that was handled does not make a wrong amount right.
+    let wrong = VerifiedNotification { amount: Some(plus_one(payment.amount)), ..right.clone() };
+    let refused = Intake::Mismatch { payment_id: payment.id, expected: payment.amount };
+    assert_eq!(shop.tell(&wrong).await, refused);
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -1,5 +1,5 @@
-//! What may go wrong, on purpose: workers killed at every step, answers lost, the engine and the database away. Nothing
-//! is lost and nothing is done twice.
+//! What may go wrong, on purpose: workers and APIs killed at every step, answers and notifications lost, the engine and
+//! the database away. Nothing is lost and nothing is done twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 mod actions;
@@ -7,3 +7,4 @@ mod chaos;
 mod fleet;
 mod outages;
 mod refunds;
+mod payments;

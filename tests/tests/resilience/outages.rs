@@ -19,6 +19,7 @@ use webrana::{
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
+    gateway,
     patience::until,
     report,
     stack::{Options, Stack},
@@ -33,6 +34,18 @@ fn place(name: &str) -> (DataDir, Supervisor) {
     let data_dir = DataDir::open(&path, true).expect("a data directory");
     let supervisor = Supervisor::new(PidsFile::at(data_dir.pids()));
     (data_dir, supervisor)
+}
+
+/// A server of one's own that keeps what it commits.
+fn private() -> ServerOptions {
+    ServerOptions {
+        database_url: None,
+        temporal_address: None,
+        temporal_ui_url: None,
+        ports: PortChoice::Auto,
+        postgres_binaries: Choice::Auto,
+        durable: true,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,14 +99,7 @@ async fn orders_and_payments_are_taken_while_the_engine_is_away() {
 async fn a_restart_of_the_database_loses_nothing() {
     let (data_dir, supervisor) = place("database");
     let progress = Progress::default();
-    let private = ServerOptions {
-        database_url: None,
-        temporal_address: None,
-        temporal_ui_url: None,
-        ports: PortChoice::Auto,
-        postgres_binaries: Choice::Auto,
-        durable: true,
-    };
+    let private = private();
     let start = || postgres::start(&data_dir, &supervisor, &private, &progress);
     let database = start().await.expect("a database");
     let options = Options { database_url: Some(database.clone()), ..Default::default() };
@@ -114,6 +120,53 @@ async fn a_restart_of_the_database_loses_nothing() {
     assert_eq!(restarted, database, "the database came back somewhere else");
 
     all_active_once(&customer, &orders).await;
+    drop(stack);
+    supervisor.stop_all().await;
+    data_dir.finish().expect("the place is wiped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_database_in_the_midst_of_notifications_credits_each_once() {
+    let (data_dir, supervisor) = place("notifications");
+    let progress = Progress::default();
+    let private = private();
+    let start = || postgres::start(&data_dir, &supervisor, &private, &progress);
+    let database = start().await.expect("a database");
+    let options = Options { database_url: Some(database.clone()), ..Default::default() };
+    let stack = Stack::start(options).await.expect("a system");
+    let customer = Customer::register(&stack).await;
+    let wish = json!({ "amount": 50_000, "payment_method": "QRIS" });
+    let deposits =
+        join_all((0..40).map(async |_| customer.post("/wallet/deposits", &wish).await.expect(201))).await;
+    let orders = join_all((0..5).map(|_| customer.place_order())).await;
+    let webhook = format!("{}/api/v1/webhooks/midtrans", stack.api_url);
+    // Five tries, or four after a 503, outlast the restart.
+    gateway::notify_at(&stack, &webhook, 2.0).await;
+
+    let bills = || deposits.iter().chain(&orders);
+    let paying =
+        join_all(bills().map(async |bill| gateway::pay(&stack, &bill["payment"]["gateway_order_id"]).await));
+    let restarting = async {
+        supervisor.stop_all().await;
+        start().await.expect("the database again")
+    };
+    let (told, restarted) = futures::join!(paying, restarting);
+    assert_eq!(restarted, database, "the database came back somewhere else");
+    let refused = told.iter().filter(|report| report["deliveries"][0]["status"] != 200).count();
+    assert!(refused > 0, "the restart met no notification");
+
+    until("every deposit is on the balance", || async {
+        let wallet = customer.get("/wallet").await;
+        (wallet.status == 200 && wallet.body["balance"] == 40 * 50_000).then_some(())
+    })
+    .await;
+    all_active_once(&customer, &orders).await;
+    let books = stack.store.check_ledger().await.expect("the books");
+    assert!(books.sound, "{:?}", books.findings);
+    report::say(&format!(
+        "database restarted among {} notifications, {refused} of them refused at first",
+        told.len()
+    ));
     drop(stack);
     supervisor.stop_all().await;
     data_dir.finish().expect("the place is wiped");
