@@ -12,6 +12,7 @@ mod samples;
 mod shop;
 mod stack;
 mod watch;
+mod webhooks;
 mod workers;
 
 use anyhow::Result;
@@ -24,6 +25,9 @@ pub enum BenchAction {
     /// Bursts of orders at each provider, with the vendors' rate limits on: how much of them is used, and how often a
     /// call is refused
     Providers(Box<providers::Arguments>),
+    /// Notifications of a payment gateway, many of them more than once: how many a second are taken in, how long each
+    /// takes, what the same machine does of the barest work, and whether each payment was credited once
+    Webhooks(Box<webhooks::Arguments>),
 }
 
 /// Measures and prints.
@@ -34,5 +38,6 @@ pub async fn run(action: BenchAction) -> Result<()> {
     match action {
         BenchAction::Orders(arguments) => orders::run(*arguments).await,
         BenchAction::Providers(arguments) => providers::run(*arguments).await,
+        BenchAction::Webhooks(arguments) => webhooks::run(*arguments).await,
     }
 }

@@ -218,6 +218,13 @@ impl PaymentsConfig {
         self
     }
 
+    /// The same settings with this patience before gateways are asked.
+    #[must_use]
+    pub const fn with_checks_after(mut self, patience: Duration) -> Self {
+        self.check_after = patience;
+        self
+    }
+
     /// What is wrong with these settings.
     pub fn problems(&self, production: bool) -> Vec<String> {
         let mut problems = Vec::new();
