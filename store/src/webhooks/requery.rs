@@ -144,7 +144,7 @@ async fn lock(
     gateway_order_id: &str,
 ) -> Result<Option<(Bill, LockedPayment)>> {
     let found = sqlx::query!(
-        r#"SELECT id AS "id: PaymentId", order_id, deposit_id FROM payments
+        r#"SELECT id AS "id: PaymentId", order_id, invoice_id, deposit_id FROM payments
            WHERE gateway = $1 AND gateway_order_id = $2"#,
         gateway,
         gateway_order_id,

@@ -6,5 +6,5 @@ mod actions;
 mod chaos;
 mod fleet;
 mod outages;
-mod refunds;
 mod payments;
+mod refunds;

@@ -103,6 +103,7 @@ impl Till {
             bank: None,
             gateway: "midtrans",
             pay_within_ms: PAY_WITHIN_MS,
+            promo: None,
         };
         let promise = Idempotency::new("bench", &Uuid::now_v7().to_string(), &number)?;
         let opened = self.store.open_deposit(&new, &promise).await?;
