@@ -17,6 +17,8 @@ text_enum! {
         PaymentIncomplete = "PAYMENT_INCOMPLETE",
         /// A customer sent a proof of a bank transfer, for administrators.
         ProofUploaded = "PROOF_UPLOADED",
+        /// A gateway told of money that does not fit any payment, for administrators.
+        PaymentAlert = "PAYMENT_ALERT",
         /// A deposit arrived.
         DepositReceived = "DEPOSIT_RECEIVED",
         /// Money went to the balance: from an order, or by an admin.

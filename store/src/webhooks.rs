@@ -8,6 +8,7 @@ use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentOutcome, PaymentStatus, WebhookOutcome},
     ids::{DepositId, InvoiceId, OrderId, PaymentId, WebhookEventId},
+    notification::NotificationKind,
     order::OrderStatus,
 };
 use serde_json::json;
@@ -19,8 +20,10 @@ pub use requery::{DuePayment, GatewayReport};
 
 use crate::{
     Result, Store,
+    catalog_sync::administrators,
     crash_point::crash_point,
     new_id,
+    notifications::{self, Notice},
     payments::{
         LockedInvoice, LockedOrder, LockedPayment, Settlement, lock_invoice, lock_order, lock_payment,
         method_words, settle, settle_invoice,
@@ -104,7 +107,9 @@ impl Store {
     pub async fn apply_notification(&self, told: &VerifiedNotification<'_>) -> Result<Intake> {
         let mut connection = self.pool.acquire().await?;
         let Some(found) = find(&mut connection, told).await? else {
-            insert(&mut connection, &unknown(told, &format!("{}#unknown", told.dedupe_key))).await?;
+            let mut tx = connection.begin().await?;
+            alert(&mut tx, told, &unknown(told, &format!("{}#unknown", told.dedupe_key))).await?;
+            tx.commit().await?;
             return Ok(Intake::UnknownPayment);
         };
         crash_point("notification.found");
@@ -121,7 +126,7 @@ impl Store {
         if told.amount != Some(payment.amount) {
             let key = format!("{}#mismatch:{}", told.dedupe_key, told.amount_as_received);
             let reason = format!("says {}, not {}", told.amount_as_received, payment.amount);
-            insert(&mut tx, &mismatch(told, &payment, &key, &reason)).await?;
+            alert(&mut tx, told, &mismatch(told, &payment, &key, &reason)).await?;
             tx.commit().await?;
             return Ok(Intake::Mismatch { payment_id: payment.id, expected: payment.amount });
         }
@@ -360,6 +365,32 @@ fn handled<'a>(told: &VerifiedNotification<'a>, payment: &LockedPayment, moves: 
         reason,
         body: told.body,
     }
+}
+
+/// Keeps an event that somebody has to look into, and tells administrators of it, once.
+async fn alert(tx: &mut PgConnection, told: &VerifiedNotification<'_>, event: &Event<'_>) -> Result<()> {
+    if !insert(tx, event).await? {
+        return Ok(());
+    }
+    let key = format!("webhook/{}/{}", event.gateway, event.dedupe_key.unwrap_or_default());
+    let message = format!(
+        "{} told of {}: {}. Nothing moved.",
+        event.gateway,
+        told.gateway_order_id,
+        event.reason.unwrap_or_default()
+    );
+    let notice = Notice {
+        kind: NotificationKind::PaymentAlert,
+        title: "A gateway tells of money that does not fit",
+        message: &message,
+        action_url: Some("/admin/webhooks"),
+        metadata: json!({ "gateway": event.gateway, "payment_id": event.payment_id, "outcome": event.outcome }),
+        dedupe_key: &key,
+    };
+    for administrator in administrators(tx).await? {
+        notifications::notify(tx, administrator, &notice).await?;
+    }
+    Ok(())
 }
 
 /// Keeps an event; `false` when one with its key is there already.

@@ -47,12 +47,12 @@ pub fn routes() -> OpenApiRouter<AppState> {
          body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`bad_signature`: not made with our server key. Nothing moved.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`: no payment has this `order_id`, or Midtrans is not in use.",
+        (status = 404, description = "`not_found`: Midtrans is not in use.",
          body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`: more than 64 KiB.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`amount_mismatch`: signed, but not over the payment's amount in rupiah. Nothing \
-         moved.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Signed, and does not fit; kept for staff, and nothing moved. `amount_mismatch`: not \
+         over the payment's amount in rupiah; `unknown_payment`: no payment has this `order_id`.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: send it again.",
          body = Problem, content_type = "application/problem+json"),
     )
@@ -82,11 +82,12 @@ async fn midtrans(
          body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`bad_signature`: not with our token. Nothing moved.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`: no payment has this `reference_id`, Xendit does not know it when it is \
-         asked, or Xendit is not in use.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`: Xendit is not in use.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`: more than 64 KiB.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`amount_mismatch`: not over the payment's amount in rupiah. Nothing moved.",
+        (status = 422, description = "Kept for staff, and nothing moved. `amount_mismatch`: not over the payment's amount in \
+         rupiah; `unknown_payment`: no payment has this `reference_id`; `unconfirmed_payment`: Xendit knows of no such \
+         payment of ours when it is asked.",
          body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable` or `gateway_unavailable`: send it again.",
          body = Problem, content_type = "application/problem+json"),
@@ -186,7 +187,8 @@ async fn unconfirmed(
         tracing::warn!(gateway, gateway_order_id, "ALERT: a notification that its gateway knows nothing of");
         let reason = "the gateway knows nothing of it when it is asked";
         keep(state, gateway, WebhookOutcome::Unconfirmed, reason, body).await;
-        return Problem::not_found("payment");
+        let detail = "the gateway knows of no such payment of ours; nothing was moved";
+        return Problem::field("unconfirmed_payment", "payment_request_id", detail);
     }
     tracing::error!(gateway, gateway_order_id, %error, "a notification could not be confirmed");
     let detail = "the payment could not be looked up at the gateway; please send it again";
@@ -213,7 +215,8 @@ fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<
                 gateway_order_id,
                 "ALERT: a signed notification is about no payment of ours"
             );
-            return Err(Problem::not_found("payment"));
+            let detail = "no payment of ours has this name; nothing was moved";
+            return Err(Problem::field("unknown_payment", "order_id", detail));
         }
     };
     Ok(Json(Receipt { status }))

@@ -69,7 +69,7 @@ async fn a_notification_can_be_taken_in_again_and_takes_effect_once(pool: PgPool
     // Money for a payment that was lost, and is back.
     let hide = "UPDATE payments SET gateway_order_id = gateway_order_id || '-lost'";
     sqlx::query(hide).execute(&shop.pool).await.unwrap();
-    assert_eq!(shop.pay(&json!({ "order_id": name })).await, [404]);
+    assert_eq!(shop.pay(&json!({ "order_id": name })).await, [422]);
     let restore = "UPDATE payments SET gateway_order_id = replace(gateway_order_id, '-lost', '')";
     sqlx::query(restore).execute(&shop.pool).await.unwrap();
     assert_eq!(shop.replay(admin, "UNKNOWN_PAYMENT").await, (200, "applied".to_owned()));

@@ -1,3 +1,4 @@
+use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -103,8 +104,15 @@ async fn what_can_not_be_read_or_placed_is_said_so(pool: PgPool) {
     let large = shop.notify(format!("\"{}\"", "x".repeat(70_000))).await;
     assert_eq!((large.status.as_u16(), large.code()), (413, "body_too_large"));
     let stray = shop.notify(signed("WB-nobody-1", "1.00").to_string()).await;
-    assert_eq!((stray.status.as_u16(), stray.code()), (404, "not_found"));
+    assert_eq!((stray.status.as_u16(), stray.code()), (422, "unknown_payment"));
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'UNKNOWN_PAYMENT'").await, 1);
+    let alerts = "SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
+    assert_eq!(shop.count(alerts).await, 0, "there is no administrator");
+    shop.app.user(Role::Admin).await;
+    for _ in 0..2 {
+        assert_eq!(shop.notify(signed("WB-nobody-2", "1.00").to_string()).await.status, 422);
+    }
+    assert_eq!(shop.count(alerts).await, 1, "each is told of once");
     assert_nothing_moved(&shop).await;
 }
 

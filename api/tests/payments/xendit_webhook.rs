@@ -110,7 +110,7 @@ async fn a_webhook_that_the_gateway_does_not_confirm_moves_nothing(pool: PgPool)
     assert_eq!(shop.pay_by_xendit(&paid, json!({})).await, [200]);
     for theirs in ["pr-00000000-0000-0000-0000-000000000000", &shop.payment_request(&paid).await] {
         let refused = shop.webhook(TOKEN, &capture(&order, theirs)).await;
-        assert_eq!((refused.status.as_u16(), refused.code()), (404, "not_found"), "{theirs}");
+        assert_eq!((refused.status.as_u16(), refused.code()), (422, "unconfirmed_payment"), "{theirs}");
     }
     let unconfirmed =
         "SELECT count(*) FROM webhook_events WHERE outcome = 'UNCONFIRMED' AND dedupe_key IS NULL";
