@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The version of the `temporal` command line the stack installs when the machine has none.
-pub const CLI_VERSION: &str = "v1.5.1";
+pub const CLI_VERSION: &str = "v1.9.1";
 
 /// The Go package of the `temporal` command line.
 pub const CLI_PACKAGE: &str = "github.com/temporalio/cli/cmd/temporal";

@@ -185,3 +185,29 @@ fn the_end_of_a_server_ends_the_stack_and_says_so() {
     assert!(said.contains("Temporal ended on its own"), "{said}");
     place.wait_until_no_server_runs();
 }
+
+#[test]
+fn a_port_that_somebody_else_took_in_the_meantime_is_chosen_anew() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new("taken");
+    std::fs::create_dir_all(&place.data_dir).unwrap();
+    let marker = place.data_dir.join("first-try");
+    // Stands in for Temporal twice: once as if its port were gone, then with another trouble, which ends the stack.
+    let script = format!(
+        "#!/bin/sh\nif [ -e {0} ]; then echo the second try came this far >&2; exit 1; fi\n\
+         touch {0}\necho 'listen tcp 127.0.0.1:1: bind: address already in use' >&2\nexit 1\n",
+        marker.display()
+    );
+    let program = place.data_dir.join("temporal");
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let mut command = place.command(&["--ephemeral"]);
+    command.env("PATH", format!("{}:{path}", place.data_dir.display()));
+    let mut process = command.spawn().unwrap();
+    let _input = process.stdin.take();
+    let ended = process.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(!ended.status.success() && said.contains("the second try came this far"), "{said}");
+    place.wait_until_no_server_runs();
+}

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 
 /// How ports are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -53,6 +54,15 @@ impl PortChoice {
     }
 }
 
+/// How often a server that binds its ports itself is started: each may be taken between the choice and the start.
+pub const TRIES: u32 = 5;
+
+/// Whether a server ended because somebody was quicker to take one of its ports, as its log says.
+pub fn was_taken(log: &Path) -> bool {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.to_ascii_lowercase().contains("address already in use")
+}
+
 fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
@@ -69,5 +79,15 @@ mod tests {
         assert!(refusal.contains(&taken.to_string()) && refusal.contains("--ports auto"), "{refusal}");
         assert_ne!(PortChoice::Prefer.reserve(taken, "the API").unwrap(), taken);
         assert_ne!(PortChoice::Auto.reserve(taken, "the API").unwrap(), taken);
+    }
+
+    #[test]
+    fn a_log_tells_whether_a_port_was_taken() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(log.path(), "could not bind IPv4 address \"127.0.0.1\": Address already in use\n")
+            .unwrap();
+        assert!(was_taken(log.path()));
+        std::fs::write(log.path(), "FATAL: lock file is empty\n").unwrap();
+        assert!(!was_taken(log.path()));
     }
 }

@@ -3,6 +3,7 @@
 use super::ServerOptions;
 use super::data_dir::DataDir;
 use super::pids;
+use super::ports;
 use super::postgres_binaries::{self, Binaries};
 use super::process::{ChildProcess, Supervisor};
 use super::server_user::ServerUser;
@@ -51,11 +52,8 @@ pub async fn start(
         cluster.create(&binaries, data_dir, supervisor).await?;
     }
     cluster.stop_leftover()?;
-    let port = cluster.port()?;
-    let child = cluster.spawn(&binaries, port, data_dir, supervisor)?;
-    let options = cluster.connect_options(port)?;
-    wait_until_ready(&options, &child, data_dir).await?;
-    create_database(&options).await?;
+    let port = cluster.serve(&binaries, data_dir, supervisor).await?;
+    create_database(&cluster.connect_options(port)?).await?;
     cluster.url(port)
 }
 
@@ -178,6 +176,22 @@ impl Cluster {
         let port = listener.local_addr()?.port();
         fs::write(&file, port.to_string())?;
         Ok(port)
+    }
+
+    /// Starts the server and waits until it answers, on another port where somebody was quicker to take the first.
+    async fn serve(&self, binaries: &Binaries, data_dir: &DataDir, supervisor: &Supervisor) -> Result<u16> {
+        let mut tries = 1;
+        loop {
+            let port = self.port()?;
+            let child = self.spawn(binaries, port, data_dir, supervisor)?;
+            let ready = wait_until_ready(&self.connect_options(port)?, &child, data_dir).await;
+            let log = data_dir.logs().join("postgres.log");
+            if ready.is_ok() || tries == ports::TRIES || !ports::was_taken(&log) {
+                return ready.map(|()| port);
+            }
+            supervisor.forget(&child);
+            tries += 1;
+        }
     }
 
     fn spawn(

@@ -105,8 +105,13 @@ impl Supervisor {
     pub async fn run(&self, name: &'static str, command: Command) -> io::Result<ExitStatus> {
         let child = self.start(name, command, Signal::TERM)?;
         let status = child.exited().await;
-        self.lock().retain(|other| other.pid != child.pid);
+        self.forget(&child);
         status
+    }
+
+    /// Forgets a child whose end was expected: it is no failure of the stack.
+    pub fn forget(&self, child: &ChildProcess) {
+        self.lock().retain(|other| other.pid != child.pid);
     }
 
     /// Resolves when any of the children has ended; never when there are none.

