@@ -47,6 +47,8 @@ pub(crate) enum StepError {
         class: FailureClass,
         /// Why, for staff.
         message: String,
+        /// How long the gateway asked us to wait.
+        retry_after: Option<Duration>,
     },
     /// The worker or the workflow asked to stop.
     #[error("the step was cancelled")]
@@ -77,6 +79,7 @@ impl StepError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Provider(error) => error.retry_after,
+            Self::Refund { retry_after, .. } => *retry_after,
             Self::OutcomePending(wait) => Some(*wait),
             _ => None,
         }

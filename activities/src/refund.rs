@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adapters::payments::{self, Attempt, GatewayError, Gateways, PaymentGateway, Refunded};
+use adapters::payments::{self, Attempt, GatewayError, GatewayFailure, Gateways, PaymentGateway, Refunded};
 use chrono::Utc;
 use domain::{ids::RefundId, provisioning::FailureClass, refund::RefundStatus};
 use store::{
@@ -100,11 +100,11 @@ impl RefundGatewayActivities {
         let Some(gateway) = self.gateways.get(job.gateway.as_str()) else {
             let message = format!("{} is not set up where payments are worked on", job.gateway);
             self.store.note_refund_trouble(refund_id, &message).await?;
-            return Err(StepError::Refund { class: FailureClass::Retryable, message });
+            return Err(again(message, None));
         };
         let Some(call) = self.store.begin_refund_call(refund_id).await? else {
             let message = "the refund has ended".to_owned();
-            return Err(StepError::Refund { class: FailureClass::Conflict, message });
+            return Err(StepError::Refund { class: FailureClass::Conflict, message, retry_after: None });
         };
         let key = refund_id.to_string();
         let wanted = payments::Refund {
@@ -145,7 +145,7 @@ impl RefundGatewayActivities {
             "the gateway took it on and is not done yet"
         };
         self.store.refund_call_open(refund_id, refunded.refund_id.as_deref(), open).await?;
-        Err(StepError::Refund { class: FailureClass::Retryable, message: open.to_owned() })
+        Err(again(open.to_owned(), None))
     }
 
     /// Notes what is known after a call without success, and answers whether to call again.
@@ -159,28 +159,32 @@ impl RefundGatewayActivities {
     ) -> Result<StepError, StepError> {
         let message = error.to_string();
         tracing::warn!(refund_id = %case.refund_id, gateway = job.gateway, %error, "a gateway gave nothing back");
-        let verdict = match error {
-            GatewayError::Refused { .. } | GatewayError::Unsupported { .. } => Verdict::Refused,
-            GatewayError::NotFound { .. } if job.gateway_refund_id.is_none() => Verdict::Refused,
-            GatewayError::Credentials { .. } | GatewayError::Unreachable { .. } => Verdict::NotThisTime,
-            _ => Verdict::Open,
+        let verdict = Verdict::of(&error, job.gateway_refund_id.is_some());
+        let retry_after = match error.class() {
+            GatewayFailure::Retryable { retry_after } | GatewayFailure::Unknown { retry_after } => {
+                retry_after
+            }
+            GatewayFailure::Refused => None,
         };
         if verdict == Verdict::Open {
             self.store.refund_call_open(case.refund_id, None, &message).await?;
-            return Ok(StepError::Refund { class: FailureClass::Retryable, message });
+            return Ok(again(message, retry_after));
         }
         // What the gateway took on before and refuses now did not happen; so did not what it never heard of.
         let refused_for_good = verdict == Verdict::Refused && job.gateway_refund_id.is_some();
         let none_took_effect = refused_for_good || case.is_absent(gateway, wanted).await;
         self.store.refund_call_refused(case.refund_id, case.call, none_took_effect, &message).await?;
         let certain = none_took_effect || case.call.in_doubt_since.is_none();
-        let class = if verdict == Verdict::Refused && certain {
-            FailureClass::Permanent
-        } else {
-            FailureClass::Retryable
-        };
-        Ok(StepError::Refund { class, message })
+        if verdict == Verdict::Refused && certain {
+            return Ok(StepError::Refund { class: FailureClass::Permanent, message, retry_after: None });
+        }
+        Ok(again(message, retry_after))
     }
+}
+
+/// The gateway is to be called again: when it said, or when the policy says.
+fn again(message: String, retry_after: Option<Duration>) -> StepError {
+    StepError::Refund { class: FailureClass::Retryable, message, retry_after }
 }
 
 /// A call without success.
@@ -209,6 +213,21 @@ enum Verdict {
     NotThisTime,
     /// It may have been given back.
     Open,
+}
+
+impl Verdict {
+    /// What an error says; `taken_on` when the gateway took the refund on before.
+    const fn of(error: &GatewayError, taken_on: bool) -> Self {
+        match (error, error.class()) {
+            // Somebody mends the key, and then the money goes back.
+            (GatewayError::Credentials { .. }, _) => Self::NotThisTime,
+            // What it took on it can't have forgotten.
+            (GatewayError::NotFound { .. }, _) if taken_on => Self::Open,
+            (_, GatewayFailure::Refused) => Self::Refused,
+            (_, GatewayFailure::Retryable { .. }) => Self::NotThisTime,
+            (_, GatewayFailure::Unknown { .. }) => Self::Open,
+        }
+    }
 }
 
 /// Asks for a refund, or what became of it once the gateway has taken it on.

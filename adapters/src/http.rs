@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use chrono::{DateTime, Utc};
 use reqwest::{
-    Client,
+    Client, RequestBuilder, StatusCode,
     header::{HeaderMap, RETRY_AFTER},
     redirect,
 };
@@ -29,6 +29,35 @@ pub enum SetupError {
     /// The TLS library found no usable setup, such as no root certificates.
     #[error("the HTTP client could not be set up")]
     Client(#[from] reqwest::Error),
+}
+
+/// Whether a call changes anything at the vendor: only then can its loss be ambiguous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It only reads.
+    None,
+    /// It changes something.
+    Changes,
+}
+
+/// What came back, whatever it says.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// Sends a call; an answer of any status is a success here.
+pub(crate) async fn exchange(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    match response.bytes().await {
+        Ok(body) => Ok(Answer { status, headers, body: body.into() }),
+        // The status says enough, but a success without its body is none.
+        Err(_) if !status.is_success() => Ok(Answer { status, headers, body: Vec::new() }),
+        Err(error) => Err(error),
+    }
 }
 
 /// A client for one vendor at `base_url`, each call of which takes at most `timeout`. It follows no redirect (a

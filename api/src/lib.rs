@@ -16,6 +16,7 @@ pub mod extract;
 mod internal;
 mod observe;
 mod openapi;
+mod payment_ways;
 pub mod problem;
 pub mod public;
 mod rate_limit;
@@ -38,6 +39,7 @@ fn v1() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(auth::routes())
         .merge(public::catalog::routes())
+        .merge(public::payment_methods::routes())
         .merge(customer::orders::routes())
         .merge(customer::invoices::routes())
         .merge(customer::documents::routes())

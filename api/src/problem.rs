@@ -18,6 +18,8 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
+use crate::payment_ways::beyond_limit;
+
 /// An error answer. Boxed, so that a `Result` with it stays small.
 #[derive(Debug, Clone, serde::Serialize)]
 #[serde(transparent)]
@@ -181,6 +183,7 @@ impl From<StoreError> for Problem {
             StoreError::InsufficientBalance => {
                 Self::new(StatusCode::CONFLICT, "insufficient_balance", error.to_string())
             }
+            StoreError::PaymentLimit(outside) => beyond_limit(&outside, None),
             StoreError::Promo(refusal) => Self::field(refusal.code(), "promo_code", refusal.to_string()),
             error if error.is_transient() => {
                 tracing::warn!(%error, "database unavailable");

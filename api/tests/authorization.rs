@@ -23,6 +23,7 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET", "/api/v1/plans/{slug}"),
     ("GET", "/api/v1/regions"),
     ("GET", "/api/v1/images"),
+    ("GET", "/api/v1/payment-methods"),
     ("POST", "/api/v1/webhooks/midtrans"),
     ("POST", "/api/v1/webhooks/xendit"),
 ];

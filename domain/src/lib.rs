@@ -17,6 +17,7 @@ pub mod notification;
 pub mod order;
 pub mod outbox;
 pub mod payment_check;
+pub mod payment_limits;
 pub mod policy;
 pub mod pricing;
 pub mod promo;

@@ -82,7 +82,7 @@ fn qris(order_id: &str) -> Value {
 fn bank_transfer(order_id: &str, bank: &str) -> Value {
     json!({
         "payment_type": "bank_transfer",
-        "transaction_details": { "order_id": order_id, "gross_amount": 5539 },
+        "transaction_details": { "order_id": order_id, "gross_amount": 15_539 },
         "bank_transfer": { "bank": bank },
     })
 }
@@ -382,4 +382,31 @@ async fn money_goes_back_once_per_key_and_the_merchant_hears_of_it() {
     sim.post("/v2/charge", bank_transfer("WB-2", "bri")).await;
     sim.post("/__sim/pay", json!({ "order_id": "WB-2" })).await;
     assert_eq!(sim.post("/v2/WB-2/refund", json!({ "amount": 1 })).await.0, 412);
+}
+
+#[tokio::test]
+async fn each_channel_takes_so_much_at_once() {
+    let sim = Sim::start().await;
+    let with = |mut charge: Value, amount: i64| {
+        charge["transaction_details"]["gross_amount"] = json!(amount);
+        charge
+    };
+    for (n, (charge, amount, status)) in [
+        (qris("a"), 10_000_000, 201),
+        (qris("b"), 10_000_001, 400),
+        (bank_transfer("c", "bca"), 9_999, 400),
+        (bank_transfer("d", "bca"), 50_000_001, 400),
+        (bank_transfer("e", "bni"), 50_000_001, 201),
+        (bank_transfer("f", "permata"), 10_000_000_000, 400),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (answered, body) = sim.post("/v2/charge", with(charge, amount)).await;
+        assert_eq!(
+            (answered, body["validation_messages"].is_array()),
+            (status, status == 400),
+            "{n}: {body}"
+        );
+    }
 }

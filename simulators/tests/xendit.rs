@@ -177,12 +177,15 @@ async fn a_reference_is_asked_for_once_and_nonsense_never() {
         ("request_amount", json!(10.5)),
         ("request_amount", json!(0)),
         ("channel_code", json!("GRINGOTTS_VIRTUAL_ACCOUNT")),
-        ("channel_properties", json!({ "expires_at": "2020-01-01T00:00:00Z" })),
+        ("channel_properties", json!({ "expires_at": "2099-01-01T00:00:00Z" })),
     ] {
         let mut broken = asked("WB-2", "QRIS");
         broken[field] = value;
         assert_eq!(sim.post("/v3/payment_requests", broken).await.0, 400, "{field}");
     }
+    let mut past = asked("WB-2", "BCA_VIRTUAL_ACCOUNT");
+    past["channel_properties"]["expires_at"] = json!("2020-01-01T00:00:00Z");
+    assert_eq!(sim.post("/v3/payment_requests", past).await.0, 400);
     let mut nameless = asked("WB-2", "BCA_VIRTUAL_ACCOUNT");
     nameless["channel_properties"] = json!({});
     assert_eq!(sim.post("/v3/payment_requests", nameless).await.0, 400);
@@ -293,11 +296,12 @@ async fn an_open_payment_request_is_cancelled_once_and_expires_by_itself() {
     let cancel = format!("/v3/payment_requests/{id}/cancel");
     let (status, body) = sim.post(&cancel, Value::Null).await;
     assert_eq!((status, &body["status"]), (200, &json!("CANCELED")));
-    assert_eq!(sim.post(&cancel, Value::Null).await.0, 409);
+    let (status, body) = sim.post(&cancel, Value::Null).await;
+    assert_eq!((status, &body["error_code"]), (400, &json!("INACTIVE_PAYMENT_REQUEST")));
 
-    let mut short = asked("WB-2", "QRIS");
+    let mut short = asked("WB-2", "BNI_VIRTUAL_ACCOUNT");
     let soon = chrono::Utc::now() + chrono::Duration::milliseconds(300);
-    short["channel_properties"] = json!({ "expires_at": soon.to_rfc3339() });
+    short["channel_properties"]["expires_at"] = json!(soon.to_rfc3339());
     let (_, body) = sim.post("/v3/payment_requests", short).await;
     let path = format!("/v3/payment_requests/{}", body["payment_request_id"].as_str().unwrap());
     let expired = async { while sim.get(&path).await.1["status"] != "EXPIRED" {} };
@@ -357,4 +361,26 @@ async fn payment_requests_survive_a_restart_on_request() {
     assert_eq!(sim.get(&path).await.1["reference_id"], "WB-1");
     sim.post("/__sim/reset", Value::Null).await;
     assert_eq!(sim.get(&path).await.0, 404);
+}
+
+#[tokio::test]
+async fn each_channel_takes_so_much_at_once_and_a_code_takes_no_end() {
+    let sim = Sim::start().await;
+    for (channel, amount, status) in [
+        ("QRIS", 10_000_000, 201),
+        ("QRIS", 10_000_001, 400),
+        ("BCA_VIRTUAL_ACCOUNT", 9_999, 400),
+        ("BCA_VIRTUAL_ACCOUNT", 50_000_001, 400),
+        ("BNI_VIRTUAL_ACCOUNT", 50_000_001, 201),
+    ] {
+        let mut body = asked(&format!("WB-{channel}-{amount}"), channel);
+        body["request_amount"] = json!(amount);
+        let (answered, body) = sim.post("/v3/payment_requests", body).await;
+        assert_eq!(answered, status, "{channel} {amount}: {body}");
+        assert!(status == 201 || body["error_code"] == "INVALID_VALUE_ERROR", "{body}");
+    }
+    let mut ends = asked("WB-1", "QRIS");
+    ends["channel_properties"] = json!({ "expires_at": "2099-01-01T00:00:00Z" });
+    let (status, body) = sim.post("/v3/payment_requests", ends).await;
+    assert_eq!((status, &body["errors"][0]), (400, &json!("expires_at is not supported by channel 'QRIS'")));
 }

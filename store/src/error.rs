@@ -32,6 +32,9 @@ pub enum StoreError {
     /// A promo code does not apply.
     #[error(transparent)]
     Promo(domain::promo::PromoRefusal),
+    /// So much can't be paid in this way at once.
+    #[error(transparent)]
+    PaymentLimit(#[from] domain::payment_limits::OutsideLimits),
     /// The customer's balance is less than what was to be taken from it.
     #[error("the balance does not suffice")]
     InsufficientBalance,

@@ -6,6 +6,10 @@
 
 use std::sync::Arc;
 
+use domain::{
+    Rupiah,
+    payment_limits::{AmountLimits, OutsideLimits, PaymentLimits, Way},
+};
 use sqlx::{
     Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -61,6 +65,7 @@ const UNUSED_FOR: std::time::Duration = std::time::Duration::from_millis(500);
 pub struct Store {
     pool: PgPool,
     credentials_keys: Option<Arc<credentials::CredentialsKeys>>,
+    payment_limits: Option<Arc<PaymentLimits>>,
 }
 
 /// The result of everything here.
@@ -93,7 +98,7 @@ impl Store {
     /// Wraps a pool that exists already (a test's, for example).
     #[must_use]
     pub const fn new(pool: PgPool) -> Self {
-        Self { pool, credentials_keys: None }
+        Self { pool, credentials_keys: None, payment_limits: None }
     }
 
     /// The same with the keys of root passwords. Without them no server can be made that has a password, and none
@@ -102,6 +107,32 @@ impl Store {
     pub fn with_credentials_keys(mut self, keys: credentials::CredentialsKeys) -> Self {
         self.credentials_keys = Some(Arc::new(keys));
         self
+    }
+
+    /// The same with what bounds payments through gateways: no attempt outside of it is written. Without, nothing does.
+    #[must_use]
+    pub fn with_payment_limits(mut self, limits: PaymentLimits) -> Self {
+        self.payment_limits = Some(Arc::new(limits));
+        self
+    }
+
+    /// Whether so much can be paid so, through a gateway or without one.
+    ///
+    /// # Errors
+    /// [`OutsideLimits`] when it can't.
+    pub fn check_payment_limits(
+        &self,
+        gateway: Option<&str>,
+        way: Way,
+        amount: Rupiah,
+    ) -> Result<(), OutsideLimits> {
+        self.payment_limits(gateway, way).check(way, amount)
+    }
+
+    /// What bounds a way to pay, through a gateway or without one.
+    #[must_use]
+    pub fn payment_limits(&self, gateway: Option<&str>, way: Way) -> AmountLimits {
+        self.payment_limits.as_ref().map_or(AmountLimits::NONE, |limits| limits.of(gateway, way))
     }
 
     /// Brings the schema up to date. Safe to call by several processes at once.

@@ -52,6 +52,9 @@ pub enum Refusal {
     /// As many are sold as may be.
     #[error("this plan is sold out at the moment")]
     OutOfStock,
+    /// So much can't be paid in this way at once.
+    #[error(transparent)]
+    PaymentLimit(#[from] domain::payment_limits::OutsideLimits),
     /// The promo code does not apply.
     #[error(transparent)]
     Promo(#[from] domain::promo::PromoRefusal),

@@ -94,7 +94,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such server, [`StoreError::Conflict`] when its state forbids
-    /// it, [`OrderError::Refused`] when the term is not on offer, [`StoreError::InsufficientBalance`] when the balance
+    /// it, [`OrderError::Refused`] when the term is not on offer or its price not be paid in this way, [`StoreError::InsufficientBalance`] when the balance
     /// was to pay and does not suffice, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
     pub async fn open_renewal(
         &self,
@@ -129,6 +129,7 @@ impl Store {
             pay_within_ms: new.pay_within_ms,
         };
         let locked = payments::lock_invoice(&mut tx, invoice, None).await?;
+        self.check_payment_limits(new.gateway, attempt.way(), locked.total).map_err(Refusal::from)?;
         payments::begin_invoice_payment(&mut tx, &locked, payment_id, &attempt).await?;
         tx.commit().await?;
         Ok(OpenedRenewal { renewal_id, to_charge: Some(payment_id) })

@@ -210,6 +210,42 @@ async fn trouble_that_may_pass_is_waited_for_and_leaves_no_doubt(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn trouble_of_a_moment_neither_ends_a_refund_nor_is_forgotten(pool: PgPool) {
+    let desk = Desk::open(pool).await;
+    let page = |status: u16| json!({ "kind": "status", "status": status, "body": "<html>nginx</html>" });
+    for gateway in ["midtrans", "xendit"] {
+        for fault in [
+            json!({ "kind": "status", "status": 429, "seconds": 7 }),
+            json!({ "kind": "status", "status": 409 }),
+            json!({ "kind": "status", "status": 503, "seconds": 7 }),
+            page(400),
+            page(403),
+            page(404),
+            page(429),
+            page(502),
+        ] {
+            let placed = desk.paid(gateway).await;
+            let refund = desk.begin(&placed, Part::Whole).await;
+            let asks_to_wait = fault.get("seconds").is_some();
+            desk.fault(gateway, fault.clone()).await;
+            let asked = RefundOrder { refund_id: refund, settle_ms: LONG };
+            let error = desk.refunds.send(&asked).await.unwrap_err();
+            let StepError::Refund { class, retry_after, .. } = error else { panic!("{error}") };
+            assert_eq!(class, FailureClass::Retryable, "{gateway}: {fault}");
+            assert_eq!(retry_after, asks_to_wait.then_some(Duration::from_secs(7)), "{gateway}: {fault}");
+            let given = match desk.try_once(refund, LONG).await {
+                Ok(given) => given,
+                // Xendit has taken it on and is asked what became of it.
+                Err(_) => desk.try_once(refund, LONG).await.unwrap(),
+            };
+            assert_eq!(desk.settle(given).await, RefundStatus::Completed, "{gateway}: {fault}");
+            assert_eq!(desk.given_back(&placed).await, [placed.charge.amount.get()], "{gateway}: {fault}");
+        }
+    }
+    desk.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn after_a_lost_call_only_proof_of_absence_lets_money_go_to_the_balance(pool: PgPool) {
     let desk = Desk::open(pool).await;
     for gateway in ["midtrans", "xendit"] {

@@ -1,9 +1,14 @@
-//! What can go wrong at a gateway, sorted once.
+//! What can go wrong at a gateway, sorted once. Only the gateway's own envelope proves that it refused: the status of a
+//! page that a proxy wrote says nothing of the money.
 
-/// A gateway's failure, sorted by what is known of the money. Messages never carry credentials.
+use std::time::Duration;
+
+use crate::http::{self, Effect};
+
+/// A gateway's failure, sorted by what is known of the money ([`GatewayError::class`]). Messages never carry credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GatewayError {
-    /// The gateway refused for certain: nothing was or will be charged.
+    /// The gateway refused for certain, in its own words: nothing was or will be done.
     #[error("{gateway} refused with {code}: {message}")]
     Refused {
         /// Slug of the gateway.
@@ -13,7 +18,7 @@ pub enum GatewayError {
         /// The vendor's words.
         message: String,
     },
-    /// The gateway does not accept our credentials; nothing was charged.
+    /// The gateway does not accept our credentials, in its own words; nothing was done.
     #[error("{gateway} does not accept our credentials: {message}")]
     Credentials {
         /// Slug of the gateway.
@@ -21,7 +26,7 @@ pub enum GatewayError {
         /// The vendor's words.
         message: String,
     },
-    /// The gateway has nothing by that name.
+    /// The gateway says that it has nothing by that name.
     #[error("{gateway} knows no such payment")]
     NotFound {
         /// Slug of the gateway.
@@ -41,29 +46,94 @@ pub enum GatewayError {
         /// What it can't do.
         message: String,
     },
-    /// No connection came about: nothing was sent.
-    #[error("{gateway} can't be reached: {message}")]
-    Unreachable {
+    /// Nothing was done, and the same call may succeed later: no connection came about, the gateway has had too many
+    /// calls, or it was only asked something and did not answer.
+    #[error("{gateway} is not available: {message}")]
+    NotNow {
         /// Slug of the gateway.
         gateway: &'static str,
-        /// What happened on the wire.
+        /// The vendor's words, or what happened on the wire.
         message: String,
+        /// How long the gateway asked us to wait.
+        retry_after: Option<Duration>,
     },
-    /// The request was sent and no proper answer came back: it may have taken effect.
+    /// The request was sent and nothing proper came back: it may have taken effect, or still be under way.
     #[error("{gateway} left it open: {message}")]
-    Ambiguous {
+    Unknown {
         /// Slug of the gateway.
         gateway: &'static str,
-        /// What happened on the wire.
+        /// The vendor's words, or what happened on the wire.
         message: String,
+        /// How long the gateway asked us to wait.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// What is known of a call that failed, and so what may be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayFailure {
+    /// It did nothing; make it again, after this long if the gateway said so.
+    Retryable {
+        /// How long the gateway asked us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// It did nothing, and making it again is of no use before somebody changed something.
+    Refused,
+    /// It may have taken effect: money may move. Ask before anything else is done; not before this long.
+    Unknown {
+        /// How long the gateway asked us to wait.
+        retry_after: Option<Duration>,
     },
 }
 
 impl GatewayError {
-    /// True when an attempt may exist at the gateway, so that money may still come in.
+    /// What is known, and may be done.
     #[must_use]
-    pub const fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::Ambiguous { .. } | Self::Duplicate { .. })
+    pub const fn class(&self) -> GatewayFailure {
+        match self {
+            Self::Refused { .. }
+            | Self::Credentials { .. }
+            | Self::NotFound { .. }
+            | Self::Unsupported { .. } => GatewayFailure::Refused,
+            Self::NotNow { retry_after, .. } => GatewayFailure::Retryable { retry_after: *retry_after },
+            Self::Duplicate { .. } => GatewayFailure::Unknown { retry_after: None },
+            Self::Unknown { retry_after, .. } => GatewayFailure::Unknown { retry_after: *retry_after },
+        }
+    }
+
+    /// Whether the gateway itself has answered, which it does only to credentials that it accepts.
+    #[must_use]
+    pub const fn proves_credentials(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::NotFound { .. } | Self::Duplicate { .. })
+    }
+
+    /// No verdict came: a call that changes nothing can be made again, one that changes something may have done so.
+    pub(super) fn open(
+        gateway: &'static str,
+        effect: Effect,
+        message: String,
+        retry_after: Option<Duration>,
+    ) -> Self {
+        match effect {
+            Effect::None => Self::NotNow { gateway, message, retry_after },
+            Effect::Changes => Self::Unknown { gateway, message, retry_after },
+        }
+    }
+
+    /// The failure of a question about something that the gateway has: that the question was refused says nothing of it.
+    pub(super) fn of_question(self) -> Self {
+        match self {
+            Self::Refused { gateway, code, message } => {
+                Self::NotNow { gateway, message: format!("{code}: {message}"), retry_after: None }
+            }
+            other => other,
+        }
+    }
+
+    /// Trouble on the wire: without a connection nothing was sent.
+    pub(super) fn transport(gateway: &'static str, error: reqwest::Error, effect: Effect) -> Self {
+        let effect = if http::may_have_been_sent(&error) { effect } else { Effect::None };
+        Self::open(gateway, effect, http::describe(error), None)
     }
 }
 

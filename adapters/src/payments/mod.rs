@@ -18,7 +18,7 @@ mod notification;
 mod wire_amount;
 pub mod xendit;
 
-pub use error::{GatewayError, WebhookError};
+pub use error::{GatewayError, GatewayFailure, WebhookError};
 pub use notification::{Notification, confirm};
 
 /// One attempt to be paid, as it is put to a gateway.
@@ -32,7 +32,8 @@ pub struct Charge {
     pub method: PaymentMethod,
     /// Whose virtual account.
     pub bank: Option<Bank>,
-    /// How long the customer may take; gateways count in whole minutes, so it is rounded up to one.
+    /// How long the customer may take; gateways count in whole minutes, so it is rounded up to one. A wish: where a
+    /// gateway does not take it, the attempt has to be called off when its time is over.
     pub pay_within: Duration,
 }
 
@@ -112,7 +113,7 @@ pub trait PaymentGateway: Send + Sync + std::fmt::Debug {
     /// What the gateway is called in the database, in URLs and in logs.
     fn slug(&self) -> &'static str;
 
-    /// Asks the gateway to take the customer's money. [`GatewayError::is_ambiguous`] means the attempt may exist.
+    /// Asks the gateway to take the customer's money. Of [`GatewayFailure::Unknown`] the attempt may exist.
     async fn create(&self, charge: &Charge) -> Result<Instructions, GatewayError>;
 
     /// What became of an attempt. [`GatewayError::NotFound`] when the gateway never heard of it.

@@ -9,16 +9,7 @@ use super::{
     ProviderError,
     pacing::{Call, CallOutcome, Pacer, Quota},
 };
-use crate::http;
-
-/// Whether a call changes anything at the vendor: only then can its loss be ambiguous.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// It only reads.
-    None,
-    /// It changes something.
-    Changes,
-}
+use crate::http::{self, Answer, Effect, exchange};
 
 /// The turn of one create, given by [`super::CloudProvider::ready_to_create`].
 #[derive(Debug)]
@@ -32,14 +23,6 @@ pub(super) struct Channel {
     pacer: Arc<dyn Pacer>,
     /// Reads what the vendor's headers tell about the limit that a lane counts against.
     quota: fn(&HeaderMap) -> Option<Quota>,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
 }
 
 impl Channel {
@@ -112,16 +95,5 @@ impl Channel {
             status if status.is_server_error() => CallOutcome::Trouble,
             _ => CallOutcome::Answered((self.quota)(&answer.headers)),
         }
-    }
-}
-
-async fn exchange(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
-    let response = request.send().await?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    match response.bytes().await {
-        Ok(body) => Ok(Answer { status, headers, body: body.into() }),
-        // The status says enough, but a success without its body is none.
-        Err(_) if !status.is_success() => Ok(Answer { status, headers, body: Vec::new() }),
-        Err(error) => Err(error),
     }
 }

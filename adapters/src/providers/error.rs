@@ -7,6 +7,10 @@ use domain::{instance::Capability, provisioning::FailureClass};
 use super::{Effect, NotAdmitted};
 use crate::http;
 
+/// The class of an answer that is no success and not in the vendor's envelope, whatever its status. Proxies in front of
+/// an API write such pages: that one of them says 404 does not prove that a server is gone.
+pub(super) const NO_VERDICT: FailureClass = FailureClass::Retryable;
+
 /// A provider's failure, sorted by what can be done about it, with the vendor's own words kept for admins.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{provider}: {message}")]

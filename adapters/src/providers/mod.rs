@@ -19,9 +19,11 @@ pub mod digitalocean;
 pub mod linode;
 pub mod vultr;
 
+pub use crate::http::Effect;
 pub use action::{ActionProgress, ActionReceipt, ProviderAction, Snapshot};
 pub use catalog::{ProviderImage, ProviderRegion, ProviderSize};
-pub use channel::{CreateTicket, Effect};
+pub use channel::CreateTicket;
+use error::NO_VERDICT;
 pub use error::ProviderError;
 pub use instance::{CreateInstance, InstancePage, ProviderInstance};
 pub use metrics::{MetricKind, MetricsQuery, Series};

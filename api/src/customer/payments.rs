@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapters::payments::{Charge, GatewayError, PaymentGateway};
+use adapters::payments::{Charge, GatewayError, GatewayFailure, PaymentGateway};
 use axum::{
     Json,
     extract::State,
@@ -16,6 +16,7 @@ use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
     ids::{DepositId, InvoiceId, OrderId, PaymentId},
+    payment_limits::Payable,
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -28,13 +29,17 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    AppState, PaymentConfig,
+    AppState,
     auth::Customer,
     crash_point::crash_point,
     customer::proofs::PaymentProof,
     extract::{Body, Id, IdempotencyKey, Paged, Paging, Params},
+    payment_ways::{gateway_for, not_begun},
     problem::Problem,
 };
+
+/// First wait before a charge is made again; doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Routes under `/payments`, and `/orders/{id}/pay`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -206,6 +211,7 @@ async fn get(
          `insufficient_balance`: `WALLET`, and there is not enough.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `payment_method_limit`: the method does not take so much or so little, `detail` says what does; \
          `idempotency_key_reused`, or `invalid_body`.", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -216,11 +222,12 @@ async fn pay(
     IdempotencyKey(key): IdempotencyKey,
     Body(request): Body<PayRequest>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PaymentBody>), Problem> {
-    let gateway = gateway_for(&state.payments, request.payment_method, request.bank)?;
+    let gateway = gateway_for(&state.payments, Payable::Order, request.payment_method, request.bank)?;
     let attempt =
         NewAttempt { user: customer.id, order, method: request.payment_method, bank: request.bank, gateway };
     let promise = Idempotency::new(&format!("POST /orders/{order}/pay"), &key, &request)?;
-    let opened = state.store.open_payment(&attempt, &promise).await?;
+    let opened = state.store.open_payment(&attempt, &promise).await;
+    let opened = opened.map_err(|error| not_begun(&state, Payable::Order, error))?;
     let payment = if opened.is_new {
         charge(&state, opened.payment_id).await?
     } else {
@@ -228,47 +235,6 @@ async fn pay(
     };
     let location = format!("/api/v1/payments/{}", payment.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(payment.into())))
-}
-
-/// The gateway that serves a method; `None` for a transfer that an administrator checks, and for the balance.
-pub(crate) fn gateway_for(
-    payments: &PaymentConfig,
-    method: PaymentMethod,
-    bank: Option<Bank>,
-) -> Result<Option<&'static str>, Problem> {
-    match (method, bank) {
-        (PaymentMethod::VirtualAccount, None) => {
-            let banks: Vec<&str> = Bank::ALL.iter().map(|bank| bank.as_str()).collect();
-            let message = format!("a virtual account needs a bank: one of {}", banks.join(", "));
-            return Err(Problem::field("bank_required", "bank", message));
-        }
-        (PaymentMethod::Qris | PaymentMethod::ManualTransfer | PaymentMethod::Wallet, Some(_)) => {
-            let message = format!("{method} takes no bank; leave it out");
-            return Err(Problem::field("bank_not_allowed", "bank", message));
-        }
-        _ => {}
-    }
-    match (method, payments.by_method.get(&method)) {
-        (PaymentMethod::ManualTransfer | PaymentMethod::Wallet, _) => Ok(None),
-        (_, Some(gateway)) => Ok(Some(gateway)),
-        (_, None) => {
-            let message = format!("{method} is not available at the moment");
-            Err(Problem::field("payment_method_unavailable", "payment_method", message))
-        }
-    }
-}
-
-/// The same where no administrator checks transfers: what is not an order.
-pub(crate) fn gateway_or_wallet(
-    payments: &PaymentConfig,
-    method: PaymentMethod,
-    bank: Option<Bank>,
-) -> Result<Option<&'static str>, Problem> {
-    if method == PaymentMethod::ManualTransfer {
-        let message = format!("{method} is for orders only; pay by QRIS, VIRTUAL_ACCOUNT or WALLET");
-        return Err(Problem::field("payment_method_unavailable", "payment_method", message));
-    }
-    gateway_for(payments, method, bank)
 }
 
 /// Asks the gateway of a payment to take the customer's money, and keeps its answer: instructions, a refusal, or not
@@ -347,18 +313,44 @@ async fn ask(gateway: &Arc<dyn PaymentGateway>, payment: &Payment, patience: Dur
         bank: payment.bank,
         pay_within: time_left.unwrap_or_default(),
     };
-    match tokio::time::timeout(patience, gateway.create(&charge)).await {
+    match tokio::time::timeout(patience, create(gateway, &charge, patience)).await {
         Ok(Ok(instructions)) => ChargeResult::Ready(kept(instructions)),
         Ok(Err(error)) => failed(&error),
         Err(_) => ChargeResult::Unknown(format!("no answer within {patience:?}")),
     }
 }
 
+/// Charges, and again when the gateway certainly did nothing and says that it may later, as long as the customer waits.
+async fn create(
+    gateway: &Arc<dyn PaymentGateway>,
+    charge: &Charge,
+    patience: Duration,
+) -> Result<adapters::payments::Instructions, GatewayError> {
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match gateway.create(charge).await {
+            Ok(instructions) => return Ok(instructions),
+            Err(error) => error,
+        };
+        let GatewayFailure::Retryable { retry_after } = error.class() else { return Err(error) };
+        let wait = retry_after.unwrap_or(pause);
+        if started.elapsed() + wait >= patience {
+            return Err(error);
+        }
+        tokio::time::sleep(wait).await;
+        pause *= 2;
+    }
+}
+
+/// Only a refusal closes the attempt. One that is to be made again later is left without instructions, as one that got
+/// no answer: the customer begins another, and the janitor closes this one when its gateway never got it.
 fn failed(error: &GatewayError) -> ChargeResult {
-    if error.is_ambiguous() {
-        ChargeResult::Unknown(error.to_string())
-    } else {
-        ChargeResult::Refused(error.to_string())
+    match error.class() {
+        GatewayFailure::Refused => ChargeResult::Refused(error.to_string()),
+        GatewayFailure::Retryable { .. } | GatewayFailure::Unknown { .. } => {
+            ChargeResult::Unknown(error.to_string())
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use domain::{
     billing::{Bank, LARGEST_DEPOSIT, PaymentMethod, PaymentStatus, SMALLEST_DEPOSIT},
     ids::DepositId,
     money::CURRENCY,
+    payment_limits::Payable,
     promo::RedemptionState,
 };
 use garde::Validate;
@@ -24,13 +25,14 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    payments::{PaymentBody, charge, charged_elsewhere, gateway_for},
+    payments::{PaymentBody, charge, charged_elsewhere},
     promos::{plain_code, promo_code},
 };
 use crate::{
     AppState,
     auth::Customer,
     extract::{Body, Id, IdempotencyKey, Paged, Paging},
+    payment_ways::{gateway_for, not_begun},
     problem::Problem,
 };
 
@@ -156,7 +158,8 @@ async fn balance(me: Customer, State(state): State<AppState>) -> Result<Json<Wal
         (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`amount_out_of_range`, `payment_method_unavailable`, `bank_required`, \
-         `bank_not_allowed`, `promo_unknown`, `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` \
+         `bank_not_allowed`, `payment_method_limit`: the method does not take so much or so little, `detail` says what \
+         does; `promo_unknown`, `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` \
          (also when somebody was quicker), `promo_already_used`, `promo_minimum`, `promo_not_for_deposits`, \
          `idempotency_key_reused`, or `invalid_body` (an amount that is not a whole \
          number, for example).", body = Problem, content_type = "application/problem+json"),
@@ -171,7 +174,8 @@ async fn open(
     let request = request.with_plain_code();
     let promise = Idempotency::new("POST /wallet/deposits", &key, &request)?;
     let new = request.into_deposit(&me, &state)?;
-    let opened = state.store.open_deposit(&new, &promise).await?;
+    let opened = state.store.open_deposit(&new, &promise).await;
+    let opened = opened.map_err(|error| not_begun(&state, Payable::Deposit, error))?;
     let mut deposit = match opened.to_charge {
         Some(payment) => {
             charge(&state, payment).await?;
@@ -227,7 +231,8 @@ impl DepositRequest {
             return Err(Problem::field("amount_out_of_range", "amount", message));
         }
         let promo = promo_code(self.promo_code.as_deref())?;
-        let gateway = gateway_for(&state.payments, self.payment_method, self.bank)?.ok_or_else(|| {
+        let served = gateway_for(&state.payments, Payable::Deposit, self.payment_method, self.bank)?;
+        let gateway = served.ok_or_else(|| {
             let message = format!("a deposit can't be paid by {}", self.payment_method);
             Problem::field("payment_method_unavailable", "payment_method", message)
         })?;

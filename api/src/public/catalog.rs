@@ -16,10 +16,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::cached::cached;
 use crate::{AppState, extract::Params, problem::Problem};
-use cached::cached;
-
-mod cached;
 
 /// Routes under `/providers`, `/plans`, `/regions` and `/images`.
 pub fn routes() -> OpenApiRouter<AppState> {

@@ -1,4 +1,6 @@
 //! What anybody may ask for without logging in.
 
+mod cached;
 pub(crate) mod catalog;
 pub mod health;
+pub(crate) mod payment_methods;

@@ -77,6 +77,10 @@ async fn a_gateway_that_is_slow_or_down_does_not_stop_an_order(pool: PgPool) {
         (json!({ "route": "POST /v2/charge", "kind": "delay", "seconds": 5 }), "UNKNOWN"),
         (json!({ "route": "POST /v2/charge", "kind": "drop_after_create" }), "UNKNOWN"),
         (json!({ "route": "POST /v2/charge", "kind": "status", "status": 400 }), "DENIED"),
+        (json!({ "route": "POST /v2/charge", "kind": "status", "status": 429, "seconds": 60 }), "UNKNOWN"),
+        (json!({ "route": "POST /v2/charge", "kind": "status", "status": 409 }), "UNKNOWN"),
+        (json!({ "route": "POST /v2/charge", "kind": "status", "status": 403, "body": "<html>" }), "UNKNOWN"),
+        (json!({ "route": "POST /v2/charge", "kind": "status", "status": 502, "body": "<html>" }), "UNKNOWN"),
     ];
     for (n, (trouble, status)) in cases.into_iter().enumerate() {
         fault(&simulator, trouble).await;
@@ -88,7 +92,21 @@ async fn a_gateway_that_is_slow_or_down_does_not_stop_an_order(pool: PgPool) {
         assert_eq!(placed.body["payment"]["status"], status, "{:?}", placed.body);
         assert!(placed.body["payment"].get("qr_string").is_none());
     }
-    assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'start_order'").await, 3);
+    assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'start_order'").await, 7);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_charge_that_the_gateway_has_no_time_for_is_made_again(pool: PgPool) {
+    let (shop, simulator) = Shop::with_gateway(pool, PATIENT).await;
+    let body = shop.basket_with(json!({ "payment_method": "QRIS" })).await;
+    let busy = json!({ "route": "POST /v2/charge", "kind": "status", "status": 429, "times": 2 });
+    fault(&simulator, busy).await;
+    let placed = shop.place(&body, "k").await;
+    assert!(placed.body["payment"]["qr_string"].is_string(), "{}", placed.body);
+    assert_eq!(
+        (placed.body["payment"]["status"].as_str(), simulator.calls("POST /v2/charge")),
+        (Some("PENDING"), 3)
+    );
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -18,7 +18,7 @@ impl Shop {
     }
 
     /// A running server with a month paid from the balance; answers with its id.
-    async fn server(&self) -> String {
+    pub(crate) async fn server(&self) -> String {
         self.paid_deposit(1_000_000, "for-the-server").await;
         let order = self.order_from_balance("the-server").await.body;
         let id: OrderId = text(&order, "id").parse().unwrap();

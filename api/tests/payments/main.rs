@@ -8,6 +8,7 @@ mod archive;
 mod attempts;
 mod documents;
 mod invoices;
+mod limits;
 mod promos;
 mod proofs;
 mod refunds;

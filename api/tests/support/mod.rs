@@ -18,7 +18,14 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
-use domain::{ids::UserId, policy::OrderPolicy, role::Role};
+use domain::{
+    Rupiah,
+    billing::{Bank, PaymentMethod},
+    ids::UserId,
+    payment_limits::{AmountLimits, PaymentLimits, Way},
+    policy::OrderPolicy,
+    role::Role,
+};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -39,7 +46,9 @@ pub const PASSWORD: &str = "kuda-hitam-lari-7";
 /// State with every limit lifted and no gateway. Change what the test is about before building the [`App`].
 pub fn state(pool: &PgPool) -> AppState {
     AppState {
-        store: Store::new(pool.clone()).with_credentials_keys(CredentialsKeys::parse(&KEY.into()).unwrap()),
+        store: Store::new(pool.clone())
+            .with_credentials_keys(CredentialsKeys::parse(&KEY.into()).unwrap())
+            .with_payment_limits(limits()),
         auth: Arc::new(AuthConfig {
             jwt_secret: SecretString::from("a secret of at least thirty-two bytes"),
             access_ttl: Duration::from_secs(900),
@@ -71,6 +80,17 @@ pub fn state(pool: &PgPool) -> AppState {
         ready: Arc::new(AtomicBool::new(true)),
         probes: Arc::new(Vec::new()),
     }
+}
+
+/// What the gateways take, by QRIS and into accounts of BCA.
+fn limits() -> PaymentLimits {
+    let bounds = |least, most| AmountLimits { minimum: Rupiah::new(least), maximum: Some(Rupiah::new(most)) };
+    let qris = Way { method: PaymentMethod::Qris, bank: None };
+    let bca = Way { method: PaymentMethod::VirtualAccount, bank: Some(Bank::Bca) };
+    ["midtrans", "xendit"].into_iter().fold(PaymentLimits::default(), |limits, gateway| {
+        let limits = limits.with(gateway, qris, bounds(1, 10_000_000));
+        limits.with(gateway, bca, bounds(10_000, 50_000_000))
+    })
 }
 
 /// A provider that is set up and never answers.

@@ -18,6 +18,9 @@ pub(super) enum Channel {
 /// Banks of `bank_transfer` with the digits their account numbers begin with.
 const BANKS: &[(&str, &str)] = &[("bca", "81278"), ("bni", "98880"), ("bri", "26215"), ("cimb", "51193")];
 
+/// The most that Bank Indonesia lets one QR code be paid with.
+const MOST_BY_QRIS: i64 = 10_000_000;
+
 const MANDIRI_BILLER: &str = "70012";
 
 impl Channel {
@@ -56,6 +59,16 @@ impl Channel {
             Self::VirtualAccount { .. } => "Success, Bank Transfer transaction is created",
             Self::Permata { .. } => "Success, PERMATA VA transaction is successful",
             Self::MandiriBill { .. } => "OK, Mandiri Bill transaction is successful",
+        }
+    }
+
+    /// From how much to how much can be paid so at once.
+    pub(super) fn takes(&self) -> std::ops::RangeInclusive<i64> {
+        match self {
+            Self::Qris { .. } => 1..=MOST_BY_QRIS,
+            Self::VirtualAccount { bank, .. } if bank == "bca" => 10_000..=50_000_000,
+            Self::VirtualAccount { .. } | Self::MandiriBill { .. } => 1..=50_000_000_000,
+            Self::Permata { .. } => 1..=9_999_999_999,
         }
     }
 

@@ -93,6 +93,13 @@ fn read(charge: &Charge) -> Result<Transaction, Vec<String>> {
         None
     });
     match channel(charge, order_id, gross_amount) {
+        Ok(channel) if gross_amount > 0 && !channel.takes().contains(&gross_amount) => {
+            let (least, most) = channel.takes().into_inner();
+            wrong.push(format!(
+                "transaction_details.gross_amount must be from {least} to {most} for this channel"
+            ));
+            Err(wrong)
+        }
         Ok(channel) if wrong.is_empty() => Ok(Transaction::new(order_id, gross_amount, channel, lasts)),
         Ok(_) => Err(wrong),
         Err(error) => {

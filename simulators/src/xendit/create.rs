@@ -23,8 +23,18 @@ use crate::gateway::{
 /// Longest `reference_id` the vendor takes.
 const MAX_REFERENCE: usize = 255;
 
+/// From how much to how much each channel takes at once, as the vendor documents it.
+fn takes(channel_code: &str) -> std::ops::RangeInclusive<i64> {
+    match channel_code {
+        "QRIS" => 1..=10_000_000,
+        "BCA_VIRTUAL_ACCOUNT" => 10_000..=50_000_000,
+        "PERMATA_VIRTUAL_ACCOUNT" => 1..=9_999_999_999,
+        _ => 1..=50_000_000_000,
+    }
+}
+
 /// How long an unpaid payment request lasts when it does not say itself.
-const LASTS: Duration = Duration::hours(24);
+const LASTS: Duration = Duration::hours(48);
 
 /// Banks of virtual accounts, with the digits their account numbers begin with.
 const BANKS: &[(&str, &str)] = &[
@@ -63,6 +73,11 @@ pub(super) async fn create(Shared(sim): Sim, body: Bytes) -> Result<(StatusCode,
     let asked: Asked =
         serde_json::from_slice(&body).map_err(|error| Error::invalid(vec![error.to_string()]))?;
     let request = read(&asked).map_err(Error::invalid)?;
+    if !takes(&asked.channel_code).contains(&request.request_amount) {
+        let (least, most) = takes(&asked.channel_code).into_inner();
+        let message = format!("{} takes from {least} to {most}", asked.channel_code);
+        return Err(Error::new(StatusCode::BAD_REQUEST, "INVALID_VALUE_ERROR", &message));
+    }
     let answer = request.show();
     if sim.state().add(request) {
         Ok((StatusCode::CREATED, Json(answer)))
@@ -89,6 +104,9 @@ fn read(asked: &Asked) -> Result<PaymentRequest, Vec<String>> {
     let amount = asked.request_amount.as_i64().unwrap_or_default();
     if amount < 1 {
         wrong.push("request_amount must be a whole number, 1 or more".to_owned());
+    }
+    if asked.channel_code == "QRIS" && asked.channel_properties.expires_at.is_some() {
+        wrong.push("expires_at is not supported by channel 'QRIS'".to_owned());
     }
     let expires_at = asked.channel_properties.expires_at.unwrap_or_else(|| Utc::now() + LASTS);
     if expires_at <= Utc::now() {
@@ -159,8 +177,8 @@ pub(super) async fn cancel(Shared(sim): Sim, Path(id): Path<String>) -> Result<J
         .find(|request| request.payment_request_id == id)
         .ok_or_else(|| Error::not_found("Payment request"))?;
     if !request.is_open() {
-        let message = "The payment request can't be canceled in its status";
-        return Err(Error::new(StatusCode::CONFLICT, "PAYMENT_REQUEST_NOT_CANCELABLE", message));
+        let message = "The payment request is in its terminal state; it can't be changed any more";
+        return Err(Error::new(StatusCode::BAD_REQUEST, "INACTIVE_PAYMENT_REQUEST", message));
     }
     request.turn(Outcome::Cancel, None);
     state.save(request.clone());

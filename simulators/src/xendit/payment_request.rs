@@ -187,8 +187,9 @@ impl PaymentRequest {
     }
 
     fn common(&self) -> Map<String, Value> {
-        let mut properties = json!({ "expires_at": written(self.expires_at) });
+        let mut properties = json!({});
         if let Channel::VirtualAccount { number, display_name } = &self.channel {
+            properties["expires_at"] = json!(written(self.expires_at));
             properties["virtual_account_number"] = json!(number);
             properties["display_name"] = json!(display_name);
         }

@@ -7,6 +7,7 @@ use domain::{
     ids::{InvoiceId, NotificationId, OrderId, OutboxId, PaymentId, RedemptionId, SshKeyId, TaskId, UserId},
     notification::NotificationKind,
     outbox::{Message, OrderStart},
+    payment_limits::Way,
     policy::OrderPolicy,
     pricing::PriceLine,
     promo::PromoCode,
@@ -66,7 +67,7 @@ impl Store {
     /// not at all. The same `request` again answers with the same order, also when its code is used up by then.
     ///
     /// # Errors
-    /// [`OrderError::Refused`] when the selection can't be had; [`StoreError::IdempotencyMismatch`] when the key was
+    /// [`OrderError::Refused`] when the selection can't be had or its price not be paid in this way; [`StoreError::IdempotencyMismatch`] when the key was
     /// used for another request; [`StoreError::InsufficientBalance`] when the balance was to pay and does not suffice.
     pub async fn place_order(&self, new: &NewOrder, request: &Idempotency) -> Result<Placed, OrderError> {
         let refusal = match self.try_place(new, request).await {
@@ -91,6 +92,9 @@ impl Store {
         let mut offer = resolve(&mut connection, &new.selection).await?;
         let keys = ssh_keys::named(&mut connection, new.user, &new.ssh_key_ids).await?;
         let keys = keys.map_err(|_| Refusal::SshKeyUnknown)?;
+        if new.promo.is_none() {
+            self.refuse_outside_limits(new, &offer)?;
+        }
         if !offer.is_limited && new.method != PaymentMethod::Wallet && new.promo.is_none() {
             return Ok(insert(&mut connection, new, request, &offer, &keys).await?);
         }
@@ -101,6 +105,7 @@ impl Store {
         if let Some(code) = &new.promo {
             let wanted = PromoUse { user: new.user, code: code.clone() };
             offer = offer.with_promo(promos::find_to_use(&mut tx, &wanted).await?.as_ref())?;
+            self.refuse_outside_limits(new, &offer)?;
         }
         let placed = insert(&mut tx, new, request, &offer, &keys).await?;
         if let (PaymentMethod::Wallet, Some(Placed { order_id, to_charge: Some(payment) })) =
@@ -110,6 +115,11 @@ impl Store {
         }
         tx.commit().await?;
         Ok(placed)
+    }
+
+    fn refuse_outside_limits(&self, new: &NewOrder, offer: &Offer) -> Result<(), Refusal> {
+        let way = Way { method: new.method, bank: new.bank };
+        Ok(self.check_payment_limits(new.gateway, way, offer.quote.total)?)
     }
 }
 

@@ -5,6 +5,7 @@ use domain::{
     billing::{Bank, PaymentMethod},
     ids::{DepositId, OrderId, PaymentId, UserId},
     order::OrderStatus,
+    payment_limits::Way,
 };
 use sqlx::PgConnection;
 
@@ -74,7 +75,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such order, [`StoreError::Conflict`] when it does not wait
     /// for money, [`StoreError::IdempotencyMismatch`] when the key was used for another request,
-    /// [`StoreError::InsufficientBalance`] when the balance was to pay it and does not suffice.
+    /// [`StoreError::InsufficientBalance`] when the balance was to pay it and does not suffice,
+    /// [`StoreError::PaymentLimit`] when so much can't be paid in this way.
     pub async fn open_payment(&self, new: &NewAttempt, request: &Idempotency) -> Result<Opened> {
         let payment_id: PaymentId = new_id();
         let mut tx = self.pool.begin().await?;
@@ -85,6 +87,8 @@ impl Store {
         if order.status != OrderStatus::PendingPayment {
             return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
         }
+        let way = Way { method: new.method, bank: new.bank };
+        self.check_payment_limits(new.gateway, way, order.total)?;
         insert_attempt(&mut tx, payment_id, &order, new.method, new.bank, new.gateway).await?;
         if new.method == PaymentMethod::Wallet {
             pay_from_wallet(&mut tx, order.id, payment_id).await?;

@@ -6,6 +6,7 @@ use domain::{
     billing::{Bank, InvoiceStatus, PaymentMethod, PaymentOutcome},
     ids::{InvoiceId, PaymentId, UserId},
     ledger::{Movement, Parties, Price, Service},
+    payment_limits::Way,
 };
 use sqlx::PgConnection;
 
@@ -31,6 +32,14 @@ pub struct NewInvoiceAttempt {
     pub gateway: Option<&'static str>,
     /// How long it can be paid, in milliseconds.
     pub pay_within_ms: u64,
+}
+
+impl NewInvoiceAttempt {
+    /// How it will be paid.
+    #[must_use]
+    pub const fn way(&self) -> Way {
+        Way { method: self.method, bank: self.bank }
+    }
 }
 
 /// An invoice that belongs to no order, held until the transaction ends.
@@ -85,7 +94,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such invoice, [`StoreError::Conflict`] naming its status when
     /// it does not wait for money, [`StoreError::IdempotencyMismatch`] when the key was used for another request,
-    /// [`StoreError::InsufficientBalance`] when the balance was to pay it and does not suffice.
+    /// [`StoreError::InsufficientBalance`] when the balance was to pay it and does not suffice,
+    /// [`StoreError::PaymentLimit`] when so much can't be paid in this way.
     pub async fn open_invoice_payment(
         &self,
         new: &NewInvoiceAttempt,
@@ -97,6 +107,7 @@ impl Store {
             return Ok(Opened { payment_id: earlier.into(), is_new: false });
         }
         let invoice = lock_invoice(&mut tx, new.invoice, Some(new.user)).await?;
+        self.check_payment_limits(new.gateway, new.way(), invoice.total)?;
         begin(&mut tx, &invoice, payment_id, new).await?;
         tx.commit().await?;
         Ok(Opened { payment_id, is_new: true })

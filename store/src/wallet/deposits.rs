@@ -7,6 +7,7 @@ use domain::{
     ledger::Movement,
     money::Rupiah,
     notification::NotificationKind,
+    payment_limits::Way,
     promo::{PromoCode, RedemptionState},
 };
 use serde_json::json;
@@ -102,13 +103,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::IdempotencyMismatch`] when the key was used for another request, [`StoreError::Promo`] when the
-    /// code does not apply.
+    /// code does not apply, [`StoreError::PaymentLimit`] when so much can't be paid in this way.
     pub async fn open_deposit(&self, new: &NewDeposit, request: &Idempotency) -> Result<OpenedDeposit> {
         let (deposit_id, payment_id): (DepositId, PaymentId) = (new_id(), new_id());
         let mut tx = self.pool.begin().await?;
         if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, deposit_id.0).await? {
             return Ok(OpenedDeposit { deposit_id: earlier.into(), to_charge: None });
         }
+        let way = Way { method: new.method, bank: new.bank };
+        self.check_payment_limits(Some(new.gateway), way, new.amount)?;
         #[allow(clippy::cast_precision_loss, reason = "a deadline to the millisecond is precise enough")]
         let seconds = new.pay_within_ms as f64 / 1000.0;
         sqlx::query!(

@@ -10,6 +10,7 @@ pub mod general;
 pub mod layers;
 pub mod observability;
 pub mod orders;
+mod payment_limits;
 pub mod payments;
 pub mod providers;
 pub mod seller;

@@ -1,7 +1,9 @@
 //! The gateways that money comes through.
 
+use super::payment_limits::{self, GatewayLimits};
 use domain::billing::PaymentMethod;
 use domain::payment_check::PaymentCheckPolicy;
+use domain::payment_limits::PaymentLimits;
 use domain::refund::RefundPolicy;
 use secrecy::SecretString;
 use std::time::Duration;
@@ -107,6 +109,26 @@ pub struct PaymentsConfig {
     )]
     gateway_virtual_account: Gateway,
 
+    /// How much Midtrans takes at once, where that is not what is published: QRIS and banks with the least and the most
+    #[arg(
+        id = "payments.midtrans_limits",
+        long = "midtrans-limits",
+        env = "MIDTRANS_LIMITS",
+        value_name = "LIMITS",
+        default_value = payment_limits::MIDTRANS
+    )]
+    midtrans_limits: GatewayLimits,
+
+    /// The same of Xendit
+    #[arg(
+        id = "payments.xendit_limits",
+        long = "xendit-limits",
+        env = "XENDIT_LIMITS",
+        value_name = "LIMITS",
+        default_value = payment_limits::XENDIT
+    )]
+    xendit_limits: GatewayLimits,
+
     /// How often gateways are asked about payments that wait for too long
     #[arg(
         id = "payments.check_every",
@@ -181,6 +203,22 @@ impl PaymentsConfig {
             PaymentMethod::Qris => (method, self.gateway_qris),
             _ => (method, self.gateway_virtual_account),
         })
+    }
+
+    /// How much each gateway takes at once: what is published, but for what the settings say.
+    pub fn limits(&self) -> PaymentLimits {
+        let set = [
+            (Gateway::Midtrans, payment_limits::MIDTRANS, &self.midtrans_limits),
+            (Gateway::Xendit, payment_limits::XENDIT, &self.xendit_limits),
+        ];
+        let mut limits = PaymentLimits::default();
+        for (gateway, published, set) in set {
+            let published = published.parse::<GatewayLimits>();
+            for (way, bounds) in published.iter().flat_map(GatewayLimits::ways).chain(set.ways()) {
+                limits = limits.with(gateway.slug(), way, bounds);
+            }
+        }
+        limits
     }
 
     /// When gateways are asked about waiting payments.

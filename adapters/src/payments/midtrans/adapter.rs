@@ -12,7 +12,7 @@ use super::{
     types::{Answer, NotificationBody, RefundRequest},
 };
 use crate::{
-    http::{self, SetupError},
+    http::{self, Effect, SetupError},
     payments::{
         Attempt, Charge, GatewayError, Instructions, Notification, PaymentGateway, Refund, Refunded, Report,
         WebhookError, constant_time_eq,
@@ -51,30 +51,17 @@ impl Midtrans {
     }
 
     /// Sends a request and reads the answer if it is a success, by the vendor's own status code.
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, GatewayError> {
-        let response = request
-            .basic_auth(self.config.server_key.expose_secret(), Some(""))
-            .send()
-            .await
-            .map_err(mapper::transport)?;
-        let http_status = response.status();
-        let body = response.bytes().await.map_err(mapper::transport)?;
-        let Ok(answer) = serde_json::from_slice::<Answer>(&body) else {
-            return Err(mapper::unreadable(http_status));
-        };
-        let http_code = http_status.as_u16().to_string();
-        let code = answer.status_code.clone().unwrap_or(http_code);
-        if http_status.is_success() && matches!(code.as_str(), "200" | "201") || is_report(&answer) {
-            Ok(answer)
-        } else {
-            Err(mapper::refusal(&code, &answer))
-        }
+    async fn send(&self, request: RequestBuilder, effect: Effect) -> Result<Answer, GatewayError> {
+        let request = request.basic_auth(self.config.server_key.expose_secret(), Some(""));
+        let answer = http::exchange(request).await;
+        mapper::verdict(&answer.map_err(|error| GatewayError::transport(SLUG, error, effect))?, effect)
     }
-}
 
-/// A closed attempt is reported with a code that would be an error elsewhere: 202 for denied, 407 for expired.
-fn is_report(answer: &Answer) -> bool {
-    answer.transaction_status.is_some() && matches!(answer.status_code.as_deref(), Some("202" | "407"))
+    /// What Midtrans has by our name for an attempt.
+    async fn transaction(&self, gateway_order_id: &str) -> Result<Answer, GatewayError> {
+        let status = self.http.get(self.url(&["v2", gateway_order_id, "status"]));
+        mapper::transaction(self.send(status, Effect::None).await?)
+    }
 }
 
 #[async_trait]
@@ -85,20 +72,17 @@ impl PaymentGateway for Midtrans {
 
     async fn create(&self, charge: &Charge) -> Result<Instructions, GatewayError> {
         let request = mapper::charge_request(charge)?;
-        let answer = self.send(self.http.post(self.url(&["v2", "charge"])).json(&request)).await?;
-        if is_report(&answer) {
-            return Err(mapper::refusal(answer.status_code.as_deref().unwrap_or_default(), &answer));
-        }
-        mapper::instructions(charge, answer)
+        let charging = self.http.post(self.url(&["v2", "charge"])).json(&request);
+        mapper::instructions(charge, self.send(charging, Effect::Changes).await?)
     }
 
     async fn status(&self, attempt: Attempt<'_>) -> Result<Report, GatewayError> {
-        let answer = self.send(self.http.get(self.url(&["v2", attempt.gateway_order_id, "status"]))).await?;
-        Ok(mapper::report(answer))
+        Ok(mapper::report(self.transaction(attempt.gateway_order_id).await?))
     }
 
     async fn cancel(&self, attempt: Attempt<'_>) -> Result<(), GatewayError> {
-        self.send(self.http.post(self.url(&["v2", attempt.gateway_order_id, "cancel"]))).await?;
+        let url = self.url(&["v2", attempt.gateway_order_id, "cancel"]);
+        self.send(self.http.post(url), Effect::Changes).await?;
         Ok(())
     }
 
@@ -110,7 +94,7 @@ impl PaymentGateway for Midtrans {
             reason: refund.reason,
         };
         let url = self.url(&["v2", refund.attempt.gateway_order_id, "refund"]);
-        match self.send(self.http.post(url).json(&request)).await {
+        match self.send(self.http.post(url).json(&request), Effect::Changes).await {
             Ok(answer) => Ok(mapper::refunded(&answer)),
             Err(duplicate @ GatewayError::Duplicate { .. }) => {
                 self.find_refund(refund, None).await?.ok_or(duplicate)
@@ -124,8 +108,8 @@ impl PaymentGateway for Midtrans {
         refund: &Refund<'_>,
         _: Option<&str>,
     ) -> Result<Option<Refunded>, GatewayError> {
-        let status = self.url(&["v2", refund.attempt.gateway_order_id, "status"]);
-        let answer = self.send(self.http.get(status)).await?;
+        let answer = self.transaction(refund.attempt.gateway_order_id).await;
+        let answer = answer.map_err(GatewayError::of_question)?;
         Ok(mapper::earlier_refund(&answer, refund))
     }
 

@@ -1,18 +1,19 @@
 //! Midtrans' words ↔ ours.
 
+use std::time::Duration;
+
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use domain::{
     billing::{Bank, PaymentMethod, PaymentStatus},
     money::CURRENCY,
 };
-use reqwest::StatusCode;
 use sha2::{Digest, Sha512};
 
 use super::types::{
     Answer, BankTransfer, ChargeRequest, CustomExpiry, EChannel, NotificationBody, Qris, TransactionDetails,
 };
 use crate::{
-    http,
+    http::{self, Effect},
     payments::{
         Charge, GatewayError, Instructions, Notification, Refund, Refunded, Report, wire_amount::rupiah,
     },
@@ -75,6 +76,9 @@ const fn bank_word(bank: Bank) -> &'static str {
 /// Reads a charge that was accepted. One without the means to pay is left open: the attempt exists, but nobody can
 /// be told how to pay it.
 pub(super) fn instructions(charge: &Charge, answer: Answer) -> Result<Instructions, GatewayError> {
+    if is_report(&answer) {
+        return Err(refused("202", message_of(&answer)));
+    }
     let instructions = instructions_of(answer);
     let payable = match (charge.method, charge.bank) {
         (PaymentMethod::Qris, _) => instructions.qr_string.is_some(),
@@ -84,7 +88,8 @@ pub(super) fn instructions(charge: &Charge, answer: Answer) -> Result<Instructio
     if payable && !instructions.transaction_id.is_empty() {
         Ok(instructions)
     } else {
-        Err(ambiguous("the charge was accepted without saying how to pay it"))
+        let message = "the charge was accepted without saying how to pay it".to_owned();
+        Err(GatewayError::open(SLUG, Effect::Changes, message, None))
     }
 }
 
@@ -196,7 +201,7 @@ fn report_of(said: &Said<'_>) -> Report {
     }
 }
 
-/// Paid needs all three signs; an attempt is closed by three words; all else is still pending.
+/// Paid needs all three signs; an attempt is closed by four words; all else is still pending.
 fn status(said: &Said<'_>) -> PaymentStatus {
     match said.transaction_status {
         "settlement" | "capture"
@@ -204,7 +209,7 @@ fn status(said: &Said<'_>) -> PaymentStatus {
         {
             PaymentStatus::Paid
         }
-        "deny" => PaymentStatus::Denied,
+        "deny" | "failure" => PaymentStatus::Denied,
         "expire" => PaymentStatus::Expired,
         "cancel" => PaymentStatus::Cancelled,
         _ => PaymentStatus::Pending,
@@ -222,48 +227,75 @@ pub(super) fn signature(order_id: &str, status_code: &str, gross_amount: &str, s
     format!("{digest:x}")
 }
 
-/// Sorts an answer that is not a success.
-pub(super) fn refusal(code: &str, answer: &Answer) -> GatewayError {
+/// A success, by the vendor's verdict in the vendor's envelope: some errors come with HTTP 200, and a page of a proxy
+/// has no verdict at all.
+pub(super) fn verdict(raw: &http::Answer, effect: Effect) -> Result<Answer, GatewayError> {
+    let retry_after = http::retry_after(&raw.headers, Utc::now());
+    let answer = serde_json::from_slice::<Answer>(&raw.body).unwrap_or_default();
+    let Some(code) = answer.status_code.as_deref() else {
+        let message = format!("HTTP {} without the vendor's own words", raw.status);
+        return Err(GatewayError::open(SLUG, effect, message, retry_after));
+    };
+    if raw.status.is_success() && matches!(code, "200" | "201") || is_report(&answer) {
+        return Ok(answer);
+    }
+    Err(refusal(code, message_of(&answer), effect, retry_after))
+}
+
+/// A closed attempt is reported with a code that would be an error elsewhere: 202 for denied, 407 for expired.
+fn is_report(answer: &Answer) -> bool {
+    answer.transaction_status.is_some() && matches!(answer.status_code.as_deref(), Some("202" | "407"))
+}
+
+/// A success that tells of a transaction; nothing can be read out of another one.
+pub(super) fn transaction(answer: Answer) -> Result<Answer, GatewayError> {
+    if answer.transaction_status.is_some() {
+        return Ok(answer);
+    }
+    let message = "the answer names no transaction".to_owned();
+    Err(GatewayError::open(SLUG, Effect::None, message, None))
+}
+
+fn message_of(answer: &Answer) -> String {
     let mut message = answer.status_message.clone().unwrap_or_else(|| "no reason given".to_owned());
     for reason in answer.validation_messages.iter().flatten() {
         message.push_str("; ");
         message.push_str(reason);
     }
+    message
+}
+
+/// Sorts the vendor's verdict: <https://docs.midtrans.com/reference/code-statuses>.
+fn refusal(code: &str, message: String, effect: Effect, retry_after: Option<Duration>) -> GatewayError {
     match code {
         "401" | "403" => GatewayError::Credentials { gateway: SLUG, message },
         "404" => GatewayError::NotFound { gateway: SLUG },
         "406" => GatewayError::Duplicate { gateway: SLUG },
-        _ if code.starts_with('5') => ambiguous(&format!("status {code}: {message}")),
-        _ => GatewayError::Refused { gateway: SLUG, code: code.to_owned(), message },
+        "429" => GatewayError::NotNow { gateway: SLUG, message, retry_after },
+        // Our balance there does not cover a refund just now.
+        "414" if message.to_lowercase().contains("insufficient") => {
+            GatewayError::NotNow { gateway: SLUG, message, retry_after }
+        }
+        "202" => refused(code, message),
+        // With 409 the same request is under way.
+        code if code.starts_with('4') && code != "409" => refused(code, message),
+        _ => GatewayError::open(SLUG, effect, format!("status {code}: {message}"), retry_after),
     }
 }
 
-/// Sorts an answer that is not of the vendor's shape, such as a proxy's error page.
-pub(super) fn unreadable(status: StatusCode) -> GatewayError {
-    let message = format!("HTTP {status} with a body that can't be read");
-    if status.is_client_error() {
-        GatewayError::Refused { gateway: SLUG, code: status.as_u16().to_string(), message }
-    } else {
-        ambiguous(&message)
-    }
-}
-
-/// Sorts trouble on the wire: without a connection nothing was sent.
-pub(super) fn transport(error: reqwest::Error) -> GatewayError {
-    let sent = http::may_have_been_sent(&error);
-    let message = http::describe(error);
-    if sent { ambiguous(&message) } else { GatewayError::Unreachable { gateway: SLUG, message } }
-}
-
-fn ambiguous(message: &str) -> GatewayError {
-    GatewayError::Ambiguous { gateway: SLUG, message: message.to_owned() }
+fn refused(code: &str, message: String) -> GatewayError {
+    GatewayError::Refused { gateway: SLUG, code: code.to_owned(), message }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use domain::Rupiah;
+    use reqwest::{
+        StatusCode,
+        header::{HeaderMap, HeaderValue, RETRY_AFTER},
+    };
+
+    use crate::payments::GatewayFailure;
 
     use super::*;
 
@@ -304,6 +336,7 @@ mod tests {
         assert_eq!(says("settlement", "200", Some("deny")), PaymentStatus::Pending);
         assert_eq!(says("settlement", "201", Some("accept")), PaymentStatus::Pending);
         assert_eq!(says("deny", "202", Some("deny")), PaymentStatus::Denied);
+        assert_eq!(says("failure", "202", None), PaymentStatus::Denied);
         assert_eq!(says("expire", "202", None), PaymentStatus::Expired);
         assert_eq!(says("cancel", "200", None), PaymentStatus::Cancelled);
         for other in ["pending", "authorize", "refund", "partial_refund", "chargeback", "SETTLEMENT", ""] {
@@ -334,7 +367,9 @@ mod tests {
     fn a_charge_nobody_can_pay_is_left_open() {
         let answer = Answer { transaction_id: Some("t".to_owned()), ..Answer::default() };
         let left_open = instructions(&charge(PaymentMethod::Qris, None), answer).unwrap_err();
-        assert!(left_open.is_ambiguous());
+        assert_eq!(left_open.class(), GatewayFailure::Unknown { retry_after: None });
+        let nothing = transaction(Answer { status_code: Some("200".to_owned()), ..Answer::default() });
+        assert!(matches!(nothing, Err(GatewayError::NotNow { .. })), "it would say that no refund was made");
     }
 
     #[test]
@@ -356,15 +391,51 @@ mod tests {
         assert_eq!(notification(&body).dedupe_key, "t:settlement:accept:r1");
     }
 
+    fn answered(status: u16, body: &str, effect: Effect) -> GatewayError {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("7"))]);
+        let status = StatusCode::from_u16(status).unwrap();
+        verdict(&http::Answer { status, headers, body: body.into() }, effect).unwrap_err()
+    }
+
     #[test]
     fn refusals_are_sorted_by_what_is_known_of_the_money() {
-        let answer = Answer::default();
-        assert!(matches!(refusal("401", &answer), GatewayError::Credentials { .. }));
-        assert!(matches!(refusal("404", &answer), GatewayError::NotFound { .. }));
-        assert!(matches!(refusal("412", &answer), GatewayError::Refused { .. }));
-        assert!(refusal("406", &answer).is_ambiguous());
-        assert!(refusal("500", &answer).is_ambiguous());
-        assert!(unreadable(StatusCode::BAD_GATEWAY).is_ambiguous());
-        assert!(!unreadable(StatusCode::BAD_REQUEST).is_ambiguous());
+        use GatewayFailure::{Refused, Retryable, Unknown};
+        let retry_after = Some(Duration::from_secs(7));
+        for (code, class) in [
+            ("400", Refused),
+            ("401", Refused),
+            ("402", Refused),
+            ("404", Refused),
+            ("412", Refused),
+            ("406", Unknown { retry_after: None }),
+            ("409", Unknown { retry_after }),
+            ("429", Retryable { retry_after }),
+            ("500", Unknown { retry_after }),
+            ("505", Unknown { retry_after }),
+            ("999", Unknown { retry_after }),
+        ] {
+            let body = format!(r#"{{"status_code":"{code}","status_message":"words"}}"#);
+            // The vendor's verdict counts, whatever the HTTP status says.
+            for status in [200, 400, 503] {
+                assert_eq!(answered(status, &body, Effect::Changes).class(), class, "{code}");
+            }
+        }
+        let poor = r#"{"status_code":"414","status_message":"Insufficient balance"}"#;
+        assert_eq!(answered(414, poor, Effect::Changes).class(), Retryable { retry_after });
+        let done = r#"{"status_code":"200","status_message":"words"}"#;
+        assert_eq!(answered(502, done, Effect::Changes).class(), Unknown { retry_after });
+    }
+
+    #[test]
+    fn without_the_vendors_envelope_nothing_is_certain() {
+        let retry_after = Some(Duration::from_secs(7));
+        for status in [200, 400, 401, 403, 404, 409, 412, 429, 500, 502, 503] {
+            for page in ["<html>Bad gateway", "{}", r#"{"error":"no such page","code":404}"#, ""] {
+                let changing = answered(status, page, Effect::Changes).class();
+                assert_eq!(changing, GatewayFailure::Unknown { retry_after }, "{status} {page}");
+                let reading = answered(status, page, Effect::None).class();
+                assert_eq!(reading, GatewayFailure::Retryable { retry_after }, "{status} {page}");
+            }
+        }
     }
 }

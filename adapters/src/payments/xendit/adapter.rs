@@ -12,13 +12,10 @@ use url::Url;
 
 use super::{
     mapper::{self, SLUG},
-    types::{
-        ErrorAnswer, Payment, PaymentRequest, PaymentRequestList, Refund as WireRefund, RefundRequest,
-        Webhook,
-    },
+    types::{Payment, PaymentRequest, PaymentRequestList, Refund as WireRefund, RefundRequest, Webhook},
 };
 use crate::{
-    http::{self, SetupError},
+    http::{self, Effect, SetupError},
     payments::{
         Attempt, Charge, GatewayError, Instructions, Notification, PaymentGateway, Refund, Refunded, Report,
         WebhookError, constant_time_eq,
@@ -65,26 +62,26 @@ impl Xendit {
     }
 
     /// Sends a request and reads the answer if it is a success.
-    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, GatewayError> {
-        let response = request
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        effect: Effect,
+    ) -> Result<T, GatewayError> {
+        let request = request
             .basic_auth(self.config.secret_key.expose_secret(), Some(""))
-            .header("api-version", API_VERSION)
-            .send()
-            .await
-            .map_err(mapper::transport)?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(mapper::transport)?;
-        if status.is_success() {
-            return serde_json::from_slice(&body)
-                .map_err(|_| mapper::ambiguous(&format!("HTTP {status} with a body that can't be read")));
-        }
-        Err(mapper::refusal(status, serde_json::from_slice::<ErrorAnswer>(&body).unwrap_or_default()))
+            .header("api-version", API_VERSION);
+        let answer = http::exchange(request).await;
+        mapper::verdict(&answer.map_err(|error| GatewayError::transport(SLUG, error, effect))?, effect)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, GatewayError> {
+        self.send(self.http.get(self.url(segments)), Effect::None).await
     }
 
     /// The payment request of an attempt: by Xendit's id if it is known, else by ours.
     async fn payment_request(&self, attempt: Attempt<'_>) -> Result<PaymentRequest, GatewayError> {
         let found = match attempt.transaction_id {
-            Some(id) => vec![self.send(self.http.get(self.url(&["v3", "payment_requests", id]))).await?],
+            Some(id) => vec![self.get(&["v3", "payment_requests", id]).await?],
             None => self.payment_requests_named(attempt.gateway_order_id).await?,
         };
         // Only what bears our name is ours: an id may come from a webhook.
@@ -94,10 +91,10 @@ impl Xendit {
 
     async fn payment_requests_named(&self, reference: &str) -> Result<Vec<PaymentRequest>, GatewayError> {
         let list = self.http.get(self.url(&["v3", "payment_requests"])).query(&[("reference_id", reference)]);
-        match self.send::<PaymentRequestList>(list).await {
+        match self.send::<PaymentRequestList>(list, Effect::None).await {
             Ok(list) => Ok(list.data),
             // The list is not there, which says nothing about what would be in it.
-            Err(GatewayError::NotFound { .. }) => Err(mapper::ambiguous("payment requests can't be listed")),
+            Err(GatewayError::NotFound { .. }) => Err(mapper::not_told("payment requests can't be listed")),
             Err(error) => Err(error),
         }
     }
@@ -112,14 +109,14 @@ impl PaymentGateway for Xendit {
     async fn create(&self, charge: &Charge) -> Result<Instructions, GatewayError> {
         let request = mapper::create_request(charge, Utc::now())?;
         let url = self.url(&["v3", "payment_requests"]);
-        let answer: PaymentRequest = self.send(self.http.post(url).json(&request)).await?;
+        let answer: PaymentRequest = self.send(self.http.post(url).json(&request), Effect::Changes).await?;
         mapper::created(charge, &answer)
     }
 
     async fn status(&self, attempt: Attempt<'_>) -> Result<Report, GatewayError> {
         let request = self.payment_request(attempt).await?;
         let payment: Option<Payment> = match &request.latest_payment_id {
-            Some(id) => Some(self.send(self.http.get(self.url(&["v3", "payments", id]))).await?),
+            Some(id) => Some(self.get(&["v3", "payments", id]).await?),
             None => None,
         };
         Ok(mapper::report(&request, payment.as_ref()))
@@ -128,7 +125,7 @@ impl PaymentGateway for Xendit {
     async fn cancel(&self, attempt: Attempt<'_>) -> Result<(), GatewayError> {
         let request = self.payment_request(attempt).await?;
         let url = self.url(&["v3", "payment_requests", &request.payment_request_id, "cancel"]);
-        let _: PaymentRequest = self.send(self.http.post(url)).await?;
+        let _: PaymentRequest = self.send(self.http.post(url), Effect::Changes).await?;
         Ok(())
     }
 
@@ -143,7 +140,7 @@ impl PaymentGateway for Xendit {
             reason: "REQUESTED_BY_CUSTOMER",
         };
         let sending = self.http.post(self.url(&["refunds"])).header("idempotency-key", refund.refund_key);
-        let answer: WireRefund = self.send(sending.json(&request)).await?;
+        let answer: WireRefund = self.send(sending.json(&request), Effect::Changes).await?;
         mapper::refunded(answer)
     }
 
@@ -154,9 +151,9 @@ impl PaymentGateway for Xendit {
     ) -> Result<Option<Refunded>, GatewayError> {
         // Xendit finds no refund by our name, so without its own nothing is certain.
         let Some(id) = refund_id else {
-            return Err(mapper::ambiguous("refunds can't be looked up by our name"));
+            return Err(mapper::not_told("refunds can't be looked up by our name"));
         };
-        let answer: WireRefund = self.send(self.http.get(self.url(&["refunds", id]))).await?;
+        let answer = self.get::<WireRefund>(&["refunds", id]).await.map_err(GatewayError::of_question)?;
         mapper::refunded(answer).map(Some)
     }
 

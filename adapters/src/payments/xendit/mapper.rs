@@ -1,5 +1,7 @@
 //! Xendit's words ↔ ours.
 
+use std::time::Duration;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use domain::{
     Rupiah,
@@ -7,13 +9,14 @@ use domain::{
     money::CURRENCY,
 };
 use reqwest::StatusCode;
+use serde::de::DeserializeOwned;
 use serde_json::Number;
 
 use super::types::{
     CreateProperties, CreateRequest, ErrorAnswer, Payment, PaymentRequest, Refund as WireRefund, Webhook,
 };
 use crate::{
-    http,
+    http::{self, Effect},
     payments::{
         Charge, GatewayError, Instructions, Notification, Refund, Refunded, Report, WebhookError,
         wire_amount::rupiah,
@@ -47,8 +50,6 @@ pub(super) fn create_request(charge: &Charge, now: DateTime<Utc>) -> Result<Crea
             return Err(GatewayError::Unsupported { gateway: SLUG, message });
         }
     };
-    let minutes = i64::try_from(charge.pay_within.as_secs().div_ceil(60).max(1)).unwrap_or(i64::MAX);
-    let expires_at = TimeDelta::try_minutes(minutes).and_then(|lasts| now.checked_add_signed(lasts));
     Ok(CreateRequest {
         reference_id: &charge.gateway_order_id,
         kind: "PAY",
@@ -58,10 +59,18 @@ pub(super) fn create_request(charge: &Charge, now: DateTime<Utc>) -> Result<Crea
         capture_method: "AUTOMATIC",
         channel_code,
         channel_properties: CreateProperties {
-            expires_at: expires_at.unwrap_or(now).to_rfc3339_opts(SecondsFormat::Secs, true),
+            // A code lasts for as long as Xendit likes; with an end of ours it would be refused.
+            expires_at: charge.bank.is_some().then(|| ends_at(charge.pay_within, now)),
             display_name: charge.bank.is_some().then_some(DISPLAY_NAME),
         },
     })
+}
+
+/// The end of an attempt in the vendor's form. Whole minutes, as the other gateways count.
+fn ends_at(pay_within: Duration, now: DateTime<Utc>) -> String {
+    let minutes = i64::try_from(pay_within.as_secs().div_ceil(60).max(1)).unwrap_or(i64::MAX);
+    let end = TimeDelta::try_minutes(minutes).and_then(|lasts| now.checked_add_signed(lasts));
+    end.unwrap_or(now).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 const fn virtual_account(bank: Bank) -> &'static str {
@@ -85,7 +94,8 @@ pub(super) fn created(charge: &Charge, answer: &PaymentRequest) -> Result<Instru
     if payable && !instructions.transaction_id.is_empty() {
         Ok(instructions)
     } else {
-        Err(ambiguous("the payment request was accepted without saying how to pay it"))
+        let message = "the payment request was accepted without saying how to pay it".to_owned();
+        Err(GatewayError::open(SLUG, Effect::Changes, message, None))
     }
 }
 
@@ -179,7 +189,8 @@ pub(super) fn notification(webhook: Webhook) -> Result<Notification, WebhookErro
     let (amount, amount_as_received) = requested.read();
     let about = payment.payment_id.as_ref().unwrap_or(&payment.payment_request_id);
     Ok(Notification {
-        dedupe_key: format!("{}:{about}", webhook.event),
+        // Ids of Xendit's are ours to name: two of our attempts may never share the identity of an event.
+        dedupe_key: format!("{}:{}:{about}", webhook.event, payment.reference_id),
         report: Report {
             transaction_id: Some(payment.payment_request_id.clone()),
             status: status(&payment.status),
@@ -215,39 +226,83 @@ pub(super) fn refunded(answer: WireRefund) -> Result<Refunded, GatewayError> {
     })
 }
 
-/// Sorts an answer that is not a success.
-pub(super) fn refusal(status: StatusCode, answer: ErrorAnswer) -> GatewayError {
-    let message = answer.message.unwrap_or_else(|| "no reason given".to_owned());
-    let code = answer.error_code.unwrap_or_else(|| status.as_u16().to_string());
+/// A success in the vendor's shape; what a proxy wrote is neither success nor refusal.
+pub(super) fn verdict<T: DeserializeOwned>(raw: &http::Answer, effect: Effect) -> Result<T, GatewayError> {
+    let retry_after = http::retry_after(&raw.headers, Utc::now());
+    let refused = if raw.status.is_success() {
+        if let Ok(answer) = serde_json::from_slice(&raw.body) {
+            return Ok(answer);
+        }
+        None
+    } else {
+        let envelope = serde_json::from_slice::<ErrorAnswer>(&raw.body).unwrap_or_default();
+        envelope.error_code.map(|code| (code, envelope.message))
+    };
+    let Some((code, message)) = refused else {
+        let message = format!("HTTP {} without the vendor's own words", raw.status);
+        return Err(GatewayError::open(SLUG, effect, message, retry_after));
+    };
+    let message = message.unwrap_or_else(|| "no reason given".to_owned());
+    Err(refusal(raw.status, code, message, effect, retry_after))
+}
+
+/// Codes that come with 4xx and mean that a later call may succeed: <https://docs.xendit.co/docs/error-scenarios>.
+const NOT_NOW: &[&str] = &[
+    "RATE_LIMIT_EXCEEDED",
+    "PAYMENT_REQUEST_RATE_LIMITED",
+    "TEMPORARILY_UNAVAILABLE",
+    "REFUND_TEMPORARILY_UNAVAILABLE",
+    // Our balance there does not cover a refund just now.
+    "INSUFFICIENT_BALANCE",
+];
+
+/// Sorts the vendor's verdict.
+fn refusal(
+    status: StatusCode,
+    code: String,
+    message: String,
+    effect: Effect,
+    retry_after: Option<Duration>,
+) -> GatewayError {
     match status {
+        _ if code == "DUPLICATE_ERROR" => GatewayError::Duplicate { gateway: SLUG },
+        StatusCode::TOO_MANY_REQUESTS => GatewayError::NotNow { gateway: SLUG, message, retry_after },
+        _ if NOT_NOW.contains(&code.as_str()) => {
+            GatewayError::NotNow { gateway: SLUG, message: format!("{code}: {message}"), retry_after }
+        }
+        // Of one channel, not of our key.
+        StatusCode::FORBIDDEN if code == "CHANNEL_NOT_ACTIVATED" => {
+            GatewayError::Refused { gateway: SLUG, code, message }
+        }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             GatewayError::Credentials { gateway: SLUG, message }
         }
         StatusCode::NOT_FOUND => GatewayError::NotFound { gateway: SLUG },
-        _ if code == "DUPLICATE_ERROR" => GatewayError::Duplicate { gateway: SLUG },
-        _ if status.is_client_error() => GatewayError::Refused { gateway: SLUG, code, message },
-        _ => ambiguous(&format!("status {status}: {code}: {message}")),
+        _ if is_under_way(status, &code) || !status.is_client_error() => {
+            GatewayError::open(SLUG, effect, format!("status {status}: {code}: {message}"), retry_after)
+        }
+        _ => GatewayError::Refused { gateway: SLUG, code, message },
     }
 }
 
-/// Sorts trouble on the wire: without a connection nothing was sent.
-pub(super) fn transport(error: reqwest::Error) -> GatewayError {
-    let sent = http::may_have_been_sent(&error);
-    let message = http::describe(error);
-    if sent { ambiguous(&message) } else { GatewayError::Unreachable { gateway: SLUG, message } }
+/// The same request, or the refund it asks for, is being worked on: how it ends is not known.
+fn is_under_way(status: StatusCode, code: &str) -> bool {
+    matches!(status, StatusCode::CONFLICT | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY)
+        || code.ends_with("_IN_PROGRESS")
 }
 
-pub(super) fn ambiguous(message: &str) -> GatewayError {
-    GatewayError::Ambiguous { gateway: SLUG, message: message.to_owned() }
+/// The vendor was only asked something, and can't tell.
+pub(super) fn not_told(message: &str) -> GatewayError {
+    GatewayError::NotNow { gateway: SLUG, message: message.to_owned(), retry_after: None }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
     use serde_json::json;
 
-    use super::*;
+    use super::{super::types::PaymentRequestList, *};
+    use crate::payments::GatewayFailure;
 
     fn charge(method: PaymentMethod, bank: Option<Bank>) -> Charge {
         Charge {
@@ -266,11 +321,12 @@ mod tests {
             |method, bank| serde_json::to_value(create_request(&charge(method, bank), now).unwrap()).unwrap();
         let qris = asked(PaymentMethod::Qris, None);
         assert_eq!((&qris["channel_code"], &qris["request_amount"]), (&json!("QRIS"), &json!(55_390)));
-        assert_eq!(qris["channel_properties"], json!({ "expires_at": "2026-11-24T06:02:00Z" }));
+        assert_eq!(qris["channel_properties"], json!({}), "the vendor refuses a code with an end");
         for bank in Bank::ALL {
             let va = asked(PaymentMethod::VirtualAccount, Some(*bank));
             assert_eq!(va["channel_code"], format!("{bank}_VIRTUAL_ACCOUNT"));
             assert_eq!(va["channel_properties"]["display_name"], DISPLAY_NAME);
+            assert_eq!(va["channel_properties"]["expires_at"], "2026-11-24T06:02:00Z");
         }
         assert!(create_request(&charge(PaymentMethod::ManualTransfer, None), now).is_err());
     }
@@ -278,7 +334,8 @@ mod tests {
     #[test]
     fn a_payment_request_nobody_can_pay_is_left_open() {
         let answer = PaymentRequest { payment_request_id: "pr-1".to_owned(), ..PaymentRequest::default() };
-        assert!(created(&charge(PaymentMethod::Qris, None), &answer).unwrap_err().is_ambiguous());
+        let left_open = created(&charge(PaymentMethod::Qris, None), &answer).unwrap_err();
+        assert_eq!(left_open.class(), GatewayFailure::Unknown { retry_after: None });
     }
 
     #[test]
@@ -325,7 +382,7 @@ mod tests {
         let told = read("payment.capture", data.clone()).unwrap();
         assert_eq!(
             (told.dedupe_key.as_str(), told.gateway_order_id.as_str()),
-            ("payment.capture:py-1", "WB-1")
+            ("payment.capture:WB-1:py-1", "WB-1")
         );
         assert!(!told.is_proof);
         assert!(matches!(read("refund.succeeded", data), Err(WebhookError::Irrelevant(_))));
@@ -334,17 +391,53 @@ mod tests {
         }
     }
 
+    fn answered(status: u16, body: &str, effect: Effect) -> GatewayError {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("7"))]);
+        let status = StatusCode::from_u16(status).unwrap();
+        verdict::<PaymentRequest>(&http::Answer { status, headers, body: body.into() }, effect).unwrap_err()
+    }
+
     #[test]
     fn refusals_are_sorted_by_what_is_known_of_the_money() {
-        let sorted = |status: u16, code: &str| {
-            let answer = ErrorAnswer { error_code: Some(code.to_owned()), message: None };
-            refusal(StatusCode::from_u16(status).unwrap(), answer)
-        };
-        assert!(matches!(sorted(401, "INVALID_API_KEY"), GatewayError::Credentials { .. }));
-        assert!(matches!(sorted(404, "DATA_NOT_FOUND"), GatewayError::NotFound { .. }));
-        assert!(matches!(sorted(409, "DUPLICATE_ERROR"), GatewayError::Duplicate { .. }));
-        assert!(matches!(sorted(409, "OTHER"), GatewayError::Refused { .. }));
-        assert!(matches!(sorted(400, "API_VALIDATION_ERROR"), GatewayError::Refused { .. }));
-        assert!(sorted(503, "CHANNEL_UNAVAILABLE").is_ambiguous());
+        use GatewayFailure::{Refused, Retryable, Unknown};
+        let retry_after = Some(Duration::from_secs(7));
+        for (status, code, class) in [
+            (400, "API_VALIDATION_ERROR", Refused),
+            (400, "INACTIVE_PAYMENT_REQUEST", Refused),
+            (401, "INVALID_API_KEY", Refused),
+            (403, "REQUEST_FORBIDDEN_ERROR", Refused),
+            (403, "CHANNEL_NOT_ACTIVATED", Refused),
+            (404, "DATA_NOT_FOUND", Refused),
+            (409, "DUPLICATE_ERROR", Unknown { retry_after: None }),
+            (409, "IDEMPOTENCY_ERROR", Unknown { retry_after }),
+            (400, "REFUND_IN_PROGRESS", Unknown { retry_after }),
+            (400, "TEMPORARILY_UNAVAILABLE", Retryable { retry_after }),
+            (400, "INSUFFICIENT_BALANCE", Retryable { retry_after }),
+            (429, "RATE_LIMIT_EXCEEDED", Retryable { retry_after }),
+            (500, "SERVER_ERROR", Unknown { retry_after }),
+            (503, "CHANNEL_UNAVAILABLE", Unknown { retry_after }),
+        ] {
+            let body = json!({ "error_code": code, "message": "words" }).to_string();
+            assert_eq!(answered(status, &body, Effect::Changes).class(), class, "{status} {code}");
+        }
+        let key = answered(401, r#"{"error_code":"INVALID_API_KEY"}"#, Effect::Changes);
+        assert!(matches!(key, GatewayError::Credentials { .. }));
+        let channel = answered(403, r#"{"error_code":"CHANNEL_NOT_ACTIVATED"}"#, Effect::Changes);
+        assert!(matches!(channel, GatewayError::Refused { .. }), "the key is fine");
+    }
+
+    #[test]
+    fn without_the_vendors_envelope_nothing_is_certain() {
+        let retry_after = Some(Duration::from_secs(7));
+        for status in [200, 201, 400, 401, 403, 404, 409, 422, 429, 500, 502, 503] {
+            for page in ["<html>Bad gateway", "{}", r#"{"error":"no such page","code":404}"#, ""] {
+                let changing = answered(status, page, Effect::Changes).class();
+                assert_eq!(changing, GatewayFailure::Unknown { retry_after }, "{status} {page}");
+                let reading = answered(status, page, Effect::None).class();
+                assert_eq!(reading, GatewayFailure::Retryable { retry_after }, "{status} {page}");
+            }
+        }
+        assert!(serde_json::from_str::<PaymentRequestList>("{}").is_err(), "that list is not empty");
+        assert!(serde_json::from_str::<WireRefund>("{}").is_err(), "that refund was not taken on");
     }
 }

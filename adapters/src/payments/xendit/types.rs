@@ -19,22 +19,25 @@ pub(super) struct CreateRequest<'a> {
 
 #[derive(Debug, Serialize)]
 pub(super) struct CreateProperties {
-    pub(super) expires_at: String,
+    /// Virtual accounts: until when they take money. A QR code takes no such wish.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expires_at: Option<String>,
     /// Virtual accounts: what the customer reads at the bank.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) display_name: Option<&'static str>,
 }
 
-/// A payment request.
+/// A payment request. Without the first three it is none.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 pub(super) struct PaymentRequest {
     pub(super) payment_request_id: String,
     pub(super) reference_id: String,
     pub(super) status: String,
     pub(super) request_amount: Option<Number>,
     pub(super) currency: Option<String>,
+    #[serde(default)]
     pub(super) actions: Vec<Action>,
+    #[serde(default)]
     pub(super) channel_properties: Properties,
     pub(super) latest_payment_id: Option<String>,
 }
@@ -54,8 +57,7 @@ pub(super) struct Properties {
 }
 
 /// Answer of `GET /v3/payment_requests?reference_id=`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub(super) struct PaymentRequestList {
     pub(super) data: Vec<PaymentRequest>,
 }
@@ -90,8 +92,7 @@ pub(super) struct RefundRequest<'a> {
 }
 
 /// A refund.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Refund {
     pub(super) id: String,
     pub(super) status: String,

@@ -10,6 +10,7 @@ use domain::{
     Rupiah,
     billing::{Bank, InvoiceStatus, PaymentMethod},
     ids::{InstanceId, InvoiceId, RenewalId},
+    payment_limits::Payable,
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -20,8 +21,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState,
     auth::Customer,
-    customer::payments::{PaymentBody, charge, charged_elsewhere, gateway_or_wallet},
+    customer::payments::{PaymentBody, charge, charged_elsewhere},
     extract::{Body, Id, IdempotencyKey, Ids, Paged, Paging},
+    payment_ways::{gateway_for, not_begun},
     problem::Problem,
 };
 
@@ -120,7 +122,8 @@ impl From<store::renewals::Renewal> for RenewalBody {
          `insufficient_balance`: `WALLET`, and there is not enough. Nothing was asked for.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`term_not_offered`, `payment_method_unavailable`, `bank_required`, \
-         `bank_not_allowed`, `idempotency_key_reused`, `invalid_body`.", body = Problem,
+         `bank_not_allowed`, `payment_method_limit`: the method does not take so much or so little, `detail` says \
+         what does; `idempotency_key_reused`, `invalid_body`.", body = Problem,
          content_type = "application/problem+json"),
     )
 )]
@@ -132,7 +135,7 @@ async fn renew(
     Body(request): Body<RenewRequest>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<RenewalBody>), Problem> {
     let promise = Idempotency::new(&format!("POST /instances/{instance}/renew"), &key, &request)?;
-    let gateway = gateway_or_wallet(&state.payments, request.payment_method, request.bank)?;
+    let gateway = gateway_for(&state.payments, Payable::Invoice, request.payment_method, request.bank)?;
     let new = NewRenewal {
         user: me.id,
         instance,
@@ -142,7 +145,8 @@ async fn renew(
         gateway,
         pay_within_ms: state.orders.policy.payment_window_ms,
     };
-    let opened = state.store.open_renewal(&new, &promise).await?;
+    let opened = state.store.open_renewal(&new, &promise).await;
+    let opened = opened.map_err(|error| not_begun(&state, Payable::Invoice, error))?;
     if let Some(payment) = opened.to_charge {
         charge(&state, payment).await?;
     }

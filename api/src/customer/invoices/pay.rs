@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     http::{HeaderName, StatusCode, header::LOCATION},
 };
-use domain::ids::InvoiceId;
+use domain::{ids::InvoiceId, payment_limits::Payable};
 use store::{
     idempotency::Idempotency,
     payments::{NewAttempt, NewInvoiceAttempt},
@@ -14,10 +14,9 @@ use store::{
 use crate::{
     AppState,
     auth::Customer,
-    customer::payments::{
-        PayRequest, PaymentBody, charge, charged_elsewhere, gateway_for, gateway_or_wallet,
-    },
+    customer::payments::{PayRequest, PaymentBody, charge, charged_elsewhere},
     extract::{Body, Id, IdempotencyKey},
+    payment_ways::{gateway_for, not_begun},
     problem::Problem,
 };
 
@@ -40,6 +39,7 @@ use crate::{
          its status. `insufficient_balance`: `WALLET`, and there is not enough.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `payment_method_limit`: the method does not take so much or so little, `detail` says what does; \
          `idempotency_key_reused`, or `invalid_body`.", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -54,14 +54,16 @@ pub(super) async fn pay(
     let promise = Idempotency::new(&format!("POST /invoices/{id}/pay"), &key, &request)?;
     let (method, bank) = (request.payment_method, request.bank);
     let opened = if let Some(order) = invoice.order_id {
-        let gateway = gateway_for(&state.payments, method, bank)?;
+        let gateway = gateway_for(&state.payments, Payable::Order, method, bank)?;
         let attempt = NewAttempt { user: me.id, order, method, bank, gateway };
-        state.store.open_payment(&attempt, &promise).await?
+        let opened = state.store.open_payment(&attempt, &promise).await;
+        opened.map_err(|error| not_begun(&state, Payable::Order, error))?
     } else {
-        let gateway = gateway_or_wallet(&state.payments, method, bank)?;
+        let gateway = gateway_for(&state.payments, Payable::Invoice, method, bank)?;
         let pay_within_ms = state.orders.policy.payment_window_ms;
         let attempt = NewInvoiceAttempt { user: me.id, invoice: id, method, bank, gateway, pay_within_ms };
-        state.store.open_invoice_payment(&attempt, &promise).await?
+        let opened = state.store.open_invoice_payment(&attempt, &promise).await;
+        opened.map_err(|error| not_begun(&state, Payable::Invoice, error))?
     };
     let payment = if opened.is_new {
         charge(&state, opened.payment_id).await?

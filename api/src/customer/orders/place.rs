@@ -11,6 +11,7 @@ use domain::{
     hostname::Hostname,
     ids::{PlanId, SshKeyId},
     money::CURRENCY,
+    payment_limits::{Payable, Way},
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -26,10 +27,11 @@ use crate::{
     AppState,
     auth::Customer,
     customer::{
-        payments::{charge, charged_elsewhere, gateway_for},
+        payments::{charge, charged_elsewhere},
         promos::{plain_code, promo_code},
     },
     extract::{Body, IdempotencyKey},
+    payment_ways::{PaymentWay, beyond_limit, gateway_for, not_begun},
     problem::Problem,
 };
 
@@ -58,7 +60,7 @@ pub(super) struct QuoteRequest {
     /// Whether the term is to be renewed by itself; the price does not depend on it.
     #[allow(dead_code, reason = "taken so that an order's body can be quoted as it is")]
     auto_renew: Option<bool>,
-    /// May be given as in the order, and is checked then.
+    /// May be given as in the order, and is checked then, also whether it takes so much.
     payment_method: Option<PaymentMethod>,
     /// With `VIRTUAL_ACCOUNT`, and only then.
     bank: Option<Bank>,
@@ -122,6 +124,8 @@ pub(super) struct QuoteBody {
     total: Rupiah,
     #[schema(example = "IDR")]
     currency: &'static str,
+    /// How it can be paid, and why not.
+    payment_methods: Vec<PaymentWay>,
 }
 
 /// One line of a quote.
@@ -153,7 +157,8 @@ struct QuoteLine {
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
          `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` (also when somebody was quicker), \
          `promo_already_used`, `promo_minimum`, `promo_not_for_orders`, \
-         `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, `invalid_body`.",
+         `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `payment_method_limit`: the method does not take so much or so little, `detail` says what does; `invalid_body`.",
          body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -166,9 +171,11 @@ pub(super) async fn quote(
     let promo = promo_code(request.promo_code.as_deref())?;
     let ssh_keys = request.ssh_key_ids.unwrap_or_default();
     refuse_too_many(&ssh_keys)?;
-    if let Some(method) = request.payment_method {
-        gateway_for(&state.payments, method, request.bank)?;
-    }
+    let way = request.payment_method.map(|method| Way { method, bank: request.bank });
+    let gateway = match way {
+        Some(Way { method, bank }) => gateway_for(&state.payments, Payable::Order, method, bank)?,
+        None => None,
+    };
     let selection = Selection {
         plan_id: request.plan_id,
         region: request.region,
@@ -186,7 +193,13 @@ pub(super) async fn quote(
     if state.store.unknown_ssh_key(me.id, &ssh_keys).await?.is_some() {
         return Err(OrderError::from(Refusal::SshKeyUnknown).into());
     }
-    Ok(Json(QuoteBody::new(offer, selection.term_months)))
+    let total = offer.quote.total;
+    if let Some(way) = way {
+        let within = state.store.check_payment_limits(gateway, way, total);
+        within.map_err(|outside| not_begun(&state, Payable::Order, Refusal::from(outside)))?;
+    }
+    let ways = PaymentWay::all(&state, Some(Payable::Order), Some(total));
+    Ok(Json(QuoteBody::new(offer, selection.term_months, ways)))
 }
 
 /// Place an order. The answer has what the customer needs in order to pay; if the payment gateway is slow or down, it
@@ -217,6 +230,7 @@ pub(super) async fn quote(
          `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` (also when somebody was quicker), \
          `promo_already_used`, `promo_minimum`, `promo_not_for_orders`, \
          `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `payment_method_limit`: the method does not take so much or so little, `detail` says what does; \
          `idempotency_key_reused`, `invalid_body`.", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -229,7 +243,8 @@ pub(super) async fn place(
     let request = request.with_defaults();
     let promise = Idempotency::new("POST /orders", &key, &request)?;
     let new = request.into_order(&me, &state)?;
-    let placed = state.store.place_order(&new, &promise).await?;
+    let placed = state.store.place_order(&new, &promise).await;
+    let placed = placed.map_err(|error| not_begun(&state, Payable::Order, error))?;
     let payment = match placed.to_charge {
         Some(payment) => charge(&state, payment).await?,
         None => charged_elsewhere(&state, state.store.latest_payment(placed.order_id).await?).await?,
@@ -259,7 +274,7 @@ impl OrderRequest {
         let promo = promo_code(self.promo_code.as_deref())?;
         let ssh_key_ids = self.ssh_key_ids.unwrap_or_default();
         refuse_too_many(&ssh_key_ids)?;
-        let gateway = gateway_for(&state.payments, self.payment_method, self.bank)?;
+        let gateway = gateway_for(&state.payments, Payable::Order, self.payment_method, self.bank)?;
         Ok(NewOrder {
             user: me.id,
             selection: Selection {
@@ -295,7 +310,7 @@ fn refuse_too_many(ssh_keys: &[SshKeyId]) -> Result<(), Problem> {
 }
 
 impl QuoteBody {
-    fn new(offer: Offer, term_months: u32) -> Self {
+    fn new(offer: Offer, term_months: u32, payment_methods: Vec<PaymentWay>) -> Self {
         let lines = offer
             .quote
             .lines
@@ -319,6 +334,7 @@ impl QuoteBody {
             tax_rate_bp: offer.tax.rate,
             total: offer.quote.total,
             currency: CURRENCY,
+            payment_methods,
         }
     }
 }
@@ -342,6 +358,7 @@ impl From<OrderError> for Problem {
             Refusal::ProviderDisabled => return refused("provider_disabled"),
             Refusal::PlanUnavailable => return refused("plan_unavailable"),
             Refusal::OutOfStock => return refused("out_of_stock"),
+            Refusal::PaymentLimit(outside) => return beyond_limit(&outside, None),
             Refusal::Promo(refusal) => (refusal.code(), "promo_code"),
         };
         Self::field(code, field, refusal.to_string())

@@ -6,8 +6,8 @@ use reqwest::{StatusCode, header::HeaderMap};
 
 use super::super::{adapter::SLUG, types::ErrorBody};
 use crate::{
-    http,
-    providers::{Effect, ProviderError, channel::Answer},
+    http::{self, Answer},
+    providers::{Effect, NO_VERDICT, ProviderError},
 };
 
 /// The body of an answer that is a success.
@@ -20,18 +20,20 @@ pub(in super::super) fn success(answer: Answer, effect: Effect) -> Result<Vec<u8
 
 /// An answer that is no success.
 fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Effect) -> ProviderError {
-    // Proxies in front of the API answer in HTML.
     let body =
         serde_json::from_slice(body).unwrap_or(ErrorBody { id: None, message: None, request_id: None });
-    let message = body.message.unwrap_or_else(|| format!("HTTP {status} without an explanation"));
+    let words = body.message.filter(|words| !words.is_empty());
+    let class = words.as_deref().map_or(NO_VERDICT, |words| class_of(status, words));
+    let unsure = words.is_none() || status.is_server_error();
+    let message = words.unwrap_or_else(|| format!("HTTP {status} without an explanation"));
     let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     ProviderError {
         code: body.id,
         status: Some(status.as_u16()),
         request_id: body.request_id.or(request_id),
         retry_after: http::retry_after(headers, Utc::now()),
-        ambiguous: effect == Effect::Changes && status.is_server_error(),
-        ..failure(class_of(status, &message), message)
+        ambiguous: effect == Effect::Changes && unsure,
+        ..failure(class, message)
     }
 }
 
@@ -150,5 +152,16 @@ mod tests {
         assert_eq!(limited.request_id.as_deref(), Some("req-1"));
         assert_eq!(limited.message, "HTTP 429 Too Many Requests without an explanation");
         assert_eq!(limited.status, Some(429));
+    }
+
+    #[test]
+    fn a_proxys_page_proves_nothing_whatever_its_status() {
+        for status in [400, 401, 403, 404, 409, 422, 429, 502] {
+            for (effect, ambiguous) in [(Effect::None, false), (Effect::Changes, true)] {
+                let status = StatusCode::from_u16(status).unwrap();
+                let error = from_answer(status, &HeaderMap::new(), b"<html>no such page</html>", effect);
+                assert_eq!((error.class, error.ambiguous), (NO_VERDICT, ambiguous), "{status}");
+            }
+        }
     }
 }

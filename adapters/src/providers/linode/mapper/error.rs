@@ -7,10 +7,9 @@ use domain::provisioning::FailureClass;
 use reqwest::{StatusCode, header::HeaderMap};
 
 use crate::{
-    http,
+    http::{self, Answer},
     providers::{
-        Effect, ProviderError,
-        channel::Answer,
+        Effect, NO_VERDICT, ProviderError,
         linode::{
             SLUG,
             types::{ErrorBody, Reason},
@@ -40,7 +39,6 @@ pub(in super::super) fn is_too_young(error: &ProviderError) -> bool {
 
 /// An answer that is no success.
 fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Effect) -> ProviderError {
-    // Proxies in front of the API answer in HTML.
     let ErrorBody { errors } = serde_json::from_slice(body).unwrap_or_default();
     let words: Vec<_> = errors.iter().map(Reason::to_string).collect();
     let message =
@@ -49,14 +47,16 @@ fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Eff
     let asked = http::retry_after(headers, Utc::now());
     let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
     // A time-out behind the API's door leaves open what became of the request; a closed door does not.
-    let unsure = (status.is_server_error() && !closed) || status == StatusCode::REQUEST_TIMEOUT;
+    let unsure =
+        !closed && (errors.is_empty() || status.is_server_error()) || status == StatusCode::REQUEST_TIMEOUT;
+    let class = if errors.is_empty() { NO_VERDICT } else { class_of(status, &errors) };
     ProviderError {
         code: errors.iter().find_map(|error| error.field.clone()),
         status: Some(status.as_u16()),
         request_id: request_id.map(str::to_owned),
         retry_after: if closed { Some(asked.unwrap_or_default().max(MAINTENANCE)) } else { asked },
         ambiguous: effect == Effect::Changes && unsure,
-        ..failure(class_of(status, &errors), message)
+        ..failure(class, message)
     }
 }
 
@@ -221,5 +221,16 @@ mod tests {
         let young = refused(400, &json!([{ "reason": "Stats are unavailable at this time." }]), Effect::None);
         assert!(is_too_young(&young));
         assert!(!is_too_young(&refused(500, &json!([]), Effect::None)));
+    }
+
+    #[test]
+    fn a_proxys_page_proves_nothing_whatever_its_status() {
+        for status in [400, 401, 403, 404, 409, 422, 429, 502] {
+            for (effect, ambiguous) in [(Effect::None, false), (Effect::Changes, true)] {
+                let status = StatusCode::from_u16(status).unwrap();
+                let error = from_answer(status, &HeaderMap::new(), b"<html>no such page</html>", effect);
+                assert_eq!((error.class, error.ambiguous), (NO_VERDICT, ambiguous), "{status}");
+            }
+        }
     }
 }

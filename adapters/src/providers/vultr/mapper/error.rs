@@ -5,10 +5,9 @@ use domain::provisioning::FailureClass;
 use reqwest::{StatusCode, header::HeaderMap};
 
 use crate::{
-    http,
+    http::{self, Answer},
     providers::{
-        Effect, ProviderError,
-        channel::Answer,
+        Effect, NO_VERDICT, ProviderError,
         vultr::{SLUG, types::ErrorBody},
     },
 };
@@ -27,18 +26,19 @@ pub(in super::super) fn failure(class: FailureClass, message: String) -> Provide
 
 /// An answer that is no success.
 fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Effect) -> ProviderError {
-    // Proxies in front of the API answer in HTML.
     let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
-    let message = body.error.filter(|words| !words.is_empty());
-    let message = message.unwrap_or_else(|| format!("HTTP {status} without an explanation"));
+    let words = body.error.filter(|words| !words.is_empty());
+    let class = words.as_deref().map_or(NO_VERDICT, |words| class_of(status, words));
+    // Of a busy server the vendor says 500, but it has refused for certain.
+    let unsure = words.as_deref().is_none_or(|words| status.is_server_error() && !is_busy(words));
+    let message = words.unwrap_or_else(|| format!("HTTP {status} without an explanation"));
     let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
     ProviderError {
         status: Some(status.as_u16()),
         request_id: request_id.map(str::to_owned),
         retry_after: http::retry_after(headers, Utc::now()),
-        // Of a busy server the vendor says 500, but it has refused for certain.
-        ambiguous: effect == Effect::Changes && status.is_server_error() && !is_busy(&message),
-        ..failure(class_of(status, &message), message)
+        ambiguous: effect == Effect::Changes && unsure,
+        ..failure(class, message)
     }
 }
 
@@ -183,5 +183,16 @@ mod tests {
         let limited = from_answer(StatusCode::TOO_MANY_REQUESTS, &headers, b"<html>", Effect::Changes);
         assert_eq!((limited.retry_after, limited.status), (Some(Duration::from_secs(1)), Some(429)));
         assert_eq!(limited.message, "HTTP 429 Too Many Requests without an explanation");
+    }
+
+    #[test]
+    fn a_proxys_page_proves_nothing_whatever_its_status() {
+        for status in [400, 401, 403, 404, 409, 422, 429, 502] {
+            for (effect, ambiguous) in [(Effect::None, false), (Effect::Changes, true)] {
+                let status = StatusCode::from_u16(status).unwrap();
+                let error = from_answer(status, &HeaderMap::new(), b"<html>no such page</html>", effect);
+                assert_eq!((error.class, error.ambiguous), (NO_VERDICT, ambiguous), "{status}");
+            }
+        }
     }
 }
