@@ -52,13 +52,14 @@ impl LedgerActivities {
 
 impl LedgerActivities {
     async fn recognise(&self) -> Result<u64, StepError> {
-        let (mut cursor, mut written) = (None, 0);
+        let (mut cursor, mut written, mut failed) = (None, 0, 0);
         loop {
-            let (last, made) = self.store.recognise_revenue(cursor, PART).await?;
-            written += made as u64;
-            cursor = last;
+            let part = self.store.recognise_revenue(cursor, PART).await?;
+            written += part.made as u64;
+            failed += part.failed;
+            cursor = part.last;
             if cursor.is_none() {
-                tracing::info!(movements = written, "earned revenue is recognised");
+                tracing::info!(movements = written, failed, "earned revenue is recognised");
                 return Ok(written);
             }
         }

@@ -9,7 +9,7 @@ use domain::{
     billing::PaymentStatus,
     payment_check::{PaymentCheckPolicy, PaymentCheckStart},
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use store::{
     Store,
     payments::{self, ChargeResult},
@@ -63,6 +63,7 @@ enum Answer {
     Closed,
     Waiting,
     Mismatched,
+    Disputed,
     Unanswered,
 }
 
@@ -73,14 +74,32 @@ impl PaymentActivities {
         let mut last = None;
         loop {
             let due = self.store.due_payments(&gateways, policy, last, BATCH).await?;
-            let Some(end) = due.last() else { return Ok(checked) };
+            let Some(end) = due.last() else { break };
             last = Some(end.id);
-            let questions = due.into_iter().map(async |payment| self.ask(&payment).await);
+            let questions = due.into_iter().map(async |payment| (payment.id, self.ask(&payment).await));
             let mut answers = stream::iter(questions).buffer_unordered(AT_ONCE);
-            while let Some(answer) = answers.try_next().await? {
-                count(&mut checked, answer);
+            while let Some((payment, answer)) = answers.next().await {
+                match answer {
+                    Ok(answer) => count(&mut checked, answer),
+                    // Those behind it are asked about all the same; this one is due again in the next run.
+                    Err(error) => {
+                        tracing::error!(payment_id = %payment, %error, "a payment could not be asked about");
+                        checked.failed += 1;
+                    }
+                }
             }
         }
+        checked.given_up = self.give_up(&gateways, policy).await?;
+        Ok(checked)
+    }
+
+    /// What no gateway ever said is for people to find out.
+    async fn give_up(&self, gateways: &[String], policy: &PaymentCheckPolicy) -> Result<u32, StepError> {
+        let given_up = self.store.give_payments_up(gateways, policy, BATCH).await?;
+        if given_up > 0 {
+            tracing::warn!(given_up, "ALERT: gateways never said what became of payments");
+        }
+        Ok(u32::try_from(given_up).unwrap_or(u32::MAX))
     }
 
     async fn ask(&self, payment: &DuePayment) -> Result<Answer, StepError> {
@@ -102,10 +121,15 @@ impl PaymentActivities {
                 tracing::info!(payment_id = %payment.id, gateway = payment.gateway, "a charge never arrived");
                 Ok(Answer::Closed)
             }
+            // It was called off here before it came about there: there is nothing that could be paid.
+            Err(GatewayError::NotFound { .. }) if payment.transaction_id.is_none() => {
+                self.store.note_never_charged(payment.id).await?;
+                Ok(Answer::Closed)
+            }
             Err(error) => {
                 tracing::warn!(payment_id = %payment.id, gateway = payment.gateway, %error,
                     "a gateway does not say what became of a payment");
-                self.store.note_payment_check(payment.id, None).await?;
+                self.store.note_payment_question(payment.id).await?;
                 Ok(Answer::Unanswered)
             }
         }
@@ -121,6 +145,7 @@ impl PaymentActivities {
                 status: report.status,
                 amount: report.amount,
                 amount_as_received: &report.amount_as_received,
+                reversals: &report.reversals,
             })
             .await?;
         crash_point("check_payments.applied");
@@ -134,7 +159,12 @@ impl PaymentActivities {
                 tracing::info!(payment_id = %payment.id, gateway = payment.gateway, %status,
                     outcome = outcome.map(tracing::field::display), "a payment moved after its gateway was asked");
             }
-            Intake::Ignored | Intake::AlreadyHandled | Intake::UnknownPayment => {}
+            Intake::Disputed { dispute_id, .. } => {
+                tracing::warn!(payment_id = %payment.id, gateway = payment.gateway, %dispute_id,
+                    "ALERT: a gateway took back what was paid");
+                return Ok(Answer::Disputed);
+            }
+            Intake::Ignored | Intake::AskFirst | Intake::AlreadyHandled | Intake::UnknownPayment => {}
         }
         // Whoever was to tell the customer may have died after the payment had moved.
         if report.status == PaymentStatus::Pending && !payment.has_instructions {
@@ -178,6 +208,7 @@ fn count(checked: &mut PaymentsChecked, answer: Answer) {
         Answer::Closed => &mut checked.closed,
         Answer::Waiting => &mut checked.waiting,
         Answer::Mismatched => &mut checked.mismatched,
+        Answer::Disputed => &mut checked.disputed,
         Answer::Unanswered => &mut checked.unanswered,
     };
     *counter += 1;

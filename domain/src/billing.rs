@@ -70,6 +70,12 @@ text_enum! {
         UnknownPayment = "UNKNOWN_PAYMENT",
         /// The gateway knows nothing of it when it is asked.
         Unconfirmed = "UNCONFIRMED",
+        /// It counts only if its gateway says the same when it is asked, which it could not be.
+        Unanswered = "UNANSWERED",
+        /// Its gateway took back what we had: there is a dispute about it.
+        Disputed = "DISPUTED",
+        /// Its origin is proven, and it can't be read.
+        Unreadable = "UNREADABLE",
     }
 }
 
@@ -123,41 +129,114 @@ impl PaymentStatus {
         matches!(self, Self::Pending | Self::Unknown)
     }
 
-    /// What becomes of an attempt in this status when the gateway reports `reported`, or `None` when the report
-    /// changes nothing. Money wins over any order of arrival: a settlement counts even after an expiry or a denial
-    /// was reported, and nothing takes a settlement back here (that is a refund).
+    /// What follows for an attempt in this status when the gateway reports `reported`, by what stands behind the report.
+    /// A signature does for an attempt that is open. What would pay a closed one, or take back what is paid, contradicts
+    /// something we were told before, so it counts only when the gateway says so on being asked. Money wins over any order of
+    /// arrival: a settlement counts even after an expiry or a denial.
     #[must_use]
-    pub const fn after_report(self, reported: Self) -> Option<Self> {
+    pub const fn after_report(self, reported: Self, evidence: Evidence) -> Consequence {
         match (self, reported) {
-            (Self::Paid, _) => None,
-            (_, Self::Paid) => Some(Self::Paid),
-            (Self::Pending | Self::Unknown, Self::Denied | Self::Expired | Self::Cancelled) => Some(reported),
-            (Self::Unknown, Self::Pending) => Some(Self::Pending),
-            _ => None,
+            (Self::Paid, Self::Denied | Self::Expired | Self::Cancelled) => {
+                evidence.suffices_for(Consequence::TakesBack)
+            }
+            (Self::Denied | Self::Expired | Self::Cancelled, Self::Paid) => {
+                evidence.suffices_for(Consequence::Moves(reported))
+            }
+            (Self::Pending | Self::Unknown, Self::Paid | Self::Denied | Self::Expired | Self::Cancelled)
+            | (Self::Unknown, Self::Pending) => Consequence::Moves(reported),
+            _ => Consequence::Nothing,
         }
     }
 }
 
+/// What stands behind a report of a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// It came to us and is signed. A signature need not cover all that it says, and may have been seen by others.
+    Signed,
+    /// The gateway said it when we asked.
+    Asked,
+}
+
+impl Evidence {
+    const fn suffices_for(self, consequence: Consequence) -> Consequence {
+        match self {
+            Self::Asked => consequence,
+            Self::Signed => Consequence::AskFirst,
+        }
+    }
+}
+
+/// What follows from a report of a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consequence {
+    /// Nothing: it is so already, or was overtaken.
+    Nothing,
+    /// The attempt stands there now.
+    Moves(PaymentStatus),
+    /// The gateway is to be asked first.
+    AskFirst,
+    /// What is paid is not paid any more.
+    TakesBack,
+}
+
+/// Whether a gateway's name for an attempt is of the kind that we give: `WB-`, `WI-` or `WD-`, 32 hexadecimal digits, and a
+/// number. Dashboards try an address out with names of their own.
+#[must_use]
+pub fn is_name_of_attempt(name: &str) -> bool {
+    let ours = ["WB-", "WI-", "WD-"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    ours.and_then(|rest| rest.split_once('-')).is_some_and(|(id, number)| {
+        id.len() == 32
+            && id.bytes().all(|b| b.is_ascii_hexdigit())
+            && !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::PaymentStatus as P;
+    use super::{Consequence as C, Evidence as E, PaymentStatus as P, is_name_of_attempt};
+
+    const CLOSED: [P; 3] = [P::Denied, P::Expired, P::Cancelled];
 
     #[test]
     fn money_wins_over_the_order_of_arrival() {
         for earlier in [P::Pending, P::Unknown, P::Denied, P::Expired, P::Cancelled] {
-            assert_eq!(earlier.after_report(P::Paid), Some(P::Paid));
+            assert_eq!(earlier.after_report(P::Paid, E::Asked), C::Moves(P::Paid));
         }
-        for late in P::ALL {
-            assert_eq!(P::Paid.after_report(*late), None);
+        for nothing_new in [P::Pending, P::Unknown, P::Paid] {
+            assert_eq!(P::Paid.after_report(nothing_new, E::Asked), C::Nothing);
+        }
+    }
+
+    #[test]
+    fn what_contradicts_what_was_told_before_is_asked_about() {
+        for closed in CLOSED {
+            assert_eq!(closed.after_report(P::Paid, E::Signed), C::AskFirst);
+            assert_eq!(P::Paid.after_report(closed, E::Signed), C::AskFirst);
+            assert_eq!(P::Paid.after_report(closed, E::Asked), C::TakesBack);
+        }
+        for open in [P::Pending, P::Unknown] {
+            assert_eq!(open.after_report(P::Paid, E::Signed), C::Moves(P::Paid), "proof enough");
         }
     }
 
     #[test]
     fn a_closed_attempt_is_not_reopened() {
-        for closed in [P::Denied, P::Expired, P::Cancelled] {
-            assert_eq!(closed.after_report(P::Pending), None);
-            assert_eq!(closed.after_report(P::Expired), None);
+        for closed in CLOSED {
+            assert_eq!(closed.after_report(P::Pending, E::Asked), C::Nothing);
+            assert_eq!(closed.after_report(P::Expired, E::Asked), C::Nothing);
         }
-        assert_eq!(P::Pending.after_report(P::Expired), Some(P::Expired));
+        assert_eq!(P::Pending.after_report(P::Expired, E::Signed), C::Moves(P::Expired));
+    }
+
+    #[test]
+    fn our_names_are_told_from_others() {
+        for ours in ["WB-0193e7d043627709b2624de1f9ad2f5e-1", "WD-0193e7d043627709b2624de1f9ad2f5e-12"] {
+            assert!(is_name_of_attempt(ours), "{ours}");
+        }
+        for other in ["", "WB-1", "payment_notif_test_G1_2", "WB-0193e7d043627709b2624de1f9ad2f5e-", "pr-1"] {
+            assert!(!is_name_of_attempt(other), "{other}");
+        }
     }
 }

@@ -85,6 +85,8 @@ id! {
     RedemptionId,
     /// Money that is given back.
     RefundId,
+    /// Money that a gateway took back, and what we make of it.
+    DisputeId,
     /// A notification of a payment gateway.
     WebhookEventId,
     /// A customer's SSH public key.

@@ -12,12 +12,14 @@ mod earning;
 mod giving_back;
 mod position;
 mod rules;
+mod taken_back;
 
 pub use books::Books;
 pub use earning::earned;
 pub use giving_back::Share;
 pub use position::Position;
 pub use rules::{MoneySource, Parties, Price, Service};
+pub use taken_back::TakenBack;
 
 use crate::{
     ids::{PaymentId, UserId},
@@ -50,6 +52,9 @@ text_enum! {
         Refunds = "REFUNDS",
         /// What is on its way back to customers through gateways.
         RefundsPayable = "REFUNDS_PAYABLE",
+        /// What customers owe us: spent already, and taken back by a gateway since. One account for all of them; its
+        /// movements name the customer.
+        CustomerReceivable = "CUSTOMER_RECEIVABLE",
         /// Corrections by hand.
         Adjustments = "ADJUSTMENTS",
     }
@@ -98,6 +103,8 @@ text_enum! {
         GatewayPayout = "GATEWAY_PAYOUT",
         /// We gave something on top of a deposit.
         PromoBonus = "PROMO_BONUS",
+        /// A gateway took money back, and it was accepted that it did.
+        Dispute = "DISPUTE",
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod billing;
 pub mod circuit;
+pub mod dispute;
 pub mod failover;
 pub mod hostname;
 pub mod ids;

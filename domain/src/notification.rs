@@ -19,6 +19,10 @@ text_enum! {
         ProofUploaded = "PROOF_UPLOADED",
         /// A gateway told of money that does not fit any payment, for administrators.
         PaymentAlert = "PAYMENT_ALERT",
+        /// A gateway took money of a paid payment back, for administrators.
+        PaymentDisputed = "PAYMENT_DISPUTED",
+        /// Money of a payment was taken back, for its customer.
+        PaymentTakenBack = "PAYMENT_TAKEN_BACK",
         /// A deposit arrived.
         DepositReceived = "DEPOSIT_RECEIVED",
         /// Money went to the balance: from an order, or by an admin.

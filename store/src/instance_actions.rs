@@ -25,6 +25,7 @@ mod targets;
 pub use deletion::DeletionJob;
 pub use progress::{ActionJob, ActionTurn, ActionWork, ObservedServer};
 pub use request::NewAction;
+pub(crate) use request::request;
 pub use targets::ResizeTarget;
 
 /// An action as it stands.

@@ -19,6 +19,7 @@ pub(crate) use revenue::recognise;
 
 pub use check::{AccountTotal, Finding, LedgerReport};
 pub use checks::{LedgerCheck, LedgerCheckResult};
+pub use revenue::Recognised;
 
 use crate::{Result, Store, crash_point::crash_point, new_id};
 

@@ -22,6 +22,7 @@ pub mod catalog;
 pub mod catalog_sync;
 pub mod crash_point;
 pub mod credentials;
+pub mod disputes;
 pub mod documents;
 mod error;
 pub mod expiry;

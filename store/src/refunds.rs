@@ -20,11 +20,15 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-pub(crate) use paper::give_back;
+pub(crate) use paper::{credit, give_back};
 pub use read::{CreditNote, RefundFilter};
+pub(crate) use request::end_instance;
 pub use steps::{RefundCall, RefundJob};
 
-use crate::{Result, StoreError, payments::LockedOrder};
+use crate::{
+    Result, StoreError,
+    payments::{LockedInvoice, LockedOrder},
+};
 
 /// Money to be given back.
 #[derive(Debug, Clone, Copy)]
@@ -152,17 +156,17 @@ pub struct RefundedOrder {
 }
 
 /// What was billed and paid, held until the transaction ends.
-struct Billed {
-    service: Service,
+pub(crate) struct Billed {
+    pub(crate) service: Service,
     customer: UserId,
     invoice: InvoiceId,
-    price: Price,
+    pub(crate) price: Price,
     /// As messages to the customer call it: `your order for web-1`.
     words: String,
 }
 
 impl Billed {
-    fn of_order(order: &LockedOrder) -> Self {
+    pub(crate) fn of_order(order: &LockedOrder) -> Self {
         Self {
             service: Service::Order(order.id),
             customer: order.user_id,
@@ -172,11 +176,21 @@ impl Billed {
         }
     }
 
-    const fn parties(&self) -> Parties {
+    pub(crate) fn of_invoice(invoice: &LockedInvoice) -> Self {
+        Self {
+            service: Service::Invoice(invoice.id),
+            customer: invoice.user_id,
+            invoice: invoice.id,
+            price: invoice.price(),
+            words: format!("your invoice {}", invoice.number),
+        }
+    }
+
+    pub(crate) const fn parties(&self) -> Parties {
         Parties { customer: self.customer, service: self.service }
     }
 
-    const fn order(&self) -> Option<OrderId> {
+    pub(crate) const fn order(&self) -> Option<OrderId> {
         match self.service {
             Service::Order(order) => Some(order),
             Service::Invoice(_) => None,

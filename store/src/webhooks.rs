@@ -2,13 +2,14 @@
 //! they say when they are asked takes effect in the same way ([`requery`]).
 
 mod archive;
+mod events;
 mod requery;
 
 use domain::{
     Rupiah,
-    billing::{PaymentMethod, PaymentOutcome, PaymentStatus, WebhookOutcome},
-    ids::{DepositId, InvoiceId, OrderId, PaymentId, WebhookEventId},
-    notification::NotificationKind,
+    billing::{Consequence, Evidence, PaymentMethod, PaymentOutcome, PaymentStatus},
+    dispute::Reversal,
+    ids::{DepositId, DisputeId, InvoiceId, OrderId, PaymentId},
     order::OrderStatus,
 };
 use serde_json::json;
@@ -16,14 +17,13 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 pub use archive::{KeptWebhook, WebhookDetail, WebhookFilter};
+pub(crate) use events::{Misfit, tell_administrators};
 pub use requery::{DuePayment, GatewayReport};
 
 use crate::{
     Result, Store,
-    catalog_sync::administrators,
     crash_point::crash_point,
-    new_id,
-    notifications::{self, Notice},
+    disputes::{self, Claim},
     payments::{
         LockedInvoice, LockedOrder, LockedPayment, Settlement, lock_invoice, lock_order, lock_payment,
         method_words, settle, settle_invoice,
@@ -32,10 +32,6 @@ use crate::{
     timeline::{self, Step, StepStatus},
     wallet::{self, LockedDeposit},
 };
-
-/// Notifications that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
-/// tells of all.
-const UNBELIEVED_PER_HOUR: i64 = 100;
 
 /// A notification whose origin is proven.
 #[derive(Debug, Clone)]
@@ -54,8 +50,20 @@ pub struct VerifiedNotification<'a> {
     pub amount: Option<Rupiah>,
     /// Amount and currency in the gateway's own words.
     pub amount_as_received: &'a str,
-    /// The notification as it came.
+    /// What it says was taken back of the money.
+    pub reversals: &'a [Reversal],
+    /// What stands behind it.
+    pub evidence: Evidence,
+    /// The notification as it came. It is kept without its proofs.
     pub body: &'a [u8],
+}
+
+impl VerifiedNotification<'_> {
+    /// What the event is kept under: with it the effect that it has, so that one which had none never stands in the way of
+    /// one that has.
+    fn identity(&self) -> String {
+        format!("{}:{}:{}", self.gateway_order_id, self.dedupe_key, self.status)
+    }
 }
 
 /// What became of a notification.
@@ -74,6 +82,16 @@ pub enum Intake {
     },
     /// It told nothing new: it was overtaken by another one.
     Ignored,
+    /// It contradicts what we were told before, and a signature is not enough for that: nothing moved, and nothing was kept.
+    /// The gateway is to be asked, and what it says to be taken in.
+    AskFirst,
+    /// Money of a paid attempt was taken back: somebody has to decide what follows. Nothing moved.
+    Disputed {
+        /// The attempt.
+        payment_id: PaymentId,
+        /// The dispute about it, the first one of several.
+        dispute_id: DisputeId,
+    },
     /// The same event was handled before.
     AlreadyHandled,
     /// It names another amount than the attempt's. Nothing moved.
@@ -87,16 +105,6 @@ pub enum Intake {
     UnknownPayment,
 }
 
-/// A row of `webhook_events`.
-struct Event<'a> {
-    gateway: &'a str,
-    dedupe_key: Option<&'a str>,
-    payment_id: Option<PaymentId>,
-    outcome: WebhookOutcome,
-    reason: Option<&'a str>,
-    body: &'a [u8],
-}
-
 impl Store {
     /// Takes a notification in: keeps it, and does what it says, in one transaction. Idempotent by the event's
     /// identity, safe in any order of arrival and with any number at once. One that names a wrong amount or an
@@ -108,7 +116,7 @@ impl Store {
         let mut connection = self.pool.acquire().await?;
         let Some(found) = find(&mut connection, told).await? else {
             let mut tx = connection.begin().await?;
-            alert(&mut tx, told, &unknown(told, &format!("{}#unknown", told.dedupe_key))).await?;
+            events::unknown_payment(&mut tx, told).await?;
             tx.commit().await?;
             return Ok(Intake::UnknownPayment);
         };
@@ -124,57 +132,32 @@ impl Store {
         let payment = lock_payment(&mut tx, found.payment_id).await?;
         crash_point("notification.payment_locked");
         if told.amount != Some(payment.amount) {
-            let key = format!("{}#mismatch:{}", told.dedupe_key, told.amount_as_received);
-            let reason = format!("says {}, not {}", told.amount_as_received, payment.amount);
-            alert(&mut tx, told, &mismatch(told, &payment, &key, &reason)).await?;
+            events::mismatch(&mut tx, told, &payment).await?;
             tx.commit().await?;
             return Ok(Intake::Mismatch { payment_id: payment.id, expected: payment.amount });
         }
-        let next = payment.status.after_report(told.status);
-        if !insert(&mut tx, &handled(told, &payment, next.is_some())).await? {
+        let said = Said {
+            status: told.status,
+            transaction_id: told.transaction_id,
+            reversals: told.reversals,
+            evidence: told.evidence,
+        };
+        let effect = said.effect_on(&mut tx, &payment).await?;
+        if effect == Effect::AskFirst {
+            return Ok(Intake::AskFirst);
+        }
+        if !events::handled(&mut tx, told, &payment, &effect).await? {
             return Ok(Intake::AlreadyHandled);
         }
         crash_point("notification.kept");
-        let intake = match next {
-            None => Intake::Ignored,
-            Some(status) => advance(&mut tx, &bill, &payment, status, told.transaction_id).await?,
-        };
+        let intake = said.take(&mut tx, &bill, &payment, effect).await?;
+        if told.evidence == Evidence::Asked {
+            requery::note_answer(&mut tx, payment.id, told.status, None).await?;
+        }
         crash_point("notification.applied");
         tx.commit().await?;
         crash_point("notification.committed");
         Ok(intake)
-    }
-
-    /// Keeps a notification that is not believed or moves no payment, for those who look into it: what anybody can send
-    /// within bounds. `false` when there were enough of late.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn keep_unbelieved(
-        &self,
-        gateway: &str,
-        outcome: WebhookOutcome,
-        reason: &str,
-        body: &[u8],
-    ) -> Result<bool> {
-        let id: WebhookEventId = new_id();
-        let kept = sqlx::query!(
-            "INSERT INTO webhook_events (id, gateway, outcome, reason, body)
-             SELECT $1, $2, $3::text, $4, $5
-             WHERE $3::text NOT IN ('BAD_SIGNATURE', 'UNCONFIRMED')
-                OR (SELECT count(*) FROM webhook_events
-                    WHERE outcome IN ('BAD_SIGNATURE', 'UNCONFIRMED') AND outcome = $3::text
-                      AND received_at > now() - interval '1 hour') < $6",
-            id.0,
-            gateway,
-            outcome.as_str(),
-            reason,
-            body,
-            UNBELIEVED_PER_HOUR,
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(kept.rows_affected() == 1)
     }
 }
 
@@ -222,6 +205,7 @@ struct Found {
 
 /// Looks up what a notification is about, and whether it is a repetition. Nothing is locked.
 async fn find(connection: &mut PgConnection, told: &VerifiedNotification<'_>) -> Result<Option<Found>> {
+    let identity = told.identity();
     let row = sqlx::query!(
         r#"SELECT id AS "id: PaymentId", order_id, invoice_id, deposit_id,
                   (amount = $3 AND EXISTS (SELECT FROM webhook_events WHERE gateway = $1 AND dedupe_key = $4))
@@ -230,7 +214,7 @@ async fn find(connection: &mut PgConnection, told: &VerifiedNotification<'_>) ->
         told.gateway,
         told.gateway_order_id,
         told.amount.map(Rupiah::get),
-        told.dedupe_key,
+        identity,
     )
     .fetch_optional(connection)
     .await?;
@@ -238,6 +222,82 @@ async fn find(connection: &mut PgConnection, told: &VerifiedNotification<'_>) ->
         let bill = BillId::new(row.order_id, row.invoice_id, row.deposit_id)?;
         Some(Found { payment_id: row.id, bill, is_handled: row.is_handled })
     }))
+}
+
+/// What a gateway says of an attempt, whichever way it came to us.
+struct Said<'a> {
+    status: PaymentStatus,
+    transaction_id: Option<&'a str>,
+    reversals: &'a [Reversal],
+    evidence: Evidence,
+}
+
+/// What follows from it.
+#[derive(Debug, PartialEq)]
+enum Effect {
+    Nothing,
+    AskFirst,
+    /// The attempt moves. Then what was taken back of its money is in dispute.
+    Moves(PaymentStatus, Vec<Claim>),
+    /// Money of the paid attempt was taken back.
+    Disputed(Vec<Claim>),
+}
+
+impl Said<'_> {
+    /// What it comes to for an attempt, which is locked. Nothing is written.
+    async fn effect_on(&self, tx: &mut PgConnection, payment: &LockedPayment) -> Result<Effect> {
+        let consequence = payment.status.after_report(self.status, self.evidence);
+        let withdrawn;
+        let reversals = if consequence == Consequence::TakesBack {
+            withdrawn = [Reversal::withdrawn(self.status)];
+            &withdrawn[..]
+        } else {
+            self.reversals
+        };
+        let claims = disputes::claims(tx, payment, reversals).await?;
+        let contradicts = !claims.is_empty() || consequence == Consequence::AskFirst;
+        if contradicts && self.evidence == Evidence::Signed {
+            return Ok(Effect::AskFirst);
+        }
+        Ok(match consequence {
+            // It came and went before we heard of it.
+            Consequence::Moves(PaymentStatus::Paid) if disputes::is_all(payment, &claims) => {
+                if payment.status.is_open() {
+                    Effect::Moves(PaymentStatus::Cancelled, Vec::new())
+                } else {
+                    Effect::Nothing
+                }
+            }
+            Consequence::Moves(PaymentStatus::Paid) => Effect::Moves(PaymentStatus::Paid, claims),
+            Consequence::Moves(status) => Effect::Moves(status, Vec::new()),
+            _ if claims.is_empty() || payment.status != PaymentStatus::Paid => Effect::Nothing,
+            _ => Effect::Disputed(claims),
+        })
+    }
+
+    /// Lets it take effect, once.
+    async fn take(
+        &self,
+        tx: &mut PgConnection,
+        bill: &Bill,
+        payment: &LockedPayment,
+        effect: Effect,
+    ) -> Result<Intake> {
+        match effect {
+            Effect::AskFirst => Ok(Intake::AskFirst),
+            Effect::Nothing => Ok(Intake::Ignored),
+            Effect::Moves(status, claims) => {
+                let moved = advance(tx, bill, payment, status, self.transaction_id).await?;
+                disputes::open(tx, payment, &claims).await?;
+                Ok(moved)
+            }
+            Effect::Disputed(claims) => {
+                let opened = disputes::open(tx, payment, &claims).await?;
+                let disputed = |dispute_id| Intake::Disputed { payment_id: payment.id, dispute_id };
+                Ok(opened.map_or(Intake::Ignored, disputed))
+            }
+        }
+    }
 }
 
 /// Moves the attempt to `status`.
@@ -322,92 +382,4 @@ async fn tell_of_closed_attempt(
         detail: json!({ "payment_id": payment.id, "status": status }),
     };
     timeline::record(tx, order.id, &step).await
-}
-
-fn unknown<'a>(told: &VerifiedNotification<'a>, key: &'a str) -> Event<'a> {
-    Event {
-        gateway: told.gateway,
-        dedupe_key: Some(key),
-        payment_id: None,
-        outcome: WebhookOutcome::UnknownPayment,
-        reason: Some("no payment has this order_id"),
-        body: told.body,
-    }
-}
-
-fn mismatch<'a>(
-    told: &VerifiedNotification<'a>,
-    payment: &LockedPayment,
-    key: &'a str,
-    reason: &'a str,
-) -> Event<'a> {
-    Event {
-        gateway: told.gateway,
-        dedupe_key: Some(key),
-        payment_id: Some(payment.id),
-        outcome: WebhookOutcome::Mismatch,
-        reason: Some(reason),
-        body: told.body,
-    }
-}
-
-fn handled<'a>(told: &VerifiedNotification<'a>, payment: &LockedPayment, moves: bool) -> Event<'a> {
-    let (outcome, reason) = if moves {
-        (WebhookOutcome::Applied, None)
-    } else {
-        (WebhookOutcome::Ignored, Some("it changes nothing: the payment is further on"))
-    };
-    Event {
-        gateway: told.gateway,
-        dedupe_key: Some(told.dedupe_key),
-        payment_id: Some(payment.id),
-        outcome,
-        reason,
-        body: told.body,
-    }
-}
-
-/// Keeps an event that somebody has to look into, and tells administrators of it, once.
-async fn alert(tx: &mut PgConnection, told: &VerifiedNotification<'_>, event: &Event<'_>) -> Result<()> {
-    if !insert(tx, event).await? {
-        return Ok(());
-    }
-    let key = format!("webhook/{}/{}", event.gateway, event.dedupe_key.unwrap_or_default());
-    let message = format!(
-        "{} told of {}: {}. Nothing moved.",
-        event.gateway,
-        told.gateway_order_id,
-        event.reason.unwrap_or_default()
-    );
-    let notice = Notice {
-        kind: NotificationKind::PaymentAlert,
-        title: "A gateway tells of money that does not fit",
-        message: &message,
-        action_url: Some("/admin/webhooks"),
-        metadata: json!({ "gateway": event.gateway, "payment_id": event.payment_id, "outcome": event.outcome }),
-        dedupe_key: &key,
-    };
-    for administrator in administrators(tx).await? {
-        notifications::notify(tx, administrator, &notice).await?;
-    }
-    Ok(())
-}
-
-/// Keeps an event; `false` when one with its key is there already.
-async fn insert(tx: &mut PgConnection, event: &Event<'_>) -> Result<bool> {
-    let id: WebhookEventId = new_id();
-    let inserted = sqlx::query!(
-        "INSERT INTO webhook_events (id, gateway, dedupe_key, payment_id, outcome, reason, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (gateway, dedupe_key) DO NOTHING",
-        id.0,
-        event.gateway,
-        event.dedupe_key,
-        event.payment_id.map(|p| p.0),
-        event.outcome.as_str(),
-        event.reason,
-        event.body,
-    )
-    .execute(tx)
-    .await?;
-    Ok(inserted.rows_affected() == 1)
 }

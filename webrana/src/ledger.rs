@@ -55,12 +55,17 @@ pub async fn run(action: LedgerAction) -> Result<ExitCode> {
 
 /// Goes through all orders, a part at a time.
 async fn recognise(store: &Store) -> Result<usize> {
-    let (mut cursor, mut written) = (None, 0);
+    let (mut cursor, mut written, mut failed) = (None, 0, 0);
     loop {
-        let (last, made) = store.recognise_revenue(cursor, PART).await?;
-        written += made;
-        cursor = last;
+        let part = store.recognise_revenue(cursor, PART).await?;
+        written += part.made;
+        failed += part.failed;
+        cursor = part.last;
         if cursor.is_none() {
+            anyhow::ensure!(
+                failed == 0,
+                "{failed} orders or invoices failed; {written} movements were written"
+            );
             return Ok(written);
         }
     }

@@ -28,13 +28,28 @@ pub struct PaymentsChecked {
     pub mismatched: u32,
     /// The gateway did not say.
     pub unanswered: u32,
+    /// Paid, and taken back by the gateway: somebody has to decide.
+    #[serde(default)]
+    pub disputed: u32,
+    /// Could not be asked about, or what was answered could not take effect.
+    #[serde(default)]
+    pub failed: u32,
+    /// Never answered, and not asked about any more: people were told.
+    #[serde(default)]
+    pub given_up: u32,
 }
 
 impl PaymentsChecked {
     /// How many payments were asked about.
     #[must_use]
     pub const fn asked(&self) -> u32 {
-        self.settled + self.closed + self.waiting + self.mismatched + self.unanswered
+        self.settled
+            + self.closed
+            + self.waiting
+            + self.mismatched
+            + self.unanswered
+            + self.disputed
+            + self.failed
     }
 }
 
@@ -76,13 +91,16 @@ impl PaymentCheckWorkflow {
         let checked = ctx.execute_activity(CheckPayments, start, options).await?;
         ctx.set_current_details(format!(
             "Asked about {} payments: {} were paid after all, {} are at their end, {} wait, {} are over another \
-             amount, {} got no answer.",
+             amount, {} got no answer, {} were taken back, {} failed; {} are given up.",
             checked.asked(),
             checked.settled,
             checked.closed,
             checked.waiting,
             checked.mismatched,
             checked.unanswered,
+            checked.disputed,
+            checked.failed,
+            checked.given_up,
         ));
         Ok(checked)
     }

@@ -146,6 +146,12 @@ pub enum WebhookError {
     /// It was not made by who knows our key.
     #[error("the notification's signature is wrong")]
     BadSignature,
+    /// Its origin is proven, and it can't be read: somebody has to look into it.
+    #[error("the notification is authentic and can't be read: {0}")]
+    Unreadable(String),
+    /// The gateway's dashboard tries the address out.
+    #[error("the notification is a test of the gateway's dashboard")]
+    Test,
     /// It is proven, and about something that does not move a payment.
     #[error("`{0}` is no event of a payment")]
     Irrelevant(String),

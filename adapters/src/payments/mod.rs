@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
+    dispute::Reversal,
 };
 use reqwest::header::HeaderMap;
 
@@ -19,7 +20,7 @@ mod wire_amount;
 pub mod xendit;
 
 pub use error::{GatewayError, GatewayFailure, WebhookError};
-pub use notification::{Notification, confirm};
+pub use notification::{About, Notification, ask, ask_anew, confirm};
 
 /// One attempt to be paid, as it is put to a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct Report {
     pub amount: Option<Rupiah>,
     /// Amount and currency exactly as received, for people.
     pub amount_as_received: String,
+    /// What was taken back of the money, refunds of ours among them.
+    pub reversals: Vec<Reversal>,
     /// How it can be paid, as far as the gateway says so again.
     pub instructions: Instructions,
 }
@@ -135,18 +138,24 @@ pub trait PaymentGateway: Send + Sync + std::fmt::Debug {
         refund_id: Option<&str>,
     ) -> Result<Option<Refunded>, GatewayError>;
 
+    /// What became of the attempt that a refund is of, by the gateway's id of the refund, with our name for the attempt:
+    /// for gateways whose notifications of refunds don't name it.
+    async fn status_by_refund(&self, _refund_id: &str) -> Result<(String, Report), GatewayError> {
+        let message = "attempts can't be looked up by their refunds".to_owned();
+        Err(GatewayError::Unsupported { gateway: self.slug(), message })
+    }
+
     /// Proves where a notification comes from and reads it. Nothing of it may be believed before, and if the proof is
-    /// not one of its content ([`Notification::is_proof`]), nothing before [`confirm`].
+    /// not one of its content ([`Notification::evidence`]), nothing before [`confirm`].
     ///
     /// # Errors
     /// [`WebhookError`] when it can't be read, or not proven.
     fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError>;
 
-    /// Reads a notification that was kept, without the headers it came with: what proved it must be in its body, or
-    /// it is no proof and [`confirm`] asks the gateway.
+    /// Reads a notification that was kept. It is kept without what proved it, so it proves nothing any more.
     ///
     /// # Errors
-    /// [`WebhookError`] when it can't be read, or not proven.
+    /// [`WebhookError`] when it can't be read.
     fn read_kept_webhook(&self, body: &[u8]) -> Result<Notification, WebhookError>;
 }
 

@@ -8,6 +8,7 @@ use crate::AppState;
 
 mod audit_log;
 mod catalog_sync;
+mod disputes;
 mod invoice_acts;
 mod invoices;
 mod ledger;
@@ -40,6 +41,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(refunds::list))
         .routes(routes!(refunds::get))
         .routes(routes!(refunds::retry))
+        .routes(routes!(disputes::list))
+        .routes(routes!(disputes::get))
+        .routes(routes!(disputes::accept))
+        .routes(routes!(disputes::dismiss))
         .routes(routes!(money::wallet))
         .routes(routes!(money::adjust_wallet))
         .routes(routes!(invoice_acts::draft))

@@ -20,7 +20,7 @@ use store::{
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{payments::AdminPayment, placements::AdminPlacement};
+use super::{disputes::AdminDispute, payments::AdminPayment, placements::AdminPlacement};
 use crate::{
     AppState,
     auth::Staff,
@@ -158,7 +158,7 @@ pub(super) struct AdminWebhookEvent {
     #[schema(example = "midtrans")]
     gateway: String,
     payment_id: Option<PaymentId>,
-    /// `APPLIED`, `IGNORED`, `MISMATCH`, `BAD_SIGNATURE` or `UNKNOWN_PAYMENT`.
+    /// `APPLIED`, `IGNORED`, `DISPUTED`, `MISMATCH`, `UNANSWERED` or another of a webhook's outcomes.
     #[schema(example = "APPLIED")]
     outcome: String,
     /// Why nothing was moved, when nothing was.
@@ -174,6 +174,8 @@ pub(super) struct AdminOrder {
     invoice: Option<AdminOrderInvoice>,
     /// The latest hundred attempts to pay, newest first.
     payments: Vec<AdminPayment>,
+    /// The latest hundred disputes about them, newest first.
+    disputes: Vec<AdminDispute>,
     task: Option<AdminProvisioningTask>,
     /// Where the server was to be bought over time, as ordered first; the last one counts. Empty before provisioning.
     placements: Vec<AdminPlacement>,
@@ -270,6 +272,7 @@ impl AdminOrder {
             order: detail.order.into(),
             invoice: detail.invoice.map(AdminOrderInvoice::from),
             payments: detail.payments.into_iter().map(AdminPayment::from).collect(),
+            disputes: detail.disputes.into_iter().map(AdminDispute::from).collect(),
             task: detail.task.map(AdminProvisioningTask::from),
             placements: detail.placements.into_iter().map(AdminPlacement::from).collect(),
             webhook_events: detail.webhooks.into_iter().map(AdminWebhookEvent::from).collect(),

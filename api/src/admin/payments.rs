@@ -67,6 +67,12 @@ pub(super) struct AdminPayment {
     /// How many files the customer sent to prove it.
     #[schema(example = 1)]
     proofs: i64,
+    /// Whole rupiah of it that its gateway took back without our asking, unless dismissed.
+    #[schema(example = 0)]
+    disputed: Rupiah,
+    /// How many disputes about it wait for a decision.
+    #[schema(example = 0)]
+    open_disputes: i64,
     created_at: DateTime<Utc>,
     /// Until when the gateway takes the money.
     expires_at: Option<DateTime<Utc>>,
@@ -115,6 +121,8 @@ impl From<PaymentDetail> for AdminPayment {
             approved_by: payment.approved_by,
             note: payment.note,
             proofs: payment.proofs,
+            disputed: payment.disputed,
+            open_disputes: payment.open_disputes,
             created_at: payment.created_at,
             expires_at: payment.expires_at,
             paid_at: payment.paid_at,

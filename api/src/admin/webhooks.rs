@@ -1,4 +1,4 @@
-//! What gateways told us, as it came.
+//! What gateways told us, as it came but for what proved it.
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
@@ -55,9 +55,11 @@ pub(super) struct AdminWebhookDetail {
     #[serde(flatten)]
     webhook: AdminWebhook,
     /// The identity of the event that it tells of: only the first one with it took effect. Null when it was not believed.
-    #[schema(example = "513f1f01-c9da-474c-9fc9-d5c64364b709:settlement:accept:")]
+    #[schema(
+        example = "WB-0193e7d043627709b2624de1f9ad2f5e-1:513f1f01-c9da-474c-9fc9-d5c64364b709:settlement:200:accept::PAID"
+    )]
     dedupe_key: Option<String>,
-    /// As it came, with replacement characters where it is no text.
+    /// As it came but for what proved it, with replacement characters where it is no text.
     #[schema(
         example = r#"{"order_id":"WB-0193e7d043627709b2624de1f9ad2f5e-1","transaction_status":"settlement"}"#
     )]
@@ -81,7 +83,7 @@ pub(super) async fn list(
     Ok(Paged::new(page, AdminWebhook::from))
 }
 
-/// Get what a gateway told us, as it came.
+/// Get what a gateway told us, as it came but for what proved it: proofs are secrets and are not kept.
 #[utoipa::path(
     get, path = "/admin/webhooks/{id}", tag = "admin", operation_id = "admin_get_webhook",
     security(("bearer" = [])), params(("id" = WebhookEventId, Path, description = "The notification.")),
@@ -100,8 +102,8 @@ pub(super) async fn get(
     }))
 }
 
-/// Take a notification in once more, as if it came now: after a wrong key was corrected, or a payment was restored. What
-/// already took effect does not do so again. The gateway is asked where its notifications are no proof by themselves.
+/// Have the gateway asked about what a notification is about, and let its answer take effect: after a wrong key was
+/// corrected, or a payment was restored. What is kept is no proof. What already took effect does not do so again.
 #[utoipa::path(
     post, path = "/admin/webhooks/{id}/replay", tag = "admin", operation_id = "admin_replay_webhook",
     security(("bearer" = [])), params(("id" = WebhookEventId, Path, description = "The notification.")),
@@ -109,11 +111,10 @@ pub(super) async fn get(
         (status = 200, description = "It was taken in, now or before.", body = Receipt),
         (status = 400, description = "`malformed_notification`: it can't be read.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`: there is no such notification, no payment has its name, the gateway \
-         does not know it when asked, or is not in use.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`bad_signature`: its signature is wrong by today's key too.",
+        (status = 404, description = "`not_found`: there is no such notification, or its gateway is not in use.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`amount_mismatch`: not over the payment's amount in rupiah. Nothing moved.",
+        (status = 422, description = "`amount_mismatch`: not over the payment's amount in rupiah; `unknown_payment`; \
+         `unconfirmed_payment`: the gateway does not know it when asked. Nothing moved.",
          body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable` or `gateway_unavailable`: try again.",
          body = Problem, content_type = "application/problem+json"),

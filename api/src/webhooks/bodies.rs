@@ -18,7 +18,8 @@ pub(super) struct MidtransNotification {
     /// Midtrans' id of the transaction.
     #[schema(example = "513f1f01-c9da-474c-9fc9-d5c64364b709")]
     transaction_id: String,
-    /// `settlement` or `capture` with money; `deny`, `expire` and `cancel` close the attempt; all else changes nothing.
+    /// `settlement` or `capture` with money; `deny`, `expire` and `cancel` close the attempt; these, `refund`,
+    /// `partial_refund`, `chargeback` and `partial_chargeback` of a paid one take money back; all else changes nothing.
     #[schema(example = "settlement")]
     transaction_status: String,
     /// Money counts only with `accept`, or without this field.
@@ -35,8 +36,8 @@ pub(super) struct MidtransNotification {
 /// A webhook of Xendit: the fields that count. It is read by the gateway's adapter; this is its description.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct XenditWebhook {
-    /// `payment.capture`, `payment.authorization`, `payment.failure`, `payment.expiry` or `payment_request.expiry`;
-    /// others move nothing.
+    /// `payment.capture`, `payment.authorization`, `payment.failure`, `payment.expiry`, `payment_request.expiry` or
+    /// `refund.succeeded`, whose `data` is the refund; others move nothing.
     #[schema(example = "payment.capture")]
     event: String,
     data: XenditPayment,
@@ -82,4 +83,6 @@ pub(crate) enum ReceiptStatus {
     Ignored,
     /// The same event was taken in before.
     AlreadyHandled,
+    /// It takes back what was paid: somebody decides what follows.
+    Disputed,
 }

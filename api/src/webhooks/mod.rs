@@ -1,14 +1,14 @@
 //! What payment gateways tell us. They authenticate by signing, or by a token after which they are asked; nothing of a
 //! notification is believed before. The status of our answer tells the gateway whether to send it again.
 
-use adapters::payments::{GatewayError, Notification, PaymentGateway, WebhookError, confirm};
+use adapters::payments::{GatewayError, Notification, PaymentGateway, WebhookError, ask, ask_anew, confirm};
 use axum::{
     Json,
     body::Bytes,
     extract::{DefaultBodyLimit, State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode},
 };
-use domain::billing::WebhookOutcome;
+use domain::billing::{Evidence, WebhookOutcome, is_name_of_attempt};
 use store::webhooks::{Intake, KeptWebhook, VerifiedNotification};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -25,6 +25,9 @@ const MAX_BODY: usize = 64 * 1024;
 /// Seconds after which a gateway that did not answer may be asked again.
 const GATEWAY_PAUSE: u64 = 30;
 
+/// Why a notification of no concern to us is kept.
+const A_TEST: &str = "a test of the gateway's dashboard, or about nothing of ours";
+
 /// Routes under `/webhooks`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -36,8 +39,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// Take a notification of Midtrans. Set this address as the payment notification URL at Midtrans.
 ///
 /// It must be signed: `signature_key` is the SHA-512 of `order_id`, `status_code`, `gross_amount` (as text) and the
-/// server key, one after the other. Repetitions are harmless and answered with 200; order of arrival does not matter:
-/// money that arrived stays. Fields that are not listed are ignored.
+/// server key, one after the other. That is proof enough about an attempt that is open. What would pay one that is closed,
+/// or takes back what is paid, counts only if Midtrans says so when it is asked. Repetitions are harmless and answered with
+/// 200; order of arrival does not matter. Fields that are not listed are ignored.
 #[utoipa::path(
     post, path = "/webhooks/midtrans", tag = "webhooks", operation_id = "midtrans_webhook",
     request_body(content = MidtransNotification),
@@ -52,8 +56,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         (status = 413, description = "`body_too_large`: more than 64 KiB.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Signed, and does not fit; kept for staff, and nothing moved. `amount_mismatch`: not \
-         over the payment's amount in rupiah; `unknown_payment`: no payment has this `order_id`.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`: send it again.",
+         over the payment's amount in rupiah; `unknown_payment`: no payment has this `order_id`; `unconfirmed_payment`: \
+         Midtrans knows of no such payment when it is asked; `unreadable_notification`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable` or `gateway_unavailable`: send it again.",
          body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -78,8 +83,6 @@ async fn midtrans(
     request_body(content = XenditWebhook),
     responses(
         (status = 200, description = "It was taken in, now or before: don't send it again.", body = Receipt),
-        (status = 400, description = "`malformed_notification`: not of the shape Xendit sends.",
-         body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`bad_signature`: not with our token. Nothing moved.",
          body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: Xendit is not in use.", body = Problem, content_type = "application/problem+json"),
@@ -87,7 +90,7 @@ async fn midtrans(
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Kept for staff, and nothing moved. `amount_mismatch`: not over the payment's amount in \
          rupiah; `unknown_payment`: no payment has this `reference_id`; `unconfirmed_payment`: Xendit knows of no such \
-         payment of ours when it is asked.",
+         payment of ours when it is asked; `unreadable_notification`.",
          body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable` or `gateway_unavailable`: send it again.",
          body = Problem, content_type = "application/problem+json"),
@@ -121,58 +124,108 @@ async fn take(
             return Err(Problem::unauthorized("bad_signature", "the signature is wrong; nothing was moved")
                 .challenge(r#"Signature realm="webhooks""#));
         }
-        Err(WebhookError::Irrelevant(event)) => {
-            let reason = format!("`{event}` moves no payment");
-            keep(state, gateway.slug(), WebhookOutcome::Ignored, &reason, body).await;
-            return Ok(Json(Receipt { status: ReceiptStatus::Ignored }));
+        Err(error @ WebhookError::Irrelevant(_)) => {
+            return Ok(pass_over(state, gateway.slug(), &error.to_string(), body).await);
         }
+        Err(WebhookError::Test) => return Ok(pass_over(state, gateway.slug(), A_TEST, body).await),
         Err(error @ WebhookError::Malformed(_)) => return Err(malformed(&error)),
+        Err(WebhookError::Unreadable(reason)) => {
+            return Err(unreadable_notification(state, gateway.slug(), &reason, body).await);
+        }
     };
-    take_in(state, gateway, told, body).await
-}
-
-/// Takes a kept notification in once more, as if it came now.
-pub(crate) async fn replay(state: &AppState, kept: &KeptWebhook) -> Result<Json<Receipt>, Problem> {
-    let gateway = gateway(state, &kept.gateway)?;
-    match gateway.read_kept_webhook(&kept.body) {
-        Ok(told) => take_in(state, &**gateway, told, &kept.body).await,
-        Err(WebhookError::Irrelevant(_)) => Ok(Json(Receipt { status: ReceiptStatus::Ignored })),
-        Err(WebhookError::BadSignature) => Err(Problem::new(
-            StatusCode::CONFLICT,
-            "bad_signature",
-            "its signature is wrong by today's key too; nothing was moved",
-        )),
-        Err(error @ WebhookError::Malformed(_)) => Err(malformed(&error)),
+    let name = told.about.name().to_owned();
+    match confirm(gateway, told).await {
+        Ok(told) => take_in(state, gateway, told, body).await,
+        // Nothing of ours has such a name, and the gateway knows of nothing either.
+        Err(GatewayError::NotFound { .. }) if !is_name_of_attempt(&name) => {
+            Ok(pass_over(state, gateway.slug(), A_TEST, body).await)
+        }
+        Err(error) => Err(unconfirmed(state, gateway.slug(), &name, &error, body).await),
     }
 }
 
+/// Has the gateway asked about what a kept notification is about, and lets its answer take effect. What is kept proves
+/// nothing by itself.
+pub(crate) async fn replay(state: &AppState, kept: &KeptWebhook) -> Result<Json<Receipt>, Problem> {
+    let gateway = gateway(state, &kept.gateway)?;
+    let told = match gateway.read_kept_webhook(&kept.body) {
+        Ok(told) => told,
+        Err(WebhookError::Irrelevant(_) | WebhookError::Test) => {
+            return Ok(Json(Receipt { status: ReceiptStatus::Ignored }));
+        }
+        Err(error) => return Err(malformed(&error)),
+    };
+    let name = told.about.name().to_owned();
+    match ask_anew(&**gateway, told).await {
+        Ok(told) => take_in(state, &**gateway, told, &kept.body).await,
+        Err(error) => Err(unconfirmed(state, gateway.slug(), &name, &error, &kept.body).await),
+    }
+}
+
+/// Lets what may be believed take effect; what contradicts something we were told before, after the gateway was asked.
 async fn take_in(
     state: &AppState,
     gateway: &dyn PaymentGateway,
     told: Notification,
     body: &[u8],
 ) -> Result<Json<Receipt>, Problem> {
-    let gateway_order_id = told.gateway_order_id.clone();
-    let told = match confirm(gateway, told).await {
-        Ok(told) => told,
-        Err(error) => return Err(unconfirmed(state, gateway.slug(), &gateway_order_id, &error, body).await),
-    };
+    let intake = apply(state, gateway.slug(), &told, body).await?;
+    if intake != Intake::AskFirst {
+        return answer(gateway.slug(), told.about.name(), intake);
+    }
+    match ask(gateway, told.clone()).await {
+        Ok(asked) => {
+            let intake = apply(state, gateway.slug(), &asked, body).await?;
+            answer(gateway.slug(), asked.about.name(), intake)
+        }
+        Err(error) => {
+            if !matches!(error, GatewayError::NotFound { .. }) {
+                state.store.keep_unanswered(&verified(gateway.slug(), &told, body)).await?;
+            }
+            Err(unconfirmed(state, gateway.slug(), told.about.name(), &error, body).await)
+        }
+    }
+}
+
+async fn apply(state: &AppState, gateway: &str, told: &Notification, body: &[u8]) -> Result<Intake, Problem> {
     crash_point("take_notification.before");
-    let intake = state
-        .store
-        .apply_notification(&VerifiedNotification {
-            gateway: gateway.slug(),
-            dedupe_key: &told.dedupe_key,
-            gateway_order_id: &told.gateway_order_id,
-            transaction_id: told.report.transaction_id.as_deref(),
-            status: told.report.status,
-            amount: told.report.amount,
-            amount_as_received: &told.report.amount_as_received,
-            body,
-        })
-        .await?;
+    let intake = state.store.apply_notification(&verified(gateway, told, body)).await?;
     crash_point("take_notification.after");
-    answer(gateway.slug(), &told.gateway_order_id, intake)
+    Ok(intake)
+}
+
+fn verified<'a>(gateway: &'a str, told: &'a Notification, body: &'a [u8]) -> VerifiedNotification<'a> {
+    VerifiedNotification {
+        gateway,
+        dedupe_key: &told.dedupe_key,
+        gateway_order_id: told.about.name(),
+        transaction_id: told.report.transaction_id.as_deref(),
+        status: told.report.status,
+        amount: told.report.amount,
+        amount_as_received: &told.report.amount_as_received,
+        reversals: &told.report.reversals,
+        // What nothing stands behind does not come here; it would have to be asked about.
+        evidence: told.evidence.unwrap_or(Evidence::Signed),
+        body,
+    }
+}
+
+/// Keeps what is authentic and of no concern to us.
+async fn pass_over(state: &AppState, gateway: &str, reason: &str, body: &[u8]) -> Json<Receipt> {
+    keep(state, gateway, WebhookOutcome::Ignored, reason, body).await;
+    Json(Receipt { status: ReceiptStatus::Ignored })
+}
+
+/// Keeps what is authentic and can't be read, and has administrators told.
+async fn unreadable_notification(state: &AppState, gateway: &str, reason: &str, body: &[u8]) -> Problem {
+    tracing::warn!(gateway, reason, "ALERT: an authentic notification can't be read");
+    match state.store.keep_unreadable(gateway, reason, body).await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(gateway, "enough of these were kept of late"),
+        Err(error) => return error.into(),
+    }
+    let detail = format!("it is authentic and can't be read: {reason}; it is kept, and nothing was moved");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unreadable_notification", detail)
 }
 
 /// The gateway does not say the same when it is asked, or does not say anything.
@@ -202,7 +255,12 @@ fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<
                 "notification applied");
             ReceiptStatus::Applied
         }
-        Intake::Ignored => ReceiptStatus::Ignored,
+        Intake::Disputed { payment_id, dispute_id } => {
+            tracing::warn!(gateway, %payment_id, %dispute_id, "ALERT: a gateway took back what was paid");
+            ReceiptStatus::Disputed
+        }
+        // Whoever asked has an answer that nothing contradicts.
+        Intake::Ignored | Intake::AskFirst => ReceiptStatus::Ignored,
         Intake::AlreadyHandled => ReceiptStatus::AlreadyHandled,
         Intake::Mismatch { payment_id, expected } => {
             tracing::warn!(gateway, %payment_id, "ALERT: a signed notification names another amount than its payment");

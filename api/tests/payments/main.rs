@@ -6,7 +6,9 @@ mod support;
 
 mod archive;
 mod attempts;
+mod disputes;
 mod documents;
+mod forgery;
 mod invoices;
 mod limits;
 mod promos;

@@ -5,6 +5,7 @@ mod courier;
 mod pay;
 pub(crate) mod qris;
 mod settings;
+mod take_back;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ pub use self::settings::Settings;
 pub(crate) use self::{
     courier::{Courier, Letter},
     pay::{Amount, Gateway, Pay, Tamper, control_routes},
+    take_back::How,
 };
 
 /// What becomes of a charge; also what a notification tells.

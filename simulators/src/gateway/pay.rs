@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use super::{
     Outcome,
     courier::{Courier, Delivery, Letter},
+    take_back::{self, How},
 };
 use crate::control::{BadRequest, parse};
 
@@ -32,6 +33,13 @@ pub(crate) trait Gateway: Send + Sync + 'static {
 
     /// Turns the charge as told, and writes the notification of it. `None` when there is no such charge.
     fn settle(&self, pay: &Pay) -> Option<Letter>;
+
+    /// Takes money of a paid charge back, and writes the notification of it. `None` when there is no such charge that is
+    /// paid; an error when the vendor has no such thing, or nothing is left to be taken.
+    fn take_back(&self, id: &str, how: How, amount: Option<i64>) -> Result<Option<Letter>, String>;
+
+    /// What the vendor's dashboard sends to try an address out.
+    fn test_letter(&self) -> Letter;
 
     /// Every charge, with what became of it, for people: under a name of the vendor's.
     fn charges(&self) -> (&'static str, Value);
@@ -97,11 +105,16 @@ fn tamper<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Ta
     })
 }
 
-/// The control calls of every gateway: `pay`, what there is by its vendor's name, and `deliveries`.
+/// The control calls of every gateway: `pay`, what happens without the merchant's asking, what there is by its vendor's
+/// name, and `deliveries`.
 pub(crate) fn control_routes<G: Gateway>(simulator: Arc<G>) -> Router {
     let (name, _) = simulator.charges();
     Router::new()
         .route("/__sim/pay", post(pay::<G>))
+        .route("/__sim/refund", post(take_back::refund::<G>))
+        .route("/__sim/chargeback", post(take_back::chargeback::<G>))
+        .route("/__sim/withdraw", post(take_back::withdraw::<G>))
+        .route("/__sim/test", post(take_back::test::<G>))
         .route(&format!("/__sim/{name}"), get(charges::<G>))
         .route("/__sim/deliveries", get(deliveries::<G>))
         .with_state(simulator)

@@ -179,6 +179,12 @@ impl Simulated for Simulator {
          curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"tamper\":\"signature\"}'\n\n\
          # Out of order: kept back until the next notification of this charge was sent\n\
          curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"outcome\":\"pending\",\"reorder\":true}'\n\n\
+         # Without our asking: refunded in the dashboard, charged back, not paid after all (outcome deny, cancel or\n\
+         # expire); notify false keeps it quiet. And the dashboard's test of the notification URL\n\
+         curl -X POST {host}/__sim/refund -d '{\"order_id\":\"WB-1\",\"amount\":10000}'\n\
+         curl -X POST {host}/__sim/chargeback -d '{\"order_id\":\"WB-1\"}'\n\
+         curl -X POST {host}/__sim/withdraw -d '{\"order_id\":\"WB-1\",\"outcome\":\"deny\"}'\n\
+         curl -X POST {host}/__sim/test\n\n\
          # Every transaction, and every notification sent with its answer\n\
          curl {host}/__sim/transactions\n\
          curl {host}/__sim/deliveries"

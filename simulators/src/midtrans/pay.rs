@@ -2,10 +2,17 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
+use rand::Rng;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
-use super::{Simulator, transaction::rupiah};
-use crate::gateway::{Amount, Courier, Gateway, Letter, Outcome, Pay, Tamper};
+use super::{
+    Simulator,
+    channel::Channel,
+    transaction::{MERCHANT_ID, Refund, Transaction, rupiah},
+};
+use crate::gateway::{Amount, Courier, Gateway, How, Letter, Outcome, Pay, Tamper};
 
 /// How often the vendor tries again after such an answer.
 pub(super) const fn retries(status: Option<u16>) -> u32 {
@@ -52,8 +59,52 @@ impl Gateway for Simulator {
         Some(letter(notification))
     }
 
+    fn take_back(&self, id: &str, how: How, amount: Option<i64>) -> Result<Option<Letter>, String> {
+        let mut state = self.state();
+        let Some(mut transaction) = state.find(id).filter(|found| found.outcome == Outcome::Settlement)
+        else {
+            return Ok(None);
+        };
+        let notification = match how {
+            How::Withdraw(outcome) => {
+                transaction.outcome = outcome;
+                transaction.notification(outcome, None, &self.server_key)
+            }
+            How::Refund | How::Chargeback => {
+                let left = transaction.refundable();
+                let amount = amount.unwrap_or(left);
+                if !(1..=left).contains(&amount) {
+                    return Err(format!("amount must be between 1 and {left}"));
+                }
+                transaction.refunds.push(by_hand(amount, how == How::Chargeback));
+                transaction.refund_notification(&self.server_key)
+            }
+        };
+        state.save(transaction);
+        Ok(Some(letter(notification)))
+    }
+
+    fn test_letter(&self) -> Letter {
+        let name = format!("payment_notif_test_{MERCHANT_ID}_{}", Uuid::new_v4());
+        let channel = Channel::bank_transfer("bca").unwrap_or_else(Channel::mandiri_bill);
+        let transaction = Transaction::new(&name, 105_000, channel, None);
+        letter(transaction.notification(Outcome::Settlement, None, &self.server_key))
+    }
+
     fn charges(&self) -> (&'static str, Value) {
         ("transactions", json!(self.state().transactions().collect::<Vec<_>>()))
+    }
+}
+
+/// A refund by hand in the vendor's dashboard has a key of the vendor's making; a chargeback has none.
+fn by_hand(amount: i64, chargeback: bool) -> Refund {
+    Refund {
+        refund_chargeback_id: rand::rng().random_range(1..1_000_000),
+        refund_key: if chargeback { String::new() } else { format!("dashboard-{}", Uuid::new_v4()) },
+        chargeback,
+        amount,
+        reason: if chargeback { "Chargeback by the issuer" } else { "Refunded in the dashboard" }.to_owned(),
+        created_at: Utc::now(),
     }
 }
 

@@ -72,6 +72,7 @@ fn check(transaction: &Transaction, asked: Asked) -> Result<Refund, Error> {
     Ok(Refund {
         refund_chargeback_id: rand::rng().random_range(1..1_000_000),
         refund_key,
+        chargeback: false,
         amount,
         reason: asked.reason.unwrap_or_default(),
         created_at: Utc::now(),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::channel::Channel;
 use crate::gateway::Outcome;
 
-const MERCHANT_ID: &str = "G000000001";
+pub(super) const MERCHANT_ID: &str = "G000000001";
 
 impl Outcome {
     const fn word(self) -> &'static str {
@@ -52,6 +52,9 @@ impl Outcome {
 pub(super) struct Refund {
     pub(super) refund_chargeback_id: u32,
     pub(super) refund_key: String,
+    /// Whether the customer's bank took it back: it has no key then.
+    #[serde(default)]
+    pub(super) chargeback: bool,
     pub(super) amount: i64,
     pub(super) reason: String,
     pub(super) created_at: DateTime<Utc>,
@@ -159,18 +162,26 @@ impl Transaction {
     }
 
     fn describe_refunds(&self, body: &mut Map<String, Value>) {
-        if self.refunds.is_empty() {
+        let Some(latest) = self.refunds.last().filter(|_| self.outcome == Outcome::Settlement) else {
             return;
-        }
-        let word = if self.refundable() == 0 { "refund" } else { "partial_refund" };
+        };
+        let word = match (latest.chargeback, self.refundable() == 0) {
+            (false, true) => "refund",
+            (false, false) => "partial_refund",
+            (true, true) => "chargeback",
+            (true, false) => "partial_chargeback",
+        };
         let list = self.refunds.iter().map(|refund| {
-            json!({
+            let mut listed = json!({
                 "refund_chargeback_id": refund.refund_chargeback_id,
                 "refund_amount": rupiah(refund.amount),
                 "created_at": jakarta(refund.created_at),
                 "reason": refund.reason,
-                "refund_key": refund.refund_key,
-            })
+            });
+            if !refund.chargeback {
+                listed["refund_key"] = json!(refund.refund_key);
+            }
+            listed
         });
         body.insert("transaction_status".to_owned(), json!(word));
         body.insert("refund_amount".to_owned(), json!(rupiah(self.refunded())));

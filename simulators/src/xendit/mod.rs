@@ -189,6 +189,11 @@ impl Simulated for Simulator {
          curl -X POST {host}/__sim/pay -d '{\"reference_id\":\"WB-1\",\"tamper\":\"token\"}'\n\n\
          # Out of order: kept back until the next webhook about this payment request was sent\n\
          curl -X POST {host}/__sim/pay -d '{\"reference_id\":\"WB-1\",\"outcome\":\"pending\",\"reorder\":true}'\n\n\
+         # Without our asking: refunded in the dashboard, not paid after all (outcome deny, cancel or expire); notify\n\
+         # false keeps it quiet. And the dashboard's test of the webhook URL\n\
+         curl -X POST {host}/__sim/refund -d '{\"reference_id\":\"WB-1\",\"amount\":10000}'\n\
+         curl -X POST {host}/__sim/withdraw -d '{\"reference_id\":\"WB-1\"}'\n\
+         curl -X POST {host}/__sim/test\n\n\
          # Every payment request, and every webhook sent with its answer\n\
          curl {host}/__sim/payment_requests\n\
          curl {host}/__sim/deliveries"

@@ -10,13 +10,14 @@ use axum::{
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::{
     Sim, Simulator,
     error::Error,
-    payment_request::{BUSINESS_ID, PaymentRequest, written},
+    payment_request::{BUSINESS_ID, PaymentRequest, Refund, Status, written},
 };
-use crate::gateway::{Amount, Courier, Gateway, Letter, Outcome, Pay, Tamper};
+use crate::gateway::{Amount, Courier, Gateway, How, Letter, Outcome, Pay, Tamper};
 
 /// How often the vendor tries again: six times within a day, whatever went wrong.
 pub(super) const fn retries(status: Option<u16>) -> u32 {
@@ -56,6 +57,55 @@ impl Gateway for Simulator {
             Some(Tamper::Signature) => token = token.chars().rev().chain("x".chars()).collect(),
         }
         Some(letter(body, &request.reference_id, token))
+    }
+
+    fn take_back(&self, id: &str, how: How, amount: Option<i64>) -> Result<Option<Letter>, String> {
+        let mut state = self.state();
+        let Some(mut request) = state.by_reference(id).filter(|found| found.status == Status::Succeeded)
+        else {
+            return Ok(None);
+        };
+        let body = match how {
+            How::Chargeback => return Err("Xendit tells of no chargebacks of these channels".to_owned()),
+            How::Withdraw(outcome) => {
+                request.withdraw(outcome);
+                event(&request, outcome)
+            }
+            How::Refund => {
+                let left = request.refundable();
+                let amount = amount.unwrap_or(left);
+                if !(1..=left).contains(&amount) {
+                    return Err(format!("amount must be between 1 and {left}"));
+                }
+                let id = format!("rfd-{}", Uuid::new_v4());
+                let refund = Refund {
+                    reference_id: id.clone(),
+                    id,
+                    idempotency_key: None,
+                    amount,
+                    reason: "OTHERS".to_owned(),
+                    created: Utc::now(),
+                };
+                request.refunds.push(refund.clone());
+                envelope("refund.succeeded", &request.show_refund(&refund))
+            }
+        };
+        state.save(request.clone());
+        Ok(Some(letter(body, &request.reference_id, self.callback_token.clone())))
+    }
+
+    fn test_letter(&self) -> Letter {
+        let reference = format!("sample-{}", Uuid::new_v4());
+        let sample = json!({
+            "payment_id": format!("py-{}", Uuid::new_v4()),
+            "payment_request_id": format!("pr-{}", Uuid::new_v4()),
+            "reference_id": reference,
+            "status": "SUCCEEDED",
+            "request_amount": 10_000,
+            "currency": "IDR",
+            "channel_code": "QRIS",
+        });
+        letter(envelope("payment.capture", &sample), &reference, self.callback_token.clone())
     }
 
     fn charges(&self) -> (&'static str, Value) {

@@ -125,6 +125,15 @@ impl PaymentRequest {
         }
     }
 
+    /// It turns out not to be paid after all, and stands as `outcome` says.
+    pub(super) fn withdraw(&mut self, outcome: Outcome) {
+        self.status = Status::RequiresAction;
+        self.turn(outcome, None);
+        if let Some(payment) = &mut self.payment {
+            payment.status = self.status;
+        }
+    }
+
     /// What may still be given back.
     pub(super) fn refundable(&self) -> i64 {
         self.request_amount - self.refunds.iter().map(|refund| refund.amount).sum::<i64>()

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{PaymentDetail, PaymentFilter, WebhookSummary};
 use crate::{
     Result, Store, StoreError,
+    disputes::{Dispute, DisputeFilter},
     page::{Page, PageRequest},
     placements::Placement,
 };
@@ -135,6 +136,8 @@ pub struct OrderDetail {
     pub invoice: Option<InvoiceSummary>,
     /// The latest hundred attempts to pay, newest first.
     pub payments: Vec<PaymentDetail>,
+    /// The latest hundred disputes about them, newest first.
+    pub disputes: Vec<Dispute>,
     /// The work of getting its server.
     pub task: Option<TaskDetail>,
     /// Where its server was to be bought over time, the first first.
@@ -225,6 +228,13 @@ impl Store {
             invoice: self.order_invoice(order).await?,
             payments: self
                 .payments_for_staff(&payments, PageRequest { before: None, limit: LIMIT })
+                .await?
+                .data,
+            disputes: self
+                .disputes(
+                    &DisputeFilter { order: Some(order), ..DisputeFilter::default() },
+                    PageRequest { before: None, limit: LIMIT },
+                )
                 .await?
                 .data,
             task: self.order_task(order).await?,

@@ -50,6 +50,10 @@ pub struct PaymentDetail {
     pub note: Option<String>,
     /// How many files the customer sent to prove it.
     pub proofs: i64,
+    /// What of its money its gateway took back without our asking: not dismissed, decided or not.
+    pub disputed: Rupiah,
+    /// How many disputes about it wait for a decision.
+    pub open_disputes: i64,
     /// When it was begun.
     pub created_at: DateTime<Utc>,
     /// Until when the gateway takes the money.
@@ -104,8 +108,12 @@ impl Store {
                       amount_received AS "amount_received: Rupiah",
                       status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
                       (SELECT count(*) FROM payment_proofs f WHERE f.payment_id = payments.id) AS "proofs!",
+                      d.disputed AS "disputed!: Rupiah", d.open AS "open_disputes!",
                       created_at, expires_at, paid_at
                FROM payments
+               CROSS JOIN LATERAL (SELECT coalesce(sum(b.amount) FILTER (WHERE b.status <> 'DISMISSED'), 0)::bigint AS disputed,
+                                          count(*) FILTER (WHERE b.status = 'OPEN') AS open
+                                   FROM disputes b WHERE b.payment_id = payments.id) d
                WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR outcome = $2)
                  AND ($3::uuid IS NULL OR order_id = $3) AND ($4::uuid IS NULL OR id < $4)
                ORDER BY id DESC LIMIT $5"#,
@@ -137,7 +145,7 @@ impl Store {
                       method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
                       amount_received AS "amount_received: Rupiah",
                       status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
-                      f.proofs AS "proofs!", created_at, expires_at, paid_at
+                      f.proofs AS "proofs!", 0::bigint AS "disputed!: Rupiah", 0::bigint AS "open_disputes!", created_at, expires_at, paid_at
                FROM payments
                CROSS JOIN LATERAL (SELECT count(*) AS proofs FROM payment_proofs WHERE payment_id = payments.id) f
                WHERE method = 'MANUAL_TRANSFER' AND status IN ('PENDING', 'UNKNOWN')

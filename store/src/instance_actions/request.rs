@@ -52,21 +52,27 @@ impl Store {
     /// is in the way, [`StoreError::IdempotencyMismatch`] when the key was used for another action.
     pub async fn request_action(&self, new: &NewAction<'_>) -> Result<Action> {
         let mut tx = self.pool.begin().await?;
-        lock(&mut tx, new).await?;
-        if let Some(earlier) = earlier(&mut tx, new).await? {
-            return Ok(earlier);
-        }
-        let asked = asked(&mut tx, new.instance).await?;
-        refuse_if_impossible(new.action.kind(), &asked)?;
-        let action = insert(&mut tx, new).await?;
-        // A customer's own acts are in the list of actions; those of others are accounted for.
-        if new.owner.is_none() {
-            record(&mut tx, new, action.id).await?;
-        }
-        outbox::enqueue(&mut tx, &Message::ActionRequested { instance_id: new.instance }).await?;
+        let action = request(&mut tx, new).await?;
         tx.commit().await?;
         Ok(action)
     }
+}
+
+/// The same as a part of the caller's transaction. Locks the server.
+pub(crate) async fn request(tx: &mut PgConnection, new: &NewAction<'_>) -> Result<Action> {
+    lock(tx, new).await?;
+    if let Some(earlier) = earlier(tx, new).await? {
+        return Ok(earlier);
+    }
+    let asked = asked(tx, new.instance).await?;
+    refuse_if_impossible(new.action.kind(), &asked)?;
+    let action = insert(tx, new).await?;
+    // A customer's own acts are in the list of actions; those of others are accounted for.
+    if new.owner.is_none() {
+        record(tx, new, action.id).await?;
+    }
+    outbox::enqueue(tx, &Message::ActionRequested { instance_id: new.instance }).await?;
+    Ok(action)
 }
 
 async fn lock(tx: &mut PgConnection, new: &NewAction<'_>) -> Result<()> {

@@ -133,6 +133,37 @@ const RULES: &[(&str, &str)] = &[
          WHERE owed <> open",
     ),
     (
+        "every accepted dispute is in the books with its amount, and no other",
+        "SELECT coalesce('dispute ' || d.id || ' of ' || d.amount, b.cause) || ': ' || coalesce(d.status, 'no dispute')
+                || ', booked ' || coalesce(b.amount::text, 'nothing')
+         FROM disputes d FULL JOIN (
+             SELECT m.cause, m.customer_id, e.amount
+             FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+             JOIN ledger_accounts a ON a.id = e.account_id
+             WHERE m.kind = 'DISPUTE' AND a.kind = 'GATEWAY_CLEARING') b ON b.cause = 'dispute/' || d.id || '/accepted'
+         WHERE CASE d.status WHEN 'ACCEPTED' THEN d.amount END IS DISTINCT FROM b.amount
+            OR b.customer_id IS DISTINCT FROM CASE d.status WHEN 'ACCEPTED' THEN d.user_id END",
+    ),
+    (
+        "what customers owe us is what accepted disputes say",
+        "SELECT 'owed ' || owed || ', disputes ' || said
+         FROM (SELECT (SELECT coalesce(-sum(e.amount), 0) FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
+                       WHERE a.kind = 'CUSTOMER_RECEIVABLE') AS owed,
+                      (SELECT coalesce(sum(receivable), 0) FROM disputes) AS said) s
+         WHERE owed <> said",
+    ),
+    (
+        "every report that takes paid money back has its dispute",
+        "SELECT 'notification ' || w.id || ', payment ' || w.payment_id FROM webhook_events w
+         WHERE w.outcome = 'DISPUTED' AND NOT EXISTS (SELECT FROM disputes d WHERE d.payment_id = w.payment_id)",
+    ),
+    (
+        "no payment lost more than it brought",
+        "SELECT 'payment ' || p.id || ': brought ' || p.amount || ', left ' || undisputed(p.id) FROM payments p
+         WHERE (EXISTS (SELECT FROM disputes WHERE payment_id = p.id) OR EXISTS (SELECT FROM refunds WHERE payment_id = p.id))
+           AND undisputed(p.id) < 0",
+    ),
+    (
         "no invoice is credited with more than it billed",
         "SELECT 'invoice ' || i.id || ': ' || i.total || ', credited ' || sum(c.total)
          FROM credit_notes c JOIN invoices i ON i.id = c.invoice_id

@@ -29,15 +29,26 @@ struct Rest {
     now: DateTime<Utc>,
 }
 
+/// What became of one part of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recognised {
+    /// The last order or invoice of the part, where the next one goes on; `None` at the end.
+    pub last: Option<Uuid>,
+    /// How many movements were made.
+    pub made: usize,
+    /// How many orders and invoices failed. The log names each.
+    pub failed: usize,
+}
+
 impl Store {
     /// Recognises what was earned until now, each order and invoice by a movement of its own, at most one a day: over
     /// its term what an order or a renewal brought in, at once what an invoice over something else did. Up to `limit`
-    /// of them after `cursor`, in the order of their ids; answers with the last one, where the next call goes on, or
-    /// `None` at the end, and how many movements were made. Doing it again the same day changes nothing.
+    /// of them after `cursor`, in the order of their ids. One that fails does not stop those behind it. Doing it again the
+    /// same day changes nothing.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; what was recognised by then stays.
-    pub async fn recognise_revenue(&self, cursor: Option<Uuid>, limit: i64) -> Result<(Option<Uuid>, usize)> {
+    pub async fn recognise_revenue(&self, cursor: Option<Uuid>, limit: i64) -> Result<Recognised> {
         let due = sqlx::query_as!(
             Due,
             r#"SELECT id AS "id!", is_order AS "is_order!", now() AS "now!"
@@ -55,11 +66,18 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        let mut made = 0;
+        let mut run = Recognised { last: due.last().map(|service| service.id), ..Recognised::default() };
         for service in &due {
-            made += usize::from(self.recognise(service).await?);
+            match self.recognise(service).await {
+                Ok(booked) => run.made += usize::from(booked),
+                Err(error) => {
+                    run.failed += 1;
+                    tracing::error!(service_id = %service.id, is_order = service.is_order, %error,
+                        "revenue could not be recognised");
+                }
+            }
         }
-        Ok((due.last().map(|service| service.id), made))
+        Ok(run)
     }
 
     async fn recognise(&self, due: &Due) -> Result<bool> {

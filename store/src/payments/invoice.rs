@@ -58,7 +58,7 @@ impl LockedInvoice {
         Parties { customer: self.user_id, service: Service::Invoice(self.id) }
     }
 
-    const fn price(&self) -> Price {
+    pub(crate) const fn price(&self) -> Price {
         Price { total: self.total, tax: self.tax }
     }
 }

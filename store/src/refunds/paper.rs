@@ -51,6 +51,19 @@ pub(crate) async fn give_back(
     Ok(total)
 }
 
+/// Writes the paper for `total` of a bill, `tax` of it PPN, that we did not give back and that is gone all the same. `is_all`
+/// when nothing of it is left.
+pub(crate) async fn credit(
+    tx: &mut PgConnection,
+    billed: &Billed,
+    total: Rupiah,
+    tax: Rupiah,
+    is_all: bool,
+    reason: &str,
+) -> Result<()> {
+    take_back_invoice(tx, billed, Sums { total, tax, is_all }, reason).await.map(drop)
+}
+
 /// Issues the credit note of a paid invoice, which is `REFUNDED` when nothing is left of it. `None` for an invoice that
 /// was never paid in full.
 pub(super) async fn take_back_invoice(

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
+    disputes,
     idempotency::{self, Claim, Idempotency},
     ledger, new_id, outbox,
     payments::lock_order,
@@ -210,7 +211,7 @@ struct WayBack {
 /// Finds and locks the payment that money would go back through.
 async fn way_back(tx: &mut PgConnection, billed: &Billed, gateways: &[&str]) -> Result<WayBack, RefundError> {
     let paid = sqlx::query!(
-        r#"SELECT id AS "id: PaymentId", gateway, method AS "method: domain::billing::PaymentMethod", amount AS "amount: Rupiah"
+        r#"SELECT id AS "id: PaymentId", gateway, method AS "method: domain::billing::PaymentMethod"
            FROM payments WHERE invoice_id = $1 AND status = 'PAID' AND outcome IN ('APPLIED', 'REVIVED')
            FOR NO KEY UPDATE"#,
         billed.invoice.0,
@@ -227,14 +228,8 @@ async fn way_back(tx: &mut PgConnection, billed: &Billed, gateways: &[&str]) -> 
     if !paid.gateway.as_deref().is_some_and(|gateway| gateways.contains(&gateway)) {
         return unavailable("the gateway it was paid through is not set up here".to_owned());
     }
-    let gone = sqlx::query_scalar!(
-        r#"SELECT coalesce(sum(amount), 0)::bigint AS "gone!: Rupiah" FROM refunds
-           WHERE payment_id = $1 AND status <> 'RETURNED_TO_WALLET'"#,
-        paid.id.0,
-    )
-    .fetch_one(tx)
-    .await?;
-    Ok(WayBack { payment: paid.id, left: paid.amount.minus(gone)? })
+    let left = disputes::undisputed(tx, paid.id).await?;
+    Ok(WayBack { payment: paid.id, left })
 }
 
 /// What a row has besides what was asked for.
@@ -297,7 +292,7 @@ async fn of_order(tx: &mut PgConnection, order: OrderId, refund: Refund) -> Resu
 }
 
 /// The record of a server that never came to be ends with its order, unless one may exist all the same.
-async fn end_instance(tx: &mut PgConnection, order: OrderId) -> Result<()> {
+pub(crate) async fn end_instance(tx: &mut PgConnection, order: OrderId) -> Result<()> {
     sqlx::query!(
         "WITH task AS (SELECT create_sent_at FROM provisioning_tasks WHERE order_id = $1 FOR NO KEY UPDATE)
          UPDATE instances SET status = 'TERMINATED', updated_at = now()

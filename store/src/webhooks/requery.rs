@@ -2,13 +2,17 @@
 
 use domain::{
     Rupiah,
-    billing::{PaymentMethod, PaymentStatus},
+    billing::{Evidence, PaymentMethod, PaymentStatus, WebhookOutcome},
+    dispute::Reversal,
     ids::PaymentId,
     payment_check::PaymentCheckPolicy,
 };
 use sqlx::PgConnection;
 
-use super::{Bill, BillId, Intake, advance};
+use super::{
+    Bill, BillId, Intake, Said,
+    events::{self, Misfit},
+};
 use crate::{
     Result, Store,
     crash_point::crash_point,
@@ -49,11 +53,14 @@ pub struct GatewayReport<'a> {
     pub amount: Option<Rupiah>,
     /// Amount and currency in the gateway's own words.
     pub amount_as_received: &'a str,
+    /// What it says was taken back of the money.
+    pub reversals: &'a [Reversal],
 }
 
 impl Store {
     /// Payments through `gateways` that are due to be asked about, after `last` by id, at most `limit`: those that wait
-    /// for too long, and those that we called off, once, when their time at the gateway is over.
+    /// for too long; those that are closed here, when their time at the gateway is over, until the gateway named their end;
+    /// and those of which something was told that the gateway could not be asked about.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
@@ -81,9 +88,14 @@ impl Store {
                        AND (checked_at IS NULL
                             OR checked_at < now() - greatest((checked_at - created_at) / 4,
                                    CASE status WHEN 'UNKNOWN' THEN ages.unknown ELSE ages.pending END)))
-                   OR (status = 'CANCELLED' AND expires_at < now() - ages.pending
-                       AND expires_at > now() - ages.forgotten
-                       AND (checked_at IS NULL OR checked_at < expires_at)))
+                   OR (status IN ('CANCELLED', 'EXPIRED', 'DENIED') AND answered_at IS NULL
+                       AND created_at > now() - ages.forgotten
+                       AND coalesce(expires_at, created_at) < now() - ages.pending
+                       AND (checked_at IS NULL OR checked_at < coalesce(expires_at, created_at)
+                            OR checked_at < now() - greatest((checked_at - coalesce(expires_at, created_at)) / 4, ages.pending)))
+                   OR (doubted_at IS NOT NULL AND doubted_at > now() - ages.forgotten
+                       AND (checked_at IS NULL OR checked_at < doubted_at
+                            OR checked_at < now() - greatest((checked_at - doubted_at) / 4, ages.unknown))))
                ORDER BY id LIMIT $6"#,
             gateways,
             last.map(|id| id.0),
@@ -110,15 +122,20 @@ impl Store {
         crash_point("report.payment_locked");
         let intake = if report.amount != Some(payment.amount) {
             let note = format!("the gateway says {}, not {}", report.amount_as_received, payment.amount);
-            note_check(&mut tx, payment.id, Some(&note)).await?;
+            note_answer(&mut tx, payment.id, report.status, Some(&note)).await?;
+            events::tell_of_mismatch(&mut tx, report.gateway, &payment, report.amount_as_received).await?;
             Intake::Mismatch { payment_id: payment.id, expected: payment.amount }
         } else {
-            note_check(&mut tx, payment.id, None).await?;
+            note_answer(&mut tx, payment.id, report.status, None).await?;
             crash_point("report.noted");
-            match payment.status.after_report(report.status) {
-                None => Intake::Ignored,
-                Some(status) => advance(&mut tx, &bill, &payment, status, report.transaction_id).await?,
-            }
+            let said = Said {
+                status: report.status,
+                transaction_id: report.transaction_id,
+                reversals: report.reversals,
+                evidence: Evidence::Asked,
+            };
+            let effect = said.effect_on(&mut tx, &payment).await?;
+            said.take(&mut tx, &bill, &payment, effect).await?
         };
         crash_point("report.applied");
         tx.commit().await?;
@@ -126,14 +143,69 @@ impl Store {
         Ok(intake)
     }
 
-    /// Notes that a gateway was asked about a payment and told nothing that changes it; with a remark for staff, if
-    /// there is something to remark.
+    /// Notes that a gateway was asked about a payment and did not answer. It is asked again; later and later.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn note_payment_check(&self, payment: PaymentId, remark: Option<&str>) -> Result<()> {
+    pub async fn note_payment_question(&self, payment: PaymentId) -> Result<()> {
+        sqlx::query!("UPDATE payments SET checked_at = now() WHERE id = $1", payment.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a gateway certainly never got the charge of an attempt that is closed: nobody asks about it any more.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn note_never_charged(&self, payment: PaymentId) -> Result<()> {
         let mut connection = self.pool.acquire().await?;
-        note_check(&mut connection, payment, remark).await
+        note_answer(&mut connection, payment, PaymentStatus::Denied, None).await
+    }
+
+    /// Tells administrators of payments through `gateways` whose gateway never said what became of them, for so long that
+    /// nobody asks any more: of each once, at most of `limit` now. Answers of how many.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn give_payments_up(
+        &self,
+        gateways: &[String],
+        policy: &PaymentCheckPolicy,
+        limit: i64,
+    ) -> Result<usize> {
+        let mut tx = self.pool.begin().await?;
+        let given_up = sqlx::query!(
+            r#"UPDATE payments SET given_up_at = now() WHERE id IN (
+                   SELECT id FROM payments
+                   WHERE gateway = ANY($1) AND given_up_at IS NULL
+                     AND (answered_at IS NULL AND status <> 'PAID'
+                          AND created_at <= now() - $2::bigint * interval '1 millisecond'
+                          OR doubted_at <= now() - $2::bigint * interval '1 millisecond')
+                   ORDER BY id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED)
+               RETURNING id AS "id: PaymentId", gateway AS "gateway!", gateway_order_id, status AS "status: PaymentStatus""#,
+            gateways,
+            milliseconds(policy.forget_after_ms),
+            limit,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        for payment in &given_up {
+            let misfit = Misfit {
+                gateway: &payment.gateway,
+                subject: &payment.gateway_order_id,
+                payment_id: Some(payment.id),
+                outcome: WebhookOutcome::Unanswered,
+                reason: &format!(
+                    "it never said what became of it, and nobody asks any more; it is {} here",
+                    payment.status
+                ),
+                key: &format!("payment/{}/given_up", payment.id),
+            };
+            events::tell_administrators(&mut tx, &misfit).await?;
+        }
+        tx.commit().await?;
+        Ok(given_up.len())
     }
 }
 
@@ -157,11 +229,21 @@ async fn lock(
     Ok(Some((bill, lock_payment(tx, found.id).await?)))
 }
 
-async fn note_check(tx: &mut PgConnection, payment: PaymentId, remark: Option<&str>) -> Result<()> {
+/// Notes that a gateway answered, with a remark for staff if there is something to remark. One that named the end of the
+/// attempt needs no asking any more.
+pub(super) async fn note_answer(
+    tx: &mut PgConnection,
+    payment: PaymentId,
+    said: PaymentStatus,
+    remark: Option<&str>,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE payments SET checked_at = now(), note = coalesce($2, note) WHERE id = $1",
+        "UPDATE payments SET checked_at = now(), doubted_at = NULL, note = coalesce($2, note),
+                answered_at = CASE WHEN $3 THEN now() ELSE answered_at END
+         WHERE id = $1",
         payment.0,
         remark,
+        !said.is_open(),
     )
     .execute(tx)
     .await?;

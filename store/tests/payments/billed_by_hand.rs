@@ -93,7 +93,7 @@ async fn a_draft_becomes_a_document_and_is_paid_from_the_balance(pool: PgPool) {
         .execute(&shop.pool)
         .await
         .unwrap();
-    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap().1, 1);
+    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap().made, 1);
     let position = shop.store.position(Service::Invoice(draft.id)).await.unwrap();
     assert_eq!((position.deferred.get(), position.revenue.get(), position.tax.get()), (0, 500_000, 55_000));
     let audited = "SELECT string_agg(action, ' ' ORDER BY id) FROM audit_log WHERE object_kind = 'invoice'";

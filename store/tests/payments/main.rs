@@ -5,6 +5,7 @@
 mod archive;
 mod attempts;
 mod billed_by_hand;
+mod disputes;
 mod interleaving;
 mod notifications;
 mod proofs;
@@ -18,7 +19,7 @@ mod wallet;
 
 use domain::{
     Rupiah,
-    billing::{PaymentMethod, PaymentStatus},
+    billing::{Evidence, PaymentMethod, PaymentStatus},
     hostname::Hostname,
     ids::{OrderId, PaymentId, UserId},
     order::OrderStatus,
@@ -141,7 +142,7 @@ impl Shop {
     }
 }
 
-/// What Midtrans says about a payment.
+/// What Midtrans says about a payment when it is asked.
 fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> VerifiedNotification<'a> {
     VerifiedNotification {
         gateway: MIDTRANS,
@@ -151,6 +152,8 @@ fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> Verifi
         status,
         amount: Some(payment.amount),
         amount_as_received: "as charged",
+        reversals: &[],
+        evidence: Evidence::Asked,
         body: br#"{"raw":true}"#,
     }
 }

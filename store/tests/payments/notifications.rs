@@ -1,5 +1,5 @@
 use domain::{
-    billing::{InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P, WebhookOutcome},
+    billing::{Evidence, InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P, WebhookOutcome},
     order::OrderStatus,
 };
 use sqlx::PgPool;
@@ -55,9 +55,14 @@ async fn money_stays_whatever_is_told_afterwards(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
     shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
-    for (status, key) in [(P::Expired, "t:expire"), (P::Denied, "t:deny"), (P::Pending, "t:pending")] {
-        assert_eq!(shop.tell(&told(&payment, status, key)).await, Intake::Ignored);
+    for (status, intake) in
+        [(P::Expired, Intake::AskFirst), (P::Denied, Intake::AskFirst), (P::Pending, Intake::Ignored)]
+    {
+        let late = VerifiedNotification { evidence: Evidence::Signed, ..told(&payment, status, "t:late") };
+        assert_eq!(shop.tell(&late).await, intake, "{status}");
     }
+    // The gateway says that it is paid.
+    assert_eq!(shop.tell(&told(&payment, P::Paid, "t:late")).await, Intake::Ignored);
     assert_eq!(shop.payment_status(payment.id).await, P::Paid);
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
 }
@@ -71,9 +76,63 @@ async fn an_expiry_closes_the_attempt_only_and_money_reopens_it(pool: PgPool) {
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     assert_eq!(shop.count("SELECT count(*) FROM order_timeline WHERE step = 'payment_closed'").await, 1);
 
+    // A signature alone opens nothing that is closed.
+    let signed =
+        VerifiedNotification { evidence: Evidence::Signed, ..told(&payment, P::Paid, "t:settlement") };
+    assert_eq!(shop.tell(&signed).await, Intake::AskFirst);
+    assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
     assert_eq!(outcome(late), Some(PaymentOutcome::Applied));
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_event_without_effect_does_not_use_up_the_identity_of_one_that_has(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, payment) = shop.order().await;
+    // The same words with a status code that means nothing yet, and then with the one that means money.
+    let signed = |status| VerifiedNotification {
+        evidence: Evidence::Signed,
+        ..told(&payment, status, "t:settlement:accept")
+    };
+    assert_eq!(shop.tell(&signed(P::Pending)).await, Intake::Ignored);
+    assert_eq!(outcome(shop.tell(&signed(P::Paid)).await), Some(PaymentOutcome::Applied));
+    assert_eq!(shop.status(order).await, OrderStatus::Paid);
+    assert_eq!(shop.tell(&signed(P::Paid)).await, Intake::AlreadyHandled);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn no_proof_is_kept_whoever_writes_it(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, payment) = shop.order().await;
+    let proof = "ab".repeat(64);
+    let body = format!(
+        r#"{{"order_id":"WB-1", "signature_key" : "{proof}","verification_token":"t0k\"en","amount":1}}"#
+    );
+    shop.tell(&VerifiedNotification { body: body.as_bytes(), ..told(&payment, P::Pending, "t:pending") })
+        .await;
+    let nested = format!("not json at all {proof}");
+    let forged = WebhookOutcome::BadSignature;
+    shop.store.keep_unbelieved(MIDTRANS, forged, "wrong", nested.as_bytes()).await.unwrap();
+    shop.store.keep_unbelieved(MIDTRANS, forged, "wrong", b"\xff\x00 no text").await.unwrap();
+    let kept = shop.texts("SELECT encode(body, 'escape') FROM webhook_events ORDER BY id").await;
+    assert_eq!(kept.len(), 3);
+    assert!(kept.iter().all(|body| !body.contains("abab") && !body.contains("t0k")), "{kept:?}");
+    assert_eq!(
+        kept[0],
+        r#"{"order_id":"WB-1", "signature_key" : "[redacted]","verification_token":"[redacted]","amount":1}"#
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_can_not_be_read_is_kept_and_told_of(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for _ in 0..2 {
+        assert!(shop.store.keep_unreadable(MIDTRANS, "its transaction_status is ``", b"{}").await.unwrap());
+    }
+    let told = "SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
+    assert_eq!(shop.count(told).await, 1);
+    assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'UNREADABLE'").await, 2);
 }
 
 #[sqlx::test(migrations = "../migrations")]

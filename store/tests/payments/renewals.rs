@@ -10,6 +10,7 @@ use domain::{
 use sqlx::PgPool;
 use store::{
     StoreError,
+    ledger::Recognised,
     orders::{OrderError, Refusal},
     page::PageRequest,
     renewals::{NewRenewal, OpenedRenewal, Renewal},
@@ -219,9 +220,9 @@ async fn a_renewal_is_earned_over_its_own_term(pool: PgPool) {
     ] {
         sqlx::query(sql).execute(&shop.pool).await.unwrap();
     }
-    let (last, made) = shop.store.recognise_revenue(None, 10).await.unwrap();
-    assert_eq!(made, 2);
-    assert_eq!(shop.store.recognise_revenue(last, 10).await.unwrap(), (None, 0));
+    let run = shop.store.recognise_revenue(None, 10).await.unwrap();
+    assert_eq!((run.made, run.failed), (2, 0));
+    assert_eq!(shop.store.recognise_revenue(run.last, 10).await.unwrap(), Recognised::default());
     let first = shop.store.position(Service::Order(order)).await.unwrap();
     assert_eq!((first.deferred.get(), first.revenue.get()), (0, 129_000));
     let second = shop.store.position(Service::Invoice(invoice)).await.unwrap();

@@ -1,6 +1,6 @@
 use domain::{
     Rupiah,
-    billing::{PaymentMethod, PaymentOutcome, PaymentStatus as P},
+    billing::{Evidence, PaymentMethod, PaymentOutcome, PaymentStatus as P},
     ids::PaymentId,
     order::OrderStatus,
     payment_check::PaymentCheckPolicy,
@@ -8,7 +8,7 @@ use domain::{
 use sqlx::PgPool;
 use store::{
     payments::{ChargeResult, Payment},
-    webhooks::{GatewayReport, Intake},
+    webhooks::{GatewayReport, Intake, VerifiedNotification},
 };
 
 use crate::{MIDTRANS, Shop, told};
@@ -21,6 +21,7 @@ fn says(payment: &Payment, status: P) -> GatewayReport<'_> {
         status,
         amount: Some(payment.amount),
         amount_as_received: "as charged",
+        reversals: &[],
     }
 }
 
@@ -72,6 +73,15 @@ async fn another_amount_is_remarked_and_moves_nothing(pool: PgPool) {
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     let remarked = "SELECT count(*) FROM payments WHERE note LIKE 'the gateway says 1 IDR, not %'";
     assert_eq!(shop.count(remarked).await, 1);
+    // Administrators are told as they are of a notification that does not fit: once, whichever way it came to us.
+    let told = VerifiedNotification {
+        amount: Some(Rupiah::new(1)),
+        amount_as_received: "1 IDR",
+        ..told(&payment, P::Paid, "t:settlement")
+    };
+    assert!(matches!(shop.tell(&told).await, Intake::Mismatch { .. }));
+    let alerts = "SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
+    assert_eq!(shop.count(alerts).await, 1);
     let stray = GatewayReport { gateway_order_id: "WB-nobody-1", ..says(&payment, P::Paid) };
     assert_eq!(shop.store.apply_report(&stray).await.unwrap(), Intake::UnknownPayment);
 }
@@ -84,11 +94,11 @@ async fn the_longer_a_payment_waits_the_less_often_it_is_asked_about(pool: PgPoo
     assert!(shop.due().await.is_empty());
     shop.minutes_pass(3).await;
     assert_eq!(shop.due().await, due);
-    shop.store.note_payment_check(payment.id, None).await.unwrap();
+    shop.store.note_payment_question(payment.id).await.unwrap();
     assert!(shop.due().await.is_empty());
     shop.minutes_pass(57).await;
     assert_eq!(shop.due().await, due);
-    shop.store.note_payment_check(payment.id, Some("asked")).await.unwrap();
+    shop.store.note_payment_question(payment.id).await.unwrap();
     // An hour old: a quarter of an hour until the next question.
     shop.minutes_pass(14).await;
     assert!(shop.due().await.is_empty());
@@ -111,7 +121,7 @@ async fn a_charge_without_an_answer_is_asked_about_soon(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn an_attempt_we_called_off_is_asked_about_once_at_its_end(pool: PgPool) {
+async fn an_attempt_we_called_off_is_asked_about_at_its_end_until_there_is_an_answer(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
     shop.store.cancel_order(order, shop.customer).await.unwrap();
@@ -119,9 +129,67 @@ async fn an_attempt_we_called_off_is_asked_about_once_at_its_end(pool: PgPool) {
     shop.minutes_pass(60).await;
     assert!(shop.due().await.is_empty());
     shop.minutes_pass(24 * 60).await;
-    assert_eq!(shop.due().await, std::slice::from_ref(&payment.gateway_order_id));
+    let due = std::slice::from_ref(&payment.gateway_order_id);
+    assert_eq!(shop.due().await, due);
+    // Asked is not answered.
+    shop.store.note_payment_question(payment.id).await.unwrap();
+    assert!(shop.due().await.is_empty());
+    shop.minutes_pass(60).await;
+    assert_eq!(shop.due().await, due);
+    // Neither is an answer that names no end.
+    shop.store.apply_report(&says(&payment, P::Pending)).await.unwrap();
+    shop.minutes_pass(60).await;
+    assert_eq!(shop.due().await, due);
     let paid = shop.store.apply_report(&says(&payment, P::Paid)).await.unwrap();
     assert!(matches!(paid, Intake::Applied { outcome: Some(PaymentOutcome::Credited), .. }), "{paid:?}");
+    assert!(shop.due().await.is_empty());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_a_gateway_closed_is_asked_about_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, payment) = shop.order().await;
+    shop.tell(&VerifiedNotification { evidence: Evidence::Signed, ..told(&payment, P::Expired, "t:expire") })
+        .await;
+    shop.minutes_pass(25 * 60).await;
+    assert_eq!(shop.due().await, std::slice::from_ref(&payment.gateway_order_id));
+    assert_eq!(shop.store.apply_report(&says(&payment, P::Expired)).await.unwrap(), Intake::Ignored);
+    shop.minutes_pass(25 * 60).await;
+    assert!(shop.due().await.is_empty());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_no_gateway_ever_says_ends_with_a_person(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, payment) = shop.order().await;
+    let gateways = [MIDTRANS.to_owned()];
+    let policy = PaymentCheckPolicy::default();
+    assert_eq!(shop.store.give_payments_up(&gateways, &policy, 10).await.unwrap(), 0);
+    shop.minutes_pass(31 * 24 * 60).await;
+    assert!(shop.due().await.is_empty());
+    assert_eq!(shop.store.give_payments_up(&gateways, &policy, 10).await.unwrap(), 1);
+    assert_eq!(shop.store.give_payments_up(&gateways, &policy, 10).await.unwrap(), 0);
+    let told = "SELECT message FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
+    let told = shop.texts(told).await;
+    assert!(told.len() == 1 && told[0].contains(&payment.gateway_order_id), "{told:?}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_its_gateway_could_not_be_asked_about_is_asked_later(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, payment) = shop.order().await;
+    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    assert!(shop.due().await.is_empty());
+    let deny = VerifiedNotification { evidence: Evidence::Signed, ..told(&payment, P::Denied, "t:deny") };
+    for _ in 0..2 {
+        shop.store.keep_unanswered(&deny).await.unwrap();
+    }
+    assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'UNANSWERED'").await, 1);
+    assert_eq!(shop.due().await, std::slice::from_ref(&payment.gateway_order_id));
+    assert!(matches!(
+        shop.store.apply_report(&says(&payment, P::Denied)).await.unwrap(),
+        Intake::Disputed { .. }
+    ));
     assert!(shop.due().await.is_empty());
 }
 

@@ -12,6 +12,7 @@ use domain::{
 use sqlx::PgPool;
 use store::{
     StoreError,
+    ledger::Recognised,
     orders::{OrderError, Placed},
     page::PageRequest,
     payments::{NewAttempt, Payment},
@@ -170,20 +171,21 @@ async fn revenue_is_recognised_as_the_term_goes_by(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, qris) = shop.order().await;
     shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
-    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (None, 0));
+    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), Recognised::default());
     shop.activate(order).await;
     // As if half of the term were over. Half a month is not a whole number of seconds before now, so within a rupiah.
     let half = "UPDATE instances SET starts_at = now() - (now() + interval '1 month' - now()) / 2";
     sqlx::query(half).execute(&shop.pool).await.unwrap();
     let before = shop.store.position(Service::Order(order)).await.unwrap();
-    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (Some(order.0), 1));
+    let once = Recognised { last: Some(order.0), made: 1, failed: 0 };
+    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), once);
     let after = shop.store.position(Service::Order(order)).await.unwrap();
     assert_eq!(after.deferred.plus(after.revenue).unwrap(), before.deferred);
     let share = after.revenue.get() * 100 / before.deferred.get();
     assert!((45..=55).contains(&share), "{share} %");
     // Once a day, and not of the order that is before the cursor.
-    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), (Some(order.0), 0));
-    assert_eq!(shop.store.recognise_revenue(Some(order.0), 10).await.unwrap(), (None, 0));
+    assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), Recognised { made: 0, ..once });
+    assert_eq!(shop.store.recognise_revenue(Some(order.0), 10).await.unwrap(), Recognised::default());
     shop.assert_books_are_sound().await;
 }
 

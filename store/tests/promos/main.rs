@@ -10,7 +10,7 @@ mod staff;
 
 use domain::{
     Rupiah,
-    billing::{PaymentMethod, PaymentStatus},
+    billing::{Evidence, PaymentMethod, PaymentStatus},
     hostname::Hostname,
     ids::{DepositId, OrderId, PromoId, UserId},
     policy::OrderPolicy,
@@ -209,6 +209,8 @@ fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> Verifi
         status,
         amount: Some(payment.amount),
         amount_as_received: "as charged",
+        reversals: &[],
+        evidence: Evidence::Asked,
         body: br#"{"raw":true}"#,
     }
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::billing::Evidence;
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{
     mapper::{self, SLUG},
-    types::{Answer, NotificationBody, RefundRequest},
+    types::{Answer, Proof, RefundRequest},
 };
 use crate::{
     http::{self, Effect, SetupError},
@@ -114,23 +115,28 @@ impl PaymentGateway for Midtrans {
     }
 
     fn verify_webhook(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError> {
-        self.read_kept_webhook(body)
+        let proof: Proof =
+            serde_json::from_slice(body).map_err(|error| WebhookError::Malformed(error.to_string()))?;
+        let malformed = |field: &str| WebhookError::Malformed(format!("it has no {field}"));
+        let order_id = proof.order_id.ok_or_else(|| malformed("order_id"))?;
+        let status_code = proof.status_code.ok_or_else(|| malformed("status_code"))?;
+        let amounts = mapper::signed_amounts(&proof.gross_amount).ok_or_else(|| malformed("gross_amount"))?;
+        let received = proof.signature_key.unwrap_or_default().to_ascii_lowercase();
+        let key = self.config.server_key.expose_secret();
+        let is_proven = amounts.iter().any(|amount| {
+            let expected = mapper::signature(&order_id, &status_code, amount, key);
+            constant_time_eq(expected.as_bytes(), received.as_bytes())
+        });
+        if !is_proven {
+            return Err(WebhookError::BadSignature);
+        }
+        if order_id.starts_with(mapper::TEST_PREFIX) {
+            return Err(WebhookError::Test);
+        }
+        mapper::notification(body, Some(Evidence::Signed))
     }
 
     fn read_kept_webhook(&self, body: &[u8]) -> Result<Notification, WebhookError> {
-        let body: NotificationBody =
-            serde_json::from_slice(body).map_err(|error| WebhookError::Malformed(error.to_string()))?;
-        let expected = mapper::signature(
-            &body.order_id,
-            &body.status_code,
-            &body.gross_amount,
-            self.config.server_key.expose_secret(),
-        );
-        let received = body.signature_key.to_ascii_lowercase();
-        if constant_time_eq(expected.as_bytes(), received.as_bytes()) {
-            Ok(mapper::notification(&body))
-        } else {
-            Err(WebhookError::BadSignature)
-        }
+        mapper::notification(body, None)
     }
 }

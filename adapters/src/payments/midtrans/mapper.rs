@@ -4,23 +4,42 @@ use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use domain::{
-    billing::{Bank, PaymentMethod, PaymentStatus},
+    billing::{Bank, Evidence, PaymentMethod, PaymentStatus},
+    dispute::{Reversal, ReversalKind},
     money::CURRENCY,
 };
 use sha2::{Digest, Sha512};
 
-use super::types::{
-    Answer, BankTransfer, ChargeRequest, CustomExpiry, EChannel, NotificationBody, Qris, TransactionDetails,
-};
+use super::types::{Answer, BankTransfer, ChargeRequest, CustomExpiry, EChannel, Qris, TransactionDetails};
 use crate::{
     http::{self, Effect},
     payments::{
-        Charge, GatewayError, Instructions, Notification, Refund, Refunded, Report, wire_amount::rupiah,
+        About, Charge, GatewayError, Instructions, Notification, Refund, Refunded, Report, WebhookError,
+        wire_amount::rupiah,
     },
 };
 
 /// What Midtrans is called in the database, in URLs and in logs.
 pub(super) const SLUG: &str = "midtrans";
+
+/// How the order ids begin that the dashboard tries a notification URL out with.
+pub(super) const TEST_PREFIX: &str = "payment_notif_test";
+
+/// Every `transaction_status` that the vendor documents.
+const STATUSES: &[&str] = &[
+    "authorize",
+    "capture",
+    "settlement",
+    "pending",
+    "deny",
+    "cancel",
+    "expire",
+    "failure",
+    "refund",
+    "partial_refund",
+    "chargeback",
+    "partial_chargeback",
+];
 
 /// Jakarta, UTC+7, the zone of every time Midtrans writes.
 const JAKARTA_SECONDS_EAST: i32 = 7 * 3_600;
@@ -113,15 +132,60 @@ fn jakarta_time(text: &str) -> Option<DateTime<Utc>> {
 }
 
 pub(super) fn report(answer: Answer) -> Report {
-    let report = report_of(&Said {
-        status_code: answer.status_code.as_deref().unwrap_or_default(),
-        transaction_status: answer.transaction_status.as_deref().unwrap_or_default(),
-        fraud_status: answer.fraud_status.as_deref(),
-        gross_amount: answer.gross_amount.as_deref().unwrap_or_default(),
-        currency: answer.currency.as_deref(),
-        transaction_id: answer.transaction_id.as_deref(),
-    });
+    let report = Report {
+        transaction_id: answer.transaction_id.clone(),
+        status: status(&answer),
+        amount: answer.gross_amount.as_deref().and_then(|amount| rupiah(amount, answer.currency.as_deref())),
+        amount_as_received: format!(
+            "{} {}",
+            answer.gross_amount.as_deref().unwrap_or_default(),
+            answer.currency.as_deref().unwrap_or(CURRENCY)
+        ),
+        reversals: reversals(&answer),
+        instructions: Instructions::default(),
+    };
     Report { instructions: instructions_of(answer), ..report }
+}
+
+/// What was taken back: each refund and chargeback that is listed, and the one that the status tells of if none is.
+fn reversals(said: &Answer) -> Vec<Reversal> {
+    let word = said.transaction_status.as_deref().unwrap_or_default();
+    let is_chargeback = matches!(word, "chargeback" | "partial_chargeback");
+    if !is_chargeback && !matches!(word, "refund" | "partial_refund") {
+        return Vec::new();
+    }
+    let mut told: Vec<Reversal> = said
+        .refunds
+        .iter()
+        .enumerate()
+        .map(|(place, refund)| Reversal {
+            name: (refund.refund_key.clone())
+                .or_else(|| refund.refund_chargeback_id.clone())
+                .unwrap_or_else(|| format!("{word}/{place}")),
+            // Only refunds are asked for, so only they have a key.
+            kind: if is_chargeback && refund.refund_key.is_none() {
+                ReversalKind::Chargeback
+            } else {
+                ReversalKind::Refund
+            },
+            refund_key: refund.refund_key.clone(),
+            amount: refund.refund_amount.as_deref().and_then(|amount| rupiah(amount, None)),
+            amount_as_received: refund.refund_amount.clone().unwrap_or_default(),
+        })
+        .collect();
+    let kind = if is_chargeback { ReversalKind::Chargeback } else { ReversalKind::Refund };
+    if !told.iter().any(|reversal| reversal.kind == kind) {
+        // The total says how much, if nothing else was taken back.
+        let total = said.refund_amount.clone().filter(|_| told.is_empty());
+        told.push(Reversal {
+            name: said.refund_key.clone().unwrap_or_else(|| word.to_owned()),
+            kind,
+            refund_key: said.refund_key.clone(),
+            amount: total.as_deref().and_then(|amount| rupiah(amount, None)),
+            amount_as_received: total.unwrap_or_default(),
+        });
+    }
+    told
 }
 
 /// Refuses what the vendor has no way back for.
@@ -135,7 +199,7 @@ pub(super) fn refundable(refund: &Refund<'_>) -> Result<(), GatewayError> {
 
 pub(super) fn refunded(answer: &Answer) -> Refunded {
     Refunded {
-        refund_id: answer.refund_chargeback_id.as_ref().map(id_text),
+        refund_id: answer.refund_chargeback_id.clone(),
         amount: answer.refund_amount.as_deref().and_then(|amount| rupiah(amount, None)),
         is_final: true,
     }
@@ -143,69 +207,50 @@ pub(super) fn refunded(answer: &Answer) -> Refunded {
 
 /// The refund of that key among those a transaction has.
 pub(super) fn earlier_refund(answer: &Answer, asked: &Refund<'_>) -> Option<Refunded> {
-    let mut refunds = answer.refunds.iter().flatten();
-    let found = refunds.find(|refund| refund.refund_key.as_deref() == Some(asked.refund_key))?;
+    let found =
+        answer.refunds.iter().find(|refund| refund.refund_key.as_deref() == Some(asked.refund_key))?;
     Some(Refunded {
-        refund_id: found.refund_chargeback_id.as_ref().map(id_text),
+        refund_id: found.refund_chargeback_id.clone(),
         amount: found.refund_amount.as_deref().and_then(|amount| rupiah(amount, None)),
         is_final: true,
     })
 }
 
-fn id_text(id: &serde_json::Value) -> String {
-    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
-}
-
-pub(super) fn notification(body: &NotificationBody) -> Notification {
-    let refund_key =
-        body.refund_key.as_deref().or_else(|| body.refunds.as_ref()?.last()?.refund_key.as_deref());
-    Notification {
-        is_proof: true,
-        gateway_order_id: body.order_id.clone(),
-        // Midtrans numbers no events; these four tell two of them apart.
-        dedupe_key: [
-            &body.transaction_id,
-            &body.transaction_status,
-            body.fraud_status.as_deref().unwrap_or_default(),
-            refund_key.unwrap_or_default(),
-        ]
-        .join(":"),
-        report: report_of(&Said {
-            status_code: &body.status_code,
-            transaction_status: &body.transaction_status,
-            fraud_status: body.fraud_status.as_deref(),
-            gross_amount: &body.gross_amount,
-            currency: body.currency.as_deref(),
-            transaction_id: Some(&body.transaction_id),
-        }),
+/// Reads a notification, behind whose content stands `evidence`.
+pub(super) fn notification(body: &[u8], evidence: Option<Evidence>) -> Result<Notification, WebhookError> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        order_id: String,
+        #[serde(flatten)]
+        said: Answer,
     }
-}
-
-/// What answers and notifications have in common.
-struct Said<'a> {
-    status_code: &'a str,
-    transaction_status: &'a str,
-    fraud_status: Option<&'a str>,
-    gross_amount: &'a str,
-    currency: Option<&'a str>,
-    transaction_id: Option<&'a str>,
-}
-
-fn report_of(said: &Said<'_>) -> Report {
-    Report {
-        transaction_id: said.transaction_id.map(str::to_owned),
-        status: status(said),
-        amount: rupiah(said.gross_amount, said.currency),
-        amount_as_received: format!("{} {}", said.gross_amount, said.currency.unwrap_or(CURRENCY)),
-        instructions: Instructions::default(),
+    let Body { order_id, said } =
+        serde_json::from_slice(body).map_err(|error| WebhookError::Unreadable(error.to_string()))?;
+    let word = said.transaction_status.as_deref().unwrap_or_default();
+    if !STATUSES.contains(&word) {
+        return Err(WebhookError::Unreadable(format!("its transaction_status is `{word}`")));
     }
+    let refund_key = said.refund_key.as_ref().or_else(|| said.refunds.last()?.refund_key.as_ref());
+    // Midtrans numbers no events. Whatever decides what one means tells two of them apart.
+    let dedupe_key = [
+        said.transaction_id.as_deref(),
+        Some(word),
+        said.status_code.as_deref(),
+        said.fraud_status.as_deref(),
+        refund_key.map(String::as_str),
+    ]
+    .map(Option::unwrap_or_default)
+    .join(":");
+    Ok(Notification { about: About::Attempt(order_id), dedupe_key, report: report(said), evidence })
 }
 
-/// Paid needs all three signs; an attempt is closed by four words; all else is still pending.
-fn status(said: &Said<'_>) -> PaymentStatus {
-    match said.transaction_status {
-        "settlement" | "capture"
-            if said.status_code == "200" && matches!(said.fraud_status, None | Some("accept")) =>
+/// Paid needs all three signs; an attempt is closed by four words; all else is still pending. What was taken back was paid
+/// before.
+fn status(said: &Answer) -> PaymentStatus {
+    match said.transaction_status.as_deref().unwrap_or_default() {
+        "settlement" | "capture" | "refund" | "partial_refund" | "chargeback" | "partial_chargeback"
+            if said.status_code.as_deref() == Some("200")
+                && matches!(said.fraud_status.as_deref(), None | Some("accept")) =>
         {
             PaymentStatus::Paid
         }
@@ -213,6 +258,19 @@ fn status(said: &Said<'_>) -> PaymentStatus {
         "expire" => PaymentStatus::Expired,
         "cancel" => PaymentStatus::Cancelled,
         _ => PaymentStatus::Pending,
+    }
+}
+
+/// What the vendor may have signed as the amount: the text as received; of a number, the forms that the vendor writes.
+pub(super) fn signed_amounts(gross_amount: &serde_json::Value) -> Option<Vec<String>> {
+    match gross_amount {
+        serde_json::Value::String(text) => Some(vec![text.clone()]),
+        serde_json::Value::Number(number) => {
+            let text = number.to_string();
+            let whole = text.strip_suffix(".0").unwrap_or(&text).to_owned();
+            Some(vec![format!("{whole}.00"), whole, text])
+        }
+        _ => None,
     }
 }
 
@@ -319,14 +377,12 @@ mod tests {
 
     #[test]
     fn only_explicit_words_are_final() {
-        let says = |transaction_status, status_code, fraud_status| {
-            status(&Said {
-                status_code,
-                transaction_status,
-                fraud_status,
-                gross_amount: "1.00",
-                currency: None,
-                transaction_id: None,
+        let says = |transaction_status: &str, status_code: &str, fraud_status: Option<&str>| {
+            status(&Answer {
+                status_code: Some(status_code.to_owned()),
+                transaction_status: Some(transaction_status.to_owned()),
+                fraud_status: fraud_status.map(str::to_owned),
+                ..Answer::default()
             })
         };
         assert_eq!(says("settlement", "200", None), PaymentStatus::Paid);
@@ -339,7 +395,11 @@ mod tests {
         assert_eq!(says("failure", "202", None), PaymentStatus::Denied);
         assert_eq!(says("expire", "202", None), PaymentStatus::Expired);
         assert_eq!(says("cancel", "200", None), PaymentStatus::Cancelled);
-        for other in ["pending", "authorize", "refund", "partial_refund", "chargeback", "SETTLEMENT", ""] {
+        for taken_back in ["refund", "partial_refund", "chargeback", "partial_chargeback"] {
+            assert_eq!(says(taken_back, "200", Some("accept")), PaymentStatus::Paid, "{taken_back}");
+            assert_eq!(says(taken_back, "201", Some("accept")), PaymentStatus::Pending, "{taken_back}");
+        }
+        for other in ["pending", "authorize", "SETTLEMENT", ""] {
             assert_eq!(says(other, "200", Some("accept")), PaymentStatus::Pending, "{other}");
         }
     }
@@ -379,16 +439,74 @@ mod tests {
         assert_eq!(jakarta_time("tomorrow"), None);
     }
 
-    #[test]
-    fn events_are_told_apart_by_four_fields() {
-        let mut body: NotificationBody = serde_json::from_value(serde_json::json!({
+    fn told(changes: serde_json::Value) -> Result<Notification, WebhookError> {
+        let mut body = serde_json::json!({
             "order_id": "WB-1", "status_code": "200", "gross_amount": "5539.00", "transaction_id": "t",
             "transaction_status": "settlement", "fraud_status": "accept", "signature_key": "s", "currency": "IDR",
-        }))
-        .unwrap();
-        assert_eq!(notification(&body).dedupe_key, "t:settlement:accept:");
-        body.refund_key = Some("r1".to_owned());
-        assert_eq!(notification(&body).dedupe_key, "t:settlement:accept:r1");
+        });
+        body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        notification(body.to_string().as_bytes(), Some(Evidence::Signed))
+    }
+
+    #[test]
+    fn events_are_told_apart_by_all_that_decides_what_they_mean() {
+        let key = |changes| told(changes).unwrap().dedupe_key;
+        assert_eq!(key(serde_json::json!({})), "t:settlement:200:accept:");
+        assert_eq!(key(serde_json::json!({ "status_code": "201" })), "t:settlement:201:accept:");
+        assert_eq!(key(serde_json::json!({ "fraud_status": null })), "t:settlement:200::");
+        assert_eq!(key(serde_json::json!({ "refund_key": "r1" })), "t:settlement:200:accept:r1");
+    }
+
+    #[test]
+    fn numbers_and_nulls_are_read_and_what_can_not_be_read_is_said_so() {
+        let odd = serde_json::json!({
+            "status_code": 200, "gross_amount": 5539, "transaction_id": null, "fraud_status": null, "currency": null,
+            "refunds": null, "refund_amount": null,
+        });
+        let report = told(odd).unwrap().report;
+        assert_eq!((report.status, report.amount), (PaymentStatus::Paid, Some(Rupiah::new(5_539))));
+        for unreadable in [
+            serde_json::json!({ "transaction_status": "settled" }),
+            serde_json::json!({ "transaction_status": null }),
+            serde_json::json!({ "refunds": "many" }),
+            serde_json::json!({ "order_id": null }),
+        ] {
+            let read = told(unreadable.clone());
+            assert!(matches!(read, Err(WebhookError::Unreadable(_))), "{unreadable}: {read:?}");
+        }
+        let amounts = |json| signed_amounts(&json);
+        assert_eq!(amounts(serde_json::json!("5539.00")), Some(vec!["5539.00".to_owned()]));
+        let forms = ["5539.00", "5539", "5539.0"].map(str::to_owned).to_vec();
+        assert_eq!(amounts(serde_json::json!(5539.0)), Some(forms));
+        assert_eq!(amounts(serde_json::json!(null)), None);
+    }
+
+    #[test]
+    fn what_was_taken_back_is_told_by_its_name_and_amount() {
+        let taken = |changes| {
+            let report = told(changes).unwrap().report;
+            assert_eq!(report.status, PaymentStatus::Paid);
+            let named = |r: &Reversal| (r.name.clone(), r.kind, r.amount.map(Rupiah::get));
+            report.reversals.iter().map(named).collect::<Vec<_>>()
+        };
+        let refund =
+            serde_json::json!({ "refund_key": "k", "refund_amount": "39.00", "refund_chargeback_id": 7 });
+        let chargeback = serde_json::json!({ "refund_amount": 500, "refund_chargeback_id": 8 });
+        assert_eq!(
+            taken(serde_json::json!({ "transaction_status": "partial_refund", "refunds": [refund] })),
+            [("k".to_owned(), ReversalKind::Refund, Some(39))]
+        );
+        let both = serde_json::json!({ "transaction_status": "partial_chargeback", "refunds": [refund, chargeback] });
+        assert_eq!(
+            taken(both),
+            [
+                ("k".to_owned(), ReversalKind::Refund, Some(39)),
+                ("8".to_owned(), ReversalKind::Chargeback, Some(500))
+            ]
+        );
+        let bare = serde_json::json!({ "transaction_status": "chargeback", "refund_amount": "5539.00" });
+        assert_eq!(taken(bare), [("chargeback".to_owned(), ReversalKind::Chargeback, Some(5_539))]);
+        assert_eq!(taken(serde_json::json!({})), []);
     }
 
     fn answered(status: u16, body: &str, effect: Effect) -> GatewayError {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::payments::wire_amount::{or_default, text};
+
 /// Body of `POST /v2/charge`.
 #[derive(Debug, Serialize)]
 pub(super) struct ChargeRequest<'a> {
@@ -57,12 +59,14 @@ pub(super) struct RefundRequest<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Answer {
+    #[serde(deserialize_with = "text")]
     pub(super) status_code: Option<String>,
     pub(super) status_message: Option<String>,
     pub(super) validation_messages: Option<Vec<String>>,
     pub(super) transaction_id: Option<String>,
     pub(super) transaction_status: Option<String>,
     pub(super) fraud_status: Option<String>,
+    #[serde(deserialize_with = "text")]
     pub(super) gross_amount: Option<String>,
     pub(super) currency: Option<String>,
     pub(super) qr_string: Option<String>,
@@ -72,11 +76,14 @@ pub(super) struct Answer {
     pub(super) biller_code: Option<String>,
     /// Jakarta's clock, without a zone: `2026-11-24 18:00:00`.
     pub(super) expiry_time: Option<String>,
-    /// Answers to a refund: what it gives back.
+    /// Answers to a refund: what it gives back. Others: all that was taken back.
+    #[serde(deserialize_with = "text")]
     pub(super) refund_amount: Option<String>,
-    /// A number, in some answers as text.
-    pub(super) refund_chargeback_id: Option<serde_json::Value>,
-    pub(super) refunds: Option<Vec<Refund>>,
+    pub(super) refund_key: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) refund_chargeback_id: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) refunds: Vec<Refund>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,30 +91,28 @@ pub(super) struct VaNumber {
     pub(super) va_number: String,
 }
 
-/// Body of a notification.
+/// What proves a notification, and what it proves.
 #[derive(Debug, Deserialize)]
-pub(super) struct NotificationBody {
-    pub(super) order_id: String,
-    pub(super) status_code: String,
-    pub(super) gross_amount: String,
-    pub(super) transaction_id: String,
-    pub(super) transaction_status: String,
+pub(super) struct Proof {
+    #[serde(default, deserialize_with = "text")]
+    pub(super) order_id: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) status_code: Option<String>,
+    /// The vendor documents text, and signs its characters.
     #[serde(default)]
-    pub(super) signature_key: String,
-    #[serde(default)]
-    pub(super) fraud_status: Option<String>,
-    #[serde(default)]
-    pub(super) currency: Option<String>,
-    #[serde(default)]
-    pub(super) refund_key: Option<String>,
-    #[serde(default)]
-    pub(super) refunds: Option<Vec<Refund>>,
+    pub(super) gross_amount: serde_json::Value,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) signature_key: Option<String>,
 }
 
+/// A refund or chargeback of a transaction.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Refund {
+    #[serde(deserialize_with = "text")]
     pub(super) refund_key: Option<String>,
+    #[serde(deserialize_with = "text")]
     pub(super) refund_amount: Option<String>,
-    pub(super) refund_chargeback_id: Option<serde_json::Value>,
+    #[serde(deserialize_with = "text")]
+    pub(super) refund_chargeback_id: Option<String>,
 }

@@ -89,6 +89,19 @@ impl Xendit {
         found.into_iter().find(ours).ok_or(GatewayError::NotFound { gateway: SLUG })
     }
 
+    async fn payment(&self, id: &str) -> Result<Payment, GatewayError> {
+        self.get(&["v3", "payments", id]).await
+    }
+
+    /// What a payment request says together with its latest payment.
+    async fn report(&self, request: &PaymentRequest) -> Result<Report, GatewayError> {
+        let payment = match &request.latest_payment_id {
+            Some(id) => Some(self.payment(id).await?),
+            None => None,
+        };
+        Ok(mapper::report(request, payment.as_ref()))
+    }
+
     async fn payment_requests_named(&self, reference: &str) -> Result<Vec<PaymentRequest>, GatewayError> {
         let list = self.http.get(self.url(&["v3", "payment_requests"])).query(&[("reference_id", reference)]);
         match self.send::<PaymentRequestList>(list, Effect::None).await {
@@ -115,11 +128,20 @@ impl PaymentGateway for Xendit {
 
     async fn status(&self, attempt: Attempt<'_>) -> Result<Report, GatewayError> {
         let request = self.payment_request(attempt).await?;
-        let payment: Option<Payment> = match &request.latest_payment_id {
-            Some(id) => Some(self.get(&["v3", "payments", id]).await?),
-            None => None,
+        self.report(&request).await
+    }
+
+    async fn status_by_refund(&self, refund_id: &str) -> Result<(String, Report), GatewayError> {
+        let refund: WireRefund = self.get(&["refunds", refund_id]).await?;
+        let request_id = match (&refund.payment_request_id, &refund.payment_id) {
+            (Some(id), _) => id.clone(),
+            (None, Some(id)) => self.payment(id).await?.payment_request_id,
+            (None, None) => return Err(GatewayError::NotFound { gateway: SLUG }),
         };
-        Ok(mapper::report(&request, payment.as_ref()))
+        let request: PaymentRequest = self.get(&["v3", "payment_requests", &request_id]).await?;
+        let report = self.report(&request).await?;
+        let reversals = mapper::reversal(&refund)?.into_iter().collect();
+        Ok((request.reference_id, Report { reversals, ..report }))
     }
 
     async fn cancel(&self, attempt: Attempt<'_>) -> Result<(), GatewayError> {
@@ -168,7 +190,7 @@ impl PaymentGateway for Xendit {
 
     fn read_kept_webhook(&self, body: &[u8]) -> Result<Notification, WebhookError> {
         let webhook: Webhook =
-            serde_json::from_slice(body).map_err(|error| WebhookError::Malformed(error.to_string()))?;
+            serde_json::from_slice(body).map_err(|error| WebhookError::Unreadable(error.to_string()))?;
         mapper::notification(webhook)
     }
 }

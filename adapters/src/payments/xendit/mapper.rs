@@ -6,11 +6,11 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
+    dispute::{Reversal, ReversalKind},
     money::CURRENCY,
 };
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
-use serde_json::Number;
 
 use super::types::{
     CreateProperties, CreateRequest, ErrorAnswer, Payment, PaymentRequest, Refund as WireRefund, Webhook,
@@ -18,7 +18,7 @@ use super::types::{
 use crate::{
     http::{self, Effect},
     payments::{
-        Charge, GatewayError, Instructions, Notification, Refund, Refunded, Report, WebhookError,
+        About, Charge, GatewayError, Instructions, Notification, Refund, Refunded, Report, WebhookError,
         wire_amount::rupiah,
     },
 };
@@ -40,6 +40,12 @@ const EVENTS: &[&str] = &[
     "payment.expiry",
     "payment_request.expiry",
 ];
+
+/// The event that tells of money given back, by whoever asked for it.
+const REFUND: &str = "refund.succeeded";
+
+/// How the events begin that move no payment of ours: what we don't use, and refunds that came to nothing.
+const HARMLESS: &[&str] = &["refund.failed", "payment_token.", "payment_session.", "payment_method."];
 
 pub(super) fn create_request(charge: &Charge, now: DateTime<Utc>) -> Result<CreateRequest<'_>, GatewayError> {
     let channel_code = match (charge.method, charge.bank) {
@@ -122,7 +128,8 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 /// What a payment request and its payment, if there is one, say together: a request that succeeded is worth what was
 /// captured.
 pub(super) fn report(request: &PaymentRequest, payment: Option<&Payment>) -> Report {
-    let requested = Money { amount: request.request_amount.as_ref(), currency: request.currency.as_deref() };
+    let requested =
+        Money { amount: request.request_amount.as_deref(), currency: request.currency.as_deref() };
     let (said, money) = match payment {
         Some(payment) => (status(&payment.status), captured(payment)),
         None => (status(&request.status), requested.read()),
@@ -133,6 +140,7 @@ pub(super) fn report(request: &PaymentRequest, payment: Option<&Payment>) -> Rep
         status: if status(&request.status) == PaymentStatus::Paid { said } else { status(&request.status) },
         amount: money.0,
         amount_as_received: money.1,
+        reversals: Vec::new(),
         instructions: instructions(request),
     }
 }
@@ -150,15 +158,15 @@ fn status(word: &str) -> PaymentStatus {
 
 /// An amount as it came.
 struct Money<'a> {
-    amount: Option<&'a Number>,
+    amount: Option<&'a str>,
     currency: Option<&'a str>,
 }
 
 impl Money<'_> {
     /// In rupiah if it is, and in words.
     fn read(&self) -> (Option<Rupiah>, String) {
-        let text = self.amount.map(Number::to_string).unwrap_or_default();
-        (rupiah(&text, self.currency), format!("{text} {}", self.currency.unwrap_or(CURRENCY)))
+        let text = self.amount.unwrap_or_default();
+        (rupiah(text, self.currency), format!("{text} {}", self.currency.unwrap_or(CURRENCY)))
     }
 }
 
@@ -166,10 +174,10 @@ impl Money<'_> {
 fn captured(payment: &Payment) -> (Option<Rupiah>, String) {
     let currency = payment.currency.as_deref();
     if payment.captures.is_empty() {
-        return Money { amount: payment.request_amount.as_ref(), currency }.read();
+        return Money { amount: payment.request_amount.as_deref(), currency }.read();
     }
     let parts =
-        payment.captures.iter().map(|capture| Money { amount: Some(&capture.capture_amount), currency });
+        payment.captures.iter().map(|capture| Money { amount: capture.capture_amount.as_deref(), currency });
     let (amounts, words): (Vec<_>, Vec<_>) = parts.map(|part| part.read()).unzip();
     let sum = amounts.into_iter().try_fold(Rupiah::ZERO, |sum, part| sum.plus(part?).ok());
     (sum, words.join(" + "))
@@ -177,30 +185,82 @@ fn captured(payment: &Payment) -> (Option<Rupiah>, String) {
 
 /// Reads a webhook. It is no proof of what it says.
 pub(super) fn notification(webhook: Webhook) -> Result<Notification, WebhookError> {
-    if !EVENTS.contains(&webhook.event.as_str()) {
+    if webhook.event == REFUND {
+        return refund_notification(webhook);
+    }
+    if HARMLESS.iter().any(|harmless| webhook.event.starts_with(harmless)) {
         return Err(WebhookError::Irrelevant(webhook.event));
     }
-    let payment: Payment =
-        serde_json::from_value(webhook.data).map_err(|error| WebhookError::Malformed(error.to_string()))?;
-    if payment.reference_id.is_empty() || payment.payment_request_id.is_empty() {
-        return Err(WebhookError::Malformed("it names no payment request".to_owned()));
+    if !EVENTS.contains(&webhook.event.as_str()) {
+        return Err(WebhookError::Unreadable(format!("`{}` is no event we know", webhook.event)));
     }
-    let requested = Money { amount: payment.request_amount.as_ref(), currency: payment.currency.as_deref() };
+    let payment: Payment =
+        serde_json::from_value(webhook.data).map_err(|error| WebhookError::Unreadable(error.to_string()))?;
+    if payment.reference_id.is_empty() || payment.payment_request_id.is_empty() {
+        return Err(WebhookError::Unreadable("it names no payment request".to_owned()));
+    }
+    let requested =
+        Money { amount: payment.request_amount.as_deref(), currency: payment.currency.as_deref() };
     let (amount, amount_as_received) = requested.read();
     let about = payment.payment_id.as_ref().unwrap_or(&payment.payment_request_id);
     Ok(Notification {
         // Ids of Xendit's are ours to name: two of our attempts may never share the identity of an event.
-        dedupe_key: format!("{}:{}:{about}", webhook.event, payment.reference_id),
+        dedupe_key: format!("{}:{}:{about}:{}", webhook.event, payment.reference_id, payment.status),
         report: Report {
             transaction_id: Some(payment.payment_request_id.clone()),
             status: status(&payment.status),
             amount,
             amount_as_received,
+            reversals: Vec::new(),
             instructions: Instructions::default(),
         },
-        gateway_order_id: payment.reference_id,
-        is_proof: false,
+        about: About::Attempt(payment.reference_id),
+        evidence: None,
     })
+}
+
+/// Reads a webhook about a refund. Neither its content nor what it is of is known before Xendit is asked.
+fn refund_notification(webhook: Webhook) -> Result<Notification, WebhookError> {
+    // Some come in a second envelope.
+    let data = webhook.data.get("data").filter(|data| data.is_object()).cloned().unwrap_or(webhook.data);
+    let refund: WireRefund =
+        serde_json::from_value(data).map_err(|error| WebhookError::Unreadable(error.to_string()))?;
+    if refund.id.is_empty() {
+        return Err(WebhookError::Unreadable("it names no refund".to_owned()));
+    }
+    let money = Money { amount: refund.amount.as_deref(), currency: refund.currency.as_deref() };
+    let (_, amount_as_received) = money.read();
+    Ok(Notification {
+        dedupe_key: format!("{REFUND}:{}", refund.id),
+        report: Report {
+            transaction_id: None,
+            status: PaymentStatus::Paid,
+            amount: None,
+            amount_as_received,
+            reversals: Vec::new(),
+            instructions: Instructions::default(),
+        },
+        about: About::Refund(refund.id),
+        evidence: None,
+    })
+}
+
+/// What a refund took back, if it came about.
+pub(super) fn reversal(refund: &WireRefund) -> Result<Option<Reversal>, GatewayError> {
+    match refund.status.as_str() {
+        "SUCCEEDED" => {}
+        "FAILED" | "CANCELLED" => return Ok(None),
+        other => return Err(not_told(&format!("the refund is {other}"))),
+    }
+    let money = Money { amount: refund.amount.as_deref(), currency: refund.currency.as_deref() };
+    let (amount, amount_as_received) = money.read();
+    Ok(Some(Reversal {
+        name: refund.id.clone(),
+        kind: ReversalKind::Refund,
+        refund_key: refund.reference_id.clone(),
+        amount,
+        amount_as_received,
+    }))
 }
 
 /// Refuses what the vendor has no way back for.
@@ -218,7 +278,7 @@ pub(super) fn refunded(answer: WireRefund) -> Result<Refunded, GatewayError> {
         let message = "the refund failed".to_owned();
         return Err(GatewayError::Refused { gateway: SLUG, code, message });
     }
-    let money = Money { amount: answer.amount.as_ref(), currency: answer.currency.as_deref() };
+    let money = Money { amount: answer.amount.as_deref(), currency: answer.currency.as_deref() };
     Ok(Refunded {
         amount: money.read().0,
         is_final: answer.status == "SUCCEEDED",
@@ -381,13 +441,15 @@ mod tests {
         });
         let told = read("payment.capture", data.clone()).unwrap();
         assert_eq!(
-            (told.dedupe_key.as_str(), told.gateway_order_id.as_str()),
-            ("payment.capture:WB-1:py-1", "WB-1")
+            (told.dedupe_key.as_str(), told.about.name()),
+            ("payment.capture:WB-1:py-1:SUCCEEDED", "WB-1")
         );
-        assert!(!told.is_proof);
-        assert!(matches!(read("refund.succeeded", data), Err(WebhookError::Irrelevant(_))));
+        assert_eq!(told.evidence, None);
+        assert!(matches!(read("payment_token.activation", data.clone()), Err(WebhookError::Irrelevant(_))));
+        // Nothing that may take money back is passed over.
+        assert!(matches!(read("payment.chargeback", data), Err(WebhookError::Unreadable(_))));
         for nameless in [json!({}), json!(null), json!({ "reference_id": "WB-1" })] {
-            assert!(matches!(read("payment.capture", nameless), Err(WebhookError::Malformed(_))));
+            assert!(matches!(read("payment.capture", nameless), Err(WebhookError::Unreadable(_))));
         }
     }
 
@@ -395,6 +457,37 @@ mod tests {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("7"))]);
         let status = StatusCode::from_u16(status).unwrap();
         verdict::<PaymentRequest>(&http::Answer { status, headers, body: body.into() }, effect).unwrap_err()
+    }
+
+    #[test]
+    fn amounts_as_text_and_nulls_are_read() {
+        let data = json!({
+            "payment_id": null, "payment_request_id": "pr-1", "reference_id": "WB-1", "status": "SUCCEEDED",
+            "request_amount": "5539", "currency": null, "captures": null,
+        });
+        let told = notification(Webhook { event: "payment.capture".to_owned(), data }).unwrap();
+        assert_eq!(told.report.amount, Some(Rupiah::new(5_539)));
+    }
+
+    #[test]
+    fn refunds_are_told_by_their_own_name() {
+        let refund = json!({
+            "id": "rfd-1", "payment_request_id": "pr-1", "reference_id": "ours", "amount": 39, "currency": "IDR",
+            "status": "SUCCEEDED",
+        });
+        for data in [refund.clone(), json!({ "event": "refund.succeeded", "data": refund.clone() })] {
+            let told = notification(Webhook { event: REFUND.to_owned(), data }).unwrap();
+            assert_eq!((told.about, told.evidence), (About::Refund("rfd-1".to_owned()), None));
+        }
+        let wire = |status: &str| WireRefund {
+            status: status.to_owned(),
+            ..serde_json::from_value::<WireRefund>(refund.clone()).unwrap()
+        };
+        let taken = reversal(&wire("SUCCEEDED")).unwrap().unwrap();
+        assert_eq!((taken.name.as_str(), taken.refund_key.as_deref()), ("rfd-1", Some("ours")));
+        assert_eq!(taken.amount, Some(Rupiah::new(39)));
+        assert_eq!(reversal(&wire("FAILED")), Ok(None));
+        assert!(reversal(&wire("PENDING")).is_err());
     }
 
     #[test]

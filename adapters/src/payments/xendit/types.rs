@@ -1,7 +1,8 @@
 //! Xendit on the wire. Field names and values are the vendor's; only the fields we use are here.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
+
+use crate::payments::wire_amount::{or_default, text};
 
 /// Body of `POST /v3/payment_requests`.
 #[derive(Debug, Serialize)]
@@ -33,11 +34,12 @@ pub(super) struct PaymentRequest {
     pub(super) payment_request_id: String,
     pub(super) reference_id: String,
     pub(super) status: String,
-    pub(super) request_amount: Option<Number>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) request_amount: Option<String>,
     pub(super) currency: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) actions: Vec<Action>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) channel_properties: Properties,
     pub(super) latest_payment_id: Option<String>,
 }
@@ -68,17 +70,23 @@ pub(super) struct PaymentRequestList {
 #[serde(default)]
 pub(super) struct Payment {
     pub(super) payment_id: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) payment_request_id: String,
+    #[serde(deserialize_with = "or_default")]
     pub(super) reference_id: String,
+    #[serde(deserialize_with = "or_default")]
     pub(super) status: String,
-    pub(super) request_amount: Option<Number>,
+    #[serde(deserialize_with = "text")]
+    pub(super) request_amount: Option<String>,
     pub(super) currency: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) captures: Vec<Capture>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Capture {
-    pub(super) capture_amount: Number,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) capture_amount: Option<String>,
 }
 
 /// Body of `POST /refunds`.
@@ -95,8 +103,13 @@ pub(super) struct RefundRequest<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Refund {
     pub(super) id: String,
+    pub(super) payment_request_id: Option<String>,
+    pub(super) payment_id: Option<String>,
+    /// The name that it was asked for by.
+    pub(super) reference_id: Option<String>,
     pub(super) status: String,
-    pub(super) amount: Option<Number>,
+    #[serde(default, deserialize_with = "text")]
+    pub(super) amount: Option<String>,
     pub(super) currency: Option<String>,
     pub(super) failure_code: Option<String>,
 }

@@ -1,0 +1,256 @@
+//! Notifications as they are kept, and what people are told of those that do not fit.
+
+use domain::{
+    billing::WebhookOutcome,
+    ids::{PaymentId, WebhookEventId},
+    notification::NotificationKind,
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+
+use super::{Effect, VerifiedNotification};
+use crate::{
+    Result, Store,
+    catalog_sync::administrators,
+    new_id,
+    notifications::{self, Notice},
+    payments::LockedPayment,
+};
+
+/// Notifications that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
+/// tells of all.
+const UNBELIEVED_PER_HOUR: i64 = 100;
+
+/// A row of `webhook_events`. Its body is kept without proofs, which the table sees to.
+struct Event<'a> {
+    gateway: &'a str,
+    dedupe_key: Option<&'a str>,
+    payment_id: Option<PaymentId>,
+    outcome: WebhookOutcome,
+    reason: Option<&'a str>,
+    body: &'a [u8],
+}
+
+/// Something that a gateway says and that does not fit, for administrators.
+pub(crate) struct Misfit<'a> {
+    pub(crate) gateway: &'a str,
+    /// What it is about, in the gateway's words.
+    pub(crate) subject: &'a str,
+    pub(crate) payment_id: Option<PaymentId>,
+    pub(crate) outcome: WebhookOutcome,
+    pub(crate) reason: &'a str,
+    /// The fact itself, however it came to us: it is told once.
+    pub(crate) key: &'a str,
+}
+
+impl Store {
+    /// Keeps a notification that is not believed or moves no payment, for those who look into it: what anybody can send
+    /// within bounds. `false` when there were enough of late.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn keep_unbelieved(
+        &self,
+        gateway: &str,
+        outcome: WebhookOutcome,
+        reason: &str,
+        body: &[u8],
+    ) -> Result<bool> {
+        let id: WebhookEventId = new_id();
+        let kept = sqlx::query!(
+            "INSERT INTO webhook_events (id, gateway, outcome, reason, body)
+             SELECT $1, $2, $3::text, $4, $5
+             WHERE $3::text NOT IN ('BAD_SIGNATURE', 'UNCONFIRMED', 'UNREADABLE')
+                OR (SELECT count(*) FROM webhook_events
+                    WHERE outcome IN ('BAD_SIGNATURE', 'UNCONFIRMED', 'UNREADABLE') AND outcome = $3::text
+                      AND received_at > now() - interval '1 hour') < $6",
+            id.0,
+            gateway,
+            outcome.as_str(),
+            reason,
+            body,
+            UNBELIEVED_PER_HOUR,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(kept.rows_affected() == 1)
+    }
+
+    /// Keeps a notification that counts only if its gateway says the same on being asked, which it could not be. Its payment
+    /// is asked about until there is an answer.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn keep_unanswered(&self, told: &VerifiedNotification<'_>) -> Result<()> {
+        let key = format!("{}#unanswered", told.identity());
+        let mut tx = self.pool.begin().await?;
+        let payment_id = sqlx::query_scalar!(
+            r#"UPDATE payments SET doubted_at = coalesce(doubted_at, now())
+               WHERE gateway = $1 AND gateway_order_id = $2 RETURNING id AS "id: PaymentId""#,
+            told.gateway,
+            told.gateway_order_id,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let event = Event {
+            payment_id,
+            outcome: WebhookOutcome::Unanswered,
+            reason: Some("the gateway could not be asked"),
+            ..Event::of(told, &key)
+        };
+        insert(&mut tx, &event).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Keeps a notification whose origin is proven and that can't be read, and tells administrators of it, once. `false`
+    /// when there were enough of late.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn keep_unreadable(&self, gateway: &str, reason: &str, body: &[u8]) -> Result<bool> {
+        if !self.keep_unbelieved(gateway, WebhookOutcome::Unreadable, reason, body).await? {
+            return Ok(false);
+        }
+        let key = format!("webhook/{gateway}/unreadable/{:x}", Sha256::digest(body));
+        let misfit = Misfit {
+            gateway,
+            subject: "something that can't be read",
+            payment_id: None,
+            outcome: WebhookOutcome::Unreadable,
+            reason,
+            key: &key,
+        };
+        let mut tx = self.pool.begin().await?;
+        tell_administrators(&mut tx, &misfit).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+impl<'a> Event<'a> {
+    fn of(told: &VerifiedNotification<'a>, key: &'a str) -> Self {
+        Self {
+            gateway: told.gateway,
+            dedupe_key: Some(key),
+            payment_id: None,
+            outcome: WebhookOutcome::Ignored,
+            reason: None,
+            body: told.body,
+        }
+    }
+}
+
+/// Keeps one that is about no payment of ours, and tells of it.
+pub(super) async fn unknown_payment(tx: &mut PgConnection, told: &VerifiedNotification<'_>) -> Result<()> {
+    let key = format!("{}#unknown", told.identity());
+    let reason = "no payment has this order_id";
+    let outcome = WebhookOutcome::UnknownPayment;
+    insert(tx, &Event { outcome, reason: Some(reason), ..Event::of(told, &key) }).await?;
+    let fact = format!("webhook/{}/{key}", told.gateway);
+    let misfit = Misfit {
+        gateway: told.gateway,
+        subject: told.gateway_order_id,
+        payment_id: None,
+        outcome,
+        reason,
+        key: &fact,
+    };
+    tell_administrators(tx, &misfit).await
+}
+
+/// Keeps one that names another amount than its payment's, under a key of its own, and tells of it.
+pub(super) async fn mismatch(
+    tx: &mut PgConnection,
+    told: &VerifiedNotification<'_>,
+    payment: &LockedPayment,
+) -> Result<()> {
+    let key = format!("{}#mismatch:{}", told.identity(), told.amount_as_received);
+    let reason = other_amount(told.amount_as_received, payment);
+    let event = Event {
+        payment_id: Some(payment.id),
+        outcome: WebhookOutcome::Mismatch,
+        reason: Some(&reason),
+        ..Event::of(told, &key)
+    };
+    insert(tx, &event).await?;
+    tell_of_mismatch(tx, told.gateway, payment, told.amount_as_received).await
+}
+
+/// Tells administrators that a gateway names another amount than a payment's: once, whether it told or was asked.
+pub(super) async fn tell_of_mismatch(
+    tx: &mut PgConnection,
+    gateway: &str,
+    payment: &LockedPayment,
+    amount_as_received: &str,
+) -> Result<()> {
+    let misfit = Misfit {
+        gateway,
+        subject: &payment.gateway_order_id,
+        payment_id: Some(payment.id),
+        outcome: WebhookOutcome::Mismatch,
+        reason: &other_amount(amount_as_received, payment),
+        key: &format!("payment/{}/mismatch/{amount_as_received}", payment.id),
+    };
+    tell_administrators(tx, &misfit).await
+}
+
+fn other_amount(amount_as_received: &str, payment: &LockedPayment) -> String {
+    format!("says {amount_as_received}, not {}", payment.amount)
+}
+
+/// Keeps one with what becomes of it; `false` when the same event is there already.
+pub(super) async fn handled(
+    tx: &mut PgConnection,
+    told: &VerifiedNotification<'_>,
+    payment: &LockedPayment,
+    effect: &Effect,
+) -> Result<bool> {
+    let (outcome, reason) = match effect {
+        Effect::Moves(..) => (WebhookOutcome::Applied, None),
+        Effect::Disputed(_) => (WebhookOutcome::Disputed, Some("it takes back what was paid")),
+        Effect::Nothing | Effect::AskFirst => {
+            (WebhookOutcome::Ignored, Some("it changes nothing: the payment is further on"))
+        }
+    };
+    let key = told.identity();
+    insert(tx, &Event { payment_id: Some(payment.id), outcome, reason, ..Event::of(told, &key) }).await
+}
+
+/// Tells administrators of something that does not fit, once.
+pub(crate) async fn tell_administrators(tx: &mut PgConnection, misfit: &Misfit<'_>) -> Result<()> {
+    let message = format!("{} told of {}: {}. Nothing moved.", misfit.gateway, misfit.subject, misfit.reason);
+    let notice = Notice {
+        kind: NotificationKind::PaymentAlert,
+        title: "A gateway tells of money that does not fit",
+        message: &message,
+        action_url: Some("/admin/webhooks"),
+        metadata: json!({
+            "gateway": misfit.gateway, "payment_id": misfit.payment_id, "outcome": misfit.outcome,
+        }),
+        dedupe_key: misfit.key,
+    };
+    for administrator in administrators(tx).await? {
+        notifications::notify(tx, administrator, &notice).await?;
+    }
+    Ok(())
+}
+
+/// Keeps an event; `false` when one with its key is there already.
+async fn insert(tx: &mut PgConnection, event: &Event<'_>) -> Result<bool> {
+    let id: WebhookEventId = new_id();
+    let inserted = sqlx::query!(
+        "INSERT INTO webhook_events (id, gateway, dedupe_key, payment_id, outcome, reason, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (gateway, dedupe_key) DO NOTHING",
+        id.0,
+        event.gateway,
+        event.dedupe_key,
+        event.payment_id.map(|p| p.0),
+        event.outcome.as_str(),
+        event.reason,
+        event.body,
+    )
+    .execute(tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
