@@ -69,7 +69,7 @@ impl ReconcileActivities {
         let seen = look.list().await?;
         look.settle_quarantine(&seen).await?;
         let mut findings = look.unwanted(&seen).await?;
-        findings.extend(look.drifted(&seen).await?);
+        findings.extend(look.drifted(&seen).await);
         findings.extend(look.missing(&seen).await?);
         let usd_idr = look.settings.usd_idr;
         self.store.complete_reconciliation(look.run.id, usd_idr, seen.servers.len(), &findings).await?;
@@ -81,6 +81,7 @@ impl ReconcileActivities {
             ghosts: count(FindingKind::Ghost),
             duplicates: count(FindingKind::Duplicate),
             drifted: count(FindingKind::Drifted),
+            failed: look.failed(),
         })
     }
 

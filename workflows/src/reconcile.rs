@@ -26,6 +26,9 @@ pub struct Reconciled {
     pub duplicates: usize,
     /// Servers that are not as we believe.
     pub drifted: usize,
+    /// Servers there was trouble with; the next run tries again.
+    #[serde(default)]
+    pub failed: usize,
 }
 
 /// The calls to the provider, on its own task queue.

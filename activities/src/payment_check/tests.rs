@@ -287,3 +287,59 @@ async fn more_than_one_batch_is_asked_about(pool: PgPool) {
     assert_eq!((checked.asked(), checked.waiting), (121, 1));
     assert_eq!(shop.midtrans.calls("GET /v2/{order_id}/status"), 121);
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_payment_there_is_trouble_with_does_not_stop_those_behind_it(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (poisoned, behind) = (shop.charged("midtrans").await, shop.charged("xendit").await);
+    shop.pay(&poisoned, json!({})).await;
+    shop.pay(&behind, json!({})).await;
+    let poison = format!(
+        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NEW.id = '{}' AND NEW.status = 'PAID' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW;
+         END $$;
+         CREATE TRIGGER poison BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION poison();",
+        poisoned.payment
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(poison)).execute(&shop.pool).await.unwrap();
+    let checked = shop.check().await;
+    assert_eq!(checked, PaymentsChecked { settled: 1, failed: 1, ..Default::default() });
+    assert_eq!(shop.order_status(&behind).await, OrderStatus::Paid);
+    sqlx::query("DROP TRIGGER poison ON payments").execute(&shop.pool).await.unwrap();
+    assert_eq!(shop.check().await, PaymentsChecked { settled: 1, ..Default::default() });
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_attempt_that_was_called_off_is_asked_about_until_the_gateway_answers(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.charged("midtrans").await;
+    let owner: uuid::Uuid =
+        sqlx::query_scalar("SELECT user_id FROM orders").fetch_one(&shop.pool).await.unwrap();
+    shop.janitor.store.cancel_order(placed.order, owner.into()).await.unwrap();
+    let ended = "UPDATE payments SET expires_at = now() - interval '1 minute', created_at = now() - interval '1 hour'";
+    sqlx::query(ended).execute(&shop.pool).await.unwrap();
+    shop.pay(&placed, json!({})).await;
+    let fault = json!({ "route": "GET /v2/{order_id}/status", "kind": "status", "status": 503 });
+    shop.control("midtrans", "faults", fault).await;
+    assert_eq!(shop.check().await, PaymentsChecked { unanswered: 1, ..Default::default() });
+    let later = "UPDATE payments SET checked_at = checked_at - interval '1 hour'";
+    sqlx::query(later).execute(&shop.pool).await.unwrap();
+    assert_eq!(shop.check().await, PaymentsChecked { settled: 1, ..Default::default() });
+    assert_eq!(shop.janitor.store.wallet(owner.into()).await.unwrap().wallet, placed.charge.amount);
+    assert_eq!(shop.check().await, PaymentsChecked::default());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_is_taken_back_is_found_by_asking_too(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.charged("midtrans").await;
+    shop.pay(&placed, json!({})).await;
+    assert_eq!(shop.check().await.settled, 1);
+    let taken = json!({ "order_id": placed.charge.gateway_order_id, "notify": false });
+    shop.control("midtrans", "withdraw", taken).await;
+    // Its notification could not be confirmed when it came.
+    let doubted = "UPDATE payments SET doubted_at = now()";
+    sqlx::query(doubted).execute(&shop.pool).await.unwrap();
+    assert_eq!(shop.check().await, PaymentsChecked { disputed: 1, ..Default::default() });
+    assert_eq!(shop.check().await, PaymentsChecked::default());
+}

@@ -27,20 +27,30 @@ impl Look<'_> {
         for judged in &seen.servers {
             let Verdict::Unwanted(kind, reason) = judged.verdict else { continue };
             let known = in_quarantine.get(&judged.server.id);
-            let (action, detail) = if !reason.may_be_quarantined() {
-                (FindingAction::None, json!({}))
-            } else if self.settings.dry_run {
-                (would_do(known, self), detail_of(known))
-            } else if too_many && known.is_none() {
-                (FindingAction::Held, json!({}))
-            } else {
-                self.deal_with(judged, kind, reason).await?
-            };
-            let mut finding = self.finding(judged, kind, reason, action).await?;
-            finding.detail = detail;
-            findings.push(finding);
+            let found = self.unwanted_one(judged, (kind, reason), known, too_many).await;
+            findings.extend(self.or_skip(&judged.server.id, found));
         }
         Ok(findings)
+    }
+
+    async fn unwanted_one(
+        &self,
+        judged: &Judged,
+        (kind, reason): (FindingKind, FindingReason),
+        known: Option<&Quarantined>,
+        too_many: bool,
+    ) -> Result<Option<NewFinding>, StepError> {
+        let (action, detail) = if !reason.may_be_quarantined() {
+            (FindingAction::None, json!({}))
+        } else if self.settings.dry_run {
+            (would_do(known, self), detail_of(known))
+        } else if too_many && known.is_none() {
+            (FindingAction::Held, json!({}))
+        } else {
+            self.deal_with(judged, kind, reason).await?
+        };
+        let finding = self.finding(judged, kind, reason, action).await?;
+        Ok(Some(NewFinding { detail, ..finding }))
     }
 
     /// Whether so many servers are newly unwanted that a run nobody asked for should leave them to people.
@@ -60,10 +70,11 @@ impl Look<'_> {
         for quarantined in self.in_quarantine().await?.into_values() {
             let listed =
                 seen.servers.iter().find(|judged| judged.server.id == quarantined.provider_instance_id);
-            match listed {
-                None => self.note_if_gone(&quarantined).await?,
-                Some(judged) => self.settle(&quarantined, judged).await?,
-            }
+            let settled = match listed {
+                None => self.note_if_gone(&quarantined).await,
+                Some(judged) => self.settle(&quarantined, judged).await,
+            };
+            self.or_skip(&quarantined.provider_instance_id, settled);
         }
         Ok(())
     }
@@ -228,7 +239,7 @@ fn detail_of(known: Option<&Quarantined>) -> Value {
     }
 }
 
-/// Passing trouble is tried again with the whole run; a refusal concerns this server only, and the next run tries again.
+/// A refusal is a finding; passing trouble is counted. Either way the next run tries again.
 fn refused_or_trouble(error: ProviderError) -> Result<String, StepError> {
     if error.class.is_retryable() { Err(error.into()) } else { Ok(error.message) }
 }

@@ -1,6 +1,9 @@
 //! Looking: what the provider lists, what we know of it, and what is to be thought of that.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use adapters::providers::{CloudProvider, ProviderInstance};
 use chrono::{DateTime, Utc};
@@ -36,6 +39,7 @@ pub(super) struct Look<'a> {
     /// Whether somebody asked for this run; otherwise it was due.
     pub(super) is_asked_for: bool,
     prices: OnceCell<BTreeMap<String, Decimal>>,
+    failed: AtomicUsize,
 }
 
 /// What the provider listed, with what we think of it.
@@ -61,7 +65,29 @@ impl<'a> Look<'a> {
         run: Begun,
         is_asked_for: bool,
     ) -> Self {
-        Self { store, provider, settings, run, is_asked_for, prices: OnceCell::new() }
+        Self {
+            store,
+            provider,
+            settings,
+            run,
+            is_asked_for,
+            prices: OnceCell::new(),
+            failed: AtomicUsize::new(0),
+        }
+    }
+
+    /// What came of one server. Trouble with it is counted and does not stop those behind it; the next run tries again.
+    pub(super) fn or_skip<T: Default>(&self, server: &str, done: Result<T, StepError>) -> T {
+        done.unwrap_or_else(|error| {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(provider = self.provider.slug(), server, %error, "a server could not be compared");
+            T::default()
+        })
+    }
+
+    /// How many servers there was trouble with.
+    pub(super) fn failed(&self) -> usize {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// The moment before which a server's making must have settled: its create can't be under way any more, and it is
@@ -110,27 +136,30 @@ impl<'a> Look<'a> {
     }
 
     /// Servers that are their orders' but not as we believe. Our record is corrected where that is all it takes.
-    pub(super) async fn drifted(&self, seen_servers: &Seen) -> Result<Vec<NewFinding>, StepError> {
+    pub(super) async fn drifted(&self, seen_servers: &Seen) -> Vec<NewFinding> {
         let mut findings = Vec::new();
         for judged in seen_servers.servers.iter().filter(|judged| judged.verdict == Verdict::Wanted) {
-            let Some(instance) = judged.attached.as_ref().and_then(|known| known.instance.as_ref()) else {
-                continue;
-            };
-            let found = differences(&seen(&judged.server), instance);
-            if found.is_empty() {
-                continue;
-            }
-            let action = if found.iter().any(is_correctable) {
-                self.correct(instance, &seen(&judged.server)).await?
-            } else {
-                FindingAction::None
-            };
-            let mut finding =
-                self.finding(judged, FindingKind::Drifted, FindingReason::Differs, action).await?;
-            finding.detail = json!({ "differences": found });
-            findings.push(finding);
+            findings.extend(self.or_skip(&judged.server.id, self.drift(judged).await));
         }
-        Ok(findings)
+        findings
+    }
+
+    async fn drift(&self, judged: &Judged) -> Result<Option<NewFinding>, StepError> {
+        let Some(instance) = judged.attached.as_ref().and_then(|known| known.instance.as_ref()) else {
+            return Ok(None);
+        };
+        let found = differences(&seen(&judged.server), instance);
+        if found.is_empty() {
+            return Ok(None);
+        }
+        let action = if found.iter().any(is_correctable) {
+            self.correct(instance, &seen(&judged.server)).await?
+        } else {
+            FindingAction::None
+        };
+        let mut finding = self.finding(judged, FindingKind::Drifted, FindingReason::Differs, action).await?;
+        finding.detail = json!({ "differences": found });
+        Ok(Some(finding))
     }
 
     async fn correct(&self, instance: &KnownInstance, seen: &SeenServer) -> Result<FindingAction, StepError> {
@@ -151,31 +180,32 @@ impl<'a> Look<'a> {
         let mut findings = Vec::new();
         for known in unlisted {
             let Some(instance) = known.instance.as_ref().filter(|instance| !instance.busy) else { continue };
-            let Some(server) = instance.server.clone() else { continue };
-            let found = match self.provider.get_instance(&server).await {
-                Ok(read) if read.tags.iter().any(|tag| tag == FLEET_TAG) => None,
-                Ok(read) => {
-                    let judged = self.wanted(read, &known);
-                    Some(
-                        self.finding(
-                            &judged,
-                            FindingKind::Drifted,
-                            FindingReason::NotTagged,
-                            FindingAction::None,
-                        )
-                        .await?,
-                    )
-                }
-                Err(error) if error.class == FailureClass::NotFound => {
-                    let by_tag = self.provider.find_by_tag(&order_tag(known.order_id)).await?;
-                    let is_listed = by_tag.iter().any(|listed| listed.id == server);
-                    (!is_listed).then(|| ghost(&known, instance, server))
-                }
-                Err(error) => return Err(error.into()),
-            };
-            findings.extend(found);
+            let Some(server) = instance.server.as_deref() else { continue };
+            findings.extend(self.or_skip(server, self.absence(&known, instance, server).await));
         }
         Ok(findings)
+    }
+
+    async fn absence(
+        &self,
+        known: &KnownServer,
+        instance: &KnownInstance,
+        server: &str,
+    ) -> Result<Option<NewFinding>, StepError> {
+        match self.provider.get_instance(server).await {
+            Ok(read) if read.tags.iter().any(|tag| tag == FLEET_TAG) => Ok(None),
+            Ok(read) => {
+                let judged = self.wanted(read, known);
+                let (kind, reason) = (FindingKind::Drifted, FindingReason::NotTagged);
+                self.finding(&judged, kind, reason, FindingAction::None).await.map(Some)
+            }
+            Err(error) if error.class == FailureClass::NotFound => {
+                let by_tag = self.provider.find_by_tag(&order_tag(known.order_id)).await?;
+                let is_listed = by_tag.iter().any(|listed| listed.id == server);
+                Ok((!is_listed).then(|| ghost(known, instance, server.to_owned())))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn wanted(&self, server: ProviderInstance, known: &KnownServer) -> Judged {

@@ -442,3 +442,26 @@ async fn trouble_is_kept_with_the_run(pool: PgPool) {
     assert_eq!(done.reconciliation_id, run.id);
     assert_eq!(fleet.count("SELECT count(*) FROM reconciliations WHERE status = 'COMPLETED'").await, 1);
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn one_server_there_is_trouble_with_does_not_stop_those_behind_it(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let poisoned = fleet.server(Uuid::now_v7().into()).await;
+    let stray = fleet.server(Uuid::now_v7().into()).await;
+    let poison = format!(
+        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NEW.provider_instance_id = '{}' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW;
+         END $$;
+         CREATE TRIGGER poison BEFORE INSERT ON quarantined_servers FOR EACH ROW EXECUTE FUNCTION poison();",
+        poisoned.id
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(poison)).execute(&fleet.pool).await.unwrap();
+    let begun = fleet.store().begin_reconciliation(SLUG, None, "a run", false).await.unwrap();
+    let begun = Begun { at: Utc::now() + TimeDelta::hours(1), ..begun };
+    let look = Look::new(fleet.store(), fleet.cloud.as_ref(), ACT, begun, true);
+    let done = fleet.activities.carry_out(&look).await.unwrap();
+    assert_eq!((done.failed, done.orphans), (1, 1));
+    let kept: Vec<_> = fleet.quarantine().await.into_iter().map(|row| row.provider_instance_id).collect();
+    assert_eq!(kept, [stray.id.clone()]);
+    assert!(!fleet.is_on(&stray).await && fleet.is_on(&poisoned).await);
+}

@@ -18,7 +18,7 @@ impl Shop {
         self.app.get("/wallet", self.me()).await.body["balance"].clone()
     }
 
-    async fn deposit(&self, amount: i64) -> Value {
+    async fn deposit_by_name(&self, amount: i64) -> Value {
         let body = json!({ "amount": amount, "payment_method": "QRIS" });
         let opened = self.post_with_key("/wallet/deposits", "deposit", &body).await;
         assert_eq!(opened.status, 201, "{:?}", opened.body);
@@ -30,7 +30,7 @@ impl Shop {
 async fn a_cancel_that_was_made_a_settlement_moves_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order().await;
-    let deposit = shop.deposit(100_000_000).await;
+    let deposit = shop.deposit_by_name(100_000_000).await;
     for name in [order["payment"]["gateway_order_id"].clone(), deposit] {
         let mut forged = shop.cancelled(&name).await;
         for word in ["settlement", "capture", "refund"] {

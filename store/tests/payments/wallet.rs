@@ -347,3 +347,27 @@ async fn a_statement_comes_in_parts_and_by_kind(pool: PgPool) {
     assert!(shop.store.wallet_statement(shop.customer, &none, page).await.unwrap().data.is_empty());
     assert!(shop.store.wallet_statement(shop.admin, &only, page).await.unwrap().data.is_empty());
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_order_there_is_trouble_with_does_not_stop_the_revenue_of_those_behind_it(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let mut orders = Vec::new();
+    for key in ["a", "b", "c"] {
+        let (order, qris) = shop.order_by(PaymentMethod::Qris, key).await;
+        shop.tell(&told(&qris, P::Paid, key)).await;
+        shop.activate(order).await;
+        orders.push(order);
+    }
+    let served = "UPDATE instances SET starts_at = now() - interval '10 days'";
+    sqlx::query(served).execute(&shop.pool).await.unwrap();
+    let poison = format!(
+        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NEW.order_id = '{}' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW;
+         END $$;
+         CREATE TRIGGER poison BEFORE INSERT ON ledger_movements FOR EACH ROW EXECUTE FUNCTION poison();",
+        orders[0]
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(poison)).execute(&shop.pool).await.unwrap();
+    let run = shop.store.recognise_revenue(None, 10).await.unwrap();
+    assert_eq!(run, Recognised { last: Some(orders[2].0), made: 2, failed: 1 });
+}
