@@ -462,6 +462,6 @@ async fn one_server_there_is_trouble_with_does_not_stop_those_behind_it(pool: Pg
     let done = fleet.activities.carry_out(&look).await.unwrap();
     assert_eq!((done.failed, done.orphans), (1, 1));
     let kept: Vec<_> = fleet.quarantine().await.into_iter().map(|row| row.provider_instance_id).collect();
-    assert_eq!(kept, [stray.id.clone()]);
+    assert_eq!(kept, std::slice::from_ref(&stray.id));
     assert!(!fleet.is_on(&stray).await && fleet.is_on(&poisoned).await);
 }

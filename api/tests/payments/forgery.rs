@@ -19,7 +19,7 @@ impl Shop {
     }
 
     async fn deposit_by_name(&self, amount: i64) -> Value {
-        let body = json!({ "amount": amount, "payment_method": "QRIS" });
+        let body = json!({ "amount": amount, "payment_method": "VIRTUAL_ACCOUNT", "bank": "BNI" });
         let opened = self.post_with_key("/wallet/deposits", "deposit", &body).await;
         assert_eq!(opened.status, 201, "{:?}", opened.body);
         opened.body["payment"]["gateway_order_id"].clone()
