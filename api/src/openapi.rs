@@ -32,7 +32,8 @@ pub(crate) struct FileBytes(Vec<u8>);
             rupiah, ids UUIDv7. Errors are problem details (RFC 9457): `code` is for programs, `detail` for people, \
             `errors` names the fields at fault, `instance` is the request's id. Lists come in parts: give \
             `next_cursor` as `cursor` to get the next one. `POST`s that create orders or move money take an \
-            `Idempotency-Key`, so that a retry does not do it twice. Every answer has `X-Request-Id`, and under \
+            `Idempotency-Key`, so that a retry does not do it twice. A key is kept for 30 days, unless the installation says \
+            otherwise; after that it is a new one. Every answer has `X-Request-Id`, and under \
             `/api/v1` `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),

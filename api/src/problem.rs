@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::provisioning::FailureClass;
+use domain::{provisioning::FailureClass, unpaid::TooMuchUnpaid};
 use store::StoreError;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -144,6 +144,15 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
     }
 
+    /// 409 where somebody has to pay or call something off, 429 where time alone helps.
+    fn too_much_unpaid(refusal: TooMuchUnpaid) -> Self {
+        let refused = |status| Self::new(status, refusal.code(), refusal.to_string());
+        match refusal.frees_in_seconds() {
+            None => refused(StatusCode::CONFLICT),
+            Some(seconds) => refused(StatusCode::TOO_MANY_REQUESTS).retry_after(u64::from(seconds)),
+        }
+    }
+
     /// 503: the answer would have to come from a provider.
     #[must_use]
     pub fn provider_unavailable() -> Self {
@@ -184,6 +193,7 @@ impl From<StoreError> for Problem {
                 Self::new(StatusCode::CONFLICT, "insufficient_balance", error.to_string())
             }
             StoreError::PaymentLimit(outside) => beyond_limit(&outside, None),
+            StoreError::TooMuchUnpaid(refusal) => Self::too_much_unpaid(refusal),
             StoreError::Promo(refusal) => Self::field(refusal.code(), "promo_code", refusal.to_string()),
             error if error.is_transient() => {
                 tracing::warn!(%error, "database unavailable");

@@ -24,12 +24,14 @@ pub mod pricing;
 pub mod promo;
 pub mod proof;
 pub mod provisioning;
+pub mod purge;
 pub mod rate_limit;
 pub mod reconciliation;
 pub mod refund;
 pub mod role;
 pub mod tax;
 pub mod text_enum;
+pub mod unpaid;
 pub mod upkeep;
 
 pub use money::Rupiah;

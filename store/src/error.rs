@@ -35,6 +35,9 @@ pub enum StoreError {
     /// So much can't be paid in this way at once.
     #[error(transparent)]
     PaymentLimit(#[from] domain::payment_limits::OutsideLimits),
+    /// The account has begun as much as it may without paying.
+    #[error(transparent)]
+    TooMuchUnpaid(domain::unpaid::TooMuchUnpaid),
     /// The customer's balance is less than what was to be taken from it.
     #[error("the balance does not suffice")]
     InsufficientBalance,

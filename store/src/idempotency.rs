@@ -1,5 +1,6 @@
 //! `Idempotency-Key`: the row is claimed by the transaction that does the work, so the work and the memory of it
-//! commit together. Only the object's id is kept; the answer is rebuilt from the object.
+//! commit together. Only the object's id is kept; the answer is rebuilt from the object. Keys are forgotten after a while
+//! ([`domain::purge`]): from then on the same key is a new one.
 
 use domain::ids::UserId;
 use sha2::{Digest, Sha256};
@@ -49,22 +50,26 @@ pub(crate) async fn claim(
     request: &Idempotency,
     object: Uuid,
 ) -> Result<Claim> {
-    let inserted = sqlx::query!(
-        "INSERT INTO idempotency_keys (user_id, scope, key, request_hash, object_id)
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, scope, key) DO NOTHING",
-        user.0,
-        request.scope,
-        request.key,
-        request.request_hash.as_slice(),
-        object,
-    )
-    .execute(&mut *tx)
-    .await?;
-    if inserted.rows_affected() == 1 {
-        return Ok(Claim::Fresh);
+    loop {
+        let inserted = sqlx::query!(
+            "INSERT INTO idempotency_keys (user_id, scope, key, request_hash, object_id)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, scope, key) DO NOTHING",
+            user.0,
+            request.scope,
+            request.key,
+            request.request_hash.as_slice(),
+            object,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if inserted.rows_affected() == 1 {
+            return Ok(Claim::Fresh);
+        }
+        // The row that was in the way is there, unless it is so old that it was forgotten just now.
+        if let Some(done) = earlier(tx, user, request).await? {
+            return Ok(Claim::Done(done));
+        }
     }
-    // Nobody deletes keys, so the row that was in the way is there.
-    earlier(tx, user, request).await?.map(Claim::Done).ok_or(StoreError::NotFound("idempotency key"))
 }
 
 /// The object that an earlier request with the same key made.

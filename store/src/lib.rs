@@ -9,6 +9,7 @@ use std::sync::Arc;
 use domain::{
     Rupiah,
     payment_limits::{AmountLimits, OutsideLimits, PaymentLimits, Way},
+    unpaid::UnpaidLimits,
 };
 use sqlx::{
     Connection, PgPool,
@@ -42,6 +43,7 @@ pub mod placements;
 pub mod promos;
 pub mod provider_budgets;
 pub mod provisioning;
+mod purge;
 pub mod reconciliation;
 pub mod refunds;
 pub mod renewals;
@@ -51,6 +53,7 @@ pub mod ssh_keys;
 mod tax;
 pub mod timeline;
 mod transition;
+mod unpaid;
 pub mod users;
 pub mod wallet;
 pub mod webhooks;
@@ -67,6 +70,7 @@ pub struct Store {
     pool: PgPool,
     credentials_keys: Option<Arc<credentials::CredentialsKeys>>,
     payment_limits: Option<Arc<PaymentLimits>>,
+    unpaid_limits: UnpaidLimits,
 }
 
 /// The result of everything here.
@@ -96,10 +100,10 @@ impl Store {
         Ok(Self::new(pool))
     }
 
-    /// Wraps a pool that exists already (a test's, for example).
+    /// Wraps a pool that exists already (a test's, for example), with the standard bounds on what is unpaid.
     #[must_use]
     pub const fn new(pool: PgPool) -> Self {
-        Self { pool, credentials_keys: None, payment_limits: None }
+        Self { pool, credentials_keys: None, payment_limits: None, unpaid_limits: UnpaidLimits::STANDARD }
     }
 
     /// The same with the keys of root passwords. Without them no server can be made that has a password, and none

@@ -25,6 +25,7 @@ use crate::{
     page::{Page, PageRequest},
     payments::{self, NewInvoiceAttempt, Payment},
     tax,
+    unpaid::{self, Beginning},
 };
 
 /// A further term to be bought.
@@ -94,8 +95,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such server, [`StoreError::Conflict`] when its state forbids
-    /// it, [`OrderError::Refused`] when the term is not on offer or its price not be paid in this way, [`StoreError::InsufficientBalance`] when the balance
-    /// was to pay and does not suffice, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    /// it, [`OrderError::Refused`] when the term is not on offer or its price not be paid in this way,
+    /// [`StoreError::TooMuchUnpaid`] when one was asked for as often as it may be within a day,
+    /// [`StoreError::InsufficientBalance`] when the balance was to pay and does not suffice, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
     pub async fn open_renewal(
         &self,
         new: &NewRenewal,
@@ -108,6 +110,10 @@ impl Store {
         }
         let server = lock(&mut tx, new).await?;
         refuse_if_impossible(&server)?;
+        if new.method != PaymentMethod::Wallet {
+            let renewal = Beginning::Renewal(new.instance);
+            unpaid::allow(&mut tx, &self.unpaid_limits, new.user, renewal).await?;
+        }
         replace_earlier(&mut tx, new.instance).await?;
         let invoice = bill(&mut tx, new, &server).await?;
         sqlx::query!(

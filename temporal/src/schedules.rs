@@ -1,11 +1,12 @@
 //! What is due without anybody asking. Whoever serves a queue makes sure at its start that the schedules of its work are
 //! there and as they are set: a provider's worker those of the provider, the payments' worker the janitor's, the
-//! lifecycle worker that of the books.
+//! lifecycle worker those of the books and of the purge.
 
 use std::time::Duration;
 
 use domain::{
     payment_check::{PaymentCheckPolicy, PaymentCheckStart},
+    purge::PurgeStart,
     upkeep::{CatalogSyncStart, LedgerUpkeepStart, ReconcileSettings, ReconcileStart, UpkeepPolicy},
 };
 use temporalio_client::{
@@ -16,7 +17,9 @@ use temporalio_client::{
     },
 };
 use tonic::Code;
-use workflows::{CatalogSyncWorkflow, LedgerUpkeepWorkflow, PaymentCheckWorkflow, ReconcileWorkflow, queues};
+use workflows::{
+    CatalogSyncWorkflow, LedgerUpkeepWorkflow, PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, queues,
+};
 
 /// How often a provider is asked for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +75,22 @@ impl Default for LedgerUpkeepSettings {
     /// Once a day.
     fn default() -> Self {
         Self { every: Duration::from_secs(24 * 3600), policy: UpkeepPolicy::of_the_books() }
+    }
+}
+
+/// How often what serves nobody any more is deleted, and what that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurgeSettings {
+    /// How often.
+    pub every: Duration,
+    /// What goes, and how patient the runs are.
+    pub start: PurgeStart,
+}
+
+impl Default for PurgeSettings {
+    /// Once a day.
+    fn default() -> Self {
+        Self { every: Duration::from_secs(24 * 3600), start: PurgeStart::default() }
     }
 }
 
@@ -144,6 +163,19 @@ impl Schedule {
             action: ScheduleAction::start_workflow(LedgerUpkeepWorkflow::run, start, &queue, &id),
             every: settings.every,
             at_once: true,
+            id,
+        }
+    }
+
+    /// `purge`, behind the prefix of the queues.
+    #[must_use]
+    pub fn of_purge(queue_prefix: &str, settings: &PurgeSettings) -> Self {
+        let id = format!("{queue_prefix}purge");
+        let (queue, start) = (queues::lifecycle(queue_prefix), settings.start.clone());
+        Self {
+            action: ScheduleAction::start_workflow(PurgeWorkflow::run, start, &queue, &id),
+            every: settings.every,
+            at_once: false,
             id,
         }
     }

@@ -6,7 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     CatalogSyncActivities, InstanceActivities, LedgerActivities, OrderActivities, PaymentActivities,
-    ProviderActivities, ReconcileActivities, RefundActivities, RefundGatewayActivities, ServerActivities,
+    ProviderActivities, PurgeActivities, ReconcileActivities, RefundActivities, RefundGatewayActivities,
+    ServerActivities,
 };
 use adapters::{payments::Gateways, providers::Registry};
 use store::Store;
@@ -21,13 +22,13 @@ use temporalio_sdk::{
 use tokio_util::sync::CancellationToken;
 use workflows::{
     CatalogSyncWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow, PaymentCheckWorkflow,
-    ReconcileWorkflow, RefundWorkflow, queues,
+    PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, queues,
 };
 
 use crate::{
     bootstrap::{self, BootstrapError},
     connect::{ConnectError, TemporalConfig, connect},
-    schedules::{LedgerUpkeepSettings, PaymentCheckSettings, Schedule, ScheduleSettings},
+    schedules::{LedgerUpkeepSettings, PaymentCheckSettings, PurgeSettings, Schedule, ScheduleSettings},
 };
 
 /// Polls for tasks that a worker keeps open at once, of the kind that it is there for.
@@ -59,6 +60,8 @@ pub struct WorkerSettings {
     pub schedules: Option<ScheduleSettings>,
     /// When this process has the books checked by itself, where it runs workflows; never without.
     pub ledger: Option<LedgerUpkeepSettings>,
+    /// When this process has what serves nobody any more deleted, where it runs workflows; never without.
+    pub purge: Option<PurgeSettings>,
     /// What this process asks payment gateways.
     pub payments: PaymentWork,
 }
@@ -169,7 +172,10 @@ async fn run_once(
 fn due(role: &Role, settings: &WorkerSettings) -> Vec<Schedule> {
     let prefix = &settings.temporal.queue_prefix;
     match role {
-        Role::Lifecycle => settings.ledger.iter().map(|books| Schedule::of_ledger(prefix, books)).collect(),
+        Role::Lifecycle => {
+            let books = settings.ledger.iter().map(|books| Schedule::of_ledger(prefix, books));
+            books.chain(settings.purge.iter().map(|purge| Schedule::of_purge(prefix, purge))).collect()
+        }
         Role::Payments => {
             settings.payments.checks.iter().map(|checks| Schedule::of_payments(prefix, checks)).collect()
         }
@@ -190,10 +196,12 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
             .register_workflow::<ReconcileWorkflow>()?
             .register_workflow::<PaymentCheckWorkflow>()?
             .register_workflow::<LedgerUpkeepWorkflow>()?
+            .register_workflow::<PurgeWorkflow>()?
             .register_workflow::<RefundWorkflow>()?
             .register_activities(OrderActivities { store: store.clone(), set_up: settings.set_up.clone() })
             .register_activities(InstanceActivities { store: store.clone() })
             .register_activities(LedgerActivities { store: store.clone() })
+            .register_activities(PurgeActivities { store: store.clone() })
             .register_activities(RefundActivities { store })
             .graceful_shutdown_period(GRACE)
             .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))

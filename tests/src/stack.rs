@@ -171,6 +171,7 @@ impl Stack {
                 lifecycle: true,
                 schedules: None,
                 ledger: None,
+                purge: None,
                 payments: if options.payments_inside {
                     worker::PaymentWork { gateways: gateways(&gateway)?, checks: None }
                 } else {

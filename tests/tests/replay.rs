@@ -8,7 +8,7 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     CatalogSyncWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow, PaymentCheckWorkflow,
-    ReconcileWorkflow, RefundWorkflow,
+    PurgeWorkflow, ReconcileWorkflow, RefundWorkflow,
 };
 
 #[tokio::test]
@@ -38,6 +38,7 @@ async fn every_recorded_history_replays() {
         "reconcile",
         "payment_check",
         "ledger_upkeep",
+        "purge",
         "refund_given",
         "refund_returned",
     ] {
@@ -61,6 +62,8 @@ async fn every_recorded_history_replays() {
         .expect("the payments' workflow")
         .register_workflow::<LedgerUpkeepWorkflow>()
         .expect("the books' workflow")
+        .register_workflow::<PurgeWorkflow>()
+        .expect("the purge's workflow")
         .register_workflow::<RefundWorkflow>()
         .expect("the refunds' workflow")
         .build();

@@ -1,5 +1,5 @@
-//! Catalogs are read, providers compared with the database and the books checked through the real engine: on request and
-//! when due.
+//! Catalogs are read, providers compared with the database, the books checked and old rows deleted through the real
+//! engine: on request and when due.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::upkeep::ReconcileSettings;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
-use temporal::schedules::{LedgerUpkeepSettings, Schedule, ScheduleSettings};
+use temporal::schedules::{LedgerUpkeepSettings, PurgeSettings, Schedule, ScheduleSettings};
 use temporalio_client::schedules::DeleteScheduleOptions;
 use webrana_tests::{
     customer::Customer,
@@ -108,6 +108,46 @@ async fn books_that_are_not_sound_are_found_kept_and_told() {
     assert!(told(&admin).await);
 
     let name = format!("{}ledger-upkeep", stack.temporal.queue_prefix);
+    let schedule = client.get_schedule_handle(name);
+    schedule.delete(DeleteScheduleOptions::default()).await.expect("the schedule was there");
+}
+
+#[tokio::test]
+async fn what_serves_nobody_any_more_is_deleted_when_due() {
+    let stack = Stack::start(stack::Options::default()).await.expect("the system starts");
+    let customer = Customer::register(&stack).await;
+    let order = customer.place_order().await;
+    let mut database = PgConnection::connect(&stack.database_url).await.expect("the database");
+    let aged = "UPDATE idempotency_keys SET created_at = now() - interval '31 days'";
+    database.execute(aged).await.expect("the order was placed a month ago");
+
+    let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
+    let often = PurgeSettings { every: Duration::from_secs(1), ..PurgeSettings::default() };
+    let schedule = Schedule::of_purge(&stack.temporal.queue_prefix, &often);
+    schedule.ensure(&client).await.expect("the schedule is made");
+    until("the key is forgotten", || async {
+        let mut database = PgConnection::connect(&stack.database_url).await.expect("the database");
+        let keys = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM idempotency_keys");
+        (keys.fetch_one(&mut database).await.expect("a count") == 0).then_some(())
+    })
+    .await;
+    // So does the next run with what is old by then.
+    let aged = "INSERT INTO sessions (id, user_id, created_at) SELECT gen_random_uuid(), id, now() - interval '31 days'
+                FROM users";
+    database.execute(aged).await.expect("sessions of which no token is left");
+    until("ended sessions are gone", || async {
+        let mut database = PgConnection::connect(&stack.database_url).await.expect("the database");
+        let ended = sqlx::query_scalar::<_, i64>(
+            "SELECT count(*) FROM sessions s WHERE NOT EXISTS (SELECT FROM refresh_tokens WHERE session_id = s.id)",
+        );
+        (ended.fetch_one(&mut database).await.expect("a count") == 0).then_some(())
+    })
+    .await;
+    // What the key was for stays.
+    let path = format!("/orders/{}", order["id"].as_str().expect("an id"));
+    assert_eq!(customer.get(&path).await.expect(200)["id"], order["id"]);
+
+    let name = format!("{}purge", stack.temporal.queue_prefix);
     let schedule = client.get_schedule_handle(name);
     schedule.delete(DeleteScheduleOptions::default()).await.expect("the schedule was there");
 }

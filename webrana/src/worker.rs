@@ -64,6 +64,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         lifecycle: arguments.wants(LIFECYCLE),
         schedules: Some(config.upkeep.schedules()),
         ledger: Some(config.upkeep.ledger()),
+        purge: Some(config.upkeep.purge()),
         payments: if arguments.wants(PAYMENTS) {
             wiring::gateways::payment_work(&config.payments)?
         } else {

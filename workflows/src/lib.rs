@@ -11,6 +11,7 @@ mod ledger_upkeep;
 mod order;
 mod payment_check;
 mod ports;
+mod purge;
 pub mod queues;
 mod reconcile;
 mod refund;
@@ -30,6 +31,7 @@ pub use ports::{
     ProvisionServer, ProvisioningFailed, RemindOfPayment, RunInstanceAction, ServerPorts, ServerTurn,
     ServerWork, StartProvisioning,
 };
+pub use purge::{PurgePorts, PurgeRows, PurgeRun, PurgeWorkflow, Purged};
 pub use reconcile::{ReconcilePorts, ReconcileProvider, ReconcileWorkflow, Reconciled};
 pub use refund::{
     RefundGatewayPorts, RefundGiven, RefundNotGiven, RefundOrder, RefundOutcome, RefundPorts, RefundWorkflow,

@@ -48,6 +48,8 @@ pub const CATALOG_SYNC_WORKFLOW: &str = "CatalogSyncWorkflow";
 pub const RECONCILE_WORKFLOW: &str = "ReconcileWorkflow";
 /// Workflow type of [`crate::LedgerUpkeepWorkflow`].
 pub const LEDGER_UPKEEP_WORKFLOW: &str = "LedgerUpkeepWorkflow";
+/// Workflow type of [`crate::PurgeWorkflow`].
+pub const PURGE_WORKFLOW: &str = "PurgeWorkflow";
 
 /// Signals the workflows take; the argument is the outbox id that caused them.
 pub mod signals {

@@ -78,7 +78,7 @@ struct ProofForm {
         (status = 400, description = "`malformed_multipart`: the form can't be read to its end.",
          body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`payment_conflict`: it is no bank transfer, or not open any more; `detail` says \
-         which. `too_many_proofs`: it has five.", body = Problem, content_type = "application/problem+json"),
+         which. `too_many_proofs`: it has five, or its order as many as it may.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`: more than 5 MiB.",
          body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`: not `multipart/form-data`.",
@@ -86,6 +86,10 @@ struct ProofForm {
         (status = 422, description = "`proof_type`: not PNG, JPEG, WebP or PDF, or not what its `Content-Type` says. \
          `proof_empty`, `proof_missing`, `proof_repeated`, or `field_unknown`: the form has another part.",
          body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_proofs_today`: I sent as many, or as much, within a day as I may. Or \
+         `rate_limited`.",
+         body = Problem, content_type = "application/problem+json",
+         headers(("Retry-After" = u64, description = "Seconds to wait"))),
     )
 )]
 async fn upload(

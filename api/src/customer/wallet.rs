@@ -157,6 +157,9 @@ async fn balance(me: Customer, State(state): State<AppState>) -> Result<Json<Wal
          headers(("Location" = String, description = "Where to read it again."))),
         (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
          body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`too_many_unpaid_deposits`: as many of my deposits wait for payment as may; \
+         `too_many_reservations`: as many of them as may hold this promo code, of which there are few.",
+         body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`amount_out_of_range`, `payment_method_unavailable`, `bank_required`, \
          `bank_not_allowed`, `payment_method_limit`: the method does not take so much or so little, `detail` says what \
          does; `promo_unknown`, `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` \

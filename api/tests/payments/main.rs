@@ -14,6 +14,7 @@ mod limits;
 mod promos;
 mod proofs;
 mod refunds;
+mod unpaid;
 mod wallet;
 mod webhook;
 mod xendit_webhook;

@@ -25,6 +25,7 @@ use crate::{
     new_id, payments,
     promos::{self, PromoUse},
     ssh_keys,
+    unpaid::{self, Beginning},
 };
 
 /// An order to be placed.
@@ -67,22 +68,27 @@ impl Store {
     /// not at all. The same `request` again answers with the same order, also when its code is used up by then.
     ///
     /// # Errors
-    /// [`OrderError::Refused`] when the selection can't be had or its price not be paid in this way; [`StoreError::IdempotencyMismatch`] when the key was
-    /// used for another request; [`StoreError::InsufficientBalance`] when the balance was to pay and does not suffice.
+    /// [`OrderError::Refused`] when the selection can't be had or its price not be paid in this way;
+    /// [`StoreError::IdempotencyMismatch`] when the key was used for another request; [`StoreError::TooMuchUnpaid`] when the account has as many unpaid orders as it may;
+    /// [`StoreError::InsufficientBalance`] when the balance was to pay and does not suffice.
     pub async fn place_order(&self, new: &NewOrder, request: &Idempotency) -> Result<Placed, OrderError> {
-        let refusal = match self.try_place(new, request).await {
-            Ok(Some(placed)) => return Ok(placed),
-            Ok(None) => None,
-            Err(OrderError::Refused(refusal)) => Some(refusal),
-            Err(error) => return Err(error),
-        };
-        // What was placed once stays the answer, also when it can't be had again.
-        let earlier = idempotency::earlier(&mut *self.pool.acquire().await?, new.user, request).await?;
-        match (earlier, refusal) {
-            (Some(order), _) => Ok(Placed { order_id: order.into(), to_charge: None }),
-            (None, Some(refusal)) => Err(refusal.into()),
-            // The key was in the way a moment ago, and nobody deletes keys.
-            (None, None) => Err(StoreError::NotFound("idempotency key").into()),
+        loop {
+            let refused = match self.try_place(new, request).await {
+                Ok(Some(placed)) => return Ok(placed),
+                Ok(None) => None,
+                Err(error @ (OrderError::Refused(_) | OrderError::Store(StoreError::TooMuchUnpaid(_)))) => {
+                    Some(error)
+                }
+                Err(error) => return Err(error),
+            };
+            // What was placed once stays the answer, also when it can't be had again.
+            let earlier = idempotency::earlier(&mut *self.pool.acquire().await?, new.user, request).await?;
+            match (earlier, refused) {
+                (Some(order), _) => return Ok(Placed { order_id: order.into(), to_charge: None }),
+                (None, Some(refused)) => return Err(refused),
+                // The key was in the way a moment ago and is forgotten by now: it is as good as new.
+                (None, None) => {}
+            }
         }
     }
 
@@ -95,17 +101,23 @@ impl Store {
         if new.promo.is_none() {
             self.refuse_outside_limits(new, &offer)?;
         }
-        if !offer.is_limited && new.method != PaymentMethod::Wallet && new.promo.is_none() {
-            return Ok(insert(&mut connection, new, request, &offer, &keys).await?);
-        }
         let mut tx = connection.begin().await?;
-        if !in_stock(&mut tx, offer.plan_id).await? {
+        let is_unpaid = new.method != PaymentMethod::Wallet;
+        if is_unpaid {
+            unpaid::lock_account(&mut tx, new.user).await?;
+        }
+        if offer.is_limited && !in_stock(&mut tx, offer.plan_id).await? {
             return Err(Refusal::OutOfStock.into());
         }
         if let Some(code) = &new.promo {
             let wanted = PromoUse { user: new.user, code: code.clone() };
             offer = offer.with_promo(promos::find_to_use(&mut tx, &wanted).await?.as_ref())?;
             self.refuse_outside_limits(new, &offer)?;
+        }
+        if is_unpaid {
+            let plan = offer.is_limited.then_some(offer.plan_id);
+            let order = Beginning::Order { plan, code: new.promo.as_ref() };
+            unpaid::allow(&mut tx, &self.unpaid_limits, new.user, order).await?;
         }
         let placed = insert(&mut tx, new, request, &offer, &keys).await?;
         if let (PaymentMethod::Wallet, Some(Placed { order_id, to_charge: Some(payment) })) =
@@ -132,7 +144,7 @@ fn deadline(placed_at: DateTime<Utc>, policy: &OrderPolicy) -> DateTime<Utc> {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// Writes everything in one statement: one round trip on the path that customers wait for, and the commit with it.
+/// Writes everything in one statement: one round trip on the path that customers wait for.
 ///
 /// Each part reads from the one before it, which makes their order certain: the key is claimed first (waiting for a
 /// request with the same key to end; if that one committed, nothing is written), the invoice's number is taken last.

@@ -14,6 +14,7 @@ use crate::{
     Result, Store, StoreError,
     idempotency::{self, Claim, Idempotency},
     new_id, orders, promos,
+    unpaid::{self, Beginning},
 };
 
 /// A further attempt to pay an order.
@@ -76,7 +77,8 @@ impl Store {
     /// [`StoreError::NotFound`] when the customer has no such order, [`StoreError::Conflict`] when it does not wait
     /// for money, [`StoreError::IdempotencyMismatch`] when the key was used for another request,
     /// [`StoreError::InsufficientBalance`] when the balance was to pay it and does not suffice,
-    /// [`StoreError::PaymentLimit`] when so much can't be paid in this way.
+    /// [`StoreError::PaymentLimit`] when so much can't be paid in this way,
+    /// [`StoreError::TooMuchUnpaid`] when there were as many attempts as there may be within a day.
     pub async fn open_payment(&self, new: &NewAttempt, request: &Idempotency) -> Result<Opened> {
         let payment_id: PaymentId = new_id();
         let mut tx = self.pool.begin().await?;
@@ -89,6 +91,10 @@ impl Store {
         }
         let way = Way { method: new.method, bank: new.bank };
         self.check_payment_limits(new.gateway, way, order.total)?;
+        if new.method != PaymentMethod::Wallet {
+            let attempt = Beginning::OrderAttempt(order.id);
+            unpaid::allow(&mut tx, &self.unpaid_limits, new.user, attempt).await?;
+        }
         insert_attempt(&mut tx, payment_id, &order, new.method, new.bank, new.gateway).await?;
         if new.method == PaymentMethod::Wallet {
             pay_from_wallet(&mut tx, order.id, payment_id).await?;

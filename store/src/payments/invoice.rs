@@ -15,6 +15,7 @@ use crate::{
     Result, Store, StoreError,
     idempotency::{self, Claim, Idempotency},
     ledger, new_id, renewals,
+    unpaid::{self, Beginning},
 };
 
 /// A further attempt to pay an invoice that belongs to no order.
@@ -108,6 +109,10 @@ impl Store {
         }
         let invoice = lock_invoice(&mut tx, new.invoice, Some(new.user)).await?;
         self.check_payment_limits(new.gateway, new.way(), invoice.total)?;
+        if new.method != PaymentMethod::Wallet {
+            let attempt = Beginning::InvoiceAttempt(invoice.id);
+            unpaid::allow(&mut tx, &self.unpaid_limits, new.user, attempt).await?;
+        }
         begin(&mut tx, &invoice, payment_id, new).await?;
         tx.commit().await?;
         Ok(Opened { payment_id, is_new: true })

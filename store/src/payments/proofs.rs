@@ -18,6 +18,7 @@ use crate::{
     new_id,
     notifications::{self, Notice},
     timeline::{self, Step, StepStatus},
+    unpaid::{self, Beginning},
 };
 
 /// A file without its bytes.
@@ -81,11 +82,13 @@ impl Store {
     /// timeline. The same bytes again answer with the same proof and tell nobody.
     ///
     /// # Errors
-    /// [`ProofError::TooMany`]; [`StoreError::NotFound`] when the customer has no such payment, [`StoreError::Conflict`]
+    /// [`ProofError::TooMany`]; [`StoreError::TooMuchUnpaid`] when the order has, or the account has sent within a day,
+    /// as many or as much as may be; [`StoreError::NotFound`] when the customer has no such payment, [`StoreError::Conflict`]
     /// naming its method or status when it is no bank transfer or not open.
     pub async fn add_proof(&self, new: &NewProof<'_>) -> Result<Proof, ProofError> {
         let sha256 = Sha256::digest(new.bytes);
         let mut tx = self.pool.begin().await?;
+        unpaid::lock_account(&mut tx, new.customer).await?;
         let payment = lock_own_payment(&mut tx, new).await?;
         let earlier = proofs_of(&mut tx, new.payment).await?;
         if let Some(same) = earlier.iter().find(|proof| proof.sha256 == format!("{sha256:x}")) {
@@ -96,6 +99,9 @@ impl Store {
         if place > MOST_PROOFS {
             return Err(ProofError::TooMany);
         }
+        let bytes = u32::try_from(new.bytes.len()).unwrap_or(u32::MAX);
+        let beginning = Beginning::Proof { order: payment.order_id, bytes };
+        unpaid::allow(&mut tx, &self.unpaid_limits, new.customer, beginning).await?;
         let proof = insert(&mut tx, new, place, &sha256).await?;
         tell_of_proof(&mut tx, &payment, &proof).await?;
         tx.commit().await?;

@@ -22,6 +22,7 @@ use crate::{
     page::{Page, PageRequest},
     payments::{LockedPayment, Payment, Settlement, mark_paid},
     promos::{self, Bonus},
+    unpaid::{self, Beginning},
 };
 
 /// A deposit to be begun.
@@ -103,15 +104,19 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::IdempotencyMismatch`] when the key was used for another request, [`StoreError::Promo`] when the
-    /// code does not apply, [`StoreError::PaymentLimit`] when so much can't be paid in this way.
+    /// code does not apply, [`StoreError::PaymentLimit`] when so much can't be paid in this way,
+    /// [`StoreError::TooMuchUnpaid`] when the account has as many unpaid deposits as it may.
     pub async fn open_deposit(&self, new: &NewDeposit, request: &Idempotency) -> Result<OpenedDeposit> {
         let (deposit_id, payment_id): (DepositId, PaymentId) = (new_id(), new_id());
         let mut tx = self.pool.begin().await?;
+        unpaid::lock_account(&mut tx, new.user).await?;
         if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, deposit_id.0).await? {
             return Ok(OpenedDeposit { deposit_id: earlier.into(), to_charge: None });
         }
         let way = Way { method: new.method, bank: new.bank };
         self.check_payment_limits(Some(new.gateway), way, new.amount)?;
+        let beginning = Beginning::Deposit { code: new.promo.as_ref() };
+        unpaid::allow(&mut tx, &self.unpaid_limits, new.user, beginning).await?;
         #[allow(clippy::cast_precision_loss, reason = "a deadline to the millisecond is precise enough")]
         let seconds = new.pay_within_ms as f64 / 1000.0;
         sqlx::query!(

@@ -8,7 +8,9 @@ mod placing;
 mod reading;
 mod rules;
 
-use domain::{billing::PaymentMethod, hostname::Hostname, ids::UserId, policy::OrderPolicy};
+use domain::{
+    billing::PaymentMethod, hostname::Hostname, ids::UserId, policy::OrderPolicy, unpaid::UnpaidLimits,
+};
 use sqlx::PgPool;
 use store::{
     Store,
@@ -28,7 +30,7 @@ struct Shop {
 
 impl Shop {
     async fn open(pool: PgPool) -> Self {
-        let store = Store::new(pool.clone());
+        let store = Store::new(pool.clone()).with_unpaid_limits(UnpaidLimits::NONE);
         store.seed().await.unwrap();
         let customer = register(&pool, "sari@example.com").await;
         Self { pool, store, customer }

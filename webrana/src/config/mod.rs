@@ -15,6 +15,7 @@ pub mod payments;
 pub mod providers;
 pub mod seller;
 pub mod temporal;
+pub mod unpaid;
 pub mod upkeep;
 pub mod value;
 
@@ -55,6 +56,9 @@ pub struct Config {
     /// The rules orders are placed under.
     #[command(flatten)]
     pub orders: orders::OrdersConfig,
+    /// How much one account may leave unpaid.
+    #[command(flatten)]
+    pub unpaid: unpaid::UnpaidConfig,
     /// What is done without anybody asking.
     #[command(flatten)]
     pub upkeep: upkeep::UpkeepConfig,

@@ -1,11 +1,14 @@
-//! What is done without anybody asking: reading the providers' catalogs, comparing them with the database, and checking
-//! the books.
+//! What is done without anybody asking: reading the providers' catalogs, comparing them with the database, checking the
+//! books, and deleting what serves nobody any more.
 
 use std::time::Duration;
 
-use domain::upkeep::{ReconcileSettings, UpkeepPolicy};
+use domain::{
+    purge::{PurgeRule, PurgeStart, Purgeable},
+    upkeep::{ReconcileSettings, UpkeepPolicy},
+};
 use rust_decimal::Decimal;
-use temporal::schedules::{LedgerUpkeepSettings, ScheduleSettings};
+use temporal::schedules::{LedgerUpkeepSettings, PurgeSettings, ScheduleSettings};
 
 /// What is done without anybody asking.
 #[derive(Debug, Clone, clap::Args)]
@@ -75,14 +78,61 @@ pub struct UpkeepConfig {
         value_parser = super::value::duration
     )]
     ledger_check_every: Duration,
+
+    /// How often what serves nobody any more is deleted
+    #[arg(
+        id = "upkeep.purge_every",
+        long = "purge-every",
+        env = "PURGE_EVERY",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = super::value::duration
+    )]
+    purge_every: Duration,
+
+    /// How long a request may be repeated under its Idempotency-Key
+    #[arg(
+        id = "upkeep.keep_idempotency_keys",
+        long = "keep-idempotency-keys",
+        env = "KEEP_IDEMPOTENCY_KEYS",
+        value_name = "DURATION",
+        default_value = "30d",
+        value_parser = super::value::duration
+    )]
+    keep_idempotency_keys: Duration,
+
+    /// How long delivered messages to Temporal are kept that no living workflow could be made again from
+    #[arg(
+        id = "upkeep.keep_delivered_messages",
+        long = "keep-delivered-messages",
+        env = "KEEP_DELIVERED_MESSAGES",
+        value_name = "DURATION",
+        default_value = "30d",
+        value_parser = super::value::duration
+    )]
+    keep_delivered_messages: Duration,
+
+    /// How long ended sessions are kept, without the refresh tokens, which go a week after their own end
+    #[arg(
+        id = "upkeep.keep_ended_sessions",
+        long = "keep-ended-sessions",
+        env = "KEEP_ENDED_SESSIONS",
+        value_name = "DURATION",
+        default_value = "30d",
+        value_parser = super::value::duration
+    )]
+    keep_ended_sessions: Duration,
 }
+
+/// Clients rely on repeating a request that long after they sent it first.
+const SHORTEST_PROMISE: Duration = Duration::from_secs(24 * 3600);
 
 impl UpkeepConfig {
     /// What a comparison goes by.
     pub fn reconcile(&self) -> ReconcileSettings {
         ReconcileSettings {
             usd_idr: self.usd_idr_rate,
-            quarantine_ms: u64::try_from(self.reconcile_quarantine.as_millis()).unwrap_or(u64::MAX),
+            quarantine_ms: milliseconds(self.reconcile_quarantine),
             dry_run: self.reconcile_dry_run,
         }
     }
@@ -102,6 +152,21 @@ impl UpkeepConfig {
         LedgerUpkeepSettings { every: self.ledger_check_every, ..LedgerUpkeepSettings::default() }
     }
 
+    /// When what serves nobody any more is deleted, and what that is.
+    pub fn purge(&self) -> PurgeSettings {
+        let kept_for = |what: Purgeable| match what {
+            Purgeable::IdempotencyKeys => milliseconds(self.keep_idempotency_keys),
+            Purgeable::DeliveredMessages => milliseconds(self.keep_delivered_messages),
+            Purgeable::Sessions => milliseconds(self.keep_ended_sessions),
+            Purgeable::LoginThrottles | Purgeable::RefreshTokens => what.kept_for_ms(),
+        };
+        let rules = Purgeable::ALL
+            .iter()
+            .map(|what| PurgeRule { what: *what, kept_for_ms: kept_for(*what) })
+            .collect();
+        PurgeSettings { every: self.purge_every, start: PurgeStart { rules, ..PurgeStart::default() } }
+    }
+
     /// What is wrong with these settings.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -109,15 +174,23 @@ impl UpkeepConfig {
             ("CATALOG_SYNC_EVERY", self.catalog_sync_every),
             ("RECONCILE_EVERY", self.reconcile_every),
             ("LEDGER_CHECK_EVERY", self.ledger_check_every),
+            ("PURGE_EVERY", self.purge_every),
         ];
         for (name, every) in intervals {
             if every < Duration::from_secs(60) {
                 problems.push(format!("{name} is shorter than a minute"));
             }
         }
+        if self.keep_idempotency_keys < SHORTEST_PROMISE {
+            problems.push("KEEP_IDEMPOTENCY_KEYS is shorter than a day".to_owned());
+        }
         if self.usd_idr_rate <= Decimal::ZERO {
             problems.push("USD_IDR_RATE is not above zero".to_owned());
         }
         problems
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

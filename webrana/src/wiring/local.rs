@@ -152,6 +152,7 @@ impl Services {
             lifecycle: true,
             schedules: Some(config.upkeep.schedules()),
             ledger: Some(config.upkeep.ledger()),
+            purge: Some(config.upkeep.purge()),
             payments: gateways::payment_work(&config.payments)?,
         };
         let (worker_stop, dispatcher_stop) = (stop.clone(), stop);

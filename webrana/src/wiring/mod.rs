@@ -39,7 +39,10 @@ pub async fn store(config: &Config) -> Result<Store> {
     let store = Store::connect(url.expose_secret(), config.database.max_connections)
         .await
         .context("the Postgres of DATABASE_URL does not answer")?;
-    Ok(store.with_credentials_keys(keys).with_payment_limits(config.payments.limits()))
+    Ok(store
+        .with_credentials_keys(keys)
+        .with_payment_limits(config.payments.limits())
+        .with_unpaid_limits(config.unpaid.limits(config.general.is_production())))
 }
 
 /// Where Temporal is.

@@ -125,6 +125,10 @@ impl From<store::renewals::Renewal> for RenewalBody {
          `bank_not_allowed`, `payment_method_limit`: the method does not take so much or so little, `detail` says \
          what does; `idempotency_key_reused`, `invalid_body`.", body = Problem,
          content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_renewals`: a further term of this server was asked for as often within a \
+         day as it may be; `WALLET` is always possible. Or `rate_limited`.",
+         body = Problem, content_type = "application/problem+json",
+         headers(("Retry-After" = u64, description = "Seconds to wait"))),
     )
 )]
 async fn renew(

@@ -41,6 +41,10 @@ use crate::{
         (status = 422, description = "`payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
          `payment_method_limit`: the method does not take so much or so little, `detail` says what does; \
          `idempotency_key_reused`, or `invalid_body`.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_attempts`: the invoice had as many within a day as it may; `WALLET` is \
+         always possible. Or `rate_limited`.",
+         body = Problem, content_type = "application/problem+json",
+         headers(("Retry-After" = u64, description = "Seconds to wait"))),
     )
 )]
 pub(super) async fn pay(

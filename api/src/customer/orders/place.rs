@@ -223,7 +223,9 @@ pub(super) async fn quote(
          body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`provider_disabled`: nothing of the plan's provider is sold at the moment; \
          `plan_unavailable`: the provider can't deliver it at the moment; `out_of_stock`: as many are sold as may be; \
-         `insufficient_balance`: `WALLET`, and there is not enough. Nothing was placed.",
+         `insufficient_balance`: `WALLET`, and there is not enough; `too_many_unpaid_orders`: as many of my orders wait for \
+         payment as may; `too_many_reservations`: as many of my unpaid orders as may hold this promo code or this plan, of \
+         which there are few. Nothing was placed.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`unknown_plan`, `plan_inactive`, `region_unknown`, `region_without_plan`, \
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \

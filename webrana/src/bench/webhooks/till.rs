@@ -10,6 +10,7 @@ use domain::{
     ledger::AccountKind,
     money::Rupiah,
     role::Role,
+    unpaid::UnpaidLimits,
 };
 use store::{
     Store,
@@ -80,7 +81,7 @@ impl Till {
     /// # Errors
     /// When the database does not answer.
     pub async fn open(database: &str, wanted: usize) -> Result<Self> {
-        let store = Store::connect(database, CONNECTIONS).await?;
+        let store = Store::connect(database, CONNECTIONS).await?.with_unpaid_limits(UnpaidLimits::NONE);
         let customers = closed_loop(wanted.div_ceil(DEPOSITS_EACH), 8, |_| customer(&store)).await?.outcomes;
         Ok(Self { store, customers, wanted })
     }

@@ -1,0 +1,108 @@
+//! Deleting rows that serve nobody any more, a few at a time and oldest first. Rows that somebody holds are left to the
+//! next run. What was billed, booked, told or logged is never deleted: its tables refuse it.
+
+use domain::purge::{PurgeRule, Purgeable};
+
+use crate::{Result, Store};
+
+impl Store {
+    /// Deletes at most `most` rows of one kind that are older than the rule says, by the database's clock. Answers how
+    /// many; less than `most` means that none is left.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn purge(&self, rule: &PurgeRule, most: u32) -> Result<u64> {
+        #[allow(clippy::cast_precision_loss, reason = "an age to the millisecond is precise enough")]
+        let (age, most) = (rule.kept_for_ms as f64 / 1000.0, i64::from(most));
+        match rule.what {
+            Purgeable::IdempotencyKeys => self.purge_idempotency_keys(age, most).await,
+            Purgeable::DeliveredMessages => self.purge_delivered_messages(age, most).await,
+            Purgeable::LoginThrottles => self.purge_login_throttles(age, most).await,
+            Purgeable::RefreshTokens => self.purge_refresh_tokens(age, most).await,
+            Purgeable::Sessions => self.purge_sessions(age, most).await,
+        }
+    }
+
+    async fn purge_idempotency_keys(&self, age: f64, most: i64) -> Result<u64> {
+        let deleted = sqlx::query!(
+            "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM idempotency_keys WHERE created_at < now() - make_interval(secs => $1)
+                 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            age,
+            most,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
+
+    /// Messages of an order that is under way and of a refund that is, and the one that starts a server's workflow, stay:
+    /// delivered again, they make a workflow that the engine lost.
+    async fn purge_delivered_messages(&self, age: f64, most: i64) -> Result<u64> {
+        let deleted = sqlx::query!(
+            "DELETE FROM outbox WHERE id IN (
+                 SELECT m.id FROM outbox m
+                 WHERE m.dispatched_at < now() - make_interval(secs => $1)
+                   AND CASE split_part(m.workflow_id, '/', 1)
+                       WHEN 'order' THEN NOT EXISTS (
+                           SELECT FROM orders o WHERE o.id = split_part(m.workflow_id, '/', 2)::uuid
+                           AND o.status NOT IN ('ACTIVE', 'EXPIRED', 'CANCELLED', 'REFUNDED'))
+                       WHEN 'instance' THEN m.kind <> 'start_instance' OR NOT EXISTS (
+                           SELECT FROM instances s WHERE s.id = split_part(m.workflow_id, '/', 2)::uuid
+                           AND s.status <> 'TERMINATED')
+                       WHEN 'refund' THEN NOT EXISTS (
+                           SELECT FROM refunds r WHERE r.id = split_part(m.workflow_id, '/', 2)::uuid
+                           AND r.status IN ('REQUESTED', 'SENT'))
+                       ELSE true END
+                 ORDER BY m.dispatched_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            age,
+            most,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
+
+    async fn purge_login_throttles(&self, age: f64, most: i64) -> Result<u64> {
+        let deleted = sqlx::query!(
+            "DELETE FROM login_throttles WHERE subject_hash IN (
+                 SELECT subject_hash FROM login_throttles
+                 WHERE updated_at < now() - make_interval(secs => $1) AND (locked_until IS NULL OR locked_until < now())
+                 ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            age,
+            most,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
+
+    async fn purge_refresh_tokens(&self, age: f64, most: i64) -> Result<u64> {
+        let deleted = sqlx::query!(
+            "DELETE FROM refresh_tokens WHERE token_hash IN (
+                 SELECT token_hash FROM refresh_tokens WHERE expires_at < now() - make_interval(secs => $1)
+                 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            age,
+            most,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
+
+    /// A session begins with a token, and each exchange leaves one: without any it was over long ago.
+    async fn purge_sessions(&self, age: f64, most: i64) -> Result<u64> {
+        let deleted = sqlx::query!(
+            "DELETE FROM sessions WHERE id IN (
+                 SELECT s.id FROM sessions s
+                 WHERE s.created_at < now() - make_interval(secs => $1)
+                   AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.session_id = s.id)
+                 ORDER BY s.created_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            age,
+            most,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
+}

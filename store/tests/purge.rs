@@ -1,0 +1,257 @@
+//! What serves nobody any more is deleted, and nothing else.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::time::Duration;
+
+use domain::{
+    billing::PaymentMethod,
+    hostname::Hostname,
+    ids::{OrderId, UserId},
+    policy::OrderPolicy,
+    purge::{PurgeRule, Purgeable},
+    role::Role,
+};
+use sqlx::PgPool;
+use store::{
+    Store,
+    audit::{Actor, Origin},
+    idempotency::Idempotency,
+    orders::{NewOrder, Placed, Selection},
+    sessions::{NewSession, Rotation},
+    users::NewUser,
+};
+use uuid::Uuid;
+
+const MANY: u32 = 1_000;
+
+struct Shop {
+    pool: PgPool,
+    store: Store,
+    customer: UserId,
+    refresh_token: String,
+}
+
+impl Shop {
+    async fn open(pool: PgPool) -> Self {
+        let store = Store::new(pool.clone());
+        store.seed().await.unwrap();
+        let new = NewUser {
+            email: "sari@example.com".to_owned(),
+            full_name: "Sari".to_owned(),
+            password_hash: "x".to_owned(),
+            role: Role::Customer,
+            email_verified: true,
+        };
+        let session = NewSession { user_agent: None, refresh_ttl: Duration::from_secs(3600) };
+        let opened = store.register(&new, &session, &origin()).await.unwrap();
+        Self { pool, store, customer: opened.user.id, refresh_token: opened.refresh_token }
+    }
+
+    async fn order(&self, key: &str) -> Placed {
+        let plan: Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'")
+            .fetch_one(&self.pool)
+            .await
+            .unwrap();
+        let new = NewOrder {
+            user: self.customer,
+            selection: Selection {
+                plan_id: plan.into(),
+                region: "sgp1".into(),
+                image: "ubuntu-24-04".into(),
+                term_months: 1,
+                set_up: vec!["digitalocean".to_owned()],
+            },
+            hostname: Hostname::parse("web-1").unwrap(),
+            ssh_key_ids: Vec::new(),
+            auto_renew: false,
+            policy: OrderPolicy::default(),
+            method: PaymentMethod::ManualTransfer,
+            bank: None,
+            gateway: None,
+            promo: None,
+        };
+        self.store.place_order(&new, &Idempotency::new("POST /orders", key, &"body").unwrap()).await.unwrap()
+    }
+
+    async fn purge(&self, what: Purgeable) -> u64 {
+        let rule = PurgeRule { what, kept_for_ms: what.kept_for_ms() };
+        self.store.purge(&rule, MANY).await.unwrap()
+    }
+
+    async fn run(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.pool).await.unwrap();
+    }
+
+    async fn messages(&self, order: OrderId) -> i64 {
+        let sql = "SELECT count(*) FROM outbox WHERE workflow_id = 'order/' || $1";
+        sqlx::query_scalar(sql).bind(order.to_string()).fetch_one(&self.pool).await.unwrap()
+    }
+
+    async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+}
+
+fn origin() -> Origin {
+    Origin { actor: Actor::System, ip: None, request_id: None }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_key_is_forgotten_after_thirty_days_and_is_new_then(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let first = shop.order("key").await;
+    shop.run("UPDATE idempotency_keys SET created_at = now() - interval '29 days 23 hours'").await;
+    assert_eq!(shop.purge(Purgeable::IdempotencyKeys).await, 0);
+    assert_eq!(shop.order("key").await, Placed { order_id: first.order_id, to_charge: None });
+
+    shop.run("UPDATE idempotency_keys SET created_at = now() - interval '30 days 1 minute'").await;
+    let young = shop.order("young").await;
+    assert_eq!(shop.purge(Purgeable::IdempotencyKeys).await, 1);
+    assert_eq!(shop.order("young").await.order_id, young.order_id);
+    let second = shop.order("key").await;
+    assert_ne!(second.order_id, first.order_id);
+    assert!(second.to_charge.is_some());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn messages_go_when_their_order_is_over(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let over = shop.order("over").await.order_id;
+    let (waits, undelivered) = (shop.order("waits").await.order_id, shop.order("undelivered").await.order_id);
+    for order in [over, undelivered] {
+        shop.store.cancel_order(order, shop.customer).await.unwrap();
+    }
+    let mut sent = Vec::new();
+    loop {
+        let claimed = shop.store.claim_outbox(10, 30.0).await.unwrap();
+        let all = claimed.len();
+        let ids: Vec<_> = claimed
+            .into_iter()
+            .filter(|m| m.message.workflow_id() != format!("order/{undelivered}"))
+            .map(|m| m.id)
+            .collect();
+        shop.store.mark_dispatched(&ids).await.unwrap();
+        sent.extend(ids);
+        if all == 0 {
+            break;
+        }
+    }
+    assert_eq!(sent.len(), 3);
+    assert_eq!(shop.purge(Purgeable::DeliveredMessages).await, 0, "they are young");
+    shop.run("UPDATE outbox SET created_at = now() - interval '31 days', dispatched_at = dispatched_at - interval '31 days'")
+        .await;
+    assert_eq!(shop.purge(Purgeable::DeliveredMessages).await, 2);
+    assert_eq!(shop.messages(over).await, 0);
+    assert_eq!(shop.messages(waits).await, 1, "from it the workflow could be made again");
+    assert_eq!(shop.messages(undelivered).await, 2, "nobody has them yet");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_a_living_server_or_refund_is_made_again_from_stays(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let order = shop.order("server").await.order_id;
+    shop.store.approve_payment(order, &staff(&shop).await, Default::default(), None).await.unwrap();
+    shop.store.start_provisioning(order).await.unwrap();
+    shop.run("UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1'").await;
+    shop.store.activate_order(order).await.unwrap();
+    shop.run(
+        "INSERT INTO outbox (id, workflow_id, kind, payload)
+         SELECT gen_random_uuid(), 'instance/' || id, 'action_requested', '{}'::jsonb FROM instances
+         UNION ALL SELECT gen_random_uuid(), 'reconcile/vultr/' || id, 'reconcile', '{}'::jsonb FROM instances",
+    )
+    .await;
+    shop.run("UPDATE outbox SET dispatched_at = now() - interval '31 days'").await;
+    let of_server = "SELECT count(*) FROM outbox WHERE kind = 'start_instance'";
+    // The order is over, the server is not: only what wakes its workflow goes.
+    shop.purge(Purgeable::DeliveredMessages).await;
+    assert_eq!((shop.count("SELECT count(*) FROM outbox").await, shop.count(of_server).await), (1, 1));
+    shop.run("UPDATE instances SET status = 'TERMINATED'").await;
+    assert_eq!(shop.purge(Purgeable::DeliveredMessages).await, 1);
+}
+
+async fn staff(shop: &Shop) -> Origin {
+    let new = NewUser {
+        email: "admin@example.com".to_owned(),
+        full_name: "Admin".to_owned(),
+        password_hash: "x".to_owned(),
+        role: Role::Admin,
+        email_verified: true,
+    };
+    let admin = shop.store.create_user(&new, &origin()).await.unwrap().id;
+    Origin { actor: Actor::User(admin), ..origin() }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_used_token_betrays_a_thief_until_its_own_end(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let ttl = Duration::from_secs(30 * 24 * 3600);
+    let Rotation::Rotated(next) =
+        shop.store.rotate_refresh_token(&shop.refresh_token, ttl, &origin()).await.unwrap()
+    else {
+        panic!("not rotated")
+    };
+    shop.run("UPDATE refresh_tokens SET used_at = used_at - interval '20 days' WHERE used_at IS NOT NULL")
+        .await;
+    assert_eq!(shop.purge(Purgeable::RefreshTokens).await, 0);
+    let shown = shop.store.rotate_refresh_token(&shop.refresh_token, ttl, &origin()).await.unwrap();
+    assert!(matches!(shown, Rotation::Reused), "{shown:?}");
+    let holder = shop.store.session_holder(next.session, shop.customer).await.unwrap().unwrap();
+    assert!(holder.revoked);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn sessions_go_when_they_are_over_with_all_their_tokens(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let session = NewSession { user_agent: None, refresh_ttl: Duration::from_secs(3600) };
+    let user = shop.store.user(shop.customer).await.unwrap();
+    shop.store.login(user, &session, &origin()).await.unwrap();
+    // Both began long ago; one has been exchanged until yesterday.
+    shop.run("UPDATE sessions SET created_at = now() - interval '60 days'").await;
+    shop.run(
+        "UPDATE refresh_tokens SET expires_at = now() - interval '8 days'
+         WHERE session_id = (SELECT max(id::text)::uuid FROM sessions)",
+    )
+    .await;
+    assert_eq!(shop.purge(Purgeable::Sessions).await, 0, "its token is still there");
+    assert_eq!(shop.purge(Purgeable::RefreshTokens).await, 1);
+    assert_eq!(shop.purge(Purgeable::Sessions).await, 1);
+    assert_eq!(shop.count("SELECT count(*) FROM sessions").await, 1);
+    let rotated = shop
+        .store
+        .rotate_refresh_token(&shop.refresh_token, Duration::from_secs(60), &origin())
+        .await
+        .unwrap();
+    assert!(matches!(rotated, Rotation::Rotated(_)), "{rotated:?}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn who_is_locked_out_stays_so_and_rows_that_are_held_are_left_alone(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    shop.run(
+        "INSERT INTO login_throttles (subject_hash, failures, locked_until, updated_at) VALUES
+             ('\\x01', 3, NULL, now() - interval '25 hours'), ('\\x02', 9, now() + interval '1 minute', now() - interval '25 hours'),
+             ('\\x03', 3, NULL, now() - interval '23 hours'), ('\\x04', 5, now() - interval '1 day', now() - interval '25 hours')",
+    )
+    .await;
+    let mut held = shop.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM login_throttles WHERE subject_hash = '\\x01' FOR UPDATE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    assert_eq!(shop.purge(Purgeable::LoginThrottles).await, 1);
+    held.rollback().await.unwrap();
+    assert_eq!(shop.purge(Purgeable::LoginThrottles).await, 1);
+    assert_eq!(shop.count("SELECT count(*) FROM login_throttles").await, 2);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_few_at_a_time(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for key in 0..5 {
+        shop.order(&key.to_string()).await;
+    }
+    let rule = PurgeRule { what: Purgeable::IdempotencyKeys, kept_for_ms: 0 };
+    for expected in [2, 2, 1, 0] {
+        assert_eq!(shop.store.purge(&rule, 2).await.unwrap(), expected);
+    }
+}
