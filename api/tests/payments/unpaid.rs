@@ -19,7 +19,7 @@ async fn one_unpaid_order_too_many_is_a_conflict_until_one_is_called_off(pool: P
         "plan_id": first["plan_id"], "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1.example.com",
         "term_months": 1, "payment_method": "QRIS",
     });
-    let refused = shop.post_with_key("/orders", "too many", &order).await;
+    let refused = shop.post_with_key("/orders", "too-many", &order).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "too_many_unpaid_orders"));
     assert!(text(&refused.body, "detail").contains("20 orders that wait for payment"), "{}", refused.body);
     assert!(!refused.headers.contains_key("retry-after"));
@@ -29,7 +29,7 @@ async fn one_unpaid_order_too_many_is_a_conflict_until_one_is_called_off(pool: P
 
     let cancel = format!("/orders/{}/cancel", text(&first, "id"));
     assert_eq!(shop.post_with_key(&cancel, "-", &json!({})).await.status, 200);
-    assert_eq!(shop.post_with_key("/orders", "too many", &order).await.status, 201);
+    assert_eq!(shop.post_with_key("/orders", "too-many", &order).await.status, 201);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -39,7 +39,7 @@ async fn one_unpaid_deposit_too_many_is_a_conflict(pool: PgPool) {
     for n in 0..STANDARD.deposits {
         assert_eq!(shop.post_with_key("/wallet/deposits", &n.to_string(), &deposit).await.status, 201);
     }
-    let refused = shop.post_with_key("/wallet/deposits", "too many", &deposit).await;
+    let refused = shop.post_with_key("/wallet/deposits", "too-many", &deposit).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "too_many_unpaid_deposits"));
     assert_eq!(shop.simulator.calls("POST /v2/charge"), u64::from(STANDARD.deposits));
 }
@@ -52,7 +52,7 @@ async fn one_attempt_too_many_says_when_the_next_is_possible(pool: PgPool) {
     for n in 1..STANDARD.attempts {
         assert_eq!(shop.pay_again(&order, &n.to_string(), &qris).await.status, 201);
     }
-    let refused = shop.pay_again(&order, "too many", &qris).await;
+    let refused = shop.pay_again(&order, "too-many", &qris).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (429, "too_many_attempts"));
     let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((86_000..=86_400).contains(&wait), "{wait}");
