@@ -3,14 +3,15 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
     Json, Router,
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
@@ -113,7 +114,7 @@ pub fn app<S: Simulated>(simulator: Arc<S>, routes: Vec<(&'static str, MethodRou
         .route("/__sim/reset", post(reset::<S>))
         .with_state(Panel { simulator: Arc::clone(&simulator), paths })
         .merge(Arc::clone(&simulator).control_routes())
-        .route_layer(middleware::from_fn(loopback_only));
+        .route_layer(middleware::from_fn(from_here_only));
 
     let unknown = Arc::clone(&simulator);
     vendor
@@ -182,22 +183,53 @@ fn refusal<S: Simulated>(simulator: &S, fault: &Fault) -> Response {
         None => simulator.error(status),
     };
     if let Some(seconds) = fault.seconds {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.ceil() as i64));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.ceil() as i64));
     }
     response
 }
 
-async fn loopback_only(
+/// Whoever calls is on this machine and means it: a page that somebody here happens to look at can send requests to
+/// loopback too, under a name of its own (DNS rebinding), or as a form.
+async fn from_here_only(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
     next: Next,
 ) -> Response {
-    if connection.peer.ip().to_canonical().is_loopback() {
-        next.run(request).await
-    } else {
-        (StatusCode::FORBIDDEN, Json(json!({ "error": "the control API answers on loopback only" })))
-            .into_response()
+    if !connection.peer.ip().to_canonical().is_loopback() {
+        return refused(StatusCode::FORBIDDEN, "the control API answers on loopback only");
     }
+    let headers = request.headers();
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if !text(header::HOST).is_some_and(is_this_machine) {
+        return refused(StatusCode::FORBIDDEN, "call the control API as 127.0.0.1, [::1] or localhost");
+    }
+    let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    if !origin.is_none_or(is_this_machine) {
+        return refused(StatusCode::FORBIDDEN, "the control API takes nothing from other sites");
+    }
+    let json = text(header::CONTENT_TYPE).is_some_and(|kind| {
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    });
+    if !json && !request.body().is_end_stream() {
+        return refused(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send the body with Content-Type: application/json",
+        );
+    }
+    next.run(request).await
+}
+
+/// Whether a host, with or without a port, is a name of loopback.
+fn is_this_machine(host: &str) -> bool {
+    let bare = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    bare.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+fn refused(status: StatusCode, why: &str) -> Response {
+    (status, Json(json!({ "error": why }))).into_response()
 }
 
 struct Panel<S> {
@@ -237,10 +269,10 @@ async fn help<S: Simulated>(State(panel): State<Panel<S>>, request: Request) -> 
         "{name} simulator. Its control API, with an example of each call:\n\n\
          # The settings; POST changes those it names\n\
          curl {host}/__sim/config\n\
-         curl -X POST {host}/__sim/config -d '{settings}'\n\n\
+         curl {host}/__sim/config --json '{settings}'\n\n\
          # Make the next calls of a route fail: kind is one of {kinds}\n\
-         curl -X POST {host}/__sim/faults -d '{{\"route\":\"POST {first}\",\"kind\":\"status\",\"status\":503,\"times\":2}}'\n\
-         curl -X POST {host}/__sim/faults -d '{{\"route\":\"POST {first}\",\"kind\":\"delay\",\"seconds\":1.5}}'\n\
+         curl {host}/__sim/faults --json '{{\"route\":\"POST {first}\",\"kind\":\"status\",\"status\":503,\"times\":2}}'\n\
+         curl {host}/__sim/faults --json '{{\"route\":\"POST {first}\",\"kind\":\"delay\",\"seconds\":1.5}}'\n\
          curl {host}/__sim/faults\n\
          curl -X DELETE {host}/__sim/faults\n\n\
          # How often each route was called, how many calls were rate limited, what there is\n\
@@ -297,4 +329,27 @@ async fn reset<S: Simulated>(State(panel): State<Panel<S>>) -> StatusCode {
     panel.simulator.reset();
     *panel.simulator.control().inner() = Inner::default();
     StatusCode::NO_CONTENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_machine() {
+        for host in ["127.0.0.1", "127.0.0.1:4010", "localhost:4010", "LOCALHOST", "[::1]:4010", "[::1]"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example:4010",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "[::2]",
+            "null",
+        ] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
 }

@@ -410,3 +410,27 @@ async fn each_channel_takes_so_much_at_once() {
         );
     }
 }
+
+#[tokio::test]
+async fn pages_of_other_sites_control_nothing() {
+    let sim = Sim::start().await;
+    let url = |path: &str| format!("{}/__sim/{path}", sim.handle.url());
+    let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status().as_u16();
+    let post = |path: &str| sim.client.post(url(path));
+    let settings = r#"{"retry_interval_seconds":1}"#;
+    let json = || post("config").header("content-type", "application/json; charset=utf-8").body(settings);
+
+    assert_eq!(status(json()).await, 200);
+    assert_eq!(status(json().header("origin", "http://localhost:5173")).await, 200);
+    assert_eq!(status(post("reset")).await, 204);
+    // A name of the page's own that leads here, a form, and a request that a page may send without asking.
+    assert_eq!(status(json().header("host", "evil.example")).await, 403);
+    assert_eq!(status(sim.client.get(url("config")).header("host", "evil.example:4020")).await, 403);
+    assert_eq!(status(post("config").body(settings)).await, 415);
+    for kind in ["text/plain", "application/x-www-form-urlencoded"] {
+        assert_eq!(status(post("config").header("content-type", kind).body(settings)).await, 415, "{kind}");
+    }
+    for origin in ["https://evil.example", "null"] {
+        assert_eq!(status(post("reset").header("origin", origin)).await, 403, "{origin}");
+    }
+}

@@ -188,11 +188,11 @@ impl Simulated for Simulator {
         "# Settings: boot_seconds, action_seconds, listing_lag_seconds (fractions are fine), rate_limits (true or\n\
          # false), account_limit (a number of droplets, or null for none), ignore_shutdown (true or false: whether a\n\
          # droplet stays on though its shutdown is completed)\n\
-         curl -X POST {host}/__sim/config -d '{\"boot_seconds\":0,\"rate_limits\":false,\"account_limit\":null}'\n\n\
+         curl {host}/__sim/config --json '{\"boot_seconds\":0,\"rate_limits\":false,\"account_limit\":null}'\n\n\
          # The next create takes effect, but the connection is dropped without an answer\n\
-         curl -X POST {host}/__sim/faults -d '{\"route\":\"POST /v2/droplets\",\"kind\":\"drop_after_create\"}'\n\n\
+         curl {host}/__sim/faults --json '{\"route\":\"POST /v2/droplets\",\"kind\":\"drop_after_create\"}'\n\n\
          # The next droplet stays out of lists for ten seconds\n\
-         curl -X POST {host}/__sim/faults -d '{\"route\":\"POST /v2/droplets\",\"kind\":\"listing_lag\",\"seconds\":10}'\n\n\
+         curl {host}/__sim/faults --json '{\"route\":\"POST /v2/droplets\",\"kind\":\"listing_lag\",\"seconds\":10}'\n\n\
          # Every droplet there is, also those not listed yet; or those with one tag\n\
          curl {host}/__sim/servers\n\
          curl {host}/__sim/servers?tag=webrana\n\n\

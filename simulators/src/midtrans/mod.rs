@@ -167,23 +167,23 @@ impl Simulated for Simulator {
 
     fn examples(&self) -> &'static str {
         "# Settings: notification_url (or null), retry_interval_seconds, timeout_seconds\n\
-         curl -X POST {host}/__sim/config -d '{\"notification_url\":\"http://127.0.0.1:3000/api/v1/webhooks/midtrans\"}'\n\n\
+         curl {host}/__sim/config --json '{\"notification_url\":\"http://127.0.0.1:3000/api/v1/webhooks/midtrans\"}'\n\n\
          # The customer pays: a signed notification goes out. outcome is settlement (default), pending, deny, expire\n\
          # or cancel\n\
-         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\"}'\n\
-         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"outcome\":\"expire\",\"delay_ms\":500}'\n\n\
+         curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\"}'\n\
+         curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"outcome\":\"expire\",\"delay_ms\":500}'\n\n\
          # Fifty copies at once; another amount, properly signed; an amount or a signature changed on the way\n\
-         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"duplicates\":50}'\n\
-         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"amount\":1}'\n\
-         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"tamper\":\"amount\"}'\n\
-         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"tamper\":\"signature\"}'\n\n\
+         curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"duplicates\":50}'\n\
+         curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"amount\":1}'\n\
+         curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"tamper\":\"amount\"}'\n\
+         curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"tamper\":\"signature\"}'\n\n\
          # Out of order: kept back until the next notification of this charge was sent\n\
-         curl -X POST {host}/__sim/pay -d '{\"order_id\":\"WB-1\",\"outcome\":\"pending\",\"reorder\":true}'\n\n\
+         curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"outcome\":\"pending\",\"reorder\":true}'\n\n\
          # Without our asking: refunded in the dashboard, charged back, not paid after all (outcome deny, cancel or\n\
          # expire); notify false keeps it quiet. And the dashboard's test of the notification URL\n\
-         curl -X POST {host}/__sim/refund -d '{\"order_id\":\"WB-1\",\"amount\":10000}'\n\
-         curl -X POST {host}/__sim/chargeback -d '{\"order_id\":\"WB-1\"}'\n\
-         curl -X POST {host}/__sim/withdraw -d '{\"order_id\":\"WB-1\",\"outcome\":\"deny\"}'\n\
+         curl {host}/__sim/refund --json '{\"order_id\":\"WB-1\",\"amount\":10000}'\n\
+         curl {host}/__sim/chargeback --json '{\"order_id\":\"WB-1\"}'\n\
+         curl {host}/__sim/withdraw --json '{\"order_id\":\"WB-1\",\"outcome\":\"deny\"}'\n\
          curl -X POST {host}/__sim/test\n\n\
          # Every transaction, and every notification sent with its answer\n\
          curl {host}/__sim/transactions\n\

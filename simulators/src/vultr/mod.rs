@@ -214,15 +214,15 @@ impl Simulated for Simulator {
     fn examples(&self) -> &'static str {
         "# Settings: boot_seconds, action_seconds, listing_lag_seconds (fractions are fine), rate_limits (true or\n\
          # false), account_limit (a number of instances, or null for none)\n\
-         curl -X POST {host}/__sim/config -d '{\"boot_seconds\":0,\"rate_limits\":false,\"account_limit\":null}'\n\n\
+         curl {host}/__sim/config --json '{\"boot_seconds\":0,\"rate_limits\":false,\"account_limit\":null}'\n\n\
          # The next create takes effect, but the connection is dropped without an answer\n\
-         curl -X POST {host}/__sim/faults -d '{\"route\":\"POST /v2/instances\",\"kind\":\"drop_after_create\"}'\n\n\
+         curl {host}/__sim/faults --json '{\"route\":\"POST /v2/instances\",\"kind\":\"drop_after_create\"}'\n\n\
          # The next instance stays out of lists for ten seconds\n\
-         curl -X POST {host}/__sim/faults -d '{\"route\":\"POST /v2/instances\",\"kind\":\"listing_lag\",\"seconds\":10}'\n\n\
+         curl {host}/__sim/faults --json '{\"route\":\"POST /v2/instances\",\"kind\":\"listing_lag\",\"seconds\":10}'\n\n\
          # The next instance answers 404 for five seconds\n\
-         curl -X POST {host}/__sim/faults -d '{\"route\":\"POST /v2/instances\",\"kind\":\"not_found_after_create\"}'\n\n\
+         curl {host}/__sim/faults --json '{\"route\":\"POST /v2/instances\",\"kind\":\"not_found_after_create\"}'\n\n\
          # The next delete is refused because the server is locked\n\
-         curl -X POST {host}/__sim/faults -d '{\"route\":\"DELETE /v2/instances/{id}\",\"kind\":\"locked_on_delete\"}'\n\n\
+         curl {host}/__sim/faults --json '{\"route\":\"DELETE /v2/instances/{id}\",\"kind\":\"locked_on_delete\"}'\n\n\
          # Every server there is, also those not listed yet; or those with one tag\n\
          curl {host}/__sim/servers\n\
          curl {host}/__sim/servers?tag=webrana\n\n\

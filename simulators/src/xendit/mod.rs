@@ -178,21 +178,21 @@ impl Simulated for Simulator {
 
     fn examples(&self) -> &'static str {
         "# Settings: notification_url (or null), retry_interval_seconds, timeout_seconds\n\
-         curl -X POST {host}/__sim/config -d '{\"notification_url\":\"http://127.0.0.1:3000/api/v1/webhooks/xendit\"}'\n\n\
+         curl {host}/__sim/config --json '{\"notification_url\":\"http://127.0.0.1:3000/api/v1/webhooks/xendit\"}'\n\n\
          # The customer pays: a webhook goes out. outcome is settlement (default), pending, deny, expire or cancel\n\
-         curl -X POST {host}/__sim/pay -d '{\"reference_id\":\"WB-1\"}'\n\
-         curl -X POST {host}/__sim/pay -d '{\"reference_id\":\"WB-1\",\"outcome\":\"expire\",\"delay_ms\":500}'\n\n\
+         curl {host}/__sim/pay --json '{\"reference_id\":\"WB-1\"}'\n\
+         curl {host}/__sim/pay --json '{\"reference_id\":\"WB-1\",\"outcome\":\"expire\",\"delay_ms\":500}'\n\n\
          # Fifty copies at once; another amount paid; an amount or the token changed on the way\n\
-         curl -X POST {host}/__sim/pay -d '{\"reference_id\":\"WB-1\",\"duplicates\":50}'\n\
-         curl -X POST {host}/__sim/pay -d '{\"reference_id\":\"WB-1\",\"amount\":1}'\n\
-         curl -X POST {host}/__sim/pay -d '{\"reference_id\":\"WB-1\",\"tamper\":\"amount\"}'\n\
-         curl -X POST {host}/__sim/pay -d '{\"reference_id\":\"WB-1\",\"tamper\":\"token\"}'\n\n\
+         curl {host}/__sim/pay --json '{\"reference_id\":\"WB-1\",\"duplicates\":50}'\n\
+         curl {host}/__sim/pay --json '{\"reference_id\":\"WB-1\",\"amount\":1}'\n\
+         curl {host}/__sim/pay --json '{\"reference_id\":\"WB-1\",\"tamper\":\"amount\"}'\n\
+         curl {host}/__sim/pay --json '{\"reference_id\":\"WB-1\",\"tamper\":\"token\"}'\n\n\
          # Out of order: kept back until the next webhook about this payment request was sent\n\
-         curl -X POST {host}/__sim/pay -d '{\"reference_id\":\"WB-1\",\"outcome\":\"pending\",\"reorder\":true}'\n\n\
+         curl {host}/__sim/pay --json '{\"reference_id\":\"WB-1\",\"outcome\":\"pending\",\"reorder\":true}'\n\n\
          # Without our asking: refunded in the dashboard, not paid after all (outcome deny, cancel or expire); notify\n\
          # false keeps it quiet. And the dashboard's test of the webhook URL\n\
-         curl -X POST {host}/__sim/refund -d '{\"reference_id\":\"WB-1\",\"amount\":10000}'\n\
-         curl -X POST {host}/__sim/withdraw -d '{\"reference_id\":\"WB-1\"}'\n\
+         curl {host}/__sim/refund --json '{\"reference_id\":\"WB-1\",\"amount\":10000}'\n\
+         curl {host}/__sim/withdraw --json '{\"reference_id\":\"WB-1\"}'\n\
          curl -X POST {host}/__sim/test\n\n\
          # Every payment request, and every webhook sent with its answer\n\
          curl {host}/__sim/payment_requests\n\
