@@ -51,5 +51,28 @@ pub fn deny() -> Result<(), String> {
         println!("verify: skipped, cargo-deny is not installed (`cargo install cargo-deny`)");
         return Ok(());
     }
-    run(&["deny", "--offline", "--log-level", "error", "check", "bans", "licenses", "sources"])
+    run(&["deny", "--offline", "--log-level", "error", "check", "bans", "licenses", "sources"])?;
+    advisories()
+}
+
+/// Known holes of dependencies. What is known changes every day, so the list is fetched; without a way out the one of the
+/// last time is used, and without any the step is skipped, and says so.
+fn advisories() -> Result<(), String> {
+    let fetched = command(&["deny", "--log-level", "off", "fetch", "db"]).stderr(Stdio::null()).status();
+    if !fetched.is_ok_and(|status| status.success()) {
+        if !has_advisories() {
+            println!("verify: advisories skipped, their list can't be fetched and none is on this machine");
+            return Ok(());
+        }
+        println!("verify: the list of advisories can't be fetched; the one of the last time is used");
+    }
+    run(&["deny", "--offline", "--log-level", "error", "check", "advisories"])
+}
+
+/// Whether cargo-deny has a list from an earlier time, where it keeps it by default.
+fn has_advisories() -> bool {
+    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let lists = cargo_home.or_else(home).map(|cargo| cargo.join("advisory-dbs"));
+    lists.and_then(|lists| lists.read_dir().ok()).is_some_and(|mut lists| lists.next().is_some())
 }

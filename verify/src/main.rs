@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<(), String> {
     report.step("format", || cargo::run(&["fmt", "--all", "--check"]))?;
     report.step("arrows between rooms", arrows::check)?;
-    report.step("licences, bans, sources", cargo::deny)?;
+    report.step("licences, bans, sources, advisories", cargo::deny)?;
     report
         .step("lints", || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     report.step("build", || cargo::run(&["test", "--workspace", "--no-run"]))?;
