@@ -1,5 +1,5 @@
 //! Extractors that answer with a [`Problem`] when a request can't be read: [`Body`], [`Params`], [`Id`], [`Paging`],
-//! [`IdempotencyKey`].
+//! [`IdempotencyKey`]; and [`Moment`], the type of times in them.
 
 use axum::{
     extract::{
@@ -16,6 +16,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::problem::{FieldError, Problem};
+use strict::Strict;
+
+mod moment;
+mod strict;
+
+pub use moment::Moment;
 
 /// A JSON body that parsed and passed its `garde` rules. A type without rules derives
 /// `garde::Validate` with `#[garde(allow_unvalidated)]`. `Option<Body<T>>` allows an empty body.
@@ -87,7 +93,8 @@ async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<axum::
 fn parse_body<T: DeserializeOwned + garde::Validate<Context = ()>>(bytes: &[u8]) -> Result<T, Problem> {
     refuse_nul(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| json_problem(&e))?;
+    let value: T =
+        serde_path_to_error::deserialize(Strict(&mut deserializer)).map_err(|e| json_problem(&e))?;
     deserializer.end().map_err(|e| malformed(&e))?;
     value.validate().map_err(|report| validation_problem(&report))?;
     Ok(value)
@@ -170,10 +177,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        // Postgres can't take U+0000 in text, and no parameter of ours can mean it.
-        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
-            return Err(invalid_query("text must not contain the character U+0000"));
-        }
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(value)) => Ok(Self(value)),
             Err(rejection) => {
@@ -184,7 +187,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
-fn invalid_query(detail: &str) -> Problem {
+pub(crate) fn invalid_query(detail: &str) -> Problem {
     let mut problem = Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail);
     if let Some((field, message)) = detail.split_once(": ") {
         problem.errors.push(FieldError { field: field.to_owned(), message: message.to_owned() });

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, Method, StatusCode, header::HeaderName},
+    http::{HeaderValue, Method, StatusCode, Uri, header::HeaderName},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
-use crate::{AppState, auth::Client, problem::Problem};
+use crate::{AppState, auth::Client, extract::invalid_query, problem::Problem};
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -28,17 +29,17 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let client = Client::of(&request, &state.limits.trusted_proxies);
     let id = client.request_id.clone();
+    let theirs = client.client_request_id.clone();
     request.extensions_mut().insert(client);
     let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", request_id = %id, method, route);
+    let span = tracing::info_span!("request", request_id = %id, client_request_id = theirs, method, route);
 
     let started = Instant::now();
     let answer = async {
-        let mut response = if has_nul(request.uri().path()) {
-            Problem::not_found("resource").into_response()
-        } else {
-            next.run(request).await
+        let mut response = match unreadable(request.uri()) {
+            Some(problem) => problem.into_response(),
+            None => next.run(request).await,
         };
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID_HEADER, value);
@@ -49,9 +50,14 @@ pub(crate) async fn observe(State(state): State<AppState>, mut request: Request,
     REQUEST_ID.scope(id.clone(), answer.instrument(span)).await
 }
 
-/// Postgres can't store U+0000, so no path parameter may have it.
-fn has_nul(path: &str) -> bool {
-    path.contains("%00")
+/// What is wrong with an address: its escapes must be of UTF-8 text, without U+0000, which Postgres can't take.
+fn unreadable(uri: &Uri) -> Option<Problem> {
+    let is_text = |part: &str| percent_decode_str(part).decode_utf8().is_ok_and(|text| !text.contains('\0'));
+    let detail = "its percent escapes must be UTF-8 text without the character U+0000";
+    if !is_text(uri.path()) {
+        return Some(Problem::new(StatusCode::BAD_REQUEST, "invalid_path", detail));
+    }
+    uri.query().filter(|query| !is_text(query)).map(|_| invalid_query(detail))
 }
 
 /// The method, if it is one we serve: clients may invent others, and labels must stay bounded.

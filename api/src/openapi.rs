@@ -17,6 +17,8 @@ use crate::{
     public::health,
 };
 
+pub(crate) mod docs;
+
 /// A file as it is, for the documentation of answers that are no JSON.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
@@ -147,6 +149,7 @@ fn common_problems(path: &str, operation: &Operation) -> Vec<(&'static str, &'st
     }
     if operation.request_body.is_some() {
         problems.push(("400", "`malformed_json`"));
+        problems.push(("408", "`request_timeout`: the body took too long to arrive"));
         problems.push(("413", "`body_too_large`"));
         problems.push(("415", "`unsupported_media_type`"));
         problems.push((

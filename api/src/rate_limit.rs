@@ -31,23 +31,43 @@ type Buckets = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock,
 /// Forget idle clients every so many requests, so that memory follows the clients of the last minute.
 const SWEEP_EVERY: u32 = 4096;
 
-/// The buckets of this process.
+/// The buckets of one port of this process.
 #[derive(Clone)]
 pub(crate) struct RateLimits {
     general: Option<Arc<Limiter>>,
     credentials: Option<Arc<Limiter>>,
+    /// Whoever watches us must not be kept from it by what else comes from its address, nor the other way round.
+    health: Option<Arc<Limiter>>,
 }
 
 impl RateLimits {
     /// Full buckets for everybody.
     pub(crate) fn new(limits: &Limits) -> Self {
-        let limiter = |per_minute| NonZeroU32::new(per_minute).map(|n| Arc::new(Limiter::new(n)));
-        Self { general: limiter(limits.per_minute), credentials: limiter(limits.auth_per_minute) }
+        Self {
+            general: limiter(limits.per_minute),
+            credentials: limiter(limits.auth_per_minute),
+            health: limiter(limits.per_minute),
+        }
+    }
+
+    /// The same for the internal port, whose callers are few and ask much.
+    pub(crate) fn of_the_internal_port(limits: &Limits) -> Self {
+        Self {
+            general: limiter(limits.internal_per_minute),
+            credentials: None,
+            health: limiter(limits.internal_per_minute),
+        }
     }
 
     fn for_request(&self, request: &Request) -> Option<&Limiter> {
         let path = request.uri().path();
-        let api = path.strip_prefix("/api/v1/")?;
+        match path {
+            // It asks nobody, and a process that seems dead is killed.
+            "/livez" => return None,
+            "/health" | "/readyz" => return self.health.as_deref(),
+            _ => {}
+        }
+        let Some(api) = path.strip_prefix("/api/v1/") else { return self.general.as_deref() };
         if api.starts_with("webhooks/") {
             // A gateway may send many from one address, and one that is refused is money told late. They are
             // signed, so there is nothing to guess.
@@ -58,6 +78,11 @@ impl RateLimits {
             self.general.as_deref()
         }
     }
+}
+
+/// `None` lifts the limit.
+fn limiter(per_minute: u32) -> Option<Arc<Limiter>> {
+    NonZeroU32::new(per_minute).map(|per_minute| Arc::new(Limiter::new(per_minute)))
 }
 
 /// The layer's function.
@@ -123,7 +148,7 @@ impl Limiter {
 
 /// Which bucket an address draws from. A household has a whole IPv6 /64, so that counts as one client; requests
 /// without an address share one bucket.
-fn bucket_of(ip: Option<IpAddr>) -> IpAddr {
+pub(crate) fn bucket_of(ip: Option<IpAddr>) -> IpAddr {
     match ip {
         Some(IpAddr::V6(v6)) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -84,10 +84,18 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Longest time one request may take.
     pub request_timeout: Duration,
+    /// Longest time its body may take to arrive.
+    pub body_timeout: Duration,
+    /// The same for a file.
+    pub upload_timeout: Duration,
+    /// Whether browsers are told to come by TLS only.
+    pub hsts: bool,
     /// POSTs per minute and client on `auth/*`, where credentials could be guessed; 0 lifts the limit.
     pub auth_per_minute: u32,
     /// Requests per minute and client elsewhere; 0 lifts the limit.
     pub per_minute: u32,
+    /// The same on the internal port.
+    pub internal_per_minute: u32,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<std::net::IpAddr>,
 }

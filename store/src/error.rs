@@ -58,14 +58,21 @@ pub enum StoreError {
     Db(sqlx::Error),
 }
 
+/// Classes of `SQLSTATE` that pass: rolled back for the sake of others, out of resources, told to stop (which a statement
+/// out of time is, 57014), connection lost.
+const PASSING_CLASSES: [&str; 4] = ["40", "53", "57", "08"];
+/// What passes besides: a lock that was not to be had in time, a transaction that paused or took for too long.
+const PASSING: [&str; 3] = ["55P03", "25P03", "25P04"];
+
 impl StoreError {
-    /// True when the same call may succeed a little later: connection trouble, a serialization failure, a restart.
+    /// True when the same call may succeed a little later: connection trouble, a serialization failure, a restart, a
+    /// lock, a statement or a pause that took too long, or too little time left to begin.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Db(sqlx::Error::Database(e)) => e
-                .code()
-                .is_some_and(|code| ["40", "53", "57", "08"].iter().any(|class| code.starts_with(class))),
+            Self::Db(sqlx::Error::Database(e)) => e.code().is_some_and(|code| {
+                PASSING_CLASSES.iter().any(|class| code.starts_with(class)) || PASSING.contains(&&*code)
+            }),
             Self::Db(
                 sqlx::Error::Io(_)
                 | sqlx::Error::PoolTimedOut

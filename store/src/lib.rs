@@ -11,10 +11,7 @@ use domain::{
     payment_limits::{AmountLimits, OutsideLimits, PaymentLimits, Way},
     unpaid::UnpaidLimits,
 };
-use sqlx::{
-    Connection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{Connection, PgPool, postgres::PgConnectOptions};
 
 pub mod admin;
 pub mod api_keys;
@@ -23,6 +20,7 @@ pub mod catalog;
 pub mod catalog_sync;
 pub mod crash_point;
 pub mod credentials;
+pub mod deadline;
 pub mod disputes;
 pub mod documents;
 mod error;
@@ -33,6 +31,7 @@ pub mod instances;
 pub mod invoices;
 pub mod ledger;
 pub mod notifications;
+mod numbers;
 pub mod opaque_token;
 pub mod orders;
 pub mod outbox;
@@ -40,6 +39,7 @@ pub mod page;
 pub mod payments;
 pub mod payouts;
 pub mod placements;
+mod pool;
 pub mod promos;
 pub mod provider_budgets;
 pub mod provisioning;
@@ -59,15 +59,17 @@ pub mod wallet;
 pub mod webhooks;
 
 pub use error::StoreError;
+pub use pool::PoolSettings;
 
-/// A connection that was unused for so long is asked whether it lives before it is used: a server that restarted, or a
-/// network in between, may have cut it. Asking one that was used just now would cost a round trip per transaction.
-const UNUSED_FOR: std::time::Duration = std::time::Duration::from_millis(500);
+use pool::Pool;
+
+/// Longest wait of a migration for a lock, be it on a table or for another process that migrates.
+const MIGRATION_LOCK: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// The database, as the rest of the program sees it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: PgPool,
+    pool: Pool,
     credentials_keys: Option<Arc<credentials::CredentialsKeys>>,
     payment_limits: Option<Arc<PaymentLimits>>,
     unpaid_limits: UnpaidLimits,
@@ -77,32 +79,30 @@ pub struct Store {
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 impl Store {
-    /// Connects to `url` with at most `max_connections` connections.
+    /// Connects to `url`, within the bounds of `settings`.
     ///
     /// # Errors
-    /// [`StoreError::Db`] when the URL is malformed or no connection comes about within ten seconds.
-    pub async fn connect(url: &str, max_connections: u32) -> Result<Self> {
-        let options: PgConnectOptions = url.parse()?;
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(std::time::Duration::from_secs(10))
-            .test_before_acquire(false)
-            .before_acquire(|connection, unused| {
-                Box::pin(async move {
-                    if unused.idle_for >= UNUSED_FOR {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options.application_name("webrana"))
-            .await?;
-        Ok(Self::new(pool))
+    /// [`StoreError::Db`] when the URL is malformed or no connection comes about in time.
+    pub async fn connect(url: &str, settings: &PoolSettings) -> Result<Self> {
+        Self::connect_with(url.parse()?, settings).await
     }
 
-    /// Wraps a pool that exists already (a test's, for example), with the standard bounds on what is unpaid.
+    /// The same with an address that was read before.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when no connection comes about in time.
+    pub async fn connect_with(options: PgConnectOptions, settings: &PoolSettings) -> Result<Self> {
+        Ok(Self::of(Pool::connect(options, settings).await?))
+    }
+
+    /// Wraps a pool that exists already (a test's, for example), with whatever bounds its connections have,
+    /// and the standard bounds on what is unpaid.
     #[must_use]
-    pub const fn new(pool: PgPool) -> Self {
+    pub fn new(pool: PgPool) -> Self {
+        Self::of(Pool::new(pool))
+    }
+
+    const fn of(pool: Pool) -> Self {
         Self { pool, credentials_keys: None, payment_limits: None, unpaid_limits: UnpaidLimits::STANDARD }
     }
 
@@ -145,7 +145,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::Migrate`] when a migration fails or one that has run was changed.
     pub async fn migrate(&self) -> Result<()> {
-        Ok(sqlx::migrate!("../migrations").run(&self.pool).await?)
+        let mut connection = self.pool.connections().acquire().await?.detach();
+        // A change of the schema takes the time it takes. But whoever waits for a lock on a table makes everybody behind
+        // it wait too, so that has an end.
+        sqlx::query(
+            "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', $1, false)",
+        )
+        .bind(format!("{}ms", MIGRATION_LOCK.as_millis()))
+        .execute(&mut connection)
+        .await?;
+        sqlx::migrate!("../migrations").run(&mut connection).await?;
+        Ok(connection.close().await?)
     }
 
     /// One round trip, for health checks.
@@ -160,12 +170,12 @@ impl Store {
     /// Open and idle connections, for metrics.
     #[must_use]
     pub fn pool_usage(&self) -> (u32, usize) {
-        (self.pool.size(), self.pool.num_idle())
+        (self.pool.connections().size(), self.pool.connections().num_idle())
     }
 
     /// Closes every connection, waiting for those in use.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.pool.connections().close().await;
     }
 }
 

@@ -162,7 +162,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
     pub async fn listen_outbox(&self) -> Result<PgListener> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
+        let mut listener = PgListener::connect_with(self.pool.connections()).await?;
         listener.listen("outbox").await?;
         Ok(listener)
     }

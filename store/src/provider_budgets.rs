@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use domain::rate_limit::{Lane, Micros, Pace, Priority, Request};
-use sqlx::{PgConnection, PgTransaction};
+use sqlx::PgConnection;
 
 pub use circuit::Circuit;
 
-use crate::{Result, Store};
+use crate::{Result, Store, pool::Transaction};
 
 /// Slots this far away are not given: who wants one comes back later.
 const FARTHEST: Micros = 30_000_000;
@@ -281,7 +281,7 @@ async fn count(
     Ok(())
 }
 
-async fn finish<T>(tx: PgTransaction<'_>, outcome: T) -> Result<T> {
+async fn finish<T>(tx: Transaction, outcome: T) -> Result<T> {
     tx.commit().await?;
     Ok(outcome)
 }

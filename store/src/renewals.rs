@@ -18,7 +18,7 @@ use crate::{
     Result, Store, StoreError,
     idempotency::{self, Claim, Idempotency},
     invoices::{self, Draft},
-    new_id,
+    ledger, new_id,
     notifications::{self, Notice},
     orders::{InvoiceSummary, OrderError, Refusal},
     outbox,
@@ -115,6 +115,10 @@ impl Store {
             unpaid::allow(&mut tx, &self.unpaid_limits, new.user, renewal).await?;
         }
         replace_earlier(&mut tx, new.instance).await?;
+        if new.method == PaymentMethod::Wallet {
+            // The invoice's number is taken before it is paid, and nobody may wait for us then.
+            ledger::lock_accounts(&mut tx, new.user).await?;
+        }
         let invoice = bill(&mut tx, new, &server).await?;
         sqlx::query!(
             "INSERT INTO renewals (id, instance_id, invoice_id, user_id, term_months) VALUES ($1, $2, $3, $4, $5)",

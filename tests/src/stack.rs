@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     sync::{Arc, LazyLock, atomic::AtomicBool},
     time::Duration,
 };
@@ -310,8 +309,12 @@ fn app_state(
         limits: Arc::new(Limits {
             body_bytes: 1 << 20,
             request_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(10),
+            upload_timeout: Duration::from_secs(120),
+            hsts: false,
             auth_per_minute: 0,
             per_minute: 0,
+            internal_per_minute: 0,
             trusted_proxies: Vec::new(),
         }),
         temporal_ui_url: None,
@@ -321,9 +324,6 @@ fn app_state(
 }
 
 fn serve(listener: tokio::net::TcpListener, router: axum::Router, stop: CancellationToken) {
-    let app = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move {
-        let served = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
-        served.expect("the API serves");
-    });
+    let bounds = api::serve::Bounds { per_address: usize::MAX, ..Default::default() };
+    tokio::spawn(api::serve::serve(listener, router, bounds, stop));
 }

@@ -95,6 +95,7 @@ enum Only {
 /// When something is missing or a part of the stack fails, in one sentence.
 pub async fn run(arguments: Arguments) -> Result<()> {
     refuse_in_production(&arguments.config, "webrana dev")?;
+    signals::allow_many_files();
     let stop = signals::stop_token()?;
     if arguments.until_stdin_closes {
         signals::stop_at_end_of_input(&stop);

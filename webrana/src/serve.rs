@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::tasks::Tasks;
 use crate::{signals, telemetry, wiring};
 use anyhow::{Context, Result, bail};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,17 +24,21 @@ pub async fn run(config: Config) -> Result<()> {
     let store = wiring::store(&config).await?;
     let ready = Arc::new(AtomicBool::new(false));
     let state = wiring::app_state(&config, store.clone(), Arc::clone(&ready))?;
-    let api = listen(&config, config.api.port, "the API").await?;
-    let internal = listen(&config, config.api.internal_port, "the internal API").await?;
+    signals::allow_many_files();
+    let api = listen(config.api.bind, config.api.port, "the API").await?;
+    let internal = listen(config.api.internal_bind, config.api.internal_port, "the internal API").await?;
+    let bounds = wiring::bounds(&config);
 
     let mut tasks = Tasks::default();
     let token = tasks.stop_token();
     tracing::info!(address = %api.local_addr()?, "the API listens");
-    tasks.spawn("the API", wiring::serve_http(api, api::router(state.clone()), token.clone()));
-    tasks.spawn("the internal API", wiring::serve_http(internal, api::internal_router(state), token.clone()));
+    tasks
+        .spawn("the API", wiring::serve_http(api, api::router(state.clone()), bounds.clone(), token.clone()));
+    let internal = wiring::serve_http(internal, api::internal_router(state), bounds.clone(), token.clone());
+    tasks.spawn("the internal API", internal);
     if config.observability.prometheus_enabled {
-        let metrics = listen(&config, config.observability.metrics_port, "metrics").await?;
-        tasks.spawn("metrics", wiring::serve_metrics(metrics, token));
+        let metrics = metrics_listener(&config).await?;
+        tasks.spawn("metrics", wiring::serve_metrics(metrics, bounds, token));
     }
     ready.store(true, Ordering::Relaxed);
 
@@ -50,11 +54,15 @@ pub async fn run(config: Config) -> Result<()> {
     failure.map_or(Ok(()), |failure| bail!("{failure}"))
 }
 
-/// A port of this process.
+/// The port of this process's metrics.
 ///
 /// # Errors
 /// When it is taken.
-pub async fn listen(config: &Config, port: u16, what: &str) -> Result<TcpListener> {
-    let address = SocketAddr::new(config.api.bind, port);
+pub async fn metrics_listener(config: &Config) -> Result<TcpListener> {
+    listen(config.observability.metrics_bind, config.observability.metrics_port, "metrics").await
+}
+
+async fn listen(address: IpAddr, port: u16, what: &str) -> Result<TcpListener> {
+    let address = SocketAddr::new(address, port);
     TcpListener::bind(address).await.with_context(|| format!("{what} cannot listen on {address}"))
 }

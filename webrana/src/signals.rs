@@ -1,6 +1,7 @@
 //! Being asked to stop: Ctrl-C, SIGTERM, or a terminal that goes away.
 
 use anyhow::Result;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,15 @@ pub fn stop_token() -> Result<CancellationToken> {
         std::process::exit(130);
     });
     Ok(token)
+}
+
+/// Lets this process have as many open files as it may, connections among them: what shells hand out is often 1024.
+pub fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, wanted) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// Cancels `token` when standard input ends: a parent that holds the other end can then never leave us behind,

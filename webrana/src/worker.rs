@@ -1,7 +1,7 @@
 //! `webrana worker`: workflows, activities, and the dispatcher that wakes them.
 
 use crate::config::Config;
-use crate::serve::listen;
+use crate::serve::metrics_listener;
 use crate::tasks::Tasks;
 use crate::{signals, telemetry, wiring};
 use adapters::providers::Registry;
@@ -75,8 +75,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut tasks = Tasks::default();
     let token = tasks.stop_token();
     if config.observability.prometheus_enabled {
-        let metrics = listen(config, config.observability.metrics_port, "metrics").await?;
-        tasks.spawn("metrics", wiring::serve_metrics(metrics, token.clone()));
+        let metrics = metrics_listener(config).await?;
+        tasks.spawn("metrics", wiring::serve_metrics(metrics, wiring::bounds(config), token.clone()));
     }
     if arguments.wants(DISPATCHER) {
         let (store, stop) = (store.clone(), token.clone());

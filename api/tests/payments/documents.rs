@@ -66,7 +66,7 @@ async fn an_invoice_is_a_page_and_a_file_in_the_customers_language(pool: PgPool)
 
     let page = shop.my_paper(&format!("{path}/html")).await;
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
-    assert_eq!((page.header("content-language"), page.header("cache-control")), ("id", "private, no-cache"));
+    assert_eq!((page.header("content-language"), page.header("cache-control")), ("id", "no-store"));
     assert!(page.header("content-security-policy").starts_with("default-src 'none'; style-src 'sha256-"));
     assert!(page.says("Lunas") && page.says("Rp 143.190") && page.says("PT WeBrana Cloud"));
 

@@ -202,8 +202,7 @@ fn gateways(
 async fn serve(state: AppState) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = api::router(state).into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await });
+    tokio::spawn(api::serve::serve(listener, api::router(state), Default::default(), Default::default()));
     address
 }
 

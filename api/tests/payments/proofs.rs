@@ -1,17 +1,20 @@
 //! Sending a proof of a bank transfer, and what staff get to see of it.
 
+use std::{sync::Arc, time::Duration};
+
 use axum::{
     body::{Body, to_bytes},
     http::Request,
 };
 use domain::role::Role;
+use futures::StreamExt;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tower::ServiceExt;
 
 use crate::{
     Shop,
-    support::{Answer, As},
+    support::{self, Answer, App, As},
     text,
 };
 
@@ -210,4 +213,51 @@ async fn of_ten_uploads_at_once_five_are_kept(pool: PgPool) {
     assert_eq!((codes(201), codes(409)), (5, 5), "{answers:?}");
     assert!(answers.iter().all(|answer| answer.status == 201 || answer.code() == "too_many_proofs"));
     assert_eq!(shop.kept().await, 5);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_file_may_take_longer_to_arrive_than_other_bodies(pool: PgPool) {
+    let shop = Shop::open(pool.clone()).await;
+    let payment = shop.transfer().await;
+    let app = |upload_timeout| {
+        let mut state = support::state(&pool);
+        let limits = Arc::make_mut(&mut state.limits);
+        (limits.body_timeout, limits.upload_timeout) = (Duration::from_millis(100), upload_timeout);
+        App::new(state)
+    };
+    // It comes in two parts, with more than the usual time between them.
+    let slow = |body: Vec<u8>| {
+        let (first, second) = body.split_at(body.len() / 2);
+        let parts = futures::stream::iter([first.to_vec(), second.to_vec()]).enumerate().then(
+            async |(place, part)| {
+                tokio::time::sleep(Duration::from_millis(400 * place as u64)).await;
+                Ok::<_, std::io::Error>(part)
+            },
+        );
+        Body::from_stream(Box::pin(parts))
+    };
+    let request = |path: &str, kind: &str, body: Body| {
+        Request::post(format!("/api/v1{path}"))
+            .header("authorization", format!("Bearer {}", shop.token))
+            .header("content-type", kind)
+            .header("idempotency-key", "slow")
+            .body(body)
+            .unwrap()
+    };
+    let upload = || {
+        let path = format!("/payments/{}/proof", text(&payment, "id"));
+        let file = form(&[("file", Some("image/png"), PNG)]);
+        request(&path, "multipart/form-data; boundary=edge", slow(file))
+    };
+    let late = app(Duration::from_millis(100)).send(upload()).await;
+    assert_eq!((late.status.as_u16(), late.code()), (408, "request_timeout"));
+    let pay = format!("/orders/{}/pay", text(&payment, "order_id"));
+    let body = json!({ "payment_method": "QRIS" }).to_string().into_bytes();
+    let patient = app(Duration::from_secs(60));
+    let late = patient.send(request(&pay, "application/json", slow(body))).await;
+    assert_eq!((late.status.as_u16(), late.code()), (408, "request_timeout"));
+    assert_eq!((shop.kept().await, shop.count("SELECT count(*) FROM payments").await), (0, 2));
+
+    let sent = patient.send(upload()).await;
+    assert_eq!(sent.status, 201, "{:?}", sent.body);
 }

@@ -20,13 +20,124 @@ use crate::{
 #[sqlx::test(migrations = "../migrations")]
 async fn every_answer_carries_the_request_id(pool: PgPool) {
     let app = TestApp::new(pool);
-    let own = app.get("/nothing").header("x-request-id", "trace-42").send().await;
-    assert_eq!(own.header("x-request-id"), Some("trace-42"));
-    assert_eq!(own.body["instance"], "trace-42");
-    assert_eq!(own.header("x-content-type-options"), Some("nosniff"));
-    for bad in ["", "a b", "<script>"] {
-        let answer = app.get("//livez").header("x-request-id", bad).send().await;
-        assert_eq!(answer.header("x-request-id").unwrap().len(), 36);
+    // Ours, whatever the client calls it: two clients may well say the same.
+    let mut seen = std::collections::BTreeSet::new();
+    for theirs in ["trace-42", "trace-42", "", "a b", "<script>"] {
+        let answer = app.get("/nothing").header("x-request-id", theirs).send().await;
+        let ours = answer.header("x-request-id").unwrap().to_owned();
+        assert_eq!((answer.body["instance"].as_str(), ours.len()), (Some(ours.as_str()), 36));
+        seen.insert(ours);
+    }
+    assert_eq!(seen.len(), 5);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn every_answer_is_protected_and_kept_by_nobody_unless_it_is_public(pool: PgPool) {
+    let app = TestApp::new(pool);
+    app.state.store.seed().await.unwrap();
+    let login = app.register("siti@example.com").await;
+    let public = "public, max-age=60, stale-while-revalidate=300";
+    for (path, cached) in [
+        ("/auth/me", "no-store"),
+        ("/orders", "no-store"),
+        ("/nothing-here", "no-store"),
+        ("//health", "no-store"),
+        ("/plans/unknown", "no-store"),
+        ("/plans", public),
+        ("/providers", public),
+        ("//api/openapi.json", "public, max-age=60"),
+        ("//api/docs/", "public, max-age=3600"),
+    ] {
+        let answer = app.get(path).bearer(&login.access_token).send().await;
+        assert_eq!(answer.header("cache-control"), Some(cached), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"),
+            "{path}"
+        );
+        assert_eq!(answer.header("strict-transport-security"), None, "{path}");
+    }
+    let mut state = app.state;
+    Arc::make_mut(&mut state.limits).hsts = true;
+    let answer = TestApp::with(state).get("/plans").send().await;
+    assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_docs_load_nothing_that_their_policy_forbids(pool: PgPool) {
+    let app = TestApp::new(pool);
+    for docs in ["//api/docs", "//internal/docs"] {
+        let app = match docs {
+            "//api/docs" => TestApp::with(app.state.clone()),
+            _ => TestApp { router: api::internal_router(app.state.clone()), state: app.state.clone() },
+        };
+        let page = app.get(&format!("{docs}/")).send().await;
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("script-src 'self'; ") && policy.contains("connect-src 'self'"), "{policy}");
+        let html = page.body.as_str().unwrap();
+        let scripts: Vec<&str> = html.split("<script").skip(1).collect();
+        assert!(scripts.len() >= 3, "{html}");
+        for script in scripts {
+            let (attributes, rest) = script.split_once('>').unwrap();
+            let inline = rest.split("</script>").next().unwrap();
+            assert!(
+                attributes.contains("src=\"./") && inline.trim().is_empty(),
+                "inline or foreign: {script}"
+            );
+        }
+        let settings = app.get(&format!("{docs}/swagger-initializer.js")).send().await;
+        let settings = settings.body.as_str().unwrap().to_owned();
+        assert!(settings.contains(&docs[1..].replace("docs", "openapi.json")), "{settings}");
+        assert!(
+            !settings.contains("petstore") && settings.contains("\"validatorUrl\": \"none\""),
+            "{settings}"
+        );
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_document_is_compressed_and_known_by_its_etag(pool: PgPool) {
+    let app = TestApp::new(pool);
+    let plain = app.get("//api/openapi.json").send().await;
+    assert_eq!((plain.status, plain.header("content-encoding")), (200, None));
+    assert!(plain.body["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(plain.header("vary"), Some("accept-encoding"));
+    let gzip = app.get("//api/openapi.json").header("accept-encoding", "br, gzip").send().await;
+    assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+    let sizes = [&plain, &gzip].map(|answer| answer.header("etag").unwrap().to_owned());
+    assert_ne!(sizes[0], sizes[1]);
+    for (encoding, tag) in ["identity", "gzip"].iter().zip(&sizes) {
+        let again = app
+            .get("//api/openapi.json")
+            .header("accept-encoding", encoding)
+            .header("if-none-match", tag)
+            .send()
+            .await;
+        assert_eq!((again.status, again.header("etag")), (304, Some(tag.as_str())));
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn health_the_document_and_the_internal_port_are_limited_apart(pool: PgPool) {
+    let mut state = state(&pool);
+    let limits = Arc::make_mut(&mut state.limits);
+    (limits.per_minute, limits.internal_per_minute) = (2, 1);
+    let internal = TestApp { router: api::internal_router(state.clone()), state: state.clone() };
+    let app = TestApp::with(state);
+    for path in ["//health", "//api/openapi.json"] {
+        for left in ["1", "0"] {
+            assert_eq!(app.get(path).send().await.header("ratelimit-remaining"), Some(left), "{path}");
+        }
+        assert_eq!(app.get(path).send().await.problem(), (429, "rate_limited"), "{path}");
+    }
+    assert_eq!(app.get("//readyz").send().await.status, 429, "it asks the database as well");
+    assert_eq!(app.get("//livez").send().await.status, 200);
+    for path in ["//internal/regions", "//health"] {
+        assert_ne!(internal.get(path).send().await.status, 429, "{path}");
+        assert_eq!(internal.get(path).send().await.problem(), (429, "rate_limited"), "{path}");
     }
 }
 

@@ -9,3 +9,4 @@ mod identity;
 mod layers;
 mod openapi;
 mod problems;
+mod strictness;

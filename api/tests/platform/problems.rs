@@ -44,7 +44,9 @@ async fn paths_methods_and_queries(pool: PgPool) {
 
     let no_id = app.call("DELETE", "/auth/me/sessions/not-an-id").bearer(&login.access_token).send().await;
     assert_eq!(no_id.problem(), (404, "not_found"));
-    assert_eq!(get("/plans/a%00b").await.problem(), (404, "not_found"));
+    assert_eq!(get("/plans/a%00b").await.problem(), (400, "invalid_path"));
+    assert_eq!(get("/plans/%FF").await.problem(), (400, "invalid_path"));
+    assert_eq!(get("/plans/%C3%A9").await.problem(), (404, "not_found"));
 
     for query in ["limit=0", "limit=101", "limit=x", "limit=-1", "cursor=x", "cursor=AAAA"] {
         let answer = get(&format!("/auth/me/sessions?{query}")).await;

@@ -72,8 +72,12 @@ pub fn state(pool: &PgPool) -> AppState {
         limits: Arc::new(Limits {
             body_bytes: 64 * 1024,
             request_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(10),
+            upload_timeout: Duration::from_secs(120),
+            hsts: false,
             auth_per_minute: 0,
             per_minute: 0,
+            internal_per_minute: 0,
             trusted_proxies: Vec::new(),
         }),
         temporal_ui_url: Some("http://127.0.0.1:8233/namespaces/default".to_owned()),

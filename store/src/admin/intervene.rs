@@ -110,10 +110,10 @@ impl Store {
         let before = lock(&mut tx, order).await?;
         move_or_conflict(&mut tx, order, Transition::Cancel, &before).await?;
         close_billing(&mut tx, order).await?;
-        let returned = refunds::give_back(&mut tx, order, "cancelled", reason).await?;
         if !before.server_may_exist {
             close_instance(&mut tx, order).await?;
         }
+        let returned = refunds::give_back(&mut tx, order, "cancelled", reason).await?;
         tell_of_cancellation(&mut tx, order, &before, reason).await?;
         let cancelled = CancelledOrder {
             order_id: order,

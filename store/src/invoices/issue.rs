@@ -10,7 +10,10 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::Result;
+use crate::{
+    Result,
+    numbers::{self, Series},
+};
 
 /// What a draft says.
 pub(crate) struct Draft<'a> {
@@ -65,8 +68,8 @@ pub(crate) async fn write_draft(tx: &mut PgConnection, draft: &Draft<'_>) -> Res
     Ok(())
 }
 
-/// Makes a draft a document: it takes the year's next number, whose counter stays locked until the commit, so that no
-/// number is left out. `None` when it is no draft.
+/// Makes a draft a document with the year's next number. Like [`numbers::take`] it comes after everything that locks.
+/// `None` when it is no draft.
 pub(crate) async fn issue(
     tx: &mut PgConnection,
     invoice: InvoiceId,
@@ -80,18 +83,14 @@ pub(crate) async fn issue(
     if draft.fetch_optional(&mut *tx).await?.is_none() {
         return Ok(None);
     }
-    let number = sqlx::query_scalar!(
-        r#"WITH counter AS (
-               INSERT INTO invoice_counters AS c (year, last)
-               VALUES (extract(year FROM now() AT TIME ZONE 'Asia/Jakarta')::integer, 1)
-               ON CONFLICT (year) DO UPDATE SET last = c.last + 1 RETURNING year, last::text AS last)
-           UPDATE invoices SET status = 'OPEN', issued_at = now(), due_at = $2,
-                  number = (SELECT 'INV/' || year || '/' || lpad(last, greatest(6, length(last)), '0') FROM counter)
-           WHERE id = $1 RETURNING number AS "number!""#,
+    let number = numbers::take(tx, Series::Invoice).await?;
+    sqlx::query!(
+        "UPDATE invoices SET status = 'OPEN', issued_at = now(), due_at = $2, number = $3 WHERE id = $1",
         invoice.0,
         due_at,
+        number,
     )
-    .fetch_one(tx)
+    .execute(tx)
     .await?;
     Ok(Some(number))
 }

@@ -227,7 +227,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
     pub async fn check_ledger(&self) -> Result<LedgerReport> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.pool.begin_long().await?;
         sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
         let accounts = trial_balance(&mut tx).await?;
         let counted = sqlx::query!(

@@ -1,4 +1,4 @@
-//! Taking an order: one transaction, two statements, the invoice's number last.
+//! Taking an order: one transaction, the invoice's number last.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -13,7 +13,7 @@ use domain::{
     promo::PromoCode,
 };
 use serde_json::json;
-use sqlx::{Acquire, PgConnection};
+use sqlx::PgConnection;
 
 use super::{
     OrderError, Refusal, Selection,
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Store, StoreError,
     idempotency::{self, Idempotency},
-    new_id, payments,
+    ledger, new_id, numbers, payments,
     promos::{self, PromoUse},
     ssh_keys,
     unpaid::{self, Beginning},
@@ -94,14 +94,13 @@ impl Store {
 
     /// `None` when the key was used before.
     async fn try_place(&self, new: &NewOrder, request: &Idempotency) -> Result<Option<Placed>, OrderError> {
-        let mut connection = self.pool.acquire().await?;
-        let mut offer = resolve(&mut connection, &new.selection).await?;
-        let keys = ssh_keys::named(&mut connection, new.user, &new.ssh_key_ids).await?;
+        let mut tx = self.pool.begin().await?;
+        let mut offer = resolve(&mut tx, &new.selection).await?;
+        let keys = ssh_keys::named(&mut tx, new.user, &new.ssh_key_ids).await?;
         let keys = keys.map_err(|_| Refusal::SshKeyUnknown)?;
         if new.promo.is_none() {
             self.refuse_outside_limits(new, &offer)?;
         }
-        let mut tx = connection.begin().await?;
         let is_unpaid = new.method != PaymentMethod::Wallet;
         if is_unpaid {
             unpaid::lock_account(&mut tx, new.user).await?;
@@ -118,6 +117,9 @@ impl Store {
             let plan = offer.is_limited.then_some(offer.plan_id);
             let order = Beginning::Order { plan, code: new.promo.as_ref() };
             unpaid::allow(&mut tx, &self.unpaid_limits, new.user, order).await?;
+        } else {
+            // The invoice's number is taken before it is paid, and nobody may wait for us then.
+            ledger::lock_accounts(&mut tx, new.user).await?;
         }
         let placed = insert(&mut tx, new, request, &offer, &keys).await?;
         if let (PaymentMethod::Wallet, Some(Placed { order_id, to_charge: Some(payment) })) =
@@ -148,7 +150,8 @@ fn deadline(placed_at: DateTime<Utc>, policy: &OrderPolicy) -> DateTime<Utc> {
 ///
 /// Each part reads from the one before it, which makes their order certain: the key is claimed first (waiting for a
 /// request with the same key to end; if that one committed, nothing is written), the invoice's number is taken last.
-/// Taking it locks the year's counter until the commit, and every order of the moment waits there.
+/// Taking it locks the year's counter until the commit, and every order of the moment waits there: as with
+/// [`numbers::take`], whatever else is locked was locked before.
 async fn insert(
     connection: &mut PgConnection,
     new: &NewOrder,
@@ -208,7 +211,7 @@ async fn insert(
              INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
                                    status, expires_at)
              SELECT $39, id, $5, $1, $40, $41, $42, $43, $13, 'PENDING', $16 FROM invoice)
-         SELECT object_id FROM claim",
+         SELECT object_id, (SELECT set_config('lock_timeout', $49, true) FROM counter) AS held FROM claim",
         new.user.0,
         request.scope,
         request.key,
@@ -257,6 +260,7 @@ async fn insert(
         new_id::<RedemptionId>().0,
         offer.promo.map(|promo| promo.id.0),
         offer.promo.map(|promo| promo.amount.get()),
+        numbers::PATIENCE,
     )
     .fetch_optional(connection)
     .await?;

@@ -8,7 +8,11 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::{Billed, tell};
-use crate::{Result, ledger, new_id, payments::lock_order};
+use crate::{
+    Result, ledger, new_id,
+    numbers::{self, Series},
+    payments::lock_order,
+};
 
 /// What a credit note says.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +69,7 @@ pub(crate) async fn credit(
 }
 
 /// Issues the credit note of a paid invoice, which is `REFUNDED` when nothing is left of it. `None` for an invoice that
-/// was never paid in full.
+/// was never paid in full. Locks the customer's accounts; whatever else the transaction locks, it has locked before.
 pub(super) async fn take_back_invoice(
     tx: &mut PgConnection,
     billed: &Billed,
@@ -83,10 +87,11 @@ pub(super) async fn take_back_invoice(
     if paid.is_none() {
         return Ok(None);
     }
+    // What is posted after the credit note must not wait for the accounts: its number's counter is held by then.
+    ledger::lock_accounts(tx, billed.customer).await?;
     issue_credit_note(tx, billed, sums, reason).await.map(Some)
 }
 
-/// Numbers are taken as invoices' are: from the year's counter, which stays locked until the commit.
 async fn issue_credit_note(
     tx: &mut PgConnection,
     billed: &Billed,
@@ -94,15 +99,12 @@ async fn issue_credit_note(
     reason: &str,
 ) -> Result<Issued> {
     let id: CreditNoteId = new_id();
-    let number = sqlx::query_scalar!(
-        "WITH counter AS (
-             INSERT INTO credit_note_counters AS c (year, last)
-             VALUES (extract(year FROM now() AT TIME ZONE 'Asia/Jakarta')::integer, 1)
-             ON CONFLICT (year) DO UPDATE SET last = c.last + 1 RETURNING year, last::text AS last)
-         INSERT INTO credit_notes (id, number, invoice_id, order_id, user_id, reason, net, tax, total)
-         SELECT $1, 'CN/' || year || '/' || lpad(last, greatest(6, length(last)), '0'), $2, $3, $4, $5, $6, $7, $8
-         FROM counter RETURNING number",
+    let number = numbers::take(tx, Series::CreditNote).await?;
+    sqlx::query!(
+        "INSERT INTO credit_notes (id, number, invoice_id, order_id, user_id, reason, net, tax, total)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         id.0,
+        number,
         billed.invoice.0,
         billed.order().map(|order| order.0),
         billed.customer.0,
@@ -111,7 +113,7 @@ async fn issue_credit_note(
         sums.tax.get(),
         sums.total.get(),
     )
-    .fetch_one(tx)
+    .execute(tx)
     .await?;
     Ok(Issued { id, number })
 }

@@ -54,10 +54,10 @@ impl Store {
         let is_all = wanted == position.total()?;
         // The order moves first: what follows it is locked before the customer's accounts.
         let moved = is_all && transition::apply(&mut tx, order, Transition::Refund).await?;
-        let refund = begin(&mut tx, &billed, new, &position, wanted, id).await?;
         if moved || is_closed(before.status) {
             end_instance(&mut tx, order).await?;
         }
+        let refund = begin(&mut tx, &billed, new, &position, wanted, id).await?;
         if moved {
             outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;
         }

@@ -7,6 +7,7 @@ mod catalog;
 mod placing;
 mod reading;
 mod rules;
+mod stuck;
 
 use domain::{
     billing::PaymentMethod, hostname::Hostname, ids::UserId, policy::OrderPolicy, unpaid::UnpaidLimits,

@@ -27,14 +27,14 @@ fn hours(quantity: u32) -> Vec<BilledItem> {
 }
 
 impl Shop {
-    async fn draft(&self, quantity: u32, key: &str) -> DraftedInvoice {
+    pub(crate) async fn draft(&self, quantity: u32, key: &str) -> DraftedInvoice {
         let items = hours(quantity);
         let new =
             NewDraft { by: self.admin, customer: self.customer, items: &items, note: Some("as agreed") };
         self.store.draft_invoice(&new, &self.admins_origin(), &promise(key)).await.unwrap()
     }
 
-    async fn issue(&self, draft: InvoiceId) -> Result<DraftedInvoice, StoreError> {
+    pub(crate) async fn issue(&self, draft: InvoiceId) -> Result<DraftedInvoice, StoreError> {
         self.store.issue_invoice(draft, 14, &self.admins_origin()).await
     }
 

@@ -8,6 +8,7 @@ mod billed_by_hand;
 mod disputes;
 mod interleaving;
 mod notifications;
+mod numbering;
 mod proofs;
 mod refund_saga;
 mod refunds;

@@ -24,7 +24,7 @@ const MONTH: i64 = 143_190;
 
 impl Shop {
     /// A running server with a month paid from the balance, and what is left of `deposited` on it.
-    async fn server(&self, deposited: i64) -> (OrderId, InstanceId) {
+    pub(crate) async fn server(&self, deposited: i64) -> (OrderId, InstanceId) {
         self.deposit(deposited, "server/deposit").await;
         let order = self.order_from_balance("server").await.unwrap().order_id;
         self.activate(order).await;
@@ -32,7 +32,7 @@ impl Shop {
         (order, instance)
     }
 
-    async fn renew(
+    pub(crate) async fn renew(
         &self,
         instance: InstanceId,
         months: u32,

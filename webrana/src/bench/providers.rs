@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use domain::ids::OrderId;
 use serde_json::json;
-use store::Store;
+use store::{PoolSettings, Store};
 use url::Url;
 
 use self::figures::{Figures, Limit, Measured};
@@ -133,8 +133,8 @@ struct Bench {
 impl Bench {
     async fn measure(&self, stack: &LocalStack, progress: &Progress) -> Result<Vec<Measured>> {
         let env = stack.env();
-        let store =
-            Store::connect(env.get("DATABASE_URL").context("the stack has no DATABASE_URL")?, 2).await?;
+        let database = env.get("DATABASE_URL").context("the stack has no DATABASE_URL")?;
+        let store = Store::connect(database, &PoolSettings::of(2)).await?;
         let mut measured = Vec::new();
         for contender in &CONTENDERS {
             if self.provider.as_deref().is_none_or(|wanted| wanted == contender.slug) {

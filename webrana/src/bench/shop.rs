@@ -8,7 +8,7 @@ use reqwest::Client;
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
-use store::Store;
+use store::{PoolSettings, Store};
 use url::Url;
 
 use super::{
@@ -62,7 +62,7 @@ impl Shop {
         let customers = closed_loop(accounts, 2, |_| Customer::register(&api)).await?.outcomes;
         let choice = customers.first().context("there is no customer")?.choose().await?;
         let database = env.get("DATABASE_URL").context("the stack has no DATABASE_URL")?;
-        let store = Store::connect(database, 2).await?;
+        let store = Store::connect(database, &PoolSettings::of(2)).await?;
         let watch = Watch::start(store.clone());
         Ok(Self { customers, choice, gateway: address("SIM_MIDTRANS_URL")?, provider, store, watch })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "API")]
 pub struct ApiConfig {
-    /// Address to listen on
+    /// Address the API listens on
     #[arg(
         id = "api.bind",
         long = "api-bind",
@@ -20,6 +20,16 @@ pub struct ApiConfig {
     /// Port of the API
     #[arg(id = "api.port", long = "api-port", env = "API_PORT", value_name = "PORT", default_value_t = 3000)]
     pub port: u16,
+
+    /// Address the internal API listens on: a private one
+    #[arg(
+        id = "api.internal_bind",
+        long = "api-internal-bind",
+        env = "API_INTERNAL_BIND",
+        value_name = "IP",
+        default_value = "127.0.0.1"
+    )]
+    pub internal_bind: IpAddr,
 
     /// Port of the internal API, for a private network
     #[arg(
@@ -60,6 +70,16 @@ pub struct ApiConfig {
         value_name = "N"
     )]
     requests_per_minute: Option<u32>,
+
+    /// Requests per minute and client on the internal port; 0 lifts the limit
+    #[arg(
+        id = "api.internal_requests_per_minute",
+        long = "api-internal-requests-per-minute",
+        env = "API_INTERNAL_REQUESTS_PER_MINUTE",
+        value_name = "N",
+        default_value_t = 6_000
+    )]
+    pub internal_requests_per_minute: u32,
 
     /// Proxies whose X-Forwarded-For is believed, separated by commas
     #[arg(
@@ -104,6 +124,7 @@ impl ApiConfig {
     #[must_use]
     pub fn without_request_limit(mut self) -> Self {
         self.requests_per_minute = Some(0);
+        self.internal_requests_per_minute = 0;
         self
     }
 

@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result};
 use secrecy::SecretString;
+use std::time::Duration;
+use store::PoolSettings;
 
 /// Postgres.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,6 +30,50 @@ pub struct DatabaseConfig {
         value_parser = clap::value_parser!(u32).range(2..)
     )]
     pub max_connections: u32,
+
+    /// Longest wait for a free connection
+    #[arg(
+        id = "database.acquire_timeout",
+        long = "database-acquire-timeout",
+        env = "DATABASE_ACQUIRE_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "5s",
+        value_parser = super::value::duration
+    )]
+    pub acquire_timeout: Duration,
+
+    /// Longest wait of a statement for a lock
+    #[arg(
+        id = "database.lock_timeout",
+        long = "database-lock-timeout",
+        env = "DATABASE_LOCK_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "3s",
+        value_parser = super::value::duration
+    )]
+    pub lock_timeout: Duration,
+
+    /// Longest run of a statement; migrations and checks of the books have bounds of their own
+    #[arg(
+        id = "database.statement_timeout",
+        long = "database-statement-timeout",
+        env = "DATABASE_STATEMENT_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = super::value::duration
+    )]
+    pub statement_timeout: Duration,
+
+    /// Longest pause within a transaction; then the server ends it
+    #[arg(
+        id = "database.idle_in_transaction_timeout",
+        long = "database-idle-in-transaction-timeout",
+        env = "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = super::value::duration
+    )]
+    pub idle_in_transaction_timeout: Duration,
 }
 
 impl DatabaseConfig {
@@ -44,6 +90,48 @@ impl DatabaseConfig {
         self.url().context(
             "DATABASE_URL is missing: set it, or use `webrana dev`, which starts a Postgres of its own",
         )
+    }
+
+    /// How patient this process is with its database.
+    pub const fn pool(&self) -> PoolSettings {
+        PoolSettings {
+            max_connections: self.max_connections,
+            acquire_timeout: self.acquire_timeout,
+            lock_timeout: self.lock_timeout,
+            statement_timeout: self.statement_timeout,
+            idle_in_transaction_timeout: self.idle_in_transaction_timeout,
+        }
+    }
+
+    /// What is wrong with the settings, a sentence each. `request_timeout` is the longest time a request may take.
+    pub fn problems(&self, request_timeout: Duration) -> Vec<String> {
+        let mut problems = Vec::new();
+        let bounds = [
+            ("DATABASE_ACQUIRE_TIMEOUT", self.acquire_timeout),
+            ("DATABASE_LOCK_TIMEOUT", self.lock_timeout),
+            ("DATABASE_STATEMENT_TIMEOUT", self.statement_timeout),
+            ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT", self.idle_in_transaction_timeout),
+        ];
+        for (name, bound) in bounds {
+            // To Postgres 0 is no bound at all, and it counts milliseconds in 32 bits.
+            if bound.is_zero() || bound.as_millis() > i32::MAX.unsigned_abs().into() {
+                problems.push(format!("{name} must be more than nothing and less than 24 days"));
+            }
+        }
+        if self.lock_timeout > self.statement_timeout {
+            problems.push(
+                "DATABASE_LOCK_TIMEOUT must not be more than DATABASE_STATEMENT_TIMEOUT, which counts the wait too"
+                    .to_owned(),
+            );
+        }
+        if self.acquire_timeout.saturating_add(self.statement_timeout) >= request_timeout {
+            problems.push(
+                "DATABASE_ACQUIRE_TIMEOUT and DATABASE_STATEMENT_TIMEOUT together must be less than API_REQUEST_TIMEOUT: \
+                 nothing is begun that could end after the answer"
+                    .to_owned(),
+            );
+        }
+        problems
     }
 
     /// The same settings with another address, as a stack has that started its own server.

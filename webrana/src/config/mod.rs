@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod connections;
 pub mod credentials;
 pub mod database;
 pub mod general;
@@ -38,6 +39,9 @@ pub struct Config {
     /// The HTTP side.
     #[command(flatten)]
     pub api: api::ApiConfig,
+    /// What one connection may take.
+    #[command(flatten)]
+    pub connections: connections::ConnectionsConfig,
     /// Tokens and passwords.
     #[command(flatten)]
     pub auth: auth::AuthConfig,
@@ -71,7 +75,9 @@ impl Config {
     /// Everything that is wrong with the settings, a sentence each.
     pub fn problems(&self) -> Vec<String> {
         let production = self.general.is_production();
-        let mut problems = self.auth.problems(production);
+        let mut problems = self.database.problems(self.api.request_timeout);
+        problems.extend(self.connections.problems());
+        problems.extend(self.auth.problems(production));
         problems.extend(self.credentials.problems(production));
         problems.extend(self.providers.problems(production));
         problems.extend(self.seller.problems(production));

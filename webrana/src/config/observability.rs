@@ -1,5 +1,7 @@
 //! What is seen of a running process.
 
+use std::net::IpAddr;
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -44,6 +46,16 @@ pub struct ObservabilityConfig {
         default_value_t = true
     )]
     pub prometheus_enabled: bool,
+
+    /// Address the metrics are served on: a private one
+    #[arg(
+        id = "observability.metrics_bind",
+        long = "metrics-bind",
+        env = "METRICS_BIND",
+        value_name = "IP",
+        default_value = "127.0.0.1"
+    )]
+    pub metrics_bind: IpAddr,
 
     /// Port of the metrics, at /metrics
     #[arg(

@@ -131,15 +131,14 @@ impl Services {
         env.set("API_URL", plain(&url_of(&api)?));
         env.set("API_DOCS_URL", format!("{}/api/docs", plain(&url_of(&api)?)));
         env.set("INTERNAL_URL", plain(&url_of(&internal)?));
-        let stop = self.product.stop_token();
-        self.product.spawn("the API", super::serve_http(api, api::router(state.clone()), stop.clone()));
-        self.product.spawn(
-            "the internal API",
-            super::serve_http(internal, api::internal_router(state), stop.clone()),
-        );
+        let (stop, bounds) = (self.product.stop_token(), super::bounds(config));
+        let api = super::serve_http(api, api::router(state.clone()), bounds.clone(), stop.clone());
+        self.product.spawn("the API", api);
+        let internal = super::serve_http(internal, api::internal_router(state), bounds.clone(), stop.clone());
+        self.product.spawn("the internal API", internal);
         if config.observability.prometheus_enabled {
             env.set("METRICS_URL", plain(&url_of(&metrics)?));
-            self.product.spawn("metrics", super::serve_metrics(metrics, stop.clone()));
+            self.product.spawn("metrics", super::serve_metrics(metrics, bounds, stop.clone()));
         }
         // Before the first order: a workflow may carry search attributes from its start.
         let client = temporal::connect(&temporal).await?;

@@ -1,6 +1,7 @@
 //! Metrics on a port of their own.
 
 use anyhow::{Context, Result};
+use api::serve::Bounds;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, stop: CancellationToken) -> Result<()> {
+pub async fn serve(listener: TcpListener, bounds: Bounds, stop: CancellationToken) -> Result<()> {
     let handle = recorder()?;
     let folding = handle.clone();
     let upkeep = async move {
@@ -30,7 +31,7 @@ pub async fn serve(listener: TcpListener, stop: CancellationToken) -> Result<()>
     let content_type = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
     let page = axum::routing::get(async move || (content_type, handle.render()));
     let pages = axum::Router::new().route("/", page.clone()).route("/metrics", page);
-    let serving = super::serve_http(listener, pages, stop);
+    let serving = super::serve_http(listener, pages, bounds, stop);
     tokio::select! {
         outcome = serving => outcome,
         () = upkeep => Ok(()),

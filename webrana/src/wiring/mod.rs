@@ -16,11 +16,11 @@ use adapters::providers::linode::{self, Linode, LinodeConfig};
 use adapters::providers::vultr::{self, Vultr, VultrConfig};
 use adapters::providers::{CloudProvider, Pacer, Registry, Unpaced};
 use anyhow::{Context, Result};
+use api::serve::Bounds;
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost};
 use domain::rate_limit::Priority;
 use probe::TemporalProbe;
 use secrecy::{ExposeSecret, SecretString};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn store(config: &Config) -> Result<Store> {
     let url = config.database.required_url()?;
     let keys = config.credentials.keys().context("CREDENTIALS_KEY")?;
-    let store = Store::connect(url.expose_secret(), config.database.max_connections)
+    let store = Store::connect(url.expose_secret(), &config.database.pool())
         .await
         .context("the Postgres of DATABASE_URL does not answer")?;
     Ok(store
@@ -142,8 +142,12 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
         limits: Arc::new(Limits {
             body_bytes: config.api.body_limit,
             request_timeout: config.api.request_timeout,
+            body_timeout: config.connections.body_timeout,
+            upload_timeout: config.connections.upload_timeout,
+            hsts: production,
             auth_per_minute: config.auth.requests_per_minute,
             per_minute: config.api.requests_per_minute(production),
+            internal_per_minute: config.api.internal_requests_per_minute,
             trusted_proxies: config.api.trusted_proxies.clone(),
         }),
         temporal_ui_url: namespace_ui_url(config),
@@ -158,12 +162,22 @@ pub fn namespace_ui_url(config: &Config) -> Option<String> {
     Some(format!("{}/namespaces/{}", base.trim_end_matches('/'), config.temporal.namespace))
 }
 
+/// What one connection, and one address, may take of a port of this process.
+pub fn bounds(config: &Config) -> Bounds {
+    let proxies = config.api.trusted_proxies.clone();
+    config.connections.bounds(config.general.is_production(), move |address| proxies.contains(&address))
+}
+
 /// Serves a router until `stop`, then lets running requests finish.
 ///
 /// # Errors
-/// When the listener fails.
-pub async fn serve_http(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await?;
+/// Never: what goes wrong on a connection is that connection's end.
+pub async fn serve_http(
+    listener: TcpListener,
+    router: axum::Router,
+    bounds: Bounds,
+    stop: CancellationToken,
+) -> Result<()> {
+    api::serve::serve(listener, router, bounds, stop).await;
     Ok(())
 }

@@ -24,7 +24,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     AppState,
     auth::Customer,
-    extract::{Paged, Paging, Params},
+    extract::{Moment, Paged, Paging, Params},
     problem::Problem,
 };
 
@@ -38,11 +38,11 @@ pub(super) struct StatementQuery {
     /// Only this kind.
     kind: Option<MovementKind>,
     /// Only from then on.
-    #[param(example = "2026-11-01T00:00:00Z")]
-    from: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>, example = "2026-11-01T00:00:00Z")]
+    from: Option<Moment>,
     /// Only before then.
-    #[param(example = "2026-12-01T00:00:00Z")]
-    until: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>, example = "2026-12-01T00:00:00Z")]
+    until: Option<Moment>,
     /// `csv` for one file of all lines; `Accept: text/csv` does the same.
     #[param(inline)]
     format: Option<Format>,
@@ -131,7 +131,11 @@ pub(super) async fn transactions(
     paging: Paging,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let filter = StatementFilter { kind: query.kind, from: query.from, until: query.until };
+    let filter = StatementFilter {
+        kind: query.kind,
+        from: query.from.map(Moment::get),
+        until: query.until.map(Moment::get),
+    };
     if wants_csv(query.format, &headers) {
         return csv(&state, me.id, &filter).await;
     }

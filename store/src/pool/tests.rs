@@ -1,0 +1,120 @@
+use std::time::Instant;
+
+use super::*;
+use crate::StoreError;
+
+/// Bounds that a test need not wait long for.
+fn impatient() -> PoolSettings {
+    PoolSettings {
+        max_connections: 4,
+        acquire_timeout: Duration::from_secs(10),
+        lock_timeout: Duration::from_millis(200),
+        statement_timeout: Duration::from_millis(400),
+        idle_in_transaction_timeout: Duration::from_millis(300),
+    }
+}
+
+async fn pool(options: PgConnectOptions) -> Pool {
+    Pool::connect(options, &impatient()).await.unwrap()
+}
+
+/// How the server calls the error, after checking that it counts as passing.
+fn code(error: sqlx::Error) -> Option<String> {
+    let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+    assert!(StoreError::from(error).is_transient(), "{code:?}");
+    code
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn every_session_is_bounded_and_in_utc(_: PgPoolOptions, options: PgConnectOptions) {
+    // What an address says besides must not lift the bounds.
+    let pool = pool(options.options([("lock_timeout", "0"), ("TimeZone", "Asia/Jakarta")])).await;
+    let shown = "SELECT concat_ws(' ', current_setting('lock_timeout'), current_setting('statement_timeout'),
+                 current_setting('idle_in_transaction_session_timeout'), current_setting('TimeZone'))";
+    let settings: String = sqlx::query_scalar(shown).fetch_one(&pool).await.unwrap();
+    assert_eq!(settings, "200ms 400ms 300ms UTC");
+    let mut long = pool.begin_long().await.unwrap();
+    let settings: String = sqlx::query_scalar(shown).fetch_one(&mut *long).await.unwrap();
+    assert_eq!(settings, "200ms 10min 300ms UTC");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn locks_statements_and_pauses_end(_: PgPoolOptions, options: PgConnectOptions) {
+    let pool = pool(options).await;
+    let mut first = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE invoice_counters").execute(&mut *first).await.unwrap();
+    let locked = sqlx::query("SELECT FROM invoice_counters").execute(&pool).await.unwrap_err();
+    assert_eq!(code(locked).as_deref(), Some("55P03"));
+    let slow = sqlx::query("SELECT pg_sleep(60)").execute(&pool).await.unwrap_err();
+    assert_eq!(code(slow).as_deref(), Some("57014"));
+
+    // Whoever forgot the lock loses it, and those who wait get it.
+    loop {
+        match sqlx::query("SELECT FROM invoice_counters").execute(&pool).await {
+            Ok(_) => break,
+            Err(error) => assert_eq!(code(error).as_deref(), Some("55P03")),
+        }
+    }
+    let ended = sqlx::query("SELECT 1").execute(&mut *first).await.unwrap_err();
+    assert!(StoreError::from(ended).is_transient());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nothing_begins_that_could_end_too_late(_: PgPoolOptions, options: PgConnectOptions) {
+    let pool = pool(options).await;
+    let late = |error: sqlx::Error| assert!(matches!(error, sqlx::Error::PoolTimedOut), "{error}");
+    let soon = Instant::now() + Duration::from_secs(5);
+    deadline::until(soon, async {
+        late(sqlx::query("SELECT 1").execute(&pool).await.unwrap_err());
+        late(pool.begin().await.map(drop).unwrap_err());
+        late(pool.acquire().await.map(drop).unwrap_err());
+    })
+    .await;
+
+    // A commit has its connection, and needs only the time of a statement.
+    let write = async |left: Duration| {
+        let mut tx = pool.begin().await.unwrap();
+        sqlx::query("INSERT INTO invoice_counters (year, last) VALUES (1999, 1)")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        deadline::until(Instant::now() + left, tx.commit()).await
+    };
+    late(write(Duration::from_millis(300)).await.unwrap_err());
+    let written = "SELECT count(*) FROM invoice_counters";
+    assert_eq!(sqlx::query_scalar::<_, i64>(written).fetch_one(&pool).await.unwrap(), 0);
+    write(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(sqlx::query_scalar::<_, i64>(written).fetch_one(&pool).await.unwrap(), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_transaction_that_is_given_up_keeps_its_place_until_it_is_over(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let patient = PoolSettings {
+        lock_timeout: Duration::from_secs(60),
+        statement_timeout: Duration::from_secs(60),
+        idle_in_transaction_timeout: Duration::from_secs(60),
+        ..impatient()
+    };
+    let pool = Pool::connect(options, &patient).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE invoice_counters IN EXCLUSIVE MODE").execute(&mut *holder).await.unwrap();
+    let write = async || {
+        let mut tx = pool.begin().await?;
+        sqlx::query("INSERT INTO invoice_counters (year, last) VALUES (1999, 1)").execute(&mut *tx).await?;
+        tx.commit().await
+    };
+    for _ in 0..2 {
+        // One hangs up while its statement waits.
+        assert!(tokio::time::timeout(Duration::from_millis(100), write()).await.is_err());
+    }
+    assert_eq!(pool.places.available_permits(), 0, "three of four connections are in transactions");
+    sqlx::query("SELECT 1").execute(&pool).await.unwrap();
+    holder.commit().await.unwrap();
+    // Nothing of what was given up is committed, and there is room again.
+    let _all = pool.places.acquire_many(3).await.unwrap();
+    let written = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM invoice_counters").fetch_one(&pool);
+    assert_eq!(written.await.unwrap(), 0);
+}
