@@ -138,7 +138,8 @@ impl Stack {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
         let database_url = create_database(&name, &options).await?;
         let keys = CredentialsKeys::parse(&CREDENTIALS_KEY.into())?;
-        let store = Store::connect(&database_url, 20).await?.with_credentials_keys(keys);
+        let store =
+            Store::connect(&database_url, &store::PoolSettings::default()).await?.with_credentials_keys(keys);
         store.migrate().await?;
         store.seed().await?;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
