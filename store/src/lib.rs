@@ -154,7 +154,8 @@ impl Store {
         .bind(format!("{}ms", MIGRATION_LOCK.as_millis()))
         .execute(&mut connection)
         .await?;
-        sqlx::migrate!("../migrations").run(&mut connection).await?;
+        // Not `run`, whose future can't be sent to other threads with a connection that is lent.
+        sqlx::migrate!("../migrations").run_direct(None, &mut connection, false).await?;
         Ok(connection.close().await?)
     }
 
