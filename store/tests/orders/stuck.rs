@@ -7,10 +7,13 @@ use sqlx::{
     Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use store::{PoolSettings, Store, deadline, orders::OrderError};
+use store::{
+    PoolSettings, Store, deadline,
+    orders::{NewOrder, OrderError},
+};
 use tokio::task::JoinSet;
 
-use crate::{Shop, request};
+use crate::{Shop, register, request};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -57,7 +60,9 @@ async fn reads_go_on_while_orders_wait_for_a_number(pools: PgPoolOptions, option
     let stuck = shop.stick().await;
     let mut orders = JoinSet::new();
     for number in 0..19 {
-        let (store, basket) = (shop.store.clone(), shop.basket().await);
+        // Each is another customer's: one customer's own wait for each other anyway.
+        let customer = register(&shop.pool, &format!("customer-{number}@example.com")).await;
+        let (store, basket) = (shop.store.clone(), NewOrder { user: customer, ..shop.basket().await });
         orders.spawn(async move {
             store.place_order(&basket, &request(&basket, &format!("order {number}"))).await
         });

@@ -9,6 +9,7 @@ use crate::Shop;
 
 /// What a transaction of ours may lock besides a counter, as it locks it.
 const LOCKS: &[&str] = &[
+    "SELECT FROM users FOR NO KEY UPDATE",
     "SELECT FROM ledger_accounts FOR NO KEY UPDATE",
     "SELECT FROM orders FOR NO KEY UPDATE",
     "SELECT FROM invoices FOR NO KEY UPDATE",

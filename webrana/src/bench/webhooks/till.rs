@@ -81,7 +81,9 @@ impl Till {
     /// # Errors
     /// When the database does not answer.
     pub async fn open(database: &str, wanted: usize) -> Result<Self> {
-        let store = Store::connect(database, &PoolSettings::of(CONNECTIONS)).await?.with_unpaid_limits(UnpaidLimits::NONE);
+        let store = Store::connect(database, &PoolSettings::of(CONNECTIONS))
+            .await?
+            .with_unpaid_limits(UnpaidLimits::NONE);
         let customers = closed_loop(wanted.div_ceil(DEPOSITS_EACH), 8, |_| customer(&store)).await?.outcomes;
         Ok(Self { store, customers, wanted })
     }
