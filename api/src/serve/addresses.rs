@@ -29,25 +29,28 @@ impl Addresses {
             return None;
         }
         *count += 1;
-        Some(Seat(Some((network, Arc::clone(&self.open)))))
+        Some(Seat { counted: Some((network, self.clone())) })
     }
 }
 
 /// One connection's place, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat(Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>);
+pub(super) struct Seat {
+    /// Where it counts; nowhere for an address that is not counted.
+    counted: Option<(IpAddr, Addresses)>,
+}
 
 impl Seat {
     /// For an address that is not counted.
     pub(super) const fn free() -> Self {
-        Self(None)
+        Self { counted: None }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let Some((network, open)) = self.0.take() else { return };
-        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((network, addresses)) = self.counted.take() else { return };
+        let mut open = addresses.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&network) {
             *count -= 1;
             if *count == 0 {

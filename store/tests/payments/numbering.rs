@@ -23,11 +23,11 @@ const LOCKS: &[&str] = &[
 
 impl Shop {
     /// Does `work` while somebody else holds each of [`LOCKS`] in turn: whenever it waits, both counters are free.
-    async fn assert_counters_are_free<T: Send + 'static>(&self, begin: impl AsyncFn(&str) -> JoinHandle<T>) {
+    async fn assert_counters_are_free<T: Send + 'static>(&self, begin: impl Fn(&str) -> JoinHandle<T>) {
         for lock in LOCKS {
             let mut holder = self.pool.begin().await.unwrap();
             sqlx::query(*lock).execute(&mut *holder).await.unwrap();
-            let work = begin(lock).await;
+            let work = begin(lock);
             self.until_blocked_or_done(&work).await;
             let mut another = self.pool.begin().await.unwrap();
             for counter in ["invoice_counters", "credit_note_counters"] {
@@ -64,7 +64,7 @@ impl Shop {
 async fn orders_from_the_balance(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.numbered().await;
-    shop.assert_counters_are_free(async |lock| {
+    shop.assert_counters_are_free(|lock| {
         let (shop, key) = (shop.again(), format!("order/{lock}"));
         tokio::spawn(async move { shop.order_from_balance(&key).await.unwrap() })
     })
@@ -76,7 +76,7 @@ async fn renewals_from_the_balance(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.numbered().await;
     let (_, server) = shop.server(1_000_000).await;
-    shop.assert_counters_are_free(async |lock| {
+    shop.assert_counters_are_free(|lock| {
         let (shop, key) = (shop.again(), format!("renewal/{lock}"));
         tokio::spawn(async move { shop.renew(server, 1, PaymentMethod::Wallet, &key).await.unwrap() })
     })
@@ -87,7 +87,7 @@ async fn renewals_from_the_balance(pool: PgPool) {
 async fn what_staff_bill(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.numbered().await;
-    shop.assert_counters_are_free(async |lock| {
+    shop.assert_counters_are_free(|lock| {
         let (shop, key) = (shop.again(), format!("draft/{lock}"));
         tokio::spawn(async move {
             let draft = shop.draft(1, &key).await;
@@ -105,7 +105,7 @@ async fn refunds(pool: PgPool) {
     for lock in LOCKS {
         orders.push(shop.order_from_balance(&format!("refund/{lock}")).await.unwrap().order_id);
     }
-    shop.assert_counters_are_free(async |lock| {
+    shop.assert_counters_are_free(|lock| {
         let order = orders[LOCKS.iter().position(|known| *known == lock).unwrap()];
         let shop = shop.again();
         tokio::spawn(async move { shop.refund(order, Part::Whole, To::Wallet).await.unwrap() })
@@ -121,7 +121,7 @@ async fn orders_that_staff_call_off(pool: PgPool) {
     for lock in LOCKS {
         orders.push(shop.order_from_balance(&format!("cancel/{lock}")).await.unwrap().order_id);
     }
-    shop.assert_counters_are_free(async |lock| {
+    shop.assert_counters_are_free(|lock| {
         let order = orders[LOCKS.iter().position(|known| *known == lock).unwrap()];
         let (shop, origin) = (shop.again(), shop.admins_origin());
         tokio::spawn(
