@@ -22,8 +22,9 @@ use tokio::time::Sleep;
 
 use crate::{AppState, Limits, customer, problem::Problem};
 
-/// The layer's function. What takes too long is given up: a body with 408, the rest with 503. Then nothing of it takes
-/// effect any more: whatever could is not begun so late ([`store::deadline`]), and open transactions are rolled back.
+/// The layer's function. What takes too long is given up: a body with 408, the rest with 503. Then the
+/// database changes no more: what could end later is not begun ([`store::deadline`]), and open transactions are rolled back.
+/// A charge that a commit led to goes on, and its answer is kept.
 pub(crate) async fn in_time(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (arrival, longest) = times(&state.limits, &request);
     let end = Instant::now() + longest;
@@ -36,7 +37,7 @@ pub(crate) async fn in_time(State(state): State<AppState>, request: Request, nex
         return Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail).into_response();
     }
     answer.unwrap_or_else(|_| {
-        let detail = "this took too long, and nothing was changed; please try again";
+        let detail = "this took too long; please try again, with the same Idempotency-Key where there is one";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", detail).retry_after(1).into_response()
     })
 }
