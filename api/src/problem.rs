@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{provisioning::FailureClass, unpaid::TooMuchUnpaid};
+use domain::{ids::PaymentId, provisioning::FailureClass, unpaid::TooMuchUnpaid};
 use store::StoreError;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -50,6 +50,9 @@ pub struct Details {
     /// Fields at fault, when it is about fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// `several_payments_wait`: the payments of which one is to be named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub payment_ids: Vec<PaymentId>,
     /// Seconds after which the same request may succeed; sent as `Retry-After`.
     #[serde(skip)]
     pub retry_after: Option<u64>,
@@ -111,6 +114,7 @@ impl Problem {
             instance: None,
             code: code.to_owned(),
             errors: Vec::new(),
+            payment_ids: Vec::new(),
             retry_after: None,
             challenge: None,
         }))
@@ -189,6 +193,7 @@ impl From<StoreError> for Problem {
             StoreError::IdempotencyMismatch => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", error.to_string())
             }
+            StoreError::OwnMoney => Self::new(StatusCode::FORBIDDEN, "own_money", error.to_string()),
             StoreError::InsufficientBalance => {
                 Self::new(StatusCode::CONFLICT, "insufficient_balance", error.to_string())
             }

@@ -156,12 +156,12 @@ async fn an_administrator_approves_a_payment(pool: PgPool) {
     let path = format!("/admin/orders/{order}/approve-payment");
 
     for nonsense in [json!(0), json!(-1), json!(1_000_000_000_001_i64)] {
-        let refused = app.post(&path, As::Token(&admin), &json!({ "amount_received": nonsense })).await;
+        let refused = app.post_anew(&path, As::Token(&admin), &json!({ "amount_received": nonsense })).await;
         assert_problem(&refused, StatusCode::UNPROCESSABLE_ENTITY, "validation_failed");
     }
-    let refused = app.post(&path, As::Token(&admin), &json!({ "amount_received": 1000.5 })).await;
+    let refused = app.post_anew(&path, As::Token(&admin), &json!({ "amount_received": 1000.5 })).await;
     assert_problem(&refused, StatusCode::UNPROCESSABLE_ENTITY, "invalid_body");
-    let short = app.post(&path, As::Token(&admin), &json!({ "amount_received": 1000 })).await;
+    let short = app.post_anew(&path, As::Token(&admin), &json!({ "amount_received": 1000 })).await;
     assert_eq!(short.status, StatusCode::OK, "{:?}", short.body);
     assert_eq!(
         (&short.body["status"], &short.body["payment"]["status"]),
@@ -171,13 +171,13 @@ async fn an_administrator_approves_a_payment(pool: PgPool) {
     assert!(outbox_kinds(&pool, order).await.is_empty());
 
     let body = json!({ "amount_received": 132_200, "note": "seen on the statement" });
-    let approved = app.post(&path, As::Token(&admin), &body).await;
+    let approved = app.post_anew(&path, As::Token(&admin), &body).await;
     assert_eq!(approved.status, StatusCode::OK, "{:?}", approved.body);
     assert_eq!((&approved.body["id"], &approved.body["status"]), (&json!(order), &json!("PAID")));
     assert_eq!(approved.body["payment"]["status"], "PAID");
     assert_eq!(outbox_kinds(&pool, order).await, ["payment_confirmed"]);
 
-    let again = app.post(&path, As::Token(&admin), &body).await;
+    let again = app.post_anew(&path, As::Token(&admin), &body).await;
     assert_problem(&again, StatusCode::CONFLICT, "order_conflict");
     assert_eq!(again.body["detail"], "the order is PAID");
     let applied = app.get("/admin/payments?status=PAID&outcome=APPLIED", As::Token(&admin)).await;
@@ -207,12 +207,12 @@ async fn an_administrator_rejects_a_payment_and_cancels_the_order(pool: PgPool) 
     assert_problem(&again, StatusCode::CONFLICT, "payment_conflict");
 
     let path = format!("/admin/orders/{order}/cancel");
-    let cancelled = app.post(&path, As::Token(&admin), &json!({ "reason": "fraud suspected" })).await;
+    let cancelled = app.post_anew(&path, As::Token(&admin), &json!({ "reason": "fraud suspected" })).await;
     assert_eq!(cancelled.status, StatusCode::OK, "{:?}", cancelled.body);
     let expected = json!({ "id": order, "status": "CANCELLED", "was_paid": false, "returned": 0, "server_may_exist": false });
     assert_eq!(cancelled.body, expected);
     assert_eq!(outbox_kinds(&pool, order).await, ["order_closed"]);
-    let again = app.post(&path, As::Token(&admin), &json!({ "reason": "fraud suspected" })).await;
+    let again = app.post_anew(&path, As::Token(&admin), &json!({ "reason": "fraud suspected" })).await;
     assert_problem(&again, StatusCode::CONFLICT, "order_conflict");
     let told = app.get("/notifications?limit=1", As::Token(&token)).await;
     assert_eq!(told.body["data"][0]["type"], "ORDER_CANCELLED");

@@ -1,6 +1,9 @@
 //! Invoices and payments: their states and how customers may pay.
 
-use crate::{money::Rupiah, text_enum::text_enum};
+use crate::{
+    money::{AmountOverflow, Rupiah},
+    text_enum::text_enum,
+};
 
 /// Least that can be put into the balance at once.
 pub const SMALLEST_DEPOSIT: Rupiah = Rupiah::new(10_000);
@@ -109,20 +112,96 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Where a deposit stands.
+    DepositStatus {
+        /// Waiting for money.
+        Open = "OPEN",
+        /// On the balance.
+        Credited = "CREDITED",
+    }
+}
+
+/// What is claimed for an order, an invoice or a deposit. It is the one answer to what is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// Whether it waits for money: nothing is due on what is paid, expired, called off or void.
+    pub waits: bool,
+    /// The whole price.
+    pub total: Rupiah,
+    /// What earlier transfers have brought of it, and is set aside.
+    pub set_aside: Rupiah,
+}
+
+impl Claim {
+    /// What an attempt by `method` has to bring to pay it in full, whether it waits or not. A gateway charges the whole
+    /// price, whatever is set aside.
+    ///
+    /// # Errors
+    /// [`AmountOverflow`] when the difference leaves the range.
+    pub fn price_by(&self, method: PaymentMethod) -> Result<Rupiah, AmountOverflow> {
+        match method {
+            PaymentMethod::Qris | PaymentMethod::VirtualAccount => Ok(self.total),
+            PaymentMethod::ManualTransfer | PaymentMethod::Wallet => self.total.minus(self.set_aside),
+        }
+    }
+
+    /// What is due by an attempt by `method` that stands at `status`; `None` when nobody waits for it.
+    ///
+    /// # Errors
+    /// [`AmountOverflow`] when the difference leaves the range.
+    pub fn due_by(
+        &self,
+        method: PaymentMethod,
+        status: PaymentStatus,
+    ) -> Result<Option<Rupiah>, AmountOverflow> {
+        if !self.waits || !status.is_open() {
+            return Ok(None);
+        }
+        self.price_by(method).map(Some)
+    }
+}
+
 impl InvoiceStatus {
-    /// Whether an invoice may go from here to `next`; the database holds the same arrows.
+    /// Whether an invoice may go from here to `next`; the database holds the same arrows. A void one is paid only when
+    /// money that came late brings its expired order back.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
             (Self::Draft, Self::Open | Self::Void)
                 | (Self::Open, Self::Paid | Self::Void)
+                | (Self::Void, Self::Paid)
                 | (Self::Paid, Self::Refunded)
         )
     }
 }
 
+impl DepositStatus {
+    /// Whether a deposit may go from here to `next`; the database holds the same arrows.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        matches!((self, next), (Self::Open, Self::Credited))
+    }
+}
+
 impl PaymentStatus {
+    /// Whether an attempt may go from here to `next`; the database holds the same arrows. Money wins over whatever was
+    /// believed before, and nothing takes it back: that is a refund.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Pending, Self::Unknown)
+                | (Self::Unknown, Self::Pending)
+                | (Self::Pending | Self::Unknown, Self::Denied | Self::Expired | Self::Cancelled)
+                | (
+                    Self::Pending | Self::Unknown | Self::Denied | Self::Expired | Self::Cancelled,
+                    Self::Paid
+                )
+        )
+    }
+
     /// True when a gateway's message may still change this attempt.
     #[must_use]
     pub const fn is_open(self) -> bool {
@@ -195,9 +274,39 @@ pub fn is_name_of_attempt(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Consequence as C, Evidence as E, PaymentStatus as P, is_name_of_attempt};
+    use super::{
+        Claim, Consequence as C, Evidence as E, PaymentMethod as M, PaymentStatus as P, Rupiah,
+        is_name_of_attempt,
+    };
 
     const CLOSED: [P; 3] = [P::Denied, P::Expired, P::Cancelled];
+
+    #[test]
+    fn what_is_due_is_what_is_missing_while_somebody_waits() {
+        let claim = Claim { waits: true, total: Rupiah::new(143_190), set_aside: Rupiah::new(133_190) };
+        let due = |claim: Claim, method, status| claim.due_by(method, status).unwrap().map(Rupiah::get);
+        assert_eq!(due(claim, M::ManualTransfer, P::Pending), Some(10_000));
+        assert_eq!(due(claim, M::Wallet, P::Pending), Some(10_000));
+        assert_eq!(due(claim, M::Qris, P::Unknown), Some(143_190));
+        for closed in [P::Paid, P::Denied, P::Expired, P::Cancelled] {
+            assert_eq!(due(claim, M::ManualTransfer, closed), None);
+        }
+        for method in M::ALL {
+            assert_eq!(due(Claim { waits: false, ..claim }, *method, P::Pending), None);
+        }
+    }
+
+    #[test]
+    fn reports_move_along_the_arrows_only() {
+        for from in P::ALL {
+            for told in P::ALL {
+                if let C::Moves(to) = from.after_report(*told, E::Asked) {
+                    assert!(from.may_become(to), "{from} to {to}");
+                }
+            }
+            assert!(!P::Paid.may_become(*from) && !from.may_become(*from));
+        }
+    }
 
     #[test]
     fn money_wins_over_the_order_of_arrival() {

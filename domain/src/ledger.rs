@@ -12,13 +12,15 @@ mod earning;
 mod giving_back;
 mod position;
 mod rules;
+mod source;
 mod taken_back;
 
 pub use books::Books;
 pub use earning::earned;
 pub use giving_back::Share;
 pub use position::Position;
-pub use rules::{MoneySource, Parties, Price, Service};
+pub use rules::{Parties, Price, Service};
+pub use source::{FromWallet, Incoming, MoneySource};
 pub use taken_back::TakenBack;
 
 use crate::{

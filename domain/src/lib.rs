@@ -30,6 +30,7 @@ pub mod reconciliation;
 pub mod refund;
 pub mod role;
 pub mod tax;
+pub mod term;
 pub mod text_enum;
 pub mod unpaid;
 pub mod upkeep;

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// The same idempotency key came with another request.
     #[error("this Idempotency-Key was used for another request")]
     IdempotencyMismatch,
+    /// Administrators decide about other people's money only.
+    #[error("this is about your own money; another administrator has to do it")]
+    OwnMoney,
     /// A unique value is taken; the constraint's name says which.
     #[error("{constraint} is taken")]
     Taken {

@@ -6,6 +6,7 @@ use domain::{
     order::{OrderStatus, Transition},
 };
 use serde_json::json;
+use sqlx::PgConnection;
 
 use crate::{
     Result, Store,
@@ -43,8 +44,9 @@ impl Store {
         Ok(())
     }
 
-    /// Closes an unpaid order and tells the customer. Its invoice stays open, since a late payment is still taken;
-    /// what was paid in part goes to the balance.
+    /// Closes an unpaid order and tells the customer. Its invoice is void; a late payment that brings the order back
+    /// brings the invoice back too. What was paid in part goes to the balance, and the transfer it came by is over. Other
+    /// attempts stay open: their money may be under way.
     /// Answers with the order's status afterwards: a payment that was quicker wins.
     ///
     /// # Errors
@@ -52,6 +54,7 @@ impl Store {
     pub async fn expire_order(&self, order: OrderId) -> Result<OrderStatus> {
         let mut tx = self.pool.begin().await?;
         if transition::apply(&mut tx, order, Transition::Expire).await? {
+            close_billing(&mut tx, order).await?;
             payments::release_hold(&mut tx, order, "expired").await?;
             let step = Step::done("order_expired", "The order was not paid in time and has expired.");
             timeline::record(&mut tx, order, &step).await?;
@@ -67,7 +70,7 @@ impl Store {
 
     async fn tell_customer(
         &self,
-        tx: &mut sqlx::PgConnection,
+        tx: &mut PgConnection,
         order: OrderId,
         kind: NotificationKind,
         title: &str,
@@ -86,4 +89,19 @@ impl Store {
         };
         notifications::notify(tx, user.into(), &notice).await
     }
+}
+
+async fn close_billing(tx: &mut PgConnection, order: OrderId) -> Result<()> {
+    sqlx::query!("UPDATE invoices SET status = 'VOID' WHERE order_id = $1 AND status = 'OPEN'", order.0)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "UPDATE payments SET status = 'EXPIRED', updated_at = now()
+         WHERE order_id = $1 AND method = 'MANUAL_TRANSFER' AND status IN ('PENDING', 'UNKNOWN')
+           AND amount_received IS NOT NULL",
+        order.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }

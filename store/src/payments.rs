@@ -15,9 +15,9 @@ mod tell;
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
-    billing::{Bank, PaymentMethod, PaymentStatus},
+    billing::{Bank, Claim, PaymentMethod, PaymentStatus},
     ids::{DepositId, InvoiceId, OrderId, PaymentId, PlanId, UserId},
-    ledger::{MoneySource, Parties, Price, Service},
+    ledger::{FromWallet, Incoming, MoneySource, Parties, Price, Service},
     order::OrderStatus,
 };
 use sqlx::PgConnection;
@@ -27,7 +27,7 @@ pub(crate) use hold::{capture_hold, pay_from_wallet, release_hold};
 pub use invoice::NewInvoiceAttempt;
 pub(crate) use invoice::{LockedInvoice, begin as begin_invoice_payment, lock_invoice, settle_invoice};
 pub use proofs::{NewProof, Proof, ProofError, ProofFile};
-pub use review::Approval;
+pub use review::{Approval, ApprovalError};
 pub(crate) use settle::{Settlement, mark_paid, settle};
 pub(crate) use tell::method_words;
 
@@ -57,7 +57,7 @@ pub struct Payment {
     pub bank: Option<Bank>,
     /// How much.
     pub amount: Rupiah,
-    /// Bank transfers: what has arrived so far. While it is less than `amount`, the rest is awaited.
+    /// Bank transfers: what has arrived so far.
     pub amount_received: Option<Rupiah>,
     /// Where it stands.
     pub status: PaymentStatus,
@@ -75,14 +75,18 @@ pub struct Payment {
     pub paid_at: Option<DateTime<Utc>>,
     /// When it was begun.
     pub created_at: DateTime<Utc>,
+    /// Whether what it is for waits for money.
+    pub waits: bool,
+    /// What earlier transfers brought for that and is set aside.
+    pub set_aside: Rupiah,
 }
 
 impl Payment {
-    /// What is still to be transferred after a part has arrived; `None` when none has, or nothing is awaited.
+    /// What it still has to bring; `None` when nobody waits for it.
     #[must_use]
     pub fn amount_due(&self) -> Option<Rupiah> {
-        let received = self.amount_received.filter(|_| self.status.is_open())?;
-        self.amount.minus(received).ok()
+        let claim = Claim { waits: self.waits, total: self.amount, set_aside: self.set_aside };
+        claim.due_by(self.method, self.status).ok().flatten()
     }
 }
 
@@ -144,16 +148,18 @@ impl Store {
     async fn select_payments(&self, filter: &Filter) -> Result<Vec<Payment>> {
         Ok(sqlx::query_as!(
             Payment,
-            r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
-                      deposit_id AS "deposit_id: DepositId", gateway, gateway_order_id, method AS "method: PaymentMethod", bank AS "bank: Bank",
-                      amount AS "amount: Rupiah", amount_received AS "amount_received: Rupiah", status AS "status: PaymentStatus", qr_string, va_number, bill_key,
-                      biller_code, expires_at, paid_at, created_at
-               FROM payments
-               WHERE ($1::uuid IS NULL OR id = $1) AND ($2::uuid IS NULL OR order_id = $2)
-                 AND ($3::uuid IS NULL OR user_id = $3) AND ($4::uuid IS NULL OR id < $4)
-                 AND ($5::uuid[] IS NULL OR deposit_id = ANY($5))
-                 AND ($7::uuid[] IS NULL OR invoice_id = ANY($7))
-               ORDER BY id DESC LIMIT $6"#,
+            r#"SELECT p.id AS "id: PaymentId", p.order_id AS "order_id: OrderId", p.invoice_id AS "invoice_id: InvoiceId",
+                      p.deposit_id AS "deposit_id: DepositId", p.gateway, p.gateway_order_id,
+                      p.method AS "method: PaymentMethod", p.bank AS "bank: Bank", p.amount AS "amount: Rupiah",
+                      p.amount_received AS "amount_received: Rupiah", p.status AS "status: PaymentStatus", p.qr_string,
+                      p.va_number, p.bill_key, p.biller_code, p.expires_at, p.paid_at, p.created_at,
+                      w.waits AS "waits!", w.set_aside AS "set_aside!: Rupiah"
+               FROM payments p CROSS JOIN LATERAL payment_claim(p) w
+               WHERE ($1::uuid IS NULL OR p.id = $1) AND ($2::uuid IS NULL OR p.order_id = $2)
+                 AND ($3::uuid IS NULL OR p.user_id = $3) AND ($4::uuid IS NULL OR p.id < $4)
+                 AND ($5::uuid[] IS NULL OR p.deposit_id = ANY($5))
+                 AND ($7::uuid[] IS NULL OR p.invoice_id = ANY($7))
+               ORDER BY p.id DESC LIMIT $6"#,
             filter.payment.map(|id| id.0),
             filter.order.map(|id| id.0),
             filter.owner.map(|id| id.0),
@@ -214,6 +220,11 @@ impl LockedOrder {
     pub(crate) const fn price(&self) -> Price {
         Price { total: self.total, tax: self.tax }
     }
+
+    /// What it claims, with what is set aside for it.
+    pub(crate) fn claim(&self, set_aside: Rupiah) -> Claim {
+        Claim { waits: self.status == OrderStatus::PendingPayment, total: self.total, set_aside }
+    }
 }
 
 /// Locks an order. `owner` restricts to that customer's orders.
@@ -251,9 +262,18 @@ pub(crate) struct LockedPayment {
 }
 
 impl LockedPayment {
-    /// Where its money arrives.
-    pub(crate) const fn source(&self) -> MoneySource {
-        if self.gateway.is_some() { MoneySource::Gateway } else { MoneySource::Bank }
+    /// Its money, which comes from outside; [`StoreError::Conflict`] when it is paid from the balance, which brings none.
+    pub(crate) fn incoming(&self) -> Result<Incoming> {
+        MoneySource::of(self.id, self.method).incoming().ok_or_else(|| self.no_such_money())
+    }
+
+    /// Its money, which comes from the balance; [`StoreError::Conflict`] when it is paid otherwise.
+    pub(crate) fn from_wallet(&self) -> Result<FromWallet> {
+        MoneySource::of(self.id, self.method).from_wallet().ok_or_else(|| self.no_such_money())
+    }
+
+    fn no_such_money(&self) -> StoreError {
+        StoreError::Conflict { object: "payment", state: format!("one by {}", self.method) }
     }
 }
 

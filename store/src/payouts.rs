@@ -6,8 +6,10 @@ use serde_json::json;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, Act},
+    idempotency::Claim,
     ledger,
+    money_act::MoneyAct,
     page::{Page, PageRequest},
 };
 
@@ -41,15 +43,20 @@ pub struct Payout {
 
 impl Store {
     /// Books a payout, once per gateway and reference: it moves from what the gateway holds for us to the bank, its fee
-    /// to the fees.
+    /// to the fees. The same request again answers with the same payout.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it was booked before, [`StoreError::Ledger`] when the fee is more than the whole or
-    /// nothing is paid out.
-    pub async fn book_payout(&self, new: &NewPayout<'_>, origin: &Origin) -> Result<Payout> {
+    /// nothing is paid out, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    pub async fn book_payout(&self, new: &NewPayout<'_>, act: &MoneyAct) -> Result<Payout> {
         let movement = Movement::gateway_payout(new.gateway, new.reference, new.gross, new.fee)?;
         let mut tx = self.pool.begin().await?;
-        if !ledger::post(&mut tx, &movement, None).await? {
+        // A booking of the same payout is waited for here, be it by the same request or by another one.
+        let is_new = ledger::post(&mut tx, &movement, None).await?;
+        if let Some(earlier) = act.earlier(&mut tx).await? {
+            return self.payout(earlier.into()).await;
+        }
+        if !is_new {
             return Err(StoreError::Conflict { object: "payout", state: "booked already".to_owned() });
         }
         let made = sqlx::query!(
@@ -58,7 +65,10 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
-        let act = Act {
+        if let Claim::Done(_) = act.claim(&mut tx, made.id.0).await? {
+            return Err(StoreError::IdempotencyMismatch);
+        }
+        let entry = Act {
             action: "payout.book",
             object_kind: "ledger_movement",
             object_id: Some(made.id.0),
@@ -67,10 +77,14 @@ impl Store {
                 "gateway": new.gateway, "reference": new.reference, "gross": new.gross, "fee": new.fee,
             })),
         };
-        audit::record(&mut tx, origin, &act).await?;
+        audit::record(&mut tx, &act.origin, &entry).await?;
         tx.commit().await?;
         let cause = movement.cause().to_owned();
         Ok(Payout { id: made.id, cause, gross: new.gross, fee: new.fee, at: made.at })
+    }
+
+    async fn payout(&self, payout: MovementId) -> Result<Payout> {
+        self.select_payouts(Some(payout), None, 1).await?.pop().ok_or(StoreError::NotFound("payout"))
     }
 
     /// The booked payouts, newest first.
@@ -78,20 +92,29 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     pub async fn payouts(&self, page: &PageRequest) -> Result<Page<Payout>> {
-        let rows = sqlx::query_as!(
+        Ok(page.cut(self.select_payouts(None, page.before, page.fetch()).await?, |payout| payout.id.0))
+    }
+
+    async fn select_payouts(
+        &self,
+        only: Option<MovementId>,
+        before: Option<uuid::Uuid>,
+        limit: i64,
+    ) -> Result<Vec<Payout>> {
+        Ok(sqlx::query_as!(
             Payout,
             r#"SELECT m.id AS "id: MovementId", m.cause, m.at,
                       coalesce(-sum(e.amount) FILTER (WHERE a.kind <> 'GATEWAY_CLEARING'), 0)::bigint AS "gross!: Rupiah",
                       coalesce(-sum(e.amount) FILTER (WHERE a.kind = 'GATEWAY_FEES'), 0)::bigint AS "fee!: Rupiah"
                FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
                JOIN ledger_accounts a ON a.id = e.account_id
-               WHERE m.kind = 'GATEWAY_PAYOUT' AND ($1::uuid IS NULL OR m.id < $1)
-               GROUP BY m.id ORDER BY m.id DESC LIMIT $2"#,
-            page.before,
-            page.fetch(),
+               WHERE m.kind = 'GATEWAY_PAYOUT' AND ($1::uuid IS NULL OR m.id = $1) AND ($2::uuid IS NULL OR m.id < $2)
+               GROUP BY m.id ORDER BY m.id DESC LIMIT $3"#,
+            only.map(|id| id.0),
+            before,
+            limit,
         )
         .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |payout| payout.id.0))
+        .await?)
     }
 }

@@ -33,8 +33,6 @@ use crate::{
 /// Money to be given back.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRefund<'a> {
-    /// The administrator.
-    pub by: UserId,
     /// How much.
     pub part: Part,
     /// Where to.

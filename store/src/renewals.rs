@@ -24,7 +24,7 @@ use crate::{
     outbox,
     page::{Page, PageRequest},
     payments::{self, NewInvoiceAttempt, Payment},
-    tax,
+    tax, term,
     unpaid::{self, Beginning},
 };
 
@@ -114,7 +114,8 @@ impl Store {
             let renewal = Beginning::Renewal(new.instance);
             unpaid::allow(&mut tx, &self.unpaid_limits, new.user, renewal).await?;
         }
-        replace_earlier(&mut tx, new.instance).await?;
+        // The last wish counts.
+        withdraw_open(&mut tx, new.instance).await?;
         if new.method == PaymentMethod::Wallet {
             // The invoice's number is taken before it is paid, and nobody may wait for us then.
             ledger::lock_accounts(&mut tx, new.user).await?;
@@ -256,21 +257,6 @@ fn refuse_if_impossible(server: &Renewable) -> Result<(), OrderError> {
     Ok(())
 }
 
-/// The last wish counts. Who pays an earlier one all the same has the money on the balance.
-async fn replace_earlier(tx: &mut PgConnection, instance: InstanceId) -> Result<()> {
-    let open = sqlx::query_scalar!(
-        r#"SELECT v.id AS "id: InvoiceId" FROM renewals r JOIN invoices v ON v.id = r.invoice_id
-           WHERE r.instance_id = $1 AND v.status = 'OPEN' ORDER BY v.id FOR NO KEY UPDATE OF v"#,
-        instance.0,
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    for invoice in open {
-        invoices::void(tx, invoice).await?;
-    }
-    Ok(())
-}
-
 /// Writes and issues the invoice over a term: due when the present one ends, or at once when that is past.
 async fn bill(tx: &mut PgConnection, new: &NewRenewal, server: &Renewable) -> Result<InvoiceId, OrderError> {
     let discount = server.discount_bp.ok_or(Refusal::TermNotOffered)?;
@@ -303,15 +289,35 @@ pub(crate) async fn lock_server(tx: &mut PgConnection, invoice: InvoiceId) -> Re
     Ok(())
 }
 
-/// Whether an invoice is over a term of a server that is gone: nobody has anything from paying it.
+/// Whether an invoice is over a term of a server that is gone or being deleted: nobody has anything from paying it.
 pub(crate) async fn is_pointless(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM renewals r JOIN instances s ON s.id = r.instance_id
-                          WHERE r.invoice_id = $1 AND s.status = 'TERMINATED') AS "is_pointless!""#,
+                          WHERE r.invoice_id = $1
+                            AND (s.status = 'TERMINATED'
+                                 OR EXISTS (SELECT FROM instance_actions a
+                                            WHERE a.instance_id = s.id AND a.action = 'delete'
+                                              AND a.status IN ('pending', 'in_progress')))) AS "is_pointless!""#,
         invoice.0,
     )
     .fetch_one(tx)
     .await?)
+}
+
+/// Withdraws what is wished for a server and not paid yet, since a later wish counts or the server ends. The attempts to
+/// pay it are called off; money that comes all the same goes to the balance. The server is locked by the caller.
+pub(crate) async fn withdraw_open(tx: &mut PgConnection, instance: InstanceId) -> Result<()> {
+    let open = sqlx::query_scalar!(
+        r#"SELECT v.id AS "id: InvoiceId" FROM renewals r JOIN invoices v ON v.id = r.invoice_id
+           WHERE r.instance_id = $1 AND v.status = 'OPEN' ORDER BY v.id FOR NO KEY UPDATE OF v"#,
+        instance.0,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for invoice in open {
+        invoices::void(tx, invoice).await?;
+    }
+    Ok(())
 }
 
 /// Gives a server the term that an invoice is over, once; `false` when it is over something else. Its owner is told,
@@ -320,7 +326,7 @@ pub(crate) async fn is_pointless(tx: &mut PgConnection, invoice: InvoiceId) -> R
 pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
     let renewal = sqlx::query!(
         r#"SELECT r.id, r.instance_id AS "instance_id: InstanceId", r.user_id AS "user_id: UserId", r.term_months,
-                  s.expires_at AS "starts_at!", s.name, r.starts_at IS NOT NULL AS "had_already!"
+                  s.expires_at AS "starts_at!", s.anchor_day, s.name, r.starts_at IS NOT NULL AS "had_already!"
            FROM renewals r JOIN instances s ON s.id = r.instance_id WHERE r.invoice_id = $1"#,
         invoice.0,
     )
@@ -330,16 +336,18 @@ pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<
     if renewal.had_already {
         return Ok(true);
     }
-    let ends_at = sqlx::query_scalar!(
-        r#"WITH term AS (
-               UPDATE renewals SET starts_at = $2, ends_at = $2::timestamptz + make_interval(months => term_months)
-               WHERE id = $1 RETURNING instance_id, ends_at)
-           UPDATE instances s SET expires_at = term.ends_at, term_ended_at = NULL, updated_at = now()
-           FROM term WHERE s.id = term.instance_id RETURNING s.expires_at AS "ends_at!""#,
+    let anchor = term::anchor(renewal.anchor_day, renewal.starts_at);
+    let ends_at = domain::term::end(renewal.starts_at, renewal.term_months.unsigned_abs(), anchor);
+    sqlx::query!(
+        "WITH term AS (UPDATE renewals SET starts_at = $2, ends_at = $3 WHERE id = $1 RETURNING instance_id)
+         UPDATE instances s SET expires_at = $3, anchor_day = $4, term_ended_at = NULL, updated_at = now()
+         FROM term WHERE s.id = term.instance_id",
         renewal.id,
         renewal.starts_at,
+        ends_at,
+        anchor.day(),
     )
-    .fetch_one(&mut *tx)
+    .execute(&mut *tx)
     .await?;
     outbox::enqueue(tx, &Message::ActionRequested { instance_id: renewal.instance_id }).await?;
     let notice = Notice {

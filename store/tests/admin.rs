@@ -11,6 +11,8 @@ use store::{
     Store, StoreError,
     admin::{AuditFilter, OrderFilter},
     audit::{Actor, Origin},
+    idempotency::Idempotency,
+    money_act::MoneyAct,
     page::PageRequest,
 };
 use uuid::Uuid;
@@ -94,6 +96,21 @@ async fn walk_to(pool: &PgPool, order: Uuid, status: &str) {
 
 fn origin() -> Origin {
     Origin { actor: Actor::System, ip: Some("127.0.0.1".to_owned()), request_id: Some("r-1".to_owned()) }
+}
+
+/// An administrator acts on a customer's money, by a request like no other.
+async fn act(pool: &PgPool) -> MoneyAct {
+    let by = Uuid::now_v7();
+    sqlx::query(
+        "INSERT INTO users (id, email, full_name, password_hash, role) VALUES ($1, $2, 'Ani', 'x', 'admin')",
+    )
+    .bind(by)
+    .bind(format!("{by}@example.com"))
+    .execute(pool)
+    .await
+    .unwrap();
+    let origin = Origin { actor: Actor::User(by.into()), ..origin() };
+    MoneyAct { by: by.into(), origin, request: Idempotency::new("test", "once", &by).unwrap() }
 }
 
 async fn count(pool: &PgPool, sql: &'static str, id: OrderId) -> i64 {
@@ -219,7 +236,8 @@ async fn the_audit_log_is_append_only(pool: PgPool) {
 async fn cancelling_an_unpaid_order_voids_its_invoice_and_closes_its_payments(pool: PgPool) {
     let store = Store::new(pool.clone());
     let (user, order) = order_in(&pool, "PENDING_PAYMENT").await;
-    let cancelled = store.cancel_order_for_staff(order, &origin(), "the card was stolen").await.unwrap();
+    let cancelled =
+        store.cancel_order_for_staff(order, "the card was stolen", &act(&pool).await).await.unwrap();
     assert!(!cancelled.was_paid && !cancelled.server_may_exist);
 
     let detail = store.order_for_staff(order).await.unwrap();
@@ -232,7 +250,7 @@ async fn cancelling_an_unpaid_order_voids_its_invoice_and_closes_its_payments(po
     assert_eq!(told.len(), 1);
     assert!(told[0].message.ends_with("the card was stolen"));
 
-    let again = store.cancel_order_for_staff(order, &origin(), "twice").await.unwrap_err();
+    let again = store.cancel_order_for_staff(order, "twice", &act(&pool).await).await.unwrap_err();
     assert_eq!(again.to_string(), "the order is CANCELLED");
     assert_eq!(count(&pool, OUTBOX_ROWS, order).await, 1);
 }
@@ -242,14 +260,14 @@ async fn cancelling_a_paid_order_keeps_its_invoice(pool: PgPool) {
     let store = Store::new(pool.clone());
     for status in ["PAID", "PROVISIONING_FAILED"] {
         let (_, order) = order_in(&pool, status).await;
-        let cancelled = store.cancel_order_for_staff(order, &origin(), "sold out").await.unwrap();
+        let cancelled = store.cancel_order_for_staff(order, "sold out", &act(&pool).await).await.unwrap();
         assert!(cancelled.was_paid);
         let detail = store.order_for_staff(order).await.unwrap();
         assert_eq!(detail.order.status, OrderStatus::Cancelled);
         assert_eq!(detail.invoice.unwrap().status.as_str(), "PAID");
     }
     let (_, order) = order_in(&pool, "PROVISIONING").await;
-    let refused = store.cancel_order_for_staff(order, &origin(), "too late").await.unwrap_err();
+    let refused = store.cancel_order_for_staff(order, "too late", &act(&pool).await).await.unwrap_err();
     assert_eq!(refused.to_string(), "the order is PROVISIONING");
 }
 
@@ -262,7 +280,7 @@ async fn cancelling_says_when_a_server_may_exist(pool: PgPool) {
         .execute(&pool)
         .await
         .unwrap();
-    assert!(store.cancel_order_for_staff(order, &origin(), "x").await.unwrap().server_may_exist);
+    assert!(store.cancel_order_for_staff(order, "x", &act(&pool).await).await.unwrap().server_may_exist);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -270,10 +288,10 @@ async fn a_retry_and_a_cancellation_at_once_agree_on_one(pool: PgPool) {
     let store = Store::new(pool.clone());
     for _ in 0..5 {
         let (_, order) = order_in(&pool, "PROVISIONING_FAILED").await;
-        let origin = origin();
+        let (origin, act) = (origin(), act(&pool).await);
         let (retry, cancel) = tokio::join!(
             store.retry_provisioning(order, &origin),
-            store.cancel_order_for_staff(order, &origin, "sold out"),
+            store.cancel_order_for_staff(order, "sold out", &act),
         );
         assert!(retry.is_ok() != cancel.is_ok());
         assert_eq!(count(&pool, OUTBOX_ROWS, order).await, 1);

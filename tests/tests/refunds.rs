@@ -5,6 +5,8 @@ use domain::refund::{RefundDestination, RefundPolicy};
 use serde_json::{Value, json};
 use store::{
     audit::{Actor, Origin},
+    idempotency::Idempotency,
+    money_act::MoneyAct,
     refunds::{NewRefund, Part},
 };
 use webrana_tests::{
@@ -155,16 +157,19 @@ async fn what_is_in_doubt_waits_for_somebody_who_has_it_asked_for_again() {
         ..RefundPolicy::default()
     };
     let new = NewRefund {
-        by: staff,
         part: Part::Amount(domain::Rupiah::new(7_770)),
         destination: RefundDestination::Gateway,
         reason: "goodwill",
         gateways: &["midtrans"],
         policy,
     };
-    let origin = Origin { actor: Actor::User(staff), ip: None, request_id: None };
+    let act = MoneyAct {
+        by: staff,
+        origin: Origin { actor: Actor::User(staff), ip: None, request_id: None },
+        request: Idempotency::new("test", "in doubt", &()).unwrap(),
+    };
     let id = order["id"].as_str().unwrap().parse().unwrap();
-    let asked = stack.store.refund_order(id, &new, &origin, None).await.unwrap().refund.id;
+    let asked = stack.store.refund_order(id, &new, &act).await.unwrap().refund.id;
     let asked = json!({ "id": asked });
     let open = await_refund(&admin, &asked, "SENT").await;
     assert!(open["in_doubt_since"].is_string(), "{open}");

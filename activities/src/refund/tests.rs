@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use store::{
     audit::{Actor, Origin},
+    idempotency::Idempotency,
+    money_act::MoneyAct,
     refunds::{NewRefund, Part},
     users::NewUser,
 };
@@ -52,15 +54,18 @@ impl Desk {
     /// Money of an order is to go back through its gateway.
     async fn begin(&self, placed: &Placed, part: Part) -> RefundId {
         let new = NewRefund {
-            by: self.admin,
             part,
             destination: RefundDestination::Gateway,
             reason: "sold out",
             gateways: &["midtrans", "xendit"],
             policy: RefundPolicy::default(),
         };
-        let origin = Origin { actor: Actor::User(self.admin), ip: None, request_id: None };
-        self.refunds.store.refund_order(placed.order, &new, &origin, None).await.unwrap().refund.id
+        let act = MoneyAct {
+            by: self.admin,
+            origin: Origin { actor: Actor::User(self.admin), ip: None, request_id: None },
+            request: Idempotency::new("test", &uuid::Uuid::now_v7().to_string(), &()).unwrap(),
+        };
+        self.refunds.store.refund_order(placed.order, &new, &act).await.unwrap().refund.id
     }
 
     /// One try; a lost call must show after `settle_ms`.

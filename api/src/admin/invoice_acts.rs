@@ -228,6 +228,8 @@ pub(super) async fn draft(
     request_body(content = ChangeDraft),
     responses(
         (status = 200, description = "The draft as it is now.", body = DraftedInvoiceBody),
+        (status = 403, description = "`own_money`: it bills you. `forbidden`, `account_suspended`.",
+         body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`invoice_conflict`: it is no draft any more; `detail` names its status.",
          body = Problem, content_type = "application/problem+json"),
     )
@@ -276,6 +278,8 @@ pub(super) async fn issue(
     request_body(content = VoidInvoice),
     responses(
         (status = 200, description = "The withdrawn invoice.", body = DraftedInvoiceBody),
+        (status = 403, description = "`own_money`: it bills you. `forbidden`, `account_suspended`.",
+         body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`invoice_conflict`: it was paid or withdrawn before; `detail` names its status.",
          body = Problem, content_type = "application/problem+json"),
     )

@@ -1,5 +1,5 @@
 //! The admin area: staff read, administrators act on orders, invoices, money and promos, superadministrators manage
-//! providers; each handler's extractor says who may call it. Whoever may not gets 403 `forbidden`. What the internal
+//! providers; each handler's extractor says who may call it, `Treasurer` for what moves money. Whoever may not gets 403 `forbidden`. What the internal
 //! endpoints share with this area is in `retry`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -24,6 +24,7 @@ mod providers;
 mod reconciliation;
 mod refunds;
 pub(crate) mod retry;
+mod treasurer;
 mod webhooks;
 
 /// Routes under `/admin`.

@@ -7,14 +7,15 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::{idempotency::Idempotency, wallet::NewAdjustment};
+use store::wallet::NewAdjustment;
 use utoipa::ToSchema;
 
+use super::treasurer::Treasurer;
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::Staff,
     customer::wallet::WalletBody,
-    extract::{Body, Id, IdempotencyKey},
+    extract::{Body, Id},
     problem::Problem,
 };
 
@@ -82,6 +83,8 @@ pub(super) async fn wallet(
         (status = 201, description = "The correction.", body = WalletAdjustment),
         (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
          body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`own_money`: the balance is your own. `forbidden`, `account_suspended`.",
+         body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`insufficient_balance`: more is to be taken than is there. Nothing moved.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation_failed`, `invalid_body` or `idempotency_key_reused`. Nothing moved.",
@@ -89,17 +92,14 @@ pub(super) async fn wallet(
     )
 )]
 pub(super) async fn adjust_wallet(
-    admin: Administrator,
-    client: Client,
+    treasurer: Treasurer,
     State(state): State<AppState>,
     Id(customer): Id<UserId>,
-    IdempotencyKey(key): IdempotencyKey,
     Body(request): Body<AdjustWallet>,
 ) -> Result<(StatusCode, Json<WalletAdjustment>), Problem> {
-    let promise =
-        Idempotency::new(&format!("POST /admin/users/{customer}/wallet-adjustments"), &key, &request)?;
-    let new = NewAdjustment { by: admin.id, customer, amount: request.amount, reason: request.reason.trim() };
-    let made = state.store.adjust_wallet(&new, &client.origin(admin.actor()), &promise).await?;
+    let act = treasurer.act(&format!("POST /admin/users/{customer}/wallet-adjustments"), &request)?;
+    let new = NewAdjustment { customer, amount: request.amount, reason: request.reason.trim() };
+    let made = state.store.adjust_wallet(&new, &act).await?;
     tracing::info!(customer_id = %customer, movement_id = %made.id, "balance corrected by hand");
     let body = WalletAdjustment { id: made.id, amount: made.amount, balance: made.balance };
     Ok((StatusCode::CREATED, Json(body)))

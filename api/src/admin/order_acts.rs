@@ -11,17 +11,19 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::{
     admin::CancelledOrder,
-    idempotency::Idempotency,
-    payments::{Approval, Payment},
+    payments::{Approval, ApprovalError, Payment},
 };
 use utoipa::ToSchema;
 
-use super::retry::{self, RetryAccepted, RetryRequest};
+use super::{
+    retry::{self, RetryAccepted, RetryRequest},
+    treasurer::Treasurer,
+};
 use crate::{
     AppState,
     auth::{Administrator, Client},
-    extract::{Body, Id, IdempotencyKey},
-    problem::Problem,
+    extract::{Body, Id},
+    problem::{FieldError, Problem},
 };
 
 /// Most that one transfer may be, in rupiah.
@@ -31,10 +33,20 @@ const LARGEST_TRANSFER: i64 = 1_000_000_000_000;
 #[derive(Debug, Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApprovePayment {
-    /// Whole rupiah that arrived with this transfer; left out: exactly what was still due.
+    /// The bank transfer it is about. It may be left out when exactly one waits, or when none was announced.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payment_id: Option<PaymentId>,
+    /// Whole rupiah that arrived with this transfer; left out: exactly what is still due. It has to be said when nothing
+    /// is due (the order expired, the transfer is closed), and when a transfer for the order was rejected.
     #[garde(custom(more_than_nothing))]
     #[schema(example = 133_200)]
     amount_received: Option<Rupiah>,
+    /// `true`: the transfer that `payment_id` names was called off, expired or rejected, and what arrived with it
+    /// nevertheless goes to the customer's balance.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    credit_closed: bool,
     /// A remark for colleagues, at most 500 characters.
     #[garde(length(chars, max = 500))]
     #[schema(example = "Seen on the BCA statement of 24 November")]
@@ -45,6 +57,11 @@ pub(super) struct ApprovePayment {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RejectPayment {
+    /// The payment it is about. It may be left out when exactly one bank transfer waits, or where none does, exactly one
+    /// other attempt.
+    #[garde(skip)]
+    #[serde(default)]
+    payment_id: Option<PaymentId>,
     /// The customer reads it: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
     #[schema(example = "No such transfer has arrived")]
@@ -52,7 +69,7 @@ pub(super) struct RejectPayment {
 }
 
 /// Why an order is called off.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CancelOrder {
     /// The customer reads it: 3 to 500 characters.
@@ -96,7 +113,7 @@ pub(super) struct AdminPaymentDecision {
     /// What has arrived in all; null before.
     #[schema(example = 100_000)]
     amount_received: Option<Rupiah>,
-    /// What is still missing after a part has arrived; null when nothing is.
+    /// What it still has to bring; null when nobody waits for it.
     #[schema(example = 33_200)]
     amount_due: Option<Rupiah>,
 }
@@ -160,74 +177,97 @@ pub(super) async fn retry_provisioning(
 /// customer's balance, with a credit note. The customer is told with the reason.
 #[utoipa::path(
     post, path = "/admin/orders/{id}/cancel", tag = "admin", operation_id = "admin_cancel_order",
-    security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
+    security(("bearer" = [])),
+    params(
+        ("id" = OrderId, Path, description = "The order."),
+        ("Idempotency-Key" = String, Header, description = "New for each new request, the same for a retry."),
+    ),
     request_body(content = CancelOrder),
     responses(
         (status = 200, description = "The order is `CANCELLED`.", body = AdminCancelledOrder),
+        (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`own_money`: the order is your own. `forbidden`, `account_suspended`.",
+         body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`order_conflict`: it can't be called off any more; `detail` names its status.",
          body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn cancel(
-    admin: Administrator,
-    client: Client,
+    treasurer: Treasurer,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
     Body(request): Body<CancelOrder>,
 ) -> Result<Json<AdminCancelledOrder>, Problem> {
-    let origin = client.origin(admin.actor());
-    let cancelled = state.store.cancel_order_for_staff(order, &origin, request.reason.trim()).await?;
+    let act = treasurer.act(&format!("POST /admin/orders/{order}/cancel"), &request)?;
+    let cancelled = state.store.cancel_order_for_staff(order, request.reason.trim(), &act).await?;
     tracing::info!(order_id = %order, server_may_exist = cancelled.server_may_exist, "order cancelled by staff");
     Ok(Json(cancelled.into()))
 }
 
-/// Take money for an order: for its open bank transfer, or where there is none, on your word. Works for a late payment
-/// too. Say what arrived with this transfer: too much goes to the customer's balance; too little is kept for the order,
-/// which goes on waiting for the rest. A transfer that was announced for an order that is closed by now goes to the balance.
+/// Take money for an order: for the bank transfer that you name, for the only one that waits, or where none was announced,
+/// on your word. Works for a late payment too. Say what arrived with this transfer: too much goes to the customer's
+/// balance; too little is kept for the order, which goes on waiting for the rest; what the order can't take any more goes
+/// to the balance. What arrived with a transfer that is closed goes there with `credit_closed`. The same request again
+/// answers with the same payment.
 #[utoipa::path(
     post, path = "/admin/orders/{id}/approve-payment", tag = "admin", operation_id = "admin_approve_payment",
-    security(("bearer" = [])), 
+    security(("bearer" = [])),
     params(
         ("id" = OrderId, Path, description = "The order."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same for a retry, so that a transfer counts once."),
+        ("Idempotency-Key" = String, Header, description = "New for each transfer, the same for a retry."),
     ),
     request_body(content = Option<ApprovePayment>, description = "May be left out.",
                  example = json!({ "amount_received": 133_200, "note": "Seen on the BCA statement of 24 November" })),
     responses(
         (status = 200, description = "The order is `PAID`; or waits for the rest; or is closed as before.", body = AdminReviewedPayment),
-        (status = 409, description = "`order_conflict`: it can't be paid (any more), `detail` names its status; or \
-         `plan_conflict`: the order had expired and its plan is sold out.",
+        (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_body`, `validation_failed` or `idempotency_key_reused`. Nothing moved.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`own_money`: the order is your own. `forbidden`, `account_suspended`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`: there is no such order, or it has no such payment.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "`several_payments_wait`: name one of `payment_ids`. `order_conflict`: it can't be paid \
+         (any more), `detail` names its status. `payment_conflict`: the named payment is paid, closed, or no bank transfer. \
+         Nothing moved.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`amount_required`: nothing is due, so say what arrived. `payment_required`: \
+         `credit_closed` without `payment_id`. `invalid_body`, `validation_failed` or `idempotency_key_reused`. Nothing \
+         moved.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn approve_payment(
-    admin: Administrator,
-    client: Client,
+    treasurer: Treasurer,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
-    key: Option<IdempotencyKey>,
     body: Option<Body<ApprovePayment>>,
 ) -> Result<Json<AdminReviewedPayment>, Problem> {
     let request = body.map(|Body(request)| request).unwrap_or_default();
-    let scope = format!("POST /admin/orders/{order}/approve-payment");
-    let promise = key.map(|IdempotencyKey(key)| Idempotency::new(&scope, &key, &request)).transpose()?;
-    let origin = client.origin(admin.actor());
-    let approval = Approval { arrived: request.amount_received, note: request.note.as_deref() };
-    let payment = state.store.approve_payment(order, &origin, approval, promise.as_ref()).await?;
+    let act = treasurer.act(&format!("POST /admin/orders/{order}/approve-payment"), &request)?;
+    let approval = Approval {
+        payment: request.payment_id,
+        arrived: request.amount_received,
+        note: request.note.as_deref(),
+        credit_closed: request.credit_closed,
+    };
+    let payment = state.store.approve_payment(order, &approval, &act).await?;
     tracing::info!(order_id = %order, payment_id = %payment.id, "payment approved by hand");
     reviewed(&state, order, payment).await.map(Json)
 }
 
-/// Refuse the open attempt to pay an order, a bank transfer first. The order goes on waiting for money, and the customer
-/// is told with the reason.
+/// Refuse an open attempt to pay an order: the one that you name, the only bank transfer that waits, or where none does, the
+/// only other attempt. The order goes on waiting for money, with what a part of the transfer has brought, and the customer is
+/// told with the reason.
 #[utoipa::path(
     post, path = "/admin/orders/{id}/reject-payment", tag = "admin", operation_id = "admin_reject_payment",
     security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
     request_body(content = RejectPayment),
     responses(
         (status = 200, description = "The payment is `DENIED`.", body = AdminReviewedPayment),
-        (status = 409, description = "`payment_conflict`: no attempt is open; `detail` names the latest one's status.",
+        (status = 404, description = "`not_found`: there is no such order, or it has no such payment.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "`payment_conflict`: it is not open, or none is; `detail` names its status or the latest \
+         one's. `several_payments_wait`: name one of `payment_ids`.",
          body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -239,9 +279,29 @@ pub(super) async fn reject_payment(
     Body(request): Body<RejectPayment>,
 ) -> Result<Json<AdminReviewedPayment>, Problem> {
     let origin = client.origin(admin.actor());
-    let payment = state.store.reject_payment(order, &origin, request.reason.trim()).await?;
+    let payment =
+        state.store.reject_payment(order, request.payment_id, &origin, request.reason.trim()).await?;
     tracing::info!(order_id = %order, payment_id = %payment.id, "payment rejected by hand");
     reviewed(&state, order, payment).await.map(Json)
+}
+
+impl From<ApprovalError> for Problem {
+    fn from(error: ApprovalError) -> Self {
+        let message = error.to_string();
+        match error {
+            ApprovalError::Store(error) => error.into(),
+            ApprovalError::AmountRequired => Self::field("amount_required", "amount_received", message),
+            ApprovalError::PaymentRequired => Self::field("payment_required", "payment_id", message),
+            ApprovalError::SeveralWait(payments) => {
+                let mut problem = Self::new(StatusCode::CONFLICT, "several_payments_wait", message);
+                let choice =
+                    |id: &PaymentId| FieldError { field: "payment_id".to_owned(), message: id.to_string() };
+                problem.errors = payments.iter().map(choice).collect();
+                problem.payment_ids = payments;
+                problem
+            }
+        }
+    }
 }
 
 async fn reviewed(

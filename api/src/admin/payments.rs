@@ -57,6 +57,9 @@ pub(super) struct AdminPayment {
     amount: Rupiah,
     /// Bank transfers: what has arrived so far; null before.
     amount_received: Option<Rupiah>,
+    /// What it still has to bring; null when nobody waits for it.
+    #[schema(example = 33_200)]
+    amount_due: Option<Rupiah>,
     status: PaymentStatus,
     /// What became of its money; null while it is not paid.
     outcome: Option<PaymentOutcome>,
@@ -104,6 +107,7 @@ pub(super) async fn list(
 impl From<PaymentDetail> for AdminPayment {
     fn from(payment: PaymentDetail) -> Self {
         Self {
+            amount_due: payment.amount_due(),
             id: payment.id,
             order_id: payment.order_id,
             invoice_id: payment.invoice_id,

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use store::payouts::NewPayout;
 use utoipa::ToSchema;
 
+use super::treasurer::Treasurer;
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::Staff,
     extract::{Body, Paged, Paging},
     problem::Problem,
 };
@@ -19,7 +20,7 @@ use crate::{
 const LARGEST_PAYOUT: i64 = 1_000_000_000_000;
 
 /// A payout as the gateway's statement has it.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BookPayout {
     /// Slug of a gateway in use.
@@ -77,21 +78,24 @@ impl From<store::payouts::Payout> for PayoutBody {
     }
 }
 
-/// Book a gateway's payout. Its reference makes a second booking impossible.
+/// Book a gateway's payout. Its reference makes a second booking impossible; the same request again answers with the same
+/// payout.
 #[utoipa::path(
     post, path = "/admin/payouts", tag = "admin", operation_id = "admin_book_payout", security(("bearer" = [])),
+    params(("Idempotency-Key" = String, Header, description = "New for each new payout, the same for a retry.")),
     request_body(content = BookPayout),
     responses(
         (status = 201, description = "The payout is in the books.", body = PayoutBody),
+        (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
+         body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`payout_conflict`: it was booked before. Nothing moved.", body = Problem,
          content_type = "application/problem+json"),
-        (status = 422, description = "`gateway_unknown`; `fee_too_large`: more than the whole; `validation_failed` or \
-         `invalid_body`. Nothing moved.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`gateway_unknown`; `fee_too_large`: more than the whole; `validation_failed`, \
+         `invalid_body` or `idempotency_key_reused`. Nothing moved.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn book(
-    admin: Administrator,
-    client: Client,
+    treasurer: Treasurer,
     State(state): State<AppState>,
     Body(request): Body<BookPayout>,
 ) -> Result<(StatusCode, Json<PayoutBody>), Problem> {
@@ -102,13 +106,14 @@ pub(super) async fn book(
     if request.fee > request.gross {
         return Err(Problem::field("fee_too_large", "fee", "the fee is more than what was taken in"));
     }
+    let act = treasurer.act("POST /admin/payouts", &request)?;
     let new = NewPayout {
         gateway: &request.gateway,
         reference: &request.reference,
         gross: request.gross,
         fee: request.fee,
     };
-    let booked = state.store.book_payout(&new, &client.origin(admin.actor())).await?;
+    let booked = state.store.book_payout(&new, &act).await?;
     tracing::info!(movement_id = %booked.id, gateway = request.gateway, "payout booked");
     Ok((StatusCode::CREATED, Json(booked.into())))
 }

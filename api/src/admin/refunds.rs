@@ -10,16 +10,14 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::{
-    idempotency::Idempotency,
-    refunds::{NewRefund, Part, Refund, RefundError, RefundFilter, RefundedOrder},
-};
+use store::refunds::{NewRefund, Part, Refund, RefundError, RefundFilter, RefundedOrder};
 use utoipa::{IntoParams, ToSchema};
 
+use super::treasurer::Treasurer;
 use crate::{
     AppState,
     auth::{Administrator, Client, Staff},
-    extract::{Body, Id, IdempotencyKey, Paged, Paging, Params},
+    extract::{Body, Id, Paged, Paging, Params},
     problem::Problem,
 };
 
@@ -62,20 +60,6 @@ impl RefundRequest {
             (Some(_), true) => {
                 Err(Problem::field("validation_failed", "unserved", "is instead of an amount, not beside it"))
             }
-        }
-    }
-
-    /// All of an order's money goes back once by itself; anything else could be meant twice.
-    fn promise(&self, scope: &str, key: Option<IdempotencyKey>) -> Result<Option<Idempotency>, Problem> {
-        let is_plain = self.amount.is_none() && !self.unserved && self.destination.is_none();
-        match key {
-            Some(IdempotencyKey(key)) => Ok(Some(Idempotency::new(scope, &key, self)?)),
-            None if is_plain => Ok(None),
-            None => Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "idempotency_key_required",
-                "send an Idempotency-Key header with an amount, `unserved` or a destination",
-            )),
         }
     }
 }
@@ -170,13 +154,14 @@ pub(super) struct RefundQuery {
     security(("bearer" = [])),
     params(
         ("id" = OrderId, Path, description = "The order."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same for a retry, so that money goes back once. \
-         May be left out with nothing but a reason."),
+        ("Idempotency-Key" = String, Header, description = "New for each new refund, the same for a retry."),
     ),
     request_body(content = RefundRequest, example = json!({ "reason": "The region is sold out at the provider" })),
     responses(
         (status = 200, description = "The money is on the customer's balance, or on its way.", body = AdminRefundedOrder),
-        (status = 400, description = "`idempotency_key_required` or `idempotency_key_invalid`.",
+        (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`own_money`: it is your own. `forbidden`, `account_suspended`.",
          body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`order_conflict`: there is nothing to give back, its server is being made, or it runs \
          and all of its money is wanted; `detail` names its status. `refund_exceeds_available`: there is less; `detail` says \
@@ -187,18 +172,15 @@ pub(super) struct RefundQuery {
     )
 )]
 pub(super) async fn refund_order(
-    admin: Administrator,
-    client: Client,
+    treasurer: Treasurer,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
-    key: Option<IdempotencyKey>,
     Body(request): Body<RefundRequest>,
 ) -> Result<Json<AdminRefundedOrder>, Problem> {
-    let promise = request.promise(&format!("POST /admin/orders/{order}/refund"), key)?;
+    let act = treasurer.act(&format!("POST /admin/orders/{order}/refund"), &request)?;
     let gateways: Vec<&str> = state.payments.gateways.keys().copied().collect();
-    let new = new_refund(&state, &admin, &request, &gateways)?;
-    let origin = client.origin(admin.actor());
-    let refunded = state.store.refund_order(order, &new, &origin, promise.as_ref()).await?;
+    let new = new_refund(&state, &request, &gateways)?;
+    let refunded = state.store.refund_order(order, &new, &act).await?;
     tracing::info!(order_id = %order, refund_id = %refunded.refund.id, destination = %refunded.refund.destination,
                    server_may_exist = refunded.server_may_exist, "order refunded");
     Ok(Json(refunded.into()))
@@ -211,13 +193,14 @@ pub(super) async fn refund_order(
     security(("bearer" = [])),
     params(
         ("id" = InvoiceId, Path, description = "The invoice."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same for a retry, so that money goes back once. \
-         May be left out with nothing but a reason."),
+        ("Idempotency-Key" = String, Header, description = "New for each new refund, the same for a retry."),
     ),
     request_body(content = RefundRequest, example = json!({ "reason": "Billed twice", "destination": "GATEWAY" })),
     responses(
         (status = 200, description = "The money is on the customer's balance, or on its way.", body = AdminRefund),
-        (status = 400, description = "`idempotency_key_required` or `idempotency_key_invalid`.",
+        (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`own_money`: it is your own. `forbidden`, `account_suspended`.",
          body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`invoice_conflict`: it is not paid, nothing of it is left, or it is an order's; \
          `refund_exceeds_available` or `refund_channel_unavailable`. Nothing moved.",
@@ -227,30 +210,25 @@ pub(super) async fn refund_order(
     )
 )]
 pub(super) async fn refund_invoice(
-    admin: Administrator,
-    client: Client,
+    treasurer: Treasurer,
     State(state): State<AppState>,
     Id(invoice): Id<InvoiceId>,
-    key: Option<IdempotencyKey>,
     Body(request): Body<RefundRequest>,
 ) -> Result<Json<AdminRefund>, Problem> {
-    let promise = request.promise(&format!("POST /admin/invoices/{invoice}/refund"), key)?;
+    let act = treasurer.act(&format!("POST /admin/invoices/{invoice}/refund"), &request)?;
     let gateways: Vec<&str> = state.payments.gateways.keys().copied().collect();
-    let new = new_refund(&state, &admin, &request, &gateways)?;
-    let origin = client.origin(admin.actor());
-    let refund = state.store.refund_invoice(invoice, &new, &origin, promise.as_ref()).await?;
+    let new = new_refund(&state, &request, &gateways)?;
+    let refund = state.store.refund_invoice(invoice, &new, &act).await?;
     tracing::info!(invoice_id = %invoice, refund_id = %refund.id, destination = %refund.destination, "invoice refunded");
     Ok(Json(refund.into()))
 }
 
 fn new_refund<'a>(
     state: &AppState,
-    admin: &Administrator,
     request: &'a RefundRequest,
     gateways: &'a [&'a str],
 ) -> Result<NewRefund<'a>, Problem> {
     Ok(NewRefund {
-        by: admin.id,
         part: request.part()?,
         destination: request.destination.unwrap_or(RefundDestination::Wallet),
         reason: request.reason.trim(),

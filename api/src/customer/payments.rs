@@ -73,7 +73,7 @@ pub(crate) struct PaymentBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 100_000)]
     amount_received: Option<Rupiah>,
-    /// Bank transfers of which a part has arrived: what is still to be transferred.
+    /// What it still has to bring: less than `amount` when a part was transferred; absent when nobody waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 33_200)]
     amount_due: Option<Rupiah>,

@@ -6,6 +6,17 @@ use sqlx::PgPool;
 use crate::{PATIENT, Shop, support::As, text};
 
 impl Shop {
+    /// Changes payments past their guard.
+    async fn unguarded(&self, sql: &'static str) {
+        for sql in [
+            "ALTER TABLE payments DISABLE TRIGGER payments_transition_legal",
+            sql,
+            "ALTER TABLE payments ENABLE TRIGGER payments_transition_legal",
+        ] {
+            sqlx::query(sql).execute(&self.pool).await.unwrap();
+        }
+    }
+
     /// Every notification that staff see with a filter.
     async fn archive(&self, admin: As<'_>, filter: &str) -> Vec<Value> {
         let answer = self.app.get(&format!("/admin/webhooks{filter}"), admin).await;
@@ -66,12 +77,12 @@ async fn a_notification_can_be_taken_in_again_and_takes_effect_once(pool: PgPool
     shop.pay(&json!({ "order_id": name, "amount": 1 })).await;
     assert_eq!(shop.replay(admin, "MISMATCH").await, (422, "amount_mismatch".to_owned()));
 
-    // Money for a payment that was lost, and is back.
+    // Money for a payment that was lost, and is back: as after a restore from a backup, which no guard sees.
     let hide = "UPDATE payments SET gateway_order_id = gateway_order_id || '-lost'";
-    sqlx::query(hide).execute(&shop.pool).await.unwrap();
+    shop.unguarded(hide).await;
     assert_eq!(shop.pay(&json!({ "order_id": name })).await, [422]);
     let restore = "UPDATE payments SET gateway_order_id = replace(gateway_order_id, '-lost', '')";
-    sqlx::query(restore).execute(&shop.pool).await.unwrap();
+    shop.unguarded(restore).await;
     assert_eq!(shop.replay(admin, "UNKNOWN_PAYMENT").await, (200, "applied".to_owned()));
     assert_eq!(text(&shop.read(&order).await, "status"), "PAID");
     assert_eq!(shop.replay(admin, "UNKNOWN_PAYMENT").await, (200, "already_handled".to_owned()));

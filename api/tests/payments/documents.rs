@@ -157,7 +157,7 @@ async fn what_was_called_off_or_went_back_is_stamped(pool: PgPool) {
     let refund = format!("/admin/orders/{}/refund", text(&order, "id"));
     let refunded = shop
         .app
-        .call(Method::POST, &refund, As::Token(&admin), &json!({ "reason": "Sold out at the provider" }))
+        .post_anew(&refund, As::Token(&admin), &json!({ "reason": "Sold out at the provider" }))
         .await;
     assert_eq!(refunded.status, 200, "{:?}", refunded.body);
     let after = shop.my_paper(&format!("{path}/pdf")).await;

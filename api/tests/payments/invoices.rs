@@ -167,16 +167,21 @@ async fn a_payout_is_booked_once(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, admin) = shop.app.user(Role::Admin).await;
     shop.paid_deposit(500_000, "deposit").await;
-    let book = async |body: &Value| shop.app.post("/admin/payouts", As::Token(&admin), body).await;
+    let book = async |body: &Value| shop.app.post_anew("/admin/payouts", As::Token(&admin), body).await;
     let payout =
         json!({ "gateway": "midtrans", "reference": "2026-11-28-1", "gross": 500_000, "fee": 3_500 });
     let booked = book(&payout).await;
     assert_eq!((booked.status.as_u16(), booked.body["fee"].as_i64()), (201, Some(3_500)), "{}", booked.body);
     refused(&book(&payout).await, 409, "payout_conflict");
+    let another = json!({ "gateway": "midtrans", "reference": "2026-11-28-2", "gross": 1_000, "fee": 0 });
+    let again = async |body: &Value| post_as(&shop.app, &admin, "/admin/payouts", "payout", body).await;
+    let one = again(&another).await;
+    assert_eq!((one.status.as_u16(), again(&another).await.body), (201, one.body));
+    refused(&again(&payout).await, 422, "idempotency_key_reused");
     let all = shop.app.get("/admin/payouts", As::Token(&admin)).await.body;
     assert_eq!(
-        (all["data"][0]["gross"].as_i64(), all["data"].as_array().map(Vec::len)),
-        (Some(500_000), Some(1))
+        (all["data"][1]["gross"].as_i64(), all["data"].as_array().map(Vec::len)),
+        (Some(500_000), Some(2))
     );
     for (field, value, code) in [
         ("gateway", json!("stripe"), "gateway_unknown"),

@@ -85,9 +85,12 @@ async fn requests_that_make_no_sense_move_nothing(pool: PgPool) {
         let refused = desk.refund(&order, "k", change.clone()).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (status, code), "{change}: {:?}", refused.body);
     }
-    for change in
-        [json!({ "amount": 1_000 }), json!({ "unserved": true }), json!({ "destination": "GATEWAY" })]
-    {
+    for change in [
+        json!({}),
+        json!({ "amount": 1_000 }),
+        json!({ "unserved": true }),
+        json!({ "destination": "GATEWAY" }),
+    ] {
         let mut body = json!({ "reason": "sold out" });
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let keyless = desk.post(&format!("/admin/orders/{order}/refund"), None, &body).await;
@@ -172,6 +175,6 @@ async fn what_was_not_paid_by_code_goes_to_the_balance_only(pool: PgPool) {
     let whole = desk.refund(id, "wallet", json!({})).await;
     assert_eq!((whole.status.as_u16(), text(&whole.body, "status")), (200, "REFUNDED"));
     let of_order = format!("/admin/invoices/{}/refund", text(&order["invoice"], "id"));
-    let refused = desk.post(&of_order, None, &json!({ "reason": "sold out" })).await;
+    let refused = desk.post(&of_order, Some("order's"), &json!({ "reason": "sold out" })).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "invoice_conflict"));
 }

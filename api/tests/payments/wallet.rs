@@ -84,7 +84,7 @@ async fn from_a_deposit_to_an_order_and_back(pool: PgPool) {
 
     let (_, admin) = shop.app.user(Role::Admin).await;
     let path = format!("/admin/orders/{}/refund", text(&placed.body, "id"));
-    let refunded = shop.app.post(&path, As::Token(&admin), &json!({ "reason": "sold out" })).await;
+    let refunded = shop.app.post_anew(&path, As::Token(&admin), &json!({ "reason": "sold out" })).await;
     assert_eq!(refunded.status, 200, "{:?}", refunded.body);
     assert_eq!((&refunded.body["status"], &refunded.body["amount"]), (&json!("REFUNDED"), &json!(total)));
     assert_eq!(shop.wallet().await, (500_000, 0));
@@ -96,7 +96,7 @@ async fn from_a_deposit_to_an_order_and_back(pool: PgPool) {
         ("REFUNDED", &invoice["total"], &invoice["tax"])
     );
     assert_eq!(text(note, "reason"), "sold out");
-    let again = shop.app.post(&path, As::Token(&admin), &json!({ "reason": "sold out" })).await;
+    let again = shop.app.post_anew(&path, As::Token(&admin), &json!({ "reason": "sold out" })).await;
     assert_eq!((again.status.as_u16(), again.code()), (409, "order_conflict"));
 }
 

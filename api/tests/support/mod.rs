@@ -16,7 +16,7 @@ use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{HeaderMap, Method, Request, StatusCode},
+    http::{HeaderMap, Method, Request, StatusCode, request},
 };
 use domain::{
     Rupiah,
@@ -166,22 +166,28 @@ impl App {
 
     /// Calls `path` under `/api/v1`, with a JSON body unless it is `null`.
     pub async fn call(&self, method: Method, path: &str, who: As<'_>, body: &Value) -> Answer {
+        self.send(with_body(Self::request(method, path, who), body)).await
+    }
+
+    fn request(method: Method, path: &str, who: As<'_>) -> request::Builder {
         let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
-        let request = match who {
+        match who {
             As::Nobody => request,
             As::Token(token) => request.header("authorization", format!("Bearer {token}")),
             As::Key(key) => request.header("x-api-key", key),
-        };
-        let request = match body {
-            Value::Null => request.body(Body::empty()),
-            body => request.header("content-type", "application/json").body(Body::from(body.to_string())),
-        };
-        self.send(request.unwrap()).await
+        }
     }
 
     /// Reads `path` under `/api/v1`.
     pub async fn get(&self, path: &str, who: As<'_>) -> Answer {
         self.call(Method::GET, path, who, &Value::Null).await
+    }
+
+    /// Posts to `path` under `/api/v1` with an `Idempotency-Key` like no other.
+    pub async fn post_anew(&self, path: &str, who: As<'_>, body: &Value) -> Answer {
+        let key = uuid::Uuid::now_v7().to_string();
+        let request = Self::request(Method::POST, path, who).header("idempotency-key", key);
+        self.send(with_body(request, body)).await
     }
 
     /// Posts to `path` under `/api/v1`.
@@ -211,6 +217,14 @@ impl App {
     pub async fn api_key(&self) -> String {
         self.store.create_api_key("tests", &origin()).await.unwrap().1
     }
+}
+
+fn with_body(request: request::Builder, body: &Value) -> Request<Body> {
+    let request = match body {
+        Value::Null => request.body(Body::empty()),
+        body => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+    };
+    request.unwrap()
 }
 
 /// The origin of what a test does behind the API's back.

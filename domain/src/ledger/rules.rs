@@ -5,30 +5,12 @@ use super::{
         self, Adjustments, Bank, CustomerHolds, CustomerWallet, DeferredRevenue, GatewayClearing,
         GatewayFees, PromoExpense, Refunds, Revenue, TaxPayable,
     },
-    Entry, LedgerError, Movement, MovementKind, Position,
+    Entry, FromWallet, Incoming, LedgerError, Movement, MovementKind, Position,
 };
 use crate::{
     ids::{InvoiceId, OrderId, PaymentId, UserId},
     money::Rupiah,
 };
-
-/// Where money from outside arrives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MoneySource {
-    /// A payment gateway holds it for us.
-    Gateway,
-    /// It is on our bank account.
-    Bank,
-}
-
-impl MoneySource {
-    const fn account(self) -> AccountKind {
-        match self {
-            Self::Gateway => GatewayClearing,
-            Self::Bank => Bank,
-        }
-    }
-}
 
 /// What money is for. Each has a [`Position`] of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,14 +57,14 @@ impl Movement {
     ///
     /// # Errors
     /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
-    pub fn deposit(customer: UserId, payment: PaymentId, source: MoneySource, amount: Rupiah) -> Result {
+    pub fn deposit(customer: UserId, money: Incoming, amount: Rupiah) -> Result {
         let made = Self::make(
             MovementKind::Deposit,
-            received(payment),
-            &[(source.account(), amount)],
+            received(money),
+            &[(money.account(), amount)],
             &[(CustomerWallet, amount)],
         )?;
-        Ok(Self { customer: Some(customer), payment: Some(payment), ..made })
+        Ok(Self { customer: Some(customer), payment: Some(money.payment()), ..made })
     }
 
     /// Money from outside pays an order, together with what earlier part payments set aside for it. The money is
@@ -90,24 +72,18 @@ impl Movement {
     ///
     /// # Errors
     /// [`LedgerError::NotPositive`] when nothing is left to be paid, or a part is negative.
-    pub fn payment_received(
-        parties: Parties,
-        payment: PaymentId,
-        source: MoneySource,
-        price: Price,
-        set_aside: Rupiah,
-    ) -> Result {
+    pub fn payment_received(parties: Parties, money: Incoming, price: Price, set_aside: Rupiah) -> Result {
         let arrived = price.total.minus(set_aside)?;
         if arrived <= Rupiah::ZERO {
             return Err(LedgerError::NotPositive);
         }
         let made = Self::make(
             MovementKind::Payment,
-            received(payment),
-            &[(source.account(), arrived), (CustomerHolds, set_aside)],
+            received(money),
+            &[(money.account(), arrived), (CustomerHolds, set_aside)],
             &[(DeferredRevenue, price.total.minus(price.tax)?), (TaxPayable, price.tax)],
         )?;
-        Ok(made.about(parties, Some(payment)))
+        Ok(made.about(parties, Some(money.payment())))
     }
 
     /// A transfer that is less than its order costs: it is set aside until the rest arrives. `received_before` is what
@@ -117,59 +93,59 @@ impl Movement {
     /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
     pub fn part_payment(
         parties: Parties,
-        payment: PaymentId,
+        money: Incoming,
         received_before: Rupiah,
         amount: Rupiah,
     ) -> Result {
         let made = Self::make(
             MovementKind::PartPayment,
-            format!("payment/{payment}/part/{}", received_before.get()),
-            &[(Bank, amount)],
+            format!("payment/{}/part/{}", money.payment(), received_before.get()),
+            &[(money.account(), amount)],
             &[(CustomerHolds, amount)],
         )?;
-        Ok(made.about(parties, Some(payment)))
+        Ok(made.about(parties, Some(money.payment())))
     }
 
     /// Money for an order that can't take it any more (called off, paid already, sold out) goes to the balance.
     ///
     /// # Errors
     /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
-    pub fn late_payment(parties: Parties, payment: PaymentId, source: MoneySource, amount: Rupiah) -> Result {
+    pub fn late_payment(parties: Parties, money: Incoming, amount: Rupiah) -> Result {
         let made = Self::make(
             MovementKind::LatePayment,
-            received(payment),
-            &[(source.account(), amount)],
+            received(money),
+            &[(money.account(), amount)],
             &[(CustomerWallet, amount)],
         )?;
-        Ok(made.about(parties, Some(payment)))
+        Ok(made.about(parties, Some(money.payment())))
     }
 
     /// What a transfer had too much goes to the balance.
     ///
     /// # Errors
     /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
-    pub fn surplus(parties: Parties, payment: PaymentId, amount: Rupiah) -> Result {
+    pub fn surplus(parties: Parties, money: Incoming, amount: Rupiah) -> Result {
         let made = Self::make(
             MovementKind::Surplus,
-            format!("payment/{payment}/surplus"),
-            &[(Bank, amount)],
+            format!("payment/{}/surplus", money.payment()),
+            &[(money.account(), amount)],
             &[(CustomerWallet, amount)],
         )?;
-        Ok(made.about(parties, Some(payment)))
+        Ok(made.about(parties, Some(money.payment())))
     }
 
     /// An order is paid from the balance: the money is set aside until the order runs.
     ///
     /// # Errors
     /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
-    pub fn hold(parties: Parties, payment: PaymentId, amount: Rupiah) -> Result {
+    pub fn hold(parties: Parties, money: FromWallet, amount: Rupiah) -> Result {
         let made = Self::make(
             MovementKind::Hold,
-            format!("payment/{payment}/hold"),
+            format!("payment/{}/hold", money.payment()),
             &[(CustomerWallet, amount)],
             &[(CustomerHolds, amount)],
         )?;
-        Ok(made.about(parties, Some(payment)))
+        Ok(made.about(parties, Some(money.payment())))
     }
 
     /// The order runs: what was set aside for it is taken. `None` when nothing was.
@@ -270,14 +246,14 @@ impl Movement {
     ///
     /// # Errors
     /// [`LedgerError::NotPositive`] unless `amount` is more than nothing.
-    pub fn promo_bonus(customer: UserId, payment: PaymentId, amount: Rupiah) -> Result {
+    pub fn promo_bonus(customer: UserId, deposited: Incoming, amount: Rupiah) -> Result {
         let made = Self::make(
             MovementKind::PromoBonus,
-            format!("payment/{payment}/bonus"),
+            format!("payment/{}/bonus", deposited.payment()),
             &[(PromoExpense, amount)],
             &[(CustomerWallet, amount)],
         )?;
-        Ok(Self { customer: Some(customer), payment: Some(payment), ..made })
+        Ok(Self { customer: Some(customer), payment: Some(deposited.payment()), ..made })
     }
 
     /// Moves the parts of `from` (debited) to `to` (credited); parts of nothing are left out.
@@ -306,6 +282,6 @@ impl Movement {
 }
 
 /// The cause of whatever a payment's money does first: it arrives once.
-fn received(payment: PaymentId) -> String {
-    format!("payment/{payment}/received")
+fn received(money: Incoming) -> String {
+    format!("payment/{}/received", money.payment())
 }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Rupiah,
+    billing::PaymentMethod,
     ids::{OrderId, PaymentId, RefundId, UserId},
     ledger::{
-        AccountKind, Books, LedgerError, MoneySource, Movement, MovementKind as K, Parties, Position, Price,
-        Service,
+        AccountKind, Books, FromWallet, Incoming, LedgerError, MoneySource, Movement, MovementKind as K,
+        Parties, Position, Price, Service,
     },
     refund::RefundDestination,
 };
@@ -97,6 +98,19 @@ impl Cast {
         }
     }
 
+    fn money(&self, customer: usize, order: usize, payment: usize, by_bank: bool) -> Incoming {
+        let method = if by_bank { PaymentMethod::ManualTransfer } else { PaymentMethod::Qris };
+        incoming(self.order_payments[customer][order][payment], method)
+    }
+
+    fn deposited(&self, customer: usize, payment: usize) -> Incoming {
+        incoming(self.deposit_payments[customer][payment], PaymentMethod::Qris)
+    }
+
+    fn own(&self, customer: usize, order: usize) -> FromWallet {
+        from_wallet(self.order_payments[customer][order][PAYMENTS])
+    }
+
     fn refund(&self, customer: usize, order: usize, number: usize) -> RefundId {
         RefundId(self.numbered(1_000 + (customer * ORDERS + order) * REFUNDS + number))
     }
@@ -104,6 +118,16 @@ impl Cast {
     fn numbered(&self, number: usize) -> Uuid {
         Uuid::from_u128(self.series.as_u128() ^ number as u128)
     }
+}
+
+/// Money of a payment from outside.
+pub fn incoming(payment: Uuid, method: PaymentMethod) -> Incoming {
+    MoneySource::of(PaymentId(payment), method).incoming().unwrap()
+}
+
+/// Money of a payment from the balance.
+pub fn from_wallet(payment: Uuid) -> FromWallet {
+    MoneySource::of(PaymentId(payment), PaymentMethod::Wallet).from_wallet().unwrap()
 }
 
 /// The shop: the model's books, and where each order stands.
@@ -146,14 +170,13 @@ impl World {
             }
             Event::DepositPaid { customer, payment, amount } => one(Movement::deposit(
                 UserId(self.cast.customers[customer]),
-                PaymentId(self.cast.deposit_payments[customer][payment]),
-                MoneySource::Gateway,
+                self.cast.deposited(customer, payment),
                 Rupiah::new(amount),
             )),
             Event::PartPaid { customer, order, amount } => self.part_paid(customer, order, amount),
             Event::Surplus { customer, order, payment, amount } => one(Movement::surplus(
                 self.cast.parties(customer, order),
-                PaymentId(self.cast.order_payments[customer][order][payment]),
+                self.cast.money(customer, order, payment, true),
                 Rupiah::new(amount),
             )),
             Event::WalletPaid { customer, order } => self.wallet_paid(customer, order),
@@ -180,7 +203,7 @@ impl World {
             )),
             Event::Bonus { customer, payment, amount } => one(Movement::promo_bonus(
                 UserId(self.cast.customers[customer]),
-                PaymentId(self.cast.deposit_payments[customer][payment]),
+                self.cast.deposited(customer, payment),
                 Rupiah::new(amount),
             )),
         }
@@ -194,18 +217,17 @@ impl World {
         by_bank: bool,
     ) -> Result<Vec<Movement>, LedgerError> {
         let parties = self.cast.parties(customer, order);
-        let payment = PaymentId(self.cast.order_payments[customer][order][payment]);
-        let source = if by_bank { MoneySource::Bank } else { MoneySource::Gateway };
+        let money = self.cast.money(customer, order, payment, by_bank);
         let price = Cast::price(order);
         let position = self.books.position(parties.service);
         if self.stages[customer][order] != Stage::Waiting {
-            return Ok(vec![Movement::late_payment(parties, payment, source, price.total)?]);
+            return Ok(vec![Movement::late_payment(parties, money, price.total)?]);
         }
         // A transfer completes what is set aside; a gateway charges the whole price, so that becomes free.
         if by_bank {
-            return Ok(vec![Movement::payment_received(parties, payment, source, price, position.held)?]);
+            return Ok(vec![Movement::payment_received(parties, money, price, position.held)?]);
         }
-        let paid = Movement::payment_received(parties, payment, source, price, Rupiah::ZERO)?;
+        let paid = Movement::payment_received(parties, money, price, Rupiah::ZERO)?;
         Ok(std::iter::once(paid).chain(Movement::release(parties, "paid", &position)?).collect())
     }
 
@@ -217,8 +239,8 @@ impl World {
         {
             return Ok(Vec::new());
         }
-        let payment = PaymentId(self.cast.order_payments[customer][order][0]);
-        Ok(vec![Movement::part_payment(parties, payment, held, Rupiah::new(amount))?])
+        let money = self.cast.money(customer, order, 0, true);
+        Ok(vec![Movement::part_payment(parties, money, held, Rupiah::new(amount))?])
     }
 
     fn wallet_paid(&self, customer: usize, order: usize) -> Result<Vec<Movement>, LedgerError> {
@@ -227,8 +249,7 @@ impl World {
         if self.stages[customer][order] != Stage::Waiting || held != Rupiah::ZERO {
             return Ok(Vec::new());
         }
-        let payment = PaymentId(self.cast.order_payments[customer][order][PAYMENTS]);
-        Ok(vec![Movement::hold(parties, payment, Cast::price(order).total)?])
+        Ok(vec![Movement::hold(parties, self.cast.own(customer, order), Cast::price(order).total)?])
     }
 
     fn activated(&self, customer: usize, order: usize) -> Result<Vec<Movement>, LedgerError> {

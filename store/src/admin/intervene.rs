@@ -15,6 +15,8 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
+    idempotency::Claim,
+    money_act::MoneyAct,
     notifications::{self, Notice},
     outbox,
     placements::{self, Elsewhere, ElsewhereRefusal, Place, RetryError},
@@ -95,19 +97,24 @@ impl Store {
 
     /// Calls an order off for staff: unpaid, paid but not yet at the provider, or failed. An open invoice becomes
     /// `VOID` and open attempts to pay are closed; what was paid goes back to the balance, with a credit note. The
-    /// customer is told with `reason`.
+    /// customer is told with `reason`. The same request again answers with the same.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] naming its status when it can't
-    /// be called off any more.
+    /// be called off any more, [`StoreError::OwnMoney`] when it is the administrator's,
+    /// [`StoreError::IdempotencyMismatch`] when the key was used for another request.
     pub async fn cancel_order_for_staff(
         &self,
         order: OrderId,
-        origin: &Origin,
         reason: &str,
+        act: &MoneyAct,
     ) -> Result<CancelledOrder> {
         let mut tx = self.pool.begin().await?;
         let before = lock(&mut tx, order).await?;
+        act.refuse_own(before.user_id.into())?;
+        if let Claim::Done(_) = act.claim(&mut tx, order.0).await? {
+            return cancelled(&mut tx, order, &before).await;
+        }
         move_or_conflict(&mut tx, order, Transition::Cancel, &before).await?;
         close_billing(&mut tx, order).await?;
         if !before.server_may_exist {
@@ -122,7 +129,7 @@ impl Store {
             server_may_exist: before.server_may_exist,
             returned,
         };
-        let act = Act {
+        let entry = Act {
             action: "order.cancel",
             object_kind: "order",
             object_id: Some(order.0),
@@ -135,7 +142,7 @@ impl Store {
                 "returned": cancelled.returned,
             })),
         };
-        audit::record(&mut tx, origin, &act).await?;
+        audit::record(&mut tx, &act.origin, &entry).await?;
         outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;
         tx.commit().await?;
         Ok(cancelled)
@@ -248,6 +255,29 @@ async fn move_or_conflict(
         return Ok(());
     }
     Err(StoreError::Conflict { object: "order", state: before.status.clone() })
+}
+
+/// What came of calling an order off, read again.
+async fn cancelled(tx: &mut PgConnection, order: OrderId, now: &Before) -> Result<CancelledOrder> {
+    let row = sqlx::query!(
+        r#"SELECT o.status AS "status: OrderStatus", o.paid_at IS NOT NULL AS "was_paid!",
+                  (SELECT coalesce(sum(e.amount), 0)::bigint
+                   FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+                   JOIN ledger_accounts a ON a.id = e.account_id
+                   WHERE m.cause IN ('order/' || o.id || '/release/cancelled', 'order/' || o.id || '/refund/cancelled')
+                     AND a.kind = 'CUSTOMER_WALLET') AS "returned!: Rupiah"
+           FROM orders o WHERE o.id = $1"#,
+        order.0,
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(CancelledOrder {
+        order_id: order,
+        status: row.status,
+        was_paid: row.was_paid,
+        server_may_exist: now.server_may_exist,
+        returned: row.returned,
+    })
 }
 
 async fn reset_task(tx: &mut PgConnection, order: OrderId) -> Result<()> {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
-    billing::{Bank, PaymentMethod, PaymentOutcome, PaymentStatus},
+    billing::{Bank, Claim, PaymentMethod, PaymentOutcome, PaymentStatus},
     ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
 };
 use uuid::Uuid;
@@ -60,6 +60,19 @@ pub struct PaymentDetail {
     pub expires_at: Option<DateTime<Utc>>,
     /// When the money was ours.
     pub paid_at: Option<DateTime<Utc>>,
+    /// Whether what it is for waits for money.
+    pub waits: bool,
+    /// What earlier transfers brought for that and is set aside.
+    pub set_aside: Rupiah,
+}
+
+impl PaymentDetail {
+    /// What it still has to bring; `None` when nobody waits for it.
+    #[must_use]
+    pub fn amount_due(&self) -> Option<Rupiah> {
+        let claim = Claim { waits: self.waits, total: self.amount, set_aside: self.set_aside };
+        claim.due_by(self.method, self.status).ok().flatten()
+    }
 }
 
 /// Which payments are wanted; what is `None` does not restrict.
@@ -105,12 +118,13 @@ impl Store {
             r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
                       deposit_id AS "deposit_id: DepositId", user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
                       method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
-                      amount_received AS "amount_received: Rupiah",
+                      amount_received AS "amount_received: Rupiah", w.waits AS "waits!", w.set_aside AS "set_aside!: Rupiah",
                       status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
                       (SELECT count(*) FROM payment_proofs f WHERE f.payment_id = payments.id) AS "proofs!",
                       d.disputed AS "disputed!: Rupiah", d.open AS "open_disputes!",
                       created_at, expires_at, paid_at
                FROM payments
+               CROSS JOIN LATERAL payment_claim(payments) w
                CROSS JOIN LATERAL (SELECT coalesce(sum(b.amount) FILTER (WHERE b.status <> 'DISMISSED'), 0)::bigint AS disputed,
                                           count(*) FILTER (WHERE b.status = 'OPEN') AS open
                                    FROM disputes b WHERE b.payment_id = payments.id) d
@@ -143,10 +157,11 @@ impl Store {
             r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
                       deposit_id AS "deposit_id: DepositId", user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
                       method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
-                      amount_received AS "amount_received: Rupiah",
+                      amount_received AS "amount_received: Rupiah", w.waits AS "waits!", w.set_aside AS "set_aside!: Rupiah",
                       status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
                       f.proofs AS "proofs!", 0::bigint AS "disputed!: Rupiah", 0::bigint AS "open_disputes!", created_at, expires_at, paid_at
                FROM payments
+               CROSS JOIN LATERAL payment_claim(payments) w
                CROSS JOIN LATERAL (SELECT count(*) AS proofs FROM payment_proofs WHERE payment_id = payments.id) f
                WHERE method = 'MANUAL_TRANSFER' AND status IN ('PENDING', 'UNKNOWN')
                  AND ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR outcome = $2)

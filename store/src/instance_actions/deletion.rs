@@ -12,6 +12,7 @@ use super::progress::{fail_all_waiting, finish, instance_of, lock};
 use crate::{
     Result, Store, StoreError,
     notifications::{self, Notice},
+    renewals,
 };
 
 /// Everything it takes to delete a server, and to be sure that it is gone.
@@ -54,7 +55,8 @@ impl Store {
         .ok_or(StoreError::NotFound("action"))
     }
 
-    /// Ends a delete: the server is `TERMINATED`, what still waited for it fails, and its owner is told. To be called
+    /// Ends a delete: the server is `TERMINATED`, what still waited for it fails, what was wished
+    /// for it and is not paid yet is withdrawn, and its owner is told. To be called
     /// only when the provider has confirmed that the server is gone. Doing it again changes nothing.
     ///
     /// # Errors
@@ -74,6 +76,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         fail_all_waiting(&mut tx, instance).await?;
+        renewals::withdraw_open(&mut tx, instance).await?;
         // Nobody misses a server that never became theirs.
         if before != InstanceStatus::Provisioning {
             let notice = Notice {

@@ -14,7 +14,7 @@ use super::{Action, by_id, params_of};
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
-    new_id, outbox,
+    new_id, outbox, renewals,
 };
 
 /// Actions that may wait for one server. More are refused: whoever asks that often should look first.
@@ -67,6 +67,10 @@ pub(crate) async fn request(tx: &mut PgConnection, new: &NewAction<'_>) -> Resul
     let asked = asked(tx, new.instance).await?;
     refuse_if_impossible(new.action.kind(), &asked)?;
     let action = insert(tx, new).await?;
+    if new.action.kind() == ActionKind::Delete {
+        // Nobody is to pay for another term from here on; who does so all the same has the money on the balance.
+        renewals::withdraw_open(tx, new.instance).await?;
+    }
     // A customer's own acts are in the list of actions; those of others are accounted for.
     if new.owner.is_none() {
         record(tx, new, action.id).await?;

@@ -99,7 +99,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such invoice made by hand, [`StoreError::Conflict`] naming its status
-    /// when it is no draft any more.
+    /// when it is no draft any more, [`StoreError::OwnMoney`] when it bills the administrator.
     pub async fn change_draft(
         &self,
         invoice: InvoiceId,
@@ -109,6 +109,7 @@ impl Store {
     ) -> Result<DraftedInvoice> {
         let mut tx = self.pool.begin().await?;
         let before = lock(&mut tx, invoice, InvoiceStatus::Draft).await?;
+        origin.refuse_own(before.user_id)?;
         let after = write(&mut tx, invoice, before.user_id, items, note).await?;
         record(&mut tx, origin, "invoice.change", Some(&before), &after, None).await?;
         tx.commit().await?;
@@ -118,7 +119,7 @@ impl Store {
     /// Issues a draft: it gets its number and today's tax, can be paid for `due_days`, and the customer is told.
     ///
     /// # Errors
-    /// As [`Store::change_draft`].
+    /// As [`Store::change_draft`], but for `OwnMoney`.
     pub async fn issue_invoice(
         &self,
         invoice: InvoiceId,
@@ -130,7 +131,7 @@ impl Store {
         let items: Vec<BilledItem> = before.lines.iter().map(item).collect();
         write(&mut tx, invoice, before.user_id, &items, before.note.as_deref()).await?;
         let due_at = sqlx::query_scalar!(
-            r#"SELECT now() + make_interval(days => $1) AS "due_at!""#,
+            r#"SELECT now() + make_interval(hours => 24 * $1::integer) AS "due_at!""#,
             i32::try_from(due_days).unwrap_or(i32::MAX),
         )
         .fetch_one(&mut *tx)
@@ -147,7 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such invoice, [`StoreError::Conflict`] naming its status when it was
-    /// paid or withdrawn before.
+    /// paid or withdrawn before, [`StoreError::OwnMoney`] when it bills the administrator.
     pub async fn void_invoice(
         &self,
         invoice: InvoiceId,
@@ -157,6 +158,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         lock_row(&mut tx, invoice).await?;
         let before = read(&mut tx, invoice).await?;
+        origin.refuse_own(before.user_id)?;
         if !void(&mut tx, invoice).await? {
             return Err(StoreError::Conflict { object: "invoice", state: before.status.to_string() });
         }

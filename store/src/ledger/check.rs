@@ -52,14 +52,58 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "what came in is what was paid",
-        "SELECT 'payment ' || p.id || ': paid ' || coalesce(p.amount_received, p.amount) || ', booked ' || b.arrived
+        "SELECT 'payment ' || p.id || ': paid ' || p.brought || ', booked ' || coalesce(b.arrived, 0)
+         FROM (SELECT id, method, coalesce(amount_received, CASE status WHEN 'PAID' THEN amount ELSE 0 END) AS brought
+               FROM payments) p
+         LEFT JOIN (SELECT m.payment_id, -sum(e.amount) AS arrived
+                    FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+                    JOIN ledger_accounts a ON a.id = e.account_id
+                    WHERE m.kind IN ('DEPOSIT', 'PAYMENT', 'PART_PAYMENT', 'LATE_PAYMENT', 'SURPLUS')
+                      AND a.kind IN ('BANK', 'GATEWAY_CLEARING')
+                    GROUP BY m.payment_id) b ON b.payment_id = p.id
+         WHERE p.method <> 'WALLET' AND p.brought <> coalesce(b.arrived, 0)",
+    ),
+    (
+        "what is paid from the balance brings nothing in, and nothing comes in without a payment",
+        "SELECT 'movement ' || m.id || ' (' || m.kind || ')' || coalesce(' of payment ' || p.id, '') || ': ' || a.kind || ' '
+                || e.amount
+         FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+         JOIN ledger_accounts a ON a.id = e.account_id LEFT JOIN payments p ON p.id = m.payment_id
+         WHERE a.kind IN ('BANK', 'GATEWAY_CLEARING')
+           AND (p.method = 'WALLET' OR e.amount < 0 AND p.id IS NULL AND m.kind <> 'GATEWAY_PAYOUT')",
+    ),
+    (
+        "what a transfer brought beyond its amount is on the balance",
+        "SELECT 'payment ' || p.id || ': over ' || p.amount || ', brought ' || p.amount_received || ', credited '
+                || coalesce(b.credited, 0)
          FROM payments p
-         JOIN (SELECT m.payment_id, -sum(e.amount) AS arrived
-               FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
-               JOIN ledger_accounts a ON a.id = e.account_id
-               WHERE m.payment_id IS NOT NULL AND a.kind IN ('BANK', 'GATEWAY_CLEARING')
-               GROUP BY m.payment_id) b ON b.payment_id = p.id
-         WHERE b.arrived <> coalesce(p.amount_received, p.amount)",
+         LEFT JOIN (SELECT m.payment_id, sum(e.amount) AS credited
+                    FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+                    JOIN ledger_accounts a ON a.id = e.account_id
+                    WHERE m.kind IN ('LATE_PAYMENT', 'SURPLUS') AND a.kind = 'CUSTOMER_WALLET'
+                    GROUP BY m.payment_id) b ON b.payment_id = p.id
+         WHERE p.amount_received - p.amount > coalesce(b.credited, 0)",
+    ),
+    (
+        "nothing is awaited of a transfer whose part is not set aside any more",
+        "SELECT 'payment ' || p.id || ': ' || p.status || ', brought ' || p.amount_received || '; order ' || o.status
+         FROM payments p JOIN orders o ON o.id = p.order_id
+         WHERE p.status IN ('PENDING', 'UNKNOWN') AND p.amount_received IS NOT NULL AND o.status <> 'PENDING_PAYMENT'",
+    ),
+    (
+        "an order's invoice is open exactly while the order waits for money",
+        "SELECT 'order ' || o.id || ': ' || o.status || ', invoice ' || i.status
+         FROM orders o JOIN invoices i ON i.order_id = o.id
+         WHERE (o.status = 'PENDING_PAYMENT') <> (i.status = 'OPEN')",
+    ),
+    (
+        "no further term is for sale of a server that is gone or being deleted",
+        "SELECT 'invoice ' || i.id || ': server ' || s.id || ' is ' || s.status
+         FROM renewals r JOIN invoices i ON i.id = r.invoice_id JOIN instances s ON s.id = r.instance_id
+         WHERE i.status = 'OPEN'
+           AND (s.status = 'TERMINATED'
+                OR EXISTS (SELECT FROM instance_actions a WHERE a.instance_id = s.id AND a.action = 'delete'
+                           AND a.status IN ('pending', 'in_progress')))",
     ),
     (
         "nothing has given back more than it brought",

@@ -13,6 +13,7 @@ use super::{columns, position, post};
 use crate::{
     Result, Store,
     payments::{lock_invoice, lock_order},
+    term,
 };
 
 /// Something paid for whose term has begun, with money that is not recognised yet.
@@ -110,21 +111,28 @@ pub(crate) async fn recognise(tx: &mut PgConnection, parties: Parties, period: &
 /// an invoice bills that is neither is served when it is paid.
 async fn rest_of_term(tx: &mut PgConnection, service: Service) -> Result<Option<Rest>> {
     let (order, invoice) = columns(service);
-    Ok(sqlx::query_as!(
-        Rest,
+    let row = sqlx::query!(
         r#"WITH term AS (
-               SELECT i.starts_at, i.starts_at + make_interval(months => o.term_months) AS ends_at
+               SELECT i.starts_at, NULL::timestamptz AS ends_at, o.term_months, i.anchor_day
                FROM orders o JOIN instances i ON i.order_id = o.id WHERE o.id = $1 AND o.status = 'ACTIVE'
                UNION ALL
-               SELECT coalesce(r.starts_at, v.paid_at), coalesce(r.ends_at, v.paid_at)
+               SELECT coalesce(r.starts_at, v.paid_at), coalesce(r.ends_at, v.paid_at), 0, NULL
                FROM invoices v LEFT JOIN renewals r ON r.invoice_id = v.id WHERE v.id = $2 AND v.status = 'PAID')
-           SELECT greatest(starts_at, (SELECT max(m.at) FROM ledger_movements m
+           SELECT starts_at AS "starts_at!", ends_at, term_months AS "term_months!", anchor_day,
+                  greatest(starts_at, (SELECT max(m.at) FROM ledger_movements m
                                        WHERE (m.order_id = $1 OR m.invoice_id = $2) AND m.kind = 'REVENUE')) AS "since!",
-                  ends_at AS "ends_at!", now() AS "now!"
+                  now() AS "now!"
            FROM term WHERE starts_at IS NOT NULL"#,
         order.map(|id| id.0),
         invoice.map(|id| id.0),
     )
     .fetch_optional(tx)
-    .await?)
+    .await?;
+    Ok(row.map(|row| {
+        let first_term = || {
+            let anchor = term::anchor(row.anchor_day, row.starts_at);
+            domain::term::end(row.starts_at, row.term_months.unsigned_abs(), anchor)
+        };
+        Rest { since: row.since, ends_at: row.ends_at.unwrap_or_else(first_term), now: row.now }
+    }))
 }

@@ -7,16 +7,16 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{Settlement, lock_order, lock_payment, settle};
+use super::{lock_order, lock_payment, settle::settle_from_wallet};
 use crate::{Result, ledger};
 
 /// Pays an order that waits for money from the customer's balance, by an attempt that was written for that.
-/// [`crate::StoreError::InsufficientBalance`] when there is not enough.
+/// [`crate::StoreError::InsufficientBalance`] when there is not enough, [`crate::StoreError::Conflict`] when it does not
+/// wait.
 pub(crate) async fn pay_from_wallet(tx: &mut PgConnection, order: OrderId, payment: PaymentId) -> Result<()> {
     let order = lock_order(tx, order, None).await?;
     let payment = lock_payment(tx, payment).await?;
-    settle(tx, &order, &payment, &Settlement::default()).await?;
-    Ok(())
+    settle_from_wallet(tx, &order, &payment).await
 }
 
 /// Takes what is set aside for an order that runs now: its price, less what of it was given back. The order is locked by the caller.

@@ -14,7 +14,7 @@ use super::{LockedPayment, Opened, Settlement, lock_payment, mark_paid, tell};
 use crate::{
     Result, Store, StoreError,
     idempotency::{self, Claim, Idempotency},
-    ledger, new_id, renewals,
+    invoices, ledger, new_id, renewals,
     unpaid::{self, Beginning},
 };
 
@@ -94,9 +94,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such invoice, [`StoreError::Conflict`] naming its status when
-    /// it does not wait for money, [`StoreError::IdempotencyMismatch`] when the key was used for another request,
-    /// [`StoreError::InsufficientBalance`] when the balance was to pay it and does not suffice,
-    /// [`StoreError::PaymentLimit`] when so much can't be paid in this way.
+    /// it does not wait for money (or why it would be paid for nothing), [`StoreError::IdempotencyMismatch`] when the key
+    /// was used for another request, [`StoreError::InsufficientBalance`] when the balance was to pay it and does not
+    /// suffice, [`StoreError::PaymentLimit`] when so much can't be paid in this way.
     pub async fn open_invoice_payment(
         &self,
         new: &NewInvoiceAttempt,
@@ -120,19 +120,29 @@ impl Store {
 }
 
 /// Writes an attempt to pay an open invoice; one from the balance is paid at once. The invoice is locked by the caller.
+/// [`StoreError::Conflict`] when nobody would have anything from paying it, however it is to be paid.
 pub(crate) async fn begin(
     tx: &mut PgConnection,
     invoice: &LockedInvoice,
     payment: PaymentId,
     new: &NewInvoiceAttempt,
 ) -> Result<()> {
-    if invoice.status != InvoiceStatus::Open {
-        return Err(StoreError::Conflict { object: "invoice", state: invoice.status.to_string() });
-    }
+    refuse_if_pointless(tx, invoice).await?;
     insert(tx, invoice, payment, new).await?;
     if new.method == PaymentMethod::Wallet {
         let payment = lock_payment(tx, payment).await?;
-        settle_invoice(tx, invoice, &payment, &Settlement::default()).await?;
+        settle_from_wallet(tx, invoice, &payment).await?;
+    }
+    Ok(())
+}
+
+async fn refuse_if_pointless(tx: &mut PgConnection, invoice: &LockedInvoice) -> Result<()> {
+    let in_the_way = |state: String| Err(StoreError::Conflict { object: "invoice", state });
+    if invoice.status != InvoiceStatus::Open {
+        return in_the_way(invoice.status.to_string());
+    }
+    if renewals::is_pointless(tx, invoice.id).await? {
+        return in_the_way("over a term of a server that is gone or being deleted".to_owned());
     }
     Ok(())
 }
@@ -177,41 +187,62 @@ async fn deadline(tx: &mut PgConnection, within_ms: u64) -> Result<DateTime<Utc>
 }
 
 /// Lets the money of an attempt pay its invoice if it still waits, and bring about what it was for; else it goes to the
-/// balance. Invoice and attempt are locked by the caller, and the attempt is not paid yet.
+/// balance. The money comes from outside: an attempt from the balance is refused. Invoice and attempt are locked by the
+/// caller, and the attempt is not paid yet.
 pub(crate) async fn settle_invoice(
     tx: &mut PgConnection,
     invoice: &LockedInvoice,
     payment: &LockedPayment,
     settlement: &Settlement<'_>,
 ) -> Result<PaymentOutcome> {
+    let incoming = payment.incoming()?;
     if invoice.status != InvoiceStatus::Open || renewals::is_pointless(tx, invoice.id).await? {
         mark_paid(tx, payment.id, PaymentOutcome::Credited, settlement, None).await?;
-        let late = Movement::late_payment(invoice.parties(), payment.id, payment.source(), payment.amount)?;
+        let late = Movement::late_payment(invoice.parties(), incoming, payment.amount)?;
+        // One that is pointless may have been left open by another version.
+        invoices::void(tx, invoice.id).await?;
         ledger::post(tx, &late, None).await?;
         tell::of_invoice_credit(tx, invoice, payment).await?;
         return Ok(PaymentOutcome::Credited);
     }
+    apply(tx, invoice, payment, settlement).await?;
+    let paid = Movement::payment_received(invoice.parties(), incoming, invoice.price(), Rupiah::ZERO)?;
+    ledger::post(tx, &paid, None).await?;
+    Ok(PaymentOutcome::Applied)
+}
+
+/// Pays an open invoice with money of the balance. What is billed by such an invoice is had at once, so the money is set
+/// aside and taken in one go.
+async fn settle_from_wallet(
+    tx: &mut PgConnection,
+    invoice: &LockedInvoice,
+    payment: &LockedPayment,
+) -> Result<()> {
+    let from_wallet = payment.from_wallet()?;
+    refuse_if_pointless(tx, invoice).await?;
+    apply(tx, invoice, payment, &Settlement::default()).await?;
+    let (parties, price) = (invoice.parties(), invoice.price());
+    let held = domain::ledger::Position { held: price.total, ..Default::default() };
+    let hold = Movement::hold(parties, from_wallet, price.total)?;
+    for movement in std::iter::once(hold).chain(Movement::capture(parties, &held, price)?) {
+        ledger::post(tx, &movement, None).await?;
+    }
+    Ok(())
+}
+
+/// The attempt pays the invoice, and what that was for comes about.
+async fn apply(
+    tx: &mut PgConnection,
+    invoice: &LockedInvoice,
+    payment: &LockedPayment,
+    settlement: &Settlement<'_>,
+) -> Result<()> {
     mark_paid(tx, payment.id, PaymentOutcome::Applied, settlement, None).await?;
     close(tx, invoice, payment.id).await?;
     if !renewals::extend(tx, invoice.id).await? {
         tell::of_invoice_payment(tx, invoice, payment).await?;
     }
-    for movement in paid_by(invoice, payment)? {
-        ledger::post(tx, &movement, None).await?;
-    }
-    Ok(PaymentOutcome::Applied)
-}
-
-/// What is billed by such an invoice is had at once, so money of the balance is set aside and taken in one go.
-fn paid_by(invoice: &LockedInvoice, payment: &LockedPayment) -> Result<Vec<Movement>> {
-    let (parties, price) = (invoice.parties(), invoice.price());
-    if payment.method != PaymentMethod::Wallet {
-        let source = payment.source();
-        return Ok(vec![Movement::payment_received(parties, payment.id, source, price, Rupiah::ZERO)?]);
-    }
-    let held = domain::ledger::Position { held: price.total, ..Default::default() };
-    let hold = Movement::hold(parties, payment.id, price.total)?;
-    Ok(std::iter::once(hold).chain(Movement::capture(parties, &held, price)?).collect())
+    Ok(())
 }
 
 /// Marks an invoice as paid and calls its other attempts off.

@@ -4,7 +4,7 @@ use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentOutcome},
     ids::{PaymentId, UserId},
-    ledger::{MoneySource, Movement, Service},
+    ledger::{Incoming, Movement, Service},
     order::{OrderStatus, Transition},
     outbox::Message,
 };
@@ -30,6 +30,9 @@ pub(crate) struct Settlement<'a> {
 /// be had. A transfer that is too small is set aside, and the attempt stays open (`None`); what is too much, and what
 /// an order beyond all that can't take, goes to the customer's balance. Each is booked here. Order and attempt are
 /// locked by the caller, and the attempt is not paid yet.
+///
+/// The money comes from outside. An attempt from the balance is refused: it is paid by [`settle_from_wallet`] when it is
+/// begun, or never.
 pub(crate) async fn settle(
     tx: &mut PgConnection,
     order: &LockedOrder,
@@ -47,28 +50,56 @@ pub(crate) async fn settle(
         OrderStatus::Expired if suffices && orders::in_stock(tx, order.plan_id).await? => {
             PaymentOutcome::Revived
         }
-        _ => PaymentOutcome::Credited,
+        _ => return credit(tx, order, payment, settlement, &money).await.map(Some),
     };
     mark_paid(tx, payment.id, outcome, settlement, money.received_in_all(payment)?).await?;
     if outcome == PaymentOutcome::Revived {
         promos::take_again(tx, order.id).await?;
     }
-    if outcome == PaymentOutcome::Credited {
-        let late = Movement::late_payment(order.parties(), payment.id, payment.source(), money.arrived)?;
-        ledger::post(tx, &late, None).await?;
-        crash_point("settle.credit_booked");
-        tell::of_credit(tx, order, payment, money.arrived).await?;
-    } else {
-        book_price(tx, order, payment, &money).await?;
-        pay_order(tx, order, payment).await?;
-        tell::of_payment(tx, order, payment, outcome, &money).await?;
-    }
+    book_price(tx, order, &money).await?;
+    pay_order(tx, order, payment).await?;
+    tell::of_payment(tx, order, payment, outcome, &money).await?;
     Ok(Some(outcome))
 }
 
-/// What came, against what was waited for.
+/// Puts the money of an attempt on the balance, whatever its order could do with it: for an attempt that was closed, on
+/// an administrator's word.
+pub(super) async fn settle_to_wallet(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    settlement: &Settlement<'_>,
+) -> Result<PaymentOutcome> {
+    let money = Money::count(tx, order, payment, settlement).await?;
+    credit(tx, order, payment, settlement, &money).await
+}
+
+/// Pays an order that waits with money of the balance, which is set aside until its server runs.
+/// [`StoreError::InsufficientBalance`] when there is not enough, [`StoreError::Conflict`] when the order does not wait:
+/// then nothing moves, since nothing arrives.
+pub(super) async fn settle_from_wallet(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+) -> Result<()> {
+    let from_wallet = payment.from_wallet()?;
+    if order.status != OrderStatus::PendingPayment {
+        return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
+    }
+    let set_aside = ledger::position(tx, Service::Order(order.id)).await?.held;
+    let price = order.claim(set_aside).price_by(payment.method)?;
+    mark_paid(tx, payment.id, PaymentOutcome::Applied, &Settlement::default(), None).await?;
+    let hold = Movement::hold(order.parties(), from_wallet, price)?;
+    ledger::post(tx, &hold, None).await?;
+    pay_order(tx, order, payment).await?;
+    tell::of_wallet_payment(tx, order, payment, price).await
+}
+
+/// What came from outside, against what was waited for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Money {
+    /// Where it is.
+    pub incoming: Incoming,
     /// What earlier part payments set aside and this attempt completes.
     pub set_aside: Rupiah,
     /// What this attempt still has to bring.
@@ -84,17 +115,13 @@ impl Money {
         payment: &LockedPayment,
         settlement: &Settlement<'_>,
     ) -> Result<Self> {
-        // A gateway charges the whole price, whatever is set aside.
-        let set_aside = match payment.source() {
-            MoneySource::Gateway => Rupiah::ZERO,
-            MoneySource::Bank => ledger::position(tx, Service::Order(order.id)).await?.held,
-        };
-        let due = order.total.minus(set_aside)?;
-        let arrived = match payment.source() {
-            MoneySource::Gateway => payment.amount,
-            MoneySource::Bank => settlement.arrived.unwrap_or(due),
-        };
-        Ok(Self { set_aside, due, arrived })
+        let incoming = payment.incoming()?;
+        let held = ledger::position(tx, Service::Order(order.id)).await?.held;
+        let due = order.claim(held).price_by(payment.method)?;
+        let set_aside = order.total.minus(due)?;
+        let arrived =
+            if incoming.is_at_gateway() { payment.amount } else { settlement.arrived.unwrap_or(due) };
+        Ok(Self { incoming, set_aside, due, arrived })
     }
 
     /// What came too much.
@@ -111,6 +138,22 @@ impl Money {
     }
 }
 
+async fn credit(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    settlement: &Settlement<'_>,
+    money: &Money,
+) -> Result<PaymentOutcome> {
+    let outcome = PaymentOutcome::Credited;
+    mark_paid(tx, payment.id, outcome, settlement, money.received_in_all(payment)?).await?;
+    let late = Movement::late_payment(order.parties(), money.incoming, money.arrived)?;
+    ledger::post(tx, &late, None).await?;
+    crash_point("settle.credit_booked");
+    tell::of_credit(tx, order, payment, money.arrived).await?;
+    Ok(outcome)
+}
+
 /// Keeps a transfer that is too small for when the rest arrives.
 async fn set_aside(
     tx: &mut PgConnection,
@@ -120,7 +163,7 @@ async fn set_aside(
     settlement: &Settlement<'_>,
 ) -> Result<()> {
     let before = payment.amount_received.unwrap_or_default();
-    let part = Movement::part_payment(order.parties(), payment.id, before, money.arrived)?;
+    let part = Movement::part_payment(order.parties(), money.incoming, before, money.arrived)?;
     ledger::post(tx, &part, settlement.note).await?;
     let received = before.plus(money.arrived)?;
     sqlx::query!(
@@ -135,26 +178,16 @@ async fn set_aside(
 }
 
 /// Books what pays an order.
-async fn book_price(
-    tx: &mut PgConnection,
-    order: &LockedOrder,
-    payment: &LockedPayment,
-    money: &Money,
-) -> Result<()> {
-    if payment.method == PaymentMethod::Wallet {
-        let hold = Movement::hold(order.parties(), payment.id, money.due)?;
-        ledger::post(tx, &hold, None).await?;
-        return Ok(());
-    }
+async fn book_price(tx: &mut PgConnection, order: &LockedOrder, money: &Money) -> Result<()> {
     let (parties, price) = (order.parties(), order.price());
-    let paid = Movement::payment_received(parties, payment.id, payment.source(), price, money.set_aside)?;
+    let paid = Movement::payment_received(parties, money.incoming, price, money.set_aside)?;
     ledger::post(tx, &paid, None).await?;
     crash_point("settle.price_booked");
     if money.surplus()? > Rupiah::ZERO {
-        let surplus = Movement::surplus(parties, payment.id, money.surplus()?)?;
+        let surplus = Movement::surplus(parties, money.incoming, money.surplus()?)?;
         ledger::post(tx, &surplus, None).await?;
     }
-    if payment.source() == MoneySource::Gateway {
+    if money.incoming.is_at_gateway() {
         release_hold(tx, order.id, "paid").await?;
         crash_point("settle.hold_released");
     }
@@ -191,8 +224,9 @@ async fn pay_order(tx: &mut PgConnection, order: &LockedOrder, payment: &LockedP
         return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
     }
     crash_point("settle.order_paid");
+    // An expired order's invoice is void; money that came late brings it back with its order.
     sqlx::query!(
-        "UPDATE invoices SET status = 'PAID', paid_at = now() WHERE id = $1 AND status = 'OPEN'",
+        "UPDATE invoices SET status = 'PAID', paid_at = now() WHERE id = $1 AND status IN ('OPEN', 'VOID')",
         order.invoice_id.0,
     )
     .execute(&mut *tx)

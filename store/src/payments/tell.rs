@@ -31,15 +31,44 @@ pub(super) async fn of_payment(
     if payment.method == PaymentMethod::ManualTransfer && money.surplus()? > Rupiah::ZERO {
         more.push_str(&format!(" {} more than was due went to your balance.", money.surplus()?));
     }
+    confirm(tx, order, payment, Confirmed { outcome, arrived: money.arrived, more: &more }).await
+}
+
+/// An order is paid from the balance.
+pub(super) async fn of_wallet_payment(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    taken: Rupiah,
+) -> Result<()> {
+    let confirmed = Confirmed { outcome: PaymentOutcome::Applied, arrived: taken, more: "" };
+    confirm(tx, order, payment, confirmed).await
+}
+
+/// What there is to be told of a payment.
+struct Confirmed<'a> {
+    outcome: PaymentOutcome,
+    arrived: Rupiah,
+    /// Sentences to be added.
+    more: &'a str,
+}
+
+async fn confirm(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    confirmed: Confirmed<'_>,
+) -> Result<()> {
+    let Confirmed { outcome, arrived, more } = confirmed;
     let method = capital(&method_words(payment.method, payment.bank));
-    let message = format!("{method} received: {}.{more}", money.arrived);
+    let message = format!("{method} received: {arrived}.{more}");
     let step = Step {
         detail: json!({
             "payment_id": payment.id,
             "gateway": payment.gateway,
             "gateway_order_id": payment.gateway_order_id,
             "outcome": outcome,
-            "arrived": money.arrived,
+            "arrived": arrived,
         }),
         ..Step::done("payment_confirmed", &message)
     };
@@ -49,8 +78,8 @@ pub(super) async fn of_payment(
         kind: NotificationKind::PaymentConfirmed,
         title: "Payment received",
         message: &format!(
-            "We received your payment of {} for {}. Your server is being set up.{more}",
-            money.arrived, order.hostname
+            "We received your payment of {arrived} for {}. Your server is being set up.{more}",
+            order.hostname
         ),
         action_url: Some(&format!("/orders/{}", order.id)),
         metadata: json!({ "order_id": order.id, "payment_id": payment.id }),

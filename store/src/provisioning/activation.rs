@@ -1,12 +1,15 @@
 //! The end of a try that went well: the server is the customer's.
 
+use chrono::{DateTime, Utc};
 use domain::{
     ids::OrderId,
     notification::NotificationKind,
     order::{OrderStatus, Transition},
     outbox::Message,
+    term::{self, AnchorDay},
 };
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::order_status;
 use crate::{
@@ -31,13 +34,17 @@ impl Store {
                 status => Err(StoreError::Conflict { object: "order", state: status.to_string() }),
             };
         }
+        let term = first_term(&mut tx, order).await?;
         let server = sqlx::query!(
             r#"UPDATE instances i
-               SET status = 'ACTIVE', starts_at = now(), expires_at = now() + make_interval(months => o.term_months),
-                   auto_renew = o.auto_renew, updated_at = now()
+               SET status = 'ACTIVE', starts_at = $2, expires_at = $3, anchor_day = $4, auto_renew = o.auto_renew,
+                   updated_at = now()
                FROM orders o WHERE o.id = i.order_id AND o.id = $1
                RETURNING i.id, i.user_id, i.name"#,
             order.0,
+            term.starts_at,
+            term.ends_at,
+            term.anchor.day(),
         )
         .fetch_one(&mut *tx)
         .await?;
@@ -67,4 +74,21 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+struct FirstTerm {
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    anchor: AnchorDay,
+}
+
+/// The term that begins now, by the database's clock.
+async fn first_term(tx: &mut PgConnection, order: OrderId) -> Result<FirstTerm> {
+    let begun =
+        sqlx::query!(r#"SELECT now() AS "starts_at!", term_months FROM orders WHERE id = $1"#, order.0)
+            .fetch_one(tx)
+            .await?;
+    let anchor = AnchorDay::of(begun.starts_at);
+    let ends_at = term::end(begun.starts_at, begun.term_months.unsigned_abs(), anchor);
+    Ok(FirstTerm { starts_at: begun.starts_at, ends_at, anchor })
 }

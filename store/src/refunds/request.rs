@@ -2,7 +2,7 @@
 
 use domain::{
     Rupiah,
-    ids::{InvoiceId, OrderId, PaymentId, RefundId},
+    ids::{InvoiceId, OrderId, PaymentId, RefundId, UserId},
     ledger::{Movement, Position, Service, Share},
     order::{OrderStatus, Transition},
     outbox::Message,
@@ -18,10 +18,12 @@ use super::{
 };
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, Act},
     disputes,
-    idempotency::{self, Claim, Idempotency},
-    ledger, new_id, outbox,
+    idempotency::Claim,
+    ledger,
+    money_act::MoneyAct,
+    new_id, outbox,
     payments::lock_order,
     transition,
 };
@@ -34,20 +36,21 @@ impl Store {
     /// # Errors
     /// [`RefundError::TooMuch`] when there is less, [`RefundError::ChannelUnavailable`] when it can't go back the way it
     /// was paid. Of [`StoreError`]: `NotFound` when there is no such order; `Conflict` naming its status when there is
-    /// nothing to give back, its server is being made, or all is wanted back of one that runs; `IdempotencyMismatch`.
+    /// nothing to give back, its server is being made, or all is wanted back of one that runs; `OwnMoney` when it is the
+    /// administrator's; `IdempotencyMismatch`.
     pub async fn refund_order(
         &self,
         order: OrderId,
         new: &NewRefund<'_>,
-        origin: &Origin,
-        request: Option<&Idempotency>,
+        act: &MoneyAct,
     ) -> Result<RefundedOrder, RefundError> {
         let id: RefundId = new_id();
         let mut tx = self.pool.begin().await?;
-        if let Some(earlier) = earlier(&mut tx, new, request, id).await? {
+        if let Some(earlier) = earlier(&mut tx, act, id).await? {
             return Ok(of_order(&mut tx, order, earlier).await?);
         }
         let before = lock_order(&mut tx, order, None).await?;
+        act.refuse_own(before.user_id)?;
         let billed = Billed::of_order(&before);
         let position = position(&mut tx, &billed, id).await?;
         let wanted = wanted_of_order(before.status, new.part, &position)?;
@@ -57,12 +60,12 @@ impl Store {
         if moved || is_closed(before.status) {
             end_instance(&mut tx, order).await?;
         }
-        let refund = begin(&mut tx, &billed, new, &position, wanted, id).await?;
+        let refund = begin(&mut tx, &billed, new, &position, wanted, Decided { id, by: act.by }).await?;
         if moved {
             outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;
         }
         let refunded = of_order(&mut tx, order, refund).await?;
-        let act = Act {
+        let entry = Act {
             action: "order.refund",
             object_kind: "order",
             object_id: Some(order.0),
@@ -76,7 +79,7 @@ impl Store {
                 "destination": new.destination,
             })),
         };
-        audit::record(&mut tx, origin, &act).await?;
+        audit::record(&mut tx, &act.origin, &entry).await?;
         tx.commit().await?;
         Ok(refunded)
     }
@@ -90,20 +93,20 @@ impl Store {
         &self,
         invoice: InvoiceId,
         new: &NewRefund<'_>,
-        origin: &Origin,
-        request: Option<&Idempotency>,
+        act: &MoneyAct,
     ) -> Result<Refund, RefundError> {
         let id: RefundId = new_id();
         let mut tx = self.pool.begin().await?;
-        if let Some(earlier) = earlier(&mut tx, new, request, id).await? {
+        if let Some(earlier) = earlier(&mut tx, act, id).await? {
             return Ok(earlier);
         }
         let billed = lock_invoice(&mut tx, invoice).await?;
+        act.refuse_own(billed.customer)?;
         let position = position(&mut tx, &billed, id).await?;
         let nothing = || StoreError::Conflict { object: "invoice", state: "without money".to_owned() };
         let wanted = wanted(new.part, &position)?.ok_or_else(nothing)?;
-        let refund = begin(&mut tx, &billed, new, &position, wanted, id).await?;
-        let act = Act {
+        let refund = begin(&mut tx, &billed, new, &position, wanted, Decided { id, by: act.by }).await?;
+        let entry = Act {
             action: "invoice.refund",
             object_kind: "invoice",
             object_id: Some(invoice.0),
@@ -115,21 +118,22 @@ impl Store {
                 "destination": new.destination,
             })),
         };
-        audit::record(&mut tx, origin, &act).await?;
+        audit::record(&mut tx, &act.origin, &entry).await?;
         tx.commit().await?;
         Ok(refund)
     }
 }
 
-/// The refund that an earlier request with the same key made.
-async fn earlier(
-    tx: &mut PgConnection,
-    new: &NewRefund<'_>,
-    request: Option<&Idempotency>,
+/// A refund's id, and who decides on it.
+#[derive(Clone, Copy)]
+struct Decided {
     id: RefundId,
-) -> Result<Option<Refund>> {
-    let Some(request) = request else { return Ok(None) };
-    match idempotency::claim(tx, new.by, request, id.0).await? {
+    by: UserId,
+}
+
+/// The refund that an earlier request with the same key made.
+async fn earlier(tx: &mut PgConnection, act: &MoneyAct, id: RefundId) -> Result<Option<Refund>> {
+    match act.claim(tx, id.0).await? {
         Claim::Fresh => Ok(None),
         Claim::Done(earlier) => read::read(tx, earlier.into()).await.map(Some),
     }
@@ -173,8 +177,9 @@ async fn begin(
     new: &NewRefund<'_>,
     position: &Position,
     wanted: Rupiah,
-    id: RefundId,
+    decided: Decided,
 ) -> Result<Refund, RefundError> {
+    let id = decided.id;
     let mut available = position.total()?;
     let payment = match new.destination {
         RefundDestination::Wallet => None,
@@ -190,7 +195,7 @@ async fn begin(
     let share = position.share(wanted, billed.price)?;
     let sums = Sums { total: wanted, tax: share.tax_in_all()?, is_all: wanted == position.total()? };
     let credit_note = paper::take_back_invoice(tx, billed, sums, new.reason).await?;
-    insert(tx, billed, new, &share, Row { id, payment, credit_note }).await?;
+    insert(tx, billed, new, &share, Row { decided, payment, credit_note }).await?;
     let movement = Movement::given_back(billed.parties(), id, new.destination, &share)?;
     ledger::post(tx, &movement, Some(new.reason)).await?;
     if new.destination == RefundDestination::Gateway {
@@ -234,7 +239,7 @@ async fn way_back(tx: &mut PgConnection, billed: &Billed, gateways: &[&str]) -> 
 
 /// What a row has besides what was asked for.
 struct Row {
-    id: RefundId,
+    decided: Decided,
     payment: Option<PaymentId>,
     credit_note: Option<Issued>,
 }
@@ -255,7 +260,7 @@ async fn insert(
                               credit_note_id, requested_by, ended_at)
          VALUES ($1, $2, $3, $4, $5, $6, CASE $6 WHEN 'WALLET' THEN 'COMPLETED' ELSE 'REQUESTED' END, $7, $8, $9, $10,
                  $11, $12, CASE $6 WHEN 'WALLET' THEN now() END)",
-        row.id.0,
+        row.decided.id.0,
         billed.customer.0,
         order,
         invoice,
@@ -266,7 +271,7 @@ async fn insert(
         share.tax_in_all()?.get(),
         new.reason,
         row.credit_note.map(|note| note.id.0),
-        new.by.0,
+        row.decided.by.0,
     )
     .execute(tx)
     .await?;

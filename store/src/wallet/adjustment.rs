@@ -12,17 +12,17 @@ use uuid::Uuid;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
-    idempotency::{self, Claim, Idempotency},
-    ledger, new_id,
+    audit::{self, Act},
+    idempotency::Claim,
+    ledger,
+    money_act::MoneyAct,
+    new_id,
     notifications::{self, Notice},
 };
 
 /// A correction to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct NewAdjustment<'a> {
-    /// The administrator.
-    pub by: UserId,
     /// Whose balance.
     pub customer: UserId,
     /// Up or, when negative, down.
@@ -48,17 +48,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such account, [`StoreError::InsufficientBalance`] when more is to be
-    /// taken than is there, [`StoreError::Ledger`] when nothing is, [`StoreError::IdempotencyMismatch`] when the key
-    /// was used for another request.
-    pub async fn adjust_wallet(
-        &self,
-        new: &NewAdjustment<'_>,
-        origin: &Origin,
-        request: &Idempotency,
-    ) -> Result<Adjustment> {
+    /// taken than is there, [`StoreError::Ledger`] when nothing is, [`StoreError::OwnMoney`] when the balance is the
+    /// administrator's, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    pub async fn adjust_wallet(&self, new: &NewAdjustment<'_>, act: &MoneyAct) -> Result<Adjustment> {
         let id: Uuid = new_id();
+        act.refuse_own(new.customer)?;
         let mut tx = self.pool.begin().await?;
-        if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.by, request, id).await? {
+        if let Claim::Done(earlier) = act.claim(&mut tx, id).await? {
             return read(&mut tx, earlier).await;
         }
         let known = sqlx::query_scalar!("SELECT id FROM users WHERE id = $1", new.customer.0);
@@ -67,7 +63,7 @@ impl Store {
         let before = ledger::lock_accounts(&mut tx, new.customer).await?.wallet;
         ledger::post(&mut tx, &movement, Some(new.reason)).await?;
         let adjustment = read(&mut tx, id).await?;
-        let act = Act {
+        let entry = Act {
             action: "wallet.adjust",
             object_kind: "user",
             object_id: Some(new.customer.0),
@@ -79,7 +75,7 @@ impl Store {
                 "movement_id": adjustment.id,
             })),
         };
-        audit::record(&mut tx, origin, &act).await?;
+        audit::record(&mut tx, &act.origin, &entry).await?;
         tell(&mut tx, new, &adjustment).await?;
         tx.commit().await?;
         Ok(adjustment)

@@ -226,29 +226,31 @@ pub(crate) async fn lock_deposit(tx: &mut PgConnection, deposit: DepositId) -> R
     .ok_or(StoreError::NotFound("deposit"))
 }
 
-/// Puts the money of a deposit's attempt on the balance, with what its promo code gives on top. Deposit and attempt are
-/// locked by the caller, and the attempt is not paid yet.
+/// Puts the money of a deposit's attempt on the balance, with what its promo code gives on top. It comes from outside:
+/// an attempt from the balance itself is refused. Deposit and attempt are locked by the caller, and the attempt is not
+/// paid yet.
 pub(crate) async fn settle_deposit(
     tx: &mut PgConnection,
     deposit: &LockedDeposit,
     payment: &LockedPayment,
     settlement: &Settlement<'_>,
 ) -> Result<PaymentOutcome> {
+    let incoming = payment.incoming()?;
     let outcome = PaymentOutcome::Credited;
     mark_paid(tx, payment.id, outcome, settlement, None).await?;
     sqlx::query!(
-        "UPDATE deposits SET credited_at = now() WHERE id = $1 AND credited_at IS NULL",
+        "UPDATE deposits SET status = 'CREDITED', credited_at = now() WHERE id = $1 AND status = 'OPEN'",
         deposit.id.0
     )
     .execute(&mut *tx)
     .await?;
     crash_point("deposit.credited");
     let bonus = promos::bonus_of(tx, deposit.id).await?;
-    let movement = Movement::deposit(deposit.user_id, payment.id, payment.source(), payment.amount)?;
+    let movement = Movement::deposit(deposit.user_id, incoming, payment.amount)?;
     ledger::post(tx, &movement, None).await?;
     crash_point("deposit.booked");
     if let Some(bonus) = bonus.as_ref().filter(|bonus| bonus.is_due) {
-        let movement = Movement::promo_bonus(deposit.user_id, payment.id, bonus.amount)?;
+        let movement = Movement::promo_bonus(deposit.user_id, incoming, bonus.amount)?;
         ledger::post(tx, &movement, Some(&bonus.code)).await?;
     }
     let notice = Notice {

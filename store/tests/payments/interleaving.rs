@@ -16,7 +16,7 @@ use store::{
     StoreError,
     orders::{OrderError, Refusal},
     page::PageRequest,
-    payments::{Approval, NewAttempt, Payment},
+    payments::{Approval, ApprovalError, NewAttempt, Payment},
     promos::NewPromo,
     refunds::{Part, RefundError, RefundFilter},
 };
@@ -159,7 +159,6 @@ async fn live(shop: Shop, mut random: StdRng) {
 
 /// Does one thing. What the state of things forbids is refused; the database itself has nothing to complain about.
 async fn one(shop: &Shop, act: Act, key: String, mut random: StdRng) {
-    let origin = shop.admins_origin();
     let order = some_order(shop, &mut random).await;
     let refused = match (act, order) {
         (Act::Deposit, _) => {
@@ -202,12 +201,11 @@ async fn one(shop: &Shop, act: Act, key: String, mut random: StdRng) {
         }
         (Act::Approve, Some(order)) => {
             let arrived = random.random_bool(0.7).then(|| Rupiah::new(random.random_range(1_000..250_000)));
-            let approval = Approval { arrived, note: None };
-            shop.store.approve_payment(order, &origin, approval, None).await.map(drop)
+            approve(shop, order, arrived, &mut random).await
         }
         (Act::Cancel, Some(order)) => shop.store.cancel_order(order, shop.customer).await,
         (Act::CancelByStaff, Some(order)) => {
-            shop.store.cancel_order_for_staff(order, &origin, "at random").await.map(drop)
+            shop.store.cancel_order_for_staff(order, "at random", &shop.anew()).await.map(drop)
         }
         (Act::Refund, Some(order)) => refund(shop, order, Part::Whole, &mut random).await,
         (Act::RefundPart, Some(order)) => {
@@ -238,6 +236,25 @@ fn plain<T: std::fmt::Debug>(placed: Result<T, OrderError>) -> Result<(), StoreE
             placed.unwrap();
             Ok(())
         }
+    }
+}
+
+/// Staff take money for one of the order's transfers, named or not, open or closed. What can't be guessed is refused.
+async fn approve(
+    shop: &Shop,
+    order: OrderId,
+    arrived: Option<Rupiah>,
+    random: &mut StdRng,
+) -> Result<(), StoreError> {
+    let page = PageRequest { before: None, limit: 100 };
+    let all = shop.store.payments_of(shop.customer, Some(order), &page).await?.data;
+    let named = all.choose(random).filter(|_| random.random_bool(0.5));
+    let credit_closed = named.is_some_and(|payment| !payment.status.is_open()) && random.random_bool(0.7);
+    let approval = Approval { payment: named.map(|payment| payment.id), arrived, note: None, credit_closed };
+    match shop.store.approve_payment(order, &approval, &shop.anew()).await {
+        Ok(_) | Err(ApprovalError::SeveralWait(_) | ApprovalError::AmountRequired) => Ok(()),
+        Err(ApprovalError::PaymentRequired) => unreachable!("only named transfers are closed here"),
+        Err(ApprovalError::Store(error)) => Err(error),
     }
 }
 

@@ -6,6 +6,7 @@ mod archive;
 mod attempts;
 mod billed_by_hand;
 mod disputes;
+mod guards;
 mod interleaving;
 mod notifications;
 mod numbering;
@@ -33,6 +34,7 @@ use store::{
     Store,
     audit::{Actor, Origin},
     idempotency::Idempotency,
+    money_act::MoneyAct,
     orders::{NewOrder, OrderError, Placed, Selection},
     payments::Payment,
     users::NewUser,
@@ -140,6 +142,16 @@ impl Shop {
 
     fn admins_origin(&self) -> Origin {
         Origin { actor: Actor::User(self.admin), ip: None, request_id: Some("review".into()) }
+    }
+
+    /// The administrator acts on somebody's money; the same key means the same request.
+    fn act(&self, key: &str) -> MoneyAct {
+        MoneyAct { by: self.admin, origin: self.admins_origin(), request: promise(key) }
+    }
+
+    /// The same by a request like no other.
+    fn anew(&self) -> MoneyAct {
+        self.act(&uuid::Uuid::now_v7().to_string())
     }
 }
 

@@ -66,7 +66,7 @@ async fn the_same_bytes_are_the_same_proof_also_when_the_transfer_is_approved(po
     let (order, payment) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
     let first = shop.prove(payment.id, &file(1)).await.unwrap();
     assert_eq!(shop.prove(payment.id, &file(1)).await.unwrap(), first);
-    shop.store.approve_payment(order, &shop.admins_origin(), Default::default(), None).await.unwrap();
+    shop.store.approve_payment(order, &Default::default(), &shop.anew()).await.unwrap();
     assert_eq!(shop.prove(payment.id, &file(1)).await.unwrap(), first);
     assert_eq!(shop.kept().await, 1);
     assert_eq!(
@@ -164,7 +164,7 @@ async fn transfers_with_a_proof_wait_in_front(pool: PgPool) {
     }
     let (settled, done) = shop.order_by(PaymentMethod::ManualTransfer, "settled").await;
     shop.prove(done.id, &file(9)).await.unwrap();
-    shop.store.approve_payment(settled, &shop.admins_origin(), Default::default(), None).await.unwrap();
+    shop.store.approve_payment(settled, &Default::default(), &shop.anew()).await.unwrap();
     shop.order_by(PaymentMethod::Qris, "qris").await;
     shop.prove(payments[0], &file(1)).await.unwrap();
     shop.prove(payments[2], &file(1)).await.unwrap();

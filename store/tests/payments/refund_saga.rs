@@ -133,7 +133,7 @@ async fn only_codes_lead_back_and_only_what_they_brought(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let unavailable = |outcome| matches!(outcome, Err(RefundError::ChannelUnavailable(_)));
     let (by_transfer, _) = shop.order_by(PaymentMethod::ManualTransfer, "transfer").await;
-    shop.store.approve_payment(by_transfer, &shop.admins_origin(), Approval::default(), None).await.unwrap();
+    shop.store.approve_payment(by_transfer, &Approval::default(), &shop.anew()).await.unwrap();
     assert!(unavailable(shop.refund(by_transfer, Part::Whole, To::Gateway).await));
     shop.deposit(500_000, "deposit").await;
     let from_balance = shop.order_from_balance("balance").await.unwrap().order_id;
@@ -142,7 +142,7 @@ async fn only_codes_lead_back_and_only_what_they_brought(pool: PgPool) {
     shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
     let elsewhere =
         store::refunds::NewRefund { gateways: &["xendit"], ..shop.new_refund(Part::Whole, To::Gateway) };
-    let refused = shop.store.refund_order(by_code, &elsewhere, &shop.admins_origin(), None).await;
+    let refused = shop.store.refund_order(by_code, &elsewhere, &shop.anew()).await;
     assert!(unavailable(refused));
     assert_eq!(shop.count("SELECT count(*) FROM refunds").await, 0);
     assert_eq!(shop.status(by_code).await, OrderStatus::Paid);

@@ -11,18 +11,18 @@ use domain::{
 use sqlx::PgPool;
 use store::{
     StoreError,
+    money_act::MoneyAct,
     page::PageRequest,
     refunds::{NewRefund, Part, Refund, RefundError, RefundFilter, RefundedOrder},
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{MIDTRANS, Shop, promise, told};
+use crate::{MIDTRANS, Shop, told};
 
 impl Shop {
     pub(crate) fn new_refund(&self, part: Part, destination: To) -> NewRefund<'static> {
         NewRefund {
-            by: self.admin,
             part,
             destination,
             reason: "sold out",
@@ -38,7 +38,7 @@ impl Shop {
         destination: To,
     ) -> Result<RefundedOrder, RefundError> {
         let new = self.new_refund(part, destination);
-        self.store.refund_order(order, &new, &self.admins_origin(), None).await
+        self.store.refund_order(order, &new, &self.anew()).await
     }
 
     /// An order that was paid by QRIS.
@@ -72,8 +72,8 @@ impl Shop {
         .await
         .unwrap();
         sqlx::query(
-            "INSERT INTO payments (id, invoice_id, user_id, gateway, gateway_order_id, method, amount, status, outcome, paid_at)
-             VALUES ($1, $2, $3, 'midtrans', $4, 'QRIS', 111000, 'PAID', 'APPLIED', now())",
+            "INSERT INTO payments (id, invoice_id, user_id, gateway, gateway_order_id, method, amount, status)
+             VALUES ($1, $2, $3, 'midtrans', $4, 'QRIS', 111000, 'PENDING')",
         )
         .bind(payment)
         .bind(invoice.0)
@@ -82,10 +82,17 @@ impl Shop {
         .execute(&self.pool)
         .await
         .unwrap();
+        sqlx::query(
+            "UPDATE payments SET status = 'PAID', outcome = 'APPLIED', paid_at = now() WHERE id = $1",
+        )
+        .bind(payment)
+        .execute(&self.pool)
+        .await
+        .unwrap();
         let parties = Parties { customer: self.customer, service: Service::Invoice(invoice) };
         let price = Price { total: Rupiah::new(111_000), tax: Rupiah::new(11_000) };
-        let paid =
-            Movement::payment_received(parties, payment.into(), MoneySource::Gateway, price, Rupiah::ZERO);
+        let money = MoneySource::of(payment.into(), PaymentMethod::Qris).incoming().unwrap();
+        let paid = Movement::payment_received(parties, money, price, Rupiah::ZERO);
         self.store.book(&paid.unwrap()).await.unwrap();
         invoice
     }
@@ -154,7 +161,7 @@ async fn a_part_of_what_is_set_aside_goes_back_and_the_rest_is_taken(pool: PgPoo
 
     let other = shop.order_from_balance("other").await.unwrap().order_id;
     shop.refund(other, some(1_000), To::Wallet).await.unwrap();
-    shop.store.cancel_order_for_staff(other, &shop.admins_origin(), "sold out").await.unwrap();
+    shop.store.cancel_order_for_staff(other, "sold out", &shop.anew()).await.unwrap();
     assert_eq!(shop.wallet().await, (500_000 - total + 33_333, 0));
     assert_eq!(shop.invoice_status(other).await, InvoiceStatus::Refunded);
     shop.assert_books_are_sound().await;
@@ -204,10 +211,10 @@ async fn a_running_order_stays_active_and_earns_the_rest_over_the_rest_of_its_te
 async fn what_waits_or_is_being_made_is_not_given_back(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
-    let part = store::payments::Approval { arrived: Some(Rupiah::new(50_000)), note: None };
-    shop.store.approve_payment(order, &shop.admins_origin(), part, None).await.unwrap();
+    let part = store::payments::Approval { arrived: Some(Rupiah::new(50_000)), ..Default::default() };
+    shop.store.approve_payment(order, &part, &shop.anew()).await.unwrap();
     assert!(conflict(&shop.refund(order, some(1_000), To::Wallet).await));
-    shop.store.approve_payment(order, &shop.admins_origin(), Default::default(), None).await.unwrap();
+    shop.store.approve_payment(order, &Default::default(), &shop.anew()).await.unwrap();
     shop.store.start_provisioning(order).await.unwrap();
     for part in [Part::Whole, Part::Unserved, some(1_000)] {
         assert!(conflict(&shop.refund(order, part, To::Wallet).await));
@@ -228,7 +235,7 @@ async fn the_same_request_gives_money_back_once(pool: PgPool) {
         let own = shop.again();
         copies.spawn(async move {
             let new = own.new_refund(some(20_000), To::Gateway);
-            own.store.refund_order(order, &new, &own.admins_origin(), Some(&promise("once"))).await.unwrap()
+            own.store.refund_order(order, &new, &own.act("once")).await.unwrap()
         });
     }
     let ids: std::collections::BTreeSet<_> =
@@ -238,8 +245,8 @@ async fn the_same_request_gives_money_back_once(pool: PgPool) {
     assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'start_refund'").await, 1);
     assert_eq!(shop.count("SELECT count(*) FROM audit_log WHERE action = 'order.refund'").await, 1);
     let other = shop.new_refund(some(20_001), To::Gateway);
-    let promise = store::idempotency::Idempotency::new("test", "once", &"another").unwrap();
-    let reused = shop.store.refund_order(order, &other, &shop.admins_origin(), Some(&promise)).await;
+    let request = store::idempotency::Idempotency::new("test", "once", &"another").unwrap();
+    let reused = shop.store.refund_order(order, &other, &MoneyAct { request, ..shop.anew() }).await;
     assert!(matches!(reused, Err(RefundError::Store(StoreError::IdempotencyMismatch))), "{reused:?}");
     shop.assert_books_are_sound().await;
 }
@@ -269,7 +276,7 @@ async fn an_invoice_without_an_order_goes_back_in_parts_and_both_ways(pool: PgPo
     let invoice = shop.paid_invoice().await;
     let give = async |part, destination| -> Result<Refund, RefundError> {
         let new = shop.new_refund(part, destination);
-        shop.store.refund_invoice(invoice, &new, &shop.admins_origin(), None).await
+        shop.store.refund_invoice(invoice, &new, &shop.anew()).await
     };
     let part = give(some(11_100), To::Wallet).await.unwrap();
     assert_eq!((part.order_id, part.invoice_id, part.tax.get()), (None, invoice, 1_100));
@@ -290,6 +297,6 @@ async fn an_invoice_without_an_order_goes_back_in_parts_and_both_ways(pool: PgPo
     let (order, _) = shop.paid_order().await;
     let of_order = shop.store.order(order, None).await.unwrap().invoice.id;
     let new = shop.new_refund(Part::Whole, To::Wallet);
-    let refused = shop.store.refund_invoice(of_order, &new, &shop.admins_origin(), None).await;
+    let refused = shop.store.refund_invoice(of_order, &new, &shop.anew()).await;
     assert!(conflict(&refused), "{refused:?}");
 }

@@ -1,18 +1,22 @@
 //! Further terms of a server: paid from the balance or through a gateway, replaced, refused.
 
-use chrono::{DateTime, Months, Utc};
+use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{InvoiceStatus, PaymentMethod, PaymentStatus as P},
     ids::{InstanceId, InvoiceId, OrderId},
+    instance::InstanceAction,
     ledger::{MovementKind as K, Service},
+    term::{self, AnchorDay},
 };
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgPoolOptions};
 use store::{
-    StoreError,
+    Store, StoreError,
+    instance_actions::NewAction,
     ledger::Recognised,
     orders::{OrderError, Refusal},
     page::PageRequest,
+    payments::{NewInvoiceAttempt, Opened},
     renewals::{NewRenewal, OpenedRenewal, Renewal},
 };
 use tokio::task::JoinSet;
@@ -26,10 +30,8 @@ impl Shop {
     /// A running server with a month paid from the balance, and what is left of `deposited` on it.
     pub(crate) async fn server(&self, deposited: i64) -> (OrderId, InstanceId) {
         self.deposit(deposited, "server/deposit").await;
-        let order = self.order_from_balance("server").await.unwrap().order_id;
-        self.activate(order).await;
-        let instance = self.store.order(order, None).await.unwrap().instance_id.unwrap();
-        (order, instance)
+        let instance = self.another_server("server").await;
+        (self.store.instance(instance, None).await.unwrap().order_id, instance)
     }
 
     pub(crate) async fn renew(
@@ -59,13 +61,57 @@ impl Shop {
         self.store.instance(instance, None).await.unwrap().expires_at.unwrap()
     }
 
+    /// One more server with a month paid from the balance.
+    async fn another_server(&self, key: &str) -> InstanceId {
+        let order = self.order_from_balance(key).await.unwrap().order_id;
+        self.activate(order).await;
+        self.store.order(order, None).await.unwrap().instance_id.unwrap()
+    }
+
+    /// Moves the end of the only server's term.
+    async fn move_end(&self, end: &str, anchor: Option<i16>) {
+        sqlx::query("UPDATE instances SET expires_at = $1::text::timestamptz, anchor_day = $2")
+            .bind(end)
+            .bind(anchor)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+
+    /// The customer pays an invoice in the given way.
+    async fn pay(&self, invoice: InvoiceId, method: PaymentMethod, key: &str) -> Result<Opened, StoreError> {
+        let new = NewInvoiceAttempt {
+            user: self.customer,
+            invoice,
+            method,
+            bank: None,
+            gateway: (method == PaymentMethod::Qris).then_some(MIDTRANS),
+            pay_within_ms: 3_600_000,
+        };
+        self.store.open_invoice_payment(&new, &promise(key)).await
+    }
+
+    async fn ask_to_delete(&self, instance: InstanceId) {
+        let action = InstanceAction::Delete;
+        let origin = self.admins_origin();
+        let new =
+            NewAction { instance, owner: None, action: &action, origin: &origin, idempotency_key: None };
+        self.store.request_action(&new).await.unwrap();
+    }
+
+    /// The provider confirms that a server which is being deleted is gone.
+    async fn terminate(&self, instance: InstanceId) {
+        let turn = self.store.next_action(instance).await.unwrap();
+        self.store.terminate_instance(turn.work.unwrap().id).await.unwrap();
+    }
+
     async fn status_of(&self, invoice: InvoiceId) -> InvoiceStatus {
         self.store.invoice(invoice, self.customer).await.unwrap().0.status
     }
 }
 
 fn later(at: DateTime<Utc>, months: u32) -> DateTime<Utc> {
-    at.checked_add_months(Months::new(months)).unwrap()
+    term::end(at, months, AnchorDay::of(at))
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -201,8 +247,7 @@ async fn wishes_and_payments_at_once_do_not_wait_in_circles_and_each_paid_month_
     let had =
         u32::try_from(shop.count("SELECT count(*) FROM renewals WHERE starts_at IS NOT NULL").await).unwrap();
     assert!(had >= 8, "the balance pays all of its own");
-    let expected = (0..had).fold(before, |end, _| later(end, 1));
-    assert_eq!(shop.expires_at(instance).await, expected);
+    assert_eq!(shop.expires_at(instance).await, later(before, had));
     let gapless = "SELECT count(*) FROM invoices WHERE number IS NOT NULL";
     assert_eq!(shop.count(gapless).await, shop.count("SELECT last::bigint FROM invoice_counters").await);
     shop.assert_books_are_sound().await;
@@ -227,5 +272,115 @@ async fn a_renewal_is_earned_over_its_own_term(pool: PgPool) {
     assert_eq!((first.deferred.get(), first.revenue.get()), (0, 129_000));
     let second = shop.store.position(Service::Invoice(invoice)).await.unwrap();
     assert_eq!((second.deferred.get(), second.revenue.get()), (86_000, 43_000));
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_wish_ends_with_its_server_and_brings_no_money_from_nowhere(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, instance) = shop.server(MONTH).await;
+    let before = shop.expires_at(instance).await;
+    let opened = shop.renew(instance, 1, PaymentMethod::Qris, "renew").await.unwrap();
+    let renewal = shop.renewal(opened).await;
+    let invoice = renewal.invoice.id;
+    assert_eq!(shop.wallet().await, (0, 0));
+
+    shop.ask_to_delete(instance).await;
+    assert_eq!(shop.status_of(invoice).await, InvoiceStatus::Void);
+    assert_eq!(shop.payment_status(renewal.payment.id).await, P::Cancelled);
+    let refused = |outcome: Result<Opened, StoreError>| {
+        assert!(matches!(outcome, Err(StoreError::Conflict { object: "invoice", .. })), "{outcome:?}");
+    };
+    refused(shop.pay(invoice, PaymentMethod::Wallet, "being deleted").await);
+    shop.terminate(instance).await;
+    for n in 0..3 {
+        refused(shop.pay(invoice, PaymentMethod::Wallet, &format!("gone {n}")).await);
+    }
+    refused(shop.pay(invoice, PaymentMethod::Qris, "by code").await);
+    assert_eq!(shop.wallet().await, (0, 0));
+    assert_eq!(shop.count("SELECT count(*) FROM payments WHERE method = 'WALLET'").await, 1);
+
+    // The code was paid all the same: that is money, and the server is gone.
+    shop.tell(&told(&renewal.payment, P::Paid, "late")).await;
+    assert_eq!(shop.wallet().await, (MONTH, 0));
+    assert_eq!(shop.expires_at(instance).await, before);
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_invoice_left_open_by_another_version_is_not_paid_for_nothing(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, instance) = shop.server(2 * MONTH).await;
+    let opened = shop.renew(instance, 1, PaymentMethod::Qris, "renew").await.unwrap();
+    let invoice = shop.renewal(opened).await.invoice.id;
+    sqlx::query("UPDATE instances SET status = 'TERMINATED'").execute(&shop.pool).await.unwrap();
+    let report = shop.store.check_ledger().await.unwrap();
+    let broken: Vec<_> = report.findings.iter().filter(|finding| finding.count > 0).collect();
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    assert!(broken[0].rule.starts_with("no further term is for sale"), "{broken:?}");
+    let refused = shop.pay(invoice, PaymentMethod::Wallet, "from balance").await;
+    assert!(matches!(refused, Err(StoreError::Conflict { object: "invoice", .. })), "{refused:?}");
+    assert_eq!(shop.wallet().await, (MONTH, 0));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_term_that_is_paid_while_its_server_is_being_deleted_goes_to_the_balance(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for round in 0..6 {
+        shop.deposit(MONTH, &format!("deposit {round}")).await;
+        let instance = shop.another_server(&format!("server {round}")).await;
+        let before = shop.expires_at(instance).await;
+        let opened = shop.renew(instance, 1, PaymentMethod::Qris, &format!("renew {round}")).await.unwrap();
+        let payment = shop.renewal(opened).await.payment;
+        let key = format!("paid {round}");
+        let paid = told(&payment, P::Paid, &key);
+        let left = shop.wallet().await.0;
+        tokio::join!(shop.ask_to_delete(instance), shop.tell(&paid));
+        // Whichever was first: the term is had, or the money is on the balance, and never both.
+        let had = shop.expires_at(instance).await != before;
+        let credited = shop.wallet().await.0 - left;
+        assert_eq!(credited, if had { 0 } else { MONTH });
+        shop.terminate(instance).await;
+    }
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn terms_are_counted_in_jakarta_from_their_anchor(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    // Wherever the database thinks it is.
+    let elsewhere = PgPoolOptions::new()
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::query("SET TIME ZONE 'America/New_York'").execute(connection).await.map(drop)
+            })
+        })
+        .connect_with((*shop.pool.connect_options()).clone())
+        .await
+        .unwrap();
+    let zone: String = sqlx::query_scalar("SHOW timezone").fetch_one(&elsewhere).await.unwrap();
+    assert_eq!(zone, "America/New_York");
+    let shop = Shop { store: Store::new(elsewhere), ..shop };
+
+    let (_, instance) = shop.server(1_000_000).await;
+    let server = shop.store.instance(instance, None).await.unwrap();
+    let (starts_at, ends_at) = (server.starts_at.unwrap(), server.expires_at.unwrap());
+    assert_eq!(ends_at, later(starts_at, 1));
+    let kept = shop.count("SELECT anchor_day::bigint FROM instances").await;
+    assert_eq!(kept, i64::from(AnchorDay::of(starts_at).day()));
+
+    // 31 January in Jakarta is still the 30th in UTC and in New York.
+    shop.move_end("2027-01-31T00:30:00+07:00", Some(31)).await;
+    let ends = ["2027-02-28T00:30:00+07:00", "2027-03-31T00:30:00+07:00", "2027-04-30T00:30:00+07:00"];
+    for end in ends {
+        shop.renew(instance, 1, PaymentMethod::Wallet, end).await.unwrap();
+        assert_eq!(shop.expires_at(instance).await, end.parse::<DateTime<Utc>>().unwrap());
+    }
+    // A server that was made by a version without anchors counts from where its term ends.
+    shop.move_end("2027-05-30T12:00:00+07:00", None).await;
+    shop.renew(instance, 1, PaymentMethod::Wallet, "anchored").await.unwrap();
+    let end = "2027-06-30T12:00:00+07:00".parse::<DateTime<Utc>>().unwrap();
+    assert_eq!(shop.expires_at(instance).await, end);
+    assert_eq!(shop.count("SELECT anchor_day::bigint FROM instances").await, 30);
     shop.assert_books_are_sound().await;
 }

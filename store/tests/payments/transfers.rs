@@ -9,22 +9,26 @@ use domain::{
 use sqlx::PgPool;
 use store::{
     StoreError,
-    payments::{Approval, Payment},
+    payments::{Approval, ApprovalError, Payment},
     webhooks::Intake,
 };
 
 use crate::{MIDTRANS, Shop, promise, told};
 
 impl Shop {
-    async fn arrived(&self, order: OrderId, amount: i64) -> Result<Payment, StoreError> {
-        let approval = Approval { arrived: Some(Rupiah::new(amount)), note: None };
-        self.store.approve_payment(order, &self.admins_origin(), approval, None).await
+    pub(crate) async fn arrived(&self, order: OrderId, amount: i64) -> Result<Payment, ApprovalError> {
+        let approval = Approval { arrived: Some(Rupiah::new(amount)), ..Approval::default() };
+        self.store.approve_payment(order, &approval, &self.anew()).await
     }
 
     async fn balance(&self) -> (i64, i64) {
         let balances = self.store.wallet(self.customer).await.unwrap();
         (balances.wallet.get(), balances.holds.get())
     }
+}
+
+fn is_conflict(outcome: &Result<Payment, ApprovalError>, about: &str) -> bool {
+    matches!(outcome, Err(ApprovalError::Store(StoreError::Conflict { object, .. })) if *object == about)
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -35,6 +39,7 @@ async fn too_little_stays_open_until_the_rest_arrives(pool: PgPool) {
     let part = shop.arrived(order, total - 30_000).await.unwrap();
     assert_eq!((part.id, part.status), (transfer.id, P::Pending));
     assert_eq!(part.amount_received, Some(Rupiah::new(total - 30_000)));
+    assert_eq!(part.amount_due(), Some(Rupiah::new(30_000)));
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     assert_eq!(shop.balance().await, (0, total - 30_000));
     let told = shop.texts("SELECT message FROM in_app_notifications WHERE type = 'PAYMENT_INCOMPLETE'").await;
@@ -54,8 +59,7 @@ async fn an_approval_without_an_amount_is_about_what_is_still_due(pool: PgPool) 
     let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
     shop.arrived(order, 1_000).await.unwrap();
     shop.arrived(order, 2_000).await.unwrap();
-    let origin = shop.admins_origin();
-    let paid = shop.store.approve_payment(order, &origin, Approval::default(), None).await.unwrap();
+    let paid = shop.store.approve_payment(order, &Approval::default(), &shop.anew()).await.unwrap();
     assert_eq!((paid.status, paid.amount_received), (P::Paid, Some(transfer.amount)));
     assert_eq!(shop.balance().await, (0, 0));
     shop.assert_books_are_sound().await;
@@ -78,9 +82,9 @@ async fn too_much_goes_to_the_balance(pool: PgPool) {
 async fn the_same_approval_twice_counts_once(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, _) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
-    let (origin, key) = (shop.admins_origin(), promise("approve"));
-    let approval = Approval { arrived: Some(Rupiah::new(10_000)), note: None };
-    let approve = || shop.store.approve_payment(order, &origin, approval, Some(&key));
+    let act = shop.act("approve");
+    let approval = Approval { arrived: Some(Rupiah::new(10_000)), ..Approval::default() };
+    let approve = || shop.store.approve_payment(order, &approval, &act);
     let (one, two) = tokio::join!(approve(), approve());
     assert_eq!(one.unwrap().amount_received, two.unwrap().amount_received);
     assert_eq!(shop.balance().await, (0, 10_000));
@@ -122,12 +126,17 @@ async fn an_announced_transfer_for_a_closed_order_goes_to_the_balance_once(pool:
     let shop = Shop::open(pool).await;
     let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
     shop.store.cancel_order(order, shop.customer).await.unwrap();
-    let credited = shop.arrived(order, 50_000).await.unwrap();
+    // That it is the one that was called off has to be said.
+    let unnamed = shop.arrived(order, 50_000).await;
+    assert!(is_conflict(&unnamed, "order"), "{unnamed:?}");
+    let arrived = Some(Rupiah::new(50_000));
+    let approval = Approval { payment: Some(transfer.id), arrived, credit_closed: true, note: None };
+    let credited = shop.store.approve_payment(order, &approval, &shop.anew()).await.unwrap();
     assert_eq!((credited.id, credited.status), (transfer.id, P::Paid));
     assert_eq!(shop.status(order).await, OrderStatus::Cancelled);
     assert_eq!(shop.balance().await, (50_000, 0));
-    let again = shop.arrived(order, 50_000).await;
-    assert!(matches!(&again, Err(StoreError::Conflict { object: "order", .. })), "{again:?}");
+    let again = shop.store.approve_payment(order, &approval, &shop.anew()).await;
+    assert!(is_conflict(&again, "payment"), "{again:?}");
     assert_eq!(shop.balance().await, (50_000, 0));
     shop.assert_books_are_sound().await;
 }
@@ -139,6 +148,63 @@ async fn a_transfer_for_a_paid_order_is_not_invented(pool: PgPool) {
     let paid = shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
     assert!(matches!(paid, Intake::Applied { outcome: Some(PaymentOutcome::Applied), .. }));
     let refused = shop.arrived(order, 50_000).await;
-    assert!(matches!(&refused, Err(StoreError::Conflict { object: "order", .. })), "{refused:?}");
+    assert!(is_conflict(&refused, "order"), "{refused:?}");
     assert_eq!(shop.balance().await, (0, 0));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_is_due_is_the_same_wherever_it_is_asked(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
+    let total = transfer.amount.get();
+    assert_eq!(transfer.amount_due(), Some(transfer.amount));
+    shop.arrived(order, total - 10_000).await.unwrap();
+    // Another transfer for the same order completes what is set aside; a code is over all of it.
+    let second = shop.announce(order, "second").await;
+    assert_eq!(second.amount_due(), Some(Rupiah::new(10_000)));
+    let filter = store::admin::PaymentFilter { order: Some(order), ..Default::default() };
+    let page = store::page::PageRequest { before: None, limit: 10 };
+    let all = shop.store.payments_for_staff(&filter, page).await.unwrap().data;
+    let due: Vec<_> = all.iter().map(|payment| payment.amount_due().unwrap().get()).collect();
+    assert_eq!(due, [10_000, 10_000]);
+
+    // With the order's end nothing is due: the part is on the balance, and the transfer it came by is over.
+    shop.store.expire_order(order).await.unwrap();
+    assert_eq!(shop.balance().await, (total - 10_000, 0));
+    let over = shop.store.payment(transfer.id, None).await.unwrap();
+    assert_eq!((over.status, over.amount_due()), (P::Expired, None));
+    let waiting = shop.store.payment(second.id, None).await.unwrap();
+    assert_eq!((waiting.status, waiting.amount_due()), (P::Pending, None));
+    let before = shop.count("SELECT count(*) FROM ledger_movements").await;
+    for payment in [None, Some(transfer.id), Some(second.id)] {
+        let approval = Approval { payment, ..Approval::default() };
+        shop.store.approve_payment(order, &approval, &shop.anew()).await.unwrap_err();
+    }
+    assert_eq!(shop.count("SELECT count(*) FROM ledger_movements").await, before);
+    shop.assert_books_are_sound().await;
+
+    // What is said to have arrived counts, and no more.
+    let arrived = Approval { arrived: Some(Rupiah::new(10_000)), ..Approval::default() };
+    let credited = shop.store.approve_payment(order, &arrived, &shop.anew()).await.unwrap();
+    assert_eq!((credited.id, credited.amount_received), (second.id, Some(Rupiah::new(10_000))));
+    assert_eq!(shop.balance().await, (total, 0));
+    assert_eq!(shop.status(order).await, OrderStatus::Expired);
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_part_of_a_rejected_transfer_still_counts(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
+    shop.arrived(order, 20_000).await.unwrap();
+    let rejected =
+        shop.store.reject_payment(order, None, &shop.admins_origin(), "the rest never came").await.unwrap();
+    assert_eq!((rejected.status, rejected.amount_due()), (P::Denied, None));
+    let second = shop.announce(order, "second").await;
+    let rest = transfer.amount.minus(Rupiah::new(20_000)).unwrap();
+    assert_eq!(second.amount_due(), Some(rest));
+    shop.arrived(order, rest.get()).await.unwrap();
+    assert_eq!(shop.status(order).await, OrderStatus::Paid);
+    assert_eq!(shop.balance().await, (0, 0));
+    shop.assert_books_are_sound().await;
 }

@@ -76,13 +76,9 @@ impl Shop {
     }
 
     pub(crate) async fn adjust(&self, amount: i64, key: &str) -> Result<i64, StoreError> {
-        let new = NewAdjustment {
-            by: self.admin,
-            customer: self.customer,
-            amount: Rupiah::new(amount),
-            reason: "a correction",
-        };
-        let made = self.store.adjust_wallet(&new, &self.admins_origin(), &promise(key)).await?;
+        let new =
+            NewAdjustment { customer: self.customer, amount: Rupiah::new(amount), reason: "a correction" };
+        let made = self.store.adjust_wallet(&new, &self.act(key)).await?;
         Ok(made.balance.get())
     }
 
@@ -272,8 +268,7 @@ async fn a_hold_survives_failures_and_ends_with_the_order(pool: PgPool) {
             shop.store.start_provisioning(order).await.unwrap();
         }
     }
-    let cancelled =
-        shop.store.cancel_order_for_staff(order, &shop.admins_origin(), "sold out").await.unwrap();
+    let cancelled = shop.store.cancel_order_for_staff(order, "sold out", &shop.anew()).await.unwrap();
     assert_eq!(cancelled.returned.get(), held.1);
     assert_eq!(shop.wallet().await, (500_000, 0));
     let order = shop.store.order(order, None).await.unwrap();

@@ -6,7 +6,7 @@ use domain::{
     Rupiah,
     billing::PaymentStatus as P,
     ids::UserId,
-    ledger::Movement,
+    ledger::{MoneySource, Movement},
     promo::{PromoKind as K, RedemptionState},
 };
 use sqlx::PgPool;
@@ -135,7 +135,8 @@ async fn the_check_finds_bonuses_without_codes_and_codes_that_do_not_follow(pool
     let shop = Shop::open(pool).await;
     shop.promo(K::DepositFixed, 10_000, |_| ()).await;
     let deposit = shop.deposit(50_000, "deposit").await;
-    let bonus = Movement::promo_bonus(shop.customer, deposit.payment.id, Rupiah::new(9_999)).unwrap();
+    let money = MoneySource::of(deposit.payment.id, deposit.payment.method).incoming().unwrap();
+    let bonus = Movement::promo_bonus(shop.customer, money, Rupiah::new(9_999)).unwrap();
     shop.store.book(&bonus).await.unwrap();
     let broken = async || {
         let report = shop.store.check_ledger().await.unwrap();

@@ -133,7 +133,7 @@ async fn late_money_and_a_newcomer_do_not_share_the_last_use(pool: PgPool) {
             budi.store.cancel_order(newcomer.order_id, budi.customer).await.unwrap();
         }
         shop.assert_books_are_sound().await;
-        shop.store.cancel_order_for_staff(late, &shop.admins_origin(), "next round").await.unwrap();
+        shop.store.cancel_order_for_staff(late, "next round", &shop.act()).await.unwrap();
         assert_eq!(shop.uses().await, 0, "round {round}");
     }
 }

@@ -22,6 +22,7 @@ use store::{
     Store, StoreError,
     audit::{Actor, Origin},
     idempotency::Idempotency,
+    money_act::MoneyAct,
     orders::{NewOrder, OrderError, Placed, Refusal, Selection},
     payments::Payment,
     promos::NewPromo,
@@ -166,6 +167,12 @@ impl Shop {
 
     fn admins_origin(&self) -> Origin {
         Origin { actor: Actor::User(self.admin), ip: None, request_id: Some("promos".into()) }
+    }
+
+    /// The administrator acts on somebody's money, by a request like no other.
+    fn act(&self) -> MoneyAct {
+        let request = promise(&uuid::Uuid::now_v7().to_string());
+        MoneyAct { by: self.admin, origin: self.admins_origin(), request }
     }
 }
 

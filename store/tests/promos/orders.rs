@@ -22,14 +22,13 @@ impl Shop {
     /// Gives all of an order's money back.
     async fn refund(&self, order: OrderId) {
         let all = NewRefund {
-            by: self.admin,
             part: Part::Whole,
             destination: RefundDestination::Wallet,
             reason: "sold out",
             gateways: &[],
             policy: RefundPolicy::default(),
         };
-        self.store.refund_order(order, &all, &self.admins_origin(), None).await.unwrap();
+        self.store.refund_order(order, &all, &self.act()).await.unwrap();
     }
 }
 
@@ -104,14 +103,13 @@ async fn the_end_of_an_order_before_it_runs_gives_its_code_back(pool: PgPool) {
         (terms.global_limit, terms.per_user_limit) = (Some(1), Some(1));
     })
     .await;
-    let origin = shop.admins_origin();
     let (expired, _) = shop.order("expired").await;
     shop.store.expire_order(expired).await.unwrap();
     let (cancelled, _) = shop.order("cancelled").await;
     shop.store.cancel_order(cancelled, shop.customer).await.unwrap();
     let (called_off, payment) = shop.order("called off").await;
     shop.tell(&payment, P::Paid).await;
-    shop.store.cancel_order_for_staff(called_off, &origin, "sold out").await.unwrap();
+    shop.store.cancel_order_for_staff(called_off, "sold out", &shop.act()).await.unwrap();
     let (refunded, payment) = shop.order("refunded").await;
     shop.tell(&payment, P::Paid).await;
     shop.refund(refunded).await;

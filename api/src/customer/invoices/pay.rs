@@ -35,8 +35,8 @@ use crate::{
          body = PaymentBody, headers(("Location" = String, description = "Where to read it again."))),
         (status = 400, description = "`malformed_json`, `idempotency_key_required` or `idempotency_key_invalid`.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`invoice_conflict` or `order_conflict`: it does not wait for money; `detail` names \
-         its status. `insufficient_balance`: `WALLET`, and there is not enough.",
+        (status = 409, description = "`invoice_conflict` or `order_conflict`: it does not wait for money, or its server is \
+         gone or being deleted; `detail` says which. Nothing moved. `insufficient_balance`: `WALLET`, and there is not enough.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
          `payment_method_limit`: the method does not take so much or so little, `detail` says what does; \

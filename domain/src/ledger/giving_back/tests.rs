@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    billing::PaymentMethod,
     ids::{OrderId, UserId},
     ledger::{Books, MoneySource, Service},
 };
@@ -68,9 +69,10 @@ fn a_refund_ends_one_way_only() {
         customer: UserId(Uuid::from_u128(1)),
         service: Service::Order(OrderId(Uuid::from_u128(2))),
     };
-    let (payment, refund) = (Uuid::from_u128(3).into(), RefundId(Uuid::from_u128(4)));
+    let money = MoneySource::of(Uuid::from_u128(3).into(), PaymentMethod::Qris).incoming().unwrap();
+    let refund = RefundId(Uuid::from_u128(4));
     let mut books = Books::default();
-    let paid = Movement::payment_received(parties, payment, MoneySource::Gateway, PRICE, Rupiah::ZERO);
+    let paid = Movement::payment_received(parties, money, PRICE, Rupiah::ZERO);
     books.post(&paid.unwrap()).unwrap();
     let share = books.position(parties.service).share(rupiah(33_300), PRICE).unwrap();
     let given = Movement::given_back(parties, refund, RefundDestination::Gateway, &share).unwrap();
