@@ -11,14 +11,15 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::{
     disputes::{Decision, Dispute, DisputeFilter},
-    idempotency::Idempotency,
+    money_act::MoneyAct,
 };
 use utoipa::{IntoParams, ToSchema};
 
+use super::treasurer::Treasurer;
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
-    extract::{Body, Id, IdempotencyKey, Paged, Paging, Params},
+    auth::Staff,
+    extract::{Body, Id, Paged, Paging, Params},
     problem::Problem,
 };
 
@@ -163,6 +164,8 @@ pub(super) async fn get(
         (status = 200, description = "It is in the books.", body = AdminDispute),
         (status = 400, description = "`idempotency_key_required` or `idempotency_key_invalid`.",
          body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`own_money`: the payment is your own. `forbidden`, `account_suspended`.",
+         body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`dispute_conflict`: it is accepted already; `instance_conflict`: its server can't be \
          powered off; `detail` says why. Nothing moved.", body = Problem, content_type = "application/problem+json"),
@@ -171,19 +174,17 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn accept(
-    admin: Administrator,
-    client: Client,
+    treasurer: Treasurer,
     State(state): State<AppState>,
     Id(dispute): Id<DisputeId>,
-    key: IdempotencyKey,
     Body(request): Body<AcceptDispute>,
 ) -> Result<Json<AdminDispute>, Problem> {
-    let promise = Idempotency::new(&format!("POST /admin/disputes/{dispute}/accept"), &key.0, &request)?;
+    let act = treasurer.act(&format!("POST /admin/disputes/{dispute}/accept"), &request)?;
     let decision = Decision::Accept {
         suspend_server: request.suspend_server,
         note: request.note.as_deref().map(str::trim).filter(|note| !note.is_empty()),
     };
-    decide(&admin, &client, &state, dispute, decision, &promise).await
+    decide(&state, dispute, decision, &act).await
 }
 
 /// Dismiss a dispute: the books stay as they are.
@@ -199,6 +200,8 @@ pub(super) async fn accept(
         (status = 200, description = "It is dismissed.", body = AdminDispute),
         (status = 400, description = "`idempotency_key_required` or `idempotency_key_invalid`.",
          body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`own_money`: the payment is your own. `forbidden`, `account_suspended`.",
+         body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`dispute_conflict`: it is decided already.",
          body = Problem, content_type = "application/problem+json"),
@@ -207,28 +210,23 @@ pub(super) async fn accept(
     )
 )]
 pub(super) async fn dismiss(
-    admin: Administrator,
-    client: Client,
+    treasurer: Treasurer,
     State(state): State<AppState>,
     Id(dispute): Id<DisputeId>,
-    key: IdempotencyKey,
     Body(request): Body<DismissDispute>,
 ) -> Result<Json<AdminDispute>, Problem> {
-    let promise = Idempotency::new(&format!("POST /admin/disputes/{dispute}/dismiss"), &key.0, &request)?;
+    let act = treasurer.act(&format!("POST /admin/disputes/{dispute}/dismiss"), &request)?;
     let decision = Decision::Dismiss { reason: request.reason.trim() };
-    decide(&admin, &client, &state, dispute, decision, &promise).await
+    decide(&state, dispute, decision, &act).await
 }
 
 async fn decide(
-    admin: &Administrator,
-    client: &Client,
     state: &AppState,
     dispute: DisputeId,
     decision: Decision<'_>,
-    promise: &Idempotency,
+    act: &MoneyAct,
 ) -> Result<Json<AdminDispute>, Problem> {
-    let origin = client.origin(admin.actor());
-    let decided = state.store.decide_dispute(dispute, admin.id, decision, &origin, promise).await?;
+    let decided = state.store.decide_dispute(dispute, decision, act).await?;
     tracing::info!(dispute_id = %dispute, payment_id = %decided.payment_id, status = %decided.status, "dispute decided");
     Ok(Json(decided.into()))
 }

@@ -20,9 +20,10 @@ use super::{Dispute, read};
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
-    idempotency::{self, Claim, Idempotency},
+    idempotency::Claim,
     instance_actions::{self, NewAction},
     ledger,
+    money_act::MoneyAct,
     notifications::{self, Notice},
     outbox,
     payments::{lock_invoice, lock_order, lock_payment},
@@ -62,20 +63,21 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such dispute; [`StoreError::Conflict`] naming its status when it is decided
-    /// already, or what is in the way of powering its server off; [`StoreError::IdempotencyMismatch`]. Nothing moved.
+    /// already, or what is in the way of powering its server off; [`StoreError::OwnMoney`] when the payment is the
+    /// administrator's; [`StoreError::IdempotencyMismatch`]. Nothing moved.
     pub async fn decide_dispute(
         &self,
         dispute: DisputeId,
-        by: UserId,
         decision: Decision<'_>,
-        origin: &Origin,
-        request: &Idempotency,
+        act: &MoneyAct,
     ) -> Result<Dispute> {
+        let by = act.by;
         let mut tx = self.pool.begin().await?;
-        if let Claim::Done(_) = idempotency::claim(&mut tx, by, request, dispute.0).await? {
+        if let Claim::Done(_) = act.claim(&mut tx, dispute.0).await? {
             return read::read(&mut tx, dispute).await;
         }
         let (before, billed) = lock(&mut tx, dispute).await?;
+        act.refuse_own(before.customer_id)?;
         if !before.status.may_become(decision.status()) {
             return Err(StoreError::Conflict { object: "dispute", state: before.status.to_string() });
         }
@@ -84,7 +86,7 @@ impl Store {
             Decision::Accept { suspend_server, note } => {
                 // The server is locked before the customer's accounts.
                 if suspend_server {
-                    power_off(&mut tx, &before, origin).await?;
+                    power_off(&mut tx, &before, &act.origin).await?;
                 }
                 let taken = take_back(&mut tx, &before, billed.as_ref()).await?;
                 accept(&mut tx, dispute, by, suspend_server, note, taken.receivable).await?;
@@ -92,7 +94,7 @@ impl Store {
             }
         }
         let after = read::read(&mut tx, dispute).await?;
-        record(&mut tx, &before, &after, origin).await?;
+        record(&mut tx, &before, &after, &act.origin).await?;
         tx.commit().await?;
         Ok(after)
     }

@@ -55,8 +55,7 @@ impl Shop {
         decision: Decision<'_>,
         key: &str,
     ) -> Result<Dispute, StoreError> {
-        let origin = self.admins_origin();
-        self.store.decide_dispute(dispute, self.admin, decision, &origin, &promise(key)).await
+        self.store.decide_dispute(dispute, decision, &self.act(key)).await
     }
 
     /// A paid order of which the gateway says that all of it was withdrawn.
@@ -303,13 +302,24 @@ async fn the_database_holds_what_a_dispute_is(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn nobody_decides_on_a_dispute_of_their_own(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let own = Shop { customer: shop.admin, ..shop.again() };
+    let (_, _, dispute) = own.withdrawn(P::Denied).await;
+    for decision in [ACCEPT, Decision::Dismiss { reason: "mine" }] {
+        let refused = own.decide(dispute.id, decision).await;
+        assert!(matches!(refused, Err(StoreError::OwnMoney)), "{refused:?}");
+    }
+    assert_eq!(shop.all_disputes().await[0].status, DisputeStatus::Open);
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn several_administrators_at_once_book_it_once(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, _, dispute) = shop.withdrawn(P::Denied).await;
-    let origin = shop.admins_origin();
     let decide = |key: &'static str| {
-        let (store, admin, origin) = (shop.store.clone(), shop.admin, origin.clone());
-        async move { store.decide_dispute(dispute.id, admin, ACCEPT, &origin, &promise(key)).await }
+        let (store, act) = (shop.store.clone(), shop.act(key));
+        async move { store.decide_dispute(dispute.id, ACCEPT, &act).await }
     };
     let all = futures::future::join_all(["a", "b", "c", "d", "e", "f"].map(decide)).await;
     assert_eq!(all.iter().filter(|decided| decided.is_ok()).count(), 1);
