@@ -16,6 +16,7 @@ use store::{
     Store,
     audit::{Actor, Origin},
     idempotency::Idempotency,
+    money_act::MoneyAct,
     orders::{NewOrder, Placed, Selection},
     sessions::{NewSession, Rotation},
     users::NewUser,
@@ -150,7 +151,7 @@ async fn messages_go_when_their_order_is_over(pool: PgPool) {
 async fn what_a_living_server_or_refund_is_made_again_from_stays(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order("server").await.order_id;
-    shop.store.approve_payment(order, &staff(&shop).await, Default::default(), None).await.unwrap();
+    shop.store.approve_payment(order, &Default::default(), &by_staff(&shop).await).await.unwrap();
     shop.store.start_provisioning(order).await.unwrap();
     shop.run("UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1'").await;
     shop.store.activate_order(order).await.unwrap();
@@ -169,7 +170,7 @@ async fn what_a_living_server_or_refund_is_made_again_from_stays(pool: PgPool) {
     assert_eq!(shop.purge(Purgeable::DeliveredMessages).await, 1);
 }
 
-async fn staff(shop: &Shop) -> Origin {
+async fn by_staff(shop: &Shop) -> MoneyAct {
     let new = NewUser {
         email: "admin@example.com".to_owned(),
         full_name: "Admin".to_owned(),
@@ -178,7 +179,8 @@ async fn staff(shop: &Shop) -> Origin {
         email_verified: true,
     };
     let admin = shop.store.create_user(&new, &origin()).await.unwrap().id;
-    Origin { actor: Actor::User(admin), ..origin() }
+    let request = Idempotency::new("approve", "once", &"body").unwrap();
+    MoneyAct { by: admin, origin: Origin { actor: Actor::User(admin), ..origin() }, request }
 }
 
 #[sqlx::test(migrations = "../migrations")]
