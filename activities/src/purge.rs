@@ -63,8 +63,8 @@ mod tests {
     /// Fifty throttles of which the last five are young.
     async fn throttles(pool: PgPool) -> PurgeActivities {
         sqlx::query(
-            "INSERT INTO login_throttles (subject_hash, failures, updated_at)
-             SELECT decode(lpad(to_hex(n), 8, '0'), 'hex'), 1, now() - make_interval(days => 51 - n)
+            "INSERT INTO auth_throttles (subject_hash, network, failures, updated_at)
+             SELECT decode(lpad(to_hex(n), 8, '0'), 'hex'), '', 1, now() - make_interval(days => 51 - n)
              FROM generate_series(1, 50) n",
         )
         .execute(&pool)

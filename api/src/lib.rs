@@ -30,7 +30,7 @@ mod webhooks;
 
 pub use auth::{
     PasswordCost,
-    password::{PasswordError, hash as hash_password},
+    password::{PasswordError, Unacceptable, acceptable as acceptable_password, hash as hash_password},
 };
 pub use documents::Seller;
 pub use openapi::{document, internal_document};

@@ -101,7 +101,10 @@ fn add_security_schemes(components: &mut Components) {
         .description(Some("`access_token` of a login. Expired ones are renewed at `/auth/refresh`."))
         .build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    let key = ApiKeyValue::with_description("X-API-Key", "A key for the internal endpoints.");
+    let key = ApiKeyValue::with_description(
+        "X-API-Key",
+        "A key for the internal endpoints. Each names the scope that the key must have.",
+    );
     components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
 }
 
@@ -141,11 +144,15 @@ fn common_problems(path: &str, operation: &Operation) -> Vec<(&'static str, &'st
         problems.push(("429", "`rate_limited`: try again after `Retry-After` seconds"));
     }
     if requires(operation, "bearer") {
-        problems.push(("401", "`token_missing`, `token_expired`, `token_invalid` or `session_revoked`"));
+        problems.push((
+            "401",
+            "`token_missing`, `token_expired`, `token_invalid`, `session_revoked` or `session_ended`",
+        ));
         problems.push(("403", "`account_suspended`, or `forbidden`: not with this role"));
     }
     if requires(operation, "api_key") {
         problems.push(("401", "`api_key_missing` or `api_key_invalid`"));
+        problems.push(("403", "`scope_missing`: not with this key"));
     }
     if operation.request_body.is_some() {
         problems.push(("400", "`malformed_json`"));

@@ -1,8 +1,7 @@
-//! How often one client may ask: token buckets by address (`governor`), a tighter one where credentials could be
+//! How often one client may ask: token buckets by network (`governor`), a tighter one where credentials could be
 //! guessed. Told to the client in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds).
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{
         Arc,
@@ -24,9 +23,14 @@ use governor::{
     state::keyed::DefaultKeyedStateStore,
 };
 
-use crate::{Limits, auth::Client, problem::Problem};
+use crate::{
+    Limits,
+    auth::{Client, Network},
+    problem::Problem,
+};
 
-type Buckets = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
+type Buckets =
+    RateLimiter<Network, DefaultKeyedStateStore<Network>, DefaultClock, StateInformationMiddleware>;
 
 /// Forget idle clients every so many requests, so that memory follows the clients of the last minute.
 const SWEEP_EVERY: u32 = 4096;
@@ -38,6 +42,9 @@ pub(crate) struct RateLimits {
     credentials: Option<Arc<Limiter>>,
     /// Whoever watches us must not be kept from it by what else comes from its address, nor the other way round.
     health: Option<Arc<Limiter>>,
+    /// Many customers share an address, and each one's browser refreshes by itself: refreshing must not use up what is
+    /// left to log in.
+    sessions: Option<Arc<Limiter>>,
 }
 
 impl RateLimits {
@@ -46,6 +53,7 @@ impl RateLimits {
         Self {
             general: limiter(limits.per_minute),
             credentials: limiter(limits.auth_per_minute),
+            sessions: limiter(limits.refresh_per_minute),
             health: limiter(limits.per_minute),
         }
     }
@@ -55,6 +63,7 @@ impl RateLimits {
         Self {
             general: limiter(limits.internal_per_minute),
             credentials: None,
+            sessions: None,
             health: limiter(limits.internal_per_minute),
         }
     }
@@ -72,10 +81,13 @@ impl RateLimits {
             // A gateway may send many from one address, and one that is refused is money told late. They are
             // signed, so there is nothing to guess.
             None
-        } else if api.starts_with("auth/") && request.method() == Method::POST {
-            self.credentials.as_deref()
         } else {
-            self.general.as_deref()
+            match (request.method(), api.strip_prefix("auth/")) {
+                (&Method::POST, Some("refresh" | "logout" | "logout-all")) => self.sessions.as_deref(),
+                (&Method::PUT, Some("me/password")) => self.credentials.as_deref(),
+                (&Method::POST, Some(rest)) if !rest.starts_with("me/") => self.credentials.as_deref(),
+                _ => self.general.as_deref(),
+            }
         }
     }
 }
@@ -90,8 +102,8 @@ pub(crate) async fn limit(State(limits): State<RateLimits>, request: Request, ne
     let Some(limiter) = limits.for_request(&request) else {
         return next.run(request).await;
     };
-    let ip = request.extensions().get::<Client>().and_then(|client| client.ip);
-    let standing = limiter.take(bucket_of(ip));
+    let network = request.extensions().get::<Client>().map_or_else(Network::unknown, Client::network);
+    let standing = limiter.take(network);
     let mut response = match standing.wait {
         None => next.run(request).await,
         Some(wait) => {
@@ -130,7 +142,7 @@ impl Limiter {
         Self { buckets, quota, since_sweep: AtomicU32::new(0) }
     }
 
-    fn take(&self, key: IpAddr) -> Standing {
+    fn take(&self, key: Network) -> Standing {
         if self.since_sweep.fetch_add(1, Ordering::Relaxed) >= SWEEP_EVERY {
             self.since_sweep.store(0, Ordering::Relaxed);
             self.buckets.retain_recent();
@@ -146,19 +158,6 @@ impl Limiter {
     }
 }
 
-/// Which bucket an address draws from. A household has a whole IPv6 /64, so that counts as one client; requests
-/// without an address share one bucket.
-pub(crate) fn bucket_of(ip: Option<IpAddr>) -> IpAddr {
-    match ip {
-        Some(IpAddr::V6(v6)) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        Some(v4) => v4,
-        None => Ipv6Addr::UNSPECIFIED.into(),
-    }
-}
-
 /// Rounded up, at least one.
 fn whole_seconds(duration: Duration) -> u64 {
     (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
@@ -171,7 +170,8 @@ mod tests {
     #[test]
     fn a_bucket_runs_dry_and_says_for_how_long() {
         let limiter = Limiter::new(NonZeroU32::new(3).unwrap());
-        let (here, there) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let network = |last| Network::of(Some([192, 0, 2, last].into()));
+        let (here, there) = (network(1), network(2));
         let left: Vec<u32> = (0..3).map(|_| limiter.take(here).remaining).collect();
         assert_eq!(left, [2, 1, 0]);
         let refused = limiter.take(here);
@@ -179,13 +179,5 @@ mod tests {
         assert!((19..=20).contains(&wait), "{wait}");
         assert_eq!(whole_seconds(refused.reset), 60);
         assert!(limiter.take(there).wait.is_none(), "each client has a bucket of its own");
-    }
-
-    #[test]
-    fn an_ipv6_network_is_one_client() {
-        let bucket = |text: &str| bucket_of(Some(text.parse().unwrap()));
-        assert_eq!(bucket("2001:db8:1:2::1"), bucket("2001:db8:1:2:ffff::9"));
-        assert_ne!(bucket("2001:db8:1:2::1"), bucket("2001:db8:1:3::1"));
-        assert_ne!(bucket("192.0.2.1"), bucket("192.0.2.2"));
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use adapters::{payments::Gateways, providers::Registry};
 use domain::{billing::PaymentMethod, policy::OrderPolicy, refund::RefundPolicy, upkeep::ReconcileSettings};
 use secrecy::SecretString;
-use store::Store;
+use store::{Store, sessions::SessionPolicy};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
@@ -45,12 +45,14 @@ impl AppState {
 /// Tokens and passwords.
 #[derive(Debug, Clone)]
 pub struct AuthConfig {
-    /// Key of the HS256 access tokens, 32 bytes or more.
+    /// Key of the HS256 access tokens that are issued, 32 bytes or more.
     pub jwt_secret: SecretString,
+    /// The key before it, whose tokens are accepted until they end.
+    pub jwt_secret_previous: Option<SecretString>,
     /// Life of an access token.
     pub access_ttl: Duration,
-    /// Life of a refresh token.
-    pub refresh_ttl: Duration,
+    /// Life of logins and refresh tokens.
+    pub sessions: SessionPolicy,
     /// Work of one password hash: `PasswordCost::STANDARD` outside of tests.
     pub password_cost: crate::auth::PasswordCost,
 }
@@ -90,12 +92,14 @@ pub struct Limits {
     pub upload_timeout: Duration,
     /// Whether browsers are told to come by TLS only.
     pub hsts: bool,
-    /// POSTs per minute and client on `auth/*`, where credentials could be guessed; 0 lifts the limit.
+    /// Requests per minute and client that show a password, or make an account; 0 lifts the limit.
     pub auth_per_minute: u32,
+    /// Refreshes and logouts per minute and client; 0 lifts the limit.
+    pub refresh_per_minute: u32,
     /// Requests per minute and client elsewhere; 0 lifts the limit.
     pub per_minute: u32,
     /// The same on the internal port.
     pub internal_per_minute: u32,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
 }

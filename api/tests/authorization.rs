@@ -4,7 +4,7 @@
 mod support;
 
 use axum::http::{Method, StatusCode};
-use domain::role::Role;
+use domain::{api_key::Scope, role::Role};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use support::{App, As, state};
@@ -52,6 +52,8 @@ struct Operation {
     audience: Audience,
     /// Names of the security schemes it is documented to want.
     schemes: Vec<String>,
+    /// The rights it is documented to want of a key.
+    scopes: Vec<String>,
 }
 
 /// Every operation of the document as (method, path, its description there).
@@ -79,6 +81,7 @@ fn guarded() -> Vec<Operation> {
             path: filled_in(&template),
             audience: audience(&template),
             schemes: schemes(&operation),
+            scopes: serde_json::from_value(operation["security"][0]["api_key"].clone()).unwrap_or_default(),
             template,
         })
         .collect()
@@ -168,6 +171,23 @@ async fn wrong_credentials_open_nothing(pool: PgPool) {
             let refused = refusal(&app, &operation, *who).await;
             assert_eq!(refused, (StatusCode::UNAUTHORIZED, (*code).to_owned()), "{operation:?} as {who:?}");
         }
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn programs_do_what_their_key_is_for(pool: PgPool) {
+    let app = App::new(state(&pool));
+    let programs: Vec<_> = guarded().into_iter().filter(|one| one.audience == Audience::Programs).collect();
+    for (number, operation) in programs.iter().enumerate() {
+        let [scope] = operation.scopes.as_slice() else { panic!("{operation:?} names no scope") };
+        let others: Vec<Scope> = Scope::ALL.iter().copied().filter(|other| other.as_str() != scope).collect();
+        assert_eq!(others.len(), Scope::ALL.len() - 1, "{scope} is no scope");
+        let without = app.api_key_for(&format!("without {number}"), &others).await;
+        let refused = refusal(&app, operation, As::Key(&without)).await;
+        assert_eq!(refused, (StatusCode::FORBIDDEN, "scope_missing".to_owned()), "{operation:?}");
+        let with = app.api_key_for(&format!("with {number}"), &[scope.parse().unwrap()]).await;
+        let (allowed, _) = refusal(&app, operation, As::Key(&with)).await;
+        assert!(![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&allowed), "{operation:?}");
     }
 }
 

@@ -2,14 +2,17 @@
 //! pricing, policies. No async, no IO, no clock and no randomness live here, so that every rule can be tested
 //! by calling it. What talks to a database, a provider or Temporal belongs to `store`, `adapters` and `temporal`.
 
+pub mod api_key;
 pub mod billing;
 pub mod circuit;
 pub mod dispute;
+pub mod email;
 pub mod failover;
 pub mod hostname;
 pub mod ids;
 pub mod in_words;
 pub mod instance;
+pub mod label;
 pub mod language;
 pub mod ledger;
 pub mod line_text;

@@ -53,6 +53,7 @@ pub mod sessions;
 pub mod ssh_keys;
 mod tax;
 mod term;
+pub mod throttles;
 pub mod timeline;
 mod transition;
 mod unpaid;

@@ -65,8 +65,8 @@ impl Store {
 
     async fn purge_login_throttles(&self, age: f64, most: i64) -> Result<u64> {
         let deleted = sqlx::query!(
-            "DELETE FROM login_throttles WHERE subject_hash IN (
-                 SELECT subject_hash FROM login_throttles
+            "DELETE FROM auth_throttles WHERE (subject_hash, network) IN (
+                 SELECT subject_hash, network FROM auth_throttles
                  WHERE updated_at < now() - make_interval(secs => $1) AND (locked_until IS NULL OR locked_until < now())
                  ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
             age,

@@ -14,16 +14,31 @@ use crate::{
     audit::{self, Act, Actor, Origin},
     new_id, opaque_token,
     page::{Page, PageRequest},
+    throttles::{self, Attempt},
     users::{self, NewUser, User, about},
 };
 
-/// Where a login comes from and how long it lasts without use.
+/// How long logins last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// Life of each refresh token, and so of a session that is not used.
+    pub refresh_ttl: Duration,
+    /// Life of a session however much it is used.
+    pub longest: Duration,
+    /// How long an exchanged refresh token may be exchanged once more while none of those that came of it is used: a
+    /// second tab asked at the same time, or the answer was lost.
+    pub grace: Duration,
+}
+
+/// Where a login comes from and how long it lasts.
 #[derive(Debug, Clone)]
 pub struct NewSession {
     /// What the client calls itself.
     pub user_agent: Option<String>,
-    /// Life of each refresh token.
-    pub refresh_ttl: Duration,
+    /// The network it comes from, as [`Store::admit_login`] counts it.
+    pub network: String,
+    /// How long it lasts.
+    pub policy: SessionPolicy,
 }
 
 /// A session as its holder gets it.
@@ -37,15 +52,6 @@ pub struct Opened {
     pub refresh_token: String,
 }
 
-/// What became of a login with the right password.
-#[derive(Debug)]
-pub enum Login {
-    /// Here you are.
-    Opened(Box<Opened>),
-    /// Too many attempts failed meanwhile.
-    Locked,
-}
-
 /// What became of a refresh.
 #[derive(Debug)]
 pub enum Rotation {
@@ -55,10 +61,11 @@ pub enum Rotation {
     Invalid,
     /// It was not used in time.
     Expired,
-    /// It was used before. Its session is revoked now: one of the two users is a thief.
+    /// Its session reached its longest life.
+    Ended,
+    /// It was used before, and longer ago than the grace or what came of it was used too. Its session is revoked now: one
+    /// of the two users is a thief.
     Reused,
-    /// Another refresh with this token came at the same time, and won. The session lives on.
-    Raced,
     /// The account is suspended.
     Suspended,
 }
@@ -74,6 +81,8 @@ pub struct SessionHolder {
     pub suspended: bool,
     /// The session was logged out.
     pub revoked: bool,
+    /// The session reached its longest life.
+    pub ended: bool,
 }
 
 /// A session as listed.
@@ -111,92 +120,103 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn login(&self, user: User, session: &NewSession, origin: &Origin) -> Result<Login> {
+    pub async fn login(
+        &self,
+        user: User,
+        attempt: &Attempt,
+        session: &NewSession,
+        origin: &Origin,
+    ) -> Result<Opened> {
         let mut tx = self.pool.begin().await?;
-        if !users::forgive(&mut tx, &user.email).await? {
-            return Ok(Login::Locked);
-        }
+        throttles::give_back(&mut tx, attempt).await?;
         let origin = &Origin { actor: Actor::User(user.id), ..origin.clone() };
         let opened = open(&mut tx, user, session, origin).await?;
         audit::record(&mut tx, origin, &on_session("auth.login", opened.session)).await?;
         tx.commit().await?;
-        Ok(Login::Opened(Box::new(opened)))
+        Ok(opened)
     }
 
-    /// Whether `user` may use a session; `None` when there is no such session of that user.
+    /// Whether `user` may use a session that lasts no longer than `longest`; `None` when there is no such session of that
+    /// user.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn session_holder(&self, session: SessionId, user: UserId) -> Result<Option<SessionHolder>> {
+    pub async fn session_holder(
+        &self,
+        session: SessionId,
+        user: UserId,
+        longest: Duration,
+    ) -> Result<Option<SessionHolder>> {
         Ok(sqlx::query_as!(
             SessionHolder,
             r#"SELECT u.role AS "role: Role", u.email_verified_at IS NOT NULL AS "email_verified!",
-                      u.suspended_at IS NOT NULL AS "suspended!", s.revoked_at IS NOT NULL AS "revoked!"
+                      u.suspended_at IS NOT NULL AS "suspended!", s.revoked_at IS NOT NULL AS "revoked!",
+                      s.created_at + make_interval(secs => $3) <= now() AS "ended!"
                FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.id = $2"#,
             session.0,
             user.0,
+            longest.as_secs_f64(),
         )
         .fetch_optional(&self.pool)
         .await?)
     }
 
-    /// Exchanges a refresh token for a new one. A token works once: of several at the same time one wins, and
-    /// showing a used one later revokes the session, with an audit row.
+    /// Exchanges a refresh token for a new one. An exchanged token works once more only within the grace and while
+    /// nothing that came of it was used; each exchange then gives a token of the same session, and all of them are good:
+    /// two tabs hold one each. Shown later, it revokes the session, with an audit row.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     pub async fn rotate_refresh_token(
         &self,
         token: &str,
-        ttl: Duration,
+        policy: &SessionPolicy,
         origin: &Origin,
     ) -> Result<Rotation> {
         let arrived = Instant::now();
         let hash = opaque_token::hash(token.as_bytes());
         let mut tx = self.pool.begin().await?;
-        // A token that was used after this request arrived was used by somebody at the same time, not by a thief
-        // later. `now()` is the transaction's begin, which may have waited for a connection.
-        let row = sqlx::query!(
-            r#"SELECT t.session_id AS "session: SessionId", t.used_at IS NOT NULL AS "used!",
-                      COALESCE(t.used_at >= now() - make_interval(secs => $2), false) AS "raced!",
-                      t.expires_at <= now() AS "expired!", s.revoked_at IS NOT NULL AS "revoked!",
-                      s.user_id AS "user: UserId"
-               FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
-               WHERE t.token_hash = $1 FOR UPDATE OF t"#,
+        // One exchange of a session at a time; what the one before did is seen by the next statement only.
+        sqlx::query!(
+            "SELECT s.id FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id WHERE t.token_hash = $1
+             FOR UPDATE OF s",
             hash,
-            arrived.elapsed().as_secs_f64(),
         )
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(row) = row else {
+        let Some(shown) = shown(&mut tx, &hash, policy, arrived.elapsed()).await? else {
             return Ok(Rotation::Invalid);
         };
-        if row.revoked {
+        if shown.revoked {
             return Ok(Rotation::Invalid);
         }
-        if row.raced {
-            return Ok(Rotation::Raced);
+        if shown.ended {
+            return Ok(Rotation::Ended);
         }
-        if row.used {
-            revoke(&mut tx, row.session).await?;
-            let origin = Origin { actor: Actor::User(row.user), ..origin.clone() };
-            audit::record(&mut tx, &origin, &on_session("auth.refresh_token_reused", row.session)).await?;
+        if shown.used && !shown.in_grace {
+            revoke(&mut tx, shown.session).await?;
+            let origin = Origin { actor: Actor::User(shown.user), ..origin.clone() };
+            audit::record(&mut tx, &origin, &on_session("auth.refresh_token_reused", shown.session)).await?;
             tx.commit().await?;
             return Ok(Rotation::Reused);
         }
-        if row.expired {
+        if shown.expired {
             return Ok(Rotation::Expired);
         }
-        let user = user_in(&mut tx, row.user).await?;
+        let user = user_in(&mut tx, shown.user).await?;
         if user.suspended_at.is_some() {
             return Ok(Rotation::Suspended);
         }
-        sqlx::query!("UPDATE refresh_tokens SET used_at = clock_timestamp() WHERE token_hash = $1", hash)
-            .execute(&mut *tx)
-            .await?;
-        let refresh_token = add_token(&mut tx, row.session, ttl).await?;
+        // The grace runs from the first exchange, however often it is used.
+        sqlx::query!(
+            "UPDATE refresh_tokens SET used_at = COALESCE(used_at, clock_timestamp()) WHERE token_hash = $1",
+            hash
+        )
+        .execute(&mut *tx)
+        .await?;
+        let refresh_token = add_token(&mut tx, shown.session, policy, Some(&hash)).await?;
         tx.commit().await?;
-        Ok(Rotation::Rotated(Box::new(Opened { user, session: row.session, refresh_token })))
+        Ok(Rotation::Rotated(Box::new(Opened { user, session: shown.session, refresh_token })))
     }
 
     /// Logs one session of a user out, with an audit row.
@@ -232,18 +252,21 @@ impl Store {
         Ok(ended)
     }
 
-    /// Sets a new password and logs all other sessions out, with an audit row.
+    /// Sets a new password after an attempt to prove the present one that was right, and logs all other sessions out,
+    /// with an audit row.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such account.
     pub async fn change_password(
         &self,
         user: UserId,
+        attempt: &Attempt,
         password_hash: &str,
         keep: SessionId,
         origin: &Origin,
     ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
+        throttles::give_back(&mut tx, attempt).await?;
         let changed = sqlx::query!(
             "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1",
             user.0,
@@ -260,22 +283,29 @@ impl Store {
         Ok(())
     }
 
-    /// A user's sessions that can still be used, newest first.
+    /// A user's sessions that can still be used and last no longer than `longest`, newest first.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn sessions(&self, user: UserId, page: PageRequest) -> Result<Page<Session>> {
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        longest: Duration,
+        page: PageRequest,
+    ) -> Result<Page<Session>> {
         let rows = sqlx::query_as!(
             Session,
             r#"SELECT s.id AS "id: SessionId", s.user_agent, s.ip, s.created_at,
                       max(t.created_at) AS "last_used_at!"
                FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
                WHERE s.user_id = $1 AND s.revoked_at IS NULL AND ($2::uuid IS NULL OR s.id < $2)
+                 AND s.created_at + make_interval(secs => $4) > now()
                GROUP BY s.id HAVING bool_or(t.used_at IS NULL AND t.expires_at > now())
                ORDER BY s.id DESC LIMIT $3"#,
             user.0,
             page.before,
             page.fetch(),
+            longest.as_secs_f64(),
         )
         .fetch_all(&self.pool)
         .await?;
@@ -288,26 +318,71 @@ const REFRESH_TOKEN_PREFIX: &str = "wbr_";
 async fn open(tx: &mut PgConnection, user: User, new: &NewSession, origin: &Origin) -> Result<Opened> {
     let session: SessionId = new_id();
     sqlx::query!(
-        "INSERT INTO sessions (id, user_id, user_agent, ip) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO sessions (id, user_id, user_agent, ip, network) VALUES ($1, $2, $3, $4, $5)",
         session.0,
         user.id.0,
         new.user_agent,
         origin.ip,
+        new.network,
     )
     .execute(&mut *tx)
     .await?;
-    let refresh_token = add_token(tx, session, new.refresh_ttl).await?;
+    let refresh_token = add_token(tx, session, &new.policy, None).await?;
     Ok(Opened { user, session, refresh_token })
 }
 
-async fn add_token(tx: &mut PgConnection, session: SessionId, ttl: Duration) -> Result<String> {
+/// A refresh token as it stands when it is shown.
+struct Shown {
+    session: SessionId,
+    user: UserId,
+    used: bool,
+    in_grace: bool,
+    expired: bool,
+    ended: bool,
+    revoked: bool,
+}
+
+/// `waited` is how long ago the token was shown: `now()` is the transaction's begin, which may have waited for a
+/// connection.
+async fn shown(
+    tx: &mut PgConnection,
+    hash: &[u8],
+    policy: &SessionPolicy,
+    waited: Duration,
+) -> Result<Option<Shown>> {
+    Ok(sqlx::query_as!(
+        Shown,
+        r#"SELECT t.session_id AS "session: SessionId", s.user_id AS "user: UserId", t.used_at IS NOT NULL AS "used!",
+                  COALESCE(t.used_at >= now() - make_interval(secs => $2), false) AND NOT EXISTS (
+                      SELECT FROM refresh_tokens n WHERE n.predecessor = t.token_hash AND n.used_at IS NOT NULL
+                  ) AS "in_grace!",
+                  t.expires_at <= now() AS "expired!", s.revoked_at IS NOT NULL AS "revoked!",
+                  s.created_at + make_interval(secs => $3) <= now() AS "ended!"
+           FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = $1"#,
+        hash,
+        (policy.grace + waited).as_secs_f64(),
+        policy.longest.as_secs_f64(),
+    )
+    .fetch_optional(tx)
+    .await?)
+}
+
+async fn add_token(
+    tx: &mut PgConnection,
+    session: SessionId,
+    policy: &SessionPolicy,
+    predecessor: Option<&[u8]>,
+) -> Result<String> {
     let token = opaque_token::generate(REFRESH_TOKEN_PREFIX)?;
     sqlx::query!(
-        "INSERT INTO refresh_tokens (token_hash, session_id, expires_at)
-         VALUES ($1, $2, now() + make_interval(secs => $3))",
+        "INSERT INTO refresh_tokens (token_hash, session_id, expires_at, predecessor)
+         SELECT $1, id, LEAST(now() + make_interval(secs => $3), created_at + make_interval(secs => $4)), $5
+         FROM sessions WHERE id = $2",
         opaque_token::hash(token.as_bytes()),
         session.0,
-        ttl.as_secs_f64(),
+        policy.refresh_ttl.as_secs_f64(),
+        policy.longest.as_secs_f64(),
+        predecessor,
     )
     .execute(tx)
     .await?;

@@ -1,13 +1,13 @@
-//! Accounts, and the back-off after failed logins.
+//! Accounts.
 
 use chrono::{DateTime, Utc};
-use domain::{ids::UserId, role::Role};
+use domain::{email::EmailKey, ids::UserId, role::Role};
 use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
-    new_id, opaque_token,
+    new_id,
 };
 
 /// A person with an account.
@@ -15,7 +15,7 @@ use crate::{
 pub struct User {
     /// Identifies them.
     pub id: UserId,
-    /// As they wrote it; unique regardless of case.
+    /// As they wrote it; unique by its [`EmailKey`].
     pub email: String,
     /// How to address them.
     pub full_name: String,
@@ -43,7 +43,7 @@ pub struct Credentials {
 /// An account to be made.
 #[derive(Debug, Clone)]
 pub struct NewUser {
-    /// Unique regardless of case.
+    /// Unique by its [`EmailKey`].
     pub email: String,
     /// How to address them.
     pub full_name: String,
@@ -65,10 +65,7 @@ pub struct ProfileChange {
 }
 
 /// The unique index behind [`StoreError::Taken`] when an email address has an account.
-pub const EMAIL_CONSTRAINT: &str = "users_email_key";
-
-/// Failures that are forgiven before the back-off begins.
-const FREE_FAILURES: i32 = 5;
+pub const EMAIL_CONSTRAINT: &str = "users_email_folded_key";
 
 impl Store {
     /// Makes an account, with an audit row.
@@ -99,16 +96,16 @@ impl Store {
         .ok_or(StoreError::NotFound("user"))
     }
 
-    /// The account of an email address in whatever case, with what its login is checked against.
+    /// The account of an email address, with what its login is checked against.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn credentials(&self, email: &str) -> Result<Option<Credentials>> {
+    pub async fn credentials(&self, email: &EmailKey) -> Result<Option<Credentials>> {
         let row = sqlx::query!(
             r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
                       suspended_at, created_at, password_hash
-               FROM users WHERE lower(email) = lower($1)"#,
-            email,
+               FROM users WHERE email_key = $1"#,
+            email.as_str(),
         )
         .fetch_optional(&self.pool)
         .await?;
@@ -171,68 +168,9 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
-
-    /// How long logins of this address have to wait, in seconds; `None` when they need not. It does not matter
-    /// whether the address has an account.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    pub async fn login_wait(&self, email: &str) -> Result<Option<u64>> {
-        let seconds = sqlx::query_scalar!(
-            r#"SELECT extract(epoch FROM locked_until - now())::float8 AS "seconds!" FROM login_throttles
-               WHERE subject_hash = $1 AND locked_until > now()"#,
-            throttle_subject(email),
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(seconds.map(whole_seconds))
-    }
-
-    /// Counts a failed login. From the fifth in a row on, the address has to wait: 30 seconds, doubled with each
-    /// further failure, 15 minutes at most. An hour without failures forgives them.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    pub async fn login_failed(&self, email: &str, user: Option<UserId>, origin: &Origin) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
-        let failures = sqlx::query_scalar!(
-            r#"INSERT INTO login_throttles AS t (subject_hash, failures) VALUES ($1, 1)
-               ON CONFLICT (subject_hash) DO UPDATE
-               SET failures = CASE WHEN t.updated_at < now() - interval '1 hour' THEN 1 ELSE t.failures + 1 END,
-                   updated_at = now()
-               RETURNING failures"#,
-            throttle_subject(email),
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        if failures >= FREE_FAILURES {
-            // 2^5 × 30 s is past the bound, so a larger exponent changes nothing.
-            let seconds = 30.0 * f64::from(1_u32 << (failures - FREE_FAILURES).min(5));
-            sqlx::query!(
-                "UPDATE login_throttles SET locked_until = now() + make_interval(secs => LEAST($2, 900.0::float8))
-                 WHERE subject_hash = $1",
-                throttle_subject(email),
-                seconds,
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-        if failures == FREE_FAILURES {
-            let act = Act {
-                action: "auth.login_locked",
-                object_kind: "user",
-                object_id: user.map(|u| u.0),
-                before: None,
-                after: None,
-            };
-            audit::record(&mut tx, origin, &act).await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
 }
 
-/// Inserts an account and its audit row.
+/// Inserts an account and its audit row. A taken address is no error of the database, whose log would show it.
 pub(crate) async fn insert(
     tx: &mut PgConnection,
     id: UserId,
@@ -242,7 +180,7 @@ pub(crate) async fn insert(
     let user = sqlx::query_as!(
         User,
         r#"INSERT INTO users (id, email, full_name, password_hash, role, email_verified_at)
-           VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN now() END)
+           VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN now() END) ON CONFLICT DO NOTHING
            RETURNING id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
                      suspended_at, created_at"#,
         id.0,
@@ -252,43 +190,15 @@ pub(crate) async fn insert(
         new.role.as_str(),
         new.email_verified,
     )
-    .fetch_one(&mut *tx)
-    .await?;
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or_else(|| StoreError::Taken { constraint: EMAIL_CONSTRAINT.to_owned() })?;
     let act = Act { after: Some(serde_json::json!({ "role": new.role })), ..about("user.created", id) };
     audit::record(tx, origin, &act).await?;
     Ok(user)
 }
 
-/// Forgives the failures of an address after a right password; `false` when it has to wait all the same, because
-/// too many attempts failed while this one was checked.
-pub(crate) async fn forgive(tx: &mut PgConnection, email: &str) -> Result<bool> {
-    let subject = throttle_subject(email);
-    sqlx::query!(
-        "DELETE FROM login_throttles WHERE subject_hash = $1 AND (locked_until IS NULL OR locked_until <= now())",
-        subject,
-    )
-    .execute(&mut *tx)
-    .await?;
-    let locked = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM login_throttles WHERE subject_hash = $1 AND locked_until > now()) AS "locked!""#,
-        subject,
-    )
-    .fetch_one(tx)
-    .await?;
-    Ok(!locked)
-}
-
 /// An act upon an account.
 pub(crate) fn about(action: &str, user: UserId) -> Act<'_> {
     Act { action, object_kind: "user", object_id: Some(user.0), before: None, after: None }
-}
-
-/// Throttles are kept by hash, so that the table does not collect addresses of people without an account.
-fn throttle_subject(email: &str) -> Vec<u8> {
-    opaque_token::hash(email.to_lowercase().as_bytes())
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and at most 900")]
-fn whole_seconds(seconds: f64) -> u64 {
-    seconds.ceil().max(1.0) as u64
 }

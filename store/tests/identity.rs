@@ -1,21 +1,28 @@
-//! Accounts, rotating refresh tokens, the back-off after failed logins, and keys.
+//! Accounts, rotating refresh tokens, and keys.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::time::Duration;
 
-use domain::{ids::UserId, role::Role};
+use domain::{api_key::Scope, email::EmailKey, ids::UserId, role::Role};
 use futures::future::join_all;
 use sqlx::PgPool;
 use store::{
     Store, StoreError,
+    api_keys::NewApiKey,
     audit::{Actor, Origin},
     opaque_token,
     page::PageRequest,
-    sessions::{Login, NewSession, Opened, Rotation},
-    users::{EMAIL_CONSTRAINT, NewUser},
+    sessions::{NewSession, Opened, Rotation, SessionHolder, SessionPolicy},
+    throttles::Admission,
+    users::{EMAIL_CONSTRAINT, NewUser, User},
 };
 
-const TTL: Duration = Duration::from_secs(3600);
+const POLICY: SessionPolicy = SessionPolicy {
+    refresh_ttl: Duration::from_secs(3600),
+    longest: Duration::from_secs(90 * 86_400),
+    grace: Duration::from_secs(10),
+};
+const HOME: &str = "203.0.113.7";
 const EMAIL: &str = "Siti@example.com";
 
 fn origin() -> Origin {
@@ -33,7 +40,11 @@ fn siti() -> NewUser {
 }
 
 fn session() -> NewSession {
-    NewSession { user_agent: Some("test".into()), refresh_ttl: TTL }
+    NewSession { user_agent: Some("test".into()), network: HOME.into(), policy: POLICY }
+}
+
+const fn key(name: &str) -> NewApiKey<'_> {
+    NewApiKey { name, scopes: Scope::ALL, life: None }
 }
 
 async fn registered(store: &Store) -> Opened {
@@ -41,7 +52,7 @@ async fn registered(store: &Store) -> Opened {
 }
 
 async fn rotate(store: &Store, token: &str) -> Rotation {
-    store.rotate_refresh_token(token, TTL, &origin()).await.unwrap()
+    store.rotate_refresh_token(token, &POLICY, &origin()).await.unwrap()
 }
 
 fn rotated(rotation: Rotation) -> Opened {
@@ -49,6 +60,15 @@ fn rotated(rotation: Rotation) -> Opened {
         Rotation::Rotated(opened) => *opened,
         other => panic!("{other:?}"),
     }
+}
+
+/// Logs in as somebody who knows the password.
+async fn logged_in(store: &Store, user: User) -> Opened {
+    let email = EmailKey::of(&user.email);
+    let Admission::Admitted(attempt) = store.admit_login(&email, HOME, &origin()).await.unwrap() else {
+        panic!("locked")
+    };
+    store.login(user, &attempt, &session(), &origin()).await.unwrap()
 }
 
 async fn acts(pool: &PgPool, action: &str) -> Vec<(String, Option<uuid::Uuid>)> {
@@ -68,16 +88,56 @@ async fn an_address_is_taken_once_in_any_case(pool: PgPool) {
         Err(StoreError::Taken { constraint }) => assert_eq!(constraint, EMAIL_CONSTRAINT),
         other => panic!("{other:?}"),
     }
-    let found = store.credentials("siti@EXAMPLE.com").await.unwrap().unwrap();
+    let found = store.credentials(&EmailKey::of("siti@EXAMPLE.com")).await.unwrap().unwrap();
     assert_eq!((found.user.id, found.password_hash.as_str()), (opened.user.id, "$argon2id$"));
     assert_eq!(acts(&pool, "user.created").await, [("user".into(), Some(opened.user.id.0))]);
+}
+
+/// Whatever the locale of the database: the two foldings are one.
+#[sqlx::test(migrations = "../migrations")]
+async fn the_database_folds_addresses_as_the_program_does(pool: PgPool) {
+    for text in
+        ["SITI@Example.COM", "s\u{130}ti@example.com", "\u{212a}iti@example.com", "\u{c4}@example.com"]
+    {
+        let (folded, icu): (String, bool) = sqlx::query_as(
+            "INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, $2, 'x', 'x')
+             RETURNING email_key, email_key = lower(email COLLATE \"und-x-icu\")",
+        )
+        .bind(uuid::Uuid::now_v7())
+        .bind(text)
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        assert_eq!(folded, EmailKey::of(text).as_str());
+        assert_eq!(icu, text.is_ascii(), "another locale folds {text} to something else");
+    }
+}
+
+/// What a violated key says goes to Postgres' log, with the address in it.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_taken_address_is_no_error_of_the_database(pool: PgPool) {
+    let store = Store::new(pool.clone());
+    registered(&store).await;
+    let mut tx = pool.begin().await.unwrap();
+    // The statement that `register` sends, in a transaction that an error would end.
+    let rows = sqlx::query(
+        "INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, $2, 'x', 'x') ON CONFLICT DO NOTHING",
+    )
+    .bind(uuid::Uuid::now_v7())
+    .bind(EMAIL.to_uppercase())
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    assert_eq!(rows.rows_affected(), 0);
+    let again = join_all((0..5).map(|_| async { store.create_user(&siti(), &origin()).await })).await;
+    assert!(again.iter().all(|result| matches!(result, Err(StoreError::Taken { .. }))));
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn no_plaintext_is_stored(pool: PgPool) {
     let store = Store::new(pool.clone());
     let opened = registered(&store).await;
-    let (_, key) = store.create_api_key("monitoring", &origin()).await.unwrap();
+    let (_, key) = store.create_api_key(&key("monitoring"), &origin()).await.unwrap();
     for (secret, query) in [
         (&opened.refresh_token, "SELECT token_hash FROM refresh_tokens"),
         (&key, "SELECT key_hash FROM api_keys"),
@@ -96,37 +156,96 @@ async fn rotation_and_reuse(pool: PgPool) {
     assert_eq!((second.session, second.user.id), (first.session, first.user.id));
     let third = rotated(rotate(&store, &second.refresh_token).await);
 
+    // What came of the first one was used: the grace is over.
     assert!(matches!(rotate(&store, &first.refresh_token).await, Rotation::Reused));
     assert!(matches!(rotate(&store, &third.refresh_token).await, Rotation::Invalid), "the family is revoked");
-    assert!(store.session_holder(first.session, first.user.id).await.unwrap().unwrap().revoked);
+    assert!(holder(&store, &first).await.revoked);
     assert_eq!(acts(&pool, "auth.refresh_token_reused").await, [("user".into(), Some(first.user.id.0))]);
     assert!(matches!(rotate(&store, "wbr_unknown").await, Rotation::Invalid));
 }
 
+async fn holder(store: &Store, opened: &Opened) -> SessionHolder {
+    store.session_holder(opened.session, opened.user.id, POLICY.longest).await.unwrap().unwrap()
+}
+
+/// Two tabs, or an answer that was lost.
 #[sqlx::test(migrations = "../migrations")]
-async fn of_refreshes_at_the_same_time_one_wins_and_the_session_lives(pool: PgPool) {
+async fn refreshes_at_the_same_time_each_get_a_token_that_works(pool: PgPool) {
     let store = Store::new(pool);
     let opened = registered(&store).await;
-    let results = join_all((0..20).map(|_| rotate(&store, &opened.refresh_token))).await;
-    let (winners, losers): (Vec<_>, Vec<_>) =
-        results.into_iter().partition(|r| matches!(r, Rotation::Rotated(_)));
-    assert_eq!(winners.len(), 1);
-    assert!(losers.iter().all(|r| matches!(r, Rotation::Raced)), "{losers:?}");
-    let winner = rotated(winners.into_iter().next().unwrap());
-    rotated(rotate(&store, &winner.refresh_token).await);
+    let results = join_all((0..12).map(|_| rotate(&store, &opened.refresh_token))).await;
+    let chains: Vec<Opened> = results.into_iter().map(rotated).collect();
+    assert!(chains.iter().all(|chain| chain.session == opened.session), "one family");
+    let next = join_all(chains.iter().map(|chain| rotate(&store, &chain.refresh_token))).await;
+    let mut tokens: Vec<String> = next.into_iter().map(|next| rotated(next).refresh_token).collect();
+    tokens.sort();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 12, "each holds a token of its own");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_grace_ends_by_time_and_by_use_of_a_successor(pool: PgPool) {
+    let store = Store::new(pool.clone());
+    let first = registered(&store).await;
+    rotated(rotate(&store, &first.refresh_token).await);
+    let age = "UPDATE refresh_tokens SET used_at = used_at - interval '9 seconds' WHERE used_at IS NOT NULL";
+    sqlx::query(age).execute(&pool).await.unwrap();
+    let lost = rotated(rotate(&store, &first.refresh_token).await);
+    // It runs from the first exchange.
+    sqlx::query(age).execute(&pool).await.unwrap();
+    assert!(matches!(rotate(&store, &first.refresh_token).await, Rotation::Reused));
+    assert!(matches!(rotate(&store, &lost.refresh_token).await, Rotation::Invalid));
+}
+
+/// A used token and one that came of it, at once: either order ends well or ends the family, and never both go on.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_predecessor_and_its_successor_at_the_same_time_are_told_apart(pool: PgPool) {
+    let store = Store::new(pool);
+    let opened = registered(&store).await;
+    let next = rotated(rotate(&store, &opened.refresh_token).await);
+    let (old, new) = tokio::join!(rotate(&store, &opened.refresh_token), rotate(&store, &next.refresh_token));
+    match (old, new) {
+        // The old one was first, within its grace.
+        (Rotation::Rotated(_), Rotation::Rotated(_)) => assert!(!holder(&store, &opened).await.revoked),
+        (Rotation::Reused, Rotation::Rotated(_)) => assert!(holder(&store, &opened).await.revoked),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_session_ends_however_much_it_is_used(pool: PgPool) {
+    let store = Store::new(pool.clone());
+    let opened = registered(&store).await;
+    sqlx::query("UPDATE sessions SET created_at = now() - interval '89 days 23 hours 30 minutes'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let next = rotated(rotate(&store, &opened.refresh_token).await);
+    let left: bool = sqlx::query_scalar(
+        "SELECT max(expires_at) < now() + interval '31 minutes' FROM refresh_tokens WHERE predecessor IS NOT NULL",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert!(left, "no token outlives its session");
+    assert!(!holder(&store, &opened).await.ended);
+    sqlx::query("UPDATE sessions SET created_at = now() - interval '91 days'").execute(&pool).await.unwrap();
+    assert!(matches!(rotate(&store, &next.refresh_token).await, Rotation::Ended));
+    assert!(holder(&store, &opened).await.ended);
+    let all = PageRequest { before: None, limit: 10 };
+    assert!(store.sessions(opened.user.id, POLICY.longest, all).await.unwrap().data.is_empty());
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn expired_and_suspended(pool: PgPool) {
     let store = Store::new(pool);
     let opened = registered(&store).await;
-    let short = store.rotate_refresh_token(&opened.refresh_token, Duration::ZERO, &origin()).await.unwrap();
+    let at_once = SessionPolicy { refresh_ttl: Duration::ZERO, ..POLICY };
+    let short = store.rotate_refresh_token(&opened.refresh_token, &at_once, &origin()).await.unwrap();
     let short = rotated(short);
     assert!(matches!(rotate(&store, &short.refresh_token).await, Rotation::Expired));
 
-    let Login::Opened(login) = store.login(opened.user.clone(), &session(), &origin()).await.unwrap() else {
-        panic!("not locked")
-    };
+    let login = logged_in(&store, opened.user.clone()).await;
     store.set_suspended(opened.user.id, true, &origin()).await.unwrap();
     assert!(matches!(rotate(&store, &login.refresh_token).await, Rotation::Suspended));
     store.set_suspended(opened.user.id, false, &origin()).await.unwrap();
@@ -138,11 +257,10 @@ async fn logging_out(pool: PgPool) {
     let store = Store::new(pool);
     let first = registered(&store).await;
     let user = first.user.id;
-    let Login::Opened(second) = store.login(first.user, &session(), &origin()).await.unwrap() else {
-        panic!("not locked")
-    };
+    let second = logged_in(&store, first.user).await;
     let all = PageRequest { before: None, limit: 10 };
-    let listed: Vec<_> = store.sessions(user, all).await.unwrap().data.iter().map(|s| s.id).collect();
+    let listed: Vec<_> =
+        store.sessions(user, POLICY.longest, all).await.unwrap().data.iter().map(|s| s.id).collect();
     assert_eq!(listed, [second.session, first.session]);
 
     let stranger = UserId(uuid::Uuid::now_v7());
@@ -152,76 +270,19 @@ async fn logging_out(pool: PgPool) {
     ));
     store.revoke_session(user, first.session, &origin()).await.unwrap();
     assert!(matches!(rotate(&store, &first.refresh_token).await, Rotation::Invalid));
-    assert_eq!(store.sessions(user, all).await.unwrap().data.len(), 1);
+    assert_eq!(store.sessions(user, POLICY.longest, all).await.unwrap().data.len(), 1);
     assert_eq!(store.revoke_all_sessions(user, &origin()).await.unwrap(), 1);
-    assert!(store.session_holder(second.session, user).await.unwrap().unwrap().revoked);
-    assert!(store.session_holder(second.session, stranger).await.unwrap().is_none());
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn failures_lock_longer_and_longer(pool: PgPool) {
-    let store = Store::new(pool.clone());
-    let user = registered(&store).await.user;
-    let fail = || async { store.login_failed(EMAIL, Some(user.id), &origin()).await.unwrap() };
-    for _ in 0..4 {
-        fail().await;
-        assert_eq!(store.login_wait(EMAIL).await.unwrap(), None);
-    }
-    let mut waits = Vec::new();
-    for _ in 0..8 {
-        fail().await;
-        waits.push(store.login_wait("siti@EXAMPLE.com").await.unwrap().unwrap());
-    }
-    for (wait, expected) in waits.iter().zip([30, 60, 120, 240, 480, 900, 900, 900]) {
-        assert!((expected - 5..=expected).contains(wait), "{waits:?}");
-    }
-    assert_eq!(acts(&pool, "auth.login_locked").await.len(), 1);
-    assert_eq!(store.login_wait("budi@example.com").await.unwrap(), None);
-
-    // The right password, checked while others failed, does not get in either.
-    assert!(matches!(store.login(user.clone(), &session(), &origin()).await.unwrap(), Login::Locked));
-    sqlx::query("UPDATE login_throttles SET locked_until = now() - interval '1 second'")
-        .execute(&pool)
-        .await
-        .unwrap();
-    assert!(matches!(store.login(user, &session(), &origin()).await.unwrap(), Login::Opened(_)));
-    let left: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM login_throttles").fetch_one(&pool).await.unwrap();
-    assert_eq!(left, 0, "a right password forgives the failures before it");
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn failures_at_the_same_time_are_all_counted(pool: PgPool) {
-    let store = Store::new(pool.clone());
-    let origin = &origin();
-    join_all((0..10).map(|_| store.login_failed(EMAIL, None, origin))).await;
-    let failures: i32 =
-        sqlx::query_scalar("SELECT failures FROM login_throttles").fetch_one(&pool).await.unwrap();
-    assert_eq!(failures, 10);
-    assert!(store.login_wait(EMAIL).await.unwrap().is_some());
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn an_hour_without_failures_forgives_them(pool: PgPool) {
-    let store = Store::new(pool.clone());
-    for _ in 0..4 {
-        store.login_failed(EMAIL, None, &origin()).await.unwrap();
-    }
-    sqlx::query("UPDATE login_throttles SET updated_at = now() - interval '61 minutes'")
-        .execute(&pool)
-        .await
-        .unwrap();
-    store.login_failed(EMAIL, None, &origin()).await.unwrap();
-    assert_eq!(store.login_wait(EMAIL).await.unwrap(), None);
+    assert!(store.session_holder(second.session, user, POLICY.longest).await.unwrap().unwrap().revoked);
+    assert!(store.session_holder(second.session, stranger, POLICY.longest).await.unwrap().is_none());
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn keys_are_made_rotated_used_and_revoked(pool: PgPool) {
     let store = Store::new(pool.clone());
     let find = async |key: &str| store.find_api_key(&opaque_token::hash(key.as_bytes())).await.unwrap();
-    let (id, first) = store.create_api_key("provider service", &origin()).await.unwrap();
+    let (id, first) = store.create_api_key(&key("provider service"), &origin()).await.unwrap();
     assert!(matches!(
-        store.create_api_key("provider service", &origin()).await,
+        store.create_api_key(&key("provider service"), &origin()).await,
         Err(StoreError::Taken { .. })
     ));
     let found = find(&first).await.unwrap();
@@ -231,14 +292,43 @@ async fn keys_are_made_rotated_used_and_revoked(pool: PgPool) {
     store.touch_api_key(&found).await.unwrap();
     assert_eq!(store.api_keys().await.unwrap()[0].last_used_at, Some(used), "noted once a minute");
 
-    let (same, second) = store.rotate_api_key("provider service", &origin()).await.unwrap();
+    let (same, second) = store.rotate_api_key(&key("provider service"), &origin()).await.unwrap();
     assert_eq!(same, id);
     assert!(find(&first).await.is_none());
     assert!(find(&second).await.is_some());
-    store.revoke_api_key(id, &origin()).await.unwrap();
+    store.revoke_api_key("provider service", &origin()).await.unwrap();
     assert!(find(&second).await.is_none());
-    assert!(matches!(store.revoke_api_key(id, &origin()).await, Err(StoreError::NotFound(_))));
+    let again = store.revoke_api_key("provider service", &origin()).await;
+    assert!(matches!(again, Err(StoreError::NotFound(_))));
     for action in ["api_key.created", "api_key.rotated", "api_key.revoked"] {
         assert_eq!(acts(&pool, action).await.len(), 1, "{action}");
     }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_key_has_rights_and_an_end(pool: PgPool) {
+    let store = Store::new(pool.clone());
+    let find = async |key: &str| store.find_api_key(&opaque_token::hash(key.as_bytes())).await.unwrap();
+    let day = Some(Duration::from_secs(86_400));
+    let reader = NewApiKey { name: "reader", scopes: &[Scope::InstancesRead], life: day };
+    let (_, plaintext) = store.create_api_key(&reader, &origin()).await.unwrap();
+    assert_eq!(find(&plaintext).await.unwrap().scopes, [Scope::InstancesRead]);
+    assert!(!store.api_keys().await.unwrap()[0].expired);
+    sqlx::query("UPDATE api_keys SET expires_at = now()").execute(&pool).await.unwrap();
+    assert!(find(&plaintext).await.is_none());
+    assert!(store.api_keys().await.unwrap()[0].expired);
+
+    // Every right is known to the database, and one that it does not know is refused.
+    let all = NewApiKey { scopes: Scope::ALL, life: None, ..reader };
+    let (_, plaintext) = store.rotate_api_key(&all, &origin()).await.unwrap();
+    assert_eq!(find(&plaintext).await.unwrap().scopes, Scope::ALL);
+    for wrong in ["UPDATE api_keys SET scopes = '{everything}'", "UPDATE api_keys SET scopes = '{}'"] {
+        assert!(sqlx::query(wrong).execute(&pool).await.is_err(), "{wrong}");
+    }
+    // A key of before may do what it could, but not delete.
+    let before = "INSERT INTO api_keys (id, name, key_hash) VALUES ($1, 'before', 'x') RETURNING scopes";
+    let scopes: Vec<String> =
+        sqlx::query_scalar(before).bind(uuid::Uuid::now_v7()).fetch_one(&pool).await.unwrap();
+    let usual: Vec<&str> = Scope::usual().iter().map(|scope| scope.as_str()).collect();
+    assert_eq!(scopes, usual);
 }

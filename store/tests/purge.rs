@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::{
     billing::PaymentMethod,
+    email::EmailKey,
     hostname::Hostname,
     ids::{OrderId, UserId},
     policy::OrderPolicy,
@@ -18,7 +19,8 @@ use store::{
     idempotency::Idempotency,
     money_act::MoneyAct,
     orders::{NewOrder, Placed, Selection},
-    sessions::{NewSession, Rotation},
+    sessions::{NewSession, Rotation, SessionPolicy},
+    throttles::Admission,
     users::NewUser,
 };
 use uuid::Uuid;
@@ -43,7 +45,7 @@ impl Shop {
             role: Role::Customer,
             email_verified: true,
         };
-        let session = NewSession { user_agent: None, refresh_ttl: Duration::from_secs(3600) };
+        let session = session();
         let opened = store.register(&new, &session, &origin()).await.unwrap();
         Self { pool, store, customer: opened.user.id, refresh_token: opened.refresh_token }
     }
@@ -91,6 +93,16 @@ impl Shop {
     async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
+}
+
+const POLICY: SessionPolicy = SessionPolicy {
+    refresh_ttl: Duration::from_secs(30 * 24 * 3600),
+    longest: Duration::from_secs(90 * 24 * 3600),
+    grace: Duration::from_secs(10),
+};
+
+fn session() -> NewSession {
+    NewSession { user_agent: None, network: "203.0.113.7".to_owned(), policy: POLICY }
 }
 
 fn origin() -> Origin {
@@ -186,27 +198,32 @@ async fn by_staff(shop: &Shop) -> MoneyAct {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_used_token_betrays_a_thief_until_its_own_end(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let ttl = Duration::from_secs(30 * 24 * 3600);
     let Rotation::Rotated(next) =
-        shop.store.rotate_refresh_token(&shop.refresh_token, ttl, &origin()).await.unwrap()
+        shop.store.rotate_refresh_token(&shop.refresh_token, &POLICY, &origin()).await.unwrap()
     else {
         panic!("not rotated")
     };
     shop.run("UPDATE refresh_tokens SET used_at = used_at - interval '20 days' WHERE used_at IS NOT NULL")
         .await;
     assert_eq!(shop.purge(Purgeable::RefreshTokens).await, 0);
-    let shown = shop.store.rotate_refresh_token(&shop.refresh_token, ttl, &origin()).await.unwrap();
+    let shown = shop.store.rotate_refresh_token(&shop.refresh_token, &POLICY, &origin()).await.unwrap();
     assert!(matches!(shown, Rotation::Reused), "{shown:?}");
-    let holder = shop.store.session_holder(next.session, shop.customer).await.unwrap().unwrap();
+    let holder =
+        shop.store.session_holder(next.session, shop.customer, POLICY.longest).await.unwrap().unwrap();
     assert!(holder.revoked);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn sessions_go_when_they_are_over_with_all_their_tokens(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let session = NewSession { user_agent: None, refresh_ttl: Duration::from_secs(3600) };
     let user = shop.store.user(shop.customer).await.unwrap();
-    shop.store.login(user, &session, &origin()).await.unwrap();
+    let email = EmailKey::of(&user.email);
+    let Admission::Admitted(attempt) =
+        shop.store.admit_login(&email, "203.0.113.7", &origin()).await.unwrap()
+    else {
+        panic!("locked")
+    };
+    shop.store.login(user, &attempt, &session(), &origin()).await.unwrap();
     // Both began long ago; one has been exchanged until yesterday.
     shop.run("UPDATE sessions SET created_at = now() - interval '60 days'").await;
     shop.run(
@@ -218,11 +235,7 @@ async fn sessions_go_when_they_are_over_with_all_their_tokens(pool: PgPool) {
     assert_eq!(shop.purge(Purgeable::RefreshTokens).await, 1);
     assert_eq!(shop.purge(Purgeable::Sessions).await, 1);
     assert_eq!(shop.count("SELECT count(*) FROM sessions").await, 1);
-    let rotated = shop
-        .store
-        .rotate_refresh_token(&shop.refresh_token, Duration::from_secs(60), &origin())
-        .await
-        .unwrap();
+    let rotated = shop.store.rotate_refresh_token(&shop.refresh_token, &POLICY, &origin()).await.unwrap();
     assert!(matches!(rotated, Rotation::Rotated(_)), "{rotated:?}");
 }
 
@@ -230,20 +243,20 @@ async fn sessions_go_when_they_are_over_with_all_their_tokens(pool: PgPool) {
 async fn who_is_locked_out_stays_so_and_rows_that_are_held_are_left_alone(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.run(
-        "INSERT INTO login_throttles (subject_hash, failures, locked_until, updated_at) VALUES
-             ('\\x01', 3, NULL, now() - interval '25 hours'), ('\\x02', 9, now() + interval '1 minute', now() - interval '25 hours'),
-             ('\\x03', 3, NULL, now() - interval '23 hours'), ('\\x04', 5, now() - interval '1 day', now() - interval '25 hours')",
+        "INSERT INTO auth_throttles (subject_hash, network, failures, locked_until, updated_at) VALUES
+             ('\\x01', '', 3, NULL, now() - interval '25 hours'), ('\\x02', '', 9, now() + interval '1 minute', now() - interval '25 hours'),
+             ('\\x03', '', 3, NULL, now() - interval '23 hours'), ('\\x04', '', 5, now() - interval '1 day', now() - interval '25 hours')",
     )
     .await;
     let mut held = shop.pool.begin().await.unwrap();
-    sqlx::query("SELECT FROM login_throttles WHERE subject_hash = '\\x01' FOR UPDATE")
+    sqlx::query("SELECT FROM auth_throttles WHERE subject_hash = '\\x01' FOR UPDATE")
         .execute(&mut *held)
         .await
         .unwrap();
     assert_eq!(shop.purge(Purgeable::LoginThrottles).await, 1);
     held.rollback().await.unwrap();
     assert_eq!(shop.purge(Purgeable::LoginThrottles).await, 1);
-    assert_eq!(shop.count("SELECT count(*) FROM login_throttles").await, 2);
+    assert_eq!(shop.count("SELECT count(*) FROM auth_throttles").await, 2);
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -21,14 +21,17 @@ use adapters::{
 use anyhow::{Context, Result};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
 use domain::{
-    billing::PaymentMethod, failover::FailoverPolicy, policy::OrderPolicy, refund::RefundPolicy, role::Role,
+    api_key::Scope, billing::PaymentMethod, failover::FailoverPolicy, policy::OrderPolicy,
+    refund::RefundPolicy, role::Role,
 };
 use simulators::midtrans;
 use sqlx::{Connection, Executor, PgConnection};
 use store::{
     Store,
+    api_keys::NewApiKey,
     audit::{Actor, Origin},
     credentials::CredentialsKeys,
+    sessions::SessionPolicy,
 };
 use temporal::{TemporalConfig, dispatcher, worker};
 use tokio::{runtime::Runtime, sync::OnceCell};
@@ -154,7 +157,9 @@ impl Stack {
             queue_prefix: format!("{name}-"),
         };
         let origin = Origin { actor: Actor::System, ip: None, request_id: None };
-        let (_, api_key) = store.create_api_key("tests", &origin).await?;
+        let (_, api_key) = store
+            .create_api_key(&NewApiKey { name: "tests", scopes: Scope::ALL, life: None }, &origin)
+            .await?;
         let admin = create_admin(&store, &origin).await?;
         let providers = Arc::new(registry(&clouds, &options)?);
         let state = app_state(&store, &gateway, Arc::clone(&providers), &options)?;
@@ -283,8 +288,13 @@ fn app_state(
         store: store.clone(),
         auth: Arc::new(AuthConfig {
             jwt_secret: JWT_SECRET.into(),
+            jwt_secret_previous: None,
             access_ttl: Duration::from_secs(900),
-            refresh_ttl: Duration::from_secs(86_400),
+            sessions: SessionPolicy {
+                refresh_ttl: Duration::from_secs(86_400),
+                longest: Duration::from_secs(90 * 86_400),
+                grace: Duration::from_secs(10),
+            },
             password_cost: PasswordCost::QUICK,
         }),
         orders: Arc::new(OrderConfig { policy: options.policy, unverified_may_order: true }),
@@ -314,6 +324,7 @@ fn app_state(
             upload_timeout: Duration::from_secs(120),
             hsts: false,
             auth_per_minute: 0,
+            refresh_per_minute: 0,
             per_minute: 0,
             internal_per_minute: 0,
             trusted_proxies: Vec::new(),

@@ -1,11 +1,13 @@
-//! Commands for whoever runs an installation: schema, administrators, keys.
+//! Commands for whoever runs an installation: schema, administrators.
 
-use crate::config::Config;
+use crate::config::{Config, strength};
 use crate::stack::secrets::random_token;
 use crate::wiring::{self, bootstrap};
 use anyhow::{Result, bail};
+use domain::email::EmailKey;
 use domain::role::Role;
 use secrecy::{ExposeSecret, SecretString};
+use store::StoreError;
 
 const SHORTEST_PASSWORD: usize = 12;
 
@@ -26,6 +28,20 @@ pub struct MigrateArguments {
 pub enum AdminAction {
     /// Make an administrator
     Create(Box<AdminArguments>),
+    /// Let an account log in again that has to wait after failed attempts, from wherever they came
+    Unlock(Box<UnlockArguments>),
+}
+
+/// Whose account.
+#[derive(Debug, clap::Args)]
+pub struct UnlockArguments {
+    /// Email address of the account, a customer's or an administrator's
+    #[arg(value_name = "ADDRESS")]
+    email: String,
+
+    /// The product's settings.
+    #[command(flatten)]
+    config: Config,
 }
 
 /// A new administrator.
@@ -59,29 +75,6 @@ pub struct AdminArguments {
     config: Config,
 }
 
-/// What can be done about keys.
-#[derive(Debug, clap::Subcommand)]
-pub enum ApiKeyAction {
-    /// Make a key of the internal API and print it, once
-    Create(Box<ApiKeyArguments>),
-}
-
-/// A new key.
-#[derive(Debug, clap::Args)]
-pub struct ApiKeyArguments {
-    /// What it is called in lists and in the audit log
-    #[arg(long, value_name = "NAME")]
-    name: String,
-
-    /// Replace the key of this name: the old one stops working at once
-    #[arg(long)]
-    replace: bool,
-
-    /// The product's settings.
-    #[command(flatten)]
-    config: Config,
-}
-
 /// Brings the schema up to date.
 ///
 /// # Errors
@@ -93,15 +86,28 @@ pub async fn migrate(arguments: MigrateArguments) -> Result<()> {
     Ok(())
 }
 
+/// Makes or unlocks an account.
+///
+/// # Errors
+/// As [`create`] and [`unlock`].
+pub async fn administrators(action: AdminAction) -> Result<()> {
+    match action {
+        AdminAction::Create(arguments) => create(*arguments).await,
+        AdminAction::Unlock(arguments) => unlock(*arguments).await,
+    }
+}
+
 /// Makes an administrator.
 ///
 /// # Errors
-/// When the address has an account, the password is short, or the database does not answer.
-pub async fn administrators(action: AdminAction) -> Result<()> {
-    let AdminAction::Create(arguments) = action;
+/// When the address has an account or can't be one, the password is short or common, or the database does not answer.
+async fn create(arguments: AdminArguments) -> Result<()> {
     let given = arguments.password.as_ref().map(|password| password.expose_secret().to_owned());
     if given.as_ref().is_some_and(|password| password.chars().count() < SHORTEST_PASSWORD) {
         bail!("the password is too short: it needs {SHORTEST_PASSWORD} characters or more");
+    }
+    if given.as_ref().is_some_and(|password| strength::is_published(password)) {
+        bail!("the password stands in the public repository: choose another one");
     }
     let password = given.clone().unwrap_or_else(random_token);
     let role = match arguments.role.as_str() {
@@ -118,24 +124,17 @@ pub async fn administrators(action: AdminAction) -> Result<()> {
     Ok(())
 }
 
-/// Makes a key of the internal API.
+/// Forgets the failed attempts at an account.
 ///
 /// # Errors
-/// When the name is taken or the database does not answer.
-pub async fn api_keys(action: ApiKeyAction) -> Result<()> {
-    let ApiKeyAction::Create(arguments) = action;
+/// When there is no such account, or the database does not answer.
+async fn unlock(arguments: UnlockArguments) -> Result<()> {
+    let email = &arguments.email;
     let store = wiring::store(&arguments.config).await?;
-    let origin = bootstrap::origin();
-    let made = if arguments.replace {
-        store.rotate_api_key(&arguments.name, &origin).await
-    } else {
-        store.create_api_key(&arguments.name, &origin).await
-    };
-    match made {
-        Ok((_, key)) => println!("{key}"),
-        Err(store::StoreError::Taken { .. }) => {
-            bail!("there is a key named `{}` already: choose another name, or give --replace", arguments.name)
-        }
+    match store.unlock_logins(&EmailKey::of(email), &bootstrap::origin()).await {
+        Ok(true) => println!("The failed attempts at {email} are forgotten."),
+        Ok(false) => println!("There were no failed attempts at {email}."),
+        Err(StoreError::NotFound(_)) => bail!("{email} has no account"),
         Err(error) => return Err(error.into()),
     }
     Ok(())

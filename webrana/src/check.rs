@@ -1,10 +1,14 @@
 //! Commands that only look: at the configuration, at the API's document.
 
-use crate::config::Config;
+use crate::config::{Config, strength};
 use anyhow::Result;
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches};
 use std::io::Write;
+
+/// Shown in the place of a secret that is no secret.
+const KNOWN_TO_ALL: &str = "(the default, which everybody knows)";
+const PUBLISHED: &str = "(one that stands in the public repository)";
 
 /// What can be asked about the configuration.
 #[derive(Debug, clap::Subcommand)]
@@ -28,15 +32,23 @@ pub fn configuration(action: ConfigAction, matches: &ArgMatches) -> Result<()> {
         let values = matches.get_raw(id).map(|values| {
             values.map(|value| value.to_string_lossy().into_owned()).collect::<Vec<_>>().join(",")
         });
+        let own_default = default_of(arg);
+        let is_default = values.is_some() && values == own_default;
         let shown = match values {
+            Some(_) if arg.is_hide_env_values_set() && is_default => KNOWN_TO_ALL.to_owned(),
+            Some(values) if arg.is_hide_env_values_set() && strength::is_published(&values) => {
+                PUBLISHED.to_owned()
+            }
             Some(_) if arg.is_hide_env_values_set() => "(set)".to_owned(),
             Some(values) => values,
             None => "(not set)".to_owned(),
         };
+        // What a file says is put under the flags as their default.
         let source = match matches.value_source(id) {
             Some(ValueSource::CommandLine) => "flag",
             Some(ValueSource::EnvVariable) => "environment",
-            Some(_) => "default or file",
+            Some(_) if is_default => "default",
+            Some(_) => "file",
             None => "",
         };
         writeln!(output, "{id:<40} {shown:<50} {source}")?;
@@ -44,6 +56,13 @@ pub fn configuration(action: ConfigAction, matches: &ArgMatches) -> Result<()> {
     config.validate()?;
     writeln!(output, "The configuration is sound.")?;
     Ok(())
+}
+
+/// What a setting is when nobody sets it.
+fn default_of(arg: &Arg) -> Option<String> {
+    let values = arg.get_default_values();
+    let text = || values.iter().map(|value| value.to_string_lossy()).collect::<Vec<_>>().join(",");
+    (!values.is_empty()).then(text)
 }
 
 /// Prints the OpenAPI document as JSON.

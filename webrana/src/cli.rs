@@ -1,7 +1,7 @@
 //! The command line: what the program can do, and the way from words to work.
 
 use crate::config::{Config, layers};
-use crate::{admin, bench, check, demo, dev, health, ledger, serve, simulate, worker};
+use crate::{admin, api_key, bench, check, demo, dev, health, ledger, serve, simulate, worker};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -51,7 +51,7 @@ enum Action {
     Admin(admin::AdminAction),
     /// Manage keys of the internal API
     #[command(subcommand)]
-    ApiKey(admin::ApiKeyAction),
+    ApiKey(api_key::ApiKeyAction),
     /// Look after the books
     #[command(subcommand)]
     Ledger(ledger::LedgerAction),
@@ -113,7 +113,7 @@ async fn act(action: Action, matches: &ArgMatches) -> Result<ExitCode> {
         Action::Simulate(arguments) => simulate::run(*arguments).await.map(done),
         Action::Bench(action) => bench::run(action).await.map(done),
         Action::Admin(action) => admin::administrators(action).await.map(done),
-        Action::ApiKey(action) => admin::api_keys(action).await.map(done),
+        Action::ApiKey(action) => api_key::run(action).await.map(done),
         Action::Ledger(action) => ledger::run(action).await,
         Action::Openapi => check::print_openapi().map(done),
         Action::Config(action) => check::configuration(action, matches).map(done),

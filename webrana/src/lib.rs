@@ -2,6 +2,7 @@
 //! of all the rooms. Rules, SQL, HTTP handlers and workflow code live in their own rooms; here they only meet.
 
 pub mod admin;
+pub mod api_key;
 pub mod bench;
 pub mod check;
 pub mod cli;

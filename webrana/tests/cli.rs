@@ -1,10 +1,10 @@
 //! The program as a person meets it: what it says, and how it fails.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rand::Rng;
 use std::path::Path;
 use std::process::{Command, Output};
-
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// The program in a directory of the test's own, with no variable of the machine that it would read.
 fn webrana(directory: &Path) -> Command {
@@ -83,12 +83,14 @@ fn production_says_what_it_lacks_and_never_prints_a_secret() {
         .unwrap();
     assert!(!bare.status.success());
     assert!(said(&bare).contains("JWT_SECRET is missing"), "{}", said(&bare));
-    std::fs::write(directory.path().join("token"), "a-real-token\n").unwrap();
+    let [jwt, token, server_key] = [(); 3].map(|()| webrana::stack::secrets::random_token());
+    let key = BASE64_STANDARD.encode(rand::rng().random::<[u8; 32]>());
+    std::fs::write(directory.path().join("token"), format!("{token}\n")).unwrap();
     let sound = webrana(directory.path())
         .args(["config", "check", "--env", "production"])
-        .env("JWT_SECRET", SECRET)
-        .env("CREDENTIALS_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
-        .env("MIDTRANS_SERVER_KEY", "a-real-key")
+        .env("JWT_SECRET", &jwt)
+        .env("CREDENTIALS_KEY", &key)
+        .env("MIDTRANS_SERVER_KEY", &server_key)
         .env("SELLER_NAME", "PT Contoh")
         .env("SELLER_ADDRESS", "Jakarta")
         .env("SELLER_TAX_ID", "01.234.567.8-901.000")
@@ -97,7 +99,17 @@ fn production_says_what_it_lacks_and_never_prints_a_secret() {
         .unwrap();
     let text = said(&sound);
     assert!(sound.status.success(), "{text}");
-    assert!(![SECRET, "a-real-token", "a-real-key"].iter().any(|secret| text.contains(secret)), "{text}");
+    assert!(![jwt, key, token, server_key].iter().any(|secret| text.contains(secret)), "{text}");
+    let bare = said(&bare);
+    let line = |name: &str| bare.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    assert!(line("auth.jwt_secret ").contains("(the default, which everybody knows)"), "{bare}");
+    assert!(line("api.port ").ends_with(" default"), "{bare}");
+    std::fs::write(directory.path().join("webrana.toml"), "[api]\nport = 1111\n").unwrap();
+    let from_file = said(&webrana(directory.path()).args(["config", "check"]).output().unwrap());
+    assert!(
+        from_file.lines().any(|line| line.starts_with("api.port ") && line.ends_with(" file")),
+        "{from_file}"
+    );
 }
 
 #[test]

@@ -5,12 +5,13 @@ use axum::{
     extract::State,
     http::{HeaderName, StatusCode, header},
 };
-use domain::role::Role;
+use domain::{email::EmailKey, role::Role};
 use secrecy::ExposeSecret;
 use store::{
     StoreError,
     audit::Actor,
-    sessions::{Login, NewSession, Opened, Rotation},
+    sessions::{NewSession, Opened, Rotation},
+    throttles::{Admission, Attempt},
     users::{EMAIL_CONSTRAINT, NewUser},
 };
 
@@ -19,6 +20,7 @@ use super::{
     bodies::{LoginAnswer, LoginBody, RefreshBody, Registration},
     password,
     principal::account_suspended,
+    turns,
 };
 use crate::{AppState, AuthConfig, extract::Body, problem::Problem};
 
@@ -27,7 +29,7 @@ type TokenAnswer = ([(HeaderName, &'static str); 1], Json<LoginAnswer>);
 
 /// Register
 ///
-/// Makes a customer's account and logs it in. The email address is unique regardless of case.
+/// Makes a customer's account and logs it in. Addresses that differ in the case of letters only are one.
 #[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Registration, responses(
     (status = 201, description = "Registered and logged in", body = LoginAnswer),
     (status = 409, description = "`email_taken`", body = Problem, content_type = "application/problem+json"),
@@ -40,7 +42,7 @@ pub(super) async fn register(
     Body(body): Body<Registration>,
 ) -> Result<(StatusCode, TokenAnswer), Problem> {
     let new = NewUser {
-        email: body.email,
+        email: body.email.trim().to_owned(),
         full_name: body.full_name.trim().to_owned(),
         password_hash: password::hash(body.password, state.auth.password_cost).await?,
         role: Role::Customer,
@@ -56,8 +58,10 @@ pub(super) async fn register(
 
 /// Log in
 ///
-/// The answer to a wrong password and to an unknown email address is the same. From the fifth failure in a row on,
-/// the address has to wait: 30 seconds, doubled with each further failure, 15 minutes at most.
+/// The answer to a wrong password and to an unknown email address is the same. Attempts are counted by address and
+/// network before they are checked. From the fifth on that was not right, further ones have to wait, right or wrong: 30
+/// seconds, doubled with each, 15 minutes at most. All networks that the account was never logged in from have fifty
+/// together.
 #[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = LoginBody, responses(
     (status = 200, description = "Logged in", body = LoginAnswer),
     (status = 401, description = "`invalid_credentials`", body = Problem, content_type = "application/problem+json"),
@@ -70,37 +74,33 @@ pub(super) async fn login(
     client: Client,
     Body(body): Body<LoginBody>,
 ) -> Result<TokenAnswer, Problem> {
-    refuse_while_locked(&state, &body.email).await?;
+    let (email, network) = (EmailKey::of(&body.email), client.network().to_string());
     let origin = client.origin(Actor::System);
-    let (user, hash) = match state.store.credentials(&body.email).await? {
+    let _turn = turns::take(format!("{} {network}", email.as_str())).await;
+    let attempt = admitted(state.store.admit_login(&email, &network, &origin).await?)?;
+    let (user, hash) = match state.store.credentials(&email).await? {
         Some(found) => (Some(found.user), Some(found.password_hash)),
         None => (None, None),
     };
     let right = password::verify(body.password, hash, state.auth.password_cost).await?;
-    let Some(user) = user.as_ref().filter(|_| right) else {
-        state.store.login_failed(&body.email, user.map(|u| u.id), &origin).await?;
-        return Err(invalid_credentials());
-    };
+    let user = user.filter(|_| right).ok_or_else(invalid_credentials)?;
     if user.suspended_at.is_some() {
         return Err(account_suspended());
     }
-    match state.store.login(user.clone(), &new_session(&client, &state.auth), &origin).await? {
-        Login::Opened(opened) => answer(*opened, &state.auth),
-        Login::Locked => {
-            refuse_while_locked(&state, &body.email).await?;
-            Err(login_locked(1))
-        }
-    }
+    let opened = state.store.login(user, &attempt, &new_session(&client, &state.auth), &origin).await?;
+    answer(opened, &state.auth)
 }
 
 /// Renew the tokens
 ///
-/// Exchanges a refresh token for a new pair. Each works once: of two exchanges at the same time one wins, and a used
-/// one that is shown again ends its session, since one of its two users must be a thief.
+/// Exchanges a refresh token for a new pair of the same session. For a few seconds (ten, unless configured otherwise) an
+/// exchanged token may be exchanged again while none of the tokens that came of it is used, because two tabs asked at
+/// once or an answer was lost; each exchange then gives a token that works. Shown later, a used token ends its session,
+/// since one of its two users must be a thief.
 #[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = RefreshBody, responses(
     (status = 200, description = "Renewed", body = LoginAnswer),
-    (status = 401, description = "`refresh_token_invalid`, `refresh_token_expired` or `refresh_token_reused`",
-        body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "`refresh_token_invalid`, `refresh_token_expired`, `refresh_token_reused` or \
+        `session_ended`", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "`account_suspended`", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn refresh(
@@ -111,12 +111,13 @@ pub(super) async fn refresh(
     let refuse = |code, detail: &str| Err(Problem::unauthorized(code, detail));
     let origin = client.origin(Actor::System);
     let token = body.refresh_token.expose_secret();
-    match state.store.rotate_refresh_token(token, state.auth.refresh_ttl, &origin).await? {
+    match state.store.rotate_refresh_token(token, &state.auth.sessions, &origin).await? {
         Rotation::Rotated(opened) => answer(*opened, &state.auth),
         Rotation::Invalid => {
             refuse("refresh_token_invalid", "this is no refresh token of a session that is logged in")
         }
         Rotation::Expired => refuse("refresh_token_expired", "this refresh token has expired; log in again"),
+        Rotation::Ended => refuse("session_ended", "this session reached its longest life; log in again"),
         Rotation::Reused => {
             tracing::warn!("a used refresh token was shown again; its session is revoked");
             refuse(
@@ -124,10 +125,6 @@ pub(super) async fn refresh(
                 "this refresh token was used before; the session was ended, log in again",
             )
         }
-        Rotation::Raced => refuse(
-            "refresh_token_reused",
-            "another request used this refresh token at the same time; use the tokens that it got",
-        ),
         Rotation::Suspended => Err(account_suspended()),
     }
 }
@@ -165,16 +162,20 @@ pub(super) async fn logout_all(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Refuses attempts to guess a password while its address has to wait.
-pub(super) async fn refuse_while_locked(state: &AppState, email: &str) -> Result<(), Problem> {
-    match state.store.login_wait(email).await? {
-        Some(seconds) => Err(login_locked(seconds)),
-        None => Ok(()),
+/// The attempt, or the wait before it may be made.
+pub(super) fn admitted(admission: Admission) -> Result<Attempt, Problem> {
+    match admission {
+        Admission::Admitted(attempt) => Ok(attempt),
+        Admission::Wait(seconds) => Err(login_locked(seconds)),
     }
 }
 
 fn new_session(client: &Client, config: &AuthConfig) -> NewSession {
-    NewSession { user_agent: client.user_agent.clone(), refresh_ttl: config.refresh_ttl }
+    NewSession {
+        user_agent: client.user_agent.clone(),
+        network: client.network().to_string(),
+        policy: config.sessions,
+    }
 }
 
 fn answer(opened: Opened, config: &AuthConfig) -> Result<TokenAnswer, Problem> {

@@ -2,24 +2,28 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    email::EmailAddress,
     ids::{SessionId, UserId},
+    label::Label,
     language::Language,
     role::Role,
 };
 use garde::Validate;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::password;
 
 /// A new account.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Registration {
-    /// Unique regardless of case.
-    #[garde(email, length(chars, max = 254))]
+    /// One that mail can be sent to, in ASCII; unique regardless of case.
+    #[garde(custom(deliverable))]
     #[schema(format = Email, max_length = 254, example = "siti@example.com")]
     pub email: String,
-    /// 10 to 128 characters, and not the email address.
+    /// 10 to 128 characters, not the email address, and none of the common ones.
     #[garde(custom(acceptable_password(&self.email)))]
     #[schema(value_type = String, format = Password, min_length = 10, max_length = 128, example = "kuda-hitam-lari-7")]
     pub password: SecretString,
@@ -73,8 +77,8 @@ pub(super) struct PasswordBody {
     #[garde(skip)]
     #[schema(value_type = String, format = Password, example = "kuda-hitam-lari-7")]
     pub current_password: SecretString,
-    /// 10 to 128 characters, and not the email address.
-    #[garde(custom(acceptable_password("")))]
+    /// 10 to 128 characters, not the email address, and none of the common ones.
+    #[garde(skip)]
     #[schema(value_type = String, format = Password, min_length = 10, max_length = 128, example = "gajah-biru-tidur-9")]
     pub new_password: SecretString,
 }
@@ -153,28 +157,16 @@ pub(super) struct SessionBody {
     pub current: bool,
 }
 
-/// The rule for passwords. `email` is what it must not be.
-pub(super) fn acceptable_password<C>(
-    email: &str,
-) -> impl FnOnce(&SecretString, &C) -> garde::Result + use<'_, C> {
-    move |password, _| {
-        let password = password.expose_secret();
-        if !(10..=128).contains(&password.chars().count()) {
-            return Err(garde::Error::new("a password has 10 to 128 characters"));
-        }
-        if password.to_lowercase() == email.to_lowercase() {
-            return Err(garde::Error::new("the password must not be the email address"));
-        }
-        Ok(())
-    }
+/// The rule for passwords; `email` is what it must not be.
+fn acceptable_password<C>(email: &str) -> impl FnOnce(&SecretString, &C) -> garde::Result + use<'_, C> {
+    move |password, _| password::acceptable(password, email).map_err(|why| garde::Error::new(why.to_string()))
 }
 
+fn deliverable<C>(email: &str, _: &C) -> garde::Result {
+    EmailAddress::parse(email).map(drop).map_err(|why| garde::Error::new(why.to_string()))
+}
+
+/// The rule for people's names.
 fn acceptable_name<C>(name: &str, _: &C) -> garde::Result {
-    if name.trim().is_empty() || name.chars().count() > 200 {
-        return Err(garde::Error::new("a name has 1 to 200 characters"));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(garde::Error::new("a name has no control characters"));
-    }
-    Ok(())
+    Label::parse(name, 200).map(drop).map_err(|why| garde::Error::new(why.to_string()))
 }

@@ -10,14 +10,18 @@ mod access_token;
 mod account;
 mod bodies;
 mod client;
+mod common_passwords;
 pub(crate) mod password;
 mod principal;
 mod profile;
 pub(crate) mod ssh_keys;
+mod turns;
 
 pub use client::Client;
+pub(crate) use client::Network;
 pub use password::PasswordCost;
-pub use principal::{Administrator, Customer, InternalKey, Staff, Superadministrator};
+pub(crate) use principal::scope_missing;
+pub use principal::{Administrator, Customer, InternalKey, Staff, Superadministrator, right};
 
 /// `/auth/*`.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -13,6 +13,7 @@ use argon2::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use super::common_passwords::is_common;
 use crate::problem::Problem;
 
 /// How much work one hash is.
@@ -53,6 +54,39 @@ impl From<PasswordError> for Problem {
     fn from(error: PasswordError) -> Self {
         Self::internal(&error)
     }
+}
+
+/// Why a password is not accepted. Says nothing about the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unacceptable {
+    /// Too short or too long.
+    #[error("a password has 10 to 128 characters")]
+    Length,
+    /// The account's address, or what is before its `@`.
+    #[error("the password must not be the email address")]
+    Email,
+    /// One of those that are tried first.
+    #[error("this password is among the first that are guessed: choose one that is less common")]
+    Common,
+}
+
+/// The rule for passwords of everybody, customers and staff.
+///
+/// # Errors
+/// [`Unacceptable`] says which rule was broken.
+pub fn acceptable(password: &SecretString, email: &str) -> Result<(), Unacceptable> {
+    let password = password.expose_secret();
+    if !(10..=128).contains(&password.chars().count()) {
+        return Err(Unacceptable::Length);
+    }
+    let local = email.split('@').next().unwrap_or_default();
+    if password.eq_ignore_ascii_case(email.trim()) || password.eq_ignore_ascii_case(local.trim()) {
+        return Err(Unacceptable::Email);
+    }
+    if is_common(password, local.trim()) {
+        return Err(Unacceptable::Common);
+    }
+    Ok(())
 }
 
 static SLOTS: LazyLock<Semaphore> =
@@ -125,6 +159,20 @@ fn dummy(cost: PasswordCost) -> Result<String, PasswordError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_passwords_that_are_tried_first_are_refused() {
+        let refused = |password: &str| acceptable(&password.into(), "siti.aminah@example.com").err();
+        for common in ["1234567890", "Password123", "siti.aminah1"] {
+            assert_eq!(refused(common), Some(Unacceptable::Common), "{common}");
+        }
+        assert_eq!(refused("too-short"), Some(Unacceptable::Length));
+        assert_eq!(refused(&"x7".repeat(65)), Some(Unacceptable::Length));
+        for own in ["Siti.Aminah@example.com", "SITI.AMINAH"] {
+            assert_eq!(refused(own), Some(Unacceptable::Email), "{own}");
+        }
+        assert_eq!(refused("kuda-hitam-lari-7"), None);
+    }
 
     #[tokio::test]
     async fn only_the_right_password_matches() {

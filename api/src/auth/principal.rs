@@ -1,21 +1,24 @@
 //! Extractors of who is asking. Every request is checked against the database, so a logout, a suspension or a change
 //! of role takes effect at once, not when the access token runs out.
 
+use std::marker::PhantomData;
+
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use domain::{
+    api_key::Scope,
     ids::{ApiKeyId, SessionId, UserId},
     role::Role,
 };
-use store::audit::Actor;
+use store::{api_keys::ValidKey, audit::Actor};
 
 use super::access_token::{self, InvalidToken};
 use crate::{AppState, problem::Problem};
 
-/// Any logged-in user whose account is not suspended. Answers 401 `token_missing`, `token_expired`, `token_invalid`
-/// or `session_revoked`, and 403 `account_suspended`.
+/// Any logged-in user whose account is not suspended. Answers 401 `token_missing`, `token_expired`, `token_invalid`,
+/// `session_revoked` or `session_ended`, and 403 `account_suspended`.
 #[derive(Debug, Clone, Copy)]
 pub struct Customer {
     /// Who.
@@ -49,11 +52,40 @@ pub struct Superadministrator {
     pub id: UserId,
 }
 
-/// A program with a valid key in `X-API-Key`. Answers 401 `api_key_missing` or `api_key_invalid`.
-#[derive(Debug, Clone, Copy)]
-pub struct InternalKey {
+/// A program with a valid key in `X-API-Key` that has the right `R`. Answers 401 `api_key_missing` or `api_key_invalid`,
+/// and 403 `scope_missing`. There is no key without a right, so no route can forget to name one.
+#[derive(Debug, Clone)]
+pub struct InternalKey<R: Right> {
     /// The key's id.
     pub id: ApiKeyId,
+    scopes: Vec<Scope>,
+    right: PhantomData<R>,
+}
+
+/// A [`Scope`] as a type, for [`InternalKey`].
+pub trait Right {
+    /// The right that is wanted.
+    const SCOPE: Scope;
+}
+
+/// The rights that routes ask for.
+pub mod right {
+    use super::{Right, Scope};
+
+    macro_rules! rights {
+        ($($name:ident),+) => {
+            $(
+                #[doc = concat!("[`Scope::", stringify!($name), "`].")]
+                #[derive(Debug, Clone, Copy)]
+                pub struct $name;
+
+                impl Right for $name {
+                    const SCOPE: Scope = Scope::$name;
+                }
+            )+
+        };
+    }
+    rights!(CatalogRead, OrdersProvision, OrdersRetry, InstancesRead, InstancesAct, InstancesDelete);
 }
 
 impl Customer {
@@ -88,11 +120,17 @@ impl Superadministrator {
     }
 }
 
-impl InternalKey {
+impl<R: Right> InternalKey<R> {
     /// This key as the actor of an audited act.
     #[must_use]
     pub const fn actor(&self) -> Actor {
         Actor::ApiKey(self.id)
+    }
+
+    /// Whether it has a further right, for what only the request's body tells.
+    #[must_use]
+    pub fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
     }
 }
 
@@ -103,10 +141,13 @@ impl FromRequestParts<AppState> for Customer {
         let claims = access_token::verify(bearer(&parts.headers)?, &state.auth)?;
         let session = state
             .store
-            .session_holder(claims.sid, claims.sub)
+            .session_holder(claims.sid, claims.sub, state.auth.sessions.longest)
             .await?
             .filter(|session| !session.revoked)
             .ok_or_else(session_revoked)?;
+        if session.ended {
+            return Err(session_ended());
+        }
         if session.suspended {
             return Err(account_suspended());
         }
@@ -146,23 +187,40 @@ impl FromRequestParts<AppState> for Superadministrator {
     }
 }
 
-impl FromRequestParts<AppState> for InternalKey {
+impl<R: Right> FromRequestParts<AppState> for InternalKey<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let refuse = |code, detail| Problem::unauthorized(code, detail).challenge(API_KEY_CHALLENGE);
-        let Some(presented) = parts.headers.get("x-api-key") else {
-            return Err(refuse("api_key_missing", "send the key in the X-API-Key header"));
-        };
-        let hash = store::opaque_token::hash(presented.as_bytes());
-        match state.store.find_api_key(&hash).await? {
-            Some(key) if adapters::payments::constant_time_eq(&key.key_hash, &hash) => {
-                state.store.touch_api_key(&key).await?;
-                Ok(Self { id: key.id })
-            }
-            _ => Err(refuse("api_key_invalid", "this key is not valid (any more)")),
+        let key = valid_key(&parts.headers, state).await?;
+        if !key.scopes.contains(&R::SCOPE) {
+            return Err(scope_missing(R::SCOPE));
         }
+        Ok(Self { id: key.id, scopes: key.scopes, right: PhantomData })
     }
+}
+
+async fn valid_key(headers: &HeaderMap, state: &AppState) -> Result<ValidKey, Problem> {
+    let refuse = |code, detail| Problem::unauthorized(code, detail).challenge(API_KEY_CHALLENGE);
+    let Some(presented) = headers.get("x-api-key") else {
+        return Err(refuse("api_key_missing", "send the key in the X-API-Key header"));
+    };
+    let hash = store::opaque_token::hash(presented.as_bytes());
+    match state.store.find_api_key(&hash).await? {
+        Some(key) if adapters::payments::constant_time_eq(&key.key_hash, &hash) => {
+            state.store.touch_api_key(&key).await?;
+            Ok(key)
+        }
+        _ => Err(refuse("api_key_invalid", "this key is not valid (any more)")),
+    }
+}
+
+/// 403 for a key without the right that is wanted.
+pub(crate) fn scope_missing(scope: Scope) -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "scope_missing",
+        format!("this key may not do that: it lacks the scope {scope}"),
+    )
 }
 
 const API_KEY_CHALLENGE: &str = r#"ApiKey realm="webrana""#;
@@ -200,6 +258,11 @@ impl From<InvalidToken> for Problem {
 
 fn session_revoked() -> Problem {
     Problem::unauthorized("session_revoked", "this session was logged out; log in again")
+        .challenge(TOKEN_CHALLENGE)
+}
+
+fn session_ended() -> Problem {
+    Problem::unauthorized("session_ended", "this session reached its longest life; log in again")
         .challenge(TOKEN_CHALLENGE)
 }
 

@@ -1,15 +1,14 @@
 //! The user's own account: profile, password, sessions.
 
 use axum::{Json, extract::State, http::StatusCode};
-use domain::ids::SessionId;
-use secrecy::ExposeSecret;
+use domain::{email::EmailKey, ids::SessionId};
 use store::users::ProfileChange;
 
 use super::{
     Client, Customer,
-    account::refuse_while_locked,
+    account::admitted,
     bodies::{PasswordBody, ProfileBody, SessionBody, UserBody},
-    password,
+    password, turns,
 };
 use crate::{
     AppState,
@@ -47,7 +46,8 @@ pub(super) async fn update_me(
 
 /// Change the password
 ///
-/// Needs the present one; wrong ones count as failed logins. Every other session is logged out.
+/// Needs the present one. Wrong ones make this session wait as failed logins would, and nothing else; failed logins of
+/// others don't stand in the way. Every other session is logged out.
 #[utoipa::path(put, path = "/auth/me/password", tag = "auth", security(("bearer" = [])), request_body = PasswordBody,
     responses(
         (status = 204, description = "Changed"),
@@ -63,23 +63,18 @@ pub(super) async fn change_password(
     Body(body): Body<PasswordBody>,
 ) -> Result<StatusCode, Problem> {
     let email = state.store.user(user.id).await?.email;
-    refuse_while_locked(&state, &email).await?;
-    if body.new_password.expose_secret().to_lowercase() == email.to_lowercase() {
-        return Err(Problem::field(
-            "validation_failed",
-            "new_password",
-            "the password must not be the email address",
-        ));
-    }
-    let origin = client.origin(user.actor());
-    let stored = state.store.credentials(&email).await?.map(|found| found.password_hash);
+    password::acceptable(&body.new_password, &email)
+        .map_err(|why| Problem::field("validation_failed", "new_password", why.to_string()))?;
+    let _turn = turns::take(format!("session {}", user.session)).await;
+    let attempt = admitted(state.store.admit_proof(user.session).await?)?;
+    let stored = state.store.credentials(&EmailKey::of(&email)).await?.map(|found| found.password_hash);
     let cost = state.auth.password_cost;
     if !password::verify(body.current_password, stored, cost).await? {
-        state.store.login_failed(&email, Some(user.id), &origin).await?;
         return Err(Problem::field("wrong_password", "current_password", "this is not the present password"));
     }
     let hash = password::hash(body.new_password, cost).await?;
-    state.store.change_password(user.id, &hash, user.session, &origin).await?;
+    let origin = client.origin(user.actor());
+    state.store.change_password(user.id, &attempt, &hash, user.session, &origin).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -94,7 +89,8 @@ pub(super) async fn sessions(
     user: Customer,
     paging: Paging,
 ) -> Result<Paged<SessionBody>, Problem> {
-    let page = state.store.sessions(user.id, paging.request()).await?;
+    let longest = state.auth.sessions.longest;
+    let page = state.store.sessions(user.id, longest, paging.request()).await?;
     Ok(Paged::new(page, |session| SessionBody {
         current: session.id == user.session,
         id: session.id,

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderName, StatusCode, header::LOCATION},
 };
 use chrono::{DateTime, Utc};
-use domain::ids::SshKeyId;
+use domain::{ids::SshKeyId, label::Label};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use ssh_key::{HashAlg, PublicKey, public::KeyData};
@@ -28,11 +28,11 @@ const SHORTEST_RSA_BITS: usize = 2048;
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
     /// What to call it: 1 to 100 characters.
-    #[garde(length(chars, min = 1, max = 100), custom(not_blank))]
+    #[garde(custom(acceptable_name))]
     #[schema(example = "my laptop")]
     name: String,
     /// One line of OpenSSH's format, as in `id_ed25519.pub`: Ed25519, ECDSA, RSA of 2048 bits or more, or a security
-    /// key's.
+    /// key's. Its parts may be separated by any blanks and tabs.
     #[garde(length(max = 8192))]
     #[schema(
         example = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK7TPi7rWMd5azZCiSUy9WIDks1vL0nkzTmiaCB16KLg andi@laptop"
@@ -40,8 +40,8 @@ pub(super) struct NewKey {
     public_key: String,
 }
 
-fn not_blank(text: &str, _: &()) -> garde::Result {
-    if text.trim().is_empty() { Err(garde::Error::new("must not be blank")) } else { Ok(()) }
+fn acceptable_name(text: &str, _: &()) -> garde::Result {
+    Label::parse(text, 100).map(drop).map_err(|why| garde::Error::new(why.to_string()))
 }
 
 /// A key as it is kept.
@@ -168,10 +168,22 @@ fn parse(text: &str) -> Result<Parsed, &'static str> {
     if text.contains("PRIVATE KEY") {
         return Err("this is a private key: keep it to yourself, and send the public one (the .pub file)");
     }
-    if text.chars().any(char::is_control) {
+    if text.starts_with("PuTTY-User-Key-File") {
+        return Err(
+            "this is PuTTY's private key file: keep it to yourself, and send what PuTTYgen shows as \
+                    `Public key for pasting into OpenSSH authorized_keys file`",
+        );
+    }
+    if text.contains("BEGIN SSH2 PUBLIC KEY") {
+        return Err(
+            "this is PuTTY's format (RFC 4716): send what PuTTYgen shows as `Public key for pasting into \
+                    OpenSSH authorized_keys file`, or the output of `ssh-keygen -i -f <file>`",
+        );
+    }
+    if text.chars().any(|c| c.is_control() && c != '\t') {
         return Err("a public key is one line of text");
     }
-    let key = PublicKey::from_openssh(text)
+    let key = PublicKey::from_openssh(&one_space(text))
         .map_err(|_| "not a public key in OpenSSH's format, such as `ssh-ed25519 AAAA… name`")?;
     match key.key_data() {
         KeyData::Ed25519(_) | KeyData::Ecdsa(_) | KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_) => {
@@ -182,6 +194,11 @@ fn parse(text: &str) -> Result<Parsed, &'static str> {
     }
     let line = key.to_openssh().map_err(|_| "not a public key in OpenSSH's format")?;
     Ok(Parsed { line, fingerprint: fingerprint_of(&key) })
+}
+
+/// OpenSSH takes any blanks and tabs between the parts of a key, the parser one space only.
+fn one_space(text: &str) -> String {
+    text.split([' ', '\t']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn bits(number: Option<&[u8]>) -> usize {
@@ -226,6 +243,33 @@ mod tests {
             (ECDSA, "SHA256:t3rZfMMDlWEi4DpdBloBCpXkSYgwCYl7z2ikeh3jbfY"),
         ] {
             assert_eq!(parse(line).unwrap().fingerprint, expected);
+        }
+    }
+
+    #[test]
+    fn blanks_and_tabs_between_the_parts_are_read() {
+        let (kind, data) = ED25519.split_once(' ').unwrap();
+        for text in [
+            format!("{kind}\t{data}\tandi@laptop"),
+            format!("\t{kind}   {data} \t andi@laptop\t\r\n"),
+            format!("{kind} {data} andi@laptop"),
+        ] {
+            assert_eq!(parse(&text).unwrap().line, format!("{ED25519} andi@laptop"), "{text:?}");
+        }
+        assert_eq!(parse(&format!("{kind}\t{data}")).unwrap().line, ED25519);
+    }
+
+    #[test]
+    fn puttys_keys_are_named_and_the_way_out_told() {
+        let private =
+            "PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none\r\nComment: andi\r\nPublic-Lines: 2\r\n";
+        let public = "---- BEGIN SSH2 PUBLIC KEY ----\r\nComment: \"andi\"\r\nAAAAC3Nz\r\n---- END SSH2 PUBLIC KEY ----";
+        for (text, word) in [(private, "private"), (public, "RFC 4716")] {
+            let why = parse(text).unwrap_err();
+            assert!(
+                why.contains("PuTTY") && why.contains(word) && why.contains("OpenSSH authorized_keys"),
+                "{why}"
+            );
         }
     }
 

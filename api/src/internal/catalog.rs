@@ -9,7 +9,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, at_provider, auth::InternalKey, extract::Params, problem::Problem, recent::Recent};
+use crate::{
+    AppState, at_provider,
+    auth::{InternalKey, right},
+    extract::Params,
+    problem::Problem,
+    recent::Recent,
+};
 
 /// How long a provider's answer is kept.
 const KEPT: Duration = Duration::from_secs(60);
@@ -111,7 +117,7 @@ struct InternalImage {
 /// List where the providers can make servers. Kept for a minute.
 #[utoipa::path(
     get, path = "/internal/regions", tag = "internal", operation_id = "internal_list_regions",
-    security(("api_key" = [])), params(ProviderFilter),
+    security(("api_key" = ["catalog:read"])), params(ProviderFilter),
     responses(
         (status = 200, description = "By provider.", body = Listing<InternalRegion>),
         (status = 404, description = "`unknown_provider`.", body = Problem,
@@ -123,7 +129,7 @@ struct InternalImage {
     )
 )]
 async fn list_regions(
-    _key: InternalKey,
+    _key: InternalKey<right::CatalogRead>,
     State(state): State<AppState>,
     Extension(recent): Extension<Lists<ProviderRegion>>,
     Params(filter): Params<ProviderFilter>,
@@ -143,7 +149,7 @@ async fn list_regions(
 /// List the sizes the providers have, with their list prices. Kept for a minute.
 #[utoipa::path(
     get, path = "/internal/sizes", tag = "internal", operation_id = "internal_list_sizes",
-    security(("api_key" = [])), params(ProviderFilter),
+    security(("api_key" = ["catalog:read"])), params(ProviderFilter),
     responses(
         (status = 200, description = "By provider.", body = Listing<InternalSize>),
         (status = 404, description = "`unknown_provider`.", body = Problem,
@@ -155,7 +161,7 @@ async fn list_regions(
     )
 )]
 async fn list_sizes(
-    _key: InternalKey,
+    _key: InternalKey<right::CatalogRead>,
     State(state): State<AppState>,
     Extension(recent): Extension<Lists<ProviderSize>>,
     Params(filter): Params<ProviderFilter>,
@@ -179,7 +185,7 @@ async fn list_sizes(
 /// List the operating systems the providers have. Kept for a minute.
 #[utoipa::path(
     get, path = "/internal/images", tag = "internal", operation_id = "internal_list_images",
-    security(("api_key" = [])), params(ProviderFilter),
+    security(("api_key" = ["catalog:read"])), params(ProviderFilter),
     responses(
         (status = 200, description = "By provider.", body = Listing<InternalImage>),
         (status = 404, description = "`unknown_provider`.", body = Problem,
@@ -191,7 +197,7 @@ async fn list_sizes(
     )
 )]
 async fn list_images(
-    _key: InternalKey,
+    _key: InternalKey<right::CatalogRead>,
     State(state): State<AppState>,
     Extension(recent): Extension<Lists<ProviderImage>>,
     Params(filter): Params<ProviderFilter>,

@@ -6,6 +6,7 @@ use adapters::providers::ProviderInstance;
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use domain::{
+    api_key::Scope,
     ids::{ActionId, InstanceId},
     instance::{InstanceAction, PowerState},
 };
@@ -16,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState, at_provider,
-    auth::{Client, InternalKey},
+    auth::{Client, InternalKey, right},
     customer::instances::{
         Instance,
         actions::{Action, ActionRequest},
@@ -95,7 +96,7 @@ struct InternalActionTaken {
 /// Read a server: our record, and what its provider tells now where it answers.
 #[utoipa::path(
     get, path = "/internal/instances/{id}", tag = "internal", operation_id = "internal_get_instance",
-    security(("api_key" = [])), params(("id" = InstanceId, Path, description = "The server; our id.")),
+    security(("api_key" = ["instances:read"])), params(("id" = InstanceId, Path, description = "The server; our id.")),
     responses(
         (status = 200, description = "The server.", body = InternalInstance),
         (status = 404, description = "`not_found`: there is no such server.", body = Problem,
@@ -103,7 +104,7 @@ struct InternalActionTaken {
     )
 )]
 async fn get(
-    _key: InternalKey,
+    _key: InternalKey<right::InstancesRead>,
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<Json<InternalInstance>, Problem> {
@@ -126,7 +127,7 @@ async fn live(state: &AppState, id: InstanceId) -> Result<Live, Problem> {
 /// more; until then tries go on. Deleting again gives the same action.
 #[utoipa::path(
     delete, path = "/internal/instances/{id}", tag = "internal", operation_id = "internal_delete_instance",
-    security(("api_key" = [])), params(("id" = InstanceId, Path, description = "The server; our id.")),
+    security(("api_key" = ["instances:delete"])), params(("id" = InstanceId, Path, description = "The server; our id.")),
     responses(
         (status = 202, description = "Taken in, or taken in before.", body = InternalActionTaken),
         (status = 404, description = "`not_found`: there is no such server.", body = Problem,
@@ -136,21 +137,21 @@ async fn live(state: &AppState, id: InstanceId) -> Result<Live, Problem> {
     )
 )]
 async fn delete(
-    key: InternalKey,
+    key: InternalKey<right::InstancesDelete>,
     client: Client,
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<(StatusCode, Json<InternalActionTaken>), Problem> {
-    let asker = Asker { owner: None, origin: client.origin(key.actor()), key: None };
+    let asker = Asker { owner: None, origin: client.origin(key.actor()), key: None, may_delete: true };
     let action = take_in(&state, id, &InstanceAction::Delete, &asker).await?;
     Ok((StatusCode::ACCEPTED, Json(InternalActionTaken { action: action.into() })))
 }
 
 /// Ask for something to be done to a server: what its owner may ask for, and `resize` (`params.plan_id`) and `delete`
-/// as well.
+/// as well, which needs the scope `instances:delete` besides.
 #[utoipa::path(
     post, path = "/internal/instances/{id}/action", tag = "internal", operation_id = "internal_request_action",
-    security(("api_key" = [])),
+    security(("api_key" = ["instances:act"])),
     params(
         ("id" = InstanceId, Path, description = "The server; our id."),
         ("Idempotency-Key" = Option<String>, Header, description = "A value of your own for this request."),
@@ -168,14 +169,15 @@ async fn delete(
     )
 )]
 async fn act(
-    key: InternalKey,
+    key: InternalKey<right::InstancesAct>,
     client: Client,
     idempotency_key: Option<IdempotencyKey>,
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
     Body(body): Body<ActionRequest>,
 ) -> Result<(StatusCode, Json<InternalActionTaken>), Problem> {
-    let asker = Asker { owner: None, origin: client.origin(key.actor()), key: idempotency_key };
+    let may_delete = key.has(Scope::InstancesDelete);
+    let asker = Asker { owner: None, origin: client.origin(key.actor()), key: idempotency_key, may_delete };
     let action = ask(&state, id, body, &asker).await?;
     Ok((StatusCode::ACCEPTED, Json(InternalActionTaken { action: action.into() })))
 }
@@ -183,7 +185,7 @@ async fn act(
 /// Watch something that was asked for a server.
 #[utoipa::path(
     get, path = "/internal/instances/{id}/actions/{action_id}", tag = "internal",
-    operation_id = "internal_get_action", security(("api_key" = [])),
+    operation_id = "internal_get_action", security(("api_key" = ["instances:read"])),
     params(
         ("id" = InstanceId, Path, description = "The server; our id."),
         ("action_id" = ActionId, Path, description = "The action."),
@@ -195,7 +197,7 @@ async fn act(
     )
 )]
 async fn get_action(
-    _key: InternalKey,
+    _key: InternalKey<right::InstancesRead>,
     State(state): State<AppState>,
     Ids(instance, action): Ids<InstanceId, ActionId>,
 ) -> Result<Json<InternalAction>, Problem> {

@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState,
     admin::retry::{self, RetryAccepted, RetryRequest},
-    auth::{Client, InternalKey},
+    auth::{Client, InternalKey, right},
     extract::{Body, Id},
     problem::Problem,
 };
@@ -30,7 +30,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// Send a failed order back to provisioning. Of several calls at once exactly one is accepted.
 #[utoipa::path(
     post, path = "/internal/orders/{id}/retry-provisioning", tag = "internal",
-    operation_id = "internal_retry_provisioning", security(("api_key" = [])),
+    operation_id = "internal_retry_provisioning", security(("api_key" = ["orders:retry"])),
     params(("id" = OrderId, Path, description = "The order.")),
     request_body(content = Option<RetryRequest>, description = "May be left out.", example = json!({})),
     responses(
@@ -47,7 +47,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     )
 )]
 async fn retry_provisioning(
-    key: InternalKey,
+    key: InternalKey<right::OrdersRetry>,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,

@@ -11,7 +11,12 @@ use store::StoreError;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, auth::InternalKey, extract::Body, problem::Problem};
+use crate::{
+    AppState,
+    auth::{InternalKey, right},
+    extract::Body,
+    problem::Problem,
+};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(provision))
@@ -41,7 +46,7 @@ struct Provisioned {
 /// server, and the answer says how it comes along.
 #[utoipa::path(
     post, path = "/internal/provision", tag = "internal", operation_id = "provision",
-    security(("api_key" = [])),
+    security(("api_key" = ["orders:provision"])),
     request_body(content = ProvisionRequest),
     responses(
         (status = 200, description = "The server runs.", body = Provisioned),
@@ -54,7 +59,7 @@ struct Provisioned {
     )
 )]
 async fn provision(
-    _key: InternalKey,
+    _key: InternalKey<right::OrdersProvision>,
     State(state): State<AppState>,
     Body(request): Body<ProvisionRequest>,
 ) -> Result<(StatusCode, Json<Provisioned>), Problem> {

@@ -6,12 +6,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::rate_limit::bucket_of;
+use crate::auth::Network;
 
 /// Counts connections by address.
 #[derive(Debug, Clone)]
 pub(super) struct Addresses {
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    open: Arc<Mutex<HashMap<Network, usize>>>,
     most: usize,
 }
 
@@ -22,7 +22,7 @@ impl Addresses {
 
     /// A place for one more connection from there; `None` when there are as many as may be.
     pub(super) fn take(&self, address: IpAddr) -> Option<Seat> {
-        let network = bucket_of(Some(address));
+        let network = Network::of(Some(address));
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(network).or_default();
         if *count >= self.most {
@@ -37,7 +37,7 @@ impl Addresses {
 #[derive(Debug)]
 pub(super) struct Seat {
     /// Where it counts; nowhere for an address that is not counted.
-    counted: Option<(IpAddr, Addresses)>,
+    counted: Option<(Network, Addresses)>,
 }
 
 impl Seat {

@@ -1,6 +1,7 @@
 //! The internal provider API: provisioning, servers, what the providers have.
 
 use axum::http::{Method, StatusCode};
+use domain::api_key::Scope;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -17,8 +18,8 @@ async fn every_operation_wants_a_key_and_is_documented(pool: PgPool) {
         for method in ["get", "post", "put", "patch", "delete"] {
             let Some(operation) = item.get(method) else { continue };
             guarded += 1;
-            assert_eq!(operation["security"], json!([{ "api_key": [] }]), "{method} {path}");
-            for status in ["401", "503"] {
+            let scope = documented_scope(operation);
+            for status in ["401", "403", "503"] {
                 assert!(
                     operation["responses"].get(status).is_some(),
                     "{method} {path} says nothing of {status}"
@@ -34,11 +35,45 @@ async fn every_operation_wants_a_key_and_is_documented(pool: PgPool) {
                 let refused = world.internal_with(method.clone(), &path, &body, key, None).await;
                 assert_problem(&refused, 401, code);
             }
+            let others: Vec<Scope> = Scope::ALL.iter().copied().filter(|other| *other != scope).collect();
+            let without = world.app.api_key_for(&format!("without for {guarded}"), &others).await;
+            let refused = world.internal_with(method.clone(), &path, &body, Some(&without), None).await;
+            assert_problem(&refused, 403, "scope_missing");
+            let with = world.app.api_key_for(&format!("with for {guarded}"), &[scope]).await;
+            let taken = world.internal_with(method.clone(), &path, &body, Some(&with), None).await;
+            assert!(![401, 403].contains(&taken.status.as_u16()), "{method} {path}: {}", taken.body);
         }
     }
     assert_eq!(guarded, 8, "{document}");
     let served = world.internal(Method::GET, "/openapi.json", &Value::Null).await;
     assert_eq!((served.status, &served.body["paths"]), (StatusCode::OK, &document["paths"]));
+}
+
+/// The one right that an operation says it wants.
+fn documented_scope(operation: &Value) -> Scope {
+    let scopes = operation["security"][0]["api_key"].as_array().unwrap();
+    assert_eq!(scopes.len(), 1, "{operation}");
+    scopes[0].as_str().unwrap().parse().unwrap()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nothing_is_deleted_without_the_right_to_it(pool: PgPool) {
+    let world = World::open(pool).await;
+    let usual = world.app.api_key_for("usual", &Scope::usual()).await;
+    let path = format!("/instances/{}", world.server);
+    let delete = world.internal_with(Method::DELETE, &path, &Value::Null, Some(&usual), None).await;
+    assert_problem(&delete, 403, "scope_missing");
+    // Nor by the other way.
+    let body = json!({ "action": "delete" });
+    let act = format!("{path}/action");
+    let refused = world.internal_with(Method::POST, &act, &body, Some(&usual), None).await;
+    assert_problem(&refused, 403, "scope_missing");
+    let only = world.app.api_key_for("deletes only", &[Scope::InstancesDelete]).await;
+    let refused = world.internal_with(Method::POST, &act, &body, Some(&only), None).await;
+    assert_problem(&refused, 403, "scope_missing");
+    let reboot = json!({ "action": "reboot" });
+    let taken = world.internal_with(Method::POST, &act, &reboot, Some(&usual), None).await;
+    assert_eq!(taken.status, StatusCode::ACCEPTED, "{}", taken.body);
 }
 
 #[sqlx::test(migrations = "../migrations")]

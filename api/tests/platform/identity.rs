@@ -1,6 +1,10 @@
 //! Register, log in, refresh, log out, profile, password, sessions.
 
+use std::net::SocketAddr;
+
+use axum::{Extension, extract::ConnectInfo};
 use domain::role::Role;
+use futures::future::join_all;
 use serde_json::json;
 use sqlx::PgPool;
 
@@ -48,12 +52,20 @@ async fn a_registration_that_we_do_not_accept_names_the_field(pool: PgPool) {
         ("email", json!("not an address")),
         ("email", json!("")),
         ("email", json!(format!("{}@example.com", "x".repeat(250)))),
+        ("email", json!("a@b")),
+        ("email", json!("siti@example.com.")),
+        ("email", json!("siti@[192.0.2.1]")),
+        ("email", json!("s\u{130}ti@example.com")),
+        ("password", json!("password1234")),
+        ("password", json!("qwertyuiop")),
         ("password", json!("too-short")),
         ("password", json!("x".repeat(129))),
         ("password", json!("SITI@example.com")),
         ("full_name", json!("   ")),
         ("full_name", json!("x".repeat(201))),
         ("full_name", json!("Siti\u{7}")),
+        ("full_name", json!("\u{200b}\u{2060}")),
+        ("full_name", json!("Siti \u{202e}hanimA")),
     ] {
         let mut body = good.clone();
         body[field] = bad;
@@ -95,15 +107,90 @@ async fn guessing_is_slowed_down_whether_or_not_the_account_exists(pool: PgPool)
     }
 }
 
+/// Of many guesses at once as many are checked as may be; the others learn nothing, the right one among them neither.
 #[sqlx::test(migrations = "../migrations")]
-async fn a_refresh_token_works_once(pool: PgPool) {
+async fn guesses_at_once_are_counted_before_they_are_checked(pool: PgPool) {
+    let app = TestApp::new(pool);
+    app.register("siti@example.com").await;
+    // In whatever case, and with blanks: it is one address.
+    let emails = ["SITI@example.com", " siti@EXAMPLE.com"];
+    let guesses = (0..99).map(|n| app.try_login(emails[n % 2], "wrong-password"));
+    let mut answers = join_all(guesses).await;
+    answers.push(app.try_login("siti@example.com", PASSWORD).await);
+    let checked = answers.iter().filter(|answer| answer.status == 401).count();
+    assert_eq!(checked, 5);
+    let mut turned_away: Vec<_> = answers.into_iter().filter(|answer| answer.status == 429).collect();
+    assert_eq!(turned_away.len(), 95);
+    for answer in &mut turned_away {
+        assert_eq!(answer.problem().1, "login_locked");
+        answer.body["instance"] = json!(null);
+    }
+    assert!(
+        turned_away.iter().all(|answer| answer.body == turned_away[0].body),
+        "the right one looks the same"
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn logins_at_once_with_the_right_password_all_get_in(pool: PgPool) {
+    let app = TestApp::new(pool);
+    app.register("siti@example.com").await;
+    let answers = join_all((0..12).map(|_| app.try_login("siti@example.com", PASSWORD))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+}
+
+/// Not the owner at home, and not a session that proves itself.
+#[sqlx::test(migrations = "../migrations")]
+async fn strangers_lock_out_nobody_but_themselves(pool: PgPool) {
+    let mut state = state(&pool);
+    std::sync::Arc::make_mut(&mut state.limits).trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let mut app = TestApp::with(state);
+    app.router = app.router.layer(Extension(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 1)))));
+    let login = |from: String, password: &'static str| {
+        let body = json!({ "email": "siti@example.com", "password": password });
+        app.post("/auth/login").header("x-forwarded-for", &from).json(&body).send()
+    };
+    let owner = app.register("siti@example.com").await;
+    for stranger in 0..50 {
+        assert_eq!(login(format!("198.51.100.{stranger}:4711"), "wrong-password").await.status, 401);
+    }
+    assert_eq!(login("192.0.2.1".to_owned(), PASSWORD).await.problem(), (429, "login_locked"));
+    assert_eq!(
+        app.try_login("siti@example.com", PASSWORD).await.status,
+        200,
+        "from where the owner was before"
+    );
+    let body = json!({ "current_password": PASSWORD, "new_password": "gajah-biru-9" });
+    let change = app.call("PUT", "/auth/me/password").bearer(&owner.access_token).json(&body).send().await;
+    assert_eq!(change.status, 204);
+    assert_eq!(app.refresh(&owner.refresh_token).await.status, 200);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_stolen_session_does_not_guess_the_password(pool: PgPool) {
+    let app = TestApp::new(pool);
+    let login = app.register("siti@example.com").await;
+    let change = |old: &str| {
+        let body = json!({ "current_password": old, "new_password": "gajah-biru-9" });
+        app.call("PUT", "/auth/me/password").bearer(&login.access_token).json(&body).send()
+    };
+    for _ in 0..5 {
+        assert_eq!(change("wrong-password").await.problem(), (422, "wrong_password"));
+    }
+    assert_eq!(change(PASSWORD).await.problem(), (429, "login_locked"));
+    assert_eq!(app.try_login("siti@example.com", PASSWORD).await.status, 200, "the account is not locked");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_used_refresh_token_ends_its_session(pool: PgPool) {
     let app = TestApp::new(pool);
     let first = app.register("siti@example.com").await;
     let second = app.refresh(&first.refresh_token).await;
     assert_eq!(second.status, 200, "{:?}", second.body);
     assert_eq!(second.body["user"]["email"], "siti@example.com");
+    let third = app.refresh(second.body["refresh_token"].as_str().unwrap()).await;
     let (access, refresh) =
-        (second.body["access_token"].as_str().unwrap(), second.body["refresh_token"].as_str());
+        (third.body["access_token"].as_str().unwrap(), third.body["refresh_token"].as_str());
     assert_eq!(app.get("/auth/me").bearer(access).send().await.status, 200);
 
     // A thief shows the first one again: the whole family ends.
@@ -114,9 +201,31 @@ async fn a_refresh_token_works_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn refreshes_at_once_all_go_on(pool: PgPool) {
+    let app = TestApp::new(pool);
+    let login = app.register("siti@example.com").await;
+    let answers = join_all((0..12).map(|_| app.refresh(&login.refresh_token))).await;
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    }
+    let again = answers.iter().map(|answer| app.refresh(answer.body["refresh_token"].as_str().unwrap()));
+    assert!(join_all(again).await.iter().all(|answer| answer.status == 200));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_session_reaches_its_longest_life(pool: PgPool) {
+    let app = TestApp::new(pool.clone());
+    let login = app.register("siti@example.com").await;
+    sqlx::query("UPDATE sessions SET created_at = now() - interval '91 days'").execute(&pool).await.unwrap();
+    let me = app.get("/auth/me").bearer(&login.access_token).send().await;
+    assert_eq!(me.problem(), (401, "session_ended"));
+    assert_eq!(app.refresh(&login.refresh_token).await.problem(), (401, "session_ended"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn an_expired_refresh_token_is_named_so(pool: PgPool) {
     let mut state = state(&pool);
-    std::sync::Arc::make_mut(&mut state.auth).refresh_ttl = std::time::Duration::ZERO;
+    std::sync::Arc::make_mut(&mut state.auth).sessions.refresh_ttl = std::time::Duration::ZERO;
     let app = TestApp::with(state);
     let login = app.register("siti@example.com").await;
     assert_eq!(app.refresh(&login.refresh_token).await.problem(), (401, "refresh_token_expired"));
@@ -215,6 +324,7 @@ async fn changing_the_password_needs_the_old_one_and_ends_other_sessions(pool: P
     assert_eq!(change("wrong-password", "gajah-biru-9").await.problem(), (422, "wrong_password"));
     assert_eq!(change(PASSWORD, "short").await.problem(), (422, "validation_failed"));
     assert_eq!(change(PASSWORD, "Siti@Example.com").await.problem(), (422, "validation_failed"));
+    assert_eq!(change(PASSWORD, "password1234").await.fields(), ["new_password"]);
     assert_eq!(change(PASSWORD, "gajah-biru-9").await.status, 204);
 
     assert_eq!(app.get("/auth/me").bearer(&here.access_token).send().await.status, 200);

@@ -146,12 +146,13 @@ async fn rate_limits_are_told_and_kept_by_client(pool: PgPool) {
     let mut state = state(&pool);
     let limits = Arc::make_mut(&mut state.limits);
     (limits.auth_per_minute, limits.per_minute) = (2, 100);
-    limits.trusted_proxies = vec!["10.0.0.1".parse().unwrap()];
+    limits.refresh_per_minute = 50;
+    limits.trusted_proxies = vec!["10.0.0.1/32".parse().unwrap()];
     let mut app = TestApp::with(state);
     app.router = app.router.layer(Extension(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 1)))));
     let attempt = |client: &str| {
-        let body = json!({ "refresh_token": "wbr_none" });
-        app.post("/auth/refresh").header("x-forwarded-for", client).json(&body).send()
+        let body = json!({ "email": "siti@example.com", "password": "wrong-password" });
+        app.post("/auth/login").header("x-forwarded-for", client).json(&body).send()
     };
 
     let first = attempt("203.0.113.1").await;
@@ -169,6 +170,15 @@ async fn rate_limits_are_told_and_kept_by_client(pool: PgPool) {
     // A header of the client's own is not what the proxy saw.
     assert_eq!(attempt("198.51.100.9, 203.0.113.1").await.status, 429);
     assert_eq!(attempt("203.0.113.2").await.status, 401);
+
+    // Carriers put many customers behind one address: their refreshes are no attempts to log in.
+    let body = json!({ "refresh_token": "wbr_none" });
+    let refresh = app.post("/auth/refresh").header("x-forwarded-for", "203.0.113.1").json(&body).send().await;
+    assert_eq!((refresh.status, refresh.header("ratelimit-limit")), (401, Some("50")));
+    let logout = app.post("/auth/logout").header("x-forwarded-for", "203.0.113.1").send().await;
+    assert_eq!((logout.status, logout.header("ratelimit-remaining")), (401, Some("48")));
+    let password = app.call("PUT", "/auth/me/password").header("x-forwarded-for", "203.0.113.1").send().await;
+    assert_eq!(password.problem(), (429, "rate_limited"), "it shows a password, too");
 
     let elsewhere = app.get("/auth/me").header("x-forwarded-for", "203.0.113.1").send().await;
     assert_eq!((elsewhere.status, elsewhere.header("ratelimit-limit")), (401, Some("100")));

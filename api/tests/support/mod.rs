@@ -20,6 +20,7 @@ use axum::{
 };
 use domain::{
     Rupiah,
+    api_key::Scope,
     billing::{Bank, PaymentMethod},
     ids::UserId,
     payment_limits::{AmountLimits, PaymentLimits, Way},
@@ -31,8 +32,10 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use store::{
     Store,
+    api_keys::NewApiKey,
     audit::{Actor, Origin},
     credentials::CredentialsKeys,
+    sessions::SessionPolicy,
     users::NewUser,
 };
 use tower::ServiceExt;
@@ -51,8 +54,13 @@ pub fn state(pool: &PgPool) -> AppState {
             .with_payment_limits(limits()),
         auth: Arc::new(AuthConfig {
             jwt_secret: SecretString::from("a secret of at least thirty-two bytes"),
+            jwt_secret_previous: None,
             access_ttl: Duration::from_secs(900),
-            refresh_ttl: Duration::from_secs(3600),
+            sessions: SessionPolicy {
+                refresh_ttl: Duration::from_secs(3600),
+                longest: Duration::from_secs(90 * 86_400),
+                grace: Duration::from_secs(10),
+            },
             password_cost: PasswordCost::QUICK,
         }),
         orders: Arc::new(OrderConfig { policy: OrderPolicy::default(), unverified_may_order: true }),
@@ -76,6 +84,7 @@ pub fn state(pool: &PgPool) -> AppState {
             upload_timeout: Duration::from_secs(120),
             hsts: false,
             auth_per_minute: 0,
+            refresh_per_minute: 0,
             per_minute: 0,
             internal_per_minute: 0,
             trusted_proxies: Vec::new(),
@@ -213,9 +222,15 @@ impl App {
         (user.id, answer.body["access_token"].as_str().unwrap().to_owned())
     }
 
-    /// Makes a key for the internal endpoints.
+    /// Makes a key for the internal endpoints that may do everything.
     pub async fn api_key(&self) -> String {
-        self.store.create_api_key("tests", &origin()).await.unwrap().1
+        self.api_key_for("tests", Scope::ALL).await
+    }
+
+    /// Makes a key for the internal endpoints with these rights.
+    pub async fn api_key_for(&self, name: &str, scopes: &[Scope]) -> String {
+        let new = NewApiKey { name, scopes, life: None };
+        self.store.create_api_key(&new, &origin()).await.unwrap().1
     }
 }
 

@@ -1,7 +1,12 @@
 //! What can be asked for a server, and how it goes.
 
 use super::Capability;
-use crate::{ids::PlanId, provisioning::FailureClass, text_enum::text_enum};
+use crate::{
+    ids::PlanId,
+    label::{InvalidLabel, Label},
+    provisioning::FailureClass,
+    text_enum::text_enum,
+};
 
 text_enum! {
     /// The kinds of [`InstanceAction`].
@@ -193,15 +198,13 @@ pub const fn failure_words(class: FailureClass) -> &'static str {
 }
 
 fn check_name(name: &str) -> Result<(), InvalidParam> {
-    let fits = (1..=64).contains(&name.chars().count());
-    let message = if !fits {
-        "a name has 1 to 64 characters"
-    } else if name.trim() != name {
-        "a name does not begin or end with a space"
-    } else if name.chars().any(char::is_control) {
-        "a name has no control characters"
-    } else {
-        return Ok(());
+    let message = match Label::parse(name, 64) {
+        Ok(label) if label.as_str() == name => return Ok(()),
+        Ok(_) => "a name does not begin or end with a space",
+        Err(InvalidLabel::Length(_)) => "a name has 1 to 64 characters",
+        Err(InvalidLabel::Invisible) => "a name has at least one visible character",
+        Err(InvalidLabel::Control) => "a name has no control characters",
+        Err(InvalidLabel::Direction) => "a name has no characters that override the direction of text",
     };
     Err(InvalidParam { field: "name", message })
 }
@@ -220,7 +223,7 @@ mod tests {
     fn names_and_ids_keep_to_their_characters() {
         let rename = |name: &str| InstanceAction::Rename { name: name.to_owned() }.check().is_ok();
         assert!(rename("Toko Bu Siti") && rename("é".repeat(64).as_str()));
-        for bad in ["", " web", "web ", "a\nb", "x".repeat(65).as_str()] {
+        for bad in ["", " web", "web ", "a\nb", "\u{202e}bew", "\u{200b}", "x".repeat(65).as_str()] {
             assert!(!rename(bad), "{bad:?}");
         }
         let restore = |id: &str| InstanceAction::Restore { snapshot_id: id.to_owned() }.check().is_ok();

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::InvoiceStatus,
+    email::EmailKey,
     ids::{InstanceId, InvoiceId, OrderId, TaskId, UserId},
     order::OrderStatus,
     provisioning::TaskStatus,
@@ -208,8 +209,8 @@ impl Store {
         page: PageRequest,
     ) -> Result<Page<OrderSummary>> {
         let id = filter.search.as_deref().and_then(|words| words.trim().parse::<Uuid>().ok());
-        let words =
-            filter.search.as_deref().filter(|_| id.is_none()).map(|words| words.trim().to_lowercase());
+        // Host names are kept in lower case, and addresses have a key that is.
+        let words = filter.search.as_deref().filter(|_| id.is_none()).map(EmailKey::of);
         let rows = self.order_rows(filter, id, words, page.before, page.fetch()).await?;
         Ok(page.cut(rows, |row| row.id.0))
     }
@@ -247,7 +248,7 @@ impl Store {
         &self,
         filter: &OrderFilter,
         id: Option<Uuid>,
-        words: Option<String>,
+        words: Option<EmailKey>,
         before: Option<Uuid>,
         limit: i64,
     ) -> Result<Vec<OrderSummary>> {
@@ -266,14 +267,14 @@ impl Store {
                WHERE ($1::text IS NULL OR o.status = $1) AND ($2::text IS NULL OR p.slug = $2)
                  AND ($3::uuid IS NULL OR o.user_id = $3) AND ($4::uuid IS NULL OR o.id = $4)
                  AND ($5::text IS NULL OR o.hostname = $5
-                      OR o.user_id = (SELECT id FROM users WHERE lower(email) = $5))
+                      OR o.user_id = (SELECT id FROM users WHERE email_key = $5))
                  AND ($6::uuid IS NULL OR o.id < $6)
                ORDER BY o.id DESC LIMIT $7"#,
             filter.status.map(OrderStatus::as_str),
             filter.provider,
             filter.customer.map(|customer| customer.0),
             id,
-            words,
+            words.as_ref().map(EmailKey::as_str),
             before,
             limit,
         )

@@ -1,5 +1,6 @@
 //! The HTTP side.
 
+use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -81,15 +82,16 @@ pub struct ApiConfig {
     )]
     pub internal_requests_per_minute: u32,
 
-    /// Proxies whose X-Forwarded-For is believed, separated by commas
+    /// Proxies whose X-Forwarded-For is believed: addresses and networks (CIDR), separated by commas
     #[arg(
         id = "api.trusted_proxies",
         long = "api-trusted-proxies",
         env = "API_TRUSTED_PROXIES",
-        value_name = "IP,…",
-        value_delimiter = ','
+        value_name = "NETWORK,…",
+        value_delimiter = ',',
+        value_parser = super::value::network
     )]
-    pub trusted_proxies: Vec<IpAddr>,
+    trusted_proxies: Vec<Option<IpNet>>,
 
     /// How long to go on serving after SIGTERM while /readyz says no, so that a load balancer can look away
     #[arg(
@@ -126,6 +128,11 @@ impl ApiConfig {
         self.requests_per_minute = Some(0);
         self.internal_requests_per_minute = 0;
         self
+    }
+
+    /// Networks of proxies whose X-Forwarded-For is believed.
+    pub fn trusted_proxies(&self) -> Vec<IpNet> {
+        self.trusted_proxies.iter().copied().flatten().collect()
     }
 
     /// Requests per minute and client; 0 means no limit.

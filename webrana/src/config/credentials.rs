@@ -1,10 +1,11 @@
 //! The key that root passwords of servers are kept under.
 
+use super::strength::Guarded;
 use secrecy::{ExposeSecret, SecretString};
 use store::credentials::{CredentialsKeys, SealError};
 
 /// Seals passwords on a developer's machine, and nowhere else.
-const DEVELOPMENT_KEY: &str = "ZGV2ZWxvcG1lbnQgb25seSwgbmV2ZXIgYSBzZWNyZXQ=";
+pub(super) const DEVELOPMENT_KEY: &str = "ZGV2ZWxvcG1lbnQgb25seSwgbmV2ZXIgYSBzZWNyZXQ=";
 
 /// The key that root passwords of servers are kept under.
 #[derive(Debug, Clone, clap::Args)]
@@ -44,17 +45,12 @@ impl CredentialsConfig {
     }
 
     /// What is wrong with these settings.
-    pub fn problems(&self, production: bool) -> Vec<String> {
-        let mut problems = Vec::new();
-        if production && self.key.expose_secret().contains(DEVELOPMENT_KEY) {
-            problems.push(
-                "CREDENTIALS_KEY is missing: production needs a key of its own, 32 random bytes in base64"
-                    .to_owned(),
-            );
-        }
-        if let Err(error) = self.keys() {
-            problems.push(format!("CREDENTIALS_KEY: {error}"));
-        }
-        problems
+    pub fn problems(&self) -> Vec<String> {
+        self.keys().err().map(|error| format!("CREDENTIALS_KEY: {error}")).into_iter().collect()
+    }
+
+    /// What nobody may know: each of the keys.
+    pub fn secrets(&self) -> Vec<Guarded<'_>> {
+        self.key.expose_secret().split(',').map(|key| Guarded::key("CREDENTIALS_KEY", key)).collect()
     }
 }

@@ -1,9 +1,13 @@
 //! Postgres.
 
+use super::strength::Guarded;
 use anyhow::{Context, Result};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use store::PoolSettings;
+use url::{Url, form_urlencoded};
+
+const SHORTEST_PASSWORD: usize = 16;
 
 /// Postgres.
 #[derive(Debug, Clone, clap::Args)]
@@ -76,6 +80,12 @@ pub struct DatabaseConfig {
     pub idle_in_transaction_timeout: Duration,
 }
 
+/// The password itself, which stands percent-encoded in an address.
+fn decoded(password: &str) -> String {
+    let query = password.replace('+', "%2B").replace('&', "%26");
+    form_urlencoded::parse(query.as_bytes()).map(|(text, _)| text.into_owned()).collect()
+}
+
 impl DatabaseConfig {
     /// The address, when one is set.
     pub fn url(&self) -> Option<&SecretString> {
@@ -132,6 +142,14 @@ impl DatabaseConfig {
             );
         }
         problems
+    }
+
+    /// What nobody may know: the password, when the address has one.
+    pub fn secrets(&self) -> Vec<Guarded<'_>> {
+        let url = self.url().and_then(|url| Url::parse(url.expose_secret()).ok());
+        let password = url.and_then(|url| url.password().map(decoded));
+        let guarded = |password| Guarded::elsewhere("DATABASE_URL", password, SHORTEST_PASSWORD);
+        password.map(guarded).into_iter().collect()
     }
 
     /// The same settings with another address, as a stack has that started its own server.

@@ -15,11 +15,13 @@ mod payment_limits;
 pub mod payments;
 pub mod providers;
 pub mod seller;
+pub mod strength;
 pub mod temporal;
 pub mod unpaid;
 pub mod upkeep;
 pub mod value;
 
+use self::strength::Guarded;
 use anyhow::{Result, bail};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
@@ -75,16 +77,44 @@ impl Config {
     /// Everything that is wrong with the settings, a sentence each.
     pub fn problems(&self) -> Vec<String> {
         let production = self.general.is_production();
-        let mut problems = self.database.problems(self.api.request_timeout);
+        let mut problems = self.secrecy_problems();
+        problems.extend(self.database.problems(self.api.request_timeout));
         problems.extend(self.connections.problems());
-        problems.extend(self.auth.problems(production));
-        problems.extend(self.credentials.problems(production));
+        problems.extend(self.auth.problems());
+        problems.extend(self.credentials.problems());
         problems.extend(self.providers.problems(production));
         problems.extend(self.seller.problems(production));
         problems.extend(self.payments.problems(production));
         problems.extend(self.orders.problems());
         problems.extend(self.upkeep.problems());
         problems
+    }
+
+    /// Everything that nobody may know.
+    pub fn secrets(&self) -> Vec<Guarded<'_>> {
+        let mut secrets = self.auth.secrets();
+        secrets.extend(self.credentials.secrets());
+        secrets.extend(self.database.secrets());
+        secrets.extend(self.providers.secrets());
+        secrets.extend(self.payments.secrets());
+        secrets
+    }
+
+    /// In production every secret has to be one; and whatever the mode, none that everybody knows guards what others
+    /// reach.
+    fn secrecy_problems(&self) -> Vec<String> {
+        let production = self.general.is_production();
+        let reached = [self.api.bind, self.api.internal_bind].into_iter().find(|bind| !bind.is_loopback());
+        let problem = |secret: Guarded<'_>| match reached {
+            _ if production => secret.weakness(),
+            Some(bind) if secret.is_ours && secret.is_published() => Some(format!(
+                "{} stands in the public repository, and this process listens on {bind}: set one of your own, or \
+                 listen on 127.0.0.1",
+                secret.name
+            )),
+            _ => None,
+        };
+        self.secrets().into_iter().filter_map(problem).collect()
     }
 
     /// Refuses settings that cannot work or, in production, must not.
@@ -105,8 +135,11 @@ fn given(secret: Option<&SecretString>) -> Option<&SecretString> {
     secret.filter(|secret| !secret.expose_secret().is_empty())
 }
 
-/// In production a vendor is reached by TLS, and not on this machine, where simulators are.
+/// In production a vendor is reached by TLS, and not on this machine, where simulators are, nor at its sandbox.
 fn not_the_vendor(name: &str, url: &Url) -> Option<String> {
+    if url.host_str().is_some_and(|host| host.split('.').any(|label| label.contains("sandbox"))) {
+        return Some(format!("{name} is {url}: production talks to the vendor itself, not to its sandbox"));
+    }
     let local = match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),

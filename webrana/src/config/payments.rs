@@ -1,11 +1,12 @@
 //! The gateways that money comes through.
 
 use super::payment_limits::{self, GatewayLimits};
+use super::strength::{Guarded, SHORTEST_CREDENTIAL};
 use domain::billing::PaymentMethod;
 use domain::payment_check::PaymentCheckPolicy;
 use domain::payment_limits::PaymentLimits;
 use domain::refund::RefundPolicy;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use temporal::schedules::PaymentCheckSettings;
 use url::Url;
@@ -263,6 +264,35 @@ impl PaymentsConfig {
         self
     }
 
+    /// What nobody may know.
+    pub fn secrets(&self) -> Vec<Guarded<'_>> {
+        [
+            ("MIDTRANS_SERVER_KEY", &self.midtrans_server_key),
+            ("XENDIT_SECRET_KEY", &self.xendit_secret_key),
+            ("XENDIT_CALLBACK_TOKEN", &self.xendit_callback_token),
+        ]
+        .into_iter()
+        .filter_map(|(name, secret)| {
+            let secret = super::given(secret.as_ref())?.expose_secret();
+            Some(Guarded::text(name, secret, SHORTEST_CREDENTIAL))
+        })
+        .collect()
+    }
+
+    /// Keys of the gateways' test accounts: whoever has such an account pays with money that is none.
+    fn test_keys(&self) -> Vec<String> {
+        [
+            ("MIDTRANS_SERVER_KEY", &self.midtrans_server_key, "SB-"),
+            ("XENDIT_SECRET_KEY", &self.xendit_secret_key, "xnd_development_"),
+        ]
+        .into_iter()
+        .filter(|(_, secret, prefix)| {
+            super::given(secret.as_ref()).is_some_and(|secret| secret.expose_secret().starts_with(prefix))
+        })
+        .map(|(name, ..)| format!("{name} is a key of the gateway's sandbox: production takes real money"))
+        .collect()
+    }
+
     /// What is wrong with these settings.
     pub fn problems(&self, production: bool) -> Vec<String> {
         let mut problems = Vec::new();
@@ -280,6 +310,7 @@ impl PaymentsConfig {
         if production {
             problems.extend(super::not_the_vendor("MIDTRANS_URL", &self.midtrans_url));
             problems.extend(super::not_the_vendor("XENDIT_URL", &self.xendit_url));
+            problems.extend(self.test_keys());
             problems.extend(self.missing_credentials());
         }
         problems

@@ -1,8 +1,9 @@
 //! The clouds that servers are bought from. Every vendor has the same settings; [`VENDORS`] says what they are called.
 
+use super::strength::{Guarded, SHORTEST_CREDENTIAL};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
@@ -129,6 +130,15 @@ impl ProvidersConfig {
             account.enabled = true;
         }
         self
+    }
+
+    /// What nobody may know.
+    pub fn secrets(&self) -> Vec<Guarded<'_>> {
+        let credential = |vendor: &Vendor| {
+            let credential = self.accounts.get(vendor.slug)?.credential()?;
+            Some(Guarded::text(vendor.credential.env, credential.expose_secret(), SHORTEST_CREDENTIAL))
+        };
+        VENDORS.iter().filter_map(credential).collect()
     }
 
     /// What is wrong with these settings.

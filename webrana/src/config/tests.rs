@@ -1,5 +1,7 @@
 use super::*;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::{Args, Command, FromArgMatches};
+use rand::Rng;
 use secrecy::ExposeSecret;
 use std::path::Path;
 
@@ -21,12 +23,25 @@ fn refusal(toml: &str, env: &[(&str, &str)]) -> String {
 
 #[test]
 fn the_file_sets_what_no_flag_sets() {
-    let toml = "[api]\nport = 4000\ntrusted_proxies = ['10.0.0.1', '10.0.0.2']\n[auth]\naccess_ttl = '5m'\n";
+    let toml = "[api]\nport = 4000\ntrusted_proxies = ['10.0.0.1', ' 10.1.0.0/16 ', '']\n[auth]\naccess_ttl = '5m'\n";
     let config = parse(toml, &[], &["--api-port", "5000"]).unwrap();
     assert_eq!(config.api.port, 5000);
-    assert_eq!(config.api.trusted_proxies.len(), 2);
+    assert_eq!(config.api.trusted_proxies().len(), 2);
     assert_eq!(config.auth.access_ttl, std::time::Duration::from_secs(300));
     assert_eq!(config.api.internal_port, 3007, "the default stands where nothing is said");
+}
+
+#[test]
+fn proxies_are_a_list_of_addresses_and_networks_with_blanks() {
+    let proxies = |text: &str| -> Vec<String> {
+        let config = parse("", &[], &["--api-trusted-proxies", text]).unwrap();
+        config.api.trusted_proxies().iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        proxies("10.0.0.1, 10.1.0.0/16 ,2001:db8::/32,"),
+        ["10.0.0.1/32", "10.1.0.0/16", "2001:db8::/32"]
+    );
+    assert_eq!(proxies(""), [""; 0], "a variable that compose leaves empty");
 }
 
 #[test]
@@ -69,18 +84,18 @@ fn production_refuses_default_secrets_and_simulators() {
 
 #[test]
 fn production_with_secrets_is_sound_and_development_needs_none() {
-    let secret = "0123456789abcdef0123456789abcdef";
+    let [jwt, key, token, server_key] = [secret(), key(), secret(), secret()];
     let given = [
         "--env",
         "production",
         "--jwt-secret",
-        secret,
+        &jwt,
         "--credentials-key",
-        "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        &key,
         "--digitalocean-token",
-        "t",
+        &token,
         "--midtrans-server-key",
-        "k",
+        &server_key,
         "--seller-name",
         "PT Contoh",
         "--seller-address",
@@ -129,23 +144,91 @@ fn a_seller_has_lines_of_address_and_a_tax_number_that_is_one() {
 
 #[test]
 fn production_needs_the_gateways_that_serve_a_method() {
+    let [jwt, key, token, server_key, callback] = [secret(), key(), secret(), secret(), secret()];
     let production = |arguments: &[&str]| {
-        let sound = ["--env", "production", "--jwt-secret", "0123456789abcdef0123456789abcdef"];
-        let key = ["--credentials-key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="];
+        let sound = ["--env", "production", "--jwt-secret", &jwt];
+        let key = ["--credentials-key", &key];
         let seller = ["--seller-name", "P", "--seller-address", "J", "--seller-tax-id", "0123456789012345"];
-        let all = [&sound[..], &key, &seller, &["--digitalocean-token", "t"], arguments].concat();
+        let all = [&sound[..], &key, &seller, &["--digitalocean-token", &token], arguments].concat();
         parse("", &[], &all).unwrap().problems().join("\n")
     };
-    let xendit = ["--xendit-secret-key", "k", "--xendit-callback-token", "t"];
+    let xendit = ["--xendit-secret-key", &server_key, "--xendit-callback-token", &callback];
     let by_xendit = ["--payment-gateway-qris", "xendit", "--payment-gateway-virtual-account", "xendit"];
     assert_eq!(production(&[&xendit[..], &by_xendit].concat()), "");
     assert!(production(&[&xendit[..], &by_xendit[..2]].concat()).contains("MIDTRANS_SERVER_KEY is missing"));
-    let with_midtrans = ["--midtrans-server-key", "k"];
+    let with_midtrans = ["--midtrans-server-key", &server_key];
     assert!(production(&[&with_midtrans[..], &by_xendit].concat()).contains("XENDIT_SECRET_KEY is missing"));
     let half = production(&[&with_midtrans[..], &xendit[..2]].concat());
     assert!(half.contains("only of use together"), "{half}");
     let simulated = [&with_midtrans[..], &["--xendit-url", "http://127.0.0.1:4021"]].concat();
     assert!(production(&simulated).contains("XENDIT_URL"));
+    for sandbox in ["https://api.sandbox.midtrans.com", "https://sandbox.example.com"] {
+        let refused = production(&[&with_midtrans[..], &["--midtrans-url", sandbox]].concat());
+        assert!(refused.contains("MIDTRANS_URL") && refused.contains("sandbox"), "{refused}");
+    }
+    let test_key = format!("SB-Mid-server-{server_key}");
+    let refused = production(&["--midtrans-server-key", &test_key]);
+    assert!(refused.contains("MIDTRANS_SERVER_KEY is a key of the gateway's sandbox"), "{refused}");
+    assert!(!refused.contains(&test_key));
+}
+
+/// A secret as it should be.
+fn secret() -> String {
+    crate::stack::secrets::random_token()
+}
+
+fn key() -> String {
+    BASE64_STANDARD.encode(rand::rng().random::<[u8; 32]>())
+}
+
+/// Every setting that is a secret, by its flag and its variable.
+fn secret_settings() -> Vec<(String, String)> {
+    let command = Config::augment_args(Command::new("test"));
+    let secrets = command.get_arguments().filter(|arg| arg.is_hide_env_values_set());
+    let names = secrets.map(|arg| (arg.get_long().unwrap(), arg.get_env().unwrap().to_string_lossy()));
+    names.map(|(flag, variable)| (format!("--{flag}"), variable.into_owned())).collect()
+}
+
+/// A new secret setting is covered without anybody thinking of it.
+#[test]
+fn production_refuses_every_published_or_guessable_secret_in_every_setting() {
+    let settings = secret_settings();
+    assert!(settings.len() >= 9, "{settings:?}");
+    let guessable =
+        ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3"];
+    for (flag, variable) in settings {
+        for bad in strength::PUBLISHED.iter().chain(&guessable) {
+            let value = match variable.as_str() {
+                "DATABASE_URL" => {
+                    format!("postgres://webrana:{}@db.internal/webrana", bad.replace(' ', "%20"))
+                }
+                _ => (*bad).to_owned(),
+            };
+            let arguments = ["--env", "production", &flag, &value];
+            let problems = parse("", &[], &arguments).unwrap().problems();
+            let named = problems.iter().any(|problem| problem.starts_with(&variable));
+            assert!(named, "{variable} takes `{bad}` in production: {problems:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_that_everybody_knows_guards_what_others_reach_in_any_mode() {
+    let problems = |arguments: &[&str]| parse("", &[], arguments).unwrap().problems().join("\n");
+    let everywhere = ["--api-bind", "0.0.0.0"];
+    for open in [everywhere, ["--api-internal-bind", "0.0.0.0"]] {
+        let open = problems(&open);
+        for name in ["JWT_SECRET", "CREDENTIALS_KEY"] {
+            assert!(open.contains(&format!("{name} stands in the public repository")), "{open}");
+        }
+    }
+    let [jwt, key] = [secret(), key()];
+    let own = ["--jwt-secret", &jwt, "--credentials-key", &key];
+    assert_eq!(problems(&[&everywhere[..], &own].concat()), "");
+    let simulated = ["--midtrans-server-key", "SB-Mid-server-simulator"];
+    let forged = problems(&[&everywhere[..], &own, &simulated].concat());
+    assert!(forged.contains("MIDTRANS_SERVER_KEY") && forged.contains("0.0.0.0"), "{forged}");
+    assert_eq!(problems(&["--api-bind", "::1", "--midtrans-server-key", "SB-Mid-server-simulator"]), "");
 }
 
 #[test]

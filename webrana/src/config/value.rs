@@ -1,6 +1,8 @@
-//! How single values are written: durations with a unit, secrets that never print.
+//! How single values are written: durations with a unit, networks, secrets that never print.
 
+use ipnet::IpNet;
 use secrecy::SecretString;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Reads `500ms`, `30s`, `15m`, `24h` or `90d`.
@@ -25,6 +27,23 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads an address or a network in a list: `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`, with blanks around it. Nothing is
+/// nothing: an empty list has one empty entry.
+///
+/// # Errors
+/// When it is neither.
+pub fn network(text: &str) -> Result<Option<IpNet>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = || text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
+    let network = text.parse::<IpNet>().ok().map(|network| network.trunc());
+    network.or_else(address).map(Some).ok_or_else(|| {
+        format!("`{text}` is neither an address such as 10.0.0.1 nor a network such as 10.0.0.0/8")
+    })
+}
+
 /// Takes a secret out of sight.
 ///
 /// # Errors
@@ -36,6 +55,19 @@ pub fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn networks_are_addresses_or_cidr() {
+        let read = |text: &str| network(text).map(|network| network.map(|network| network.to_string()));
+        assert_eq!(read(" 10.0.0.1 "), Ok(Some("10.0.0.1/32".to_owned())));
+        assert_eq!(read("10.1.2.3/8"), Ok(Some("10.0.0.0/8".to_owned())));
+        assert_eq!(read("2001:db8::/32"), Ok(Some("2001:db8::/32".to_owned())));
+        assert_eq!(read("::ffff:10.0.0.1"), Ok(Some("10.0.0.1/32".to_owned())));
+        assert_eq!(read(" "), Ok(None));
+        for wrong in ["10.0.0.0/33", "proxy.internal", "10.0.0.1:80", "10.0.0"] {
+            assert!(read(wrong).unwrap_err().contains(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_have_a_unit() {

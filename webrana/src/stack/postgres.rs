@@ -211,6 +211,8 @@ impl Cluster {
             "shared_buffers=128MB",
             "timezone=UTC",
             "log_timezone=UTC",
+            // A refused row stands in the DETAIL of its message, with the personal data in it.
+            "log_error_verbosity=terse",
         ];
         if !self.durable {
             settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"]);

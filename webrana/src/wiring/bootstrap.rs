@@ -3,13 +3,18 @@
 use crate::stack::secrets::StackSecrets;
 use anyhow::{Context, Result};
 use api::PasswordCost;
+use domain::api_key::Scope;
+use domain::email::{EmailAddress, EmailKey};
+use domain::label::Label;
 use domain::role::Role;
 use secrecy::SecretString;
 use store::Store;
+use store::api_keys::NewApiKey;
 use store::audit::{Actor, Origin};
 use store::users::NewUser;
 
 const ADMIN_NAME: &str = "Local administrator";
+const LONGEST_NAME: usize = 200;
 
 /// Acts of the command line in the audit log.
 pub fn origin() -> Origin {
@@ -31,7 +36,7 @@ pub async fn migrate(store: &Store, seed: bool) -> Result<()> {
 /// Makes an administrator.
 ///
 /// # Errors
-/// When the address has an account, or the database refuses.
+/// When address, name or password are not acceptable, the address has an account, or the database refuses.
 pub async fn create_administrator(
     store: &Store,
     email: &str,
@@ -39,10 +44,14 @@ pub async fn create_administrator(
     role: Role,
     password: &str,
 ) -> Result<()> {
-    let password_hash = api::hash_password(SecretString::from(password), PasswordCost::STANDARD).await?;
+    let email = EmailAddress::parse(email).with_context(|| format!("{email} is refused"))?;
+    let full_name = Label::parse(full_name, LONGEST_NAME).context("the name is refused")?;
+    let password = SecretString::from(password);
+    api::acceptable_password(&password, email.as_str()).context("the password is refused")?;
+    let password_hash = api::hash_password(password, PasswordCost::STANDARD).await?;
     let new = NewUser {
-        email: email.to_owned(),
-        full_name: full_name.to_owned(),
+        email: email.as_str().to_owned(),
+        full_name: full_name.into_string(),
         password_hash,
         role,
         email_verified: true,
@@ -50,7 +59,7 @@ pub async fn create_administrator(
     store
         .create_user(&new, &origin())
         .await
-        .with_context(|| format!("the account {email} cannot be made"))?;
+        .with_context(|| format!("the account {} cannot be made", email.as_str()))?;
     Ok(())
 }
 
@@ -60,7 +69,7 @@ pub async fn create_administrator(
 /// When the database refuses.
 pub async fn local_accounts(store: &Store, secrets: &mut StackSecrets, stack: &str) -> Result<()> {
     let known = match &secrets.admin_email {
-        Some(email) => store.credentials(email).await?.is_some(),
+        Some(email) => store.credentials(&EmailKey::of(email)).await?.is_some(),
         None => false,
     };
     if !known {
@@ -69,12 +78,15 @@ pub async fn local_accounts(store: &Store, secrets: &mut StackSecrets, stack: &s
         secrets.admin_email = Some(email);
     }
     let valid = match &secrets.internal_api_key {
-        Some(key) => store.find_api_key(&store::opaque_token::hash(key.as_bytes())).await?.is_some(),
-        None => false,
+        Some(key) => store.find_api_key(&store::opaque_token::hash(key.as_bytes())).await?,
+        None => None,
     };
-    if !valid {
+    // A local stack's own may do everything; one of an earlier version may not delete yet.
+    if !valid.is_some_and(|key| Scope::ALL.iter().all(|scope| key.scopes.contains(scope))) {
         // Several stacks may share a database: each has its own key.
-        let (_, key) = store.rotate_api_key(&format!("local-stack-{stack}"), &origin()).await?;
+        let name = format!("local-stack-{stack}");
+        let new = NewApiKey { name: &name, scopes: Scope::ALL, life: None };
+        let (_, key) = store.rotate_api_key(&new, &origin()).await?;
         secrets.internal_api_key = Some(key);
     }
     Ok(())
@@ -83,7 +95,7 @@ pub async fn local_accounts(store: &Store, secrets: &mut StackSecrets, stack: &s
 /// The plain address, or in a database that other stacks used before, one of our own.
 async fn free_email(store: &Store, stack: &str) -> Result<String> {
     let plain = "admin@webrana.test".to_owned();
-    if store.credentials(&plain).await?.is_none() {
+    if store.credentials(&EmailKey::of(&plain)).await?.is_none() {
         return Ok(plain);
     }
     Ok(format!("admin-{stack}@webrana.test"))

@@ -127,8 +127,9 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
         store,
         auth: Arc::new(AuthConfig {
             jwt_secret: config.auth.jwt_secret.clone(),
+            jwt_secret_previous: config.auth.jwt_secret_previous().cloned(),
             access_ttl: config.auth.access_ttl,
-            refresh_ttl: config.auth.refresh_ttl,
+            sessions: config.auth.sessions(),
             password_cost: PasswordCost::STANDARD,
         }),
         orders: Arc::new(OrderConfig {
@@ -146,9 +147,10 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
             upload_timeout: config.connections.upload_timeout,
             hsts: production,
             auth_per_minute: config.auth.requests_per_minute,
+            refresh_per_minute: config.auth.refreshes_per_minute,
             per_minute: config.api.requests_per_minute(production),
             internal_per_minute: config.api.internal_requests_per_minute,
-            trusted_proxies: config.api.trusted_proxies.clone(),
+            trusted_proxies: config.api.trusted_proxies(),
         }),
         temporal_ui_url: namespace_ui_url(config),
         ready,
@@ -164,8 +166,10 @@ pub fn namespace_ui_url(config: &Config) -> Option<String> {
 
 /// What one connection, and one address, may take of a port of this process.
 pub fn bounds(config: &Config) -> Bounds {
-    let proxies = config.api.trusted_proxies.clone();
-    config.connections.bounds(config.general.is_production(), move |address| proxies.contains(&address))
+    let proxies = config.api.trusted_proxies();
+    let is_proxy =
+        move |address: IpAddr| proxies.iter().any(|network| network.contains(&address.to_canonical()));
+    config.connections.bounds(config.general.is_production(), is_proxy)
 }
 
 /// Serves a router until `stop`, then lets running requests finish.

@@ -113,7 +113,7 @@ async fn request(
     Id(instance): Id<InstanceId>,
     Body(body): Body<ActionRequest>,
 ) -> Result<(StatusCode, Json<ActionTaken>), Problem> {
-    let asker = Asker { owner: Some(me.id), origin: client.origin(me.actor()), key };
+    let asker = Asker { owner: Some(me.id), origin: client.origin(me.actor()), key, may_delete: false };
     let action = ask(&state, instance, body, &asker).await?;
     Ok((StatusCode::ACCEPTED, Json(ActionTaken { action: action.into() })))
 }

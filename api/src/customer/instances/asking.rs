@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use domain::{
+    api_key::Scope,
     ids::{InstanceId, PlanId, UserId},
     instance::{ActionKind, InstanceAction},
 };
@@ -14,7 +15,7 @@ use store::{
 };
 
 use super::actions::ActionRequest;
-use crate::{AppState, at_provider, extract::IdempotencyKey, problem::Problem};
+use crate::{AppState, at_provider, auth::scope_missing, extract::IdempotencyKey, problem::Problem};
 
 /// Who asks.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Asker {
     pub origin: Origin,
     /// Their word that a repeated request means the same one.
     pub key: Option<IdempotencyKey>,
+    /// Whether they may have a server deleted.
+    pub may_delete: bool,
 }
 
 /// Checks a request and takes it in. Nothing is asked of the provider here, but for a restore whether the snapshot is
@@ -54,13 +57,17 @@ pub(crate) async fn ask(
 /// Takes an action in that needs no check but that of the server's state.
 ///
 /// # Errors
-/// 404 when there is no such server (of that owner), 409 when its state is in the way, 422 `idempotency_key_reused`.
+/// 403 when it is a delete and they may not, 404 when there is no such server (of that owner), 409 when its state is in
+/// the way, 422 `idempotency_key_reused`.
 pub(crate) async fn take_in(
     state: &AppState,
     instance: InstanceId,
     action: &InstanceAction,
     asker: &Asker,
 ) -> Result<Action, Problem> {
+    if action.kind() == ActionKind::Delete && !asker.may_delete {
+        return Err(scope_missing(Scope::InstancesDelete));
+    }
     let new = NewAction {
         instance,
         owner: asker.owner,
