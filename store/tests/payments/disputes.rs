@@ -19,7 +19,7 @@ use store::{
     webhooks::{Intake, VerifiedNotification},
 };
 
-use crate::{Shop, promise, told};
+use crate::{Shop, told};
 
 const ACCEPT: Decision<'static> = Decision::Accept { suspend_server: false, note: None };
 

@@ -123,10 +123,10 @@ async fn orders_that_staff_call_off(pool: PgPool) {
     }
     shop.assert_counters_are_free(|lock| {
         let order = orders[LOCKS.iter().position(|known| *known == lock).unwrap()];
-        let (shop, origin) = (shop.again(), shop.admins_origin());
-        tokio::spawn(
-            async move { shop.store.cancel_order_for_staff(order, &origin, "sold out").await.unwrap() },
-        )
+        let shop = shop.again();
+        tokio::spawn(async move {
+            shop.store.cancel_order_for_staff(order, "sold out", &shop.anew()).await.unwrap()
+        })
     })
     .await;
 }

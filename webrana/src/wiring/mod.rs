@@ -21,6 +21,7 @@ use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost};
 use domain::rate_limit::Priority;
 use probe::TemporalProbe;
 use secrecy::{ExposeSecret, SecretString};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
