@@ -4,6 +4,7 @@
 
 mod catalog_sync;
 pub mod crash_point;
+pub mod credentials_watch;
 mod failure;
 mod heartbeat;
 mod instance;

@@ -69,6 +69,7 @@ enum Answer {
 
 impl PaymentActivities {
     async fn check(&self, policy: &PaymentCheckPolicy) -> Result<PaymentsChecked, StepError> {
+        self.try_refusing_gateways().await?;
         let gateways: Vec<String> = self.gateways.keys().map(|slug| (*slug).to_owned()).collect();
         let mut checked = PaymentsChecked::default();
         let mut last = None;
@@ -100,6 +101,19 @@ impl PaymentActivities {
             tracing::warn!(given_up, "ALERT: gateways never said what became of payments");
         }
         Ok(u32::try_from(given_up).unwrap_or(u32::MAX))
+    }
+
+    /// Asks gateways that do not accept our credentials about nothing in particular: whoever watches them learns from the
+    /// answer when they do again, also while no customer pays.
+    async fn try_refusing_gateways(&self) -> Result<(), StepError> {
+        for refusing in self.store.refusing_gateways().await? {
+            let Some(gateway) = self.gateways.get(refusing.gateway.as_str()) else { continue };
+            let nothing = Attempt { gateway_order_id: "WB-are-you-there", transaction_id: None };
+            if let Err(error @ GatewayError::Credentials { .. }) = gateway.status(nothing).await {
+                tracing::warn!(gateway = refusing.gateway, %error, "a gateway still does not accept our credentials");
+            }
+        }
+        Ok(())
     }
 
     async fn ask(&self, payment: &DuePayment) -> Result<Answer, StepError> {
@@ -166,6 +180,9 @@ impl PaymentActivities {
             }
             Intake::Ignored | Intake::AskFirst | Intake::AlreadyHandled | Intake::UnknownPayment => {}
         }
+        if report.status == PaymentStatus::Pending && payment.is_overdue {
+            return self.call_off(payment, &report).await;
+        }
         // Whoever was to tell the customer may have died after the payment had moved.
         if report.status == PaymentStatus::Pending && !payment.has_instructions {
             self.tell_how_to_pay(payment, report.instructions).await?;
@@ -175,6 +192,34 @@ impl PaymentActivities {
             PaymentStatus::Pending | PaymentStatus::Unknown => Answer::Waiting,
             PaymentStatus::Denied | PaymentStatus::Expired | PaymentStatus::Cancelled => Answer::Closed,
         })
+    }
+
+    /// The time of an attempt is over, and its gateway goes on taking money for it: it is called off there, and only then
+    /// closed here. Money that comes all the same counts as ever.
+    async fn call_off(&self, payment: &DuePayment, report: &Report) -> Result<Answer, StepError> {
+        let Some(gateway) = self.gateways.get(payment.gateway.as_str()) else {
+            return Ok(Answer::Unanswered);
+        };
+        let attempt = Attempt {
+            gateway_order_id: &payment.gateway_order_id,
+            transaction_id: report.transaction_id.as_deref(),
+        };
+        if let Err(error) = gateway.cancel(attempt).await {
+            tracing::warn!(payment_id = %payment.id, gateway = payment.gateway, %error,
+                "an attempt whose time is over could not be called off");
+            return Ok(Answer::Waiting);
+        }
+        let ended = GatewayReport {
+            gateway: &payment.gateway,
+            gateway_order_id: &payment.gateway_order_id,
+            transaction_id: report.transaction_id.as_deref(),
+            status: PaymentStatus::Expired,
+            amount: report.amount,
+            amount_as_received: &report.amount_as_received,
+        };
+        self.store.apply_report(&ended).await?;
+        tracing::info!(payment_id = %payment.id, gateway = payment.gateway, "an attempt whose time was over was called off");
+        Ok(Answer::Closed)
     }
 
     /// A charge whose answer was lost is there after all, and the gateway says again how it is paid.

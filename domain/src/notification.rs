@@ -11,6 +11,8 @@ text_enum! {
         PaymentReminder = "PAYMENT_REMINDER",
         /// The money arrived.
         PaymentConfirmed = "PAYMENT_CONFIRMED",
+        /// A gateway refused a payment: another method is to be chosen.
+        PaymentFailed = "PAYMENT_FAILED",
         /// An admin did not accept a payment.
         PaymentRejected = "PAYMENT_REJECTED",
         /// A transfer was less than the price; the rest is awaited.
@@ -23,6 +25,8 @@ text_enum! {
         PaymentDisputed = "PAYMENT_DISPUTED",
         /// Money of a payment was taken back, for its customer.
         PaymentTakenBack = "PAYMENT_TAKEN_BACK",
+        /// A gateway does not accept our credentials, for administrators.
+        GatewayAlert = "GATEWAY_ALERT",
         /// A deposit arrived.
         DepositReceived = "DEPOSIT_RECEIVED",
         /// Money went to the balance: from an order, or by an admin.

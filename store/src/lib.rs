@@ -25,6 +25,7 @@ pub mod disputes;
 pub mod documents;
 mod error;
 pub mod expiry;
+pub mod gateways;
 pub mod idempotency;
 pub mod instance_actions;
 pub mod instances;

@@ -29,7 +29,7 @@ pub(crate) use invoice::{LockedInvoice, begin as begin_invoice_payment, lock_inv
 pub use proofs::{NewProof, Proof, ProofError, ProofFile};
 pub use review::{Approval, ApprovalError};
 pub(crate) use settle::{Settlement, mark_paid, settle};
-pub(crate) use tell::method_words;
+pub(crate) use tell::{method_words, of_refusal as tell_of_refusal};
 
 use crate::{
     Result, Store, StoreError,

@@ -26,7 +26,7 @@ use crate::{
     disputes::{self, Claim},
     payments::{
         LockedInvoice, LockedOrder, LockedPayment, Settlement, lock_invoice, lock_order, lock_payment,
-        method_words, settle, settle_invoice,
+        method_words, settle, settle_invoice, tell_of_refusal,
     },
     promos,
     timeline::{self, Step, StepStatus},
@@ -327,6 +327,9 @@ async fn advance(
                     promos::release_deposit(tx, deposit.id).await?
                 }
                 Bill::Invoice(_) | Bill::Deposit(_) => {}
+            }
+            if status == PaymentStatus::Denied {
+                tell_of_refusal(tx, payment.id).await?;
             }
             None
         }

@@ -66,7 +66,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         ledger: Some(config.upkeep.ledger()),
         purge: Some(config.upkeep.purge()),
         payments: if arguments.wants(PAYMENTS) {
-            wiring::gateways::payment_work(&config.payments)?
+            wiring::gateways::payment_work(&config.payments, &store)?
         } else {
             PaymentWork::default()
         },

@@ -81,6 +81,19 @@ impl Shop {
         shop
     }
 
+    /// Somebody of the staff.
+    pub(crate) async fn admin(&self, email: &str) -> domain::ids::UserId {
+        let new = NewUser {
+            email: email.to_owned(),
+            full_name: "Admin".to_owned(),
+            password_hash: "x".to_owned(),
+            role: Role::Admin,
+            email_verified: true,
+        };
+        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
+        self.janitor.store.create_user(&new, &origin).await.unwrap().id
+    }
+
     pub(crate) async fn control(&self, gateway: &str, call: &str, body: Value) {
         let url = if gateway == "xendit" { self.xendit.url() } else { self.midtrans.url() };
         let answer = self.http.post(format!("{url}/__sim/{call}")).json(&body).send().await.unwrap();
@@ -342,4 +355,28 @@ async fn what_is_taken_back_is_found_by_asking_too(pool: PgPool) {
     sqlx::query(doubted).execute(&shop.pool).await.unwrap();
     assert_eq!(shop.check().await, PaymentsChecked { disputed: 1, ..Default::default() });
     assert_eq!(shop.check().await, PaymentsChecked::default());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_attempt_whose_time_is_over_is_called_off_where_its_gateway_goes_on(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for gateway in ["midtrans", "xendit"] {
+        let placed = shop.charged(gateway).await;
+        assert_eq!(shop.check().await, PaymentsChecked { waiting: 1, ..Default::default() }, "{gateway}");
+        let past = "UPDATE payments SET expires_at = now() - interval '1 minute' WHERE id = $1";
+        sqlx::query(past).bind(placed.payment.0).execute(&shop.pool).await.unwrap();
+        // A gateway that can't call it off just now is asked again; nothing is closed before.
+        let route = match gateway {
+            "midtrans" => "POST /v2/{order_id}/cancel",
+            _ => "POST /v3/payment_requests/{payment_request_id}/cancel",
+        };
+        shop.control(gateway, "faults", json!({ "route": route, "kind": "status", "status": 503 })).await;
+        assert_eq!(shop.check().await, PaymentsChecked { waiting: 1, ..Default::default() }, "{gateway}");
+        assert_eq!(shop.status(&placed).await, PaymentStatus::Pending);
+        assert_eq!(shop.check().await, PaymentsChecked { closed: 1, ..Default::default() }, "{gateway}");
+        assert_eq!(shop.status(&placed).await, PaymentStatus::Expired);
+        let attempt = Attempt { gateway_order_id: &placed.charge.gateway_order_id, transaction_id: None };
+        let there = shop.janitor.gateways[gateway].status(attempt).await.unwrap();
+        assert_eq!(there.status, PaymentStatus::Cancelled, "{gateway} takes no money for it any more");
+    }
 }

@@ -16,11 +16,13 @@ use reqwest::header::HeaderMap;
 mod error;
 pub mod midtrans;
 mod notification;
+mod watched;
 mod wire_amount;
 pub mod xendit;
 
 pub use error::{GatewayError, GatewayFailure, WebhookError};
 pub use notification::{About, Notification, ask, ask_anew, confirm};
+pub use watched::{CredentialsWatch, Watched};
 
 /// One attempt to be paid, as it is put to a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -76,6 +76,20 @@ pub struct ProviderHealth {
     pub reason: Option<String>,
 }
 
+/// Whether a payment gateway takes our calls.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub struct GatewayHealth {
+    /// `down`: it does not accept our credentials, so nobody can pay through it.
+    pub status: Condition,
+    /// Since when it is down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "it does not accept our credentials")]
+    pub reason: Option<&'static str>,
+}
+
 /// The answer of `/health`.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub struct Health {
@@ -88,6 +102,9 @@ pub struct Health {
     pub dependencies: BTreeMap<&'static str, Dependency>,
     /// The clouds that servers are bought from, by slug; none when the database does not answer in time.
     pub providers: BTreeMap<String, ProviderHealth>,
+    /// The gateways that money comes through, by slug; none when the database does not answer in time. What any process was
+    /// told last counts for all.
+    pub gateways: BTreeMap<&'static str, GatewayHealth>,
     /// The program's own parts, by name.
     pub services: BTreeMap<&'static str, Condition>,
 }
@@ -107,21 +124,24 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 /// Health of the program and what it needs
 ///
 /// Asks every dependency at once, each for at most 80 ms. 503 when the program can't serve customers; a missing
-/// Temporal only degrades it, since orders are accepted without it, and so does a cloud that calls fail to.
+/// Temporal only degrades it, since orders are accepted without it, and so do a cloud that calls fail to and a payment
+/// gateway that does not accept our credentials.
 #[utoipa::path(get, path = "/health", tag = "health", responses(
     (status = 200, description = "Customers are served", body = Health),
     (status = 503, description = "Customers can't be served", body = Health),
 ))]
 async fn health(State(state): State<AppState>) -> Response {
-    let (database, others, providers) = tokio::join!(
+    let (database, others, providers, gateways) = tokio::join!(
         ask(async { state.store.ping().await.map_err(|_| "no answer".to_owned()) }),
         join_all(state.probes.iter().map(|probe| async move { (probe.name(), ask(probe.check()).await) })),
         providers(&state),
+        gateways(&state),
     );
     let works = database.status == Condition::Up;
     let mut dependencies: BTreeMap<_, _> = others.into_iter().collect();
     let all_work = dependencies.values().all(|d| d.status == Condition::Up)
-        && providers.values().all(|provider| provider.circuit == CircuitState::Closed);
+        && providers.values().all(|provider| provider.circuit == CircuitState::Closed)
+        && gateways.values().all(|gateway| gateway.status == Condition::Up);
     dependencies.insert("database", database);
     dependencies
         .insert("redis", Dependency { status: Condition::NotConfigured, latency_ms: None, error: None });
@@ -133,7 +153,8 @@ async fn health(State(state): State<AppState>) -> Response {
     };
     let part = if works { Condition::Up } else { Condition::Down };
     let services = SERVICES.into_iter().map(|name| (name, part)).collect();
-    let body = Health { status, version: env!("CARGO_PKG_VERSION"), dependencies, providers, services };
+    let version = env!("CARGO_PKG_VERSION");
+    let body = Health { status, version, dependencies, providers, gateways, services };
     (code, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
@@ -153,6 +174,22 @@ async fn providers(state: &AppState) -> BTreeMap<String, ProviderHealth> {
         }
     };
     state.providers.slugs().map(|slug| (slug.to_owned(), health(slug))).collect()
+}
+
+/// The gateways that are set up here, and whether they accept our credentials.
+async fn gateways(state: &AppState) -> BTreeMap<&'static str, GatewayHealth> {
+    let Ok(Ok(refusing)) = tokio::time::timeout(PATIENCE, state.store.refusing_gateways()).await else {
+        return BTreeMap::new();
+    };
+    let health = |slug: &'static str| match refusing.iter().find(|known| known.gateway == slug) {
+        Some(known) => GatewayHealth {
+            status: Condition::Down,
+            since: Some(known.since),
+            reason: Some("it does not accept our credentials"),
+        },
+        None => GatewayHealth { status: Condition::Up, since: None, reason: None },
+    };
+    state.payments.gateways.keys().map(|slug| (*slug, health(slug))).collect()
 }
 
 async fn ask(check: impl Future<Output = Result<(), String>>) -> Dependency {

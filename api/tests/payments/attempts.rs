@@ -110,16 +110,78 @@ async fn nonsense_is_named_and_changes_nothing(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_refused_charge_is_denied_with_its_reason_for_staff(pool: PgPool) {
+async fn a_refused_charge_is_denied_and_its_customer_told_to_choose_another_method(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order().await;
-    let fault = json!({ "route": "POST /v2/charge", "kind": "status", "status": 402 });
-    shop.control("faults", &fault).await;
+    shop.refuse_next_charge().await;
     let refused = shop.pay_again(&order, "again", &json!({ "payment_method": "QRIS" })).await;
     assert_eq!((refused.status.as_u16(), text(&refused.body, "status")), (201, "DENIED"));
     assert_eq!(text(&shop.read(&order).await, "status"), "PENDING_PAYMENT");
     let noted = "SELECT count(*) FROM payments WHERE status = 'DENIED' AND note LIKE '%402%'";
     assert_eq!(shop.count(noted).await, 1);
+    let timeline = shop.app.get(&format!("/orders/{}/timeline", text(&order, "id")), shop.me()).await.body;
+    let step = timeline["data"].as_array().unwrap().last().unwrap();
+    assert_eq!((text(step, "step"), text(step, "status")), ("payment_closed", "failed"), "{timeline}");
+    assert!(text(step, "message").contains("choose another way"), "{step}");
+    shop.assert_told(1, &format!("/orders/{}", text(&order, "id"))).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn whatever_a_refused_charge_was_for_its_customer_is_told(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let qris = json!({ "payment_method": "QRIS" });
+    shop.refuse_next_charge().await;
+    let deposit = json!({ "amount": 50_000, "payment_method": "QRIS" });
+    let deposit = shop.post_with_key("/wallet/deposits", "d", &deposit).await;
+    assert_eq!((deposit.status.as_u16(), text(&deposit.body, "status")), (201, "DENIED"));
+    shop.assert_told(1, "/wallet").await;
+
+    let server = shop.server().await;
+    shop.refuse_next_charge().await;
+    let wish = json!({ "term_months": 1, "payment_method": "QRIS" });
+    let renewal = shop.post_with_key(&format!("/instances/{server}/renew"), "r", &wish).await;
+    assert_eq!(text(&renewal.body["payment"], "status"), "DENIED", "{}", renewal.body);
+    let invoice = format!("/invoices/{}", text(&renewal.body["invoice"], "id"));
+    shop.assert_told(2, &invoice).await;
+    shop.refuse_next_charge().await;
+    let again = shop.post_with_key(&format!("{invoice}/pay"), "i", &qris).await;
+    assert_eq!(text(&again.body, "status"), "DENIED");
+    shop.assert_told(3, &invoice).await;
+
+    // A gateway that denies later tells the same; what needs no money any more tells nothing.
+    let attempt = shop.post_with_key(&format!("{invoice}/pay"), "late", &qris).await.body;
+    let name = text(&attempt, "gateway_order_id");
+    assert_eq!(shop.pay(&json!({ "order_id": name, "outcome": "deny", "duplicates": 2 })).await, [200, 200]);
+    shop.assert_told(4, &invoice).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_gateway_that_refuses_our_credentials_shows_in_health(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let health = async || -> Value {
+        let request = Request::get("/health").body(Body::empty()).unwrap();
+        shop.app.send(request).await.body
+    };
+    let well = health().await;
+    assert_eq!(
+        (&well["status"], &well["gateways"]["midtrans"]["status"]),
+        (&json!("up"), &json!("up")),
+        "{well}"
+    );
+    assert!(shop.app.store.note_credentials_refused("midtrans", "401: unknown merchant").await.unwrap());
+    let ill = health().await;
+    assert_eq!((&ill["status"], &ill["gateways"]["xendit"]["status"]), (&json!("degraded"), &json!("up")));
+    let midtrans = &ill["gateways"]["midtrans"];
+    assert_eq!(
+        (text(midtrans, "status"), text(midtrans, "reason")),
+        ("down", "it does not accept our credentials")
+    );
+    assert!(
+        midtrans["since"].is_string() && !ill.to_string().contains("merchant"),
+        "the answer is public: {ill}"
+    );
+    assert!(shop.app.store.note_credentials_accepted("midtrans").await.unwrap());
+    assert_eq!(health().await["status"], "up");
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -146,4 +208,25 @@ async fn customers_read_their_own_payments(pool: PgPool) {
     assert_eq!(shop.app.get(&path, stranger).await.status, 404);
     assert_eq!(shop.app.get("/payments", stranger).await.body["data"], json!([]));
     assert_eq!(shop.app.get("/payments", As::Nobody).await.status, 401);
+}
+
+impl Shop {
+    async fn refuse_next_charge(&self) {
+        let fault = json!({ "route": "POST /v2/charge", "kind": "status", "status": 402 });
+        self.control("faults", &fault).await;
+    }
+
+    /// So many refused charges were told of, the last one with this to go to.
+    async fn assert_told(&self, times: usize, url: &str) {
+        let all = self.app.get("/notifications", self.me()).await.body;
+        let told: Vec<&Value> = all["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|notice| notice["type"] == "PAYMENT_FAILED")
+            .collect();
+        assert_eq!(told.len(), times, "{all}");
+        assert_eq!(text(told[0], "action_url"), url);
+        assert!(text(told[0], "message").contains("choose another way to pay"), "{all}");
+    }
 }

@@ -3,18 +3,19 @@
 use chrono::{DateTime, Utc};
 use domain::{
     billing::{Bank, PaymentMethod},
-    ids::{DepositId, OrderId, PaymentId, UserId},
+    ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
     order::OrderStatus,
     payment_limits::Way,
 };
 use sqlx::PgConnection;
 
-use super::{LockedOrder, Payment, lock_order, pay_from_wallet};
+use super::{LockedOrder, Payment, lock_invoice, lock_order, pay_from_wallet, tell};
 use crate::{
     Result, Store, StoreError,
     idempotency::{self, Claim, Idempotency},
     new_id, orders, promos,
     unpaid::{self, Beginning},
+    wallet,
 };
 
 /// A further attempt to pay an order.
@@ -126,8 +127,10 @@ impl Store {
         self.payment(payment, None).await
     }
 
+    /// Closes an attempt that its gateway refused, and has its customer choose another method.
     async fn close_refused(&self, payment: PaymentId, reason: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
+        lock_what_it_pays(&mut tx, payment).await?;
         let closed = sqlx::query_scalar!(
             r#"UPDATE payments SET status = 'DENIED', note = $2, updated_at = now()
                WHERE id = $1 AND status IN ('PENDING', 'UNKNOWN') RETURNING deposit_id AS "deposit_id: DepositId""#,
@@ -136,9 +139,11 @@ impl Store {
         )
         .fetch_optional(&mut *tx)
         .await?;
-        if let Some(Some(deposit)) = closed {
+        let Some(deposit) = closed else { return Ok(()) };
+        if let Some(deposit) = deposit {
             promos::release_deposit(&mut tx, deposit).await?;
         }
+        tell::of_refusal(&mut tx, payment).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -161,6 +166,25 @@ impl Store {
         .await?;
         Ok(())
     }
+}
+
+/// Locks the order, invoice or deposit that an attempt pays, as everybody does before the attempt.
+async fn lock_what_it_pays(tx: &mut PgConnection, payment: PaymentId) -> Result<()> {
+    let pays = sqlx::query!(
+        r#"SELECT order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
+                  deposit_id AS "deposit_id: DepositId" FROM payments WHERE id = $1"#,
+        payment.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(StoreError::NotFound("payment"))?;
+    match (pays.order_id, pays.invoice_id, pays.deposit_id) {
+        (Some(order), ..) => drop(lock_order(tx, order, None).await?),
+        (None, Some(invoice), _) => drop(lock_invoice(tx, invoice, None).await?),
+        (None, None, Some(deposit)) => drop(wallet::lock_deposit(tx, deposit).await?),
+        (None, None, None) => {}
+    }
+    Ok(())
 }
 
 /// Writes the next attempt of a locked order, for all of its total.

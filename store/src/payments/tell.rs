@@ -3,6 +3,7 @@
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentOutcome},
+    ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
     notification::NotificationKind,
 };
 use serde_json::json;
@@ -88,6 +89,58 @@ async fn confirm(
     notifications::notify(tx, order.user_id, &notice).await?;
     crash_point("settle.customer_told");
     Ok(())
+}
+
+/// A gateway refused an attempt: its customer, if they still wait to pay what it is for, is to choose another method.
+pub(crate) async fn of_refusal(tx: &mut PgConnection, payment: PaymentId) -> Result<()> {
+    let refused = sqlx::query!(
+        r#"SELECT p.user_id AS "user_id: UserId", p.method AS "method: PaymentMethod", p.bank AS "bank: Bank",
+                  p.amount AS "amount: Rupiah", p.order_id AS "order_id: OrderId",
+                  p.invoice_id AS "invoice_id: InvoiceId", p.deposit_id AS "deposit_id: DepositId",
+                  coalesce('your order for ' || o.hostname, 'invoice ' || i.number, 'your deposit') AS "what!",
+                  coalesce(o.status = 'PENDING_PAYMENT', i.status = 'OPEN', true) AS "is_awaited!"
+           FROM payments p LEFT JOIN orders o ON o.id = p.order_id LEFT JOIN invoices i ON i.id = p.invoice_id
+           WHERE p.id = $1"#,
+        payment.0,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if !refused.is_awaited {
+        return Ok(());
+    }
+    let method = method_words(refused.method, refused.bank);
+    let url = match (refused.order_id, refused.invoice_id) {
+        (Some(order), _) => format!("/orders/{order}"),
+        (None, Some(invoice)) => format!("/invoices/{invoice}"),
+        (None, None) => "/wallet".to_owned(),
+    };
+    if let Some(order) = refused.order_id {
+        let step = Step {
+            key: &format!("payment/{payment}/denied"),
+            step: "payment_closed",
+            status: StepStatus::Failed,
+            message: &format!("Your {method} was refused. Please choose another way to pay."),
+            detail: json!({ "payment_id": payment, "status": "DENIED" }),
+        };
+        timeline::record(tx, order, &step).await?;
+    }
+    let notice = Notice {
+        kind: NotificationKind::PaymentFailed,
+        title: "Please choose another way to pay",
+        message: &format!(
+            "Your {method} of {} for {} was refused. Nothing was taken. Please choose another way to pay.",
+            refused.amount, refused.what
+        ),
+        action_url: Some(&url),
+        metadata: json!({
+            "payment_id": payment,
+            "order_id": refused.order_id,
+            "invoice_id": refused.invoice_id,
+            "deposit_id": refused.deposit_id,
+        }),
+        dedupe_key: &format!("payment/{payment}/failed"),
+    };
+    notifications::notify(tx, refused.user_id, &notice).await
 }
 
 /// A transfer was too small; `received` is what came in all.

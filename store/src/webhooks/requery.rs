@@ -36,6 +36,8 @@ pub struct DuePayment {
     pub status: PaymentStatus,
     /// Whether the customer was told how to pay it.
     pub has_instructions: bool,
+    /// Whether its time is over: a gateway that has not ended it by itself is to be told so.
+    pub is_overdue: bool,
 }
 
 /// What a gateway said when it was asked.
@@ -59,8 +61,8 @@ pub struct GatewayReport<'a> {
 
 impl Store {
     /// Payments through `gateways` that are due to be asked about, after `last` by id, at most `limit`: those that wait
-    /// for too long; those that are closed here, when their time at the gateway is over, until the gateway named their end;
-    /// and those of which something was told that the gateway could not be asked about.
+    /// for too long, once more when their time is over; those that are closed here, when their time at the gateway is over,
+    /// until the gateway named their end; and those of which something was told that the gateway could not be asked about.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
@@ -79,13 +81,15 @@ impl Store {
                SELECT id AS "id: PaymentId", gateway AS "gateway!", gateway_order_id,
                       gateway_transaction_id AS transaction_id, method AS "method: PaymentMethod",
                       status AS "status: PaymentStatus",
-                      (qr_string IS NOT NULL OR va_number IS NOT NULL OR bill_key IS NOT NULL) AS "has_instructions!"
+                      (qr_string IS NOT NULL OR va_number IS NOT NULL OR bill_key IS NOT NULL) AS "has_instructions!",
+                      coalesce(expires_at < now() - ages.unknown, false) AS "is_overdue!"
                FROM payments, ages
                WHERE gateway = ANY($1) AND ($2::uuid IS NULL OR id > $2)
                  AND ((status IN ('PENDING', 'UNKNOWN')
                        AND created_at < now() - CASE status WHEN 'UNKNOWN' THEN ages.unknown ELSE ages.pending END
                        AND created_at > now() - ages.forgotten
                        AND (checked_at IS NULL
+                            OR expires_at < now() - ages.unknown AND checked_at < expires_at + ages.unknown
                             OR checked_at < now() - greatest((checked_at - created_at) / 4,
                                    CASE status WHEN 'UNKNOWN' THEN ages.unknown ELSE ages.pending END)))
                    OR (status IN ('CANCELLED', 'EXPIRED', 'DENIED') AND answered_at IS NULL

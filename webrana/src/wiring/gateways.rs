@@ -7,6 +7,7 @@ use crate::stack::env_file::EnvFile;
 use crate::stack::ports::PortChoice;
 use crate::stack::secrets::StackSecrets;
 use crate::tasks::Tasks;
+use activities::credentials_watch::watched;
 use adapters::payments::midtrans::{Midtrans, MidtransConfig};
 use adapters::payments::xendit::{Xendit, XenditConfig};
 use adapters::payments::{Gateways, PaymentGateway};
@@ -15,15 +16,16 @@ use api::PaymentConfig;
 use secrecy::ExposeSecret;
 use std::path::Path;
 use std::sync::Arc;
+use store::Store;
 use temporal::worker::PaymentWork;
 use tokio::net::TcpListener;
 use url::Url;
 
-/// Every gateway that has credentials.
+/// Every gateway that has credentials. Whether it accepts them is kept in the database.
 ///
 /// # Errors
 /// When an adapter cannot be made.
-pub fn gateways(config: &PaymentsConfig) -> Result<Gateways> {
+fn gateways(config: &PaymentsConfig, store: &Store) -> Result<Gateways> {
     let mut gateways: Vec<Arc<dyn PaymentGateway>> = Vec::new();
     let timeout = config.request_timeout;
     if let Some(server_key) = config.midtrans_server_key() {
@@ -40,15 +42,16 @@ pub fn gateways(config: &PaymentsConfig) -> Result<Gateways> {
         });
         gateways.push(Arc::new(xendit.context("Xendit's adapter cannot be made")?));
     }
-    Ok(gateways.into_iter().map(|gateway| (gateway.slug(), gateway)).collect())
+    let gateways = gateways.into_iter().map(|gateway| (gateway.slug(), gateway)).collect();
+    Ok(watched(gateways, store))
 }
 
 /// What the API charges through. A method whose gateway has no credentials is not offered.
 ///
 /// # Errors
 /// When an adapter cannot be made.
-pub fn payments(config: &PaymentsConfig) -> Result<PaymentConfig> {
-    let gateways = gateways(config)?;
+pub fn payments(config: &PaymentsConfig, store: &Store) -> Result<PaymentConfig> {
+    let gateways = gateways(config, store)?;
     let served = config.by_method().map(|(method, gateway)| (method, gateway.slug()));
     let by_method = served.into_iter().filter(|(_, slug)| gateways.contains_key(slug)).collect();
     let refund_policy = config.refund_policy();
@@ -59,8 +62,8 @@ pub fn payments(config: &PaymentsConfig) -> Result<PaymentConfig> {
 ///
 /// # Errors
 /// When an adapter cannot be made.
-pub fn payment_work(config: &PaymentsConfig) -> Result<PaymentWork> {
-    Ok(PaymentWork { gateways: gateways(config)?, checks: Some(config.checks()) })
+pub fn payment_work(config: &PaymentsConfig, store: &Store) -> Result<PaymentWork> {
+    Ok(PaymentWork { gateways: gateways(config, store)?, checks: Some(config.checks()) })
 }
 
 /// Ports of the gateways' simulators, held from the start so that nobody takes them meanwhile.

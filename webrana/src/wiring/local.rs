@@ -152,7 +152,7 @@ impl Services {
             schedules: Some(config.upkeep.schedules()),
             ledger: Some(config.upkeep.ledger()),
             purge: Some(config.upkeep.purge()),
-            payments: gateways::payment_work(&config.payments)?,
+            payments: gateways::payment_work(&config.payments, &store)?,
         };
         let (worker_stop, dispatcher_stop) = (stop.clone(), stop);
         self.product.spawn("the worker", async move {

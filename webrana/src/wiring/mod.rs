@@ -124,6 +124,7 @@ fn adapter(
 pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Result<AppState> {
     let production = config.general.is_production();
     let providers = registry(config, &store)?;
+    let payments = gateways::payments(&config.payments, &store)?;
     Ok(AppState {
         store,
         auth: Arc::new(AuthConfig {
@@ -138,7 +139,7 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
             unverified_may_order: config.orders.unverified_may_order(production),
         }),
         seller: Arc::new(config.seller.seller()),
-        payments: Arc::new(gateways::payments(&config.payments)?),
+        payments: Arc::new(payments),
         providers,
         reconcile: config.upkeep.reconcile(),
         limits: Arc::new(Limits {
