@@ -216,6 +216,7 @@ impl PaymentActivities {
             status: PaymentStatus::Expired,
             amount: report.amount,
             amount_as_received: &report.amount_as_received,
+            reversals: &report.reversals,
         };
         self.store.apply_report(&ended).await?;
         tracing::info!(payment_id = %payment.id, gateway = payment.gateway, "an attempt whose time was over was called off");

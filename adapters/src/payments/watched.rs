@@ -75,6 +75,10 @@ impl PaymentGateway for Watched {
         self.heard(self.gateway.find_refund(refund, refund_id).await).await
     }
 
+    async fn status_by_refund(&self, refund_id: &str) -> Result<(String, Report), GatewayError> {
+        self.heard(self.gateway.status_by_refund(refund_id).await).await
+    }
+
     fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError> {
         self.gateway.verify_webhook(headers, body)
     }
