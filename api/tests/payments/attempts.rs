@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use axum::{body::Body, http::Request};
 use domain::role::Role;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{Shop, support::As, text};
