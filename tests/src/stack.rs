@@ -22,7 +22,7 @@ use anyhow::{Context, Result};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
 use domain::{
     api_key::Scope, billing::PaymentMethod, failover::FailoverPolicy, policy::OrderPolicy,
-    refund::RefundPolicy, role::Role,
+    refund::RefundPolicy, role::Role, unpaid::UnpaidLimits,
 };
 use simulators::midtrans;
 use sqlx::{Connection, Executor, PgConnection};
@@ -141,8 +141,12 @@ impl Stack {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
         let database_url = create_database(&name, &options).await?;
         let keys = CredentialsKeys::parse(&CREDENTIALS_KEY.into())?;
-        let store =
-            Store::connect(&database_url, &store::PoolSettings::default()).await?.with_credentials_keys(keys);
+        // As on a developer's machine: tests come in bursts.
+        let bursts = UnpaidLimits { orders: 100, deposits: 100, ..UnpaidLimits::STANDARD };
+        let store = Store::connect(&database_url, &store::PoolSettings::default())
+            .await?
+            .with_credentials_keys(keys)
+            .with_unpaid_limits(bursts);
         store.migrate().await?;
         store.seed().await?;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;

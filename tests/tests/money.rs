@@ -71,7 +71,7 @@ async fn of_two_announced_transfers_one_is_taken() {
     let request = admin.request(Method::POST, &approve).json(&named);
     admin.send(request).await.expect_problem(400, "idempotency_key_required");
 
-    let copies = (0..6).map(|_| admin.post_with_key(&approve, &named, "one transfer"));
+    let copies = (0..6).map(|_| admin.post_with_key(&approve, &named, "one-transfer"));
     for answer in futures::future::join_all(copies).await {
         let approved = answer.expect(200);
         assert_eq!((&approved["payment"]["id"], &approved["payment"]["status"]), (both[1], &json!("PAID")));
