@@ -268,7 +268,7 @@ impl LockedPayment {
     }
 
     /// Its money, which comes from the balance; [`StoreError::Conflict`] when it is paid otherwise.
-    pub(crate) fn from_wallet(&self) -> Result<FromWallet> {
+    pub(crate) fn drawn(&self) -> Result<FromWallet> {
         MoneySource::of(self.id, self.method).from_wallet().ok_or_else(|| self.no_such_money())
     }
 

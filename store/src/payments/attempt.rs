@@ -178,11 +178,12 @@ async fn lock_what_it_pays(tx: &mut PgConnection, payment: PaymentId) -> Result<
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(StoreError::NotFound("payment"))?;
-    match (pays.order_id, pays.invoice_id, pays.deposit_id) {
-        (Some(order), ..) => drop(lock_order(tx, order, None).await?),
-        (None, Some(invoice), _) => drop(lock_invoice(tx, invoice, None).await?),
-        (None, None, Some(deposit)) => drop(wallet::lock_deposit(tx, deposit).await?),
-        (None, None, None) => {}
+    if let Some(order) = pays.order_id {
+        lock_order(tx, order, None).await?;
+    } else if let Some(invoice) = pays.invoice_id {
+        lock_invoice(tx, invoice, None).await?;
+    } else if let Some(deposit) = pays.deposit_id {
+        wallet::lock_deposit(tx, deposit).await?;
     }
     Ok(())
 }

@@ -218,7 +218,7 @@ async fn settle_from_wallet(
     invoice: &LockedInvoice,
     payment: &LockedPayment,
 ) -> Result<()> {
-    let from_wallet = payment.from_wallet()?;
+    let from_wallet = payment.drawn()?;
     refuse_if_pointless(tx, invoice).await?;
     apply(tx, invoice, payment, &Settlement::default()).await?;
     let (parties, price) = (invoice.parties(), invoice.price());

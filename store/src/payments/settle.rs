@@ -82,7 +82,7 @@ pub(super) async fn settle_from_wallet(
     order: &LockedOrder,
     payment: &LockedPayment,
 ) -> Result<()> {
-    let from_wallet = payment.from_wallet()?;
+    let from_wallet = payment.drawn()?;
     if order.status != OrderStatus::PendingPayment {
         return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
     }
