@@ -9,6 +9,7 @@ use std::{
 use futures::future::join_all;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use webrana::{
     progress::Progress,
     stack::{
@@ -146,11 +147,14 @@ async fn a_restart_of_the_database_in_the_midst_of_notifications_credits_each_on
     let bills = || deposits.iter().chain(&orders);
     let paying =
         join_all(bills().map(async |bill| gateway::pay(&stack, &bill["payment"]["gateway_order_id"]).await));
+    let holder = hold_deposits(&stack.database_url).await;
     let restarting = async {
+        until_somebody_waits(&stack.database_url).await;
         supervisor.stop_all().await;
         start().await.expect("the database again")
     };
     let (told, restarted) = futures::join!(paying, restarting);
+    drop(holder);
     assert_eq!(restarted, database, "the database came back somewhere else");
     let refused = told.iter().filter(|report| report["deliveries"][0]["status"] != 200).count();
     assert!(refused > 0, "the restart met no notification");
@@ -170,6 +174,25 @@ async fn a_restart_of_the_database_in_the_midst_of_notifications_credits_each_on
     drop(stack);
     supervisor.stop_all().await;
     data_dir.finish().expect("the place is wiped");
+}
+
+/// Holds every deposit's row for as long as the connection lives, so that the restart finds notifications under way.
+async fn hold_deposits(database: &str) -> PgConnection {
+    let mut connection = PgConnection::connect(database).await.expect("a connection");
+    sqlx::raw_sql("BEGIN; SELECT FROM deposits FOR UPDATE").execute(&mut connection).await.expect("the rows");
+    connection
+}
+
+async fn until_somebody_waits(database: &str) {
+    let connection = PgConnection::connect(database).await.expect("a connection");
+    let connection = tokio::sync::Mutex::new(connection);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    until("notifications wait for the rows", || async {
+        let count: i64 =
+            sqlx::query_scalar(waiting).fetch_one(&mut *connection.lock().await).await.expect("a count");
+        (count > 0).then_some(())
+    })
+    .await;
 }
 
 async fn all_active_once(customer: &Customer<'_>, orders: &[Value]) {
