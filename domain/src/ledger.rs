@@ -40,7 +40,7 @@ text_enum! {
         Bank = "BANK",
         /// What gateways took in for us and have not paid out.
         GatewayClearing = "GATEWAY_CLEARING",
-        /// What gateways keep.
+        /// What gateways keep, less what they made payers pay on top for it.
         GatewayFees = "GATEWAY_FEES",
         /// Paid, and not yet served.
         DeferredRevenue = "DEFERRED_REVENUE",
@@ -107,6 +107,8 @@ text_enum! {
         PromoBonus = "PROMO_BONUS",
         /// A gateway took money back, and it was accepted that it did.
         Dispute = "DISPUTE",
+        /// What a gateway made the payer pay on top of what we charged.
+        PayerFee = "PAYER_FEE",
     }
 }
 

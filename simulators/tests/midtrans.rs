@@ -333,6 +333,13 @@ async fn another_amount_is_what_was_paid() {
     assert_eq!(sim.get("/v2/WB-1/status").await.1["gross_amount"], "1.00");
     sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
     assert_eq!(sim.get("/v2/WB-1/status").await.1["gross_amount"], "5539.00");
+    sim.post("/__sim/pay", json!({ "order_id": "WB-1", "payer_fee": 71 })).await;
+    let status = sim.get("/v2/WB-1/status").await.1;
+    let parts =
+        json!({ "original_amount": "5539", "gross_amount": "5610", "customer_imposed_payment_fee": "71" });
+    assert_eq!(status["gross_amount"], "5610.00");
+    assert_eq!(status["metadata"]["extra_info"]["gross_amount_info"], parts);
+    assert_eq!(sim.post("/__sim/pay", json!({ "order_id": "WB-1", "payer_fee": 0 })).await.0, 400);
 }
 
 #[tokio::test]

@@ -52,8 +52,10 @@ pub struct Dispute {
     pub name: String,
     /// Where it stands.
     pub status: DisputeStatus,
-    /// How much.
+    /// How much of what we charged.
     pub amount: Rupiah,
+    /// How much of a fee, besides, that the gateway had made the payer pay.
+    pub payer_fee: Rupiah,
     /// The amount in the gateway's own words; empty when it names none.
     pub amount_told: String,
     /// Whether the server was powered off with the acceptance.
@@ -76,12 +78,31 @@ pub(crate) struct Claim {
     reversal: Reversal,
     /// How much of the payment it can still be about; nothing when all of it went back or is in dispute already.
     amount: Rupiah,
+    /// How much of the payer's fee, besides.
+    payer_fee: Rupiah,
 }
 
-/// What of `reversals` is news about an attempt, which is locked.
+impl Claim {
+    fn in_words(&self) -> String {
+        match self.amount {
+            Rupiah::ZERO => format!("{} of the payer's fee", self.payer_fee),
+            amount => amount.to_string(),
+        }
+    }
+
+    /// Whether anything is left that it can be about.
+    fn is_disputable(&self) -> bool {
+        self.amount > Rupiah::ZERO || self.payer_fee > Rupiah::ZERO
+    }
+}
+
+/// What of `reversals` is news about an attempt, which is locked and was paid with `payer_fee` on top. What is taken back
+/// beyond all that we charged is of that fee. What could not be in dispute when it was told of, since a refund of ours was
+/// under way that failed afterwards, is news too.
 pub(crate) async fn claims(
     tx: &mut PgConnection,
     payment: &LockedPayment,
+    payer_fee: Rupiah,
     reversals: &[Reversal],
 ) -> Result<Vec<Claim>> {
     let mut claims = Vec::new();
@@ -89,35 +110,78 @@ pub(crate) async fn claims(
         return Ok(claims);
     }
     let mut left = undisputed(tx, payment.id).await?;
+    // One that is not paid yet has no disputes.
+    let mut fee_left = if payment.payer_fee > Rupiah::ZERO {
+        undisputed_payer_fee(tx, payment.id).await?
+    } else {
+        payer_fee
+    };
+    let gross = payment.amount.plus(payer_fee)?;
     for reversal in reversals {
-        let found = sqlx::query!(
-            r#"SELECT EXISTS (SELECT FROM disputes WHERE payment_id = $1 AND name = $2) AS "is_known!",
-                      (SELECT amount FROM refunds WHERE payment_id = $1 AND id::text = $3
-                       AND status <> 'RETURNED_TO_WALLET') AS "ours: Rupiah""#,
-            payment.id.0,
-            reversal.name,
-            reversal.refund_key,
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        let beyond_ours = match found.ours {
+        let known = known(tx, payment.id, reversal).await?;
+        let beyond_ours = match known.ours {
             Some(ours) => reversal.amount.unwrap_or(ours).minus(ours)?,
-            None => reversal.amount.unwrap_or(payment.amount),
+            None => reversal.amount.unwrap_or(gross),
         };
-        let amount = beyond_ours.min(left);
-        let said_already = reversal.kind == ReversalKind::Withdrawn && amount == Rupiah::ZERO;
-        if found.is_known || said_already || beyond_ours <= Rupiah::ZERO {
+        let rest = beyond_ours.minus(known.amount)?;
+        let amount = rest.min(left);
+        let payer_fee = rest.minus(amount)?.min(fee_left);
+        let said_already = amount.plus(payer_fee)? == Rupiah::ZERO
+            && (known.times > 0 || reversal.kind == ReversalKind::Withdrawn);
+        if said_already || rest <= Rupiah::ZERO {
             continue;
         }
-        left = left.minus(amount)?;
-        claims.push(Claim { reversal: reversal.clone(), amount });
+        (left, fee_left) = (left.minus(amount)?, fee_left.minus(payer_fee)?);
+        claims.push(Claim { reversal: known.named(reversal), amount, payer_fee });
     }
     Ok(claims)
 }
 
-/// Whether nothing is left of an attempt after what was taken back.
-pub(crate) fn is_all(payment: &LockedPayment, claims: &[Claim]) -> bool {
-    claims.iter().map(|claim| claim.amount.get()).sum::<i64>() >= payment.amount.get()
+/// What we know of a reversal.
+struct Known {
+    /// How much of it is or was in dispute.
+    amount: Rupiah,
+    /// In how many disputes.
+    times: i64,
+    /// The amount of the refund of ours that it is.
+    ours: Option<Rupiah>,
+}
+
+impl Known {
+    /// The reversal by a name of its own for what of it is news.
+    fn named(&self, reversal: &Reversal) -> Reversal {
+        let name = match self.times {
+            0 => reversal.name.clone(),
+            earlier => format!("{}#{}", reversal.name, earlier + 1),
+        };
+        Reversal { name, ..reversal.clone() }
+    }
+}
+
+async fn known(tx: &mut PgConnection, payment: PaymentId, reversal: &Reversal) -> Result<Known> {
+    Ok(sqlx::query_as!(
+        Known,
+        r#"SELECT coalesce(sum(amount + payer_fee), 0)::bigint AS "amount!: Rupiah", count(*) AS "times!",
+                  (SELECT amount FROM refunds WHERE payment_id = $1 AND id::text = $3
+                   AND status <> 'RETURNED_TO_WALLET') AS "ours: Rupiah"
+           FROM disputes WHERE payment_id = $1 AND (name = $2 OR starts_with(name, $2 || '#'))"#,
+        payment.0,
+        reversal.name,
+        reversal.refund_key,
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
+/// Whether nothing is left of an attempt, and of the payer's fee on top, after what was taken back.
+pub(crate) fn is_all(payment: &LockedPayment, payer_fee: Rupiah, claims: &[Claim]) -> bool {
+    let taken: i64 = claims.iter().map(|claim| claim.amount.get() + claim.payer_fee.get()).sum();
+    taken >= payment.amount.get() + payer_fee.get()
+}
+
+/// Whether any of them can be in dispute: of the others all went back or is in dispute already.
+pub(crate) fn is_any_disputable(claims: &[Claim]) -> bool {
+    claims.iter().any(Claim::is_disputable)
 }
 
 /// Opens disputes about an attempt, which is paid and locked, and tells administrators of each. Answers with the first.
@@ -128,14 +192,14 @@ pub(crate) async fn open(
 ) -> Result<Option<DisputeId>> {
     let mut first = None;
     for claim in claims {
-        if claim.amount == Rupiah::ZERO {
+        if !claim.is_disputable() {
             tell_of_more_than_all(tx, payment, claim).await?;
             continue;
         }
         let id: DisputeId = new_id();
         let inserted = sqlx::query!(
-            "INSERT INTO disputes (id, payment_id, user_id, kind, name, status, amount, amount_told)
-             SELECT $1, id, user_id, $3, $4, 'OPEN', $5, $6 FROM payments WHERE id = $2
+            "INSERT INTO disputes (id, payment_id, user_id, kind, name, status, amount, amount_told, payer_fee)
+             SELECT $1, id, user_id, $3, $4, 'OPEN', $5, $6, $7 FROM payments WHERE id = $2
              ON CONFLICT (payment_id, name) DO NOTHING",
             id.0,
             payment.id.0,
@@ -143,6 +207,7 @@ pub(crate) async fn open(
             claim.reversal.name,
             claim.amount.get(),
             claim.reversal.amount_as_received,
+            claim.payer_fee.get(),
         )
         .execute(&mut *tx)
         .await?;
@@ -159,6 +224,13 @@ pub(crate) async fn undisputed(tx: &mut PgConnection, payment: PaymentId) -> Res
     Ok(sqlx::query_scalar!(r#"SELECT undisputed($1) AS "left!: Rupiah""#, payment.0).fetch_one(tx).await?)
 }
 
+/// What of the fee that the payer of a payment paid is not in dispute.
+async fn undisputed_payer_fee(tx: &mut PgConnection, payment: PaymentId) -> Result<Rupiah> {
+    Ok(sqlx::query_scalar!(r#"SELECT undisputed_payer_fee($1) AS "left!: Rupiah""#, payment.0)
+        .fetch_one(tx)
+        .await?)
+}
+
 async fn tell(
     tx: &mut PgConnection,
     payment: &LockedPayment,
@@ -173,7 +245,8 @@ async fn tell(
     let gateway = payment.gateway.as_deref().unwrap_or_default();
     let message = format!(
         "{gateway} {how} {} of {} without our asking. Please accept or dismiss it.",
-        claim.amount, payment.gateway_order_id
+        claim.in_words(),
+        payment.gateway_order_id
     );
     let notice = Notice {
         kind: NotificationKind::PaymentDisputed,

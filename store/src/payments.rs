@@ -32,7 +32,7 @@ pub(crate) use settle::{Settlement, mark_paid, settle};
 pub(crate) use tell::{method_words, of_refusal as tell_of_refusal};
 
 use crate::{
-    Result, Store, StoreError,
+    Elapsed, Result, Store, StoreError,
     page::{Page, PageRequest},
 };
 
@@ -75,6 +75,10 @@ pub struct Payment {
     pub paid_at: Option<DateTime<Utc>>,
     /// When it was begun.
     pub created_at: DateTime<Utc>,
+    /// How long ago that was.
+    pub age: Elapsed,
+    /// How long it can still be paid; nothing once it can't, `None` when that has no end.
+    pub time_left: Option<Elapsed>,
     /// Whether what it is for waits for money.
     pub waits: bool,
     /// What earlier transfers brought for that and is set aside.
@@ -153,6 +157,8 @@ impl Store {
                       p.method AS "method: PaymentMethod", p.bank AS "bank: Bank", p.amount AS "amount: Rupiah",
                       p.amount_received AS "amount_received: Rupiah", p.status AS "status: PaymentStatus", p.qr_string,
                       p.va_number, p.bill_key, p.biller_code, p.expires_at, p.paid_at, p.created_at,
+                      extract(epoch FROM now() - p.created_at)::float8 AS "age!: Elapsed",
+                      extract(epoch FROM p.expires_at - now())::float8 AS "time_left: Elapsed",
                       w.waits AS "waits!", w.set_aside AS "set_aside!: Rupiah"
                FROM payments p CROSS JOIN LATERAL payment_claim(p) w
                WHERE ($1::uuid IS NULL OR p.id = $1) AND ($2::uuid IS NULL OR p.order_id = $2)
@@ -258,6 +264,8 @@ pub(crate) struct LockedPayment {
     pub bank: Option<Bank>,
     pub amount: Rupiah,
     pub amount_received: Option<Rupiah>,
+    /// Paid: what its gateway made the payer pay on top.
+    pub payer_fee: Rupiah,
     pub status: PaymentStatus,
 }
 
@@ -283,7 +291,7 @@ pub(crate) async fn lock_payment(tx: &mut PgConnection, payment: PaymentId) -> R
         LockedPayment,
         r#"SELECT id AS "id: PaymentId", gateway, gateway_order_id, method AS "method: PaymentMethod",
                   bank AS "bank: Bank", amount AS "amount: Rupiah", amount_received AS "amount_received: Rupiah",
-                  status AS "status: PaymentStatus"
+                  payer_fee AS "payer_fee: Rupiah", status AS "status: PaymentStatus"
            FROM payments WHERE id = $1 FOR NO KEY UPDATE"#,
         payment.0,
     )

@@ -7,7 +7,7 @@ mod requery;
 
 use domain::{
     Rupiah,
-    billing::{Consequence, Evidence, PaymentMethod, PaymentOutcome, PaymentStatus},
+    billing::{Consequence, Evidence, PaymentMethod, PaymentOutcome, PaymentStatus, charged},
     dispute::Reversal,
     ids::{DepositId, DisputeId, InvoiceId, OrderId, PaymentId},
     order::OrderStatus,
@@ -46,8 +46,10 @@ pub struct VerifiedNotification<'a> {
     pub transaction_id: Option<&'a str>,
     /// Where the gateway says the attempt stands.
     pub status: PaymentStatus,
-    /// The amount it names, if it is whole rupiah.
+    /// The amount it names, if it is whole rupiah. A payer's fee is in it.
     pub amount: Option<Rupiah>,
+    /// What it says the gateway made the payer pay on top of what we charged.
+    pub payer_fee: Option<Rupiah>,
     /// Amount and currency in the gateway's own words.
     pub amount_as_received: &'a str,
     /// What it says was taken back of the money.
@@ -63,6 +65,16 @@ impl VerifiedNotification<'_> {
     /// one that has.
     fn identity(&self) -> String {
         format!("{}:{}:{}", self.gateway_order_id, self.dedupe_key, self.status)
+    }
+
+    /// What was charged, by what it says.
+    fn charged(&self) -> Option<Rupiah> {
+        charged(self.amount, self.payer_fee)
+    }
+
+    /// Whether the gateway has to be asked before anything of it can be weighed: nothing stands behind the fee.
+    fn must_be_asked_about(&self) -> bool {
+        self.payer_fee.is_some() && !self.evidence.covers_payer_fee()
     }
 }
 
@@ -82,7 +94,8 @@ pub enum Intake {
     },
     /// It told nothing new: it was overtaken by another one.
     Ignored,
-    /// It contradicts what we were told before, and a signature is not enough for that: nothing moved, and nothing was kept.
+    /// It contradicts what we were told before, or tells of a payer's fee, and a signature is not enough for that: nothing
+    /// moved, and nothing was kept.
     /// The gateway is to be asked, and what it says to be taken in.
     AskFirst,
     /// Money of a paid attempt was taken back: somebody has to decide what follows. Nothing moved.
@@ -125,13 +138,16 @@ impl Store {
         if found.is_handled {
             return Ok(Intake::AlreadyHandled);
         }
+        if told.must_be_asked_about() {
+            return Ok(Intake::AskFirst);
+        }
         let mut tx = connection.begin().await?;
         crash_point("notification.begun");
         let bill = found.bill.lock(&mut tx).await?;
         crash_point("notification.bill_locked");
         let payment = lock_payment(&mut tx, found.payment_id).await?;
         crash_point("notification.payment_locked");
-        if told.amount != Some(payment.amount) {
+        if told.charged() != Some(payment.amount) {
             events::mismatch(&mut tx, told, &payment).await?;
             tx.commit().await?;
             return Ok(Intake::Mismatch { payment_id: payment.id, expected: payment.amount });
@@ -139,6 +155,7 @@ impl Store {
         let said = Said {
             status: told.status,
             transaction_id: told.transaction_id,
+            payer_fee: told.payer_fee.unwrap_or_default(),
             reversals: told.reversals,
             evidence: told.evidence,
         };
@@ -213,7 +230,7 @@ async fn find(connection: &mut PgConnection, told: &VerifiedNotification<'_>) ->
            FROM payments WHERE gateway = $1 AND gateway_order_id = $2"#,
         told.gateway,
         told.gateway_order_id,
-        told.amount.map(Rupiah::get),
+        told.charged().map(Rupiah::get),
         identity,
     )
     .fetch_optional(connection)
@@ -228,6 +245,7 @@ async fn find(connection: &mut PgConnection, told: &VerifiedNotification<'_>) ->
 struct Said<'a> {
     status: PaymentStatus,
     transaction_id: Option<&'a str>,
+    payer_fee: Rupiah,
     reversals: &'a [Reversal],
     evidence: Evidence,
 }
@@ -254,14 +272,16 @@ impl Said<'_> {
         } else {
             self.reversals
         };
-        let claims = disputes::claims(tx, payment, reversals).await?;
+        // What is paid already has the fee it was paid with.
+        let fee = if payment.status == PaymentStatus::Paid { payment.payer_fee } else { self.payer_fee };
+        let claims = disputes::claims(tx, payment, fee, reversals).await?;
         let contradicts = !claims.is_empty() || consequence == Consequence::AskFirst;
         if contradicts && self.evidence == Evidence::Signed {
             return Ok(Effect::AskFirst);
         }
         Ok(match consequence {
             // It came and went before we heard of it.
-            Consequence::Moves(PaymentStatus::Paid) if disputes::is_all(payment, &claims) => {
+            Consequence::Moves(PaymentStatus::Paid) if disputes::is_all(payment, fee, &claims) => {
                 if payment.status.is_open() {
                     Effect::Moves(PaymentStatus::Cancelled, Vec::new())
                 } else {
@@ -287,7 +307,7 @@ impl Said<'_> {
             Effect::AskFirst => Ok(Intake::AskFirst),
             Effect::Nothing => Ok(Intake::Ignored),
             Effect::Moves(status, claims) => {
-                let moved = advance(tx, bill, payment, status, self.transaction_id).await?;
+                let moved = advance(tx, bill, payment, status, self).await?;
                 disputes::open(tx, payment, &claims).await?;
                 Ok(moved)
             }
@@ -306,9 +326,10 @@ async fn advance(
     bill: &Bill,
     payment: &LockedPayment,
     status: PaymentStatus,
-    transaction_id: Option<&str>,
+    said: &Said<'_>,
 ) -> Result<Intake> {
-    let settlement = Settlement { transaction_id, ..Settlement::default() };
+    let Said { transaction_id, payer_fee, .. } = *said;
+    let settlement = Settlement { transaction_id, payer_fee, ..Settlement::default() };
     let outcome = match bill {
         Bill::Order(order) if status == PaymentStatus::Paid => {
             settle(tx, order, payment, &settlement).await?

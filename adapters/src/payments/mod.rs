@@ -76,8 +76,10 @@ pub struct Report {
     pub transaction_id: Option<String>,
     /// Where the attempt stands, in our words.
     pub status: PaymentStatus,
-    /// The amount, if it is whole rupiah; `None` for fractions, other currencies and nonsense.
+    /// The amount, if it is whole rupiah; `None` for fractions, other currencies and nonsense. A payer's fee is in it.
     pub amount: Option<Rupiah>,
+    /// What the gateway made the payer pay on top of what we charged, if it says so.
+    pub payer_fee: Option<Rupiah>,
     /// Amount and currency exactly as received, for people.
     pub amount_as_received: String,
     /// What was taken back of the money, refunds of ours among them.

@@ -12,7 +12,7 @@ pub(super) struct MidtransNotification {
     /// `200` with money.
     #[schema(example = "200")]
     status_code: String,
-    /// Rupiah with two decimals, both zero.
+    /// Rupiah with two decimals, both zero; a fee that Midtrans made the payer pay is in it.
     #[schema(example = "133200.00")]
     gross_amount: String,
     /// Midtrans' id of the transaction.
@@ -28,9 +28,34 @@ pub(super) struct MidtransNotification {
     /// `IDR`, also when it is left out.
     #[schema(example = "IDR")]
     currency: Option<String>,
+    /// With a fee of the payer's: what `gross_amount` is made up of.
+    metadata: Option<MidtransMetadata>,
     /// SHA-512 in hexadecimal.
     #[schema(min_length = 128, max_length = 128)]
     signature_key: String,
+}
+
+/// What Midtrans attaches to a notification.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MidtransMetadata {
+    extra_info: Option<MidtransExtraInfo>,
+}
+
+/// What Midtrans attaches to a notification.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MidtransExtraInfo {
+    gross_amount_info: Option<MidtransAmounts>,
+}
+
+/// What the amount is made up of. It counts if the parts add up.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MidtransAmounts {
+    /// Rupiah that we charged.
+    #[schema(example = "133200")]
+    original_amount: String,
+    /// Rupiah that Midtrans made the payer pay on top.
+    #[schema(example = "932")]
+    customer_imposed_payment_fee: String,
 }
 
 /// A webhook of Xendit: the fields that count. It is read by the gateway's adapter; this is its description.

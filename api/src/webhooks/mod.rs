@@ -40,7 +40,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 ///
 /// It must be signed: `signature_key` is the SHA-512 of `order_id`, `status_code`, `gross_amount` (as text) and the
 /// server key, one after the other. That is proof enough about an attempt that is open. What would pay one that is closed,
-/// or takes back what is paid, counts only if Midtrans says so when it is asked. Repetitions are harmless and answered with
+/// or takes back what is paid, and whatever names a fee of the payer's, counts only if Midtrans says so when it is asked.
+/// Repetitions are harmless and answered with
 /// 200; order of arrival does not matter. Fields that are not listed are ignored.
 #[utoipa::path(
     post, path = "/webhooks/midtrans", tag = "webhooks", operation_id = "midtrans_webhook",
@@ -162,7 +163,7 @@ pub(crate) async fn replay(state: &AppState, kept: &KeptWebhook) -> Result<Json<
     }
 }
 
-/// Lets what may be believed take effect; what contradicts something we were told before, after the gateway was asked.
+/// Lets what may be believed take effect; what a signature is not enough for, after the gateway was asked.
 async fn take_in(
     state: &AppState,
     gateway: &dyn PaymentGateway,
@@ -202,6 +203,7 @@ fn verified<'a>(gateway: &'a str, told: &'a Notification, body: &'a [u8]) -> Ver
         transaction_id: told.report.transaction_id.as_deref(),
         status: told.report.status,
         amount: told.report.amount,
+        payer_fee: told.report.payer_fee,
         amount_as_received: &told.report.amount_as_received,
         reversals: &told.report.reversals,
         // What nothing stands behind does not come here; it would have to be asked about.

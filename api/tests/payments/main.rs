@@ -11,6 +11,7 @@ mod documents;
 mod forgery;
 mod invoices;
 mod limits;
+mod payer_fee;
 mod promos;
 mod proofs;
 mod refunds;

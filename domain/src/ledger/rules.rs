@@ -242,6 +242,21 @@ impl Movement {
         )
     }
 
+    /// A gateway made the payer pay a fee on top of what we charged. It holds that for us too, and keeps a fee of its own
+    /// when it pays out: what the payer paid makes up for it, and is none of the customer's.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`] unless `fee` is more than nothing.
+    pub fn payer_fee(money: Incoming, fee: Rupiah) -> Result {
+        let made = Self::make(
+            MovementKind::PayerFee,
+            format!("payment/{}/payer_fee", money.payment()),
+            &[(money.account(), fee)],
+            &[(GatewayFees, fee)],
+        )?;
+        Ok(Self { payment: Some(money.payment()), ..made })
+    }
+
     /// We give something on top of a deposit.
     ///
     /// # Errors

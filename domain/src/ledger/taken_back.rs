@@ -18,6 +18,8 @@ pub struct TakenBack {
     pub receivable: Rupiah,
     /// Of the last two: what a promo code gave on top of a deposit that is not there any more.
     pub bonus: Rupiah,
+    /// What the gateway took back besides: a fee that it had made the payer pay. It never was the customer's.
+    pub payer_fee: Rupiah,
 }
 
 impl TakenBack {
@@ -42,10 +44,10 @@ impl TakenBack {
         };
         let rest = amount.minus(of_service.amount()?)?.plus(bonus)?;
         let of_wallet = rest.min(wallet);
-        Ok(Self { of_service, of_wallet, receivable: rest.minus(of_wallet)?, bonus })
+        Ok(Self { of_service, of_wallet, receivable: rest.minus(of_wallet)?, bonus, ..Self::default() })
     }
 
-    /// What the gateway took back.
+    /// What the gateway took back of what we charged.
     ///
     /// # Errors
     /// [`LedgerError::Overflow`] when the sum leaves the range.
@@ -74,8 +76,10 @@ impl Movement {
             (AccountKind::Refunds, share.revenue),
             (AccountKind::CustomerWallet, taken.of_wallet),
             (AccountKind::CustomerReceivable, taken.receivable),
+            (AccountKind::GatewayFees, taken.payer_fee),
         ];
-        let to = [(AccountKind::GatewayClearing, taken.amount()?), (AccountKind::PromoExpense, taken.bonus)];
+        let at_gateway = taken.amount()?.plus(taken.payer_fee)?;
+        let to = [(AccountKind::GatewayClearing, at_gateway), (AccountKind::PromoExpense, taken.bonus)];
         let made = Self::make(MovementKind::Dispute, format!("dispute/{dispute}/accepted"), &from, &to)?;
         Ok(Self { customer: Some(customer), service, ..made })
     }
@@ -120,6 +124,17 @@ mod tests {
         assert_eq!(movement.amount_on(AccountKind::PromoExpense), rp(10_000));
         assert_eq!(movement.amount_on(AccountKind::CustomerWallet), rp(-30_000));
         assert_eq!(movement.amount_on(AccountKind::CustomerReceivable), rp(-80_000));
+    }
+
+    #[test]
+    fn the_payers_fee_is_no_loss_of_the_customers() {
+        let taken = TakenBack::split(rp(100_000), rp(0), None, rp(100_000)).unwrap();
+        let with_fee = TakenBack { payer_fee: rp(1_500), ..taken };
+        let movement =
+            Movement::taken_back(UserId(Uuid::nil()), None, DisputeId(Uuid::nil()), &with_fee).unwrap();
+        assert_eq!(movement.amount_on(AccountKind::GatewayClearing), rp(101_500));
+        assert_eq!(movement.amount_on(AccountKind::GatewayFees), rp(-1_500));
+        assert_eq!(movement.amount_on(AccountKind::CustomerWallet), rp(-100_000));
     }
 
     #[test]

@@ -15,7 +15,11 @@ use domain::{
 };
 use proptest::prelude::*;
 use uuid::Uuid;
-use world::{Cast, World, event, from_wallet, incoming};
+use world::{
+    Cast, World,
+    cast::{from_wallet, incoming},
+    event,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]

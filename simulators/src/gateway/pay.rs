@@ -29,6 +29,9 @@ const MAX_DELAY_MS: u64 = 3_600_000;
 
 /// What a gateway's simulator brings to `/__sim/pay`.
 pub(crate) trait Gateway: Send + Sync + 'static {
+    /// Whether the vendor can make the payer pay a fee on top of what is charged.
+    const IMPOSES_PAYER_FEES: bool = false;
+
     fn courier(&self) -> &Arc<Courier>;
 
     /// Turns the charge as told, and writes the notification of it. `None` when there is no such charge.
@@ -55,6 +58,8 @@ pub(crate) struct Pay {
     pub(crate) outcome: Outcome,
     /// What is paid, instead of what was charged.
     pub(crate) amount: Option<Amount>,
+    /// Whole rupiah that the vendor makes the payer pay on top.
+    pub(crate) payer_fee: Option<i64>,
     /// How many copies go out at once.
     #[serde(default = "one")]
     duplicates: u32,
@@ -123,7 +128,7 @@ pub(crate) fn control_routes<G: Gateway>(simulator: Arc<G>) -> Router {
 /// Answers with the notification and, once each copy was delivered for the first time, with the answers it got.
 async fn pay<G: Gateway>(State(sim): State<Arc<G>>, body: Bytes) -> Result<Response, BadRequest> {
     let pay: Pay = parse(&body).map_err(BadRequest)?;
-    check(&pay, sim.courier()).map_err(BadRequest)?;
+    check::<G>(&pay, sim.courier()).map_err(BadRequest)?;
     tokio::time::sleep(Duration::from_millis(pay.delay_ms)).await;
     let Some(letter) = sim.settle(&pay) else {
         let error = format!("there is no charge `{}`", pay.id);
@@ -158,9 +163,14 @@ async fn post_copies(courier: &Arc<Courier>, letter: Letter, copies: u32) -> Vec
     first_round
 }
 
-fn check(pay: &Pay, courier: &Courier) -> Result<(), String> {
+fn check<G: Gateway>(pay: &Pay, courier: &Courier) -> Result<(), String> {
     if !(1..=MAX_DUPLICATES).contains(&pay.duplicates) {
         return Err(format!("duplicates must be between 1 and {MAX_DUPLICATES}"));
+    }
+    match pay.payer_fee {
+        Some(_) if !G::IMPOSES_PAYER_FEES => return Err("this vendor imposes no fees on payers".to_owned()),
+        Some(fee) if fee < 1 => return Err("payer_fee must be 1 or more".to_owned()),
+        _ => {}
     }
     if pay.delay_ms > MAX_DELAY_MS {
         return Err(format!("delay_ms must be at most {MAX_DELAY_MS}"));

@@ -177,6 +177,8 @@ impl Simulated for Simulator {
          curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"amount\":1}'\n\
          curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"tamper\":\"amount\"}'\n\
          curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"tamper\":\"signature\"}'\n\n\
+         # The payer is made to pay a fee on top: gross_amount is what was charged, and the fee\n\
+         curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"payer_fee\":932}'\n\n\
          # Out of order: kept back until the next notification of this charge was sent\n\
          curl {host}/__sim/pay --json '{\"order_id\":\"WB-1\",\"outcome\":\"pending\",\"reorder\":true}'\n\n\
          # Without our asking: refunded in the dashboard, charged back, not paid after all (outcome deny, cancel or\n\

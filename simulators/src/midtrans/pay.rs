@@ -26,6 +26,8 @@ pub(super) const fn retries(status: Option<u16>) -> u32 {
 }
 
 impl Gateway for Simulator {
+    const IMPOSES_PAYER_FEES: bool = true;
+
     fn courier(&self) -> &Arc<Courier> {
         &self.courier
     }
@@ -41,6 +43,7 @@ impl Gateway for Simulator {
             transaction.turn(pay.outcome);
             if pay.outcome == Outcome::Settlement {
                 transaction.paid_amount.clone_from(&amount);
+                transaction.payer_fee = pay.payer_fee.unwrap_or_default();
             }
             state.save(transaction.clone());
             transaction
@@ -49,7 +52,7 @@ impl Gateway for Simulator {
         match pay.tamper {
             None => {}
             Some(Tamper::Amount) => {
-                notification["gross_amount"] = json!(rupiah(transaction.gross_amount.saturating_add(1)));
+                notification["gross_amount"] = json!(rupiah(transaction.gross().saturating_add(1)));
             }
             Some(Tamper::Signature) => {
                 let signature = notification["signature_key"].as_str().unwrap_or_default();

@@ -74,6 +74,9 @@ pub(super) struct Transaction {
     /// What was paid in the vendor's words, if it is not what was charged.
     #[serde(default)]
     pub(super) paid_amount: Option<String>,
+    /// What the payer was made to pay on top of what was charged.
+    #[serde(default)]
+    pub(super) payer_fee: i64,
     #[serde(default)]
     pub(super) refunds: Vec<Refund>,
 }
@@ -92,6 +95,7 @@ impl Transaction {
             expiry_time: now + lasts,
             settlement_time: None,
             paid_amount: None,
+            payer_fee: 0,
             refunds: Vec::new(),
         }
     }
@@ -120,9 +124,14 @@ impl Transaction {
         Value::Object(body)
     }
 
+    /// All that is paid: what was charged, and the payer's fee.
+    pub(super) const fn gross(&self) -> i64 {
+        self.gross_amount.saturating_add(self.payer_fee)
+    }
+
     /// What may still be given back.
     pub(super) fn refundable(&self) -> i64 {
-        self.gross_amount - self.refunded()
+        self.gross() - self.refunded()
     }
 
     fn refunded(&self) -> i64 {
@@ -219,7 +228,7 @@ impl Transaction {
         put("transaction_id", self.transaction_id.to_string());
         put("order_id", self.order_id.clone());
         put("merchant_id", MERCHANT_ID.to_owned());
-        put("gross_amount", rupiah(self.gross_amount));
+        put("gross_amount", rupiah(self.gross()));
         put("currency", "IDR".to_owned());
         put("payment_type", self.channel.payment_type().to_owned());
         put("transaction_time", jakarta(self.transaction_time));
@@ -230,7 +239,19 @@ impl Transaction {
             put("settlement_time", jakarta(time));
         }
         self.channel.describe(&mut body);
+        if self.payer_fee > 0 {
+            body.insert("metadata".to_owned(), self.made_up_of());
+        }
         body
+    }
+
+    /// What the vendor's "automatic fee imposition" adds to answers and notifications.
+    fn made_up_of(&self) -> Value {
+        json!({ "extra_info": { "gross_amount_info": {
+            "original_amount": self.gross_amount.to_string(),
+            "gross_amount": self.gross().to_string(),
+            "customer_imposed_payment_fee": self.payer_fee.to_string(),
+        } } })
     }
 
     fn sign(&self, body: &mut Map<String, Value>, server_key: &str) {

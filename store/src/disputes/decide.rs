@@ -63,7 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such dispute; [`StoreError::Conflict`] naming its status when it is decided
-    /// already, or what is in the way of powering its server off; [`StoreError::OwnMoney`] when the payment is the
+    /// already, or was dismissed and what it is about went back otherwise since, or what is in the way of powering its server off; [`StoreError::OwnMoney`] when the payment is the
     /// administrator's; [`StoreError::IdempotencyMismatch`]. Nothing moved.
     pub async fn decide_dispute(
         &self,
@@ -84,6 +84,7 @@ impl Store {
         match decision {
             Decision::Dismiss { reason } => dismiss(&mut tx, dispute, by, reason).await?,
             Decision::Accept { suspend_server, note } => {
+                refuse_if_gone_otherwise(&mut tx, &before).await?;
                 // The server is locked before the customer's accounts.
                 if suspend_server {
                     power_off(&mut tx, &before, &act.origin).await?;
@@ -141,6 +142,17 @@ async fn dismiss(tx: &mut PgConnection, dispute: DisputeId, by: UserId, reason: 
     Ok(())
 }
 
+/// What was dismissed counted as still there: it may have been taken back, or given back by us, in another way since.
+async fn refuse_if_gone_otherwise(tx: &mut PgConnection, dispute: &Dispute) -> Result<()> {
+    let is_left = dispute.amount <= super::undisputed(tx, dispute.payment_id).await?
+        && dispute.payer_fee <= super::undisputed_payer_fee(tx, dispute.payment_id).await?;
+    if dispute.status == DisputeStatus::Dismissed && !is_left {
+        let state = format!("{}, and what it is about went back otherwise since", dispute.status);
+        return Err(StoreError::Conflict { object: "dispute", state });
+    }
+    Ok(())
+}
+
 async fn accept(
     tx: &mut PgConnection,
     dispute: DisputeId,
@@ -176,7 +188,11 @@ async fn take_back(tx: &mut PgConnection, dispute: &Dispute, billed: Option<&Bil
     let bonus = bonus_share(tx, dispute).await?;
     let balances = ledger::lock_accounts(tx, dispute.customer_id).await?;
     let service = billed.map(|billed| (&position, billed.price));
-    let taken = TakenBack::split(dispute.amount, bonus, service, balances.wallet)?;
+    let of_ours = match dispute.amount {
+        Rupiah::ZERO => TakenBack::default(),
+        amount => TakenBack::split(amount, bonus, service, balances.wallet)?,
+    };
+    let taken = TakenBack { payer_fee: dispute.payer_fee, ..of_ours };
     let about = match billed {
         Some(billed) => Some(billed.service),
         None => dispute.order_id.map(Service::Order).or(dispute.invoice_id.map(Service::Invoice)),
@@ -239,6 +255,10 @@ async fn power_off(tx: &mut PgConnection, dispute: &Dispute, origin: &Origin) ->
 }
 
 async fn tell_customer(tx: &mut PgConnection, dispute: &Dispute) -> Result<()> {
+    // A fee of the gateway's, which came back to whoever paid it.
+    if dispute.amount == Rupiah::ZERO {
+        return Ok(());
+    }
     let message = format!("{} of your payment was taken back.", dispute.amount);
     let key = format!("dispute/{}/accepted", dispute.id);
     if let Some(order) = dispute.order_id {
@@ -273,6 +293,7 @@ async fn record(tx: &mut PgConnection, before: &Dispute, after: &Dispute, origin
             "status": after.status,
             "payment_id": after.payment_id,
             "amount": after.amount,
+            "payer_fee": after.payer_fee,
             "receivable": after.receivable,
             "suspends_server": after.suspends_server,
             "note": after.note,

@@ -70,7 +70,7 @@ async fn select(
                   p.order_id AS "order_id: OrderId", p.invoice_id AS "invoice_id: InvoiceId",
                   p.deposit_id AS "deposit_id: DepositId", p.gateway AS "gateway!", p.gateway_order_id,
                   d.kind AS "kind: ReversalKind", d.name, d.status AS "status: DisputeStatus",
-                  d.amount AS "amount: Rupiah", d.amount_told, d.suspends_server, d.note,
+                  d.amount AS "amount: Rupiah", d.payer_fee AS "payer_fee: Rupiah", d.amount_told, d.suspends_server, d.note,
                   d.decided_by AS "decided_by: UserId", d.decided_at, d.receivable AS "receivable: Rupiah", d.created_at
            FROM disputes d JOIN payments p ON p.id = d.payment_id
            WHERE ($1::uuid IS NULL OR d.id = $1) AND ($2::text IS NULL OR d.status = $2)

@@ -64,6 +64,16 @@ const RULES: &[(&str, &str)] = &[
          WHERE p.method <> 'WALLET' AND p.brought <> coalesce(b.arrived, 0)",
     ),
     (
+        "every fee that a payer paid is in the books, and no other",
+        "SELECT coalesce('payment ' || p.id || ': paid ' || p.payer_fee, b.cause) || ', booked ' || coalesce(b.fee, 0)
+         FROM (SELECT id, payer_fee FROM payments WHERE payer_fee <> 0) p
+         FULL JOIN (SELECT m.cause, m.payment_id, e.amount AS fee
+                    FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+                    JOIN ledger_accounts a ON a.id = e.account_id
+                    WHERE m.kind = 'PAYER_FEE' AND a.kind = 'GATEWAY_FEES') b ON b.payment_id = p.id
+         WHERE p.payer_fee IS DISTINCT FROM b.fee",
+    ),
+    (
         "what is paid from the balance brings nothing in, and nothing comes in without a payment",
         "SELECT 'movement ' || m.id || ' (' || m.kind || ')' || coalesce(' of payment ' || p.id, '') || ': ' || a.kind || ' '
                 || e.amount
@@ -185,7 +195,7 @@ const RULES: &[(&str, &str)] = &[
              FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
              JOIN ledger_accounts a ON a.id = e.account_id
              WHERE m.kind = 'DISPUTE' AND a.kind = 'GATEWAY_CLEARING') b ON b.cause = 'dispute/' || d.id || '/accepted'
-         WHERE CASE d.status WHEN 'ACCEPTED' THEN d.amount END IS DISTINCT FROM b.amount
+         WHERE CASE d.status WHEN 'ACCEPTED' THEN d.amount + d.payer_fee END IS DISTINCT FROM b.amount
             OR b.customer_id IS DISTINCT FROM CASE d.status WHEN 'ACCEPTED' THEN d.user_id END",
     ),
     (
@@ -205,7 +215,7 @@ const RULES: &[(&str, &str)] = &[
         "no payment lost more than it brought",
         "SELECT 'payment ' || p.id || ': brought ' || p.amount || ', left ' || undisputed(p.id) FROM payments p
          WHERE (EXISTS (SELECT FROM disputes WHERE payment_id = p.id) OR EXISTS (SELECT FROM refunds WHERE payment_id = p.id))
-           AND undisputed(p.id) < 0",
+           AND (undisputed(p.id) < 0 OR undisputed_payer_fee(p.id) < 0)",
     ),
     (
         "no invoice is credited with more than it billed",

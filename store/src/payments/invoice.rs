@@ -197,7 +197,7 @@ pub(crate) async fn settle_invoice(
 ) -> Result<PaymentOutcome> {
     let incoming = payment.incoming()?;
     if invoice.status != InvoiceStatus::Open || renewals::is_pointless(tx, invoice.id).await? {
-        mark_paid(tx, payment.id, PaymentOutcome::Credited, settlement, None).await?;
+        mark_paid(tx, payment, PaymentOutcome::Credited, settlement, None).await?;
         let late = Movement::late_payment(invoice.parties(), incoming, payment.amount)?;
         // One that is pointless may have been left open by another version.
         invoices::void(tx, invoice.id).await?;
@@ -237,7 +237,7 @@ async fn apply(
     payment: &LockedPayment,
     settlement: &Settlement<'_>,
 ) -> Result<()> {
-    mark_paid(tx, payment.id, PaymentOutcome::Applied, settlement, None).await?;
+    mark_paid(tx, payment, PaymentOutcome::Applied, settlement, None).await?;
     close(tx, invoice, payment.id).await?;
     if !renewals::extend(tx, invoice.id).await? {
         tell::of_invoice_payment(tx, invoice, payment).await?;

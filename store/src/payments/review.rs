@@ -251,6 +251,7 @@ async fn take(
         approved_by: Some(act.by),
         note: approval.note,
         arrived: approval.arrived,
+        payer_fee: Rupiah::ZERO,
     };
     if approval.credit_closed {
         return settle_to_wallet(tx, order, &transfer.payment, &settlement).await.map(Some);

@@ -3,7 +3,7 @@
 use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentOutcome},
-    ids::{PaymentId, UserId},
+    ids::UserId,
     ledger::{Incoming, Movement, Service},
     order::{OrderStatus, Transition},
     outbox::Message,
@@ -24,6 +24,8 @@ pub(crate) struct Settlement<'a> {
     pub note: Option<&'a str>,
     /// Bank transfers: what arrived just now; `None` is what was still due.
     pub arrived: Option<Rupiah>,
+    /// What the gateway made the payer pay on top, and holds for us too.
+    pub payer_fee: Rupiah,
 }
 
 /// Lets the money of an attempt do what it can: pay an order that waits, or bring an expired one back if it can still
@@ -47,12 +49,16 @@ pub(crate) async fn settle(
             return Ok(None);
         }
         OrderStatus::PendingPayment => PaymentOutcome::Applied,
-        OrderStatus::Expired if suffices && orders::in_stock(tx, order.plan_id).await? => {
+        OrderStatus::Expired
+            if suffices
+                && orders::in_stock(tx, order.plan_id).await?
+                && orders::still_offered(tx, order.id).await? =>
+        {
             PaymentOutcome::Revived
         }
         _ => return credit(tx, order, payment, settlement, &money).await.map(Some),
     };
-    mark_paid(tx, payment.id, outcome, settlement, money.received_in_all(payment)?).await?;
+    mark_paid(tx, payment, outcome, settlement, money.received_in_all(payment)?).await?;
     if outcome == PaymentOutcome::Revived {
         promos::take_again(tx, order.id).await?;
     }
@@ -88,7 +94,7 @@ pub(super) async fn settle_from_wallet(
     }
     let set_aside = ledger::position(tx, Service::Order(order.id)).await?.held;
     let price = order.claim(set_aside).price_by(payment.method)?;
-    mark_paid(tx, payment.id, PaymentOutcome::Applied, &Settlement::default(), None).await?;
+    mark_paid(tx, payment, PaymentOutcome::Applied, &Settlement::default(), None).await?;
     let hold = Movement::hold(order.parties(), from_wallet, price)?;
     ledger::post(tx, &hold, None).await?;
     pay_order(tx, order, payment).await?;
@@ -146,7 +152,7 @@ async fn credit(
     money: &Money,
 ) -> Result<PaymentOutcome> {
     let outcome = PaymentOutcome::Credited;
-    mark_paid(tx, payment.id, outcome, settlement, money.received_in_all(payment)?).await?;
+    mark_paid(tx, payment, outcome, settlement, money.received_in_all(payment)?).await?;
     let late = Movement::late_payment(order.parties(), money.incoming, money.arrived)?;
     ledger::post(tx, &late, None).await?;
     crash_point("settle.credit_booked");
@@ -194,9 +200,11 @@ async fn book_price(tx: &mut PgConnection, order: &LockedOrder, money: &Money) -
     Ok(())
 }
 
+/// Notes that an attempt is paid, and books the fee that its gateway made the payer pay, which is nobody's but ours. What the
+/// money does is the caller's to book.
 pub(crate) async fn mark_paid(
     tx: &mut PgConnection,
-    payment: PaymentId,
+    payment: &LockedPayment,
     outcome: PaymentOutcome,
     settlement: &Settlement<'_>,
     received: Option<Rupiah>,
@@ -204,18 +212,22 @@ pub(crate) async fn mark_paid(
     sqlx::query!(
         "UPDATE payments SET status = 'PAID', outcome = $2, paid_at = now(), updated_at = now(),
                 gateway_transaction_id = coalesce($3, gateway_transaction_id), approved_by = $4,
-                note = coalesce($5, note), amount_received = $6
+                note = coalesce($5, note), amount_received = $6, payer_fee = $7
          WHERE id = $1",
-        payment.0,
+        payment.id.0,
         outcome.as_str(),
         settlement.transaction_id,
         settlement.approved_by.map(|id| id.0),
         settlement.note,
         received.map(Rupiah::get),
+        settlement.payer_fee.get(),
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
     crash_point("settle.payment_paid");
+    if settlement.payer_fee > Rupiah::ZERO {
+        ledger::post(tx, &Movement::payer_fee(payment.incoming()?, settlement.payer_fee)?, None).await?;
+    }
     Ok(())
 }
 

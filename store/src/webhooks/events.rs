@@ -13,7 +13,7 @@ use super::{Effect, VerifiedNotification};
 use crate::{
     Result, Store,
     catalog_sync::administrators,
-    new_id,
+    disputes, new_id,
     notifications::{self, Notice},
     payments::LockedPayment,
 };
@@ -208,7 +208,12 @@ pub(super) async fn handled(
 ) -> Result<bool> {
     let (outcome, reason) = match effect {
         Effect::Moves(..) => (WebhookOutcome::Applied, None),
-        Effect::Disputed(_) => (WebhookOutcome::Disputed, Some("it takes back what was paid")),
+        Effect::Disputed(claims) if disputes::is_any_disputable(claims) => {
+            (WebhookOutcome::Disputed, Some("it takes back what was paid"))
+        }
+        Effect::Disputed(_) => {
+            (WebhookOutcome::Ignored, Some("it takes back what went back or is in dispute already"))
+        }
         Effect::Nothing | Effect::AskFirst => {
             (WebhookOutcome::Ignored, Some("it changes nothing: the payment is further on"))
         }

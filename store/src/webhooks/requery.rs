@@ -2,7 +2,7 @@
 
 use domain::{
     Rupiah,
-    billing::{Evidence, PaymentMethod, PaymentStatus, WebhookOutcome},
+    billing::{Evidence, PaymentMethod, PaymentStatus, WebhookOutcome, charged},
     dispute::Reversal,
     ids::PaymentId,
     payment_check::PaymentCheckPolicy,
@@ -51,8 +51,10 @@ pub struct GatewayReport<'a> {
     pub transaction_id: Option<&'a str>,
     /// Where the gateway says the attempt stands.
     pub status: PaymentStatus,
-    /// The amount it names, if it is whole rupiah.
+    /// The amount it names, if it is whole rupiah. A payer's fee is in it.
     pub amount: Option<Rupiah>,
+    /// What it says it made the payer pay on top of what we charged.
+    pub payer_fee: Option<Rupiah>,
     /// Amount and currency in the gateway's own words.
     pub amount_as_received: &'a str,
     /// What it says was taken back of the money.
@@ -124,7 +126,7 @@ impl Store {
             return Ok(Intake::UnknownPayment);
         };
         crash_point("report.payment_locked");
-        let intake = if report.amount != Some(payment.amount) {
+        let intake = if charged(report.amount, report.payer_fee) != Some(payment.amount) {
             let note = format!("the gateway says {}, not {}", report.amount_as_received, payment.amount);
             note_answer(&mut tx, payment.id, report.status, Some(&note)).await?;
             events::tell_of_mismatch(&mut tx, report.gateway, &payment, report.amount_as_received).await?;
@@ -135,6 +137,7 @@ impl Store {
             let said = Said {
                 status: report.status,
                 transaction_id: report.transaction_id,
+                payer_fee: report.payer_fee.unwrap_or_default(),
                 reversals: report.reversals,
                 evidence: Evidence::Asked,
             };

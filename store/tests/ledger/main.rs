@@ -5,7 +5,7 @@ mod backfill;
 mod checks;
 mod guards;
 mod model;
-#[path = "../../../domain/tests/ledger/world.rs"]
+#[path = "../../../domain/tests/ledger/world/mod.rs"]
 mod world;
 
 use sqlx::PgPool;
@@ -63,6 +63,38 @@ async fn orders(pool: &PgPool, catalog: Uuid, rows: &[(Uuid, Uuid)], total: i64,
     .bind(&users)
     .bind(total)
     .bind(tax)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+/// Issued invoices of the given customers that belong to no order; everything in rupiah.
+async fn invoices(pool: &PgPool, rows: &[(Uuid, Uuid)], total: i64, tax: i64) {
+    let (ids, users): (Vec<Uuid>, Vec<Uuid>) = rows.iter().copied().unzip();
+    sqlx::query(
+        "INSERT INTO invoices (id, number, user_id, status, subtotal, discount, tax, tax_bp, total, due_at)
+         SELECT i.id, 'INV/' || i.id, i.user_id, 'OPEN', $3::bigint - $4::bigint, 0, $4, 1100, $3, now()
+         FROM unnest($1::uuid[], $2::uuid[]) AS i (id, user_id)",
+    )
+    .bind(&ids)
+    .bind(&users)
+    .bind(total)
+    .bind(tax)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+/// Payments of such invoices, by QRIS and pending, over their price.
+async fn payments_of_invoices(pool: &PgPool, rows: &[(Uuid, Uuid)]) {
+    let (ids, invoices): (Vec<Uuid>, Vec<Uuid>) = rows.iter().copied().unzip();
+    sqlx::query(
+        "INSERT INTO payments (id, invoice_id, user_id, gateway, gateway_order_id, method, amount, status)
+         SELECT p.id, i.id, i.user_id, 'midtrans', 'WI-' || p.id, 'QRIS', i.total, 'PENDING'
+         FROM unnest($1::uuid[], $2::uuid[]) AS p (id, invoice_id) JOIN invoices i ON i.id = p.invoice_id",
+    )
+    .bind(&ids)
+    .bind(&invoices)
     .execute(pool)
     .await
     .unwrap();

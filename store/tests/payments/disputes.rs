@@ -269,6 +269,26 @@ async fn a_dismissed_dispute_moves_nothing_and_can_still_be_accepted(pool: PgPoo
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn what_was_dismissed_and_went_back_otherwise_since_can_not_be_accepted(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (_, payment) = shop.order().await;
+    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    shop.tell(&reports(&payment, &[taken("k1", ReversalKind::Refund, 40_000)])).await;
+    let part = shop.all_disputes().await.remove(0);
+    shop.decide(part.id, Decision::Dismiss { reason: "a mistake of theirs" }).await.unwrap();
+    shop.tell(&told(&payment, P::Denied, "t:deny")).await;
+    let refused = shop.decide(part.id, ACCEPT).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Conflict { object: "dispute", state }) if state.starts_with("DISMISSED,")),
+        "{refused:?}"
+    );
+    let all = shop.all_disputes().await.remove(0);
+    assert_eq!((all.amount, all.status), (payment.amount, DisputeStatus::Open));
+    shop.decide(all.id, ACCEPT).await.unwrap();
+    shop.assert_books_are_sound().await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn the_database_holds_what_a_dispute_is(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, _, dispute) = shop.withdrawn(P::Denied).await;

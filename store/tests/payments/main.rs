@@ -10,12 +10,14 @@ mod guards;
 mod interleaving;
 mod notifications;
 mod numbering;
+mod payer_fee;
 mod proofs;
 mod refund_saga;
 mod refunds;
 mod renewals;
 mod requery;
 mod review;
+mod taken_back_meanwhile;
 mod transfers;
 mod wallet;
 
@@ -164,6 +166,7 @@ fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> Verifi
         transaction_id: Some("transaction-1"),
         status,
         amount: Some(payment.amount),
+        payer_fee: None,
         amount_as_received: "as charged",
         reversals: &[],
         evidence: Evidence::Asked,

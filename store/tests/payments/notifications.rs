@@ -185,6 +185,21 @@ async fn a_late_payment_for_what_is_sold_out_goes_to_the_balance(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_late_payment_for_an_image_that_was_retired_goes_to_the_balance(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, payment) = shop.order().await;
+    shop.store.expire_order(order).await.unwrap();
+    sqlx::query("UPDATE image_sources SET unavailable_since = now(), unavailable_reason = 'gone'")
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    assert_eq!(outcome(late), Some(PaymentOutcome::Credited));
+    assert_eq!(shop.status(order).await, OrderStatus::Expired);
+    assert_credited(&shop, &payment).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn a_payment_after_cancellation_goes_to_the_balance(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;

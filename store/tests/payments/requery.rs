@@ -20,6 +20,7 @@ fn says(payment: &Payment, status: P) -> GatewayReport<'_> {
         transaction_id: Some("transaction-1"),
         status,
         amount: Some(payment.amount),
+        payer_fee: None,
         amount_as_received: "as charged",
         reversals: &[],
     }

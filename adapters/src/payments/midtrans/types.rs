@@ -69,6 +69,8 @@ pub(super) struct Answer {
     #[serde(deserialize_with = "text")]
     pub(super) gross_amount: Option<String>,
     pub(super) currency: Option<String>,
+    /// Whatever the merchant or the vendor attached; the vendor says in it what the amount is made up of.
+    pub(super) metadata: serde_json::Value,
     pub(super) qr_string: Option<String>,
     pub(super) va_numbers: Option<Vec<VaNumber>>,
     pub(super) permata_va_number: Option<String>,

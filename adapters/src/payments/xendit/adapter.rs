@@ -119,6 +119,10 @@ impl PaymentGateway for Xendit {
         SLUG
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the vendor wants a moment for a length of time, and judges it itself"
+    )]
     async fn create(&self, charge: &Charge) -> Result<Instructions, GatewayError> {
         let request = mapper::create_request(charge, Utc::now())?;
         let url = self.url(&["v3", "payment_requests"]);

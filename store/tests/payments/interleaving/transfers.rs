@@ -1,0 +1,123 @@
+//! Transfers arrive at the bank, and staff approve each once, whatever became of its order meanwhile.
+
+use domain::{Rupiah, billing::PaymentStatus as P, ids::OrderId};
+use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
+use store::{
+    StoreError,
+    payments::{Approval, ApprovalError, Payment},
+};
+
+use super::{acts::transfers_for, reality::Reality};
+use crate::Shop;
+
+/// A transfer for one of the order's announced ones arrives, and staff take it: what is shown as due, which they then need
+/// not say, or any other amount.
+pub(super) async fn arrives(
+    shop: &Shop,
+    reality: &Reality,
+    order: OrderId,
+    key: &str,
+    random: &mut StdRng,
+) -> Result<(), StoreError> {
+    let transfers = transfers_for(shop, order).await;
+    let Some(transfer) = transfers.choose(random) else { return Ok(()) };
+    let is_named = transfers.len() > 1 || random.random_bool(0.6);
+    let named = is_named.then_some(transfer.id);
+    let desk = reality.desk(order);
+    if random.random_bool(0.4) {
+        // What is due changes with every other transfer: whoever relies on it sits at the order alone.
+        let _alone = desk.write().await;
+        let shown = shop.store.payment(transfer.id, None).await?;
+        let Some(due) = shown.amount_due() else { return Ok(()) };
+        reality.transferred(shop.customer, due.get());
+        let approval = Approval { payment: named, ..Approval::default() };
+        match approve(shop, order, &approval, &format!("{key}/due")).await? {
+            // Nothing but transfers changes what is due while the order waits for money.
+            Some(paid) => {
+                assert_eq!((paid.status, paid.amount_due()), (P::Paid, None), "{shown:?}, then {paid:?}")
+            }
+            None => settle_by_name(shop, reality, transfer, due, key).await?,
+        }
+        return Ok(());
+    }
+    let _together = desk.read().await;
+    let amount = match random.random_range(0..3) {
+        0 => random.random_range(1_000..60_000),
+        1 => transfer.amount.get(),
+        _ => random.random_range(1_000..250_000),
+    };
+    let arrived = Rupiah::new(amount);
+    reality.transferred(shop.customer, amount);
+    let approval = Approval { payment: named, arrived: Some(arrived), ..Approval::default() };
+    if approve(shop, order, &approval, &format!("{key}/first")).await?.is_none() {
+        settle_by_name(shop, reality, transfer, arrived, key).await?;
+    }
+    Ok(())
+}
+
+/// Takes the money by the transfer's name: for its order while it is open, to the balance when it is closed. What can be
+/// neither, since the transfer is paid by others, is given to the customer by hand.
+async fn settle_by_name(
+    shop: &Shop,
+    reality: &Reality,
+    transfer: &Payment,
+    arrived: Rupiah,
+    key: &str,
+) -> Result<(), StoreError> {
+    let order = transfer.order_id.unwrap();
+    for again in 0..5 {
+        let status = shop.store.payment(transfer.id, None).await?.status;
+        if status == P::Paid {
+            break;
+        }
+        let approval = Approval {
+            payment: Some(transfer.id),
+            arrived: Some(arrived),
+            note: None,
+            credit_closed: !status.is_open(),
+        };
+        if approve(shop, order, &approval, &format!("{key}/again/{again}")).await?.is_some() {
+            return Ok(());
+        }
+    }
+    shop.adjust(arrived.get(), &format!("{}/{key}/by hand", shop.customer)).await?;
+    reality.transferred(shop.customer, -arrived.get());
+    reality.corrected(shop.customer, arrived.get());
+    Ok(())
+}
+
+/// The same request in copies at once, as from a browser that got no answer: it counts once. `None` when it was refused.
+async fn approve(
+    shop: &Shop,
+    order: OrderId,
+    approval: &Approval<'_>,
+    key: &str,
+) -> Result<Option<Payment>, StoreError> {
+    let act = shop.act(&format!("{}/{key}", shop.customer));
+    let copies = (0..2).map(|_| shop.store.approve_payment(order, approval, &act));
+    let mut taken = None;
+    for copy in futures::future::join_all(copies).await {
+        match copy {
+            Ok(payment) => taken = Some(payment),
+            Err(
+                ApprovalError::SeveralWait(_)
+                | ApprovalError::AmountRequired
+                | ApprovalError::Store(StoreError::Conflict { .. }),
+            ) => {}
+            Err(ApprovalError::Store(error)) => return Err(error),
+            Err(error) => panic!("{approval:?}: {error:?}"),
+        }
+    }
+    Ok(taken)
+}
+
+/// Staff deny that a transfer, or another attempt, brought anything.
+pub(super) async fn reject(shop: &Shop, order: OrderId, random: &mut StdRng) -> Result<(), StoreError> {
+    let transfers = transfers_for(shop, order).await;
+    let named = transfers.choose(random).filter(|_| random.random_bool(0.7)).map(|transfer| transfer.id);
+    match shop.store.reject_payment(order, named, &shop.admins_origin(), "nothing arrived").await {
+        Ok(_) | Err(ApprovalError::SeveralWait(_)) => Ok(()),
+        Err(ApprovalError::Store(error)) => Err(error),
+        Err(error) => panic!("{error:?}"),
+    }
+}
