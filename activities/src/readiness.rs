@@ -18,7 +18,7 @@ use tokio::{
     time::Instant,
 };
 
-use pace::Demand;
+use pace::{Demand, Spacing};
 
 /// A list that failed in passing is tried again after this long, once, before those who wait are told.
 const RETRY: Duration = Duration::from_millis(500);
@@ -32,12 +32,19 @@ type Answer = Result<Listing, ProviderError>;
 pub(crate) trait Lists: Send + Sync {
     /// One call.
     async fn page(&self, cohort: &str, page: Option<&str>) -> Result<InstancePage, ProviderError>;
+
+    /// What one call takes of the limit, see [`CloudProvider::list_spacing`].
+    fn spacing(&self) -> Option<Duration>;
 }
 
 #[async_trait]
 impl Lists for Arc<dyn CloudProvider> {
     async fn page(&self, cohort: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
         self.list_instances(cohort, page).await
+    }
+
+    fn spacing(&self) -> Option<Duration> {
+        self.list_spacing()
     }
 }
 
@@ -67,6 +74,7 @@ impl Boards {
 /// The orders that wait for one provider in this process, and the lists they share.
 pub(crate) struct Board<L> {
     lists: L,
+    spacing: Spacing,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -99,9 +107,9 @@ impl State {
     }
 
     /// When the next round may begin. `None` when nobody waits.
-    fn due(&self, now: Instant) -> Option<Instant> {
+    fn due(&self, now: Instant, spacing: Spacing) -> Option<Instant> {
         let questions = self.waiting.values().flatten().map(|waiter| waiter.question);
-        let interval = Demand::of(questions, now)?.interval(self.creates_waiting, self.pages.max(1));
+        let interval = Demand::of(questions, now)?.interval(self.creates_waiting, self.pages.max(1), spacing);
         let due = self.last_begun.map_or(now, |begun| begun + interval);
         Some(self.pause_until.map_or(due, |pause| due.max(pause)))
     }
@@ -119,13 +127,15 @@ impl<L: Lists + 'static> Drop for CreateWaiting<L> {
 
 impl<L: Lists + 'static> Board<L> {
     fn new(lists: L) -> Arc<Self> {
-        Arc::new(Self { lists, state: Mutex::default(), changed: Notify::new() })
+        let spacing = Spacing::of(lists.spacing());
+        Arc::new(Self { lists, spacing, state: Mutex::default(), changed: Notify::new() })
     }
 
     /// Waits for a list of the cohort's servers that begins after this call.
     ///
     /// # Errors
-    /// The provider's, when the list failed.
+    /// The provider's, when the list failed. It ends nobody's order: the list is everybody's, so what is said of it is no
+    /// verdict on any of those who wait, some of whose servers exist.
     pub(crate) async fn listing(self: &Arc<Self>, cohort: &str, question: Question) -> Answer {
         let (answer, listing) = oneshot::channel();
         {
@@ -186,8 +196,9 @@ impl<L: Lists + 'static> Board<L> {
 
     /// Passing trouble is tried again once before everybody is sent away.
     fn failed(&self, cohort: String, waiters: Vec<Waiter>, error: ProviderError) {
+        let error = error.of_shared_call();
         let pause = error.retry_after.unwrap_or(RETRY);
-        let passing = error.class.is_retryable() && pause <= RETRY * 4;
+        let passing = pause <= RETRY * 4;
         let (again, told): (Vec<_>, Vec<_>) =
             waiters.into_iter().partition(|waiter| passing && !waiter.tried);
         answer_all(told, &Err(error));
@@ -241,7 +252,7 @@ impl<L: Lists + 'static> Driver<L> {
     fn next(&mut self) -> Option<Instant> {
         let mut state = self.board.lock();
         state.drop_cancelled();
-        let due = state.due(Instant::now());
+        let due = state.due(Instant::now(), self.board.spacing);
         if due.is_none() {
             state.driven = false;
             self.done = true;

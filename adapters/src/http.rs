@@ -4,8 +4,8 @@ use std::{error::Error, time::Duration};
 
 use chrono::{DateTime, Utc};
 use reqwest::{
-    Client, RequestBuilder, StatusCode,
-    header::{HeaderMap, RETRY_AFTER},
+    Client, Request, RequestBuilder, Response, StatusCode,
+    header::{DATE, HeaderMap, RETRY_AFTER},
     redirect,
 };
 use url::{Host, Url};
@@ -50,7 +50,15 @@ pub(crate) struct Answer {
 
 /// Sends a call; an answer of any status is a success here.
 pub(crate) async fn exchange(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
-    let response = request.send().await?;
+    read(request.send().await?).await
+}
+
+/// The same, of a request that is built already.
+pub(crate) async fn execute(client: &Client, request: Request) -> Result<Answer, reqwest::Error> {
+    read(client.execute(request).await?).await
+}
+
+async fn read(response: Response) -> Result<Answer, reqwest::Error> {
     let (status, headers) = (response.status(), response.headers().clone());
     match response.bytes().await {
         Ok(body) => Ok(Answer { status, headers, body: body.into() }),
@@ -122,15 +130,26 @@ pub fn describe(error: reqwest::Error) -> String {
     words
 }
 
-/// The `Retry-After` header, in seconds or as a date (RFC 9110 section 10.2.3), an hour at most.
+/// The `Retry-After` header, in seconds or as a date (RFC 9110 section 10.2.3), an hour at most. A date is read by the
+/// clock it was written by: the answer's `Date`.
 #[must_use]
-pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now).to_std().unwrap_or_default(),
+        Err(_) => (date(text)? - answered_at(headers)).to_std().unwrap_or_default(),
     };
     Some(wait.min(MAX_RETRY_AFTER))
+}
+
+/// When an answer was given, by its server's clock; by ours when it does not say.
+#[expect(clippy::disallowed_methods, reason = "a server that tells no time leaves only ours")]
+fn answered_at(headers: &HeaderMap) -> DateTime<Utc> {
+    headers.get(DATE).and_then(|at| date(at.to_str().ok()?)).unwrap_or_else(Utc::now)
+}
+
+fn date(text: &str) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc2822(text.trim()).ok()?.to_utc())
 }
 
 #[cfg(test)]
@@ -173,18 +192,18 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        let now = DateTime::parse_from_rfc3339("2026-01-01T00:00:00Z").unwrap().to_utc();
         let read = |text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
-            retry_after(&headers, now)
+            headers.insert(DATE, HeaderValue::from_static("Thu, 01 Jan 2026 00:00:00 GMT"));
+            retry_after(&headers)
         };
         assert_eq!(read("7"), Some(Duration::from_secs(7)));
         assert_eq!(read("Thu, 01 Jan 2026 00:00:30 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Wed, 31 Dec 2025 23:59:00 GMT"), Some(Duration::ZERO));
         assert_eq!(read("99999999"), Some(MAX_RETRY_AFTER));
         assert_eq!(read("soon"), None);
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 
     #[tokio::test]

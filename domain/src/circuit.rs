@@ -1,5 +1,5 @@
-//! The circuit breaker of a provider: after some failed calls in a row nobody calls it for a while, then one call
-//! tries whether it is back.
+//! The circuit breakers of a provider, one per kind of call and one for the account: after some failed calls in a row, or
+//! one refusal that is about us rather than about the request, nobody makes such calls for a while; then one call tries.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -29,7 +29,45 @@ text_enum! {
     }
 }
 
-/// A provider's circuit breaker.
+text_enum! {
+    /// The calls that a circuit stands before. Trouble with one kind says nothing of the others: a chart that can't be
+    /// drawn keeps no server from being made.
+    CircuitScope {
+        /// All of them: what the vendor says of our account.
+        Account = "account",
+        /// Creates of servers.
+        Creates = "creates",
+        /// Lists of servers.
+        Lists = "lists",
+        /// What is read of one server or done to it.
+        Servers = "servers",
+        /// Snapshots.
+        Snapshots = "snapshots",
+        /// Charts.
+        Metrics = "metrics",
+        /// Regions, sizes and images.
+        Catalog = "catalog",
+        /// Private networks.
+        Networks = "networks",
+    }
+}
+
+impl CircuitScope {
+    /// Whether orders stand still while it is open. Without [`Self::Networks`] those of customers do who have no network in
+    /// their region yet; all others go on.
+    #[must_use]
+    pub const fn is_essential(self) -> bool {
+        matches!(self, Self::Account | Self::Creates | Self::Lists | Self::Servers | Self::Networks)
+    }
+
+    /// Whether one refusal of such a call speaks for all of them. What is said of a single server may be about it alone.
+    #[must_use]
+    pub const fn is_refused_for_all(self) -> bool {
+        matches!(self, Self::Account | Self::Creates | Self::Lists | Self::Catalog | Self::Networks)
+    }
+}
+
+/// A circuit breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breaker {
     /// Where it stands.
@@ -44,6 +82,10 @@ pub struct Breaker {
     pub openings: u32,
     /// Open: when a call may try whether the provider is back. Half open: when to try with another one.
     pub retry_at: Option<DateTime<Utc>>,
+    /// What the last failed call met.
+    pub reason: Option<String>,
+    /// The vendor turned us away, rather than that calls failed.
+    pub refused: bool,
 }
 
 /// What a breaker says to somebody who wants to call.
@@ -68,6 +110,8 @@ impl Breaker {
             failing_since: None,
             openings: 0,
             retry_at: None,
+            reason: None,
+            refused: false,
         }
     }
 
@@ -89,25 +133,41 @@ impl Breaker {
         self.retry_at = Some(now + TRIAL);
     }
 
-    /// A call failed.
-    pub fn failed(&mut self, now: DateTime<Utc>) {
-        self.failures = self.failures.saturating_add(1);
-        let failing_since = *self.failing_since.get_or_insert(now);
-        let opens = match self.state {
-            CircuitState::Closed => self.failures >= FAILURES && now - failing_since >= FAILING_FOR,
-            CircuitState::HalfOpen => true,
-            // Calls that were under way when it opened.
-            CircuitState::Open => false,
-        };
-        if opens {
-            if self.state == CircuitState::Closed {
-                self.since = now;
-            }
-            let doubled = COOL_DOWN * (1 << self.openings.min(10));
-            self.state = CircuitState::Open;
-            self.retry_at = Some(now + doubled.min(LONGEST));
-            self.openings += 1;
+    /// A call failed; `reason` says what it met.
+    pub fn failed(&mut self, now: DateTime<Utc>, reason: &str) {
+        let failing_since = self.count(now, reason);
+        self.refused = false;
+        if self.state != CircuitState::Closed
+            || self.failures >= FAILURES && now - failing_since >= FAILING_FOR
+        {
+            self.open(now);
         }
+    }
+
+    /// The vendor turned us away: no row of failures is waited for.
+    pub fn refused(&mut self, now: DateTime<Utc>, reason: &str) {
+        self.count(now, reason);
+        self.refused = true;
+        self.open(now);
+    }
+
+    fn count(&mut self, now: DateTime<Utc>, reason: &str) -> DateTime<Utc> {
+        self.failures = self.failures.saturating_add(1);
+        self.reason = Some(reason.to_owned());
+        *self.failing_since.get_or_insert(now)
+    }
+
+    /// Opens, unless it is open: then the news is of a call that was under way before.
+    fn open(&mut self, now: DateTime<Utc>) {
+        match self.state {
+            CircuitState::Open => return,
+            CircuitState::Closed => self.since = now,
+            CircuitState::HalfOpen => {}
+        }
+        let doubled = COOL_DOWN * (1 << self.openings.min(10));
+        self.state = CircuitState::Open;
+        self.retry_at = Some(now + doubled.min(LONGEST));
+        self.openings += 1;
     }
 
     /// A call was answered: the row of failures is over, and a circuit that was tried closes. An open one stays so:
@@ -132,7 +192,7 @@ mod tests {
     fn opened() -> Breaker {
         let mut breaker = Breaker::new(at(0));
         for second in 1..=5 {
-            breaker.failed(at(second));
+            breaker.failed(at(second), "HTTP 502");
         }
         breaker
     }
@@ -142,7 +202,7 @@ mod tests {
         let mut breaker = opened();
         assert_eq!((breaker.state, breaker.since), (CircuitState::Open, at(5)));
         assert_eq!(breaker.admits(at(6)), Admission::No(TimeDelta::seconds(9)));
-        breaker.failed(at(6));
+        breaker.failed(at(6), "HTTP 502");
         breaker.answered(at(6));
         assert_eq!(breaker.admits(at(6)), Admission::No(TimeDelta::seconds(9)), "late news change nothing");
     }
@@ -151,7 +211,7 @@ mod tests {
     fn a_success_in_between_begins_anew() {
         let mut breaker = Breaker::new(at(0));
         for second in 1..20 {
-            breaker.failed(at(second));
+            breaker.failed(at(second), "HTTP 502");
             if second % 4 == 0 {
                 breaker.answered(at(second));
             }
@@ -164,10 +224,10 @@ mod tests {
     fn calls_that_are_lost_together_do_not_open_it() {
         let mut breaker = Breaker::new(at(0));
         for _ in 0..50 {
-            breaker.failed(at(1));
+            breaker.failed(at(1), "HTTP 502");
         }
         assert_eq!(breaker.state, CircuitState::Closed);
-        breaker.failed(at(4));
+        breaker.failed(at(4), "HTTP 502");
         assert_eq!(breaker.state, CircuitState::Open);
     }
 
@@ -188,10 +248,24 @@ mod tests {
         let mut now = at(15);
         for wait in [20, 40, 80, 120, 120] {
             breaker.begin_trial(now);
-            breaker.failed(now);
+            breaker.failed(now, "HTTP 502");
             assert_eq!(breaker.admits(now), Admission::No(TimeDelta::seconds(wait)));
             now += TimeDelta::seconds(wait);
         }
         assert_eq!(breaker.since, at(5));
+    }
+
+    #[test]
+    fn one_refusal_of_our_account_opens_it_and_an_answer_closes_it() {
+        let mut breaker = Breaker::new(at(0));
+        breaker.refused(at(1), "Unable to authenticate you");
+        assert_eq!((breaker.state, breaker.refused), (CircuitState::Open, true));
+        assert_eq!(breaker.reason.as_deref(), Some("Unable to authenticate you"));
+        assert_eq!(breaker.admits(at(2)), Admission::No(TimeDelta::seconds(9)));
+        breaker.refused(at(2), "Unable to authenticate you");
+        assert_eq!(breaker.admits(at(2)), Admission::No(TimeDelta::seconds(9)), "it was sent before");
+        breaker.begin_trial(at(11));
+        breaker.answered(at(11));
+        assert_eq!(breaker, Breaker::new(at(11)));
     }
 }

@@ -46,6 +46,12 @@ pub struct Fault {
     /// How many calls are still to fail.
     #[serde(default = "once")]
     pub times: u32,
+    /// Of so many calls the last one fails; 1: each.
+    #[serde(default = "once")]
+    pub every: u32,
+    /// Calls that it has met since one failed.
+    #[serde(skip)]
+    pub(crate) met: u32,
 }
 
 fn once() -> u32 {
@@ -86,6 +92,9 @@ impl Fault {
         if self.times == 0 {
             return Err("times must be at least 1".to_owned());
         }
+        if self.every == 0 {
+            return Err("every must be at least 1".to_owned());
+        }
         if self.seconds.is_some_and(|s| !(0.0..=MAX_SECONDS).contains(&s)) {
             return Err(format!("seconds must be between 0 and {MAX_SECONDS}"));
         }
@@ -102,6 +111,11 @@ impl Fault {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the next call it meets fails.
+    const fn is_due(&self) -> bool {
+        self.met + 1 >= self.every
     }
 
     fn is_for(&self, method: &str, pattern: &str, path: &str) -> bool {
@@ -152,16 +166,18 @@ impl Faults {
         self.get(kind).is_some()
     }
 
-    /// Uses up one turn of each fault waiting for this request: at most one per kind, and with a
+    /// Uses up one turn of each fault that is due with this request: at most one per kind, and with a
     /// [`FaultKind::Status`] only that and a delay, since nothing else will come to pass.
     pub(crate) fn take(waiting: &mut Vec<Fault>, method: &str, pattern: &str, path: &str) -> Self {
         let mut taken = Self::default();
         let mine = |f: &Fault| f.is_for(method, pattern, path);
-        let refused = waiting.iter().any(|f| mine(f) && f.kind == FaultKind::Status);
+        let refused = waiting.iter().any(|f| mine(f) && f.kind == FaultKind::Status && f.is_due());
         for fault in waiting.iter_mut().filter(|f| mine(f)) {
             let comes_to_pass = !refused || matches!(fault.kind, FaultKind::Status | FaultKind::Delay);
-            if comes_to_pass && !taken.has(fault.kind) {
-                fault.times -= 1;
+            if !fault.is_due() {
+                fault.met += 1;
+            } else if comes_to_pass && !taken.has(fault.kind) {
+                (fault.times, fault.met) = (fault.times - 1, 0);
                 taken.0.push(fault.clone());
             }
         }
@@ -175,7 +191,16 @@ mod tests {
     use super::*;
 
     fn fault(route: &str, kind: FaultKind) -> Fault {
-        Fault { route: route.to_owned(), kind, status: None, body: None, seconds: None, times: 1 }
+        Fault {
+            route: route.to_owned(),
+            kind,
+            status: None,
+            body: None,
+            seconds: None,
+            times: 1,
+            every: 1,
+            met: 0,
+        }
     }
 
     #[test]
@@ -198,6 +223,14 @@ mod tests {
         assert_eq!(waiting.len(), 1);
         assert!(Faults::take(&mut waiting, "POST", "/a", "/a").has(FaultKind::Capacity));
         assert!(waiting.is_empty());
+    }
+
+    #[test]
+    fn of_so_many_calls_one_fails() {
+        let mut waiting = vec![Fault { every: 3, times: 2, ..fault("POST /a", FaultKind::Capacity) }];
+        let failed: Vec<bool> =
+            (0..7).map(|_| Faults::take(&mut waiting, "POST", "/a", "/a").has(FaultKind::Capacity)).collect();
+        assert_eq!(failed, [false, false, true, false, false, true, false]);
     }
 
     #[test]

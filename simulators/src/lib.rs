@@ -4,6 +4,8 @@
 //! credentials of worth. Nothing of the product may be used here (no `domain`, no `adapters`): a simulator that
 //! shared code with what it tests would share its mistakes.
 
+#![expect(clippy::disallowed_methods, reason = "a vendor has a clock of its own")]
+
 pub mod control;
 pub mod digitalocean;
 pub mod fault;

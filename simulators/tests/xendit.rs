@@ -1,5 +1,6 @@
 //! The Xendit simulator, asked over HTTP as a client of the vendor would, and notifying a merchant made up here.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(clippy::disallowed_methods, reason = "the vendor simulated here lives by this machine's clock")]
 
 use std::{
     collections::VecDeque,

@@ -2,19 +2,31 @@
 //! database's clock counts. See `docs/adr/0015-rate-budget.md`.
 
 mod circuit;
+mod shares;
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use domain::rate_limit::{Lane, Micros, Pace, Priority, Request};
+use domain::rate_limit::{Allowances, Caller, HeldBy, Lane, Micros, Pace, Priority, Request, Share, Shares};
 use sqlx::PgConnection;
 
-pub use circuit::Circuit;
+pub use circuit::{Circuit, Entry, Shut};
 
 use crate::{Result, Store, pool::Transaction};
 
 /// Slots this far away are not given: who wants one comes back later.
 const FARTHEST: Micros = 30_000_000;
+
+/// A wish for slots.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// Who calls.
+    pub caller: Caller,
+    /// How many calls wait. Whoever has a share gets one at a time.
+    pub wanted: u32,
+    /// How much of each window the classes may take; the same in all processes.
+    pub shares: Shares,
+}
 
 /// What became of a wish for slots.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +35,17 @@ pub enum Leased {
     Slots(SlotLease),
     /// None for now.
     Held(Held),
+    /// None for this caller for now; others may have one.
+    NoShare(NoShare),
+}
+
+/// The caller has had its share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoShare {
+    /// When to ask again.
+    pub retry_after: Duration,
+    /// Whether it is the class or the one who calls that had it.
+    pub by: HeldBy,
 }
 
 /// Slots given to one process.
@@ -32,12 +55,14 @@ pub struct SlotLease {
     pub read_at: Instant,
     /// How long after `read_at` each call may be made.
     pub delays: Vec<Duration>,
+    /// The first slot begins a line that was idle: no window before it is full, so it may go out late.
+    pub begins_idle_line: bool,
     /// The pace they were given at.
     pub pace: Pace,
-    /// Whether calls to this provider have failed lately, so that a success is worth noting.
-    pub suspect: bool,
     /// Calls left in the tightest of the lane's counted windows.
     pub left: Option<u32>,
+    /// Calls left to the caller's class at this moment, where it has a share.
+    pub share_left: Option<u32>,
 }
 
 /// Why no slot was given.
@@ -57,30 +82,36 @@ struct Line {
 }
 
 impl Line {
+    fn observed(&self) -> Option<u32> {
+        self.observed_limit.and_then(|limit| u32::try_from(limit).ok())
+    }
+
     fn pace(&self, lane: &Lane) -> Pace {
-        lane.pace(self.observed_limit.and_then(|limit| u32::try_from(limit).ok()))
+        lane.pace(self.observed())
     }
 }
 
 impl Store {
-    /// Leases slots of a provider's lane for `wanted` calls: at least one, unless the provider is out of order, asked
-    /// for silence, or a longer window is used up.
+    /// Leases slots of a provider's lane for `wanted` calls: at least one, unless the provider asked for silence, a
+    /// longer window is used up, or the caller has had its share.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; no call may be made then.
-    pub async fn lease_calls(
-        &self,
-        provider: &str,
-        lane: &Lane,
-        priority: Priority,
-        wanted: u32,
-    ) -> Result<Leased> {
+    pub async fn lease_calls(&self, provider: &str, lane: &Lane, wish: &Wish) -> Result<Leased> {
+        let Wish { caller, wanted, shares } = *wish;
         let mut tx = self.pool.begin().await?;
         let line = lock(&mut tx, provider, lane).await?;
         let read_at = Instant::now();
-        let (wanted, suspect) = match circuit::admits(&mut tx, provider, line.now, wanted).await? {
-            Ok(admitted) => admitted,
-            Err(held) => return finish(tx, Leased::Held(held)).await,
+        let now = line.now.timestamp_micros();
+        let allowances = Allowances::of(lane, line.observed(), shares, caller);
+        let balances = shares::read(&mut tx, provider, lane, &allowances).await?;
+        let is_idle = Pace::is_idle(line.tat.timestamp_micros(), now);
+        let (priority, balances, share_left) = match allowances.share(&balances, now, is_idle) {
+            Share::Given { priority, balances, left } => (priority, balances, left),
+            Share::Full { until, by } => {
+                let retry_after = Duration::from_micros((until - now).unsigned_abs());
+                return finish(tx, Leased::NoShare(NoShare { retry_after, by })).await;
+            }
         };
         let left = match room(&mut tx, provider, lane, priority, line.now).await? {
             Room::Unlimited => None,
@@ -92,8 +123,8 @@ impl Store {
             }
         };
         let pace = line.pace(lane);
-        let now = line.now.timestamp_micros();
-        let wanted = wanted.min(left.unwrap_or(u32::MAX));
+        let most = if balances.is_empty() { left.unwrap_or(u32::MAX) } else { 1 };
+        let wanted = wanted.min(most);
         let lease = pace.lease(line.tat.timestamp_micros(), Request { now, priority, wanted });
         let delays: Vec<Micros> = lease.slots.iter().map(|at| at - now).collect();
         if let Some(first) = delays.first().filter(|first| **first > FARTHEST) {
@@ -102,11 +133,13 @@ impl Store {
             return finish(tx, Leased::Held(Held { reason, retry_after })).await;
         }
         move_tat(&mut tx, provider, lane, lease.tat).await?;
+        shares::write(&mut tx, provider, lane, line.now, &balances).await?;
         if left.is_some() {
             count(&mut tx, provider, lane, line.now, delays.len()).await?;
         }
         let delays = delays.into_iter().map(|delay| Duration::from_micros(delay.unsigned_abs())).collect();
-        finish(tx, Leased::Slots(SlotLease { read_at, delays, pace, suspect, left })).await
+        let slots = SlotLease { read_at, delays, begins_idle_line: is_idle, pace, left, share_left };
+        finish(tx, Leased::Slots(slots)).await
     }
 
     /// Nobody calls in this lane for `silence`, in any process: the vendor refused a call as one too many.
@@ -164,10 +197,7 @@ async fn lock(tx: &mut PgConnection, provider: &str, lane: &Lane) -> Result<Line
         return Ok(line);
     }
     sqlx::query!(
-        "WITH circuit AS (
-             INSERT INTO provider_circuits (provider) VALUES ($1) ON CONFLICT DO NOTHING
-         )
-         INSERT INTO provider_budgets (provider, lane) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        "INSERT INTO provider_budgets (provider, lane) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         provider,
         lane.name,
     )

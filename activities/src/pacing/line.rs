@@ -1,4 +1,4 @@
-//! One lane's queue in this process, and the slots leased for it.
+//! One lane's queue of calls that keep and free servers, in this process, and the slots leased for it.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use adapters::providers::{Call, NotAdmitted, Quota};
-use domain::rate_limit::{Lane, Pace, Priority};
+use domain::rate_limit::{Caller, HeldBy, Lane, Pace};
 use futures::future::{BoxFuture, FutureExt, OptionFuture};
 use governor::{
     DefaultDirectRateLimiter, RateLimiter,
@@ -19,7 +19,7 @@ use governor::{
 };
 use store::{
     StoreError,
-    provider_budgets::{Held, Leased, SlotLease},
+    provider_budgets::{Held, Leased, NoShare, SlotLease, Wish},
 };
 use tokio::{
     sync::{Notify, oneshot},
@@ -30,39 +30,37 @@ use super::{Account, SILENCE};
 
 /// The next slots are leased this long before the last one is due: longer than a lease takes on a busy machine.
 const LEASE_AHEAD: Duration = Duration::from_millis(150);
-/// A customer who would wait longer than this for a slot that is here already has one leased.
-const SOON: Duration = Duration::from_millis(30);
 /// Longest wait for the database.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// When to come back after the database did not answer.
-const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whose turn comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rank {
-    Customer,
     Other,
     Create,
 }
 
 impl Rank {
-    pub(super) fn of(priority: Priority, call: Call) -> Self {
-        match (priority, call) {
-            (Priority::Customers, _) => Self::Customer,
-            (Priority::Orders, Call::Other) => Self::Other,
-            (Priority::Orders, Call::Create) => Self::Create,
+    pub(super) fn of(call: Call) -> Self {
+        match call {
+            Call::Other => Self::Other,
+            Call::Create => Self::Create,
         }
     }
 }
 
-type Turn = Result<(), NotAdmitted>;
-type LeaseOutcome = (Priority, Result<Result<Leased, StoreError>, tokio::time::error::Elapsed>);
+pub(super) type Turn = Result<(), NotAdmitted>;
+type LeaseOutcome = Result<Result<Leased, StoreError>, tokio::time::error::Elapsed>;
 
 /// A lane's queue.
 #[derive(Debug)]
 pub(super) struct Line {
-    account: Account,
-    lane: Lane,
+    pub(super) account: Account,
+    pub(super) lane: Lane,
+    /// Calls that lease a slot each do so one after the other, so that no flood of them keeps the lane's row locked.
+    pub(super) sharing: tokio::sync::Mutex<()>,
     queue: Mutex<Queue>,
     changed: Notify,
     /// The limit that the vendor's headers told last; 0 before they told any.
@@ -71,7 +69,7 @@ pub(super) struct Line {
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: [VecDeque<oneshot::Sender<Turn>>; 3],
+    waiting: [VecDeque<oneshot::Sender<Turn>>; 2],
     slots: VecDeque<Slot>,
     pace: Option<Pace>,
     /// Keeps this process alone within the pace, whatever the leases say: a clock that is set may make them wrong.
@@ -83,7 +81,6 @@ struct Queue {
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     due: Instant,
-    for_customer: bool,
     /// The first slot of a line that was idle: no window before it is full, so it may go out late.
     begins_idle_line: bool,
 }
@@ -99,30 +96,26 @@ impl Queue {
         self.waiting.iter().map(VecDeque::len).sum()
     }
 
-    /// For whom slots should be leased now, and how many.
-    fn missing(&self, now: Instant) -> Option<(Priority, u32)> {
-        let customers = self.waiting[Rank::Customer as usize].len();
-        let for_customers = self.slots.iter().filter(|slot| slot.for_customer).count();
-        let none_soon = self.slots.front().is_none_or(|slot| slot.due > now + SOON);
-        let wanted = |priority, count: usize| Some((priority, u32::try_from(count).unwrap_or(u32::MAX)));
-        if customers > for_customers && none_soon {
-            return wanted(Priority::Customers, customers - for_customers);
-        }
+    /// How many slots should be leased now.
+    fn missing(&self, now: Instant) -> Option<u32> {
         let short_of = self.waiting().saturating_sub(self.slots.len());
         let running_out = self.slots.back().is_none_or(|slot| slot.due <= now + LEASE_AHEAD);
-        if short_of > 0 && running_out { wanted(Priority::Orders, short_of) } else { None }
+        (short_of > 0 && running_out).then(|| u32::try_from(short_of).unwrap_or(u32::MAX))
     }
 
-    fn add(&mut self, lease: &SlotLease, priority: Priority) {
-        if self.pace != Some(lease.pace) {
-            self.pace = Some(lease.pace);
-            self.smoother = smoother(lease.pace);
+    fn keep_pace(&mut self, pace: Pace) {
+        if self.pace != Some(pace) {
+            self.pace = Some(pace);
+            self.smoother = smoother(pace);
         }
+    }
+
+    fn add(&mut self, lease: &SlotLease) {
+        self.keep_pace(lease.pace);
         let read_at = Instant::from_std(lease.read_at);
         self.slots.extend(lease.delays.iter().enumerate().map(|(place, delay)| Slot {
             due: read_at + *delay,
-            for_customer: priority == Priority::Customers,
-            begins_idle_line: place == 0 && delay.is_zero(),
+            begins_idle_line: place == 0 && lease.begins_idle_line,
         }));
         self.slots.make_contiguous().sort_by_key(|slot| slot.due);
     }
@@ -149,12 +142,8 @@ impl Queue {
     }
 
     /// Sends those away for whom a lease was asked in vain.
-    fn refuse(&mut self, priority: Priority, refusal: &NotAdmitted) {
-        let groups = match priority {
-            Priority::Customers => &mut self.waiting[..1],
-            Priority::Orders => &mut self.waiting[1..],
-        };
-        for waiting in groups.iter_mut().flat_map(std::mem::take) {
+    fn refuse(&mut self, refusal: &NotAdmitted) {
+        for waiting in self.waiting.iter_mut().flat_map(std::mem::take) {
             // One who left meanwhile needs no answer.
             let _ = waiting.send(Err(refusal.clone()));
         }
@@ -181,6 +170,7 @@ impl Line {
         Arc::new(Self {
             account,
             lane,
+            sharing: tokio::sync::Mutex::default(),
             queue: Mutex::default(),
             changed: Notify::new(),
             told_limit: AtomicU32::new(0),
@@ -200,8 +190,8 @@ impl Line {
             }
         }
         self.changed.notify_one();
-        let stopped =
-            NotAdmitted { reason: "the process is stopping".to_owned(), retry_after: DATABASE_PAUSE };
+        let reason = "the process is stopping".to_owned();
+        let stopped = NotAdmitted { reason, retry_after: DATABASE_PAUSE, by: HeldBy::Vendor };
         turn.await.unwrap_or(Err(stopped))
     }
 
@@ -245,33 +235,62 @@ impl Line {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn lease(self: Arc<Self>, priority: Priority, wanted: u32) -> LeaseOutcome {
-        let Account { store, provider, .. } = &self.account;
-        let lease = store.lease_calls(provider, &self.lane, priority, wanted);
-        (priority, tokio::time::timeout(LEASE_TIMEOUT, lease).await)
+    /// Until when a call of this process has to wait so that the process keeps within the pace; takes the place if it
+    /// may go.
+    pub(super) fn held_back(&self, pace: Pace) -> Option<Duration> {
+        let mut queue = self.lock();
+        queue.keep_pace(pace);
+        queue.smoother.as_ref().and_then(held_back)
     }
 
-    fn take(&self, (priority, leased): LeaseOutcome) {
-        let refusal = match leased {
+    async fn lease(self: Arc<Self>, wanted: u32) -> LeaseOutcome {
+        self.ask(Caller::Servers, wanted).await
+    }
+
+    async fn ask(&self, caller: Caller, wanted: u32) -> LeaseOutcome {
+        let Account { store, provider, shares, .. } = &self.account;
+        let wish = Wish { caller, wanted, shares: *shares };
+        tokio::time::timeout(LEASE_TIMEOUT, store.lease_calls(provider, &self.lane, &wish)).await
+    }
+
+    /// One slot for a caller that has a share, or why it gets none.
+    pub(super) async fn lease_one(&self, caller: Caller) -> Result<SlotLease, NotAdmitted> {
+        let _one_at_a_time = self.sharing.lock().await;
+        self.read(self.ask(caller, 1).await)
+    }
+
+    fn take(&self, leased: LeaseOutcome) {
+        match self.read(leased) {
+            Ok(lease) => self.lock().add(&lease),
+            Err(refusal) => self.lock().refuse(&refusal),
+        }
+    }
+
+    fn read(&self, leased: LeaseOutcome) -> Result<SlotLease, NotAdmitted> {
+        Err(match leased {
             Ok(Ok(Leased::Slots(lease))) => {
-                if lease.suspect {
-                    self.account.suspect.store(true, Ordering::Relaxed);
-                }
                 if let Some(left) = lease.left {
                     let (provider, lane) = (self.account.provider, self.lane.name);
                     metrics::gauge!("provider_budget_left", "provider" => provider, "lane" => lane)
                         .set(f64::from(left));
                 }
-                return self.lock().add(&lease, priority);
+                return Ok(lease);
             }
-            Ok(Ok(Leased::Held(Held { reason, retry_after }))) => NotAdmitted { reason, retry_after },
+            Ok(Ok(Leased::Held(Held { reason, retry_after }))) => {
+                NotAdmitted { reason, retry_after, by: HeldBy::Vendor }
+            }
+            Ok(Ok(Leased::NoShare(NoShare { retry_after, by }))) => {
+                let whose = if by == HeldBy::Party { "one customer's part of it is" } else { "it is" };
+                let reason =
+                    format!("calls of this kind have a share of the vendor's limit, and {whose} used up");
+                NotAdmitted { reason, retry_after, by }
+            }
             unasked => {
                 tracing::warn!(provider = self.account.provider, ?unasked, "the rate budget can't be asked");
                 let reason = "the rate budget can't be asked: the database does not answer".to_owned();
-                NotAdmitted { reason, retry_after: DATABASE_PAUSE }
+                NotAdmitted { reason, retry_after: DATABASE_PAUSE, by: HeldBy::Vendor }
             }
-        };
-        self.lock().refuse(priority, &refusal);
+        })
     }
 }
 
@@ -331,8 +350,8 @@ impl Driver {
         }
         let mut look_again = queue.slots.front().map(|slot| slot.due);
         if leasing.is_none() {
-            if let Some((priority, wanted)) = queue.missing(now) {
-                *leasing = Some(Arc::clone(&self.line).lease(priority, wanted).boxed());
+            if let Some(wanted) = queue.missing(now) {
+                *leasing = Some(Arc::clone(&self.line).lease(wanted).boxed());
             } else if let Some(last) = queue.slots.back() {
                 // Nothing to do yet, but before the last slot is due.
                 let lease_at = last.due.checked_sub(LEASE_AHEAD).filter(|at| *at > now);

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use adapters::providers::Refuses;
 use chrono::{DateTime, Utc};
 use domain::instance::PowerState;
 use tokio::sync::Semaphore;
@@ -24,6 +25,10 @@ impl Lists for Arc<Fake> {
             gate.acquire().await.unwrap().forget();
         }
         self.pages.lock().unwrap().pop_front().unwrap_or_else(|| Ok(page_of(&[], None)))
+    }
+
+    fn spacing(&self) -> Option<Duration> {
+        Some(Duration::from_millis(720))
     }
 }
 
@@ -113,10 +118,6 @@ async fn passing_trouble_is_tried_once_more_and_lasting_trouble_is_told() {
     fake.pages.lock().unwrap().extend(twice);
     assert!(board.listing("c1", Question::LookUp).await.is_err());
 
-    fake.pages.lock().unwrap().extend([Err(trouble(FailureClass::Configuration))]);
-    let told = board.listing("c1", Question::LookUp).await.unwrap_err();
-    assert_eq!(told.class, FailureClass::Configuration);
-
     let later =
         ProviderError { retry_after: Some(Duration::from_secs(9)), ..trouble(FailureClass::Retryable) };
     fake.pages.lock().unwrap().extend([Err(later)]);
@@ -130,4 +131,20 @@ async fn a_create_that_waits_is_counted_until_its_turn() {
     assert_eq!(board.lock().creates_waiting, 2);
     drop(waiting);
     assert_eq!(board.lock().creates_waiting, 0);
+}
+
+#[tokio::test]
+async fn no_answer_to_a_shared_list_ends_an_order() {
+    let fake = Arc::new(Fake::default());
+    let board = Board::new(Arc::clone(&fake));
+    for class in [FailureClass::Permanent, FailureClass::NotFound, FailureClass::Unsupported] {
+        fake.pages.lock().unwrap().extend([Err(trouble(class)), Err(trouble(class))]);
+        let told = board.listing("c1", Question::LookUp).await.unwrap_err();
+        assert!(told.is_passing(), "{class}");
+    }
+    let refused =
+        || ProviderError { refuses: Some(Refuses::Account), ..trouble(FailureClass::Configuration) };
+    fake.pages.lock().unwrap().extend([Err(refused()), Err(refused())]);
+    let told = board.listing("c1", Question::LookUp).await.unwrap_err();
+    assert_eq!((told.class, told.is_passing()), (FailureClass::Configuration, true));
 }

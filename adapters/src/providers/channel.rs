@@ -1,38 +1,50 @@
-//! How every adapter sends its calls: through the pacer, then the HTTP client, and the pacer is told how it went.
+//! How every adapter sends its calls: past the circuits and through the pacer, then the HTTP client, and the pacer is
+//! told how it went.
 
-use std::sync::Arc;
-
-use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use domain::{circuit::CircuitScope, rate_limit::Caller};
+use reqwest::{Client, Method, Request, RequestBuilder, StatusCode, header::HeaderMap};
 use url::Url;
 
 use super::{
     ProviderError,
-    pacing::{Call, CallOutcome, Pacer, Quota},
+    error::{NO_VERDICT, Refuses},
+    pacing::{Call, CallOutcome, Health, Paced, Quota},
 };
-use crate::http::{self, Answer, Effect, exchange};
+use crate::http::{self, Answer, Effect, execute};
 
 /// The turn of one create, given by [`super::CloudProvider::ready_to_create`].
 #[derive(Debug)]
 pub struct CreateTicket(());
 
-/// The way to one vendor's account.
-#[derive(Debug)]
+/// What the channel must know of a vendor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manners {
+    /// Slug of the provider.
+    pub provider: &'static str,
+    /// Which calls have their trouble in common, by method and path.
+    pub scope: fn(&Method, &[&str]) -> CircuitScope,
+    /// The body of a success, or the vendor's error, sorted.
+    pub sort: fn(Answer, Effect) -> Result<Vec<u8>, ProviderError>,
+    /// What the vendor's headers tell about the limit that a lane counts against.
+    pub quota: fn(&HeaderMap) -> Option<Quota>,
+}
+
+/// The way to one vendor's account, for one caller.
+#[derive(Debug, Clone)]
 pub(super) struct Channel {
-    provider: &'static str,
     client: Client,
-    pacer: Arc<dyn Pacer>,
-    /// Reads what the vendor's headers tell about the limit that a lane counts against.
-    quota: fn(&HeaderMap) -> Option<Quota>,
+    pacer: Paced,
+    manners: Manners,
 }
 
 impl Channel {
-    pub fn new(
-        provider: &'static str,
-        client: Client,
-        pacer: Arc<dyn Pacer>,
-        quota: fn(&HeaderMap) -> Option<Quota>,
-    ) -> Self {
-        Self { provider, client, pacer, quota }
+    pub fn new(client: Client, pacer: Paced, manners: Manners) -> Self {
+        Self { client, pacer, manners }
+    }
+
+    /// The same connections and the same budget, for another caller.
+    pub fn called_by(&self, caller: Caller) -> Self {
+        Self { pacer: self.pacer.called_by(caller), ..self.clone() }
     }
 
     /// A call to be sent by [`Self::send`].
@@ -40,21 +52,28 @@ impl Channel {
         self.client.request(method, url)
     }
 
+    /// Whether calls wait for turns at all.
+    pub fn is_limited(&self) -> bool {
+        self.pacer.is_limited()
+    }
+
     /// Waits for the turn of a create.
     pub async fn ticket(&self, lane: &'static str) -> Result<CreateTicket, ProviderError> {
-        self.admit(lane, Call::Create).await?;
+        self.admit(lane, CircuitScope::Creates, Call::Create).await?;
         Ok(CreateTicket(()))
     }
 
-    /// Sends a call when its turn has come; an answer of any status is a success here.
+    /// Sends a call when its turn has come, and gives the body of its success.
     pub async fn send(
         &self,
         lane: &'static str,
         request: RequestBuilder,
         effect: Effect,
-    ) -> Result<Answer, ProviderError> {
-        self.admit(lane, Call::Other).await?;
-        self.send_now(lane, request, effect).await
+    ) -> Result<Vec<u8>, ProviderError> {
+        let request = self.build(request)?;
+        let scope = self.scope(&request);
+        self.admit(lane, scope, Call::Other).await?;
+        self.send_now(lane, scope, request, effect).await
     }
 
     /// Sends the create that a ticket was given for.
@@ -63,37 +82,69 @@ impl Channel {
         _ticket: CreateTicket,
         lane: &'static str,
         request: RequestBuilder,
-    ) -> Result<Answer, ProviderError> {
-        self.send_now(lane, request, Effect::Changes).await
+    ) -> Result<Vec<u8>, ProviderError> {
+        let request = self.build(request)?;
+        self.send_now(lane, CircuitScope::Creates, request, Effect::Changes).await
     }
 
-    async fn admit(&self, lane: &'static str, call: Call) -> Result<(), ProviderError> {
-        self.pacer.admit(lane, call).await.map_err(|held| ProviderError::not_admitted(self.provider, held))
+    fn build(&self, request: RequestBuilder) -> Result<Request, ProviderError> {
+        request.build().map_err(|error| ProviderError::unsendable(self.manners.provider, error))
+    }
+
+    fn scope(&self, request: &Request) -> CircuitScope {
+        let segments: Vec<&str> = request.url().path().split('/').collect();
+        (self.manners.scope)(request.method(), &segments)
+    }
+
+    async fn admit(&self, lane: &'static str, scope: CircuitScope, call: Call) -> Result<(), ProviderError> {
+        let provider = self.manners.provider;
+        if let Some(shut) = self.pacer.known_shut(scope) {
+            return Err(ProviderError::shut(provider, shut));
+        }
+        self.pacer.admit(lane, call).await.map_err(|held| ProviderError::not_admitted(provider, held))?;
+        self.pacer.enter(scope).await.map_err(|shut| ProviderError::shut(provider, shut))
     }
 
     async fn send_now(
         &self,
         lane: &'static str,
-        request: RequestBuilder,
+        scope: CircuitScope,
+        request: Request,
         effect: Effect,
-    ) -> Result<Answer, ProviderError> {
-        let answer = exchange(request).await;
-        let outcome = match &answer {
-            Ok(answer) => self.judge(answer, effect),
-            Err(_) => CallOutcome::Trouble,
+    ) -> Result<Vec<u8>, ProviderError> {
+        let (outcome, sorted) = match execute(&self.client, request).await {
+            Ok(answer) => (self.outcome(&answer), (self.manners.sort)(answer, effect)),
+            Err(error) => {
+                (CallOutcome::Silent, Err(ProviderError::transport(self.manners.provider, error, effect)))
+            }
         };
         self.pacer.report(lane, &outcome).await;
-        answer.map_err(|error| ProviderError::transport(self.provider, error, effect))
+        self.pacer.left(scope, &health(scope, &sorted, effect)).await;
+        sorted
     }
 
-    fn judge(&self, answer: &Answer, effect: Effect) -> CallOutcome {
+    fn outcome(&self, answer: &Answer) -> CallOutcome {
         match answer.status {
-            StatusCode::TOO_MANY_REQUESTS => {
-                CallOutcome::RateLimited(http::retry_after(&answer.headers, chrono::Utc::now()))
-            }
-            StatusCode::INTERNAL_SERVER_ERROR if effect == Effect::Changes => CallOutcome::Unclear,
-            status if status.is_server_error() => CallOutcome::Trouble,
-            _ => CallOutcome::Answered((self.quota)(&answer.headers)),
+            StatusCode::TOO_MANY_REQUESTS => CallOutcome::RateLimited(http::retry_after(&answer.headers)),
+            status if status.is_server_error() => CallOutcome::Silent,
+            _ => CallOutcome::Answered((self.manners.quota)(&answer.headers)),
         }
+    }
+}
+
+/// What an answer, or none, says of the vendor and our account.
+fn health(scope: CircuitScope, sorted: &Result<Vec<u8>, ProviderError>, effect: Effect) -> Health {
+    let Err(error) = sorted else { return Health::Answered };
+    let status = error.status.and_then(|status| StatusCode::from_u16(status).ok());
+    match (error.refuses, status) {
+        (Some(Refuses::Account), _) => Health::Refused(CircuitScope::Account, error.message.clone()),
+        (Some(Refuses::Kind), _) if scope.is_refused_for_all() => {
+            Health::Refused(scope, error.message.clone())
+        }
+        (Some(Refuses::Kind), _) => Health::Failed(error.message.clone()),
+        (None, Some(StatusCode::TOO_MANY_REQUESTS)) => Health::Answered,
+        (None, Some(StatusCode::INTERNAL_SERVER_ERROR)) if effect == Effect::Changes => Health::Unclear,
+        (None, Some(status)) if !status.is_server_error() && error.class != NO_VERDICT => Health::Answered,
+        (None, _) => Health::Failed(error.message.clone()),
     }
 }

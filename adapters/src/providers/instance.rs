@@ -9,6 +9,8 @@ use secrecy::SecretString;
 /// What it takes to create a server. Sizes, regions and images are the provider's own slugs.
 #[derive(Debug, Clone)]
 pub struct CreateInstance {
+    /// The installation's tag. See [`domain::installation::Installation::tag`].
+    pub fleet: String,
     /// The order's tag: deterministic, so the server can be found again. See [`domain::provisioning::order_tag`].
     pub tag: String,
     /// The tag of the orders placed in the same hour. See [`domain::provisioning::cohort_tag`].
@@ -25,6 +27,8 @@ pub struct CreateInstance {
     pub ssh_public_keys: Vec<String>,
     /// Root's password.
     pub root_password: Option<SecretString>,
+    /// The private network it is to be in: one of its customer's. See [`super::CloudProvider::ensure_network`].
+    pub network: Option<String>,
 }
 
 /// A server as the provider reports it, in our words.

@@ -1,9 +1,12 @@
 //! Cloud providers behind one trait. CONTRIBUTING has the recipe for adding one.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::{instance::Capability, rate_limit::Lane};
+use domain::{
+    instance::Capability,
+    rate_limit::{Caller, Lane},
+};
 
 mod action;
 mod catalog;
@@ -23,11 +26,11 @@ pub use crate::http::Effect;
 pub use action::{ActionProgress, ActionReceipt, ProviderAction, Snapshot};
 pub use catalog::{ProviderImage, ProviderRegion, ProviderSize};
 pub use channel::CreateTicket;
-use error::NO_VERDICT;
-pub use error::ProviderError;
+use error::{NO_VERDICT, success_body};
+pub use error::{ProviderError, Refuses};
 pub use instance::{CreateInstance, InstancePage, ProviderInstance};
 pub use metrics::{MetricKind, MetricsQuery, Series};
-pub use pacing::{Call, CallOutcome, NotAdmitted, Pacer, Quota, Unpaced};
+pub use pacing::{Call, CallOutcome, Health, NotAdmitted, Paced, Pacer, Quota, Shut, Unpaced};
 pub use registry::{Registry, UnknownProvider};
 
 /// One cloud. Every call has a time-out, waits for its share of the vendor's rate limit first, and answers with a
@@ -35,6 +38,9 @@ pub use registry::{Registry, UnknownProvider};
 /// [`domain::provisioning::FailureClass::Unsupported`] that says so, never an imitation.
 #[async_trait]
 pub trait CloudProvider: Send + Sync + std::fmt::Debug {
+    /// The same account, with calls that count as this caller's.
+    fn called_by(&self, caller: Caller) -> Arc<dyn CloudProvider>;
+
     /// The catalog's slug of this provider.
     fn slug(&self) -> &'static str;
 
@@ -44,11 +50,24 @@ pub trait CloudProvider: Send + Sync + std::fmt::Debug {
     /// The vendor's rate limits, by the groups of calls it counts.
     fn rate_limits(&self) -> &'static [Lane];
 
+    /// The time that one call takes of the limit that lists of servers count against, over the long run; `None` where
+    /// nothing is limited.
+    fn list_spacing(&self) -> Option<Duration>;
+
     /// Longest time after a create until the new server is sure to show up in lists.
     fn listing_lag(&self) -> Duration;
 
     /// Longest time one call may take once it is sent, after which its effect can be assumed settled.
     fn request_timeout(&self) -> Duration;
+
+    /// The id of the private network of this name in a region, which is made if there is none, for
+    /// [`CreateInstance::network`]; `None` where a server without one is alone. Servers of two customers must never share a
+    /// private network. Idempotent by the name: letters, digits, dots and dashes.
+    async fn ensure_network(&self, name: &str, region: &str) -> Result<Option<String>, ProviderError>;
+
+    /// Deletes a private network; one that is gone already counts as deleted. Refused as
+    /// [`domain::provisioning::FailureClass::Conflict`] while something is in it.
+    async fn delete_network(&self, id: &str) -> Result<(), ProviderError>;
 
     /// Waits until the rate limit has room for a create. Apart from the create itself, because the wait may be long
     /// and callers note what they are about to do right before it is sent.
@@ -86,6 +105,10 @@ pub trait CloudProvider: Send + Sync + std::fmt::Debug {
         found.retain(|instance| seen.insert(instance.id.clone()));
         Ok(found)
     }
+
+    /// Deletes a tag that no server carries any more, where tags are things of the account that pile up; one that is gone
+    /// already counts as deleted. Servers that do carry it lose it.
+    async fn forget_tag(&self, tag: &str) -> Result<(), ProviderError>;
 
     /// One server. [`domain::provisioning::FailureClass::NotFound`] when the provider does not know it.
     async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError>;

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use domain::{instance::Capability, rate_limit::Caller};
+
 use super::CloudProvider;
 
 /// A slug no provider is set up for.
@@ -12,32 +14,21 @@ pub struct UnknownProvider {
     pub slug: String,
 }
 
-/// The providers that are set up, by the catalog's slug: each for the system's own work and for what customers wait
-/// for, which differ in the turn their calls get.
+/// The providers that are set up, by the catalog's slug. None is given out without saying who calls, which decides the
+/// turn and the share that the calls get.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(BTreeMap<&'static str, Access>);
-
-/// One provider's account.
-#[derive(Debug, Clone)]
-struct Access {
-    orders: Arc<dyn CloudProvider>,
-    customers: Arc<dyn CloudProvider>,
-}
+pub struct Registry(BTreeMap<&'static str, Arc<dyn CloudProvider>>);
 
 impl Registry {
-    /// A registry of these, for whoever calls; of two with one slug the later counts.
+    /// A registry of these; of two with one slug the later counts.
     #[must_use]
     pub fn new(providers: Vec<Arc<dyn CloudProvider>>) -> Self {
-        let mut registry = Self::default();
-        for provider in providers {
-            registry.add(Arc::clone(&provider), provider);
-        }
-        registry
+        Self(providers.into_iter().map(|provider| (provider.slug(), provider)).collect())
     }
 
-    /// Adds a provider: as the system's own work calls it, and as customers' actions do.
-    pub fn add(&mut self, orders: Arc<dyn CloudProvider>, customers: Arc<dyn CloudProvider>) {
-        self.0.insert(orders.slug(), Access { orders, customers });
+    /// Adds a provider.
+    pub fn add(&mut self, provider: Arc<dyn CloudProvider>) {
+        self.0.insert(provider.slug(), provider);
     }
 
     /// The same without the providers that `wanted` does not name.
@@ -47,23 +38,23 @@ impl Registry {
         self
     }
 
-    /// The provider of a slug, for the system's own work.
+    /// The provider of a slug, for calls of this caller.
     ///
     /// # Errors
     /// [`UnknownProvider`] when none is set up.
-    pub fn get(&self, slug: &str) -> Result<Arc<dyn CloudProvider>, UnknownProvider> {
-        self.access(slug).map(|access| Arc::clone(&access.orders))
+    pub fn get(&self, slug: &str, caller: Caller) -> Result<Arc<dyn CloudProvider>, UnknownProvider> {
+        self.known(slug).map(|provider| provider.called_by(caller))
     }
 
-    /// The provider of a slug, for a call that a customer waits for.
+    /// What the provider of a slug can do for a server. Nobody is called.
     ///
     /// # Errors
     /// [`UnknownProvider`] when none is set up.
-    pub fn for_customers(&self, slug: &str) -> Result<Arc<dyn CloudProvider>, UnknownProvider> {
-        self.access(slug).map(|access| Arc::clone(&access.customers))
+    pub fn capabilities(&self, slug: &str) -> Result<&'static [Capability], UnknownProvider> {
+        self.known(slug).map(|provider| provider.capabilities())
     }
 
-    fn access(&self, slug: &str) -> Result<&Access, UnknownProvider> {
+    fn known(&self, slug: &str) -> Result<&Arc<dyn CloudProvider>, UnknownProvider> {
         self.0.get(slug).ok_or_else(|| UnknownProvider { slug: slug.to_owned() })
     }
 

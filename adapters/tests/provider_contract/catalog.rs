@@ -1,7 +1,7 @@
 //! What there is to buy, what there is to see.
 
 use adapters::providers::{MetricKind, MetricsQuery};
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{instance::Capability, provisioning::FailureClass};
 use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
@@ -32,10 +32,16 @@ pub async fn what_is_ordered_is_on_offer<V: Vendor>() {
     }
 }
 
+/// The vendor's present.
+#[expect(clippy::disallowed_methods, reason = "the vendor simulated here lives by this machine's clock")]
+pub fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
 pub async fn metrics_are_well_formed<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let id = lab.make_ready(TAG).await.id;
-    let now = Utc::now();
+    let now = now();
     let (start, end) = (now - TimeDelta::hours(1), now + TimeDelta::hours(1));
     for (kind, names) in [
         (MetricKind::Cpu, &["cpu"][..]),

@@ -8,10 +8,12 @@ macro_rules! contract {
             a_server_is_created_found_ready_deleted_and_gone,
             every_server_of_a_tag_is_found_oldest_first_and_no_other,
             one_order_has_one_name_where_names_are_unique,
+            a_tag_that_nobody_carries_is_forgotten,
             a_long_list_is_read_to_its_end_with_as_few_calls_as_can_be,
             a_new_server_shows_up_within_the_listing_lag,
             a_server_without_an_address_is_not_ready,
             a_server_that_vanished_is_not_found,
+            servers_of_two_customers_share_no_network,
         }
         contract! {
             $vendor, actions:
@@ -41,6 +43,10 @@ macro_rules! contract {
             a_lost_answer_is_ambiguous_and_the_server_exists,
             a_late_answer_is_ambiguous_and_the_server_exists,
             a_server_error_is_ambiguous_only_where_something_changes,
+            a_page_in_the_place_of_a_refusal_is_no_verdict,
+            a_page_in_the_place_of_a_success_is_none,
+            a_credential_that_http_has_no_words_for_is_never_sent,
+            trouble_is_told_by_kind_of_call,
             a_provider_that_is_not_there_was_told_nothing,
             too_many_calls_say_when_to_come_back,
             a_locked_server_is_deleted_later,

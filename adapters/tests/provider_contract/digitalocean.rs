@@ -1,18 +1,21 @@
 //! DigitalOcean.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use adapters::providers::{
     CloudProvider, CreateInstance,
     digitalocean::{DigitalOcean as Adapter, DigitalOceanConfig},
 };
 use domain::provisioning::FailureClass;
+use serde_json::{Value, json};
 use simulators::{
     digitalocean::{Config, Settings, Simulator},
     handle::Handle,
 };
 
-use crate::vendor::{ACTION_SECONDS, Account, BOOT_SECONDS, Offer, Routes, TAG, TOKEN, Vendor, request};
+use crate::vendor::{
+    ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, create, request,
+};
 
 pub struct DigitalOcean;
 
@@ -61,6 +64,10 @@ impl Vendor for DigitalOcean {
         Arc::new(Adapter::new(config).unwrap())
     }
 
+    fn networks(server: &Value) -> BTreeSet<String> {
+        BTreeSet::from([server["droplet"]["vpc_uuid"].as_str().expect("every droplet is in one").to_owned()])
+    }
+
     fn impossible() -> Vec<(CreateInstance, FailureClass)> {
         let but = |change: fn(&mut CreateInstance)| {
             let mut request = request::<Self>(TAG);
@@ -81,3 +88,58 @@ impl Vendor for DigitalOcean {
 }
 
 contract!(DigitalOcean);
+
+const NETWORKS: &str = "POST /v2/vpcs";
+
+impl Lab<DigitalOcean> {
+    async fn network(&self, name: &str) -> String {
+        self.provider.ensure_network(name, DigitalOcean::OFFER.region).await.unwrap().unwrap()
+    }
+
+    async fn make_default(&self, network: &str) {
+        let url = format!("{}/v2/vpcs/{network}", self.simulator.url());
+        let call = reqwest::Client::new().patch(url).bearer_auth(TOKEN).json(&json!({ "default": true }));
+        assert_eq!(call.send().await.unwrap().status(), 200);
+    }
+
+    async fn networks(&self) -> u64 {
+        let url = format!("{}/__sim/counters", self.simulator.url());
+        let counters: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        counters["resources"]["vpcs"].as_u64().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_network_is_made_once_however_often_and_by_how_many_it_is_wanted() {
+    let lab = Lab::<DigitalOcean>::open().await;
+    lab.fault(NETWORKS, "drop_after_create", json!({})).await;
+    let lost = lab.provider.ensure_network("wb-1-sgp1", "sgp1").await.unwrap_err();
+    assert!(lost.is_ambiguous(), "{lost}");
+    let found = lab.network("wb-1-sgp1").await;
+    let (one, two, three) =
+        tokio::join!(lab.network("wb-2-sgp1"), lab.network("wb-2-sgp1"), lab.network("wb-1-sgp1"));
+    assert_eq!((&one, &three), (&two, &found));
+    assert_ne!(one, found);
+    // These two and the one that stands for the region's default.
+    assert_eq!(lab.networks().await, 3);
+}
+
+#[tokio::test]
+async fn a_network_is_deleted_once_it_is_empty_also_the_first_of_a_region() {
+    let lab = Lab::<DigitalOcean>::open().await;
+    let first = lab.network("wb-1-sgp1").await;
+    let wanted = CreateInstance { network: Some(first.clone()), ..request::<DigitalOcean>(TAG) };
+    let made = create(&lab.provider, &wanted).await.unwrap();
+    let refused = lab.provider.delete_network(&first).await.unwrap_err();
+    assert_eq!(refused.class, FailureClass::Conflict, "{refused}");
+    lab.provider.delete_instance(&made.id).await.unwrap();
+    lab.provider.delete_network(&first).await.unwrap();
+    lab.provider.delete_network(&first).await.expect("gone already counts as deleted");
+    let late = lab.refusal(&wanted).await;
+    assert_eq!((late.class, late.is_ambiguous()), (FailureClass::NotFound, false), "{late}");
+    // Somebody made one of ours the default.
+    let second = lab.network("wb-2-sgp1").await;
+    lab.make_default(&second).await;
+    lab.provider.delete_network(&second).await.unwrap();
+    assert_eq!(lab.networks().await, 1);
+}

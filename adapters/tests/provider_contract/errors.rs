@@ -5,9 +5,14 @@ use std::{
     time::Duration,
 };
 
-use adapters::providers::{Call, CallOutcome, NotAdmitted, Pacer};
-use domain::provisioning::FailureClass;
-use serde_json::json;
+use adapters::providers::{Call, CallOutcome, Health, NotAdmitted, Paced, Pacer, ProviderAction, Refuses};
+use domain::{
+    circuit::CircuitScope,
+    ids::UserId,
+    provisioning::FailureClass,
+    rate_limit::{Caller, HeldBy},
+};
+use serde_json::{Value, json};
 
 use crate::vendor::{Lab, TAG, Vendor, create, request, until};
 
@@ -28,6 +33,7 @@ pub async fn sold_out_and_full_are_told_apart<V: Vendor>() {
     lab.configure(json!({ "account_limit": 0 })).await;
     let full = lab.refusal(&request::<V>(TAG)).await;
     assert_eq!((full.class, full.is_ambiguous()), (FailureClass::Configuration, false), "{full}");
+    assert_eq!((full.refuses, full.is_passing()), (Some(Refuses::Kind), true), "no order is to blame");
     assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap(), []);
 }
 
@@ -39,6 +45,7 @@ pub async fn wrong_credentials_are_a_matter_of_configuration<V: Vendor>() {
         (error.class, error.is_ambiguous(), error.status),
         (FailureClass::Configuration, false, Some(401))
     );
+    assert_eq!((error.refuses, error.is_passing()), (Some(Refuses::Account), true), "no order is to blame");
     assert!(!format!("{error} {error:?} {stranger:?}").contains("wrong-token"));
 }
 
@@ -78,6 +85,141 @@ pub async fn a_server_error_is_ambiguous_only_where_something_changes<V: Vendor>
             (FailureClass::Retryable, ambiguous, Some(502))
         );
         assert!(!error.message.contains("<html>"), "{error}");
+    }
+}
+
+/// Pages that proxies, firewalls and hotels put in the place of an answer, and JSON of gateways that are not the vendor's.
+fn pages() -> Vec<Value> {
+    let page = json!("<html><h1>Sorry, you have been blocked</h1></html>");
+    vec![page, json!(""), json!({ "message": "Forbidden" }), json!({ "error": "Forbidden" }), json!([])]
+}
+
+pub async fn a_page_in_the_place_of_a_refusal_is_no_verdict<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let id = lab.make(TAG).await.id;
+    for status in [400, 401, 402, 403, 404, 409, 422] {
+        for page in pages() {
+            let fault = json!({ "status": status, "body": page });
+            for route in [V::ROUTES.create, V::ROUTES.read, V::ROUTES.list, V::ROUTES.delete] {
+                lab.fault(route, "status", fault.clone()).await;
+            }
+            for (error, ambiguous) in [
+                (create(&lab.provider, &request::<V>("wb-b")).await.map(drop).unwrap_err(), true),
+                (lab.provider.get_instance(&id).await.map(drop).unwrap_err(), false),
+                (lab.provider.find_by_tag(TAG).await.map(drop).unwrap_err(), false),
+                (lab.provider.delete_instance(&id).await.unwrap_err(), true),
+            ] {
+                assert_eq!(
+                    (error.class, error.is_ambiguous(), error.status),
+                    (FailureClass::Retryable, ambiguous, Some(status)),
+                    "{page}"
+                );
+                assert_eq!(error.refuses, None, "{page}");
+            }
+        }
+    }
+    assert_eq!(lab.read(&id).await.id, id, "nothing happened to it");
+}
+
+pub async fn a_page_in_the_place_of_a_success_is_none<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let id = lab.make(TAG).await.id;
+    for page in pages() {
+        let fault = json!({ "status": 200, "body": page });
+        for route in [V::ROUTES.create, V::ROUTES.read, V::ROUTES.list, V::ROUTES.reboot] {
+            lab.fault(route, "status", fault.clone()).await;
+        }
+        let mut answers = vec![
+            (create(&lab.provider, &request::<V>("wb-b")).await.map(drop), true),
+            (lab.provider.get_instance(&id).await.map(drop), false),
+            (lab.provider.find_by_tag(TAG).await.map(drop), false),
+        ];
+        // What tells nothing we need may be any object: the server itself shows what came of it.
+        let rebooted = lab.provider.perform_action(&id, &ProviderAction::Reboot).await.map(drop);
+        if !page.is_object() {
+            answers.push((rebooted, true));
+            lab.fault(V::ROUTES.delete, "status", fault).await;
+            answers.push((lab.provider.delete_instance(&id).await, true));
+        }
+        for (answer, ambiguous) in answers {
+            let error = answer.unwrap_err();
+            assert_eq!(
+                (error.class, error.is_ambiguous()),
+                (FailureClass::Retryable, ambiguous),
+                "{page}: {error}"
+            );
+        }
+    }
+    assert_eq!(lab.read(&id).await.id, id, "nothing happened to it");
+    assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap().len(), 1);
+}
+
+pub async fn a_credential_that_http_has_no_words_for_is_never_sent<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let turnstile = Arc::new(Turnstile::default());
+    let broken = lab.adapter(|account| {
+        account.token = "two\nlines".to_owned();
+        account.pacer = through(&turnstile);
+    });
+    let calls = lab.calls().await;
+    for error in [
+        broken.find_by_tag(TAG).await.map(drop).unwrap_err(),
+        create(&broken, &request::<V>(TAG)).await.map(drop).unwrap_err(),
+    ] {
+        assert_eq!((error.class, error.is_ambiguous()), (FailureClass::Configuration, false), "{error}");
+        assert!(error.message.contains("can't be made"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("lines"));
+    }
+    assert_eq!(lab.calls().await, calls);
+    assert_eq!(turnstile.0.lock().unwrap().health, [], "that is our mistake, not the vendor's trouble");
+}
+
+/// A 500 tells of its kind of call only, and of a change nothing at all.
+pub async fn trouble_is_told_by_kind_of_call<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let turnstile = Arc::new(Turnstile::default());
+    let paced = lab.adapter(|account| account.pacer = through(&turnstile));
+    let id = lab.make_ready(TAG).await.id;
+    let stranger = lab.adapter(|account| {
+        account.token = "wrong-token".to_owned();
+        account.pacer = through(&turnstile);
+    });
+    for route in [V::ROUTES.create, V::ROUTES.read, V::ROUTES.list, V::ROUTES.reboot] {
+        lab.fault(route, "status", json!({ "status": 500 })).await;
+    }
+    create(&paced, &request::<V>("wb-b")).await.unwrap_err();
+    paced.get_instance(&id).await.unwrap_err();
+    paced.find_by_tag(TAG).await.unwrap_err();
+    paced.perform_action(&id, &ProviderAction::Reboot).await.unwrap_err();
+    stranger.find_by_tag(TAG).await.unwrap_err();
+    lab.configure(json!({ "account_limit": 0 })).await;
+    create(&paced, &request::<V>("wb-b")).await.unwrap_err();
+    paced.find_by_tag("wb-nobody").await.unwrap();
+
+    let passed = turnstile.0.lock().unwrap();
+    let told: Vec<_> = passed.health.iter().map(|(scope, health)| (*scope, kind_of(health))).collect();
+    assert_eq!(
+        told,
+        [
+            (CircuitScope::Creates, "unclear"),
+            (CircuitScope::Servers, "failed"),
+            (CircuitScope::Lists, "failed"),
+            (CircuitScope::Servers, "unclear"),
+            (CircuitScope::Lists, "refused account"),
+            (CircuitScope::Creates, "refused creates"),
+            (CircuitScope::Lists, "answered"),
+        ]
+    );
+}
+
+fn kind_of(health: &Health) -> &'static str {
+    match health {
+        Health::Answered => "answered",
+        Health::Failed(_) => "failed",
+        Health::Unclear => "unclear",
+        Health::Refused(CircuitScope::Account, _) => "refused account",
+        Health::Refused(CircuitScope::Creates, _) => "refused creates",
+        Health::Refused(..) => "refused others",
     }
 }
 
@@ -122,34 +264,47 @@ struct Turnstile(Mutex<Passed>);
 #[derive(Debug, Default)]
 struct Passed {
     lanes: Vec<&'static str>,
+    callers: Vec<Caller>,
     outcomes: Vec<CallOutcome>,
+    health: Vec<(CircuitScope, Health)>,
     shut: bool,
+}
+
+fn through(turnstile: &Arc<Turnstile>) -> Paced {
+    Paced::new(Arc::clone(turnstile) as Arc<dyn Pacer>, Caller::Servers)
 }
 
 #[async_trait::async_trait]
 impl Pacer for Turnstile {
-    async fn admit(&self, lane: &'static str, _call: Call) -> Result<(), NotAdmitted> {
+    async fn admit(&self, lane: &'static str, caller: Caller, _call: Call) -> Result<(), NotAdmitted> {
         let mut passed = self.0.lock().unwrap();
         if passed.shut {
-            return Err(NotAdmitted { reason: "shut".to_owned(), retry_after: Duration::from_secs(7) });
+            let retry_after = Duration::from_secs(7);
+            return Err(NotAdmitted { reason: "shut".to_owned(), retry_after, by: HeldBy::Class });
         }
         passed.lanes.push(lane);
+        passed.callers.push(caller);
         Ok(())
     }
 
     async fn report(&self, _lane: &'static str, outcome: &CallOutcome) {
         self.0.lock().unwrap().outcomes.push(outcome.clone());
     }
+
+    async fn left(&self, scope: CircuitScope, health: &Health) {
+        self.0.lock().unwrap().health.push((scope, health.clone()));
+    }
 }
 
 pub async fn every_call_waits_for_its_turn<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let turnstile = Arc::new(Turnstile::default());
-    let paced = lab.adapter(|account| account.pacer = Arc::clone(&turnstile) as Arc<dyn Pacer>);
+    let paced = lab.adapter(|account| account.pacer = through(&turnstile));
     let id = create(&paced, &request::<V>(TAG)).await.unwrap().id;
     paced.find_by_tag(TAG).await.unwrap();
     paced.get_instance(&id).await.unwrap();
-    paced.list_sizes().await.unwrap();
+    let customer = Caller::Display(UserId(uuid::Uuid::from_u128(7)).into());
+    paced.called_by(customer).list_sizes().await.unwrap();
     lab.fault(V::ROUTES.read, "status", json!({ "status": 429, "seconds": 3 })).await;
     lab.fault(V::ROUTES.list, "status", json!({ "status": 503 })).await;
     paced.get_instance(&id).await.unwrap_err();
@@ -160,9 +315,12 @@ pub async fn every_call_waits_for_its_turn<V: Vendor>() {
         let mut passed = turnstile.0.lock().unwrap();
         assert_eq!((passed.lanes.len() as u64, passed.outcomes.len() as u64), (calls, calls));
         let known: Vec<_> = paced.rate_limits().iter().map(|lane| lane.name).collect();
+        assert!(passed.callers.contains(&customer), "calls of another caller keep the account's turn");
+        assert_eq!(passed.callers.first(), Some(&Caller::Servers));
         assert!(passed.lanes.iter().all(|lane| known.contains(lane)), "{:?}", passed.lanes);
         assert!(passed.outcomes.contains(&CallOutcome::RateLimited(Some(Duration::from_secs(3)))));
-        assert!(passed.outcomes.contains(&CallOutcome::Trouble));
+        assert!(passed.outcomes.contains(&CallOutcome::Silent));
+        assert_eq!(passed.health.len() as u64, calls);
         assert!(matches!(passed.outcomes[0], CallOutcome::Answered(_)));
         passed.shut = true;
     }
@@ -171,7 +329,7 @@ pub async fn every_call_waits_for_its_turn<V: Vendor>() {
         paced.get_instance(&id).await.map(drop).unwrap_err(),
     ] {
         assert_eq!((held.class, held.is_ambiguous()), (FailureClass::Retryable, false));
-        assert_eq!(held.retry_after, Some(Duration::from_secs(7)));
+        assert_eq!((held.retry_after, held.held_by), (Some(Duration::from_secs(7)), Some(HeldBy::Class)));
     }
     assert_eq!(lab.calls().await, calls);
 }

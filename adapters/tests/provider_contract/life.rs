@@ -2,14 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use adapters::providers::ProviderInstance;
-use domain::{
-    instance::PowerState,
-    provisioning::{FLEET_TAG, FailureClass},
-};
+use adapters::providers::{CreateInstance, ProviderInstance};
+use domain::{instance::PowerState, provisioning::FailureClass};
 use serde_json::json;
 
-use crate::vendor::{COHORT, Lab, TAG, Vendor, request, tag, until};
+use crate::vendor::{COHORT, FLEET, Lab, TAG, Vendor, create, request, tag, until};
 
 pub async fn a_server_is_created_found_ready_deleted_and_gone<V: Vendor>() {
     let lab = Lab::<V>::open().await;
@@ -21,9 +18,9 @@ pub async fn a_server_is_created_found_ready_deleted_and_gone<V: Vendor>() {
     assert!(!made.ready);
     assert_eq!((made.size.as_str(), made.region.as_str()), (V::OFFER.size, V::OFFER.region));
     let tags: BTreeSet<_> = made.tags.iter().map(String::as_str).collect();
-    assert!(tags.is_superset(&[FLEET_TAG, COHORT, TAG].into()), "{tags:?}");
+    assert!(tags.is_superset(&[FLEET, COHORT, TAG].into()), "{tags:?}");
 
-    for tag in [TAG, COHORT, FLEET_TAG] {
+    for tag in [TAG, COHORT, FLEET] {
         let found = provider.find_by_tag(tag).await.unwrap();
         assert_eq!(ids(&found), [made.id.as_str()], "{tag}");
     }
@@ -58,7 +55,7 @@ pub async fn every_server_of_a_tag_is_found_oldest_first_and_no_other<V: Vendor>
     assert!(found.is_sorted_by_key(|instance| instance.created_at));
     assert_eq!(ids(&found).into_iter().collect::<BTreeSet<_>>(), made.iter().map(String::as_str).collect());
     assert_eq!(ids(&lab.provider.find_by_tag(&tag(1)).await.unwrap()), [made[1].as_str()]);
-    assert_eq!(lab.provider.find_by_tag(FLEET_TAG).await.unwrap().len(), 6);
+    assert_eq!(lab.provider.find_by_tag(FLEET).await.unwrap().len(), 6);
     assert_eq!(lab.provider.find_by_tag("wb-").await.unwrap(), [], "a part of a tag is none");
 }
 
@@ -73,6 +70,18 @@ pub async fn one_order_has_one_name_where_names_are_unique<V: Vendor>() {
         lab.make(TAG).await;
         assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap().len(), 2, "both are shown");
     }
+}
+
+pub async fn a_tag_that_nobody_carries_is_forgotten<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let (made, kept) = (lab.make_ready(TAG).await, lab.make_ready(&tag(2)).await);
+    lab.provider.delete_instance(&made.id).await.unwrap();
+    until(async || lab.provider.find_by_tag(TAG).await.unwrap(), Vec::is_empty).await;
+    for _ in 0..2 {
+        lab.provider.forget_tag(TAG).await.unwrap();
+    }
+    let left: BTreeSet<_> = lab.read(&kept.id).await.tags.into_iter().collect();
+    assert_eq!(left, [FLEET, COHORT, &tag(2)].map(str::to_owned).into());
 }
 
 pub async fn a_long_list_is_read_to_its_end_with_as_few_calls_as_can_be<V: Vendor>() {
@@ -121,4 +130,19 @@ pub async fn a_server_that_vanished_is_not_found<V: Vendor>() {
         assert_eq!(error.class, FailureClass::NotFound, "`{nonsense}`");
     }
     lab.provider.delete_instance(&made.id).await.unwrap();
+}
+
+pub async fn servers_of_two_customers_share_no_network<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let mut networks = Vec::new();
+    for (number, customer) in [(1, "one"), (2, "one"), (3, "two")] {
+        let name = format!("wb-{customer}-{}", V::OFFER.region);
+        let network = lab.provider.ensure_network(&name, V::OFFER.region).await.unwrap();
+        let wanted = CreateInstance { network, ..request::<V>(&tag(number)) };
+        let made = create(&lab.provider, &wanted).await.unwrap();
+        until(async || lab.read(&made.id).await, |i| i.ready).await;
+        networks.push(V::networks(&lab.raw(&made.id).await));
+    }
+    assert_eq!(networks[0], networks[1], "a customer's servers may see each other where they can");
+    assert!(networks[0].is_disjoint(&networks[2]), "{networks:?}");
 }

@@ -1,21 +1,22 @@
 //! Linode.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use adapters::providers::{
     ActionProgress, CloudProvider, CreateInstance, MetricKind, MetricsQuery, ProviderAction,
     linode::{Linode as Adapter, LinodeConfig},
 };
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use domain::provisioning::FailureClass;
-use serde_json::json;
+use serde_json::{Value, json};
 use simulators::{
     handle::Handle,
     linode::{Config, Settings, Simulator},
 };
 
-use crate::vendor::{
-    ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, request, until,
+use crate::{
+    catalog::now,
+    vendor::{ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, request, until},
 };
 
 pub struct Linode;
@@ -63,6 +64,14 @@ impl Vendor for Linode {
             pacer: account.pacer,
         };
         Arc::new(Adapter::new(config).unwrap())
+    }
+
+    /// Private addresses reach everybody's of a data centre; interfaces in networks are listed apart.
+    fn networks(server: &Value) -> BTreeSet<String> {
+        assert!(server.get("interfaces").is_none_or(Value::is_null), "{server}");
+        let addresses = server["ipv4"].as_array().expect("its addresses");
+        let addresses = addresses.iter().filter_map(|ip| ip.as_str()?.parse::<Ipv4Addr>().ok());
+        addresses.filter(Ipv4Addr::is_private).map(|_| "data centre".to_owned()).collect()
     }
 
     fn impossible() -> Vec<(CreateInstance, FailureClass)> {
@@ -145,7 +154,7 @@ async fn a_snapshot_outlives_its_server() {
 async fn metrics_reach_back_further_than_a_day() {
     let lab = Lab::<Linode>::open().await;
     let id = lab.make_ready(TAG).await.id;
-    let end = Utc::now();
+    let end = now();
     let query = MetricsQuery { kind: MetricKind::Network, start: end - TimeDelta::days(20), end };
     let series = lab.provider.get_metrics(&id, &query).await.unwrap();
     let (first, last) = (series[0].points[0].0, series[0].points[series[0].points.len() - 1].0);

@@ -20,6 +20,7 @@ mod vultr;
 use std::sync::Arc;
 
 use adapters::providers::{CloudProvider, Registry, UnknownProvider};
+use domain::rate_limit::Caller;
 use vendor::{Account, Vendor};
 
 #[test]
@@ -27,7 +28,10 @@ fn providers_are_found_by_their_slug() {
     let account = Account::of("http://127.0.0.1:1", "token");
     let provider: Arc<dyn CloudProvider> = digitalocean::DigitalOcean::adapter(account);
     let registry = Registry::new(vec![provider]);
-    assert_eq!(registry.get("digitalocean").unwrap().slug(), "digitalocean");
-    assert_eq!(registry.get("clouds-r-us").unwrap_err(), UnknownProvider { slug: "clouds-r-us".to_owned() });
+    assert_eq!(registry.get("digitalocean", Caller::Records).unwrap().slug(), "digitalocean");
+    assert_eq!(
+        registry.get("clouds-r-us", Caller::Records).unwrap_err(),
+        UnknownProvider { slug: "clouds-r-us".to_owned() }
+    );
     assert_eq!(registry.slugs().collect::<Vec<_>>(), ["digitalocean"]);
 }

@@ -1,8 +1,8 @@
 //! What the contract must know of a vendor, and a simulated account to ask it of.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use adapters::providers::{CloudProvider, CreateInstance, Pacer, ProviderError, ProviderInstance, Unpaced};
+use adapters::providers::{CloudProvider, CreateInstance, Paced, ProviderError, ProviderInstance};
 use domain::provisioning::FailureClass;
 use serde_json::{Value, json};
 use simulators::{control::Simulated, handle::Handle};
@@ -37,6 +37,9 @@ pub trait Vendor: Sized + 'static {
     /// The adapter for an account.
     fn adapter(account: Account) -> Arc<dyn CloudProvider>;
 
+    /// The private networks that a server is in, from the vendor's own description of it.
+    fn networks(server: &Value) -> BTreeSet<String>;
+
     /// Creates that can't be, each with the class of its failure.
     fn impossible() -> Vec<(CreateInstance, FailureClass)>;
 }
@@ -70,7 +73,7 @@ pub struct Account {
     pub token: String,
     pub request_timeout: Duration,
     pub listing_lag: Duration,
-    pub pacer: Arc<dyn Pacer>,
+    pub pacer: Paced,
 }
 
 impl Account {
@@ -80,7 +83,7 @@ impl Account {
             token: token.to_owned(),
             request_timeout: Duration::from_secs(5),
             listing_lag: Duration::from_secs(1),
-            pacer: Arc::new(Unpaced),
+            pacer: Paced::unpaced(),
         }
     }
 }
@@ -90,6 +93,8 @@ pub const TOKEN: &str = "contract-token";
 pub const BOOT_SECONDS: f64 = 0.2;
 pub const ACTION_SECONDS: f64 = 0.2;
 
+/// The tag of an installation.
+pub const FLEET: &str = "webrana-contract";
 /// A tag of an order.
 pub const TAG: &str = "wb-01932c07-9a53-7c3e-8f3c-1f2d3c4b5a69";
 /// The tag of the orders of an hour.
@@ -104,6 +109,7 @@ pub fn tag(number: usize) -> String {
 pub fn request<V: Vendor>(tag: &str) -> CreateInstance {
     CreateInstance {
         tag: tag.to_owned(),
+        fleet: FLEET.to_owned(),
         cohort: COHORT.to_owned(),
         hostname: "web-1.example.com".to_owned(),
         size: V::OFFER.size.to_owned(),
@@ -111,6 +117,7 @@ pub fn request<V: Vendor>(tag: &str) -> CreateInstance {
         image: V::OFFER.image.to_owned(),
         ssh_public_keys: vec![PUBLIC_KEY.to_owned()],
         root_password: None,
+        network: None,
     }
 }
 
@@ -150,6 +157,13 @@ impl<V: Vendor> Lab<V> {
         let url = format!("{}/__sim/{path}", self.simulator.url());
         let answer = client().post(url).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// A server in the vendor's own words.
+    pub async fn raw(&self, id: &str) -> Value {
+        let path = V::ROUTES.read.trim_start_matches("GET ").replace("{id}", id);
+        let asked = client().get(format!("{}{path}", self.simulator.url())).bearer_auth(TOKEN);
+        serde_json::from_str(&asked.send().await.unwrap().text().await.unwrap()).unwrap()
     }
 
     /// Removes a server behind the account's back.

@@ -1,21 +1,23 @@
 //! Vultr.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use adapters::providers::{
     ActionProgress, CloudProvider, CreateInstance, ProviderAction,
     vultr::{Vultr as Adapter, VultrConfig},
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::provisioning::FailureClass;
 use simulators::{
     handle::Handle,
     vultr::{Config, Settings, Simulator},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::vendor::{
-    ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, request, tag, until,
+    ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, create, request, tag,
+    until,
 };
 
 pub struct Vultr;
@@ -61,6 +63,13 @@ impl Vendor for Vultr {
         Arc::new(Adapter::new(config).unwrap())
     }
 
+    fn networks(server: &Value) -> BTreeSet<String> {
+        let server = &server["instance"];
+        assert_eq!(server["internal_ip"], "");
+        let attached = server["vpcs"].as_array().expect("its networks");
+        attached.iter().map(|vpc| vpc["id"].to_string()).collect()
+    }
+
     fn impossible() -> Vec<(CreateInstance, FailureClass)> {
         let but = |change: fn(&mut CreateInstance)| {
             let mut request = request::<Self>(TAG);
@@ -82,6 +91,15 @@ impl Vendor for Vultr {
 contract!(Vultr);
 
 impl Lab<Vultr> {
+    /// What a server is told at its first boot.
+    async fn user_data(&self, id: &str) -> String {
+        let url = format!("{}/v2/instances/{id}/user-data", self.simulator.url());
+        let asked = reqwest::Client::new().get(url).bearer_auth(TOKEN).send().await.unwrap();
+        let body: Value = asked.json().await.unwrap();
+        let told = BASE64_STANDARD.decode(body["user_data"]["data"].as_str().unwrap()).unwrap();
+        String::from_utf8(told).unwrap()
+    }
+
     /// Does something to a server and waits until it is done.
     async fn carry_out(&self, id: &str, action: ProviderAction) {
         let receipt = self.provider.perform_action(id, &action).await.unwrap();
@@ -128,5 +146,26 @@ async fn servers_do_not_see_each_others_snapshots() {
     for (id, name) in [(one, "of one"), (two, "of two")] {
         let snapshots = lab.provider.list_snapshots(&id).await.unwrap();
         assert_eq!(snapshots.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), [name]);
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_told_as_its_hash_also_to_a_rebuild() {
+    let lab = Lab::<Vultr>::open().await;
+    let password = || Some("correct horse".to_owned().into());
+    let wanted = CreateInstance { root_password: password(), ..request::<Vultr>(TAG) };
+    let id = create(&lab.provider, &wanted).await.unwrap().id;
+    until(async || lab.read(&id).await, |i| i.ready).await;
+    let before = lab.user_data(&id).await;
+    let rebuild = ProviderAction::Rebuild {
+        image: Vultr::OFFER.other_image.to_owned(),
+        ssh_public_keys: Vec::new(),
+        root_password: password(),
+    };
+    lab.carry_out(&id, rebuild).await;
+    let after = lab.user_data(&id).await;
+    assert_ne!(before, after);
+    for told in [before, after] {
+        assert!(told.contains("\"$6$") && !told.contains("correct horse"), "{told}");
     }
 }

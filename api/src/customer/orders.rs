@@ -23,7 +23,7 @@ use crate::{
     problem::Problem,
 };
 
-mod place;
+pub(crate) mod place;
 
 /// Routes under `/orders`, except `/orders/{id}/pay`.
 pub fn routes() -> OpenApiRouter<AppState> {

@@ -21,7 +21,7 @@ use domain::{
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::{
-    StoreError,
+    Elapsed, StoreError,
     idempotency::Idempotency,
     payments::{ChargeResult, Instructions, NewAttempt, Payment},
 };
@@ -268,8 +268,7 @@ pub(crate) async fn charged_elsewhere(state: &AppState, mut payment: Payment) ->
     let started = Instant::now();
     let patience = state.payments.charge_timeout;
     while awaits_gateway(&payment) {
-        let age = (Utc::now() - payment.created_at).to_std().unwrap_or_default();
-        if age.max(started.elapsed()) > patience {
+        if payment.age.get().max(started.elapsed()) > patience {
             return charge(state, payment.id).await;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -281,7 +280,7 @@ pub(crate) async fn charged_elsewhere(state: &AppState, mut payment: Payment) ->
 /// True when the gateway has not answered (and perhaps was never asked), and still can.
 fn awaits_gateway(payment: &Payment) -> bool {
     payment.gateway.is_some()
-        && payment.expires_at.is_none_or(|end| end > Utc::now())
+        && payment.time_left.is_none_or(|left| left > Elapsed::default())
         && payment.status == PaymentStatus::Pending
         && payment.qr_string.is_none()
         && payment.va_number.is_none()
@@ -312,13 +311,12 @@ async fn charge_now(state: &AppState, payment: PaymentId) -> Result<Payment, Sto
 }
 
 async fn ask(gateway: &Arc<dyn PaymentGateway>, payment: &Payment, patience: Duration) -> ChargeResult {
-    let time_left = payment.expires_at.and_then(|end| (end - Utc::now()).to_std().ok());
     let charge = Charge {
         gateway_order_id: payment.gateway_order_id.clone(),
         amount: payment.amount,
         method: payment.method,
         bank: payment.bank,
-        pay_within: time_left.unwrap_or_default(),
+        pay_within: payment.time_left.unwrap_or_default().get(),
     };
     match tokio::time::timeout(patience, create(gateway, &charge, patience)).await {
         Ok(Ok(instructions)) => ChargeResult::Ready(kept(instructions)),

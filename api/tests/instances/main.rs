@@ -7,11 +7,12 @@ mod support;
 
 mod customers;
 mod programs;
+mod reads;
 
 use std::{sync::Arc, time::Duration};
 
 use adapters::providers::{
-    CloudProvider, CreateInstance, Registry, Unpaced,
+    CloudProvider, CreateInstance, Paced, Registry,
     digitalocean::{DigitalOcean, DigitalOceanConfig},
 };
 use api::AppState;
@@ -22,6 +23,7 @@ use axum::{
 };
 use domain::{
     ids::{InstanceId, OrderId, UserId},
+    installation::Installation,
     instance::PowerState,
     provisioning::{cohort_tag, order_tag},
     role::Role,
@@ -37,6 +39,8 @@ use uuid::Uuid;
 struct World {
     pool: PgPool,
     app: App,
+    /// Another process.
+    other: App,
     internal: Router,
     provider: Arc<dyn CloudProvider>,
     simulator: digitalocean::Handle,
@@ -49,6 +53,11 @@ struct World {
 
 impl World {
     async fn open(pool: PgPool) -> Self {
+        Self::open_with(pool, Paced::unpaced(), |state| state).await
+    }
+
+    /// With a rate budget, and with other settings.
+    async fn open_with(pool: PgPool, pacer: Paced, set: impl FnOnce(AppState) -> AppState) -> Self {
         let settings = digitalocean::Settings {
             boot_seconds: 0.0,
             rate_limits: false,
@@ -64,12 +73,13 @@ impl World {
                 token: token.into(),
                 request_timeout: Duration::from_secs(5),
                 listing_lag: Duration::from_millis(10),
-                pacer: Arc::new(Unpaced),
+                pacer,
             })
             .unwrap(),
         );
         let registry = Arc::new(Registry::new(vec![Arc::clone(&provider)]));
-        let state = AppState { providers: registry, ..support::state(&pool) };
+        let state = set(AppState { providers: registry, ..support::state(&pool) });
+        let other = App::new(state.clone());
         let internal = api::internal_router(state.clone());
         let app = App::new(state);
         app.store.seed().await.unwrap();
@@ -78,7 +88,7 @@ impl World {
         let order = place(&app, &token).await;
         let server = Uuid::nil().into();
         let mut world =
-            Self { pool, app, internal, provider, simulator, customer, token, key, order, server };
+            Self { pool, app, other, internal, provider, simulator, customer, token, key, order, server };
         world.server = world.activate(order).await;
         world
     }
@@ -90,6 +100,7 @@ impl World {
         let server = store.start_provisioning(order).await.unwrap().instance_id.unwrap();
         let request = CreateInstance {
             tag: order_tag(order),
+            fleet: Installation::default().tag(),
             cohort: cohort_tag(order),
             hostname: "web-1".to_owned(),
             size: "s-1vcpu-1gb".to_owned(),
@@ -97,6 +108,7 @@ impl World {
             image: "ubuntu-24-04-x64".to_owned(),
             ssh_public_keys: Vec::new(),
             root_password: None,
+            network: None,
         };
         let ticket = self.provider.ready_to_create().await.unwrap();
         let made = self.provider.create_instance(ticket, &request).await.unwrap();
@@ -167,6 +179,17 @@ impl World {
         let fault = json!({ "route": route, "kind": "status", "status": 500, "times": 1 });
         let set = reqwest::Client::new().post(format!("{}/__sim/faults", self.simulator.url())).json(&fault);
         assert!(set.send().await.unwrap().status().is_success());
+    }
+
+    /// What is kept of providers is as old as it may be.
+    async fn outdate_reads(&self) {
+        sqlx::query(
+            "UPDATE provider_reads SET fresh_until = now(), next_refresh_at = now(), \
+                     fetched_at = fetched_at - interval '90 seconds'",
+        )
+        .execute(&self.pool)
+        .await
+        .unwrap();
     }
 
     /// How often the server's workflow was told to look.

@@ -142,6 +142,14 @@ async fn a_server_is_shown_with_what_its_provider_tells(pool: PgPool) {
     assert!(seen.body["live"]["tags"].as_array().unwrap().contains(&json!(tag)), "{}", seen.body);
     assert_eq!(seen.body["live"]["power_state"], "ON");
 
+    assert_eq!(seen.body["live_as_of"].as_str().map(str::is_empty), Some(false));
+
+    world.outdate_reads().await;
+    world.break_once("GET /v2/droplets/{id}").await;
+    let kept = world.internal(Method::GET, &path, &Value::Null).await;
+    assert_eq!(kept.body["live"], seen.body["live"], "what is kept, with its age");
+
+    sqlx::query("DELETE FROM provider_reads").execute(&world.pool).await.unwrap();
     world.break_once("GET /v2/droplets/{id}").await;
     let away = world.internal(Method::GET, &path, &Value::Null).await;
     assert_eq!((away.status, &away.body["live"]), (StatusCode::OK, &Value::Null), "{}", away.body);

@@ -14,6 +14,7 @@ use super::{
     paging::Listing,
     state::{State, after},
     tags::{TAG_RULE, is_tag},
+    vpcs,
 };
 use crate::fault::{FaultKind, Faults};
 
@@ -52,7 +53,8 @@ struct Order {
     backups: Option<backups::Policy>,
     tags: Vec<String>,
     user_data: Option<String>,
-    vpc_uuid: Uuid,
+    /// As it was asked for.
+    vpc_uuid: Option<String>,
     public: bool,
 }
 
@@ -75,7 +77,9 @@ pub(super) async fn create(
         return Err(Error::unprocessable("creating this/these droplet(s) will exceed your droplet limit"));
     }
 
-    let made: Vec<_> = order.names.iter().map(|name| make(&mut state, &order, name, &faults, now)).collect();
+    let vpc = vpcs::joined(&mut state, order.vpc_uuid.as_deref(), order.region)?;
+    let made: Vec<_> =
+        order.names.iter().map(|name| make(&mut state, &order, (name, vpc), &faults, now)).collect();
     let bodies: Vec<_> = made.iter().map(|(droplet, _)| state.show_at_birth(droplet)).collect();
     let actions: Vec<_> = made
         .iter()
@@ -94,7 +98,7 @@ pub(super) async fn create(
 fn make(
     state: &mut State,
     order: &Order,
-    name: &str,
+    (name, vpc_uuid): (&str, Uuid),
     faults: &Faults,
     now: DateTime<Utc>,
 ) -> (Droplet, Action) {
@@ -116,7 +120,7 @@ fn make(
         tags: order.tags.clone(),
         user_data: order.user_data.clone(),
         ssh_keys: order.ssh_keys.clone(),
-        vpc_uuid: order.vpc_uuid,
+        vpc_uuid,
         public: order.public,
         created_at: now,
         active_at,
@@ -158,10 +162,6 @@ impl Create {
         if !public && self.ipv6 == Some(true) {
             return Err(Error::unprocessable("IPv6 cannot be enabled without public networking"));
         }
-        let vpc_uuid = match self.vpc_uuid.as_deref().filter(|id| !id.is_empty()) {
-            Some(id) => id.parse().map_err(|_| Error::unprocessable("VPC is not found"))?,
-            None => default_vpc(region),
-        };
         let backups = match (self.backups, &self.backup_policy) {
             (Some(true), Some(wish)) => Some(wish.check()?),
             (Some(true), None) => Some(backups::Policy::default()),
@@ -187,7 +187,7 @@ impl Create {
             backups,
             tags,
             user_data,
-            vpc_uuid,
+            vpc_uuid: self.vpc_uuid,
             public,
         })
     }
@@ -237,12 +237,6 @@ fn hardware(
         return Err(Error::smaller_disk());
     }
     Ok((size, image.id(), region))
-}
-
-/// Every account has one network per region from the start.
-fn default_vpc(region: &Region) -> Uuid {
-    let index = REGIONS.iter().position(|r| r.slug == region.slug).unwrap_or_default();
-    Uuid::from_u128(0x760e_09ef_dc84_41e8_981e_3cfd_feaa_e000 + index as u128)
 }
 
 /// A slug or an id, in whichever JSON type it came.

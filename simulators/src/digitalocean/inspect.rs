@@ -41,6 +41,7 @@ fn body(state: &State, droplet: &Droplet) -> Value {
         "size": shape.size,
         "image": state.image(&shape.image.to_string(), now).map(|image| image.body()["slug"].clone()),
         "user_data": droplet.user_data,
+        "vpc_uuid": droplet.vpc_uuid,
         "listed": droplet.listed_at <= now,
     })
 }

@@ -21,6 +21,7 @@ mod show;
 mod snapshots;
 mod state;
 mod tags;
+mod vpcs;
 
 use std::{
     collections::BTreeMap,
@@ -129,6 +130,9 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
         ("/v2/images/{id}/actions/{action_id}", get(images::get_action)),
         ("/v2/snapshots", get(snapshots::list)),
         ("/v2/snapshots/{id}", get(snapshots::get).delete(snapshots::delete)),
+        ("/v2/vpcs", get(vpcs::list).post(vpcs::create)),
+        ("/v2/vpcs/{id}", get(vpcs::get).patch(vpcs::update).put(vpcs::update).delete(vpcs::delete)),
+        ("/v2/vpcs/{id}/members", get(vpcs::members)),
         ("/v2/tags", get(tags::list).post(tags::create)),
         ("/v2/tags/{name}", get(tags::get).delete(tags::delete)),
         ("/v2/tags/{name}/resources", post(tags::assign).delete(tags::unassign)),
@@ -220,6 +224,7 @@ impl Simulated for Simulator {
             ("keys", state.keys.len()),
             ("snapshots", state.snapshots.len()),
             ("tags", state.tags.len()),
+            ("vpcs", state.vpcs.len()),
         ])
     }
 

@@ -9,12 +9,14 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{
     catalog::Image,
     error::Error,
     model::{Action, Droplet, Key, Snapshot, Source, Target},
     settings::Settings,
+    vpcs::{Vpc, Vpcs},
 };
 use crate::journal::Journal;
 
@@ -30,6 +32,7 @@ pub(super) struct State {
     pub(super) snapshots: BTreeMap<u64, Snapshot>,
     /// The tags there are, also those that nothing carries any more.
     pub(super) tags: BTreeSet<String>,
+    pub(super) vpcs: Vpcs,
     next_id: u64,
     journal: Journal,
 }
@@ -62,6 +65,7 @@ kept!(Key, "key", keys);
 kept!(Snapshot, "snapshot", snapshots);
 
 const TAG: &str = "tag";
+const VPC: &str = "vpc";
 const NEXT_ID: &str = "next_id";
 
 impl State {
@@ -75,6 +79,7 @@ impl State {
             keys: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             tags: BTreeSet::new(),
+            vpcs: Vpcs::new(),
             next_id: FIRST_ID,
             journal,
         };
@@ -85,6 +90,10 @@ impl State {
                 (Key::PREFIX, _) => shelve::<Key>(&mut state, value)?,
                 (Snapshot::PREFIX, _) => shelve::<Snapshot>(&mut state, value)?,
                 (TAG, name) => drop(state.tags.insert(name.to_owned())),
+                (VPC, _) => {
+                    let vpc: Vpc = serde_json::from_value(value)?;
+                    state.vpcs.insert(vpc.id, vpc);
+                }
                 (NEXT_ID, _) => state.next_id = serde_json::from_value(value)?,
                 _ => return Err(io::Error::other(format!("the state file has an unknown key `{key}`"))),
             }
@@ -125,6 +134,18 @@ impl State {
         self.tags.remove(name)
     }
 
+    /// Adds or replaces a network.
+    pub(super) fn keep_vpc(&mut self, vpc: Vpc) {
+        self.journal.put(&format!("{VPC}/{}", vpc.id), &vpc);
+        self.vpcs.insert(vpc.id, vpc);
+    }
+
+    /// Forgets a network.
+    pub(super) fn remove_vpc(&mut self, id: Uuid) {
+        self.journal.remove(&format!("{VPC}/{id}"));
+        self.vpcs.remove(&id);
+    }
+
     /// An id never given before, also not before a restart or a reset.
     pub(super) fn new_id(&mut self) -> u64 {
         let id = self.next_id;
@@ -140,6 +161,7 @@ impl State {
         self.keys.clear();
         self.snapshots.clear();
         self.tags.clear();
+        self.vpcs.clear();
         self.journal.clear();
         self.journal.put(NEXT_ID, &self.next_id);
     }

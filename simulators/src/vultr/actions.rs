@@ -82,7 +82,7 @@ pub(super) async fn reinstall(Shared(simulator): Sim, Path(id): Path<String>, bo
         check_hostname(&hostname)?;
         instance.hostname = hostname;
     }
-    instance.reinstall(after(now, state.settings.action_seconds), now);
+    instance.reinstall(after(now, state.settings.action_seconds));
     let answer = json!({ "instance": instance.body(now) });
     state.keep(instance);
     Ok((StatusCode::ACCEPTED, Json(answer)))

@@ -100,7 +100,10 @@ pub(super) async fn create(
         return Err(Error::account_full());
     }
     let instance = make(&mut state, order, &faults, Utc::now());
-    Ok((StatusCode::ACCEPTED, Json(json!({ "instance": instance.body_at_birth() }))))
+    let mut body = instance.body_at_birth();
+    // Told here and never again.
+    body["default_password"] = json!(new_password());
+    Ok((StatusCode::ACCEPTED, Json(json!({ "instance": body }))))
 }
 
 fn make(state: &mut State, order: Order, faults: &Faults, now: DateTime<Utc>) -> Instance {
@@ -128,9 +131,7 @@ fn make(state: &mut State, order: Order, faults: &Faults, now: DateTime<Utc>) ->
         backups: order.backups.then(Schedule::usual),
         more_ipv4: Vec::new(),
         reverse: [].into(),
-        default_password: new_password(),
         created_at: now,
-        installed_at: now,
         active_at,
         booted_at,
         addressed_at: later(addressed_at, FaultKind::ActiveWithoutIp),
@@ -310,8 +311,8 @@ pub(super) fn check_backups(backups: Option<&str>) -> Result<Option<bool>, Error
     }
 }
 
-/// A password as the vendor gives at each installation.
-pub(super) fn new_password() -> String {
+/// A password as the vendor gives to a new server.
+fn new_password() -> String {
     const SIGNS: &[u8] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789#!+-{}[]()=,";
     let mut rng = rand::rng();
     (0..16).map(|_| char::from(SIGNS[rng.random_range(0..SIGNS.len())])).collect()

@@ -7,7 +7,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -17,9 +17,6 @@ use super::{
     error::Error,
     state::stamp,
 };
-
-/// How long the password given at installation is shown.
-const PASSWORD_SHOWN: TimeDelta = TimeDelta::minutes(10);
 
 /// An instance, as made and with what is under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,10 +40,7 @@ pub(super) struct Instance {
     pub(super) more_ipv4: Vec<Ipv4Addr>,
     /// Reverse DNS names by address.
     pub(super) reverse: BTreeMap<String, String>,
-    pub(super) default_password: String,
     pub(super) created_at: DateTime<Utc>,
-    /// When [`Self::default_password`] was given.
-    pub(super) installed_at: DateTime<Utc>,
     /// Turns from `pending` to `active`.
     pub(super) active_at: DateTime<Utc>,
     /// Turns from `installingbooting` to `ok`.
@@ -254,7 +248,7 @@ impl Instance {
         let v6 = json!({ "network": network, "main_ip": v6_main_ip, "network_size": v6_size });
         let nowhere = Ipv4Addr::UNSPECIFIED;
         let kvm = format!("https://my.vultr.com/subs/vps/novnc/api.php?data={}", self.id.simple());
-        let mut body = json!({
+        json!({
             "id": self.id,
             "os": self.os_name(),
             "ram": plan.ram,
@@ -289,11 +283,7 @@ impl Instance {
             "firewall_group_id": "",
             "features": self.features(),
             "user_scheme": self.user_scheme,
-        });
-        if now < self.installed_at + PASSWORD_SHOWN {
-            body["default_password"] = json!(self.default_password);
-        }
-        body
+        })
     }
 
     fn features(&self) -> Vec<&'static str> {

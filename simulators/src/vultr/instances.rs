@@ -12,9 +12,7 @@ use serde_json::json;
 
 use super::{
     Answer, Sim, catalog,
-    create::{
-        Number, application, check_backups, check_user_data, check_user_scheme, new_password, shown, system,
-    },
+    create::{Number, application, check_backups, check_user_data, check_user_scheme, shown, system},
     error::Error,
     instance::{EventKind, Instance, Schedule},
     paging::Listing,
@@ -173,16 +171,14 @@ impl Change {
         };
         instance.is_free("reinstall", now)?;
         instance.source = source;
-        instance.reinstall(done_at, now);
+        instance.reinstall(done_at);
         Ok(())
     }
 }
 
 impl Instance {
     /// Begins to install its source afresh.
-    pub(super) fn reinstall(&mut self, done_at: DateTime<Utc>, now: DateTime<Utc>) {
-        self.default_password = new_password();
-        self.installed_at = now;
+    pub(super) fn reinstall(&mut self, done_at: DateTime<Utc>) {
         self.begin(EventKind::Reinstall, done_at);
     }
 }

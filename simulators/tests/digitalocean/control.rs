@@ -157,7 +157,7 @@ async fn the_control_api_explains_itself_and_refuses_what_it_does_not_know() {
     let fresh = sim.get("/__sim/counters").await.body;
     assert_eq!(
         fresh,
-        json!({ "calls": {}, "rate_limited": 0, "resources": { "actions": 0, "droplets": 0, "keys": 0, "snapshots": 0, "tags": 0 } })
+        json!({ "calls": {}, "rate_limited": 0, "resources": { "actions": 0, "droplets": 0, "keys": 0, "snapshots": 0, "tags": 0, "vpcs": 0 } })
     );
 }
 

@@ -8,3 +8,4 @@ mod images;
 mod metrics;
 mod sim;
 mod tags;
+mod vpcs;

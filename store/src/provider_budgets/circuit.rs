@@ -1,33 +1,72 @@
 //! Providers' circuit breakers, shared by all processes. The rule is [`domain::circuit::Breaker`]'s.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use domain::circuit::{Admission, Breaker, CircuitState};
+use domain::{
+    circuit::{Admission, Breaker, CircuitScope, CircuitState},
+    notification::NotificationKind,
+};
+use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{Held, finish};
-use crate::{Result, Store};
+use super::finish;
+use crate::{
+    Result, Store,
+    catalog_sync::administrators,
+    notifications::{self, Notice},
+};
 
 /// A provider's circuit, for those who look.
 #[derive(Debug, Clone)]
 pub struct Circuit {
     /// Slug of the provider.
     pub provider: String,
+    /// The calls it stands before.
+    pub scope: CircuitScope,
     /// Where it stands.
     pub state: CircuitState,
     /// Since when.
     pub since: DateTime<Utc>,
     /// Failed calls in a row.
     pub failures: i32,
+    /// The vendor turned our account away, rather than that calls failed.
+    pub refused: bool,
+}
+
+/// What a circuit says to somebody who wants to call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// Call. `suspect` when calls have failed lately, so that an answer is worth noting.
+    Open {
+        /// See there.
+        suspect: bool,
+    },
+    /// Don't, for now.
+    Shut(Shut),
+}
+
+/// Why no call is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shut {
+    /// What the last call met, and what follows from that.
+    pub reason: String,
+    /// When to come back.
+    pub retry_after: Duration,
+    /// The vendor turned us away, rather than that calls failed.
+    pub refused: bool,
 }
 
 /// A circuit's row.
-pub(super) struct Row {
+struct Row {
     state: CircuitState,
     since: DateTime<Utc>,
     failures: i32,
     failing_since: Option<DateTime<Utc>>,
     openings: i32,
     retry_at: Option<DateTime<Utc>>,
+    reason: Option<String>,
+    refused: bool,
 }
 
 impl From<Row> for Breaker {
@@ -39,130 +78,214 @@ impl From<Row> for Breaker {
             failing_since: row.failing_since,
             openings: u32::try_from(row.openings).unwrap_or_default(),
             retry_at: row.retry_at,
+            reason: row.reason,
+            refused: row.refused,
         }
     }
 }
 
 impl Store {
-    /// The circuits of all providers that were ever called.
+    /// The circuits of all providers, as far as a call ever failed to them.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
     pub async fn circuits(&self) -> Result<Vec<Circuit>> {
         Ok(sqlx::query_as!(
             Circuit,
-            r#"SELECT provider, state AS "state: CircuitState", since, failures FROM provider_circuits
-               ORDER BY provider"#,
+            r#"SELECT provider, scope AS "scope: CircuitScope", state AS "state: CircuitState", since, failures, refused
+               FROM provider_circuits ORDER BY provider, scope"#,
         )
         .fetch_all(&self.pool)
         .await?)
     }
 
-    /// Notes a failed call. `true` when no further calls should be made.
+    /// Whether a call of this kind may be made now. While its circuit or the account's is open, one call may once in a
+    /// while: that is noted, and the others wait for it.
     ///
     /// # Errors
-    /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn note_failed_call(&self, provider: &str) -> Result<bool> {
-        let breaker = self.move_circuit(provider, Breaker::failed).await?;
-        Ok(breaker.state == CircuitState::Open)
-    }
-
-    /// Notes a call that was answered after others failed.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn note_answered_call(&self, provider: &str) -> Result<()> {
-        self.move_circuit(provider, Breaker::answered).await?;
-        Ok(())
-    }
-
-    async fn move_circuit(
-        &self,
-        provider: &str,
-        change: impl FnOnce(&mut Breaker, DateTime<Utc>) + Send,
-    ) -> Result<Breaker> {
+    /// [`crate::StoreError::Db`] when the database does not answer; no call may be made then.
+    pub async fn enter_circuit(&self, provider: &str, scope: CircuitScope) -> Result<Entry> {
+        let rows = sqlx::query!(
+            r#"SELECT state AS "state: CircuitState", failures FROM provider_circuits
+               WHERE provider = $1 AND scope IN ('account', $2)"#,
+            provider,
+            scope.as_str(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        if rows.iter().all(|row| row.state == CircuitState::Closed) {
+            return Ok(Entry::Open { suspect: rows.iter().any(|row| row.failures > 0) });
+        }
         let mut tx = self.pool.begin().await?;
-        let (mut breaker, now) = lock(&mut tx, provider).await?;
-        let before = breaker.clone();
-        change(&mut breaker, now);
-        if breaker != before {
-            save(&mut tx, provider, &breaker).await?;
+        for scope in [CircuitScope::Account, scope] {
+            let Some((mut breaker, now)) = lock(&mut tx, provider, scope).await? else { continue };
+            match breaker.admits(now) {
+                Admission::Yes => {}
+                Admission::Trial => {
+                    breaker.begin_trial(now);
+                    save(&mut tx, provider, scope, &breaker).await?;
+                }
+                // Dropping the transaction takes back the account's try.
+                Admission::No(left) => {
+                    let retry_after = left.to_std().unwrap_or_default();
+                    return Ok(Entry::Shut(shut(scope, &breaker, retry_after)));
+                }
+            }
         }
-        if breaker.state != before.state {
-            tracing::warn!(provider, from = %before.state, to = %breaker.state, "a provider's circuit changed");
+        finish(tx, Entry::Open { suspect: true }).await
+    }
+
+    /// Notes a call that failed, and what it met.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn note_failed_call(&self, provider: &str, scope: CircuitScope, reason: &str) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        move_circuit(&mut tx, provider, scope, |breaker, now| breaker.failed(now, reason)).await?;
+        finish(tx, ()).await
+    }
+
+    /// Notes that the vendor turns our account away, or all its calls of a kind, in the vendor's words. Administrators are
+    /// told when that begins, and at most once an hour.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn note_refused_call(&self, provider: &str, scope: CircuitScope, reason: &str) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        let begins =
+            move_circuit(&mut tx, provider, scope, |breaker, now| breaker.refused(now, reason)).await?;
+        if begins {
+            tell_of_refusal(&mut tx, provider, scope, reason).await?;
         }
-        finish(tx, breaker).await
+        finish(tx, ()).await
+    }
+
+    /// Notes a call that was answered after others failed: that says something of the account, too.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn note_answered_call(&self, provider: &str, scope: CircuitScope) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        for scope in [CircuitScope::Account, scope] {
+            if lock(&mut tx, provider, scope).await?.is_some() {
+                move_circuit(&mut tx, provider, scope, Breaker::answered).await?;
+            }
+        }
+        finish(tx, ()).await
     }
 }
 
-/// How many of the wanted calls a circuit lets through: all, or the one that tries, or none; and whether a success
-/// is worth noting.
-pub(super) async fn admits(
+/// Moves a circuit; `true` when it begins to be refused by that.
+async fn move_circuit(
     tx: &mut PgConnection,
     provider: &str,
-    now: DateTime<Utc>,
-    wanted: u32,
-) -> Result<std::result::Result<(u32, bool), Held>> {
-    let breaker = Breaker::from(read(tx, provider).await?);
-    match breaker.admits(now) {
-        Admission::Yes => return Ok(Ok((wanted, breaker.failures > 0))),
-        Admission::No(left) => return Ok(Err(held(left, &breaker))),
-        Admission::Trial => {}
-    }
-    let (mut breaker, now) = lock(tx, provider).await?;
-    match breaker.admits(now) {
-        Admission::Yes => Ok(Ok((wanted, true))),
-        Admission::No(left) => Ok(Err(held(left, &breaker))),
-        Admission::Trial => {
-            breaker.begin_trial(now);
-            save(tx, provider, &breaker).await?;
-            Ok(Ok((1, true)))
-        }
-    }
-}
-
-fn held(left: chrono::TimeDelta, breaker: &Breaker) -> Held {
-    let reason = format!("no calls are made for now: {} failed in a row", breaker.failures);
-    Held { reason, retry_after: left.to_std().unwrap_or_default() }
-}
-
-async fn read(tx: &mut PgConnection, provider: &str) -> Result<Row> {
-    Ok(sqlx::query_as!(
-        Row,
-        r#"SELECT state AS "state: CircuitState", since, failures, failing_since, openings, retry_at
-           FROM provider_circuits WHERE provider = $1"#,
-        provider,
-    )
-    .fetch_one(tx)
-    .await?)
-}
-
-/// The breaker, locked, and the time after the lock was got.
-async fn lock(tx: &mut PgConnection, provider: &str) -> Result<(Breaker, DateTime<Utc>)> {
-    let row = sqlx::query!(
-        r#"WITH circuit AS MATERIALIZED (SELECT * FROM provider_circuits WHERE provider = $1 FOR UPDATE)
-           SELECT clock_timestamp() AS "now!", state AS "state!: CircuitState", since AS "since!",
-                  failures AS "failures!", failing_since, openings AS "openings!", retry_at FROM circuit"#,
-        provider,
-    )
-    .fetch_one(tx)
-    .await?;
-    let (state, since, failures) = (row.state, row.since, row.failures);
-    let (failing_since, openings, retry_at) = (row.failing_since, row.openings, row.retry_at);
-    Ok((Row { state, since, failures, failing_since, openings, retry_at }.into(), row.now))
-}
-
-async fn save(tx: &mut PgConnection, provider: &str, breaker: &Breaker) -> Result<()> {
+    scope: CircuitScope,
+    change: impl FnOnce(&mut Breaker, DateTime<Utc>) + Send,
+) -> Result<bool> {
     sqlx::query!(
-        "UPDATE provider_circuits SET state = $2, since = $3, failures = $4, failing_since = $5, openings = $6, retry_at = $7
-         WHERE provider = $1",
+        "INSERT INTO provider_circuits (provider, scope) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         provider,
+        scope.as_str(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    let Some((mut breaker, now)) = lock(tx, provider, scope).await? else { return Ok(false) };
+    let before = breaker.clone();
+    change(&mut breaker, now);
+    if breaker != before {
+        save(tx, provider, scope, &breaker).await?;
+    }
+    if breaker.state != before.state {
+        tracing::warn!(provider, %scope, from = %before.state, to = %breaker.state,
+                       reason = breaker.reason.as_deref(), "a provider's circuit changed");
+    }
+    Ok(breaker.refused && !before.refused)
+}
+
+async fn tell_of_refusal(
+    tx: &mut PgConnection,
+    provider: &str,
+    scope: CircuitScope,
+    reason: &str,
+) -> Result<()> {
+    let told = sqlx::query_scalar!(
+        r#"UPDATE provider_circuits SET alerted_at = now()
+           WHERE provider = $1 AND scope = $2 AND coalesce(alerted_at < now() - interval '1 hour', true)
+           RETURNING since"#,
+        provider,
+        scope.as_str(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(since) = told else { return Ok(()) };
+    let what = match scope {
+        CircuitScope::Account => "our account".to_owned(),
+        scope => format!("our account's {scope}"),
+    };
+    let notice = Notice {
+        kind: NotificationKind::ProviderAlert,
+        title: "A provider turns our account away",
+        message: &format!(
+            "{provider} refuses {what}: {reason}. Orders wait, and go on by themselves once that is mended."
+        ),
+        action_url: None,
+        metadata: json!({ "provider": provider, "scope": scope, "since": since }),
+        dedupe_key: &format!("provider/{provider}/{scope}/refused/{}", since.timestamp_millis()),
+    };
+    for administrator in administrators(tx).await? {
+        notifications::notify(tx, administrator, &notice).await?;
+    }
+    Ok(())
+}
+
+fn shut(scope: CircuitScope, breaker: &Breaker, retry_after: Duration) -> Shut {
+    let met = breaker.reason.as_deref().unwrap_or("unknown");
+    let reason = match (breaker.refused, scope) {
+        (true, CircuitScope::Account) => format!("our account is refused: {met}"),
+        (true, scope) => format!("our account's {scope} are refused: {met}"),
+        (false, _) => {
+            format!("{met}; {} calls in a row failed, so none is made for a while", breaker.failures)
+        }
+    };
+    Shut { reason, retry_after, refused: breaker.refused }
+}
+
+/// The breaker, locked, and the time after the lock was got; `None` when no such call ever failed.
+async fn lock(
+    tx: &mut PgConnection,
+    provider: &str,
+    scope: CircuitScope,
+) -> Result<Option<(Breaker, DateTime<Utc>)>> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT state AS "state: CircuitState", since, failures, failing_since, openings, retry_at, reason, refused
+           FROM provider_circuits WHERE provider = $1 AND scope = $2 FOR UPDATE"#,
+        provider,
+        scope.as_str(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(tx).await?;
+    Ok(Some((row.into(), now)))
+}
+
+async fn save(tx: &mut PgConnection, provider: &str, scope: CircuitScope, breaker: &Breaker) -> Result<()> {
+    sqlx::query!(
+        "UPDATE provider_circuits
+         SET state = $3, since = $4, failures = $5, failing_since = $6, openings = $7, retry_at = $8, reason = $9,
+             refused = $10
+         WHERE provider = $1 AND scope = $2",
+        provider,
+        scope.as_str(),
         breaker.state.as_str(),
         breaker.since,
         i32::try_from(breaker.failures).unwrap_or(i32::MAX),
         breaker.failing_since,
         i32::try_from(breaker.openings).unwrap_or(i32::MAX),
         breaker.retry_at,
+        breaker.reason,
+        breaker.refused,
     )
     .execute(tx)
     .await?;

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
+    circuit::CircuitScope,
     instance::Capability,
     provisioning::FailureClass,
-    rate_limit::{Lane, Window},
+    rate_limit::{Caller, Lane, Window},
 };
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
@@ -22,8 +23,9 @@ use crate::{
     http::{self, SetupError},
     providers::{
         ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
-        MetricKind, MetricsQuery, Pacer, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
-        ProviderRegion, ProviderSize, Quota, Series, Snapshot, channel::Channel,
+        MetricKind, MetricsQuery, Paced, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
+        ProviderRegion, ProviderSize, Quota, Series, Snapshot,
+        channel::{Channel, Manners},
     },
 };
 
@@ -32,13 +34,13 @@ pub const SLUG: &str = "digitalocean";
 
 /// The vendor counts all calls of a token together.
 const LANE: &str = "all";
-const RATE_LIMITS: &[Lane] = &[Lane {
-    name: LANE,
-    windows: &[
+const RATE_LIMITS: &[Lane] = &[Lane::new(
+    LANE,
+    &[
         Window { calls: 250, period: Duration::from_secs(60) },
         Window { calls: 5_000, period: Duration::from_secs(3_600) },
     ],
-}];
+)];
 
 /// No [`Capability::MetricsDisk`]: the vendor tells how full a disk is, not how busy. No [`Capability::Console`]: it
 /// has no public API for that.
@@ -74,8 +76,8 @@ pub struct DigitalOceanConfig {
     pub request_timeout: Duration,
     /// Longest time until a new droplet shows up in lists.
     pub listing_lag: Duration,
-    /// Decides when a call may be sent.
-    pub pacer: Arc<dyn Pacer>,
+    /// Decides when a call may be sent, and for whom it is.
+    pub pacer: Paced,
 }
 
 /// An account at DigitalOcean.
@@ -92,21 +94,21 @@ impl DigitalOcean {
     /// [`SetupError`] when the base URL or the machine's TLS setup is unusable.
     pub fn new(config: DigitalOceanConfig) -> Result<Self, SetupError> {
         let client = http::client(&config.base_url, config.request_timeout)?;
-        let channel = Channel::new(SLUG, client, Arc::clone(&config.pacer), quota);
+        let channel = Channel::new(client, config.pacer.clone(), MANNERS);
         Ok(Self { config, channel })
     }
 
-    fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
         let url = http::join(&self.config.base_url, &[&["v2"], segments].concat());
         self.channel.request(method, url).bearer_auth(self.config.token.expose_secret())
     }
 
     /// Sends a call and gives the body of its success.
     async fn send(&self, request: RequestBuilder, effect: Effect) -> Result<Vec<u8>, ProviderError> {
-        mapper::success(self.channel.send(LANE, request, effect).await?, effect)
+        self.channel.send(LANE, request, effect).await
     }
 
-    async fn call<T: DeserializeOwned>(
+    pub(super) async fn call<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
         effect: Effect,
@@ -115,7 +117,7 @@ impl DigitalOcean {
         serde_json::from_slice(&body).map_err(|error| ProviderError::unreadable(SLUG, &error, effect))
     }
 
-    async fn read<T: DeserializeOwned>(
+    pub(super) async fn read<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         query: &[(&str, &str)],
@@ -137,7 +139,7 @@ impl DigitalOcean {
     }
 
     /// All pages of a list.
-    async fn list<T: DeserializeOwned>(
+    pub(super) async fn list<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         filter: &[(&str, &str)],
@@ -151,7 +153,7 @@ impl DigitalOcean {
         Ok(all)
     }
 
-    async fn delete(&self, segments: &[&str]) -> Result<(), ProviderError> {
+    pub(super) async fn delete(&self, segments: &[&str]) -> Result<(), ProviderError> {
         match self.send(self.request(Method::DELETE, segments), Effect::Changes).await {
             Err(error) if error.class != FailureClass::NotFound => Err(error),
             _ => Ok(()),
@@ -192,6 +194,20 @@ impl DigitalOcean {
     }
 }
 
+const MANNERS: Manners = Manners { provider: SLUG, scope, sort: mapper::success, quota };
+
+fn scope(method: &Method, path: &[&str]) -> CircuitScope {
+    match path {
+        [.., "monitoring", "metrics", "droplet", _] => CircuitScope::Metrics,
+        [.., "droplets"] if *method == Method::POST => CircuitScope::Creates,
+        [.., "droplets"] => CircuitScope::Lists,
+        [.., "snapshots"] | [.., "snapshots", _] => CircuitScope::Snapshots,
+        [.., "regions" | "sizes" | "images"] => CircuitScope::Catalog,
+        [.., "vpcs"] | [.., "vpcs", _] => CircuitScope::Networks,
+        _ => CircuitScope::Servers,
+    }
+}
+
 /// The headers tell of the hour only; the minute is ours to keep.
 fn quota(_headers: &HeaderMap) -> Option<Quota> {
     None
@@ -199,6 +215,10 @@ fn quota(_headers: &HeaderMap) -> Option<Quota> {
 
 #[async_trait]
 impl CloudProvider for DigitalOcean {
+    fn called_by(&self, caller: Caller) -> Arc<dyn CloudProvider> {
+        Arc::new(Self { config: self.config.clone(), channel: self.channel.called_by(caller) })
+    }
+
     fn slug(&self) -> &'static str {
         SLUG
     }
@@ -211,12 +231,24 @@ impl CloudProvider for DigitalOcean {
         RATE_LIMITS
     }
 
+    fn list_spacing(&self) -> Option<Duration> {
+        self.channel.is_limited().then(|| Lane::spacing_of(RATE_LIMITS, LANE))
+    }
+
     fn listing_lag(&self) -> Duration {
         self.config.listing_lag
     }
 
     fn request_timeout(&self) -> Duration {
         self.config.request_timeout
+    }
+
+    async fn ensure_network(&self, name: &str, region: &str) -> Result<Option<String>, ProviderError> {
+        self.network(name, region).await.map(Some)
+    }
+
+    async fn delete_network(&self, id: &str) -> Result<(), ProviderError> {
+        self.remove_network(id).await
     }
 
     async fn ready_to_create(&self) -> Result<CreateTicket, ProviderError> {
@@ -228,9 +260,8 @@ impl CloudProvider for DigitalOcean {
         ticket: CreateTicket,
         request: &CreateInstance,
     ) -> Result<ProviderInstance, ProviderError> {
-        let call = self.request(Method::POST, &["droplets"]).json(&mapper::to_create(request));
-        let answer = self.channel.send_with(ticket, LANE, call).await?;
-        let body = mapper::success(answer, Effect::Changes)?;
+        let call = self.request(Method::POST, &["droplets"]).json(&mapper::to_create(request)?);
+        let body = self.channel.send_with(ticket, LANE, call).await?;
         let OneDroplet { droplet } = serde_json::from_slice(&body)
             .map_err(|error| ProviderError::unreadable(SLUG, &error, Effect::Changes))?;
         Ok(mapper::to_instance(droplet))
@@ -243,6 +274,10 @@ impl CloudProvider for DigitalOcean {
             instances: droplets.into_iter().map(mapper::to_instance).collect(),
             next: next.map(|number| number.to_string()),
         })
+    }
+
+    async fn forget_tag(&self, tag: &str) -> Result<(), ProviderError> {
+        self.delete(&["tags", tag]).await
     }
 
     async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod mapper;
+mod networks;
 mod types;
 
 pub use adapter::{DigitalOcean, DigitalOceanConfig, SLUG};

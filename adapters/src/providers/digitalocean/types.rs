@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Body of `POST /v2/droplets`.
 #[derive(Debug, Serialize)]
@@ -15,6 +16,9 @@ pub(super) struct CreateDroplet<'a> {
     pub(super) tags: [&'a str; 3],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_data: Option<String>,
+    /// Without, the account's default network of the region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) vpc_uuid: Option<&'a str>,
     pub(super) ipv6: bool,
     pub(super) monitoring: bool,
 }
@@ -34,6 +38,20 @@ impl<'a> ImageRef<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct OneVpc {
+    pub(super) vpc: Vpc,
+}
+
+/// A private network.
+#[derive(Debug, Deserialize)]
+pub(super) struct Vpc {
+    pub(super) id: Uuid,
+    pub(super) name: String,
+    pub(super) region: String,
+    pub(super) default: bool,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct OneDroplet {
     pub(super) droplet: Droplet,
 }
@@ -41,7 +59,14 @@ pub(super) struct OneDroplet {
 /// One page of a list, whose key is the list's own.
 #[derive(Debug, Deserialize)]
 pub(super) struct Page<T> {
-    #[serde(alias = "droplets", alias = "snapshots", alias = "regions", alias = "sizes", alias = "images")]
+    #[serde(
+        alias = "droplets",
+        alias = "snapshots",
+        alias = "regions",
+        alias = "sizes",
+        alias = "images",
+        alias = "vpcs"
+    )]
     pub(super) items: Vec<T>,
     #[serde(default)]
     pub(super) links: Links,

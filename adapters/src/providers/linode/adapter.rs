@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::Utc;
 use domain::{
+    circuit::CircuitScope,
     instance::Capability,
     provisioning::FailureClass,
-    rate_limit::{Lane, Window},
+    rate_limit::{Caller, Lane, Window},
 };
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
@@ -23,8 +24,9 @@ use crate::{
     http::{self, SetupError},
     providers::{
         ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
-        MetricsQuery, Pacer, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
-        ProviderSize, Quota, Series, Snapshot, channel::Channel,
+        MetricsQuery, Paced, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
+        ProviderSize, Quota, Series, Snapshot,
+        channel::{Channel, Manners},
     },
 };
 
@@ -38,11 +40,11 @@ const IMAGES: &str = "images";
 const STATS: &str = "stats";
 const OTHER: &str = "other";
 const RATE_LIMITS: &[Lane] = &[
-    Lane { name: CREATE, windows: &[Window { calls: 20, period: Duration::from_secs(15) }] },
-    Lane { name: LIST, windows: &[Window { calls: 200, period: MINUTE }] },
-    Lane { name: IMAGES, windows: &[Window { calls: 20, period: MINUTE }] },
-    Lane { name: STATS, windows: &[Window { calls: 50, period: MINUTE }] },
-    Lane { name: OTHER, windows: &[Window { calls: 1_600, period: MINUTE }] },
+    Lane::new(CREATE, &[Window { calls: 20, period: Duration::from_secs(15) }]),
+    Lane::new(LIST, &[Window { calls: 200, period: MINUTE }]),
+    Lane::new(IMAGES, &[Window { calls: 20, period: MINUTE }]),
+    Lane::for_display(STATS, &[Window { calls: 50, period: MINUTE }]),
+    Lane::new(OTHER, &[Window { calls: 1_600, period: MINUTE }]),
 ];
 
 /// Why the others are missing: [`mapper::unsupported`].
@@ -76,8 +78,8 @@ pub struct LinodeConfig {
     pub request_timeout: Duration,
     /// Longest time until a new Linode shows up in lists.
     pub listing_lag: Duration,
-    /// Decides when a call may be sent.
-    pub pacer: Arc<dyn Pacer>,
+    /// Decides when a call may be sent, and for whom it is.
+    pub pacer: Paced,
 }
 
 /// An account at Linode.
@@ -94,7 +96,7 @@ impl Linode {
     /// [`SetupError`] when the base URL or the machine's TLS setup is unusable.
     pub fn new(config: LinodeConfig) -> Result<Self, SetupError> {
         let client = http::client(&config.base_url, config.request_timeout)?;
-        let channel = Channel::new(SLUG, client, Arc::clone(&config.pacer), quota);
+        let channel = Channel::new(client, config.pacer.clone(), MANNERS);
         Ok(Self { config, channel })
     }
 
@@ -109,7 +111,7 @@ impl Linode {
         request: RequestBuilder,
         effect: Effect,
     ) -> Result<T, ProviderError> {
-        let body = mapper::success(self.channel.send(lane, request, effect).await?, effect)?;
+        let body = self.channel.send(lane, request, effect).await?;
         serde_json::from_slice(&body).map_err(|error| ProviderError::unreadable(SLUG, &error, effect))
     }
 
@@ -217,6 +219,19 @@ impl Linode {
     }
 }
 
+const MANNERS: Manners = Manners { provider: SLUG, scope, sort: mapper::success, quota };
+
+fn scope(method: &Method, path: &[&str]) -> CircuitScope {
+    match path {
+        [.., "linode", "instances", _, "stats"] | [.., "stats", _, _] => CircuitScope::Metrics,
+        [.., "linode", "instances"] if *method == Method::POST => CircuitScope::Creates,
+        [.., "linode", "instances"] => CircuitScope::Lists,
+        [.., "images" | "disks"] | [.., "images", _] => CircuitScope::Snapshots,
+        [.., "regions" | "types" | "availability"] => CircuitScope::Catalog,
+        _ => CircuitScope::Servers,
+    }
+}
+
 fn quota(headers: &HeaderMap) -> Option<Quota> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
     Some(Quota { limit: number("x-ratelimit-limit")?, remaining: number("x-ratelimit-remaining")? })
@@ -224,6 +239,10 @@ fn quota(headers: &HeaderMap) -> Option<Quota> {
 
 #[async_trait]
 impl CloudProvider for Linode {
+    fn called_by(&self, caller: Caller) -> Arc<dyn CloudProvider> {
+        Arc::new(Self { config: self.config.clone(), channel: self.channel.called_by(caller) })
+    }
+
     fn slug(&self) -> &'static str {
         SLUG
     }
@@ -236,12 +255,26 @@ impl CloudProvider for Linode {
         RATE_LIMITS
     }
 
+    fn list_spacing(&self) -> Option<Duration> {
+        self.channel.is_limited().then(|| Lane::spacing_of(RATE_LIMITS, LIST))
+    }
+
     fn listing_lag(&self) -> Duration {
         self.config.listing_lag
     }
 
     fn request_timeout(&self) -> Duration {
         self.config.request_timeout
+    }
+
+    /// None. The vendor gives a server a private address or an interface in a VPC or VLAN only where that is asked for
+    /// (`private_ip`, `interfaces`), which is never. Private addresses would be reachable by all of a data centre.
+    async fn ensure_network(&self, _name: &str, _region: &str) -> Result<Option<String>, ProviderError> {
+        Ok(None)
+    }
+
+    async fn delete_network(&self, _id: &str) -> Result<(), ProviderError> {
+        Ok(())
     }
 
     async fn ready_to_create(&self) -> Result<CreateTicket, ProviderError> {
@@ -254,8 +287,7 @@ impl CloudProvider for Linode {
         request: &CreateInstance,
     ) -> Result<ProviderInstance, ProviderError> {
         let call = self.request(Method::POST, &["linode", "instances"]).json(&mapper::to_create(request));
-        let answer = self.channel.send_with(ticket, CREATE, call).await?;
-        let body = mapper::success(answer, Effect::Changes)?;
+        let body = self.channel.send_with(ticket, CREATE, call).await?;
         let made = serde_json::from_slice(&body)
             .map_err(|error| ProviderError::unreadable(SLUG, &error, Effect::Changes))?;
         Ok(mapper::to_instance(made))
@@ -270,6 +302,10 @@ impl CloudProvider for Linode {
             instances: linodes.into_iter().map(mapper::to_instance).collect(),
             next: next.map(|number| number.to_string()),
         })
+    }
+
+    async fn forget_tag(&self, tag: &str) -> Result<(), ProviderError> {
+        self.delete(&["tags", tag]).await
     }
 
     async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
@@ -363,6 +399,10 @@ impl CloudProvider for Linode {
         Ok(images.into_iter().filter_map(mapper::to_image).collect())
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the vendor's months end at its own present, which ours stands for"
+    )]
     async fn get_metrics(&self, id: &str, query: &MetricsQuery) -> Result<Vec<Series>, ProviderError> {
         let capability = query.kind.capability();
         if !CAPABILITIES.contains(&capability) {

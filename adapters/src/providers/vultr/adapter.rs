@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
+    circuit::CircuitScope,
     instance::Capability,
     provisioning::FailureClass,
-    rate_limit::{Lane, Window},
+    rate_limit::{Caller, Lane, Window},
 };
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
@@ -24,8 +25,9 @@ use crate::{
     http::{self, SetupError},
     providers::{
         ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
-        MetricsQuery, Pacer, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
-        ProviderSize, Quota, Series, Snapshot, channel::Channel,
+        MetricsQuery, Paced, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
+        ProviderSize, Quota, Series, Snapshot,
+        channel::{Channel, Manners},
     },
 };
 
@@ -34,8 +36,7 @@ pub const SLUG: &str = "vultr";
 
 /// The vendor counts all calls of an address together.
 const LANE: &str = "all";
-const RATE_LIMITS: &[Lane] =
-    &[Lane { name: LANE, windows: &[Window { calls: 30, period: Duration::from_secs(1) }] }];
+const RATE_LIMITS: &[Lane] = &[Lane::new(LANE, &[Window { calls: 30, period: Duration::from_secs(1) }])];
 
 const CAPABILITIES: &[Capability] = &[
     Capability::PowerOn,
@@ -66,8 +67,8 @@ pub struct VultrConfig {
     pub request_timeout: Duration,
     /// Longest time until a new instance shows up in lists.
     pub listing_lag: Duration,
-    /// Decides when a call may be sent.
-    pub pacer: Arc<dyn Pacer>,
+    /// Decides when a call may be sent, and for whom it is.
+    pub pacer: Paced,
 }
 
 /// An account at Vultr.
@@ -84,7 +85,7 @@ impl Vultr {
     /// [`SetupError`] when the base URL or the machine's TLS setup is unusable.
     pub fn new(config: VultrConfig) -> Result<Self, SetupError> {
         let client = http::client(&config.base_url, config.request_timeout)?;
-        let channel = Channel::new(SLUG, client, Arc::clone(&config.pacer), quota);
+        let channel = Channel::new(client, config.pacer.clone(), MANNERS);
         Ok(Self { config, channel })
     }
 
@@ -95,7 +96,7 @@ impl Vultr {
 
     /// Sends a call and gives the body of its success.
     async fn send(&self, request: RequestBuilder, effect: Effect) -> Result<Vec<u8>, ProviderError> {
-        mapper::success(self.channel.send(LANE, request, effect).await?, effect)
+        self.channel.send(LANE, request, effect).await
     }
 
     /// Sends a call that reads.
@@ -195,6 +196,19 @@ impl Vultr {
     }
 }
 
+const MANNERS: Manners = Manners { provider: SLUG, scope, sort: mapper::success, quota };
+
+fn scope(method: &Method, path: &[&str]) -> CircuitScope {
+    match path {
+        [.., "instances", _, "bandwidth"] => CircuitScope::Metrics,
+        [.., "instances"] if *method == Method::POST => CircuitScope::Creates,
+        [.., "instances"] => CircuitScope::Lists,
+        [.., "snapshots"] | [.., "snapshots", _] => CircuitScope::Snapshots,
+        [.., "regions" | "plans" | "os"] => CircuitScope::Catalog,
+        _ => CircuitScope::Servers,
+    }
+}
+
 /// The vendor's headers tell nothing of the limit.
 fn quota(_headers: &HeaderMap) -> Option<Quota> {
     None
@@ -219,6 +233,10 @@ fn check(capability: Capability) -> Result<(), ProviderError> {
 
 #[async_trait]
 impl CloudProvider for Vultr {
+    fn called_by(&self, caller: Caller) -> Arc<dyn CloudProvider> {
+        Arc::new(Self { config: self.config.clone(), channel: self.channel.called_by(caller) })
+    }
+
     fn slug(&self) -> &'static str {
         SLUG
     }
@@ -231,12 +249,26 @@ impl CloudProvider for Vultr {
         RATE_LIMITS
     }
 
+    fn list_spacing(&self) -> Option<Duration> {
+        self.channel.is_limited().then(|| Lane::spacing_of(RATE_LIMITS, LANE))
+    }
+
     fn listing_lag(&self) -> Duration {
         self.config.listing_lag
     }
 
     fn request_timeout(&self) -> Duration {
         self.config.request_timeout
+    }
+
+    /// None. The vendor attaches a server to a network only where that is asked for (`enable_vpc`, `attach_vpc`), which is
+    /// never.
+    async fn ensure_network(&self, _name: &str, _region: &str) -> Result<Option<String>, ProviderError> {
+        Ok(None)
+    }
+
+    async fn delete_network(&self, _id: &str) -> Result<(), ProviderError> {
+        Ok(())
     }
 
     async fn ready_to_create(&self) -> Result<CreateTicket, ProviderError> {
@@ -248,9 +280,8 @@ impl CloudProvider for Vultr {
         ticket: CreateTicket,
         request: &CreateInstance,
     ) -> Result<ProviderInstance, ProviderError> {
-        let call = self.request(Method::POST, &["instances"]).json(&mapper::to_create(request));
-        let answer = self.channel.send_with(ticket, LANE, call).await?;
-        let body = mapper::success(answer, Effect::Changes)?;
+        let call = self.request(Method::POST, &["instances"]).json(&mapper::to_create(request)?);
+        let body = self.channel.send_with(ticket, LANE, call).await?;
         let OneServer { instance } = parse(&body, Effect::Changes)?;
         Ok(mapper::to_instance(instance))
     }
@@ -258,6 +289,11 @@ impl CloudProvider for Vultr {
     async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
         let (servers, next) = self.page::<ServerPage>("instances", &[("tag", tag)], page).await?;
         Ok(InstancePage { instances: servers.into_iter().map(mapper::to_instance).collect(), next })
+    }
+
+    /// Tags are words on a server here, and go with it.
+    async fn forget_tag(&self, _tag: &str) -> Result<(), ProviderError> {
+        Ok(())
     }
 
     async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
@@ -283,7 +319,7 @@ impl CloudProvider for Vultr {
             ProviderAction::PowerOff => self.order(id, "halt").await?,
             ProviderAction::Reboot => self.order(id, "reboot").await?,
             ProviderAction::Rebuild { image, ssh_public_keys, root_password } => {
-                let user_data = mapper::user_data(ssh_public_keys, root_password.as_ref());
+                let user_data = mapper::user_data(ssh_public_keys, root_password.as_ref())?;
                 receipt.action_id = self.rebuild(id, mapper::to_source(image), user_data).await?;
             }
             ProviderAction::Resize { size, .. } => {

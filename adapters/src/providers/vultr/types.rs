@@ -211,4 +211,6 @@ page!(OsPage, os, Os);
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ErrorBody {
     pub(super) error: Option<String>,
+    /// The answer's own, once more.
+    pub(super) status: Option<u16>,
 }

@@ -103,6 +103,9 @@ pub(crate) struct ActionTaken {
         (status = 422, description = "`unknown_action`, `invalid_params`, `image_not_for_provider`, `snapshot_unknown`, or \
          `idempotency_key_reused`: the key came with another action before; `invalid_body`.",
          body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_actions`: I asked for as many within an hour as I may; `too_many_calls`: \
+         for more of the provider than one customer may. Or `rate_limited`. Try again after `Retry-After` seconds.",
+         body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn request(

@@ -5,11 +5,12 @@ use domain::{
     api_key::Scope,
     ids::{InstanceId, PlanId, UserId},
     instance::{ActionKind, InstanceAction},
+    rate_limit::Caller,
 };
 use serde_json::{Map, Value, json};
 use store::{
     StoreError,
-    audit::Origin,
+    audit::{Actor, Origin},
     instance_actions::{Action, NewAction},
     instances::ServerRef,
 };
@@ -28,6 +29,17 @@ pub(crate) struct Asker {
     pub key: Option<IdempotencyKey>,
     /// Whether they may have a server deleted.
     pub may_delete: bool,
+}
+
+impl Asker {
+    /// Whose the calls are that their request needs.
+    fn caller(&self) -> Caller {
+        match self.origin.actor {
+            Actor::User(id) => Caller::Action(id.into()),
+            Actor::ApiKey(id) => Caller::Action(id.into()),
+            Actor::System => Caller::Servers,
+        }
+    }
 }
 
 /// Checks a request and takes it in. Nothing is asked of the provider here, but for a restore whether the snapshot is
@@ -50,7 +62,7 @@ pub(crate) async fn ask(
         return Err(Problem::new(StatusCode::CONFLICT, "not_supported_yet", detail));
     }
     require_ability(state, &server, kind)?;
-    require_target(state, instance, &server, &action, asker.owner).await?;
+    require_target(state, instance, &server, &action, asker).await?;
     take_in(state, instance, &action, asker).await
 }
 
@@ -128,8 +140,7 @@ fn invalid(field: &str, message: &str) -> Problem {
 
 fn require_ability(state: &AppState, server: &ServerRef, kind: ActionKind) -> Result<(), Problem> {
     let Some(capability) = kind.capability() else { return Ok(()) };
-    let provider = state.providers.for_customers(&server.provider)?;
-    if provider.capabilities().contains(&capability) {
+    if state.providers.capabilities(&server.provider)?.contains(&capability) {
         return Ok(());
     }
     let detail = format!("{} can't do `{kind}`", server.provider);
@@ -142,7 +153,7 @@ async fn require_target(
     instance: InstanceId,
     server: &ServerRef,
     action: &InstanceAction,
-    owner: Option<UserId>,
+    asker: &Asker,
 ) -> Result<(), Problem> {
     match action {
         InstanceAction::Rebuild { image } if !state.store.can_rebuild_from(instance, image).await? => {
@@ -151,7 +162,7 @@ async fn require_target(
         }
         InstanceAction::Resize { plan_id } => require_plan(state, instance, *plan_id).await,
         InstanceAction::Restore { snapshot_id } => {
-            let server = at_provider::find(state, instance, owner).await?;
+            let server = at_provider::find(state, instance, asker.owner, asker.caller()).await?;
             let own = at_provider::answer(server.provider.list_snapshots(&server.id)).await?;
             if own.iter().any(|snapshot| snapshot.id == *snapshot_id) {
                 return Ok(());

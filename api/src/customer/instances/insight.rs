@@ -1,11 +1,15 @@
 //! What the provider tells of a customer's server: snapshots, use, the way to its screen.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use adapters::providers::{self, MetricsQuery};
-use axum::{Extension, Json, extract::State, http::header};
+use adapters::providers::{self, MetricsQuery, ProviderError};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, HeaderValue, header},
+};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::ids::InstanceId;
+use domain::{ids::InstanceId, rate_limit::Caller};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,32 +20,39 @@ use crate::{
     auth::Customer,
     extract::{Id, Params},
     problem::Problem,
-    recent::Recent,
+    provider_reads::{self, Question, Told},
 };
 
-/// How long measurements are kept for the next reader.
-const METRICS_KEPT: Duration = Duration::from_secs(30);
+/// How long what a provider told of a server is fresh.
+const FRESH_FOR: Duration = Duration::from_secs(60);
 
-type RecentMetrics = Arc<Recent<(InstanceId, MetricKind, MetricRange), Arc<Vec<providers::Series>>>>;
+/// An answer of the provider's with its age as a header.
+type Aged<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
 
 /// Routes under `/instances/{id}` that ask the provider.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    let recent: RecentMetrics = Arc::new(Recent::new(METRICS_KEPT));
-    OpenApiRouter::new()
-        .routes(routes!(snapshots))
-        .routes(routes!(metrics))
-        .routes(routes!(console))
-        .layer(Extension(recent))
+    OpenApiRouter::new().routes(routes!(snapshots)).routes(routes!(metrics)).routes(routes!(console))
 }
 
 /// All there are.
 #[derive(Debug, Serialize, ToSchema)]
 struct Snapshots {
     data: Vec<Snapshot>,
+    #[serde(flatten)]
+    told: AsOf,
+}
+
+/// How old an answer of a provider is.
+#[derive(Debug, Serialize, ToSchema)]
+struct AsOf {
+    /// When the provider told it.
+    as_of: DateTime<Utc>,
+    /// True when it is older than it should be, because the provider can't be asked at the moment.
+    stale: bool,
 }
 
 /// A copy of a server's disk.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Snapshot {
     /// To be named in a `restore`.
     #[schema(example = "7555620")]
@@ -97,23 +108,25 @@ struct Metrics {
     kind: MetricKind,
     range: MetricRange,
     data: Vec<Series>,
+    #[serde(flatten)]
+    told: AsOf,
 }
 
 /// One line of a chart.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Series {
     /// `cpu`, `memory`, `read`, `write`, `inbound`, `outbound`.
     #[schema(example = "cpu")]
     name: String,
     /// `percent`, `bytes_per_second`, `operations_per_second`, `bytes_per_day`.
     #[schema(example = "percent")]
-    unit: &'static str,
+    unit: String,
     /// Oldest first.
     points: Vec<Point>,
 }
 
 /// A value at a moment.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Point {
     at: DateTime<Utc>,
     #[schema(example = 12.5)]
@@ -128,7 +141,8 @@ struct Console {
     url: String,
 }
 
-/// List the snapshots of one of my servers, oldest first.
+/// List the snapshots of one of my servers, oldest first. Kept for a minute, or until something was done to the server;
+/// longer while its provider can't be asked (`stale`).
 #[utoipa::path(
     get, path = "/instances/{id}/snapshots", tag = "instances", operation_id = "list_instance_snapshots",
     security(("bearer" = [])), params(("id" = InstanceId, Path, description = "The server.")),
@@ -139,21 +153,28 @@ struct Console {
         (status = 409, description = "`instance_conflict`: the server is not there yet or not any more; \
          `unsupported_action`: its provider has none; `provider_disabled`.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`, `unavailable` or `timeout`: try again after \
-         `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`provider_busy`, `provider_unavailable`, `unavailable` or `timeout`: try again \
+         after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn snapshots(
     me: Customer,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
-) -> Result<Json<Snapshots>, Problem> {
-    let server = at_provider::find(&state, instance, Some(me.id)).await?;
-    let found = at_provider::answer(server.provider.list_snapshots(&server.id)).await?;
-    Ok(Json(Snapshots { data: found.into_iter().map(Snapshot::from).collect() }))
+) -> Result<Aged<Snapshots>, Problem> {
+    let caller = Caller::Display(me.id.into());
+    let at_provider::AtProvider { provider, id } =
+        at_provider::find(&state, instance, Some(me.id), caller).await?;
+    let question = Question::of_server(provider.slug(), instance, "snapshots".to_owned(), FRESH_FOR);
+    let ask = || async move {
+        let found = provider.list_snapshots(&id).await?;
+        Ok::<_, ProviderError>(found.into_iter().map(Snapshot::from).collect::<Vec<_>>())
+    };
+    let told = provider_reads::read(&state.store, question, ask).await?;
+    Ok(aged(told, |data, told| Snapshots { data, told }))
 }
 
-/// See how busy one of my servers was. Kept for half a minute.
+/// See how busy one of my servers was. Kept for a minute; longer while its provider can't be asked (`stale`).
 #[utoipa::path(
     get, path = "/instances/{id}/metrics", tag = "instances", operation_id = "get_instance_metrics",
     security(("bearer" = [])), params(("id" = InstanceId, Path, description = "The server."), MetricsParams),
@@ -164,25 +185,35 @@ async fn snapshots(
         (status = 409, description = "`instance_conflict`: the server is not there yet or not any more; \
          `unsupported_action`: its provider does not measure this; `provider_disabled`.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`, `unavailable` or `timeout`: try again after \
-         `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`provider_busy`, `provider_unavailable`, `unavailable` or `timeout`: try again \
+         after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
     )
+)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the provider's samples end at its own present, which ours stands for"
 )]
 async fn metrics(
     me: Customer,
     State(state): State<AppState>,
-    Extension(recent): Extension<RecentMetrics>,
     Id(instance): Id<InstanceId>,
     Params(MetricsParams { kind, range }): Params<MetricsParams>,
-) -> Result<Json<Metrics>, Problem> {
-    let server = at_provider::find(&state, instance, Some(me.id)).await?;
-    let series = recent
-        .get((instance, kind, range), async {
-            let query = range.until(Utc::now(), kind);
-            at_provider::answer(server.provider.get_metrics(&server.id, &query)).await.map(Arc::new)
-        })
-        .await?;
-    Ok(Json(Metrics { kind, range, data: series.iter().map(Series::from).collect() }))
+) -> Result<Aged<Metrics>, Problem> {
+    let caller = Caller::Display(me.id.into());
+    let at_provider::AtProvider { provider, id } =
+        at_provider::find(&state, instance, Some(me.id), caller).await?;
+    let query = range.until(Utc::now(), kind);
+    if !provider.capabilities().contains(&query.kind.capability()) {
+        // Refused with the reason, without a call.
+        at_provider::answer(provider.get_metrics(&id, &query)).await?;
+    }
+    let question = Question::of_server(provider.slug(), instance, chart(kind, range), FRESH_FOR);
+    let ask = || async move {
+        let series = provider.get_metrics(&id, &query).await?;
+        Ok::<_, ProviderError>(series.into_iter().map(Series::from).collect::<Vec<_>>())
+    };
+    let told = provider_reads::read(&state.store, question, ask).await?;
+    Ok(aged(told, |data, told| Metrics { kind, range, data, told }))
 }
 
 /// Get a link to the screen of one of my servers.
@@ -196,8 +227,11 @@ async fn metrics(
         (status = 409, description = "`instance_conflict`: the server is not there yet or not any more; \
          `unsupported_action`: its provider has no console for us; `provider_disabled`.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`, `unavailable` or `timeout`: try again after \
-         `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_calls`: I asked the provider for more than one customer may. Or \
+         `rate_limited`. Try again after `Retry-After` seconds.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 503, description = "`provider_busy`, `provider_unavailable`, `unavailable` or `timeout`: try again \
+         after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn console(
@@ -205,10 +239,33 @@ async fn console(
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
 ) -> Result<([(header::HeaderName, &'static str); 1], Json<Console>), Problem> {
-    let server = at_provider::find(&state, instance, Some(me.id)).await?;
+    let server = at_provider::find(&state, instance, Some(me.id), Caller::Action(me.id.into())).await?;
     let url = at_provider::answer(server.provider.console_url(&server.id)).await?;
     tracing::info!(instance_id = %instance, "a console was opened");
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(Console { url: url.expose_secret().to_owned() })))
+}
+
+fn aged<T, B>(told: Told<T>, body: impl FnOnce(T, AsOf) -> B) -> Aged<B> {
+    let header = told.age_header();
+    (header, Json(body(told.value, AsOf { as_of: told.as_of, stale: told.stale })))
+}
+
+/// What a chart is kept under.
+fn chart(kind: MetricKind, range: MetricRange) -> String {
+    let kind = match kind {
+        MetricKind::Cpu => "cpu",
+        MetricKind::Memory => "memory",
+        MetricKind::Disk => "disk",
+        MetricKind::Network => "network",
+    };
+    let range = match range {
+        MetricRange::Hour => "1h",
+        MetricRange::SixHours => "6h",
+        MetricRange::Day => "24h",
+        MetricRange::Week => "7d",
+        MetricRange::Month => "30d",
+    };
+    format!("chart:{kind}:{range}")
 }
 
 impl MetricRange {
@@ -237,9 +294,9 @@ impl From<providers::Snapshot> for Snapshot {
     }
 }
 
-impl From<&providers::Series> for Series {
-    fn from(series: &providers::Series) -> Self {
-        let points = series.points.iter().map(|(at, value)| Point { at: *at, value: *value });
-        Self { name: series.name.clone(), unit: series.unit, points: points.collect() }
+impl From<providers::Series> for Series {
+    fn from(series: providers::Series) -> Self {
+        let points = series.points.into_iter().map(|(at, value)| Point { at, value });
+        Self { name: series.name, unit: series.unit.to_owned(), points: points.collect() }
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct QuoteRequest {
     region: String,
     /// Slug of the image.
     image: String,
-    /// RFC 1123.
+    /// RFC 1123, 63 characters at most.
     hostname: String,
     /// Months: one of the plan's terms.
     term_months: u32,
@@ -76,7 +76,7 @@ pub(super) struct OrderRequest {
     region: String,
     /// Slug of the image.
     image: String,
-    /// RFC 1123.
+    /// RFC 1123, 63 characters at most.
     hostname: String,
     /// Months: one of the plan's terms.
     term_months: u32,
@@ -157,7 +157,7 @@ struct QuoteLine {
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
          `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` (also when somebody was quicker), \
          `promo_already_used`, `promo_minimum`, `promo_not_for_orders`, \
-         `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `ssh_key_unknown`, `ssh_keys_too_long`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
          `payment_method_limit`: the method does not take so much or so little, `detail` says what does; `invalid_body`.",
          body = Problem, content_type = "application/problem+json"),
     )
@@ -190,9 +190,7 @@ pub(super) async fn quote(
         }
         None => state.store.quote_order(&selection).await?,
     };
-    if state.store.unknown_ssh_key(me.id, &ssh_keys).await?.is_some() {
-        return Err(OrderError::from(Refusal::SshKeyUnknown).into());
-    }
+    state.store.check_ssh_keys(me.id, &ssh_keys).await?;
     let total = offer.quote.total;
     if let Some(way) = way {
         let within = state.store.check_payment_limits(gateway, way, total);
@@ -231,7 +229,7 @@ pub(super) async fn quote(
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
          `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` (also when somebody was quicker), \
          `promo_already_used`, `promo_minimum`, `promo_not_for_orders`, \
-         `ssh_key_unknown`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `ssh_key_unknown`, `ssh_keys_too_long`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
          `payment_method_limit`: the method does not take so much or so little, `detail` says what does; \
          `idempotency_key_reused`, `invalid_body`.", body = Problem, content_type = "application/problem+json"),
     )
@@ -298,12 +296,12 @@ impl OrderRequest {
     }
 }
 
-fn parse_hostname(text: &str) -> Result<Hostname, Problem> {
+pub(crate) fn parse_hostname(text: &str) -> Result<Hostname, Problem> {
     Hostname::parse(text).map_err(|error| Problem::field("invalid_hostname", "hostname", error.to_string()))
 }
 
 /// Providers take the keys with the server's first boot, which has little room.
-fn refuse_too_many(ssh_keys: &[SshKeyId]) -> Result<(), Problem> {
+pub(crate) fn refuse_too_many(ssh_keys: &[SshKeyId]) -> Result<(), Problem> {
     if ssh_keys.len() <= MAX_SSH_KEYS {
         return Ok(());
     }
@@ -357,6 +355,7 @@ impl From<OrderError> for Problem {
             Refusal::ImageNotForProvider => ("image_not_for_provider", "image"),
             Refusal::TermNotOffered => ("term_not_offered", "term_months"),
             Refusal::SshKeyUnknown => ("ssh_key_unknown", "ssh_key_ids"),
+            Refusal::SshKeysTooLong(_) => ("ssh_keys_too_long", "ssh_key_ids"),
             Refusal::ProviderDisabled => return refused("provider_disabled"),
             Refusal::PlanUnavailable => return refused("plan_unavailable"),
             Refusal::OutOfStock => return refused("out_of_stock"),

@@ -113,6 +113,7 @@ const fn words(kind: MovementKind) -> &'static str {
         MovementKind::Revenue => "Service",
         MovementKind::GatewayPayout => "Payout of a gateway",
         MovementKind::PromoBonus => "Bonus on a deposit",
+        MovementKind::PayerFee => "Fee that a payer paid to the gateway",
         MovementKind::Dispute => "Payment that was taken back",
     }
 }

@@ -1,19 +1,18 @@
 //! The one place where the vendor's errors are sorted.
 
-use chrono::Utc;
 use domain::provisioning::FailureClass;
 use reqwest::{StatusCode, header::HeaderMap};
 
 use super::super::{adapter::SLUG, types::ErrorBody};
 use crate::{
     http::{self, Answer},
-    providers::{Effect, NO_VERDICT, ProviderError},
+    providers::{Effect, NO_VERDICT, ProviderError, Refuses, success_body},
 };
 
 /// The body of an answer that is a success.
 pub(in super::super) fn success(answer: Answer, effect: Effect) -> Result<Vec<u8>, ProviderError> {
     if answer.status.is_success() {
-        return Ok(answer.body);
+        return success_body(SLUG, answer, effect);
     }
     Err(from_answer(answer.status, &answer.headers, &answer.body, effect))
 }
@@ -22,8 +21,10 @@ pub(in super::super) fn success(answer: Answer, effect: Effect) -> Result<Vec<u8
 fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Effect) -> ProviderError {
     let body =
         serde_json::from_slice(body).unwrap_or(ErrorBody { id: None, message: None, request_id: None });
-    let words = body.message.filter(|words| !words.is_empty());
+    // Both are in every error of the vendor's; many a gateway says `message` alone.
+    let words = body.message.filter(|words| !words.is_empty() && body.id.is_some());
     let class = words.as_deref().map_or(NO_VERDICT, |words| class_of(status, words));
+    let refuses = words.as_deref().and_then(|words| refuses(status, words));
     let unsure = words.is_none() || status.is_server_error();
     let message = words.unwrap_or_else(|| format!("HTTP {status} without an explanation"));
     let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
@@ -31,8 +32,9 @@ fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Eff
         code: body.id,
         status: Some(status.as_u16()),
         request_id: body.request_id.or(request_id),
-        retry_after: http::retry_after(headers, Utc::now()),
+        retry_after: http::retry_after(headers),
         ambiguous: effect == Effect::Changes && unsure,
+        refuses,
         ..failure(class, message)
     }
 }
@@ -49,6 +51,7 @@ pub(super) fn failure(class: FailureClass, message: String) -> ProviderError {
 fn class_of(status: StatusCode, message: &str) -> FailureClass {
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => FailureClass::Retryable,
+        StatusCode::FORBIDDEN if says(message, NETWORK_IS_KEPT) => FailureClass::Conflict,
         StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => {
             FailureClass::Configuration
         }
@@ -60,20 +63,52 @@ fn class_of(status: StatusCode, message: &str) -> FailureClass {
     }
 }
 
+/// What is about our account rather than about the request.
+fn refuses(status: StatusCode, message: &str) -> Option<Refuses> {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED => Some(Refuses::Account),
+        StatusCode::FORBIDDEN if !says(message, NETWORK_IS_KEPT) => Some(Refuses::Kind),
+        StatusCode::UNPROCESSABLE_ENTITY if says(message, ACCOUNT_IS_FULL) => Some(Refuses::Kind),
+        _ => None,
+    }
+}
+
+/// Words about how much our account may have.
+const ACCOUNT_IS_FULL: &[&str] = &["droplet limit"];
+
+/// Words about a network that can't be deleted as things stand, which are about nothing but itself.
+const NETWORK_IS_KEPT: &[&str] = &["default vpc", "vpc with members"];
+
+fn says(message: &str, any_of: &[&str]) -> bool {
+    let message = message.to_lowercase();
+    any_of.iter().any(|words| message.contains(words))
+}
+
 /// The vendor gives every refusal the same code; only its words tell them apart.
 fn class_of_refusal(message: &str) -> FailureClass {
-    const WORDS: [(FailureClass, &[&str]); 4] = [
+    const WORDS: [(FailureClass, &[&str]); 5] = [
+        (FailureClass::Configuration, ACCOUNT_IS_FULL),
         // Also says that it "is not available", but it never will be.
         (FailureClass::Permanent, &["smaller disk"]),
         (FailureClass::Conflict, &["pending event", "is locked", "is currently on", "is currently off"]),
-        (FailureClass::Capacity, &["is not available", "unavailable", "capacity", "sold out"]),
+        (
+            FailureClass::Capacity,
+            // The last one of a resize: the hardware that the server is on has no room.
+            &["is not available", "unavailable", "capacity", "sold out", "too large to fit"],
+        ),
         (
             FailureClass::Configuration,
-            &["droplet limit", "invalid image", "invalid size", "invalid region", "invalid key identifiers"],
+            // The last one until the account has paid more: a matter for staff, and of this size only.
+            &[
+                "invalid image",
+                "invalid size",
+                "invalid region",
+                "invalid key identifiers",
+                "size is currently restricted",
+            ],
         ),
     ];
-    let message = message.to_lowercase();
-    let class = WORDS.iter().find(|(_, words)| words.iter().any(|w| message.contains(w)));
+    let class = WORDS.iter().find(|(_, words)| says(message, words));
     class.map_or(FailureClass::Permanent, |(class, _)| *class)
 }
 
@@ -124,6 +159,11 @@ mod tests {
             ("Size is not available in this region.", Capacity),
             ("Region is not available", Capacity),
             ("The size you chose is currently unavailable.", Capacity),
+            (
+                "This size is currently restricted, please send an additional payment to unlock.",
+                Configuration,
+            ),
+            ("Size is too large to fit on your droplet's server", Capacity),
             ("This size is not available because it has a smaller disk.", Permanent),
             ("Droplet already has a pending event.", Conflict),
             ("Droplet is currently off. Please power it on to run this event.", Conflict),
@@ -133,6 +173,36 @@ mod tests {
             assert_eq!((error.class, error.ambiguous), (class, false), "{message}");
             assert_eq!((error.message.as_str(), error.code.as_deref()), (message, Some("some_code")));
         }
+    }
+
+    #[test]
+    fn what_is_about_our_account_is_told_apart() {
+        let full = "creating this/these droplet(s) will exceed your droplet limit";
+        for (status, message, about) in [
+            (401, "Unable to authenticate you", Some(Refuses::Account)),
+            (402, "Please pay your bill.", Some(Refuses::Account)),
+            (403, "You are not authorized to perform this operation", Some(Refuses::Kind)),
+            (403, "Can not delete default VPCs", None),
+            (403, "Can not delete VPC with members", None),
+            (422, full, Some(Refuses::Kind)),
+            (422, "You specified an invalid image for Droplet creation.", None),
+            (404, "The resource you were accessing could not be found.", None),
+            (500, "Server Error", None),
+        ] {
+            let error = refused(status, message, Effect::Changes);
+            assert_eq!(error.refuses, about, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_message_alone_is_some_gateways() {
+        let error = from_answer(
+            StatusCode::FORBIDDEN,
+            &HeaderMap::new(),
+            br#"{"message":"Forbidden"}"#,
+            Effect::None,
+        );
+        assert_eq!((error.class, error.refuses), (NO_VERDICT, None));
     }
 
     #[test]

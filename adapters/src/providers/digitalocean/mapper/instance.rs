@@ -1,24 +1,32 @@
 //! Droplets and their snapshots.
 
-use domain::{instance::PowerState, provisioning::FLEET_TAG};
+use domain::{instance::PowerState, provisioning::FailureClass};
+use uuid::Uuid;
 
 use super::{
     super::types::{CreateDroplet, Droplet, DropletSnapshot, ImageRef, Network},
-    error::not_an_id,
+    error::{failure, not_an_id},
 };
 use crate::providers::{CreateInstance, ProviderError, ProviderInstance, Snapshot, cloud_init::cloud_config};
 
-pub(in super::super) fn to_create(request: &CreateInstance) -> CreateDroplet<'_> {
-    CreateDroplet {
+pub(in super::super) fn to_create(request: &CreateInstance) -> Result<CreateDroplet<'_>, ProviderError> {
+    let user_data =
+        cloud_config(&request.ssh_public_keys, request.root_password.as_ref()).map_err(not_hashed)?;
+    Ok(CreateDroplet {
         name: &request.hostname,
         region: &request.region,
         size: &request.size,
         image: ImageRef::of(&request.image),
-        tags: [FLEET_TAG, &request.cohort, &request.tag],
-        user_data: cloud_config(&request.ssh_public_keys, request.root_password.as_ref()),
+        tags: [&request.fleet, &request.cohort, &request.tag],
+        user_data,
+        vpc_uuid: request.network.as_deref(),
         ipv6: true,
         monitoring: true,
-    }
+    })
+}
+
+fn not_hashed(error: impl std::fmt::Display) -> ProviderError {
+    failure(FailureClass::Permanent, format!("the root password can't be hashed: {error}"))
 }
 
 pub(in super::super) fn to_instance(droplet: Droplet) -> ProviderInstance {
@@ -53,6 +61,14 @@ pub(in super::super) fn to_id(id: &str, what: &str) -> Result<String, ProviderEr
     }
 }
 
+/// A UUID as the ids of networks are, for the same reason.
+pub(in super::super) fn to_uuid(id: &str, what: &str) -> Result<String, ProviderError> {
+    match id.parse::<Uuid>() {
+        Ok(id) => Ok(id.to_string()),
+        Err(_) => Err(not_an_id(id, what)),
+    }
+}
+
 pub(in super::super) fn to_snapshot(snapshot: DropletSnapshot) -> Snapshot {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a disk's GiB, rounded up")]
     let size_gb = snapshot.size_gigabytes.ceil() as u64;
@@ -61,7 +77,6 @@ pub(in super::super) fn to_snapshot(snapshot: DropletSnapshot) -> Snapshot {
 
 #[cfg(test)]
 mod tests {
-    use domain::provisioning::FailureClass;
     use serde_json::json;
 
     use super::*;
@@ -69,6 +84,7 @@ mod tests {
     fn request() -> CreateInstance {
         CreateInstance {
             tag: "wb-1".to_owned(),
+            fleet: "webrana-test".to_owned(),
             cohort: "wbc-1".to_owned(),
             hostname: "web-1".to_owned(),
             size: "s-1vcpu-1gb".to_owned(),
@@ -76,6 +92,7 @@ mod tests {
             image: "debian-12-x64".to_owned(),
             ssh_public_keys: vec![],
             root_password: None,
+            network: None,
         }
     }
 
@@ -86,14 +103,17 @@ mod tests {
     #[test]
     fn a_create_carries_its_tags_and_no_empty_user_data() {
         assert_eq!(
-            serde_json::to_value(to_create(&request())).unwrap(),
+            serde_json::to_value(to_create(&request()).unwrap()).unwrap(),
             json!({
                 "name": "web-1", "region": "sgp1", "size": "s-1vcpu-1gb", "image": "debian-12-x64",
-                "tags": ["webrana", "wbc-1", "wb-1"], "ipv6": true, "monitoring": true,
+                "tags": ["webrana-test", "wbc-1", "wb-1"], "ipv6": true, "monitoring": true,
             })
         );
+        let network = Some("760e09ef-dc84-11e8-981e-3cfdfeaae000".to_owned());
+        let alone = CreateInstance { network, ..request() };
+        assert_eq!(to_create(&alone).unwrap().vpc_uuid, alone.network.as_deref());
         let snapshot = CreateInstance { image: "7555620".to_owned(), ..request() };
-        assert_eq!(serde_json::to_value(to_create(&snapshot)).unwrap()["image"], 7_555_620);
+        assert_eq!(serde_json::to_value(to_create(&snapshot).unwrap()).unwrap()["image"], 7_555_620);
     }
 
     #[test]

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use domain::provisioning::FailureClass;
 use reqwest::{StatusCode, header::HeaderMap};
 
 use crate::{
     http::{self, Answer},
     providers::{
-        Effect, NO_VERDICT, ProviderError,
+        Effect, NO_VERDICT, ProviderError, Refuses,
         linode::{
             SLUG,
             types::{ErrorBody, Reason},
         },
+        success_body,
     },
 };
 
@@ -23,7 +23,7 @@ const MAINTENANCE: Duration = Duration::from_secs(120);
 /// The body of an answer that is a success.
 pub(in super::super) fn success(answer: Answer, effect: Effect) -> Result<Vec<u8>, ProviderError> {
     if answer.status.is_success() {
-        return Ok(answer.body);
+        return success_body(SLUG, answer, effect);
     }
     Err(from_answer(answer.status, &answer.headers, &answer.body, effect))
 }
@@ -39,23 +39,26 @@ pub(in super::super) fn is_too_young(error: &ProviderError) -> bool {
 
 /// An answer that is no success.
 fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Effect) -> ProviderError {
-    let ErrorBody { errors } = serde_json::from_slice(body).unwrap_or_default();
+    let ErrorBody { mut errors } = serde_json::from_slice(body).unwrap_or_default();
+    errors.retain(|error| !error.reason.is_empty());
     let words: Vec<_> = errors.iter().map(Reason::to_string).collect();
     let message =
         if words.is_empty() { format!("HTTP {status} without an explanation") } else { words.join("; ") };
     let closed = status == StatusCode::SERVICE_UNAVAILABLE && headers.contains_key("x-maintenance-mode");
-    let asked = http::retry_after(headers, Utc::now());
+    let asked = http::retry_after(headers);
     let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
     // A time-out behind the API's door leaves open what became of the request; a closed door does not.
     let unsure =
         !closed && (errors.is_empty() || status.is_server_error()) || status == StatusCode::REQUEST_TIMEOUT;
     let class = if errors.is_empty() { NO_VERDICT } else { class_of(status, &errors) };
+    let refuses = if errors.is_empty() { None } else { refuses(status, &errors) };
     ProviderError {
         code: errors.iter().find_map(|error| error.field.clone()),
         status: Some(status.as_u16()),
         request_id: request_id.map(str::to_owned),
         retry_after: if closed { Some(asked.unwrap_or_default().max(MAINTENANCE)) } else { asked },
         ambiguous: effect == Effect::Changes && unsure,
+        refuses,
         ..failure(class, message)
     }
 }
@@ -72,6 +75,28 @@ fn class_of(status: StatusCode, errors: &[Reason]) -> FailureClass {
         status if status.is_server_error() => FailureClass::Retryable,
         _ => FailureClass::Permanent,
     }
+}
+
+/// What is about our account rather than about the request.
+fn refuses(status: StatusCode, errors: &[Reason]) -> Option<Refuses> {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED => Some(Refuses::Account),
+        StatusCode::FORBIDDEN => Some(Refuses::Kind),
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY
+            if errors.iter().any(|error| says(error, ACCOUNT_IS_FULL)) =>
+        {
+            Some(Refuses::Kind)
+        }
+        _ => None,
+    }
+}
+
+/// Words about how much our account may have.
+const ACCOUNT_IS_FULL: &[&str] = &["limit reached", "support ticket", "billing", "balance", "account"];
+
+fn says(error: &Reason, any_of: &[&str]) -> bool {
+    let reason = error.reason.to_lowercase();
+    any_of.iter().any(|words| reason.contains(words))
 }
 
 /// Of several reasons the one that is hardest to heal counts: a label that is free again does not make an unknown
@@ -94,10 +119,9 @@ fn class_of_reason(error: &Reason) -> FailureClass {
             FailureClass::Capacity,
             &["no open slots", "capacity", "not available", "unavailable", "sold out", "out of stock"],
         ),
-        (FailureClass::Configuration, &["limit reached", "support ticket", "billing", "balance", "account"]),
+        (FailureClass::Configuration, ACCOUNT_IS_FULL),
     ];
-    let words = error.reason.to_lowercase();
-    if let Some((class, _)) = WORDS.iter().find(|(_, known)| known.iter().any(|k| words.contains(k))) {
+    if let Some((class, _)) = WORDS.iter().find(|(_, known)| says(error, known)) {
         return *class;
     }
     match error.field.as_deref() {
@@ -162,6 +186,28 @@ mod tests {
             assert_eq!(error.code.as_deref(), field);
             assert!(error.message.ends_with(reason), "{}", error.message);
         }
+    }
+
+    #[test]
+    fn what_is_about_our_account_is_told_apart() {
+        let full = "Account Limit reached. Please open a support ticket.";
+        for (status, reason, about) in [
+            (401, "Invalid Token", Some(Refuses::Account)),
+            (403, "Unauthorized", Some(Refuses::Kind)),
+            (400, full, Some(Refuses::Kind)),
+            (400, "image is not valid", None),
+            (404, "Not found", None),
+            (500, "Internal server error", None),
+        ] {
+            let error = refused(status, &json!([{ "reason": reason }]), Effect::Changes);
+            assert_eq!(error.refuses, about, "{reason}");
+        }
+    }
+
+    #[test]
+    fn errors_without_a_reason_are_some_gateways() {
+        let error = refused(403, &json!([{ "code": 7 }]), Effect::None);
+        assert_eq!((error.class, error.refuses), (NO_VERDICT, None));
     }
 
     #[test]

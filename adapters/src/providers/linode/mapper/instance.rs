@@ -3,10 +3,7 @@
 use std::net::Ipv4Addr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{
-    instance::PowerState,
-    provisioning::{FLEET_TAG, FailureClass},
-};
+use domain::{instance::PowerState, provisioning::FailureClass};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use uuid::Uuid;
@@ -23,7 +20,7 @@ pub(in super::super) fn to_create(request: &CreateInstance) -> CreateLinode<'_> 
         label: &request.tag,
         region: &request.region,
         kind: &request.size,
-        tags: [FLEET_TAG, &request.cohort, &request.tag],
+        tags: [&request.fleet, &request.cohort, &request.tag],
         deploy: deploy(&request.image, &request.ssh_public_keys, request.root_password.as_ref()),
         metadata: Metadata { user_data: STANDARD.encode(cloud_config(request)) },
         booted: true,
@@ -92,6 +89,7 @@ mod tests {
     fn request(root_password: Option<&str>) -> CreateInstance {
         CreateInstance {
             tag: "wb-1".to_owned(),
+            fleet: "webrana-test".to_owned(),
             cohort: "wbc-1".to_owned(),
             hostname: "web-1.example.com".to_owned(),
             size: "g6-nanode-1".to_owned(),
@@ -99,6 +97,7 @@ mod tests {
             image: "linode/debian12".to_owned(),
             ssh_public_keys: vec!["ssh-ed25519 AAAA andi@laptop".to_owned()],
             root_password: root_password.map(SecretString::from),
+            network: None,
         }
     }
 
@@ -111,7 +110,7 @@ mod tests {
             body,
             json!({
                 "label": "wb-1", "region": "id-cgk", "type": "g6-nanode-1", "image": "linode/debian12",
-                "tags": ["webrana", "wbc-1", "wb-1"], "root_pass": "Correct-horse-9", "booted": true,
+                "tags": ["webrana-test", "wbc-1", "wb-1"], "root_pass": "Correct-horse-9", "booted": true,
                 "authorized_keys": ["ssh-ed25519 AAAA andi@laptop"], "metadata": { "user_data": null },
             })
         );

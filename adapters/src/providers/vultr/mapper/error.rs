@@ -1,13 +1,12 @@
 //! The vendor's errors, sorted. It has no codes: only status and words tell them apart.
 
-use chrono::Utc;
 use domain::provisioning::FailureClass;
 use reqwest::{StatusCode, header::HeaderMap};
 
 use crate::{
     http::{self, Answer},
     providers::{
-        Effect, NO_VERDICT, ProviderError,
+        Effect, NO_VERDICT, ProviderError, Refuses, success_body,
         vultr::{SLUG, types::ErrorBody},
     },
 };
@@ -15,7 +14,7 @@ use crate::{
 /// The body of an answer that is a success.
 pub(in super::super) fn success(answer: Answer, effect: Effect) -> Result<Vec<u8>, ProviderError> {
     if answer.status.is_success() {
-        return Ok(answer.body);
+        return success_body(SLUG, answer, effect);
     }
     Err(from_answer(answer.status, &answer.headers, &answer.body, effect))
 }
@@ -27,8 +26,10 @@ pub(in super::super) fn failure(class: FailureClass, message: String) -> Provide
 /// An answer that is no success.
 fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Effect) -> ProviderError {
     let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
-    let words = body.error.filter(|words| !words.is_empty());
+    // Both are in every error of the vendor's; many a gateway says `error` alone.
+    let words = body.error.filter(|words| !words.is_empty() && body.status.is_some());
     let class = words.as_deref().map_or(NO_VERDICT, |words| class_of(status, words));
+    let refuses = words.as_deref().and_then(|words| refuses(status, words));
     // Of a busy server the vendor says 500, but it has refused for certain.
     let unsure = words.as_deref().is_none_or(|words| status.is_server_error() && !is_busy(words));
     let message = words.unwrap_or_else(|| format!("HTTP {status} without an explanation"));
@@ -36,8 +37,9 @@ fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Eff
     ProviderError {
         status: Some(status.as_u16()),
         request_id: request_id.map(str::to_owned),
-        retry_after: http::retry_after(headers, Utc::now()),
+        retry_after: http::retry_after(headers),
         ambiguous: effect == Effect::Changes && unsure,
+        refuses,
         ..failure(class, message)
     }
 }
@@ -56,14 +58,34 @@ fn class_of(status: StatusCode, message: &str) -> FailureClass {
     }
 }
 
+/// What is about our account rather than about the request.
+fn refuses(status: StatusCode, message: &str) -> Option<Refuses> {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED => Some(Refuses::Account),
+        StatusCode::FORBIDDEN => Some(Refuses::Kind),
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY if says(message, ACCOUNT_IS_FULL) => {
+            Some(Refuses::Kind)
+        }
+        _ => None,
+    }
+}
+
+/// Words about how much our account may have.
+const ACCOUNT_IS_FULL: &[&str] = &["maximum number of", "monthly fee limit"];
+
+fn says(message: &str, any_of: &[&str]) -> bool {
+    let message = message.to_lowercase();
+    any_of.iter().any(|words| message.contains(words))
+}
+
 /// Whether the server has to be waited for: something is under way, or it is still pending.
 fn is_busy(message: &str) -> bool {
-    let message = message.to_lowercase();
-    ["currently locked", "not currently active"].iter().any(|words| message.contains(words))
+    says(message, &["currently locked", "not currently active"])
 }
 
 fn class_of_refusal(message: &str) -> FailureClass {
-    const WORDS: [(FailureClass, &[&str]); 2] = [
+    const WORDS: [(FailureClass, &[&str]); 3] = [
+        (FailureClass::Configuration, ACCOUNT_IS_FULL),
         (
             FailureClass::Capacity,
             &["not available in the selected", "more capacity", "sold out", "out of stock", "unavailable"],
@@ -71,8 +93,6 @@ fn class_of_refusal(message: &str) -> FailureClass {
         (
             FailureClass::Configuration,
             &[
-                "maximum number of",
-                "monthly fee limit",
                 "invalid plan",
                 "invalid location",
                 "invalid region",
@@ -88,8 +108,7 @@ fn class_of_refusal(message: &str) -> FailureClass {
     if is_busy(message) {
         return FailureClass::Retryable;
     }
-    let message = message.to_lowercase();
-    let class = WORDS.iter().find(|(_, words)| words.iter().any(|w| message.contains(w)));
+    let class = WORDS.iter().find(|(_, words)| says(message, words));
     class.map_or(FailureClass::Permanent, |(class, _)| *class)
 }
 
@@ -153,6 +172,28 @@ mod tests {
             assert_eq!((error.class, error.ambiguous), (class, false), "{message}");
             assert_eq!((error.message.as_str(), error.status), (message, Some(400)));
         }
+    }
+
+    #[test]
+    fn what_is_about_our_account_is_told_apart() {
+        let full = "You have reached the maximum number of active virtual machines for this account.";
+        for (status, message, about) in [
+            (401, "Invalid API token.", Some(Refuses::Account)),
+            (403, "Unauthorized IP address", Some(Refuses::Kind)),
+            (400, full, Some(Refuses::Kind)),
+            (400, "Invalid plan chosen.", None),
+            (404, "instance not found", None),
+            (500, "Internal server error", None),
+        ] {
+            assert_eq!(refused(status, message, Effect::Changes).refuses, about, "{message}");
+        }
+    }
+
+    #[test]
+    fn an_error_alone_is_some_gateways() {
+        let error =
+            from_answer(StatusCode::FORBIDDEN, &HeaderMap::new(), br#"{"error":"Forbidden"}"#, Effect::None);
+        assert_eq!((error.class, error.refuses), (NO_VERDICT, None));
     }
 
     #[test]

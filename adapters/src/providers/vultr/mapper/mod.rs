@@ -5,10 +5,7 @@ mod catalog;
 mod error;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{
-    instance::PowerState,
-    provisioning::{FLEET_TAG, FailureClass},
-};
+use domain::{instance::PowerState, provisioning::FailureClass};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -20,19 +17,19 @@ pub(super) use self::{
 use super::types::{CreateServer, Server, Source};
 use crate::providers::{CreateInstance, ProviderError, ProviderInstance, cloud_init::cloud_config};
 
-pub(super) fn to_create(request: &CreateInstance) -> CreateServer<'_> {
-    CreateServer {
+pub(super) fn to_create(request: &CreateInstance) -> Result<CreateServer<'_>, ProviderError> {
+    Ok(CreateServer {
         region: &request.region,
         plan: &request.size,
         source: to_source(&request.image),
         label: &request.tag,
         hostname: &request.hostname,
-        tags: [FLEET_TAG, &request.cohort, &request.tag],
-        user_data: user_data(&request.ssh_public_keys, request.root_password.as_ref()),
+        tags: [&request.fleet, &request.cohort, &request.tag],
+        user_data: user_data(&request.ssh_public_keys, request.root_password.as_ref())?,
         enable_ipv6: true,
         backups: "disabled",
         activation_email: false,
-    }
+    })
 }
 
 /// Operating systems have numbers, snapshots have UUIDs, applications have names.
@@ -45,8 +42,14 @@ pub(super) fn to_source(image: &str) -> Source<'_> {
 }
 
 /// What the machine is told at its first boot, as the vendor wants it.
-pub(super) fn user_data(keys: &[String], root_password: Option<&SecretString>) -> Option<String> {
-    cloud_config(keys, root_password).map(|text| STANDARD.encode(text))
+pub(super) fn user_data(
+    keys: &[String],
+    root_password: Option<&SecretString>,
+) -> Result<Option<String>, ProviderError> {
+    let not_hashed =
+        |error| failure(FailureClass::Permanent, format!("the root password can't be hashed: {error}"));
+    let config = cloud_config(keys, root_password).map_err(not_hashed)?;
+    Ok(config.map(|text| STANDARD.encode(text)))
 }
 
 pub(super) fn to_instance(server: Server) -> ProviderInstance {
@@ -93,6 +96,7 @@ mod tests {
     fn request() -> CreateInstance {
         CreateInstance {
             tag: "wb-1".to_owned(),
+            fleet: "webrana-test".to_owned(),
             cohort: "wbc-2026010203".to_owned(),
             hostname: "web-1".to_owned(),
             size: "vc2-1c-1gb".to_owned(),
@@ -100,6 +104,7 @@ mod tests {
             image: "2136".to_owned(),
             ssh_public_keys: vec![],
             root_password: None,
+            network: None,
         }
     }
 
@@ -118,10 +123,10 @@ mod tests {
     #[test]
     fn a_create_carries_label_and_tags_and_no_empty_user_data() {
         assert_eq!(
-            serde_json::to_value(to_create(&request())).unwrap(),
+            serde_json::to_value(to_create(&request()).unwrap()).unwrap(),
             json!({
                 "region": "sgp", "plan": "vc2-1c-1gb", "os_id": 2136, "label": "wb-1", "hostname": "web-1",
-                "tags": ["webrana", "wbc-2026010203", "wb-1"], "enable_ipv6": true, "backups": "disabled",
+                "tags": ["webrana-test", "wbc-2026010203", "wb-1"], "enable_ipv6": true, "backups": "disabled",
                 "activation_email": false,
             })
         );
@@ -131,7 +136,7 @@ mod tests {
     fn what_to_install_is_told_by_the_shape_of_its_id() {
         let named = |image: &str| {
             let request = CreateInstance { image: image.to_owned(), ..request() };
-            let body = serde_json::to_value(to_create(&request)).unwrap();
+            let body = serde_json::to_value(to_create(&request).unwrap()).unwrap();
             (body["os_id"].clone(), body["snapshot_id"].clone(), body["image_id"].clone())
         };
         let snapshot = "cb676a46-66fd-4dfb-b839-443f2e6c0b60";
@@ -143,7 +148,7 @@ mod tests {
     #[test]
     fn user_data_is_base64() {
         let request = CreateInstance { ssh_public_keys: vec!["ssh-ed25519 AAAA".to_owned()], ..request() };
-        let encoded = to_create(&request).user_data.unwrap();
+        let encoded = to_create(&request).unwrap().user_data.unwrap();
         let text = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
         assert!(text.starts_with("#cloud-config\n") && text.contains("ssh-ed25519 AAAA"));
     }

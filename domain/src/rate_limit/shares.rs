@@ -1,0 +1,388 @@
+//! Who calls are made for, and how much of a vendor's windows each kind of caller may take.
+//!
+//! What keeps and frees servers needs no share: it may take all that the others leave, and they leave it half of every
+//! window always and three quarters while it waits. Each other class has an [`Allowance`] per lane, and each customer one of
+//! their own within it. An allowance never gives more than its share of any window, however long it was left alone. See
+//! `docs/adr/0035-shares-of-the-rate-budget.md`.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::{Lane, Micros, Priority, Window, micros};
+use crate::ids::{ApiKeyId, UserId};
+
+/// Somebody whose calls are capped: a customer, or a program's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Party(Uuid);
+
+impl Party {
+    /// As it is kept.
+    #[must_use]
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<UserId> for Party {
+    fn from(user: UserId) -> Self {
+        Self(user.0)
+    }
+}
+
+impl From<ApiKeyId> for Party {
+    fn from(key: ApiKeyId) -> Self {
+        Self(key.0)
+    }
+}
+
+/// Who a call is made for. There is no call without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Caller {
+    /// What keeps and frees servers, whoever asked for it: creates and what finishes them, deletes, suspensions.
+    Servers,
+    /// Keeping records straight: the reconciler, the catalog.
+    Records,
+    /// The action of somebody who waits for it: a reboot, a rebuild, a link to a screen.
+    Action(Party),
+    /// What is only shown to somebody.
+    Display(Party),
+}
+
+impl Caller {
+    /// The kind of caller.
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Servers => Class::Servers,
+            Self::Records => Class::Records,
+            Self::Action(_) => Class::Actions,
+            Self::Display(_) => Class::Display,
+        }
+    }
+
+    /// Whose cap it is counted against.
+    #[must_use]
+    pub const fn party(self) -> Option<Party> {
+        match self {
+            Self::Servers | Self::Records => None,
+            Self::Action(party) | Self::Display(party) => Some(party),
+        }
+    }
+
+    /// Its place in the line. An action that has a share left goes ahead of all that wait.
+    #[must_use]
+    pub const fn priority(self) -> Priority {
+        match self {
+            Self::Action(_) => Priority::Customers,
+            Self::Servers | Self::Records | Self::Display(_) => Priority::Orders,
+        }
+    }
+}
+
+/// Kinds of callers that have a share of a vendor's windows each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// See [`Caller::Servers`].
+    Servers,
+    /// See [`Caller::Records`].
+    Records,
+    /// See [`Caller::Action`].
+    Actions,
+    /// See [`Caller::Display`].
+    Display,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Servers, Self::Records, Self::Actions, Self::Display];
+
+    /// As it is kept and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Servers => "servers",
+            Self::Records => "records",
+            Self::Actions => "actions",
+            Self::Display => "display",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How much of each window the classes may take, in per cent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// Customers' actions while others wait.
+    pub actions: u32,
+    /// Reads for display, ever.
+    pub display: u32,
+    /// One customer, or one program: per cent of these shares.
+    pub party: u32,
+}
+
+/// Per cent that the system's own records may take while others wait.
+const RECORDS: u32 = 5;
+/// Per cent that are lent, on top of their shares, to actions and records while nobody else wants them.
+const LENT: u32 = 25;
+/// Per cent of a window that is left to servers while they wait.
+const FLOOR: u32 = 75;
+
+impl Shares {
+    /// The usual ones.
+    pub const STANDARD: Self = Self { actions: 5, display: 15, party: 60 };
+
+    /// Why these can't be.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn check(&self) -> Result<(), String> {
+        let most = 100 - FLOOR - RECORDS;
+        if self.actions == 0 || self.display == 0 || self.actions + self.display > most {
+            return Err(format!(
+                "actions ({} %) and display ({} %) have to be above 0 and together at most {most} %: {FLOOR} % of \
+                 every window are for servers and {RECORDS} % for the system's records",
+                self.actions, self.display
+            ));
+        }
+        if self.party == 0 || self.party > 90 {
+            return Err(format!("one customer's part of a share has to be 1 to 90 %, not {} %", self.party));
+        }
+        Ok(())
+    }
+
+    /// What a class may take of a lane's windows, in hundredths of a per cent. [`None`]: all that is there.
+    const fn of(self, lane: &Lane, class: Class) -> Option<u32> {
+        match class {
+            Class::Servers => None,
+            Class::Records => Some(RECORDS * 100),
+            Class::Actions => Some(self.actions * 100),
+            Class::Display if lane.display_only => Some(10_000),
+            Class::Display => Some(self.display * 100),
+        }
+    }
+}
+
+/// A bucket per window of a lane. What it holds is kept as one moment per window: the one at which it would be full
+/// again. It is filled to half of the share at most and gets the other half in the course of the window, so that no
+/// window ever sees more than the share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowance(Vec<Bucket>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bucket {
+    /// Between two calls that come in.
+    interval: Micros,
+    /// Calls it holds.
+    most: u32,
+}
+
+/// The shares of windows shorter than this are those of so long a one: 5 % of a second would hold no action.
+const SHORTEST: Micros = 60_000_000;
+/// An allowance of such a window holds so many calls, where half of its share of the window is less: one action's.
+const FEWEST: u32 = 5;
+/// The same for all parties together: one that takes all of its own leaves the next one as much.
+const FEWEST_OF_ALL: u32 = 2 * FEWEST;
+
+impl Bucket {
+    fn of(window: Window, hundredths: u32, fewest: u32) -> Self {
+        let part = |calls: u64| calls * u64::from(hundredths) / 10_000;
+        let period = micros(window.period).max(1);
+        let stretched = period.max(SHORTEST);
+        let scaled = u64::from(window.calls) * stretched.unsigned_abs() / period.unsigned_abs();
+        let share = part(scaled).max(2);
+        let most = (part(u64::from(window.calls)) / 2).max(u64::from(fewest)).min(share / 2);
+        let refill = i64::try_from(share - most).unwrap_or(i64::MAX).max(1);
+        Self {
+            interval: (stretched + refill - 1) / refill,
+            most: u32::try_from(most).unwrap_or(u32::MAX).max(1),
+        }
+    }
+
+    /// The moment it is full again after one more call, or the moment at which it has one.
+    fn take(self, full_at: Micros, now: Micros) -> Result<Micros, Micros> {
+        // Further ahead it only is when a clock was set back.
+        let full_at = full_at.min(now + self.interval * i64::from(self.most));
+        let has_one_at = full_at.saturating_sub(self.interval * i64::from(self.most - 1));
+        if has_one_at > now { Err(has_one_at) } else { Ok(full_at.max(now) + self.interval) }
+    }
+
+    fn left(self, full_at: Micros, now: Micros) -> u32 {
+        let missing =
+            full_at.saturating_sub(now).max(0).unsigned_abs().div_ceil(self.interval.unsigned_abs());
+        self.most.saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX))
+    }
+}
+
+impl Allowance {
+    fn of(windows: &[Window], hundredths: u32, fewest: u32) -> Self {
+        Self(windows.iter().map(|window| Bucket::of(*window, hundredths, fewest)).collect())
+    }
+
+    /// Takes one call out of all its buckets, or out of none.
+    fn take(&self, full_at: &[Micros], now: Micros) -> Result<Vec<Micros>, Micros> {
+        let taken: Vec<_> = self.each(full_at).map(|(bucket, full_at)| bucket.take(full_at, now)).collect();
+        match taken.iter().filter_map(|taken| taken.err()).max() {
+            Some(at) => Err(at),
+            None => Ok(taken.into_iter().flatten().collect()),
+        }
+    }
+
+    fn left(&self, full_at: &[Micros], now: Micros) -> u32 {
+        self.each(full_at).map(|(bucket, full_at)| bucket.left(full_at, now)).min().unwrap_or_default()
+    }
+
+    /// An allowance that was never used is full; so is one of a lane that has got another window.
+    fn each<'a>(&'a self, full_at: &'a [Micros]) -> impl Iterator<Item = (Bucket, Micros)> + 'a {
+        self.0.iter().copied().zip(full_at.iter().copied().chain(std::iter::repeat(Micros::MIN)))
+    }
+}
+
+/// Which allowance: a class's or what is lent to all, a party's or that of all together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AllowanceId {
+    /// `actions`, `display`, `records` or `lent`.
+    pub class: &'static str,
+    /// Whose.
+    pub party: Option<Party>,
+}
+
+/// What is lent belongs to no class.
+const BORROWED: &str = "lent";
+
+/// What the allowances that a caller may draw on hold: moments at which their buckets are full.
+pub type Balances = Vec<(AllowanceId, Vec<Micros>)>;
+
+/// Who is in the way of a call that is not made for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldBy {
+    /// The vendor: it is out of order, asked for silence, or its limit is used up. Or our database.
+    Vendor,
+    /// Others of the same class: together they have had their share.
+    Class,
+    /// The one who calls has had their part of the share, and others still have theirs.
+    Party,
+}
+
+/// Whether a call has a share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Share {
+    /// It has, at this place in the line. These allowances hold less now.
+    Given {
+        /// Which place.
+        priority: Priority,
+        /// What they hold now.
+        balances: Balances,
+        /// Calls left to the class of its own, unless it is not bounded.
+        left: Option<u32>,
+    },
+    /// It has none now.
+    Full {
+        /// When to ask again.
+        until: Micros,
+        /// Who is in the way.
+        by: HeldBy,
+    },
+}
+
+/// The allowances of one caller in one lane.
+#[derive(Debug, Clone)]
+pub struct Allowances {
+    caller: Caller,
+    /// Each with the part of it that one party may take.
+    own: Option<Pair>,
+    lent: Option<Pair>,
+}
+
+#[derive(Debug, Clone)]
+struct Pair(Vec<(AllowanceId, Allowance)>);
+
+/// What is lent is asked for again this often while others are at it.
+const UNTIL_IDLE: Micros = 500_000;
+
+impl Allowances {
+    /// Those of `caller` in `lane`, whose one window holds `observed` calls where the vendor told so.
+    #[must_use]
+    pub fn of(lane: &Lane, observed: Option<u32>, shares: Shares, caller: Caller) -> Self {
+        let windows = lane.windows_as(observed);
+        let pair = |class, hundredths: u32| {
+            let all =
+                (AllowanceId { class, party: None }, Allowance::of(&windows, hundredths, FEWEST_OF_ALL));
+            let party = caller.party().map(|party| {
+                (
+                    AllowanceId { class, party: Some(party) },
+                    Allowance::of(&windows, hundredths * shares.party / 100, FEWEST),
+                )
+            });
+            Pair([Some(all), party].into_iter().flatten().collect())
+        };
+        let class = caller.class();
+        let own = shares.of(lane, class).map(|hundredths| pair(class.as_str(), hundredths));
+        let borrows = matches!(class, Class::Actions | Class::Records);
+        Self { caller, own, lent: borrows.then(|| pair(BORROWED, LENT * 100)) }
+    }
+
+    /// The allowances there are.
+    pub fn ids(&self) -> impl Iterator<Item = AllowanceId> {
+        self.own.iter().chain(&self.lent).flat_map(|pair| pair.0.iter().map(|(id, _)| *id))
+    }
+
+    /// Takes a share for one call: of the caller's own allowances, or of what is lent when the line `is_idle`.
+    #[must_use]
+    pub fn share(&self, balances: &Balances, now: Micros, is_idle: bool) -> Share {
+        let Some(own) = &self.own else {
+            return Share::Given { priority: self.caller.priority(), balances: Vec::new(), left: None };
+        };
+        let refused = match own.take(balances, now) {
+            Ok(taken) => {
+                let left = own.left(&taken, now);
+                return Share::Given { priority: self.caller.priority(), balances: taken, left };
+            }
+            Err(refused) => refused,
+        };
+        let until = match self.lent.as_ref().map(|lent| lent.take(balances, now)) {
+            Some(Ok(taken)) if is_idle => {
+                return Share::Given { priority: Priority::Orders, balances: taken, left: Some(0) };
+            }
+            Some(Ok(_)) => refused.0.min(now + UNTIL_IDLE),
+            Some(Err((until, _))) => refused.0.min(until),
+            None => refused.0,
+        };
+        Share::Full { until, by: refused.1 }
+    }
+}
+
+impl Pair {
+    /// Takes one call out of both, or says when both have one, and which of them has not.
+    fn take(&self, balances: &Balances, now: Micros) -> Result<Balances, (Micros, HeldBy)> {
+        let mut taken = Balances::new();
+        let mut refused: Option<(Micros, HeldBy)> = None;
+        for (id, allowance) in &self.0 {
+            match allowance.take(full_at(balances, *id), now) {
+                Ok(full_at) => taken.push((*id, full_at)),
+                Err(at) => {
+                    let by = if id.party.is_some() { HeldBy::Party } else { HeldBy::Class };
+                    refused = Some(refused.map_or((at, by), |(before, by)| (before.max(at), by)));
+                }
+            }
+        }
+        refused.map_or(Ok(taken), Err)
+    }
+
+    fn left(&self, balances: &Balances, now: Micros) -> Option<u32> {
+        let (id, allowance) = self.0.first()?;
+        Some(allowance.left(full_at(balances, *id), now))
+    }
+}
+
+fn full_at(balances: &Balances, id: AllowanceId) -> &[Micros] {
+    balances.iter().find(|(kept, _)| *kept == id).map_or(&[], |(_, full_at)| full_at.as_slice())
+}
+
+#[cfg(test)]
+mod tests;
