@@ -12,7 +12,7 @@ use std::time::Duration;
 use adapters::providers::{
     ActionProgress, ActionReceipt, CloudProvider, ProviderAction, ProviderError, ProviderInstance, Snapshot,
 };
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use domain::{
     ids::ActionId,
     instance::{ActionStatus, InstanceAction, PowerState},
@@ -59,7 +59,7 @@ impl ServerActivities {
         if job.status != ActionStatus::InProgress {
             return Ok(());
         }
-        let provider = self.providers.for_customers(&job.provider)?;
+        let provider = self.providers.get(&job.provider, job.caller)?;
         let provider = provider.as_ref();
         let asked = match &job.receipt {
             Some(receipt) => Asked::Accepted(read(receipt)?),
@@ -91,6 +91,7 @@ impl ServerActivities {
         {
             *root_password = Some(self.store.ensure_root_password(job.instance_id).await?);
         }
+        self.refuse_foreign(provider, &job.provider_instance_id).await?;
         own_snapshot(provider, job).await?;
         let patience = Duration::from_millis(run.busy_patience_ms);
         let (begun, (mut wait, longest), mut clashes) = (Instant::now(), BUSY_POLL, 0);
@@ -235,7 +236,7 @@ async fn find_snapshot(
     job: &ActionJob,
     name: &str,
 ) -> Result<Option<Snapshot>, StepError> {
-    let sent = job.sent_at.unwrap_or_else(Utc::now) - CLOCK_SKEW;
+    let sent = job.sent_at.unwrap_or(job.read_at) - CLOCK_SKEW;
     let mut found = provider.list_snapshots(&job.provider_instance_id).await?;
     found.retain(|s| s.name == name && s.created_at >= sent && !job.other_snapshots.contains(&s.id));
     Ok(found.pop())

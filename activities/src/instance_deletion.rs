@@ -5,19 +5,24 @@
 use std::time::Duration;
 
 use adapters::providers::{CloudProvider, ProviderError};
-use chrono::Utc;
 use domain::{
-    ids::ActionId,
+    ids::{ActionId, OrderId},
     instance::ActionStatus,
-    provisioning::{FailureClass, order_tag},
+    provisioning::{FailureClass, cohort_tag, order_tag},
+    rate_limit::Caller,
 };
 use store::instance_actions::DeletionJob;
 use tokio::time::{Instant, sleep};
 
-use crate::{crash_point, failure::StepError, instance_server::ServerActivities};
+use crate::{
+    crash_point, failure::StepError, instance_server::ServerActivities, private_network::remove_empty,
+};
 
 /// First and longest wait between two looks whether a server is still there.
 const GONE_POLL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// So long after an order was placed, others of its hour may still be waiting for their servers.
+const COHORT_IN_USE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A server that is still read this long after its delete was accepted is deleted again.
 const GONE_PATIENCE: Duration = Duration::from_secs(120);
@@ -28,16 +33,23 @@ impl ServerActivities {
         if job.status != ActionStatus::InProgress {
             return Ok(());
         }
-        let provider = self.providers.for_customers(&job.provider)?;
+        let provider = self.providers.get(&job.provider, Caller::Servers)?;
         let provider = provider.as_ref();
         let servers = servers(provider, &job).await?;
         for server in &servers {
+            self.refuse_foreign(provider, server).await?;
             request_delete(provider, server).await?;
         }
         crash_point("delete_server.asked");
-        confirm_gone(provider, &job, &servers).await?;
+        confirm_gone(provider, job.order_id, job.provider_instance_id.as_deref(), &servers).await?;
+        forget_tags(provider, &job).await;
         crash_point("delete_server.gone");
-        Ok(self.store.terminate_instance(action).await?)
+        self.store.terminate_instance(action).await?;
+        // The server is gone either way: what does not work out now is done by the next comparison.
+        if let Err(error) = remove_empty(&self.store, provider, Some(job.instance_id)).await {
+            tracing::warn!(instance_id = %job.instance_id, %error, "a customer's network may be left over");
+        }
+        Ok(())
     }
 }
 
@@ -46,10 +58,9 @@ async fn servers(provider: &dyn CloudProvider, job: &DeletionJob) -> Result<Vec<
     if let Some(known) = &job.provider_instance_id {
         return Ok(vec![known.clone()]);
     }
-    if let Some(sent) = job.create_sent_at {
+    if let Some(sent) = job.create_sent_ago {
         let settled = provider.request_timeout() + provider.listing_lag();
-        let since = (Utc::now() - sent).to_std().unwrap_or_default();
-        if let Some(left) = settled.checked_sub(since).filter(|left| !left.is_zero()) {
+        if let Some(left) = sent.left_of(settled) {
             return Err(StepError::OutcomePending(left));
         }
     }
@@ -58,16 +69,35 @@ async fn servers(provider: &dyn CloudProvider, job: &DeletionJob) -> Result<Vec<
 }
 
 /// A provider that is busy with the server (locked, pending) is asked again by the next try.
-async fn request_delete(provider: &dyn CloudProvider, server: &str) -> Result<(), StepError> {
+pub(crate) async fn request_delete(provider: &dyn CloudProvider, server: &str) -> Result<(), StepError> {
     match provider.delete_instance(server).await {
         Err(error) if error.class == FailureClass::Conflict => Err(StepError::NotGone(error.to_string())),
         outcome => Ok(outcome?),
     }
 }
 
-async fn confirm_gone(
+/// The order's own tag serves nobody now, nor does its hour's once that is long past and its last server gone. Tags pile
+/// up in some vendors' accounts; one that is left does no harm, so trouble with it stops nothing.
+async fn forget_tags(provider: &dyn CloudProvider, job: &DeletionJob) {
+    let (order, cohort) = (order_tag(job.order_id), cohort_tag(job.order_id));
+    let forgotten = async {
+        provider.forget_tag(&order).await?;
+        let is_past = job.placed_ago.left_of(COHORT_IN_USE).is_none();
+        if is_past && provider.find_by_tag(&cohort).await?.is_empty() {
+            provider.forget_tag(&cohort).await?;
+        }
+        Ok::<(), ProviderError>(())
+    };
+    if let Err(error) = forgotten.await {
+        tracing::warn!(order_id = %job.order_id, %error, "a tag could not be forgotten");
+    }
+}
+
+/// Waits until the servers neither read nor listed by their order's tag, of which one is `known`, or all.
+pub(crate) async fn confirm_gone(
     provider: &dyn CloudProvider,
-    job: &DeletionJob,
+    order: OrderId,
+    known: Option<&str>,
     servers: &[String],
 ) -> Result<(), StepError> {
     let accepted = Instant::now();
@@ -83,8 +113,7 @@ async fn confirm_gone(
     if let Some(server) = first_read(provider, servers).await? {
         return Err(StepError::NotGone(format!("{server} is read again")));
     }
-    let listed = provider.find_by_tag(&order_tag(job.order_id)).await?;
-    let known = job.provider_instance_id.as_deref();
+    let listed = provider.find_by_tag(&order_tag(order)).await?;
     match listed.iter().find(|server| known.is_none_or(|known| known == server.id)) {
         Some(server) => Err(StepError::NotGone(format!("{} is still listed", server.id))),
         None => Ok(()),

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use adapters::providers::Registry;
-use domain::ids::ActionId;
+use adapters::providers::{CloudProvider, Registry};
+use domain::{ids::ActionId, provisioning::FailureClass};
 use store::{Store, provisioning::ProviderTrouble};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -43,7 +43,8 @@ impl ServerActivities {
         Ok(())
     }
 
-    /// Idempotent: deleting what is gone is no error, and the record is moved once.
+    /// Idempotent: deleting what is gone is no error, and the record is moved once. It never gives up: what its provider
+    /// refuses is tried again, and told to administrators, since it costs money until it is gone.
     #[activity(definition = workflows::DeleteServer)]
     pub async fn delete_server(
         self: Arc<Self>,
@@ -51,14 +52,26 @@ impl ServerActivities {
         action: ActionId,
     ) -> Result<(), ActivityError> {
         crash_point("delete_server.before");
-        let outcome = while_heartbeating(&ctx, self.delete(action)).await;
-        self.end(action, outcome).await?;
+        if let Err(error) = while_heartbeating(&ctx, self.delete(action)).await {
+            self.note_undeleted(action, &error).await;
+            return Err(failure(error.until_gone()));
+        }
         crash_point("delete_server.after");
         Ok(())
     }
 }
 
 impl ServerActivities {
+    /// Refuses to touch what another installation on the same account made. What the provider does not know (yet) is
+    /// nobody else's.
+    pub(crate) async fn refuse_foreign(
+        &self,
+        provider: &dyn CloudProvider,
+        server: &str,
+    ) -> Result<(), StepError> {
+        refuse_foreign(&self.store, provider, server).await
+    }
+
     async fn end(&self, action: ActionId, outcome: Result<(), StepError>) -> Result<(), ActivityError> {
         let Err(error) = outcome else { return Ok(()) };
         self.note_trouble(action, &error).await;
@@ -67,15 +80,49 @@ impl ServerActivities {
 
     /// Admins see the latest trouble while tries go on; failing to note it must not hide the trouble itself.
     async fn note_trouble(&self, action: ActionId, error: &StepError) {
-        let (code, request_id) = match error {
-            StepError::Provider(e) => (e.code.clone(), e.request_id.clone()),
-            _ => (None, None),
-        };
-        let trouble = ProviderTrouble { class: error.class(), message: error.to_string(), code, request_id };
-        if let Err(noting) = self.store.note_action_trouble(action, &trouble).await {
+        if let Err(noting) = self.store.note_action_trouble(action, &trouble(error)).await {
             tracing::warn!(action_id = %action, error = %noting, "could not note the provider's trouble");
         }
     }
+
+    /// The same of a delete, which administrators hear of when its provider refused it, or it takes too long.
+    async fn note_undeleted(&self, action: ActionId, error: &StepError) {
+        match self.store.note_undeleted(action, &trouble(error)).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::error!(action_id = %action, %error, "a server that is to be deleted is still there, and costs money");
+            }
+            Err(noting) => {
+                tracing::warn!(action_id = %action, error = %noting, "could not note the provider's trouble");
+            }
+        }
+    }
+}
+
+/// Refuses to touch what another installation on the same account made. What the provider does not know (yet) is nobody
+/// else's.
+pub(crate) async fn refuse_foreign(
+    store: &Store,
+    provider: &dyn CloudProvider,
+    server: &str,
+) -> Result<(), StepError> {
+    let seen = match provider.get_instance(server).await {
+        Err(error) if error.class == FailureClass::NotFound => return Ok(()),
+        seen => seen?,
+    };
+    match store.installation().other(&seen.tags) {
+        Some(other) => Err(StepError::Foreign { server: server.to_owned(), installation: other.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// What administrators see of it.
+fn trouble(error: &StepError) -> ProviderTrouble {
+    let (code, request_id) = match error {
+        StepError::Provider(e) => (e.code.clone(), e.request_id.clone()),
+        _ => (None, None),
+    };
+    ProviderTrouble { class: error.class(), message: error.to_string(), code, request_id }
 }
 
 #[cfg(test)]

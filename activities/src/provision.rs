@@ -3,23 +3,24 @@
 //! 1. Before a create is sent, the database notes that it will be (a fenced update: two workers can't both).
 //! 2. While that note stands, a server may exist that we have not seen. The next try waits until the request must
 //!    have settled and the provider's listing lag is over, looks the server up by the order's tag, and only when
-//!    there is none takes the note back and creates.
+//!    there is none takes the note back and creates. It is looked for a few times afterwards: see
+//!    [`crate::reconcile`].
 //! 3. The note is also taken back when the provider refused for certain. Otherwise the server's id replaces it.
 //!
 //! Waiting orders share their look-ups and their looks at booting servers: see [`crate::readiness`].
 
 #![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use adapters::providers::{
     CloudProvider, CreateInstance, CreateTicket, ProviderError, ProviderInstance, Registry,
 };
-use chrono::Utc;
 use domain::{
     ids::OrderId,
     order::OrderStatus,
     provisioning::{FailureClass, cohort_tag, order_tag},
+    rate_limit::Caller,
 };
 use store::{
     Store, StoreError,
@@ -31,24 +32,42 @@ use tokio::time::Instant;
 
 use crate::{
     crash_point,
-    failure::{StepError, failure},
+    failure::{StepError, ended_by_pause, failure},
     heartbeat::while_heartbeating,
+    instance_deletion::{confirm_gone, request_delete},
+    instance_server::refuse_foreign,
+    private_network::{Turns, network_for},
     readiness::{Boards, Listing, Question},
 };
+
+/// Failed calls in a row beyond which a lost create's server is waited for no longer.
+const MOST_TROUBLE: u32 = 4;
+
+/// How often it is asked what staff want done about an order whose server is waited for.
+const ASK_STAFF: Duration = Duration::from_secs(2);
+
+/// How the wait for a server ended.
+enum Waited {
+    /// The server runs, or the order is `ACTIVE` in another way.
+    Ready,
+    /// Staff want another one.
+    Replace,
+}
 
 /// Implements the ports at the providers.
 #[derive(Clone)]
 pub struct ProviderActivities {
-    store: Store,
+    pub(crate) store: Store,
     providers: Arc<Registry>,
     boards: Arc<Boards>,
+    network_turns: Arc<Turns>,
 }
 
 impl ProviderActivities {
     /// Works at these providers, and keeps the database told.
     #[must_use]
     pub fn new(store: Store, providers: Arc<Registry>) -> Self {
-        Self { store, providers, boards: Arc::default() }
+        Self { store, providers, boards: Arc::default(), network_turns: Arc::default() }
     }
 }
 
@@ -62,30 +81,55 @@ impl ProviderActivities {
         order: OrderId,
     ) -> Result<(), ActivityError> {
         crash_point("provision_server.before");
-        if let Err(error) = while_heartbeating(&ctx, self.provision(order)).await {
-            self.note_trouble(order, &error).await;
-            return Err(failure(error));
+        match while_heartbeating(&ctx, self.provision(order)).await {
+            Ok(()) => {
+                crash_point("provision_server.after");
+                Ok(())
+            }
+            Err(paused @ StepError::Paused(_)) => Err(ended_by_pause(&paused)),
+            Err(error) => {
+                self.note_trouble(order, &error).await;
+                Err(failure(error))
+            }
         }
-        crash_point("provision_server.after");
-        Ok(())
     }
 }
 
 impl ProviderActivities {
-    async fn provision(&self, order: OrderId) -> Result<(), StepError> {
-        let job = self.store.provisioning_job(order).await?;
-        match job.status {
-            OrderStatus::Provisioning => {}
-            OrderStatus::Active => return Ok(()),
-            status => return Err(StoreError::Conflict { object: "order", state: status.to_string() }.into()),
+    pub(crate) async fn provision(&self, order: OrderId) -> Result<(), StepError> {
+        loop {
+            let job = self.store.provisioning_job(order).await?;
+            if is_over(job.status)? {
+                return Ok(());
+            }
+            let provider = self.providers.get(&job.provider, Caller::Servers)?;
+            if let Some(server) = &job.replace_server {
+                self.remove(provider.as_ref(), order, server).await?;
+                continue;
+            }
+            let server = match &job.provider_instance_id {
+                Some(id) => id.clone(),
+                None => self.obtain(&provider, order, &job).await?,
+            };
+            crash_point("provision_server.before_ready");
+            match self.await_ready(&provider, order, &server, &job).await? {
+                Waited::Ready => return Ok(()),
+                Waited::Replace => {}
+            }
         }
-        let provider = self.providers.get(&job.provider)?;
-        let server = match &job.provider_instance_id {
-            Some(id) => id.clone(),
-            None => self.obtain(&provider, order, &job).await?,
-        };
-        crash_point("provision_server.before_ready");
-        self.await_ready(&provider, order, &server).await
+    }
+
+    /// Deletes a server that is to be replaced, and makes sure that it is gone.
+    async fn remove(
+        &self,
+        provider: &dyn CloudProvider,
+        order: OrderId,
+        server: &str,
+    ) -> Result<(), StepError> {
+        refuse_foreign(&self.store, provider, server).await?;
+        request_delete(provider, server).await?;
+        confirm_gone(provider, order, Some(server), &[server.to_owned()]).await?;
+        Ok(self.store.note_replaced(order, server).await?)
     }
 
     /// Finds the order's server or creates it; answers with its id.
@@ -99,22 +143,32 @@ impl ProviderActivities {
             self.store.save_server(order, &found).await?;
             return Ok(found);
         }
-        if job.create_sent_at.is_some() {
-            self.store.clear_create_sent(order, job.create_fence).await?;
+        if job.create_sent_ago.is_some() {
+            self.store.create_again(order, job.create_fence).await?;
         }
+        let network = network_for(&self.network_turns, &self.store, provider.as_ref(), order, job).await?;
         // Waiting for the rate limit comes first: the note must not age before the create is sent.
         let ticket = {
             let _counted = self.boards.of(provider).create_waiting();
             provider.ready_to_create().await?
         };
         if !self.store.mark_create_sent(order, job.create_fence).await? {
+            self.refuse_if_paused(provider.slug()).await?;
             return Err(StepError::Overtaken);
         }
         crash_point("provision_server.before_create");
-        let created = self.create(provider.as_ref(), ticket, order, job).await?;
+        let created = self.create(provider.as_ref(), ticket, order, (job, network)).await?;
         crash_point("provision_server.after_create");
         self.store.save_server(order, &created).await?;
         Ok(created)
+    }
+
+    /// What exists is brought to its end in a pause, but nothing is made.
+    async fn refuse_if_paused(&self, provider: &str) -> Result<(), StepError> {
+        match self.store.pause_of(provider).await? {
+            Some(pause) => Err(StepError::Paused(pause.reason)),
+            None => Ok(()),
+        }
     }
 
     /// The order's server, if there is one. After a create whose outcome is not known, the answer has to be certain:
@@ -125,13 +179,14 @@ impl ProviderActivities {
         order: OrderId,
         job: &ProvisioningJob,
     ) -> Result<Option<String>, StepError> {
-        let Some(sent) = job.create_sent_at else {
+        let Some(sent) = job.create_sent_ago else {
             let listing = self.boards.of(provider).listing(&cohort_tag(order), Question::LookUp).await?;
             return Ok(oldest(order, &listing));
         };
-        let settled = provider.request_timeout() + provider.listing_lag();
-        let since = (Utc::now() - sent).to_std().unwrap_or_default();
-        if let Some(left) = settled.checked_sub(since).filter(|left| !left.is_zero()) {
+        // A provider in trouble is late with everything.
+        let trouble = self.store.provider_trouble(provider.slug()).await?.min(MOST_TROUBLE);
+        let settled = (provider.request_timeout() + provider.listing_lag()) * (1 + trouble);
+        if let Some(left) = sent.left_of(settled) {
             return Err(StepError::OutcomePending(left));
         }
         Ok(oldest(order, &provider.find_by_tag(&order_tag(order)).await?))
@@ -142,10 +197,11 @@ impl ProviderActivities {
         provider: &dyn CloudProvider,
         ticket: CreateTicket,
         order: OrderId,
-        job: &ProvisioningJob,
+        (job, network): (&ProvisioningJob, Option<String>),
     ) -> Result<String, StepError> {
         let request = CreateInstance {
             tag: order_tag(order),
+            fleet: self.store.installation().tag(),
             cohort: cohort_tag(order),
             hostname: job.hostname.clone(),
             size: job.size.clone(),
@@ -153,6 +209,7 @@ impl ProviderActivities {
             image: job.image.clone(),
             ssh_public_keys: job.ssh_keys.clone(),
             root_password: job.root_password.clone(),
+            network,
         };
         match provider.create_instance(ticket, &request).await {
             Ok(created) => Ok(created.id),
@@ -166,24 +223,33 @@ impl ProviderActivities {
                 if !error.is_ambiguous() {
                     self.store.clear_create_sent(order, job.create_fence + 1).await?;
                 }
-                Err(error.into())
+                match request.network {
+                    // Nothing else that a create names is looked up by an id.
+                    Some(gone) if error.class == FailureClass::NotFound => {
+                        self.store.forget_network(provider.slug(), &gone).await?;
+                        Err(StepError::NetworkLost(gone))
+                    }
+                    _ => Err(error.into()),
+                }
             }
         }
     }
 
     /// Waits until a customer can log in, then saves the address. A server that lists don't show is given the
     /// listing lag to show up and then read by itself; one that is gone for good is forgotten, so that a retry
-    /// creates anew.
+    /// creates anew. One that takes too long is told of. Staff may want something else meanwhile.
     async fn await_ready(
         &self,
         provider: &Arc<dyn CloudProvider>,
         order: OrderId,
         server: &str,
-    ) -> Result<(), StepError> {
+        job: &ProvisioningJob,
+    ) -> Result<Waited, StepError> {
         let board = self.boards.of(provider);
         let cohort = cohort_tag(order);
         let since = Instant::now();
-        let mut missing_since = None;
+        let mut patience = Some(job.patience_left());
+        let (mut missing_since, mut asked_staff) = (None, Instant::now());
         for asked_before in 0.. {
             let listing: Listing = board.listing(&cohort, Question::Ready { since, asked_before }).await?;
             match listing.iter().find(|listed| listed.id == server) {
@@ -199,8 +265,22 @@ impl ProviderActivities {
                     }
                 }
             }
+            if asked_staff.elapsed() >= ASK_STAFF {
+                asked_staff = Instant::now();
+                let wanted = self.store.wanted_of_order(order).await?;
+                if is_over(wanted.status)? {
+                    return Ok(Waited::Ready);
+                }
+                if wanted.replace_server.is_some() {
+                    return Ok(Waited::Replace);
+                }
+            }
+            if patience.is_some_and(|left| since.elapsed() >= left) {
+                self.store.note_not_ready(order, server).await?;
+                patience = None;
+            }
         }
-        Ok(())
+        Ok(Waited::Ready)
     }
 
     /// Reads a server that lists should show by now. `None` when it is there but not ready.
@@ -219,10 +299,11 @@ impl ProviderActivities {
         }
     }
 
-    async fn save_address(&self, order: OrderId, seen: &ProviderInstance) -> Result<(), StepError> {
+    async fn save_address(&self, order: OrderId, seen: &ProviderInstance) -> Result<Waited, StepError> {
         let ipv4 = seen.ipv4.map(|ip| ip.to_string());
         let ipv6 = seen.ipv6.map(|ip| ip.to_string());
-        Ok(self.store.save_address(order, ipv4, ipv6, seen.power).await?)
+        self.store.save_address(order, ipv4, ipv6, seen.power).await?;
+        Ok(Waited::Ready)
     }
 
     /// 404 alone proves nothing: only when the list by tag is empty as well is the server gone.
@@ -253,6 +334,15 @@ impl ProviderActivities {
     }
 }
 
+/// Whether an order has its server. One that was called off does not get any.
+fn is_over(status: OrderStatus) -> Result<bool, StepError> {
+    match status {
+        OrderStatus::Provisioning => Ok(false),
+        OrderStatus::Active => Ok(true),
+        status => Err(StoreError::Conflict { object: "order", state: status.to_string() }.into()),
+    }
+}
+
 /// The oldest server that carries the order's tag.
 fn oldest(order: OrderId, listed: &[ProviderInstance]) -> Option<String> {
     let tag = order_tag(order);
@@ -269,4 +359,4 @@ fn oldest(order: OrderId, listed: &[ProviderInstance]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,11 +6,17 @@
 
 mod act;
 mod look;
+mod watch;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use adapters::providers::Registry;
-use domain::{ids::ReconciliationId, reconciliation::FindingKind, upkeep::ReconcileStart};
+use domain::{
+    ids::ReconciliationId, rate_limit::Caller, reconciliation::FindingKind, upkeep::ReconcileStart,
+};
 use store::{Store, reconciliation::NewFinding};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -20,8 +26,11 @@ use crate::{
     catalog_sync::run_key,
     failure::{StepError, failure},
     heartbeat::while_heartbeating,
+    private_network::remove_empty,
 };
 use look::Look;
+
+pub use watch::CreateWatchActivities;
 
 /// Implements the port at the providers.
 #[derive(Debug, Clone)]
@@ -49,13 +58,13 @@ impl ReconcileActivities {
 impl ReconcileActivities {
     /// One comparison, named by `run_key`; what is in the way is kept with it.
     async fn reconcile(&self, start: &ReconcileStart, run_key: &str) -> Result<Reconciled, StepError> {
-        let provider = self.providers.get(&start.provider)?;
+        let provider = self.providers.get(&start.provider, Caller::Records)?;
+        let servers = self.providers.get(&start.provider, Caller::Servers)?;
         let begun = self
             .store
             .begin_reconciliation(&start.provider, start.reconciliation_id, run_key, start.settings.dry_run)
             .await?;
-        let is_asked_for = start.reconciliation_id.is_some();
-        let look = Look::new(&self.store, provider.as_ref(), start.settings, begun, is_asked_for);
+        let look = Look::new(&self.store, [provider.as_ref(), servers.as_ref()], start.settings, begun);
         match self.carry_out(&look).await {
             Ok(done) => Ok(done),
             Err(error) => {
@@ -68,11 +77,13 @@ impl ReconcileActivities {
     async fn carry_out(&self, look: &Look<'_>) -> Result<Reconciled, StepError> {
         let seen = look.list().await?;
         look.settle_quarantine(&seen).await?;
+        remove_empty(&self.store, look.provider, None).await?;
         let mut findings = look.unwanted(&seen).await?;
         findings.extend(look.drifted(&seen).await);
         findings.extend(look.missing(&seen).await?);
         let usd_idr = look.settings.usd_idr;
         self.store.complete_reconciliation(look.run.id, usd_idr, seen.servers.len(), &findings).await?;
+        show(look.provider.slug(), &findings);
         let count = |kind| findings.iter().filter(|finding: &&NewFinding| finding.kind == kind).count();
         Ok(Reconciled {
             reconciliation_id: look.run.id,
@@ -91,6 +102,22 @@ impl ReconcileActivities {
             tracing::warn!(reconciliation_id = %run, error = %noting, "could not note a comparison's trouble");
         }
     }
+}
+
+/// What a comparison found, for metrics; kinds that it did not find are 0 again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "who reads metrics compares it with the present of machines, not of the database"
+)]
+fn show(provider: &str, findings: &[NewFinding]) {
+    for kind in FindingKind::ALL {
+        let found = findings.iter().filter(|finding| finding.kind == *kind).count();
+        metrics::gauge!("reconciliation_findings", "provider" => provider.to_owned(), "kind" => kind.to_string())
+            .set(u32::try_from(found).map_or(f64::from(u32::MAX), f64::from));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    metrics::gauge!("reconciliation_completed_timestamp_seconds", "provider" => provider.to_owned())
+        .set(now.as_secs_f64());
 }
 
 #[cfg(test)]

@@ -12,12 +12,27 @@ use support::{App, As, state};
 
 /// What changes something and moves no money, or what moves it once by itself.
 const NEED_NO_KEY: &[(&str, &str, &str)] = &[
+    ("POST", "/api/v1/admin/bulk-retries", "an order is tried again once for each failure"),
+    ("POST", "/api/v1/admin/bulk-retries/{id}/stop", "is about servers"),
     ("PUT", "/api/v1/admin/invoices/{id}/draft", "nobody owes or pays a draft"),
+    ("POST", "/api/v1/admin/instances/{id}/wake", "is about the server"),
     ("POST", "/api/v1/admin/invoices/{id}/issue", "asks for money, moves none"),
     ("POST", "/api/v1/admin/invoices/{id}/void", "withdraws what is unpaid"),
     ("POST", "/api/v1/admin/ledger/checks", "reads the books"),
+    (
+        "POST",
+        "/api/v1/admin/orders/{id}/attach-server",
+        "takes what was set aside once, with the order's first server",
+    ),
     ("POST", "/api/v1/admin/orders/{id}/reject-payment", "what came in part stays set aside"),
+    ("POST", "/api/v1/admin/orders/{id}/replace-server", "is about the server"),
     ("POST", "/api/v1/admin/orders/{id}/retry-provisioning", "is about the server"),
+    ("POST", "/api/v1/admin/orders/{id}/wake", "has a workflow look where the order stands"),
+    ("POST", "/api/v1/admin/outbox/requeue-dead", "tells workflows what is in the database"),
+    ("POST", "/api/v1/admin/outbox/{id}/requeue", "tells a workflow what is in the database"),
+    ("POST", "/api/v1/admin/outbox/{id}/skip", "keeps from a workflow what is in the database"),
+    ("PUT", "/api/v1/admin/pauses/{scope}", "is about servers"),
+    ("DELETE", "/api/v1/admin/pauses/{scope}", "is about servers"),
     ("POST", "/api/v1/admin/promos", "a code is a promise, taken by who uses it"),
     ("PATCH", "/api/v1/admin/promos/{id}", "changes no discount that was given"),
     ("DELETE", "/api/v1/admin/promos/{id}", "of codes that nobody used"),

@@ -3,6 +3,7 @@
 //! All are UUIDv7 (RFC 9562): they sort by creation, so they serve as paging cursors. They are *made* in `store`,
 //! because making one needs a clock.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 macro_rules! id {
@@ -99,4 +100,15 @@ id! {
     LedgerCheckId,
     /// A server that waits for its deletion.
     QuarantineId,
+    /// Failed orders that are tried again together.
+    BulkRetryId,
+}
+
+impl OrderId {
+    /// When the order was placed, to the second: a UUIDv7 tells. `None` of an id that is none.
+    #[must_use]
+    pub fn placed_at(self) -> Option<DateTime<Utc>> {
+        let placed = i64::try_from(self.0.get_timestamp()?.to_unix().0).ok()?;
+        DateTime::from_timestamp(placed, 0)
+    }
 }

@@ -27,6 +27,8 @@ text_enum! {
         PaymentTakenBack = "PAYMENT_TAKEN_BACK",
         /// A gateway does not accept our credentials, for administrators.
         GatewayAlert = "GATEWAY_ALERT",
+        /// A cloud turns our account away, for administrators.
+        ProviderAlert = "PROVIDER_ALERT",
         /// A deposit arrived.
         DepositReceived = "DEPOSIT_RECEIVED",
         /// Money went to the balance: from an order, or by an admin.
@@ -59,10 +61,22 @@ text_enum! {
         CatalogChanged = "CATALOG_CHANGED",
         /// Servers at a provider are not as we believe, for administrators.
         ReconciliationReport = "RECONCILIATION_REPORT",
+        /// A message to Temporal could not be delivered, for administrators.
+        MessageUndelivered = "MESSAGE_UNDELIVERED",
+        /// The database refuses a step of a workflow, for administrators.
+        StepRefused = "STEP_REFUSED",
+        /// A server was made and does not come up, for administrators.
+        ServerNotReady = "SERVER_NOT_READY",
+        /// An order failed and waits for a person, for administrators.
+        OrderWaits = "ORDER_WAITS",
+        /// Workflows were gone and were started again, for administrators.
+        WorkflowsRestarted = "WORKFLOWS_RESTARTED",
         /// The books are not sound, for administrators.
         LedgerUnsound = "LEDGER_UNSOUND",
         /// A server is gone.
         VpsTerminated = "VPS_TERMINATED",
+        /// A server that is to be deleted is still there and costs money, for administrators.
+        VpsNotDeleted = "VPS_NOT_DELETED",
         /// News from us to all.
         SystemAnnouncement = "SYSTEM_ANNOUNCEMENT",
     }

@@ -32,7 +32,7 @@ pub enum Transition {
     Pay,
     /// Unpaid past the deadline.
     Expire,
-    /// Called off by the customer (unpaid) or by an admin (paid or failed).
+    /// Called off by the customer (unpaid) or by an admin (paid, being provisioned, or failed).
     Cancel,
     /// Work at the provider begins.
     StartProvisioning,
@@ -42,7 +42,7 @@ pub enum Transition {
     RetryProvisioning,
     /// The server runs.
     Activate,
-    /// An admin attached a server by hand after a failure.
+    /// An admin attached a server by hand.
     Attach,
     /// The money goes back instead of a server.
     Refund,
@@ -69,10 +69,11 @@ impl Transition {
         match self {
             Self::Pay => &[S::PendingPayment, S::Expired],
             Self::Expire => &[S::PendingPayment],
-            Self::Cancel => &[S::PendingPayment, S::Paid, S::ProvisioningFailed],
+            Self::Cancel => &[S::PendingPayment, S::Paid, S::Provisioning, S::ProvisioningFailed],
             Self::StartProvisioning => &[S::Paid],
             Self::FailProvisioning | Self::Activate => &[S::Provisioning],
-            Self::RetryProvisioning | Self::Attach => &[S::ProvisioningFailed],
+            Self::RetryProvisioning => &[S::ProvisioningFailed],
+            Self::Attach => &[S::Provisioning, S::ProvisioningFailed],
             Self::Refund => &[S::Paid, S::ProvisioningFailed],
         }
     }
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
     use std::{collections::BTreeSet, str::FromStr};
 
-    /// SPEC section 4, arrow by arrow.
+    /// SPEC section 4, arrow by arrow, and that staff may call off what is being provisioned.
     #[test]
     fn the_arrows_are_exactly_those_of_the_specification() {
         let arrows: BTreeSet<(&str, &str)> = Transition::ALL
@@ -122,6 +123,7 @@ mod tests {
             ("PAID", "REFUNDED"),
             ("PROVISIONING", "ACTIVE"),
             ("PROVISIONING", "PROVISIONING_FAILED"),
+            ("PROVISIONING", "CANCELLED"),
             ("PROVISIONING_FAILED", "PROVISIONING"),
             ("PROVISIONING_FAILED", "ACTIVE"),
             ("PROVISIONING_FAILED", "REFUNDED"),

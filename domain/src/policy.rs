@@ -18,6 +18,9 @@ pub struct OrderPolicy {
     pub retry_max_ms: u64,
     /// Retryable failures are retried this long in all, then the order fails for an admin to look at.
     pub give_up_after_ms: u64,
+    /// A server that is not ready this long after it was made is told of; it is waited for all the same.
+    #[serde(default = "ready_patience_ms")]
+    pub ready_patience_ms: u64,
     /// What may be done by itself when the provider is sold out. Orders of before there was a choice: nothing.
     #[serde(default)]
     pub failover: FailoverPolicy,
@@ -35,9 +38,15 @@ impl Default for OrderPolicy {
             retry_initial_ms: SECOND,
             retry_max_ms: 120 * SECOND,
             give_up_after_ms: 6 * HOUR,
+            ready_patience_ms: ready_patience_ms(),
             failover: FailoverPolicy::OFF,
         }
     }
+}
+
+/// A quarter of an hour: vendors' servers come up within a minute or two.
+const fn ready_patience_ms() -> u64 {
+    15 * 60 * 1_000
 }
 
 #[cfg(test)]
@@ -49,6 +58,6 @@ mod tests {
         let stored = r#"{"payment_window_ms":1,"remind_after_ms":2,"heartbeat_timeout_ms":3,"retry_initial_ms":4,
                          "retry_max_ms":5,"give_up_after_ms":6}"#;
         let policy: OrderPolicy = serde_json::from_str(stored).unwrap();
-        assert_eq!(policy.failover, FailoverPolicy::OFF);
+        assert_eq!((policy.failover, policy.ready_patience_ms), (FailoverPolicy::OFF, 900_000));
     }
 }

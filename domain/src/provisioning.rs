@@ -1,8 +1,12 @@
 //! Getting a server from a provider: how failures are sorted and how a server is recognised as ours.
 
-use chrono::DateTime;
+use std::time::Duration;
 
-use crate::{ids::OrderId, text_enum::text_enum};
+use crate::{
+    ids::{OrderId, UserId},
+    installation::Installation,
+    text_enum::text_enum,
+};
 
 text_enum! {
     /// What kind of trouble a provider reported. Adapters decide it once; everything above only reads it.
@@ -46,7 +50,8 @@ text_enum! {
     }
 }
 
-/// The tag every server of ours carries at the provider.
+/// What every tag of a server's installation begins with ([`crate::installation::Installation::tag`]). Servers of before
+/// there were installations' ids carry it alone.
 pub const FLEET_TAG: &str = "webrana";
 
 /// The tag (or unique label) of an order's server: the same for ever, so a server can be found again after any loss.
@@ -56,14 +61,23 @@ pub fn order_tag(order: OrderId) -> String {
     format!("wb-{order}")
 }
 
+/// The name of the private network that a customer's servers of an installation share in a region with nobody else: the
+/// same for ever, and nothing but ids. Letters, digits and dashes.
+#[must_use]
+pub fn network_name(installation: &Installation, customer: UserId, region: &str) -> String {
+    format!("{}-{customer}-{region}", installation.tag())
+}
+
+/// After a create was made again because nobody knew what became of the first, the first one's server is looked for so
+/// long after.
+pub const CREATE_LOOKS: [Duration; 3] =
+    [Duration::from_secs(120), Duration::from_secs(600), Duration::from_secs(3600)];
+
 /// The tag that orders placed in one hour (UTC) share at the provider: a list by it shows all the servers that are
 /// being waited for, without the rest of the fleet. Told from the order's id (a UUIDv7), so it never changes either.
 #[must_use]
 pub fn cohort_tag(order: OrderId) -> String {
-    let placed = order.0.get_timestamp().map_or(0, |at| at.to_unix().0);
-    let placed =
-        i64::try_from(placed).ok().and_then(|at| DateTime::from_timestamp(at, 0)).unwrap_or_default();
-    format!("wbc-{}", placed.format("%Y%m%d%H"))
+    format!("wbc-{}", order.placed_at().unwrap_or_default().format("%Y%m%d%H"))
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ text_enum! {
         OrderClosed = "order_closed",
         /// Its order failed; another try, or an administrator, may still take it.
         OrderFailed = "order_failed",
+        /// Its order failed and has it all the same: it is paid for, and nobody uses it until a person decides.
+        OrderFailedWithServer = "order_failed_with_server",
         /// Its order's server is another's or gone.
         NoLiveInstance = "no_live_instance",
         /// We ended it, and it is still there.
@@ -69,7 +71,7 @@ text_enum! {
         /// The provider was asked to delete it.
         Deleted = "deleted",
         /// Nothing: so many servers at once look like our own mistake, such as a database restored from a backup. A run
-        /// that an administrator asks for acts on them.
+        /// that an administrator asks for acts on them when it names their number.
         Held = "held",
         /// Nothing: an administrator let it go.
         Released = "released",
@@ -153,7 +155,14 @@ impl FindingReason {
     /// decide.
     #[must_use]
     pub const fn may_be_quarantined(self) -> bool {
-        !matches!(self, Self::OrderFailed | Self::NotAtProvider | Self::NotTagged | Self::Differs)
+        !matches!(
+            self,
+            Self::OrderFailed
+                | Self::OrderFailedWithServer
+                | Self::NotAtProvider
+                | Self::NotTagged
+                | Self::Differs
+        )
     }
 }
 
@@ -173,6 +182,9 @@ pub fn judge(
             InstanceStatus::Terminated => Verdict::Unwanted(Orphan, Reason::StillCostsMoney),
             InstanceStatus::Provisioning if is_closed(known.order_status) => {
                 Verdict::Unwanted(Orphan, Reason::OrderClosed)
+            }
+            InstanceStatus::Provisioning if known.order_status == OrderStatus::ProvisioningFailed => {
+                Verdict::Unwanted(Orphan, Reason::OrderFailedWithServer)
             }
             _ => Verdict::Wanted,
         };
@@ -202,8 +214,8 @@ const fn is_closed(status: OrderStatus) -> bool {
     )
 }
 
-/// How many servers a scheduled run may put into quarantine, of so many that are listed: a tenth, and five at least.
-/// More at once are more likely our mistake than theirs.
+/// How many servers a run may put into quarantine, of so many that are listed: a tenth, and five at least.
+/// More at once are more likely our mistake than theirs, and need somebody who has seen their number.
 #[must_use]
 pub fn most_at_once(listed: usize) -> usize {
     (listed / 10).max(5)
@@ -312,8 +324,9 @@ mod tests {
         assert_eq!(verdict(O::Active, I::Active), Verdict::Wanted);
         assert_eq!(verdict(O::Active, I::Suspended), Verdict::Wanted);
         assert_eq!(verdict(O::Provisioning, I::Provisioning), Verdict::Wanted);
-        assert_eq!(verdict(O::ProvisioningFailed, I::Provisioning), Verdict::Wanted);
         let unwanted = |reason| Verdict::Unwanted(FindingKind::Orphan, reason);
+        let failed = verdict(O::ProvisioningFailed, I::Provisioning);
+        assert_eq!(failed, unwanted(FindingReason::OrderFailedWithServer));
         assert_eq!(verdict(O::Active, I::Terminated), unwanted(FindingReason::StillCostsMoney));
         assert_eq!(verdict(O::Cancelled, I::Provisioning), unwanted(FindingReason::OrderClosed));
         assert_eq!(verdict(O::Refunded, I::Provisioning), unwanted(FindingReason::OrderClosed));

@@ -84,12 +84,21 @@ pub struct ReconcileSettings {
     pub quarantine_ms: u64,
     /// Whether findings are only reported: nothing changes, neither at the provider nor in the database.
     pub dry_run: bool,
+    /// How many newly unwanted servers somebody saw and confirmed. Without that number, exactly, a run that finds more than
+    /// [`crate::reconciliation::most_at_once`] leaves them alone.
+    #[serde(default)]
+    pub confirmed_unwanted: Option<u32>,
 }
 
 impl Default for ReconcileSettings {
     /// Reports only; a week of quarantine where it may act.
     fn default() -> Self {
-        Self { usd_idr: Decimal::new(16_500, 0), quarantine_ms: 7 * 24 * 3_600_000, dry_run: true }
+        Self {
+            usd_idr: Decimal::new(16_500, 0),
+            quarantine_ms: 7 * 24 * 3_600_000,
+            dry_run: true,
+            confirmed_unwanted: None,
+        }
     }
 }
 
@@ -101,6 +110,17 @@ pub struct ReconcileStart {
     /// The record of the run, when somebody asked for it; a scheduled run makes its own.
     pub reconciliation_id: Option<ReconciliationId>,
     /// What it may do.
+    pub settings: ReconcileSettings,
+    /// How patient it is.
+    pub policy: UpkeepPolicy,
+}
+
+/// What a look for servers that surfaced late starts with.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CreateWatchStart {
+    /// Slug of the provider; also names the task queue.
+    pub provider: String,
+    /// How long what is switched off stays before it is deleted, and what it costs.
     pub settings: ReconcileSettings,
     /// How patient it is.
     pub policy: UpkeepPolicy,

@@ -17,7 +17,7 @@ mod failover;
 pub use elsewhere::{Elsewhere, ElsewhereRefusal, RetryError};
 pub use failover::Moved;
 
-pub(crate) use elsewhere::resolve;
+pub(crate) use elsewhere::{change_order, resolve};
 pub(crate) use failover::{fail_over, moved_after};
 
 use crate::{
@@ -60,7 +60,19 @@ pub(crate) struct Place {
     pub region_name: String,
 }
 
+/// What is to be bought, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub plan: PlanId,
+    pub region: Uuid,
+    pub image: Uuid,
+}
+
 impl Place {
+    pub(crate) const fn target(&self) -> Target {
+        Target { plan: self.plan_id, region: self.region_id, image: self.image_id }
+    }
+
     /// For the audit log and the timeline's details.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         json!({ "provider": self.provider, "plan": self.plan, "region": self.region })
@@ -87,6 +99,22 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?)
+    }
+}
+
+impl Store {
+    /// Slug of the provider that an order's server is to be bought from now.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::NotFound`] when there is no such order.
+    pub async fn provider_of_order(&self, order: OrderId) -> Result<String> {
+        sqlx::query_scalar!(
+            "SELECT p.slug FROM current_placements c JOIN providers p ON p.id = c.provider_id WHERE c.order_id = $1",
+            order.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .ok_or(crate::StoreError::NotFound("order"))
     }
 }
 
@@ -141,31 +169,32 @@ pub(crate) async fn is_settled(tx: &mut PgConnection, order: OrderId) -> Result<
     Ok(no_create_out && no_server_known.unwrap_or(true))
 }
 
-/// Moves a settled order to another plan or region: the new place is written down, and the server's record and the
+/// Moves a settled order to another plan, region or image: the new place is written down, and the server's record and the
 /// task follow it. Counting the fence up keeps a worker that read the old place from creating there.
 pub(crate) async fn move_to(
     tx: &mut PgConnection,
     order: OrderId,
-    plan: PlanId,
-    region: Uuid,
+    to: Target,
     reason: PlacementReason,
 ) -> Result<Place> {
     ensure_first(tx, order).await?;
     sqlx::query!(
         "INSERT INTO order_placements (order_id, sequence, provider_id, plan_id, region_id, image_id, reason,
                                        cost_monthly_usd)
-         SELECT c.order_id, c.sequence + 1, l.provider_id, l.id, $3, c.image_id, $4, l.cost_monthly_usd
+         SELECT c.order_id, c.sequence + 1, l.provider_id, l.id, $3, $5, $4, l.cost_monthly_usd
          FROM current_placements c, plans l WHERE c.order_id = $1 AND l.id = $2",
         order.0,
-        plan.0,
-        region,
+        to.plan.0,
+        to.region,
         reason.as_str(),
+        to.image,
     )
     .execute(&mut *tx)
     .await?;
     sqlx::query!(
         "UPDATE instances i
-         SET provider_id = c.provider_id, plan_id = c.plan_id, region_id = c.region_id, updated_at = now()
+         SET provider_id = c.provider_id, plan_id = c.plan_id, region_id = c.region_id, image_id = c.image_id,
+             updated_at = now()
          FROM current_placements c WHERE c.order_id = $1 AND i.order_id = c.order_id",
         order.0,
     )
@@ -181,6 +210,19 @@ pub(crate) async fn move_to(
     .execute(tx)
     .await?;
     Ok(place)
+}
+
+/// The work of getting the server begins anew.
+pub(crate) async fn reset_task(tx: &mut PgConnection, order: OrderId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE provisioning_tasks SET status = 'PENDING', last_error_class = NULL, last_error = NULL,
+                last_error_code = NULL, provider_request_id = NULL, escalated = 0, updated_at = now()
+         WHERE order_id = $1",
+        order.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Tells the customer that the server is set up elsewhere.

@@ -2,21 +2,29 @@
 
 mod activation;
 mod failure;
+mod networks;
+mod waiting;
+mod watch;
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
 use domain::{
-    ids::{InstanceId, OrderId},
+    ids::{InstanceId, OrderId, UserId},
     instance::PowerState,
     order::{OrderStatus, Transition},
+    policy::OrderPolicy,
 };
 use secrecy::SecretString;
 use serde_json::json;
 use sqlx::PgConnection;
 
+pub use activation::Activation;
+pub(crate) use activation::begin_term;
 pub use failure::{ProviderTrouble, ProvisioningFailure};
+pub use waiting::Wanted;
 
 use crate::{
-    Result, Store, StoreError, new_id, placements,
+    Elapsed, Result, Store, StoreError, new_id, placements,
     timeline::{self, Step, StepStatus},
     transition,
 };
@@ -34,6 +42,8 @@ pub struct StartedProvisioning {
     pub provider: String,
     /// Slug of the plan it is to be bought as.
     pub plan: String,
+    /// Why nothing is provisioned there for now.
+    pub paused: Option<String>,
 }
 
 /// Everything the provider must be told, and how far earlier tries came.
@@ -41,12 +51,20 @@ pub struct StartedProvisioning {
 pub struct ProvisioningJob {
     /// The order's status now.
     pub status: OrderStatus,
+    /// Whose server it is to be.
+    pub customer: UserId,
     /// Slug of the provider.
     pub provider: String,
     /// The provider's id of the server, once a create or a look-up told it.
     pub provider_instance_id: Option<String>,
-    /// When a create was last sent whose outcome is not known.
-    pub create_sent_at: Option<DateTime<Utc>>,
+    /// How long ago a create was last sent whose outcome is not known.
+    pub create_sent_ago: Option<Elapsed>,
+    /// The provider's id of a server that staff want replaced.
+    pub replace_server: Option<String>,
+    /// How long ago the order's server became known.
+    pub server_known_ago: Option<Elapsed>,
+    /// How long a server may take to come up before that is told.
+    pub ready_patience: Duration,
     /// Counts creates; whoever sends one must name the count it saw.
     pub create_fence: i32,
     /// Host name of the machine.
@@ -61,6 +79,17 @@ pub struct ProvisioningJob {
     pub ssh_keys: Vec<String>,
     /// Root's password: always the same for an order. `None` with SSH keys, and once the server is known.
     pub root_password: Option<SecretString>,
+}
+
+impl ProvisioningJob {
+    /// How long its server may still take to come up before that is told.
+    #[must_use]
+    pub fn patience_left(&self) -> Duration {
+        match self.server_known_ago {
+            Some(known) => known.left_of(self.ready_patience).unwrap_or_default(),
+            None => self.ready_patience,
+        }
+    }
 }
 
 impl Store {
@@ -80,6 +109,7 @@ impl Store {
             try_number: next_try(&mut tx, order).await?,
             provider: place.provider,
             plan: place.plan,
+            paused: None,
         };
         if status != OrderStatus::Provisioning {
             begun.instance_id = instance_of(&mut tx, order).await?;
@@ -99,7 +129,8 @@ impl Store {
             timeline::record(&mut tx, order, &step).await?;
         }
         tx.commit().await?;
-        Ok(StartedProvisioning { instance_id: Some(instance_id), ..begun })
+        let paused = self.pause_of(&begun.provider).await?.map(|pause| pause.reason);
+        Ok(StartedProvisioning { instance_id: Some(instance_id), paused, ..begun })
     }
 
     /// What is to be created, and how far it got. Where there is neither a server yet nor an SSH key, the server's
@@ -110,8 +141,11 @@ impl Store {
     /// [`StoreError::Credentials`] when a password is needed and this process can't make or open it.
     pub async fn provisioning_job(&self, order: OrderId) -> Result<ProvisioningJob> {
         let row = sqlx::query!(
-            r#"SELECT o.status AS "status: OrderStatus", p.slug AS provider, i.id AS "instance_id: InstanceId",
-                      i.provider_instance_id, t.create_sent_at, t.create_fence, o.hostname, l.provider_slug AS size,
+            r#"SELECT o.status AS "status: OrderStatus", o.user_id AS "customer: UserId", p.slug AS provider,
+                      i.id AS "instance_id: InstanceId", i.provider_instance_id, t.create_fence, o.hostname, l.provider_slug AS size,
+                      extract(epoch FROM now() - t.create_sent_at)::float8 AS "create_sent_ago?: Elapsed",
+                      extract(epoch FROM now() - t.server_known_at)::float8 AS "server_known_ago?: Elapsed",
+                      t.replace_server, (o.policy -> 'ready_patience_ms')::bigint AS ready_patience_ms,
                       r.provider_slug AS region, s.provider_slug AS image, o.ssh_keys
                FROM orders o
                JOIN current_placements c ON c.order_id = o.id
@@ -136,9 +170,17 @@ impl Store {
         };
         Ok(ProvisioningJob {
             status: row.status,
+            customer: row.customer,
             provider: row.provider,
             provider_instance_id: row.provider_instance_id,
-            create_sent_at: row.create_sent_at,
+            create_sent_ago: row.create_sent_ago,
+            replace_server: row.replace_server,
+            server_known_ago: row.server_known_ago,
+            ready_patience: Duration::from_millis(
+                row.ready_patience_ms
+                    .and_then(|ms| u64::try_from(ms).ok())
+                    .unwrap_or(OrderPolicy::default().ready_patience_ms),
+            ),
             create_fence: row.create_fence,
             hostname: row.hostname,
             size: row.size,
@@ -149,8 +191,8 @@ impl Store {
         })
     }
 
-    /// Notes that a create is about to be sent. `false` when another worker sent one since `fence` was read, or the
-    /// server is known by now: then nothing may be sent.
+    /// Notes that a create is about to be sent. `false` when another worker sent one since `fence` was read, the server is
+    /// known by now, the order is not being provisioned any more, or provisioning is paused: then nothing may be sent.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; nothing may be sent then either.
@@ -158,9 +200,11 @@ impl Store {
         let marked = sqlx::query!(
             "UPDATE provisioning_tasks t
              SET create_sent_at = now(), create_fence = create_fence + 1, attempts = attempts + 1, updated_at = now()
-             FROM instances i
+             FROM instances i, orders o
              WHERE t.order_id = $1 AND t.create_fence = $2 AND i.order_id = t.order_id
-               AND i.provider_instance_id IS NULL",
+               AND i.provider_instance_id IS NULL AND o.id = t.order_id AND o.status = 'PROVISIONING'
+               AND NOT EXISTS (SELECT FROM provisioning_pauses
+                               WHERE scope IN ('*', (SELECT slug FROM providers WHERE id = i.provider_id)))",
             order.0,
             fence,
         )
@@ -169,7 +213,7 @@ impl Store {
         Ok(marked.rows_affected() == 1)
     }
 
-    /// Notes that the create of `fence` certainly had no effect: refused, never sent, or not found after the lag.
+    /// Notes that the create of `fence` certainly had no effect: refused or never sent.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; the next try then waits out the listing lag first.
@@ -191,23 +235,13 @@ impl Store {
     /// [`StoreError::Conflict`] when the order has another server already or the server another order.
     pub async fn save_server(&self, order: OrderId, provider_instance_id: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        let saved = sqlx::query!(
-            "UPDATE instances SET provider_instance_id = $2, updated_at = now()
-             WHERE order_id = $1 AND (provider_instance_id IS NULL OR provider_instance_id = $2)",
-            order.0,
-            provider_instance_id,
-        )
-        .execute(&mut *tx)
-        .await;
-        match saved.map_err(StoreError::from) {
-            Ok(done) if done.rows_affected() == 1 => {}
-            Ok(_) => return Err(taken("the order has another server")),
-            Err(StoreError::Taken { .. }) => return Err(taken("the server belongs to another order")),
-            Err(error) => return Err(error),
-        }
+        tie_server(&mut tx, order, provider_instance_id).await?;
         let detail = json!({ "provider_instance_id": provider_instance_id });
-        let step =
-            Step { detail, ..Step::done("server_created", "Your server was created and is starting.") };
+        let step = Step {
+            key: &format!("server_created/{provider_instance_id}"),
+            detail,
+            ..Step::done("server_created", "Your server was created and is starting.")
+        };
         timeline::record(&mut tx, order, &step).await?;
         tx.commit().await?;
         Ok(())
@@ -229,7 +263,8 @@ impl Store {
         .await?;
         if forgotten.rows_affected() == 1 {
             sqlx::query!(
-                "UPDATE provisioning_tasks SET create_sent_at = NULL, updated_at = now() WHERE order_id = $1",
+                "UPDATE provisioning_tasks SET create_sent_at = NULL, server_known_at = NULL, updated_at = now()
+                 WHERE order_id = $1",
                 order.0,
             )
             .execute(&mut *tx)
@@ -287,6 +322,35 @@ impl Store {
         .await?;
         if noted.rows_affected() == 0 { Err(StoreError::NotFound("instance")) } else { Ok(()) }
     }
+}
+
+/// Ties a server of the provider to an order: the first id wins, and no server serves two orders.
+pub(crate) async fn tie_server(
+    tx: &mut PgConnection,
+    order: OrderId,
+    provider_instance_id: &str,
+) -> Result<()> {
+    let saved = sqlx::query!(
+        "UPDATE instances SET provider_instance_id = $2, updated_at = now()
+         WHERE order_id = $1 AND (provider_instance_id IS NULL OR provider_instance_id = $2)",
+        order.0,
+        provider_instance_id,
+    )
+    .execute(&mut *tx)
+    .await;
+    match saved.map_err(StoreError::from) {
+        Ok(done) if done.rows_affected() == 1 => {}
+        Ok(_) => return Err(taken("the order has another server")),
+        Err(StoreError::Taken { .. }) => return Err(taken("the server belongs to another order")),
+        Err(error) => return Err(error),
+    }
+    sqlx::query!(
+        "UPDATE provisioning_tasks SET server_known_at = coalesce(server_known_at, now()) WHERE order_id = $1",
+        order.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 fn taken(state: &str) -> StoreError {

@@ -7,9 +7,21 @@ use std::path::Path;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
-    CatalogSyncWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow, PaymentCheckWorkflow,
-    PurgeWorkflow, ReconcileWorkflow, RefundWorkflow,
+    CatalogSyncWorkflow, CreateWatchWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow,
+    PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
 };
+
+/// A run that continues another begins at once: one that the engine holds back for a while (temporal #11810) would sleep
+/// through the end of the term.
+#[test]
+fn no_run_of_a_servers_workflow_is_held_back() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../workflows/histories/instance_continued.json");
+    let history: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(file).expect("readable")).expect("JSON");
+    let started = &history["events"][0]["attributes"]["WorkflowExecutionStartedEventAttributes"];
+    assert!(started["continued_execution_run_id"].as_str().is_some_and(|run| !run.is_empty()), "{started}");
+    assert!(started["first_workflow_task_backoff"].is_null(), "{started}");
+}
 
 #[tokio::test]
 async fn every_recorded_history_replays() {
@@ -31,14 +43,22 @@ async fn every_recorded_history_replays() {
         "order_paid",
         "order_moved",
         "order_sent_elsewhere",
+        "order_reminded_then_paid",
+        "order_expired_then_revived",
+        "order_paused",
+        "order_cancelled_on_its_way",
+        "order_step_refused_at_first",
         "instance_acted_upon",
         "instance_deleted_after_its_term",
         "instance_renewed",
+        "instance_continued",
+        "create_watch",
         "catalog_sync",
         "reconcile",
         "payment_check",
         "ledger_upkeep",
         "purge",
+        "workflow_sweep",
         "refund_given",
         "refund_returned",
     ] {
@@ -58,6 +78,8 @@ async fn every_recorded_history_replays() {
         .expect("the catalog's workflow")
         .register_workflow::<ReconcileWorkflow>()
         .expect("the reconciler's workflow")
+        .register_workflow::<CreateWatchWorkflow>()
+        .expect("the watch's workflow")
         .register_workflow::<PaymentCheckWorkflow>()
         .expect("the payments' workflow")
         .register_workflow::<LedgerUpkeepWorkflow>()
@@ -66,6 +88,8 @@ async fn every_recorded_history_replays() {
         .expect("the purge's workflow")
         .register_workflow::<RefundWorkflow>()
         .expect("the refunds' workflow")
+        .register_workflow::<SweepWorkflow>()
+        .expect("the sweep's workflow")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
     let results = replayer.replay_workflows(histories).await.expect("the replay runs");

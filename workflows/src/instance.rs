@@ -19,8 +19,8 @@ use temporalio_common::{
 };
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    ActivityOptions, ContinueAsNewOptions, LocalActivityOptions, RetryPolicy, SyncWorkflowContext,
-    WorkflowContext, WorkflowContextView, WorkflowResult, workflows,
+    ActivityOptions, ContinueAsNewOptions, RetryPolicy, SyncWorkflowContext, WorkflowContext,
+    WorkflowContextView, WorkflowResult, workflows,
 };
 
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
         ServerWork,
     },
     queues,
+    recording::record,
 };
 
 /// Messages remembered, so that a second delivery is recognised. They come in order, so a repeated one is recent.
@@ -52,8 +53,8 @@ pub struct InstanceInput {
 }
 
 /// Holds a server's term and carries out what is asked for it, one thing at a time. The database is the authority on
-/// what that is and in which order: a signal only wakes this workflow. The dispatcher starts it delayed until the
-/// term's end, so a year in which nobody asks for anything costs the engine one timer.
+/// what that is and in which order: a signal only wakes this workflow. A year in which nobody asks for anything costs the
+/// engine one timer.
 #[workflow]
 pub struct InstanceWorkflow {
     start: InstanceStart,
@@ -113,8 +114,7 @@ impl InstanceWorkflow {
     async fn work_off(ctx: &mut WorkflowContext<Self>, done: &mut u32) -> WorkflowResult<bool> {
         let instance = ctx.state(|s| s.start.instance_id);
         loop {
-            let step = recording("Look for the next action");
-            let turn = ctx.execute_local_activity(NextAction, instance, step).await?;
+            let turn = record(ctx, NextAction, instance, "Look for the next action").await?;
             ctx.state_mut(|s| s.learn_term(turn.expires_at_ms));
             if turn.is_terminated {
                 return Ok(true);
@@ -143,7 +143,7 @@ impl InstanceWorkflow {
             }
             Err(error) => {
                 let failed = failed(work.action_id, &error);
-                Ok(ctx.execute_local_activity(FailAction, failed, recording("Record the failure")).await?)
+                Ok(record(ctx, FailAction, failed, "Record the failure").await?)
             }
         }
     }
@@ -161,7 +161,7 @@ impl InstanceWorkflow {
             return Ok(());
         }
         let instance = ctx.state(|s| s.start.instance_id);
-        ctx.execute_local_activity(NoteTermEnd, instance, recording("Note the end of the term")).await?;
+        record(ctx, NoteTermEnd, instance, "Note the end of the term").await?;
         ctx.state_mut(|s| s.term_is_over = true);
         Ok(())
     }
@@ -187,9 +187,8 @@ impl InstanceWorkflow {
         ctx.workflow_time().and_then(|now| end.duration_since(now).ok()).unwrap_or_default()
     }
 
-    /// Goes on with an empty history, unless there is something to do. The engine holds the next run back for what is
-    /// left of this one's start delay, even though that was cut short: nothing may wait for it then. The
-    /// signal-with-start of the next action cuts it short again.
+    /// Goes on with an empty history, unless there is something to do. No start of a server's workflow has a delay, or the
+    /// engine would hold the next run back for what is left of it.
     async fn begin_afresh_if_idle(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
         let finished = ctx.clone();
         ctx.wait_condition(move |_| finished.all_handlers_finished()).await?;
@@ -206,20 +205,6 @@ impl InstanceWorkflow {
     }
 }
 
-/// Options of a recording step: a transaction of ours, retried for as long as the database needs.
-fn recording(summary: &str) -> LocalActivityOptions {
-    LocalActivityOptions::builder()
-        .start_to_close_timeout(Duration::from_secs(10))
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(200))
-                .maximum_interval(Duration::from_secs(10))
-                .build(),
-        )
-        .summary(summary.to_owned())
-        .build()
-}
-
 /// Options of an action: retried for as long as the policy says, and served before orders, since somebody waits.
 fn at_provider(policy: InstancePolicy, queue: String, kind: ActionKind) -> ActivityOptions {
     ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
@@ -231,7 +216,7 @@ fn at_provider(policy: InstancePolicy, queue: String, kind: ActionKind) -> Activ
         .build()
 }
 
-/// Options of a delete: it costs money until it is done, so passing trouble is retried without end.
+/// Options of a delete: the server costs money until it is gone, so trouble of any class is retried without end.
 fn until_gone(policy: InstancePolicy, queue: String) -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
         .task_queue(queue)

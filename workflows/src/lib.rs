@@ -6,6 +6,7 @@
 //! `ctx.patched("...")`.
 
 mod catalog_sync;
+mod create_watch;
 mod instance;
 mod ledger_upkeep;
 mod order;
@@ -14,11 +15,14 @@ mod ports;
 mod purge;
 pub mod queues;
 mod reconcile;
+mod recording;
 mod refund;
 pub mod search;
+mod sweep;
 mod upkeep;
 
 pub use catalog_sync::{CatalogSyncPorts, CatalogSyncWorkflow, CatalogSynced, SyncCatalog};
+pub use create_watch::{CreateWatchPorts, CreateWatchWorkflow, CreatesWatched, WatchCreates};
 pub use instance::{InstanceInput, InstanceWorkflow};
 pub use ledger_upkeep::{
     CheckLedger, LedgerCheckRun, LedgerChecked, LedgerPorts, LedgerUpkeepWorkflow, RecogniseRevenue,
@@ -26,10 +30,10 @@ pub use ledger_upkeep::{
 pub use order::{OrderOutcome, OrderWorkflow};
 pub use payment_check::{CheckPayments, PaymentCheckPorts, PaymentCheckWorkflow, PaymentsChecked};
 pub use ports::{
-    ActionFailed, ActionRun, ActivateOrder, DeleteServer, ExpireOrder, FailAction, FailProvisioning,
-    InstancePorts, MovedOn, NextAction, NoteTermEnd, OrderPorts, OrderProgress, ProviderPorts,
-    ProvisionServer, ProvisioningFailed, RemindOfPayment, RunInstanceAction, ServerPorts, ServerTurn,
-    ServerWork, StartProvisioning,
+    ActionFailed, ActionRun, ActivateOrder, AwaitResumption, DeleteServer, ExpireOrder, FailAction,
+    FailProvisioning, InstancePorts, MovedOn, NextAction, NoteTermEnd, OrderPorts, OrderProgress, PAUSED,
+    ProviderPorts, ProvisionServer, ProvisioningFailed, RemindOfPayment, RunInstanceAction, ServerPorts,
+    ServerTurn, ServerWork, StartProvisioning,
 };
 pub use purge::{PurgePorts, PurgeRows, PurgeRun, PurgeWorkflow, Purged};
 pub use reconcile::{ReconcilePorts, ReconcileProvider, ReconcileWorkflow, Reconciled};
@@ -37,3 +41,4 @@ pub use refund::{
     RefundGatewayPorts, RefundGiven, RefundNotGiven, RefundOrder, RefundOutcome, RefundPorts, RefundWorkflow,
     ReturnRefund, SendRefund, SettleRefund,
 };
+pub use sweep::{SweepPorts, SweepWorkflow, Swept, WakeLost};

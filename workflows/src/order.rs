@@ -11,16 +11,18 @@ use domain::{ids::OutboxId, order::OrderStatus, outbox::OrderStart, provisioning
 use temporalio_common::error::{ActivityExecutionError, IncomingError};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    ActivityOptions, LocalActivityOptions, RetryPolicy, SyncWorkflowContext, WorkflowContext,
-    WorkflowContextView, WorkflowResult, workflows,
+    ActivityOptions, RetryPolicy, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
+    workflows,
 };
 
 use crate::{
     ports::{
-        ActivateOrder, ExpireOrder, FailProvisioning, OrderProgress, ProvisionServer, ProvisioningFailed,
-        RemindOfPayment, StartProvisioning,
+        ActivateOrder, AwaitResumption, ExpireOrder, FailProvisioning, OrderProgress, PAUSED,
+        ProvisionServer, ProvisioningFailed, RemindOfPayment, StartProvisioning,
     },
-    queues, search,
+    queues,
+    recording::record,
+    search,
 };
 
 /// The last word of an order's workflow.
@@ -59,10 +61,10 @@ impl OrderWorkflow {
             return Ok(Self::end(ctx, ended));
         }
         loop {
-            ctx.state_mut(|s| s.retry_wanted = false);
+            ctx.state_mut(|s| (s.retry_wanted, s.closed) = (false, false));
             match Self::provision(ctx).await? {
                 Try::Ended(status) => return Ok(Self::end(ctx, status)),
-                Try::MovedOn => continue,
+                Try::Again => continue,
                 Try::Failed => {}
             }
             ctx.set_current_details("Provisioning failed. Waiting for an admin to retry, cancel or refund.");
@@ -104,12 +106,10 @@ impl OrderWorkflow {
         let reminder = placed + Duration::from_millis(start.policy.remind_after_ms);
         ctx.set_current_details("Waiting for payment.");
         if reminder < deadline && !Self::woken_by(ctx, reminder).await? {
-            let step = recording("Remind of the payment");
-            ctx.execute_local_activity(RemindOfPayment, start.order_id, step).await?;
+            record(ctx, RemindOfPayment, start.order_id, "Remind of the payment").await?;
         }
         if !Self::woken_by(ctx, deadline).await? {
-            let step = recording("Close the unpaid order");
-            let after = ctx.execute_local_activity(ExpireOrder, start.order_id, step).await?;
+            let after = record(ctx, ExpireOrder, start.order_id, "Close the unpaid order").await?;
             if after == OrderStatus::Expired {
                 return Ok(Some(OrderStatus::Expired));
             }
@@ -135,9 +135,8 @@ impl OrderWorkflow {
     /// Gets the server, or finds out why not.
     async fn provision(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Try> {
         let start = ctx.state(|s| s.start.clone());
-        let step = recording("Move the order to PROVISIONING");
         let begun: OrderProgress =
-            ctx.execute_local_activity(StartProvisioning, start.order_id, step).await?;
+            record(ctx, StartProvisioning, start.order_id, "Move the order to PROVISIONING").await?;
         match begun.status {
             OrderStatus::Provisioning => {}
             OrderStatus::ProvisioningFailed => {
@@ -147,21 +146,38 @@ impl OrderWorkflow {
             elsewhere => return Ok(Try::Ended(elsewhere)),
         }
         let bought = Bought::new(&start, &begun);
+        if let Some(reason) = &begun.paused {
+            return Self::wait_for_resumption(ctx, bought, reason).await;
+        }
         Self::show(ctx, &start, &begun, &bought);
         match ctx
             .execute_activity(ProvisionServer, start.order_id, at_provider(&start, &bought, ctx.task_queue()))
             .await
         {
             Ok(()) => {
-                let step = recording("Move the order to ACTIVE");
-                ctx.execute_local_activity(ActivateOrder, start.order_id, step).await?;
-                Ok(Try::Ended(OrderStatus::Active))
+                let closed = record(ctx, ActivateOrder, start.order_id, "Move the order to ACTIVE").await?;
+                Ok(Try::Ended(closed.unwrap_or(OrderStatus::Active)))
             }
             Err(ActivityExecutionError::Cancelled(cancelled)) => {
                 Err(ActivityExecutionError::Cancelled(cancelled).into())
             }
+            Err(error) if is_pause(&error) => Ok(Try::Again),
             Err(error) => Self::give_up(ctx, &begun, &error).await,
         }
+    }
+
+    /// Waits until provisioning goes on there, or the order is called off.
+    async fn wait_for_resumption(
+        ctx: &mut WorkflowContext<Self>,
+        bought: Bought,
+        reason: &str,
+    ) -> WorkflowResult<Try> {
+        ctx.set_current_details(format!("Provisioning at {} is paused: {reason}", bought.provider));
+        workflows::select! {
+            closed = ctx.wait_condition(|s| s.closed) => closed?,
+            resumed = ctx.execute_activity(AwaitResumption, bought.provider, until_resumed()) => resumed?,
+        }
+        Ok(Try::Again)
     }
 
     /// Records why a try ended. The answer may be that the order goes on at another provider.
@@ -173,13 +189,14 @@ impl OrderWorkflow {
         let (class, message) = reason(error);
         let order_id = ctx.state(|s| s.start.order_id);
         let failed = ProvisioningFailed { order_id, try_number: begun.try_number, class, message };
-        let step = recording("Move the order to PROVISIONING_FAILED");
-        if let Some(moved) = ctx.execute_local_activity(FailProvisioning, failed, step).await? {
+        if let Some(moved) =
+            record(ctx, FailProvisioning, failed, "Move the order to PROVISIONING_FAILED").await?
+        {
             ctx.set_current_details(format!(
                 "No room: going on at {} ({}).",
                 moved.provider, moved.plan_slug
             ));
-            return Ok(Try::MovedOn);
+            return Ok(Try::Again);
         }
         ctx.upsert_search_attributes([
             search::ORDER_STATUS.value_set(OrderStatus::ProvisioningFailed.to_string()),
@@ -212,8 +229,8 @@ impl OrderWorkflow {
 enum Try {
     /// The order has come to an end.
     Ended(OrderStatus),
-    /// No room there; the order goes on elsewhere.
-    MovedOn,
+    /// It goes on: elsewhere, since there was no room, or after a pause.
+    Again,
     /// It failed, and the order waits for an admin.
     Failed,
 }
@@ -239,20 +256,6 @@ impl Bought {
     }
 }
 
-/// Options of a recording step: a transaction of ours, retried for as long as the database needs.
-fn recording(summary: &str) -> LocalActivityOptions {
-    LocalActivityOptions::builder()
-        .start_to_close_timeout(Duration::from_secs(10))
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(200))
-                .maximum_interval(Duration::from_secs(10))
-                .build(),
-        )
-        .summary(summary.to_owned())
-        .build()
-}
-
 /// Options of the call to the provider: retried under the order's policy, taken over when its worker falls silent.
 fn at_provider(start: &OrderStart, bought: &Bought, own_queue: &str) -> ActivityOptions {
     let policy = start.policy;
@@ -267,6 +270,23 @@ fn at_provider(start: &OrderStart, bought: &Bought, own_queue: &str) -> Activity
         )
         .summary(format!("Get a {} server from {}", bought.plan_slug, bought.provider))
         .build()
+}
+
+/// Options of the wait for the end of a pause: the engine asks again and again, which writes no events.
+fn until_resumed() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(10))
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_secs(1))
+                .maximum_interval(Duration::from_secs(10))
+                .build(),
+        )
+        .summary("Wait until provisioning goes on".to_owned())
+        .build()
+}
+
+fn is_pause(error: &ActivityExecutionError) -> bool {
+    matches!(error.cause(), Some(IncomingError::Application(failure)) if failure.type_name() == Some(PAUSED))
 }
 
 /// Why the provider's activity ended: the failure's type is the class an adapter gave it. Running out of time is the

@@ -13,7 +13,9 @@ use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
 pub use instance_ports::{FailAction, NextAction, NoteTermEnd};
-pub use order_ports::{ActivateOrder, ExpireOrder, FailProvisioning, RemindOfPayment, StartProvisioning};
+pub use order_ports::{
+    ActivateOrder, AwaitResumption, ExpireOrder, FailProvisioning, RemindOfPayment, StartProvisioning,
+};
 pub use provider_ports::ProvisionServer;
 pub use server_ports::{DeleteServer, RunInstanceAction};
 
@@ -32,7 +34,13 @@ pub struct OrderProgress {
     /// Slug of the plan to get it as, likewise.
     #[serde(default)]
     pub plan_slug: Option<String>,
+    /// Why staff want nothing provisioned there for now. What steps recorded before there were pauses leave out is none.
+    #[serde(default)]
+    pub paused: Option<String>,
 }
+
+/// The type of a failure by which a step at a provider says that staff paused provisioning: no failure of the order's.
+pub const PAUSED: &str = "PAUSED";
 
 /// Where an order goes on after a try that ended for want of capacity.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -121,9 +129,16 @@ impl OrderPorts {
         unimplemented!()
     }
 
-    /// Moves an order whose server runs to `ACTIVE` and hands over to the server's own workflow.
+    /// Succeeds when nothing is paused any more at the provider with this slug.
+    #[activity(name = "await_resumption")]
+    pub fn await_resumption(_: String) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Moves an order whose server runs to `ACTIVE` and hands over to the server's own workflow. Answers where the order
+    /// stands when it was called off just before.
     #[activity(name = "activate_order")]
-    pub fn activate_order(_: OrderId) -> Result<(), ActivityError> {
+    pub fn activate_order(_: OrderId) -> Result<Option<OrderStatus>, ActivityError> {
         unimplemented!()
     }
 

@@ -50,6 +50,8 @@ pub const RECONCILE_WORKFLOW: &str = "ReconcileWorkflow";
 pub const LEDGER_UPKEEP_WORKFLOW: &str = "LedgerUpkeepWorkflow";
 /// Workflow type of [`crate::PurgeWorkflow`].
 pub const PURGE_WORKFLOW: &str = "PurgeWorkflow";
+/// Workflow type of [`crate::SweepWorkflow`].
+pub const SWEEP_WORKFLOW: &str = "SweepWorkflow";
 
 /// Signals the workflows take; the argument is the outbox id that caused them.
 pub mod signals {

@@ -13,10 +13,10 @@ use domain::{
 use temporalio_common::{ActivityError, error::ActivityExecutionError};
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
 use temporalio_workflow::{
-    ActivityOptions, LocalActivityOptions, RetryPolicy, WorkflowContext, WorkflowContextView, WorkflowResult,
+    ActivityOptions, RetryPolicy, WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
-use crate::queues;
+use crate::{queues, recording::record};
 
 pub use refund_gateway_ports::SendRefund;
 pub use refund_ports::{ReturnRefund, SettleRefund};
@@ -110,18 +110,20 @@ impl RefundWorkflow {
         let asked = RefundOrder { refund_id: start.refund_id, settle_ms: start.policy.settle_ms };
         let options = at_gateway(&start, ctx.task_queue());
         let status = match ctx.execute_activity(SendRefund, asked, options).await {
-            Ok(given) => {
-                let step = recording("Settle the refund");
-                ctx.execute_local_activity(SettleRefund, given, step).await?
-            }
+            Ok(given) => record(ctx, SettleRefund, given, "Settle the refund").await?,
             Err(ActivityExecutionError::Cancelled(cancelled)) => {
                 return Err(ActivityExecutionError::Cancelled(cancelled).into());
             }
             Err(error) => {
                 let refund_id = start.refund_id;
                 let not_given = RefundNotGiven { refund_id, message: error.to_string() };
-                let step = recording("Return the money to the balance, if it certainly was not given back");
-                ctx.execute_local_activity(ReturnRefund, not_given, step).await?
+                record(
+                    ctx,
+                    ReturnRefund,
+                    not_given,
+                    "Return the money to the balance, if it certainly was not given back",
+                )
+                .await?
             }
         };
         ctx.set_current_details(format!("The refund is {status}."));
@@ -142,19 +144,5 @@ fn at_gateway(start: &RefundStart, own_queue: &str) -> ActivityOptions {
                 .build(),
         )
         .summary("Have the gateway give the money back".to_owned())
-        .build()
-}
-
-/// Options of a recording step: a transaction of ours, retried for as long as the database needs.
-fn recording(summary: &str) -> LocalActivityOptions {
-    LocalActivityOptions::builder()
-        .start_to_close_timeout(Duration::from_secs(10))
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(200))
-                .maximum_interval(Duration::from_secs(10))
-                .build(),
-        )
-        .summary(summary.to_owned())
         .build()
 }

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use adapters::providers::{
-    CloudProvider, CreateInstance, ProviderAction, Unpaced,
+    CloudProvider, CreateInstance, Paced, ProviderAction,
     digitalocean::{DigitalOcean, DigitalOceanConfig},
 };
 use domain::{
     ids::{InstanceId, OrderId, UserId},
+    installation::Installation,
     instance::{ActionStatus, InstanceAction, InstanceStatus, PowerState},
     policy::OrderPolicy,
     provisioning::{FailureClass, cohort_tag, order_tag},
 };
 use serde_json::json;
 use simulators::digitalocean;
-use sqlx::PgPool;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use store::{
     audit::{Actor, Origin},
     credentials::CredentialsKeys,
@@ -23,6 +27,9 @@ use store::{
 use uuid::Uuid;
 
 use super::*;
+use crate::skewed_clock;
+
+mod installations;
 
 const ACTIONS: &str = "POST /v2/droplets/{id}/actions";
 const LAG: Duration = Duration::from_millis(50);
@@ -55,7 +62,7 @@ impl World {
                 token,
                 request_timeout: Duration::from_secs(5),
                 listing_lag: LAG,
-                pacer: Arc::new(Unpaced),
+                pacer: Paced::unpaced(),
             })
             .unwrap(),
         );
@@ -169,6 +176,7 @@ async fn paid_order(pool: &PgPool) -> OrderId {
 async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {
     let request = CreateInstance {
         tag: order_tag(order),
+        fleet: Installation::default().tag(),
         cohort: cohort_tag(order),
         hostname: "web-1".to_owned(),
         size: "s-1vcpu-1gb".to_owned(),
@@ -176,6 +184,7 @@ async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {
         image: "ubuntu-24-04-x64".to_owned(),
         ssh_public_keys: Vec::new(),
         root_password: None,
+        network: None,
     };
     let ticket = cloud.ready_to_create().await.unwrap();
     cloud.create_instance(ticket, &request).await.unwrap().id
@@ -325,6 +334,50 @@ async fn a_server_is_terminated_only_when_it_is_gone(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_delete_never_gives_up_and_tells_of_refusals(pool: PgPool) {
+    let world = World::new(pool).await;
+    sqlx::query("UPDATE users SET role = 'admin'").execute(&world.pool).await.unwrap();
+    let delete = world.begin(InstanceAction::Delete).await;
+    let refuse = json!({
+        "route": "DELETE /v2/droplets/{id}", "kind": "status", "status": 422, "times": 2,
+        "body": { "id": "unprocessable_entity", "message": "This droplet can't be deleted." },
+    });
+    let sent = reqwest::Client::new().post(format!("{}/__sim/faults", world.simulator.url())).json(&refuse);
+    assert!(sent.send().await.unwrap().status().is_success());
+
+    for _ in 0..2 {
+        let refused = world.activities.delete(delete).await.unwrap_err();
+        assert!(!refused.class().is_retryable(), "{refused}");
+        world.activities.note_undeleted(delete, &refused).await;
+        assert!(refused.until_gone().class().is_retryable(), "the next try comes");
+    }
+    let told: Vec<String> =
+        sqlx::query_scalar("SELECT message FROM in_app_notifications WHERE type = 'VPS_NOT_DELETED'")
+            .fetch_all(&world.pool)
+            .await
+            .unwrap();
+    assert!(matches!(&told[..], [once] if once.contains("can't be deleted")), "{told:?}");
+    assert_eq!(world.read(delete).await.status, ActionStatus::InProgress);
+
+    world.activities.delete(delete).await.unwrap();
+    assert_eq!((world.droplets().await, world.instance().await.status), (0, InstanceStatus::Terminated));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_delete_that_takes_long_is_told_of(pool: PgPool) {
+    let world = World::new(pool).await;
+    sqlx::query("UPDATE users SET role = 'admin'").execute(&world.pool).await.unwrap();
+    let delete = world.begin(InstanceAction::Delete).await;
+    let trouble = trouble(&StepError::NotGone("it is still read".to_owned()));
+    assert!(!world.store().note_undeleted(delete, &trouble).await.unwrap(), "it may take a while");
+    sqlx::query("UPDATE instance_actions SET started_at = now() - interval '2 hours'")
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    assert!(world.store().note_undeleted(delete, &trouble).await.unwrap());
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn a_read_that_errs_does_not_terminate_what_is_listed(pool: PgPool) {
     let world = World::new(pool).await;
     let delete = world.begin(InstanceAction::Delete).await;
@@ -340,7 +393,19 @@ async fn a_read_that_errs_does_not_terminate_what_is_listed(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_worker_whose_clock_runs_fast_waits_for_what_a_lost_create_left(
+    pool: PgPoolOptions,
+    database: PgConnectOptions,
+) {
+    what_a_lost_create_left_is_found_and_deleted(skewed_clock::open(pool, database, -60).await).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn what_a_lost_create_left_is_found_by_its_tag_and_deleted(pool: PgPool) {
+    what_a_lost_create_left_is_found_and_deleted(pool).await;
+}
+
+async fn what_a_lost_create_left_is_found_and_deleted(pool: PgPool) {
     let world = World::new(pool).await;
     let delete = world.begin(InstanceAction::Delete).await;
     for statement in [
@@ -359,6 +424,18 @@ async fn what_a_lost_create_left_is_found_by_its_tag_and_deleted(pool: PgPool) {
         .unwrap();
     world.activities.delete(delete).await.unwrap();
     assert_eq!((world.droplets().await, world.instance().await.status), (0, InstanceStatus::Terminated));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_last_server_takes_its_customers_network_with_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let network = world.cloud.ensure_network("wb-1-sgp1", "sgp1").await.unwrap().unwrap();
+    world.store().save_network(world.order, &network).await.unwrap();
+    let delete = world.begin(InstanceAction::Delete).await;
+    world.activities.delete(delete).await.unwrap();
+    assert_eq!(world.instance().await.status, InstanceStatus::Terminated);
+    assert_eq!(world.store().network_of(world.order).await.unwrap(), None);
+    assert_eq!(world.simulator.calls("DELETE /v2/vpcs/{id}"), 1);
 }
 
 #[sqlx::test(migrations = "../migrations")]

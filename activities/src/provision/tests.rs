@@ -3,17 +3,24 @@
 use std::time::Duration;
 
 use adapters::providers::{
-    Unpaced,
+    Paced,
     digitalocean::{DigitalOcean, DigitalOceanConfig},
     linode::{Linode, LinodeConfig},
 };
+use domain::installation::Installation;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use simulators::{digitalocean, linode};
-use sqlx::PgPool;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use uuid::Uuid;
 
 use super::*;
+use crate::skewed_clock;
+
+mod stepping_in;
 
 const DROPLETS: &str = "POST /v2/droplets";
 const DROPLET_LISTS: &str = "GET /v2/droplets";
@@ -21,29 +28,34 @@ const LINODES: &str = "POST /v4/linode/instances";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A seeded shop whose orders wait for a server.
-struct Shop {
+pub(crate) struct Shop {
     pool: PgPool,
-    activities: ProviderActivities,
+    pub(crate) activities: ProviderActivities,
     user: Uuid,
 }
 
 impl Shop {
-    async fn new(pool: PgPool, cloud: Arc<dyn CloudProvider>) -> Self {
+    pub(crate) async fn new(pool: PgPool, cloud: Arc<dyn CloudProvider>) -> Self {
         let store = Store::new(pool.clone());
         store.seed().await.unwrap();
-        let user = Uuid::now_v7();
-        sqlx::query(
-            "INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, 'a@example.com', 'A', 'x')",
-        )
-        .bind(user)
-        .execute(&pool)
-        .await
-        .unwrap();
         let activities = ProviderActivities::new(store, Arc::new(Registry::new(vec![cloud])));
-        Self { pool, activities, user }
+        let mut shop = Self { pool, activities, user: Uuid::nil() };
+        shop.next_customer("a@example.com").await;
+        shop
     }
 
-    async fn order(&self, plan: &str, region: &str) -> OrderId {
+    /// From now on somebody else orders.
+    pub(crate) async fn next_customer(&mut self, email: &str) {
+        self.user = Uuid::now_v7();
+        sqlx::query("INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, $2, 'A', 'x')")
+            .bind(self.user)
+            .bind(email)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn order(&self, plan: &str, region: &str) -> OrderId {
         let id = Uuid::now_v7();
         sqlx::query(
             "INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
@@ -74,8 +86,12 @@ impl Shop {
         id.into()
     }
 
-    async fn job(&self, order: OrderId) -> ProvisioningJob {
+    pub(crate) async fn job(&self, order: OrderId) -> ProvisioningJob {
         self.activities.store.provisioning_job(order).await.unwrap()
+    }
+
+    pub(crate) async fn run(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.pool).await.unwrap();
     }
 
     /// A create was sent and its answer lost, long enough ago.
@@ -90,9 +106,13 @@ impl Shop {
     }
 }
 
-async fn ocean(boot_seconds: f64, listing_lag: Duration) -> (digitalocean::Handle, Arc<dyn CloudProvider>) {
+pub(crate) async fn ocean(
+    boot_seconds: f64,
+    listing_lag: Duration,
+) -> (digitalocean::Handle, Arc<dyn CloudProvider>) {
     let settings = digitalocean::Settings {
         boot_seconds,
+        action_seconds: 0.0,
         rate_limits: false,
         listing_lag_seconds: listing_lag.as_secs_f64(),
         ..Default::default()
@@ -106,7 +126,7 @@ async fn ocean(boot_seconds: f64, listing_lag: Duration) -> (digitalocean::Handl
         token,
         request_timeout: TIMEOUT,
         listing_lag,
-        pacer: Arc::new(Unpaced),
+        pacer: Paced::unpaced(),
     };
     (simulator, Arc::new(DigitalOcean::new(config).unwrap()))
 }
@@ -119,7 +139,7 @@ async fn akamai() -> (linode::Handle, Arc<dyn CloudProvider>) {
     let base_url = simulator.url().parse().unwrap();
     let listing_lag = Duration::from_secs(1);
     let config =
-        LinodeConfig { base_url, token, request_timeout: TIMEOUT, listing_lag, pacer: Arc::new(Unpaced) };
+        LinodeConfig { base_url, token, request_timeout: TIMEOUT, listing_lag, pacer: Paced::unpaced() };
     (simulator, Arc::new(Linode::new(config).unwrap()))
 }
 
@@ -180,6 +200,37 @@ async fn a_server_whose_create_was_never_answered_is_found_and_not_made_again(po
     assert!(shop.job(order).await.provider_instance_id.is_some());
 }
 
+/// A worker's clock may run fast (the database's is behind it) or slow.
+async fn a_create_without_an_answer_is_judged_by_the_databases_clock(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::ZERO).await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    let fault = json!({ "route": DROPLETS, "kind": "drop_after_create", "times": 1 });
+    sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
+    shop.activities.provision(order).await.unwrap_err();
+    let early = shop.activities.provision(order).await.unwrap_err();
+    let StepError::OutcomePending(left) = early else { panic!("{early}") };
+    assert!(left <= TIMEOUT, "{left:?}");
+    sqlx::query("UPDATE provisioning_tasks SET create_sent_at = create_sent_at - interval '6 seconds'")
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+    shop.activities.provision(order).await.unwrap();
+    assert_eq!(simulator.calls(DROPLETS), 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_worker_whose_clock_runs_fast_makes_one_server(pool: PgPoolOptions, database: PgConnectOptions) {
+    let pool = skewed_clock::open(pool, database, -60).await;
+    a_create_without_an_answer_is_judged_by_the_databases_clock(pool).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_worker_whose_clock_runs_slow_waits_no_longer(pool: PgPoolOptions, database: PgConnectOptions) {
+    let pool = skewed_clock::open(pool, database, 60).await;
+    a_create_without_an_answer_is_judged_by_the_databases_clock(pool).await;
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn a_server_that_lists_do_not_show_yet_is_waited_for(pool: PgPool) {
     let (simulator, cloud) = ocean(0.0, Duration::from_secs(1)).await;
@@ -211,6 +262,7 @@ async fn a_server_that_lost_its_tags_is_read_by_itself(pool: PgPool) {
     let other = shop.order("do-basic-1gb", "sgp1").await;
     let stranger = CreateInstance {
         tag: "wb-somebody".to_owned(),
+        fleet: Installation::default().tag(),
         cohort: "wbc-long-ago".to_owned(),
         hostname: "web-1".to_owned(),
         size: "s-1vcpu-1gb".to_owned(),
@@ -218,6 +270,7 @@ async fn a_server_that_lost_its_tags_is_read_by_itself(pool: PgPool) {
         image: "ubuntu-24-04-x64".to_owned(),
         ssh_public_keys: vec![],
         root_password: None,
+        network: None,
     };
     let made = cloud.create_instance(cloud.ready_to_create().await.unwrap(), &stranger).await.unwrap();
     shop.activities.store.save_server(order, &made.id).await.unwrap();
@@ -256,5 +309,131 @@ async fn a_taken_label_without_a_listed_server_is_waited_for(pool: PgPool) {
     sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
     let pending = shop.activities.provision(order).await.unwrap_err();
     assert!(matches!(pending, StepError::OutcomePending(_)), "{pending}");
-    assert!(shop.job(order).await.create_sent_at.is_some(), "the note stands until a look-up is certain");
+    assert!(shop.job(order).await.create_sent_ago.is_some(), "the note stands until a look-up is certain");
+}
+
+/// Has the next calls of a route answered by somebody else, or refused.
+async fn answered_by(simulator: &digitalocean::Handle, route: &str, status: u16, body: Value, times: u32) {
+    let fault = json!({ "route": route, "kind": "status", "status": status, "body": body, "times": times });
+    sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_proxys_page_ends_no_order_whether_its_server_exists_or_not(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::ZERO).await;
+    let shop = Shop::new(pool, cloud).await;
+    let mut orders = Vec::new();
+    for _ in 0..6 {
+        orders.push(shop.order("do-basic-1gb", "sgp1").await);
+    }
+    let page = json!("<html><h1>Access denied</h1></html>");
+    for status in [403, 404, 200] {
+        // The board tries a list twice before it tells.
+        answered_by(&simulator, DROPLET_LISTS, status, page.clone(), 100).await;
+        let waiting = orders.iter().map(|order| shop.activities.provision(*order));
+        for told in futures::future::join_all(waiting).await {
+            let told = told.unwrap_err();
+            assert!(told.is_passing(), "{status}: {told}");
+        }
+        assert_eq!(simulator.calls(DROPLETS), 0);
+        sim(reqwest::Method::DELETE, &simulator.url(), "/__sim/faults", json!({})).await;
+    }
+
+    // All but one have their server when the proxy begins again.
+    let (late, early) = orders.split_last().unwrap();
+    for order in early {
+        shop.activities.provision(*order).await.unwrap();
+    }
+    answered_by(&simulator, DROPLET_LISTS, 403, page, 100).await;
+    let again = orders.iter().map(|order| shop.activities.provision(*order));
+    for told in futures::future::join_all(again).await {
+        assert!(told.unwrap_err().is_passing());
+    }
+    for order in early {
+        assert!(shop.job(*order).await.provider_instance_id.is_some());
+    }
+    sim(reqwest::Method::DELETE, &simulator.url(), "/__sim/faults", json!({})).await;
+    shop.activities.provision(*late).await.unwrap();
+    assert_eq!(simulator.calls(DROPLETS), 6);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_a_vendor_says_of_our_account_ends_no_order(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::ZERO).await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    let says = |id: &str, message: &str| json!({ "id": id, "message": message });
+    for (route, status, body, times) in [
+        (DROPLET_LISTS, 401, says("unauthorized", "Unable to authenticate you"), 2),
+        (DROPLET_LISTS, 403, says("forbidden", "You are not authorized to perform this operation"), 2),
+        (DROPLETS, 401, says("unauthorized", "Unable to authenticate you"), 1),
+        (DROPLETS, 422, says("unprocessable_entity", "creating this will exceed your droplet limit"), 1),
+    ] {
+        answered_by(&simulator, route, status, body, times).await;
+        let told = shop.activities.provision(order).await.unwrap_err();
+        assert_eq!((told.class(), told.is_passing()), (FailureClass::Configuration, true), "{told}");
+        assert_eq!(shop.job(order).await.create_sent_ago, None, "it was refused for certain");
+    }
+    shop.activities.provision(order).await.unwrap();
+    assert_eq!(simulator.calls(DROPLETS), 3);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_create_that_is_made_again_is_watched(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::ZERO).await;
+    let shop = Shop::new(pool, cloud).await;
+    let (lost, plain) = (shop.order("do-basic-1gb", "sgp1").await, shop.order("do-basic-1gb", "sgp1").await);
+    shop.create_was_lost(lost).await;
+    shop.activities.provision(lost).await.unwrap();
+    shop.activities.provision(plain).await.unwrap();
+    assert_eq!(simulator.calls(DROPLETS), 2);
+    let watched: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT order_id FROM create_watches WHERE looks = 0
+         AND next_look_at BETWEEN now() + interval '1 minute' AND now() + interval '2 minutes'",
+    )
+    .fetch_all(&shop.pool)
+    .await
+    .unwrap();
+    assert_eq!(watched, [lost.0]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_provider_in_trouble_is_given_longer_to_show_a_lost_server(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::from_secs(10)).await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    shop.run(
+        "UPDATE provisioning_tasks SET create_sent_at = now() - interval '20 seconds', create_fence = 1",
+    )
+    .await;
+    shop.run(
+        "INSERT INTO provider_circuits (provider, scope, failures) VALUES ('digitalocean', 'creates', 3)",
+    )
+    .await;
+    let waits = shop.activities.provision(order).await.unwrap_err();
+    // Four times the 5 s of a request and the 10 s of a list, less the 20 s that have gone by.
+    assert!(matches!(waits, StepError::OutcomePending(left) if left.as_secs().abs_diff(40) <= 1), "{waits}");
+    assert_eq!(simulator.calls(DROPLETS), 0);
+    shop.run("UPDATE provider_circuits SET failures = 0").await;
+    shop.activities.provision(order).await.unwrap();
+    assert_eq!(simulator.calls(DROPLETS), 1);
+}
+
+/// Whoever read the order before may hold the number of its creates still.
+#[sqlx::test(migrations = "../migrations")]
+async fn nobody_creates_for_an_order_that_left_provisioning_meanwhile(pool: PgPool) {
+    let (_simulator, cloud) = ocean(0.0, Duration::ZERO).await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    let before = shop.job(order).await.create_fence;
+    shop.run(
+        "UPDATE orders SET status = 'PROVISIONING_FAILED', failure_class = 'CAPACITY', failure_message = 'full'",
+    )
+    .await;
+    let store = &shop.activities.store;
+    assert!(!store.mark_create_sent(order, before).await.unwrap());
+    assert!(!store.mark_create_sent(order, shop.job(order).await.create_fence).await.unwrap());
+    shop.run("UPDATE orders SET status = 'PROVISIONING', failure_class = NULL, failure_message = NULL").await;
+    assert!(!store.mark_create_sent(order, before).await.unwrap(), "the try before the failure");
+    assert!(store.mark_create_sent(order, shop.job(order).await.create_fence).await.unwrap());
 }

@@ -22,12 +22,12 @@ impl Look<'_> {
     /// Findings about servers nobody should pay for, each with what was done about it.
     pub(super) async fn unwanted(&self, seen: &Seen) -> Result<Vec<NewFinding>, StepError> {
         let in_quarantine = self.in_quarantine().await?;
-        let too_many = self.are_too_many(seen, &in_quarantine);
+        let held = self.held(seen, &in_quarantine);
         let mut findings = Vec::new();
         for judged in &seen.servers {
             let Verdict::Unwanted(kind, reason) = judged.verdict else { continue };
             let known = in_quarantine.get(&judged.server.id);
-            let found = self.unwanted_one(judged, (kind, reason), known, too_many).await;
+            let found = self.unwanted_one(judged, (kind, reason), known, held).await;
             findings.extend(self.or_skip(&judged.server.id, found));
         }
         Ok(findings)
@@ -38,14 +38,14 @@ impl Look<'_> {
         judged: &Judged,
         (kind, reason): (FindingKind, FindingReason),
         known: Option<&Quarantined>,
-        too_many: bool,
+        held: Option<usize>,
     ) -> Result<Option<NewFinding>, StepError> {
         let (action, detail) = if !reason.may_be_quarantined() {
             (FindingAction::None, json!({}))
         } else if self.settings.dry_run {
             (would_do(known, self), detail_of(known))
-        } else if too_many && known.is_none() {
-            (FindingAction::Held, json!({}))
+        } else if let Some(held) = held.filter(|_| known.is_none()) {
+            (FindingAction::Held, json!({ "newly_unwanted": held }))
         } else {
             self.deal_with(judged, kind, reason).await?
         };
@@ -53,15 +53,18 @@ impl Look<'_> {
         Ok(Some(NewFinding { detail, ..finding }))
     }
 
-    /// Whether so many servers are newly unwanted that a run nobody asked for should leave them to people.
-    fn are_too_many(&self, seen: &Seen, in_quarantine: &BTreeMap<String, Quarantined>) -> bool {
+    /// How many servers are newly unwanted, when they are so many that it looks like our own mistake and nobody has named
+    /// that number.
+    fn held(&self, seen: &Seen, in_quarantine: &BTreeMap<String, Quarantined>) -> Option<usize> {
         let newly_unwanted = seen.servers.iter().filter(|judged| match judged.verdict {
             Verdict::Unwanted(_, reason) => {
                 reason.may_be_quarantined() && !in_quarantine.contains_key(&judged.server.id)
             }
             Verdict::Wanted | Verdict::NotYetJudged => false,
         });
-        !self.is_asked_for && newly_unwanted.count() > most_at_once(seen.servers.len())
+        let count = newly_unwanted.count();
+        let is_confirmed = self.settings.confirmed_unwanted.is_some_and(|named| named as usize == count);
+        (!is_confirmed && count > most_at_once(seen.servers.len())).then_some(count)
     }
 
     /// Finishes what was decided before: notes what is gone, lets go what is wanted after all, and gives power back to
@@ -105,8 +108,7 @@ impl Look<'_> {
             return Ok(());
         }
         if judged.server.power != PowerState::On
-            && let Err(error) =
-                self.provider.perform_action(&judged.server.id, &ProviderAction::PowerOn).await
+            && let Err(error) = self.servers.perform_action(&judged.server.id, &ProviderAction::PowerOn).await
         {
             refused_or_trouble(error)?;
             return Ok(());
@@ -179,7 +181,7 @@ impl Look<'_> {
         server: &ProviderInstance,
     ) -> Result<FindingAction, StepError> {
         if server.power != PowerState::Off {
-            self.provider.perform_action(&server.id, &self.switch_off()).await?;
+            self.servers.perform_action(&server.id, &self.switch_off()).await?;
             tracing::warn!(provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
                            "a server nobody uses was powered off");
         }
@@ -202,17 +204,20 @@ impl Look<'_> {
         quarantined: &Quarantined,
         reason: FindingReason,
     ) -> Result<FindingAction, StepError> {
-        let server = match self.provider.get_instance(&quarantined.provider_instance_id).await {
+        let server = match self.servers.get_instance(&quarantined.provider_instance_id).await {
             Ok(server) => server,
             Err(error) if error.class == FailureClass::NotFound => return Ok(FindingAction::Deleted),
             Err(error) => return Err(error.into()),
         };
+        if !self.store.installation().owns(&server.tags) {
+            return Ok(FindingAction::InQuarantine);
+        }
         let may_be_deleted = self.is_still_unwanted(&server, reason).await?
             && self.store.note_delete_requested(quarantined.id).await?;
         if !may_be_deleted {
             return Ok(FindingAction::InQuarantine);
         }
-        self.provider.delete_instance(&server.id).await?;
+        self.servers.delete_instance(&server.id).await?;
         tracing::warn!(provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
                        "a server nobody uses was deleted");
         Ok(FindingAction::Deleted)
@@ -241,5 +246,5 @@ fn detail_of(known: Option<&Quarantined>) -> Value {
 
 /// A refusal is a finding; passing trouble is counted. Either way the next run tries again.
 fn refused_or_trouble(error: ProviderError) -> Result<String, StepError> {
-    if error.class.is_retryable() { Err(error.into()) } else { Ok(error.message) }
+    if error.is_passing() { Err(error.into()) } else { Ok(error.message) }
 }

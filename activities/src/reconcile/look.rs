@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     ids::OrderId,
-    provisioning::{FLEET_TAG, FailureClass, order_tag},
+    provisioning::{FailureClass, order_tag},
     reconciliation::{
         FindingAction, FindingKind, FindingReason, KnownInstance, KnownServer, SeenServer, Verdict,
         differences, is_correctable, judge, monthly_cost,
@@ -33,11 +33,12 @@ const CHUNK: usize = 500;
 /// One comparison under way.
 pub(super) struct Look<'a> {
     pub(super) store: &'a Store,
+    /// For looking.
     pub(super) provider: &'a dyn CloudProvider,
+    /// For what keeps and frees servers, which no looking keeps waiting.
+    pub(super) servers: &'a dyn CloudProvider,
     pub(super) settings: ReconcileSettings,
     pub(super) run: Begun,
-    /// Whether somebody asked for this run; otherwise it was due.
-    pub(super) is_asked_for: bool,
     prices: OnceCell<BTreeMap<String, Decimal>>,
     failed: AtomicUsize,
 }
@@ -60,20 +61,11 @@ pub(super) struct Judged {
 impl<'a> Look<'a> {
     pub(super) fn new(
         store: &'a Store,
-        provider: &'a dyn CloudProvider,
+        [provider, servers]: [&'a dyn CloudProvider; 2],
         settings: ReconcileSettings,
         run: Begun,
-        is_asked_for: bool,
     ) -> Self {
-        Self {
-            store,
-            provider,
-            settings,
-            run,
-            is_asked_for,
-            prices: OnceCell::new(),
-            failed: AtomicUsize::new(0),
-        }
+        Self { store, provider, servers, settings, run, prices: OnceCell::new(), failed: AtomicUsize::new(0) }
     }
 
     /// What came of one server. Trouble with it is counted and does not stop those behind it; the next run tries again.
@@ -99,13 +91,30 @@ impl<'a> Look<'a> {
 
     /// Lists every server of ours and judges it by records read afterwards.
     pub(super) async fn list(&self) -> Result<Seen, StepError> {
-        let listed = self.provider.find_by_tag(FLEET_TAG).await?;
+        self.judge_all(&self.fleet().await?).await
+    }
+
+    /// Judges servers that come oldest first.
+    pub(super) async fn judge_all(&self, listed: &[ProviderInstance]) -> Result<Seen, StepError> {
         let mut servers = Vec::with_capacity(listed.len());
         for chunk in listed.chunks(CHUNK) {
             servers.extend(self.judge(chunk).await?);
         }
         keep_oldest_of_failed_orders(&mut servers);
         Ok(Seen { servers })
+    }
+
+    /// Every server of this installation, oldest first. Another's on the same account is never looked at.
+    async fn fleet(&self) -> Result<Vec<ProviderInstance>, StepError> {
+        let installation = self.store.installation();
+        let mut fleet = Vec::new();
+        for tag in installation.listed_by() {
+            fleet.extend(self.provider.find_by_tag(&tag).await?);
+        }
+        fleet.retain(|server| installation.owns(&server.tags));
+        fleet.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        fleet.dedup_by(|a, b| a.id == b.id);
+        Ok(fleet)
     }
 
     /// Judges servers by what the database says now.
@@ -193,7 +202,7 @@ impl<'a> Look<'a> {
         server: &str,
     ) -> Result<Option<NewFinding>, StepError> {
         match self.provider.get_instance(server).await {
-            Ok(read) if read.tags.iter().any(|tag| tag == FLEET_TAG) => Ok(None),
+            Ok(read) if self.store.installation().owns(&read.tags) => Ok(None),
             Ok(read) => {
                 let judged = self.wanted(read, known);
                 let (kind, reason) = (FindingKind::Drifted, FindingReason::NotTagged);

@@ -1,16 +1,19 @@
 //! Against DigitalOcean's simulator and a database of the test's own.
 
+#![expect(clippy::disallowed_methods, reason = "the vendor simulated here lives by this machine's clock")]
+
 use std::time::Duration;
 
 use adapters::providers::{
-    CloudProvider, CreateInstance, ProviderAction, ProviderInstance, Unpaced,
+    CloudProvider, CreateInstance, Paced, ProviderAction, ProviderInstance,
     digitalocean::{DigitalOcean, DigitalOceanConfig},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     ids::{OrderId, QuarantineId},
+    installation::Installation,
     instance::PowerState,
-    provisioning::{cohort_tag, order_tag},
+    provisioning::{FLEET_TAG, cohort_tag, order_tag},
     reconciliation::{FindingAction, FindingReason},
     upkeep::ReconcileSettings,
 };
@@ -27,12 +30,16 @@ use uuid::Uuid;
 
 use super::*;
 
+mod installations;
+mod watch;
+
 const SLUG: &str = "digitalocean";
 const ALL: PageRequest = PageRequest { before: None, limit: 100 };
 const REPORT: ReconcileSettings = ReconcileSettings {
     usd_idr: Decimal::from_parts(16_000, 0, 0, false, 0),
     quarantine_ms: 0,
     dry_run: true,
+    confirmed_unwanted: None,
 };
 const ACT: ReconcileSettings = ReconcileSettings { dry_run: false, ..REPORT };
 
@@ -64,7 +71,7 @@ impl Fleet {
                 token,
                 request_timeout: Duration::from_secs(30),
                 listing_lag: Duration::from_secs(10),
-                pacer: Arc::new(Unpaced),
+                pacer: Paced::unpaced(),
             })
             .unwrap(),
         );
@@ -137,9 +144,15 @@ impl Fleet {
 
     /// A running server with an order's tag.
     async fn server(&self, order: OrderId) -> ProviderInstance {
+        self.marked(&Installation::default().tag(), order).await
+    }
+
+    /// The same with another mark of its installation.
+    async fn marked(&self, fleet: &str, order: OrderId) -> ProviderInstance {
         let ticket = self.cloud.ready_to_create().await.unwrap();
         let request = CreateInstance {
             tag: order_tag(order),
+            fleet: fleet.to_owned(),
             cohort: cohort_tag(order),
             hostname: "web-1".to_owned(),
             size: "s-1vcpu-1gb".to_owned(),
@@ -147,6 +160,7 @@ impl Fleet {
             image: "ubuntu-24-04-x64".to_owned(),
             ssh_public_keys: Vec::new(),
             root_password: None,
+            network: None,
         };
         let created = self.cloud.create_instance(ticket, &request).await.unwrap();
         self.cloud.get_instance(&created.id).await.unwrap()
@@ -165,14 +179,10 @@ impl Fleet {
     }
 
     async fn compare_at(&self, settings: ReconcileSettings, at: DateTime<Utc>) -> Vec<Finding> {
-        self.look(settings, at, false).await
-    }
-
-    async fn look(&self, settings: ReconcileSettings, at: DateTime<Utc>, is_asked_for: bool) -> Vec<Finding> {
         let key = Uuid::now_v7().to_string();
         let begun = self.store().begin_reconciliation(SLUG, None, &key, settings.dry_run).await.unwrap();
         let begun = Begun { at, ..begun };
-        let look = Look::new(self.store(), self.cloud.as_ref(), settings, begun, is_asked_for);
+        let look = Look::new(self.store(), [self.cloud.as_ref(); 2], settings, begun);
         self.activities.carry_out(&look).await.unwrap();
         self.store().findings(look.run.id, None, ALL).await.unwrap().data
     }
@@ -317,8 +327,15 @@ async fn many_at_once_are_left_to_people(pool: PgPool) {
     let found = fleet.compare(ACT).await;
     assert!(found.len() == 6 && found.iter().all(|finding| finding.action == FindingAction::Held));
     assert_eq!(fleet.calls(ACTIONS), 0);
-    let asked_for = fleet.look(ACT, Utc::now() + TimeDelta::hours(1), true).await;
-    assert!(asked_for.iter().all(|finding| finding.action == FindingAction::Quarantined));
+    assert!(found.iter().all(|finding| finding.detail == json!({ "newly_unwanted": 6 })));
+    for guessed in [Some(5), Some(7), None] {
+        let settings = ReconcileSettings { confirmed_unwanted: guessed, ..ACT };
+        let found = fleet.compare(settings).await;
+        assert!(found.iter().all(|finding| finding.action == FindingAction::Held), "{guessed:?}");
+    }
+    assert_eq!(fleet.calls(ACTIONS), 0);
+    let confirmed = fleet.compare(ReconcileSettings { confirmed_unwanted: Some(6), ..ACT }).await;
+    assert!(confirmed.iter().all(|finding| finding.action == FindingAction::Quarantined));
     assert_eq!(fleet.calls(ACTIONS), 6);
 }
 
@@ -458,7 +475,7 @@ async fn one_server_there_is_trouble_with_does_not_stop_those_behind_it(pool: Pg
     sqlx::raw_sql(sqlx::AssertSqlSafe(poison)).execute(&fleet.pool).await.unwrap();
     let begun = fleet.store().begin_reconciliation(SLUG, None, "a run", false).await.unwrap();
     let begun = Begun { at: Utc::now() + TimeDelta::hours(1), ..begun };
-    let look = Look::new(fleet.store(), fleet.cloud.as_ref(), ACT, begun, true);
+    let look = Look::new(fleet.store(), [fleet.cloud.as_ref(); 2], ACT, begun);
     let done = fleet.activities.carry_out(&look).await.unwrap();
     assert_eq!((done.failed, done.orphans), (1, 1));
     let kept: Vec<_> = fleet.quarantine().await.into_iter().map(|row| row.provider_instance_id).collect();

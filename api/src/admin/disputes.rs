@@ -50,6 +50,9 @@ pub(super) struct AdminDispute {
     /// Whole rupiah: what the gateway named, as far as so much of the payment was left.
     #[schema(example = 133_200)]
     amount: Rupiah,
+    /// Whole rupiah, besides, of a fee that the gateway had made the payer pay.
+    #[schema(example = 0)]
+    payer_fee: Rupiah,
     /// The amount in the gateway's own words; empty when it names none.
     #[schema(example = "133200.00")]
     amount_told: String,
@@ -246,6 +249,7 @@ impl From<Dispute> for AdminDispute {
             name: dispute.name,
             status: dispute.status,
             amount: dispute.amount,
+            payer_fee: dispute.payer_fee,
             amount_told: dispute.amount_told,
             suspends_server: dispute.suspends_server,
             note: dispute.note,

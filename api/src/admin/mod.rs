@@ -7,6 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::AppState;
 
 mod audit_log;
+mod bulk_retries;
 mod catalog_sync;
 mod disputes;
 mod invoice_acts;
@@ -14,7 +15,10 @@ mod invoices;
 mod ledger;
 mod money;
 mod order_acts;
+mod order_servers;
 mod orders;
+mod outbox;
+mod pauses;
 mod payments;
 mod payouts;
 mod placements;
@@ -25,6 +29,7 @@ mod reconciliation;
 mod refunds;
 pub(crate) mod retry;
 mod treasurer;
+mod wake;
 mod webhooks;
 
 /// Routes under `/admin`.
@@ -37,6 +42,15 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(order_acts::approve_payment))
         .routes(routes!(order_acts::reject_payment))
         .routes(routes!(order_acts::cancel))
+        .routes(routes!(order_servers::replace))
+        .routes(routes!(order_servers::attach))
+        .routes(routes!(bulk_retries::request, bulk_retries::list))
+        .routes(routes!(bulk_retries::get))
+        .routes(routes!(bulk_retries::stop))
+        .routes(routes!(pauses::list))
+        .routes(routes!(pauses::pause, pauses::resume))
+        .routes(routes!(wake::order))
+        .routes(routes!(wake::instance))
         .routes(routes!(refunds::refund_order))
         .routes(routes!(refunds::refund_invoice))
         .routes(routes!(refunds::list))
@@ -75,6 +89,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(ledger::list, ledger::request))
         .routes(routes!(ledger::get))
         .routes(routes!(ledger::trial_balance))
+        .routes(routes!(outbox::list))
+        .routes(routes!(outbox::requeue))
+        .routes(routes!(outbox::requeue_dead))
+        .routes(routes!(outbox::skip))
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::get))
         .routes(routes!(webhooks::replay))

@@ -130,7 +130,7 @@ pub(super) struct AdminCancelledOrder {
     /// Whole rupiah that went back to the customer's balance.
     #[schema(example = 133_200)]
     returned: Rupiah,
-    /// Whether a server may exist at the provider all the same: then somebody has to look for it there.
+    /// Whether a server exists or may exist at the provider: then it is being deleted there.
     server_may_exist: bool,
 }
 
@@ -154,11 +154,12 @@ impl From<CancelledOrder> for AdminCancelledOrder {
     responses(
         (status = 202, description = "The order is `PROVISIONING` again.", body = RetryAccepted),
         (status = 409, description = "`order_conflict`: the order is not `PROVISIONING_FAILED`; `detail` names its \
-         status. Where it is wanted elsewhere: `outcome_pending` while a server of it may exist where it was tried; \
+         status. Where something is wanted otherwise: `outcome_pending` while a server of it may exist where it was tried; \
          `provider_disabled`.",
          body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_body`; where it is wanted elsewhere: `unknown_plan`, \
-         `plan_inactive`, `region_unknown`, `region_without_plan`, `region_required`, `image_not_for_provider`.",
+        (status = 422, description = "`invalid_body`; where something is wanted otherwise: `unknown_plan`, \
+         `plan_inactive`, `region_unknown`, `region_without_plan`, `region_required`, `image_unknown`, \
+         `image_not_for_provider`, `invalid_hostname`, `ssh_key_unknown`, `ssh_keys_too_long`.",
          body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -173,8 +174,9 @@ pub(super) async fn retry_provisioning(
     retry::retry(&state, order, &client.origin(admin.actor()), request).await
 }
 
-/// Call an order off: unpaid, paid but not yet at the provider, or failed. What was paid goes back to the
-/// customer's balance, with a credit note. The customer is told with the reason.
+/// Call an order off that has not come to its end: unpaid, paid, being provisioned, or failed. What was paid goes back to
+/// the customer's balance, with a credit note; a server that exists or may exist is deleted. The customer is told with the
+/// reason.
 #[utoipa::path(
     post, path = "/admin/orders/{id}/cancel", tag = "admin", operation_id = "admin_cancel_order",
     security(("bearer" = [])),

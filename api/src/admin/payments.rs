@@ -57,6 +57,9 @@ pub(super) struct AdminPayment {
     amount: Rupiah,
     /// Bank transfers: what has arrived so far; null before.
     amount_received: Option<Rupiah>,
+    /// Whole rupiah that its gateway made the payer pay on top of the amount: a fee of the gateway's, none of the customer's.
+    #[schema(example = 0)]
+    payer_fee: Rupiah,
     /// What it still has to bring; null when nobody waits for it.
     #[schema(example = 33_200)]
     amount_due: Option<Rupiah>,
@@ -120,6 +123,7 @@ impl From<PaymentDetail> for AdminPayment {
             bank: payment.bank,
             amount: payment.amount,
             amount_received: payment.amount_received,
+            payer_fee: payment.payer_fee,
             status: payment.status,
             outcome: payment.outcome,
             approved_by: payment.approved_by,

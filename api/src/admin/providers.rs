@@ -65,7 +65,7 @@ pub(super) struct ChangeProvider {
 impl AdminProvider {
     fn new(row: ProviderDetail, state: &AppState) -> Self {
         Self {
-            is_set_up: state.providers.get(&row.slug).is_ok(),
+            is_set_up: state.providers.capabilities(&row.slug).is_ok(),
             id: row.id,
             slug: row.slug,
             name: row.name,
@@ -114,7 +114,7 @@ pub(super) async fn change(
 /// Fails when there is no such provider, or none that could be asked anything from here.
 pub(super) async fn require_set_up(state: &AppState, slug: &str) -> Result<(), Problem> {
     state.store.provider_exists(slug).await?;
-    state.providers.get(slug).map(|_| ()).map_err(|error| {
+    state.providers.capabilities(slug).map(|_| ()).map_err(|error| {
         Problem::new(axum::http::StatusCode::CONFLICT, "provider_not_set_up", error.to_string())
     })
 }

@@ -119,7 +119,7 @@ pub(super) struct AdminFinding {
     /// Its name at the provider.
     name: Option<String>,
     /// Tags it carries.
-    #[schema(example = json!(["webrana", "wb-0193e7d0-4362-7709-b262-4de1f9ad2f5e"]))]
+    #[schema(example = json!(["webrana-production", "wb-0193e7d0-4362-7709-b262-4de1f9ad2f5e"]))]
     tags: Vec<String>,
     /// The provider's slug of its size.
     #[schema(example = "vc2-1c-1gb")]
@@ -196,6 +196,11 @@ pub(super) struct RequestReconciliation {
     #[serde(default = "yes")]
     #[schema(default = true)]
     dry_run: bool,
+    /// Exactly how many servers this run may newly power off, when that is more than five and more than a tenth of those
+    /// listed: `newly_unwanted` in the `detail` of the findings that the run before `held`.
+    #[serde(default)]
+    #[schema(example = json!(null))]
+    confirmed_unwanted: Option<u32>,
 }
 
 const fn yes() -> bool {
@@ -347,9 +352,10 @@ pub(super) async fn request(
             problem
         }
     })?;
-    let settings = ReconcileSettings { dry_run: request.dry_run, ..state.reconcile };
+    let RequestReconciliation { provider, dry_run, confirmed_unwanted } = request;
+    let settings = ReconcileSettings { dry_run, confirmed_unwanted, ..state.reconcile };
     let origin = client.origin(admin.actor());
-    let run = state.store.request_reconciliation(&request.provider, settings, admin.id, &origin).await?;
+    let run = state.store.request_reconciliation(&provider, settings, admin.id, &origin).await?;
     Ok((StatusCode::ACCEPTED, Json(run.into())))
 }
 

@@ -2,7 +2,7 @@
 
 use axum::{Json, http::StatusCode};
 use domain::{
-    ids::{OrderId, PlanId},
+    ids::{OrderId, PlanId, SshKeyId},
     order::OrderStatus,
 };
 use garde::Validate;
@@ -14,7 +14,11 @@ use store::{
 };
 use utoipa::ToSchema;
 
-use crate::{AppState, problem::Problem};
+use crate::{
+    AppState,
+    customer::orders::place::{parse_hostname, refuse_too_many},
+    problem::Problem,
+};
 
 /// How to try again. Without a body: where it was tried last.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
@@ -26,6 +30,14 @@ pub(crate) struct RetryRequest {
     pub region: Option<String>,
     /// Another plan, perhaps of another provider. The customer's price stays.
     pub plan_id: Option<PlanId>,
+    /// Another image (slug).
+    #[schema(example = "debian-12")]
+    pub image: Option<String>,
+    /// Another host name.
+    #[schema(example = "web-2.example.com")]
+    pub hostname: Option<String>,
+    /// Other SSH keys of the customer's, in place of all that were ordered; none: a root password.
+    pub ssh_key_ids: Option<Vec<SshKeyId>>,
 }
 
 /// An order that is being provisioned once more.
@@ -47,26 +59,34 @@ impl From<RetriedOrder> for RetryAccepted {
     }
 }
 
-/// Sends a failed order back to provisioning, elsewhere if so wished.
+/// Sends a failed order back to provisioning, with what is wished changed.
 ///
 /// # Errors
-/// 404 when there is no such order, 409 `order_conflict` naming its status when it has not failed; when it is wanted
-/// elsewhere: 409 `outcome_pending` while a server may exist where it was tried, 409 `provider_disabled`, 422
-/// otherwise.
+/// 404 when there is no such order, 409 `order_conflict` naming its status when it has not failed; when something is wanted
+/// otherwise: 409 `outcome_pending` while a server may exist where it was tried, 409 `provider_disabled`, 422 for the rest.
 pub(crate) async fn retry(
     state: &AppState,
     order: OrderId,
     origin: &Origin,
     request: RetryRequest,
 ) -> Result<(StatusCode, Json<RetryAccepted>), Problem> {
-    let elsewhere = request.region.is_some() || request.plan_id.is_some();
-    let retried = if elsewhere {
-        let wish = Elsewhere { region: request.region, plan_id: request.plan_id, set_up: state.set_up() };
-        state.store.retry_provisioning_elsewhere(order, &wish, origin).await?
-    } else {
-        state.store.retry_provisioning(order, origin).await?
+    let hostname = request.hostname.as_deref().map(parse_hostname).transpose()?;
+    refuse_too_many(request.ssh_key_ids.as_deref().unwrap_or_default())?;
+    let wish = Elsewhere {
+        region: request.region,
+        plan_id: request.plan_id,
+        image: request.image,
+        hostname,
+        ssh_key_ids: request.ssh_key_ids,
+        set_up: state.set_up(),
     };
-    tracing::info!(order_id = %order, retry = retried.retry, elsewhere, "provisioning retried by hand");
+    let is_plain = wish.is_nothing();
+    let retried = if is_plain {
+        state.store.retry_provisioning(order, origin).await?
+    } else {
+        state.store.retry_provisioning_elsewhere(order, &wish, origin).await?
+    };
+    tracing::info!(order_id = %order, retry = retried.retry, is_plain, "provisioning retried by hand");
     Ok((StatusCode::ACCEPTED, Json(retried.into())))
 }
 
@@ -83,6 +103,9 @@ impl From<RetryError> for Problem {
             ElsewhereRefusal::RegionWithoutPlan => ("region_without_plan", "region"),
             ElsewhereRefusal::RegionRequired => ("region_required", "region"),
             ElsewhereRefusal::ImageNotForProvider => ("image_not_for_provider", "plan_id"),
+            ElsewhereRefusal::ImageUnknown => ("image_unknown", "image"),
+            ElsewhereRefusal::SshKeyUnknown => ("ssh_key_unknown", "ssh_key_ids"),
+            ElsewhereRefusal::SshKeysTooLong => ("ssh_keys_too_long", "ssh_key_ids"),
             ElsewhereRefusal::ProviderDisabled => {
                 return Self::new(StatusCode::CONFLICT, "provider_disabled", refusal.to_string());
             }

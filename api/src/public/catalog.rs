@@ -304,8 +304,8 @@ impl ProviderFilter {
 impl Provider {
     /// What its servers can do is what its adapter says; the database's word is as old as the last sync.
     fn new(row: store::catalog::Provider, state: &AppState) -> Self {
-        let capabilities = match state.providers.get(&row.slug) {
-            Ok(adapter) => adapter.capabilities().iter().map(ToString::to_string).collect(),
+        let capabilities = match state.providers.capabilities(&row.slug) {
+            Ok(capabilities) => capabilities.iter().map(ToString::to_string).collect(),
             Err(_) => row.capabilities,
         };
         Self { id: row.id, slug: row.slug, name: row.name, capabilities, plan_count: row.plan_count }

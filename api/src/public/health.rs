@@ -13,8 +13,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use domain::circuit::CircuitState;
+use domain::{
+    circuit::{CircuitScope, CircuitState},
+    outbox::MessageClass,
+};
 use futures::future::{BoxFuture, join_all};
+use store::{
+    outbox::ClassBacklog,
+    pauses::{EVERYWHERE, Pause},
+    provider_budgets::Circuit,
+};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -22,6 +30,9 @@ use crate::{AppState, problem::Problem};
 
 /// The longest a dependency may take to answer; `/health` as a whole stays under 100 ms.
 const PATIENCE: Duration = Duration::from_millis(80);
+
+/// Messages to Temporal that wait for longer show that they don't get through.
+const OUTBOX_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The services of the original design that are modules of this program and live as long as its database does.
 const SERVICES: [&str; 6] = ["auth", "billing", "catalog", "instance", "notification", "order"];
@@ -65,14 +76,15 @@ pub struct Dependency {
 /// Whether calls are made to a cloud.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub struct ProviderHealth {
-    /// `open` after calls failed in a row: none are made for a while. `half_open`: one tries whether it is back.
+    /// `open` after calls of a kind that orders need failed in a row, or the cloud turned our account away: none of them are
+    /// made for a while. `half_open`: one tries whether it is back.
     pub circuit: CircuitState,
     /// Since when, once it was called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
     /// Why it is not closed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "5 calls in a row failed")]
+    #[schema(example = "lists: 5 calls in a row failed")]
     pub reason: Option<String>,
 }
 
@@ -105,6 +117,9 @@ pub struct Health {
     /// The gateways that money comes through, by slug; none when the database does not answer in time. What any process was
     /// told last counts for all.
     pub gateways: BTreeMap<&'static str, GatewayHealth>,
+    /// What is not provisioned for now, since staff paused it: slugs of providers, or `all`.
+    #[schema(example = json!(["digitalocean"]))]
+    pub paused: Vec<String>,
     /// The program's own parts, by name.
     pub services: BTreeMap<&'static str, Condition>,
 }
@@ -123,22 +138,22 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// Health of the program and what it needs
 ///
-/// Asks every dependency at once, each for at most 80 ms. 503 when the program can't serve customers; a missing
-/// Temporal only degrades it, since orders are accepted without it, and so do a cloud that calls fail to and a payment
-/// gateway that does not accept our credentials.
+/// Asks every dependency for at most 80 ms. 503 when the program can't serve customers; a missing
+/// Temporal only degrades it, since orders are accepted without it, and so do messages to Temporal that failed for good, a
+/// cloud that calls fail to and a payment gateway that does not accept our credentials.
 #[utoipa::path(get, path = "/health", tag = "health", responses(
     (status = 200, description = "Customers are served", body = Health),
     (status = 503, description = "Customers can't be served", body = Health),
 ))]
 async fn health(State(state): State<AppState>) -> Response {
-    let (database, others, providers, gateways) = tokio::join!(
-        ask(async { state.store.ping().await.map_err(|_| "no answer".to_owned()) }),
+    let (known, others) = tokio::join!(
+        told_by_database(&state),
         join_all(state.probes.iter().map(|probe| async move { (probe.name(), ask(probe.check()).await) })),
-        providers(&state),
-        gateways(&state),
     );
+    let Known { database, outbox, providers, gateways, paused } = known;
     let works = database.status == Condition::Up;
     let mut dependencies: BTreeMap<_, _> = others.into_iter().collect();
+    dependencies.extend(outbox.map(|outbox| ("outbox", outbox)));
     let all_work = dependencies.values().all(|d| d.status == Condition::Up)
         && providers.values().all(|provider| provider.circuit == CircuitState::Closed)
         && gateways.values().all(|gateway| gateway.status == Condition::Up);
@@ -154,8 +169,60 @@ async fn health(State(state): State<AppState>) -> Response {
     let part = if works { Condition::Up } else { Condition::Down };
     let services = SERVICES.into_iter().map(|name| (name, part)).collect();
     let version = env!("CARGO_PKG_VERSION");
-    let body = Health { status, version, dependencies, providers, gateways, services };
+    let body = Health { status, version, dependencies, providers, gateways, paused, services };
     (code, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// What the database says, asked one after the other, so that who watches takes one connection, and no more of them just
+/// when they are scarce. One that does not answer is not asked again.
+async fn told_by_database(state: &AppState) -> Known {
+    let database = ask(async { state.store.ping().await.map_err(|_| "no answer".to_owned()) }).await;
+    if database.status != Condition::Up {
+        let (providers, gateways) = (BTreeMap::new(), BTreeMap::new());
+        return Known { database, outbox: None, providers, gateways, paused: Vec::new() };
+    }
+    let outbox = outbox(state).await;
+    let providers = providers(state).await;
+    let gateways = gateways(state).await;
+    Known { database, outbox, providers, gateways, paused: paused(state).await }
+}
+
+/// See [`told_by_database`].
+struct Known {
+    database: Dependency,
+    outbox: Option<Dependency>,
+    providers: BTreeMap<String, ProviderHealth>,
+    gateways: BTreeMap<&'static str, GatewayHealth>,
+    paused: Vec<String>,
+}
+
+/// Whose provisioning staff paused; nothing when the database does not answer in time.
+async fn paused(state: &AppState) -> Vec<String> {
+    let pauses = tokio::time::timeout(PATIENCE, state.store.pauses()).await;
+    let scope = |pause: Pause| if pause.scope == EVERYWHERE { "all".to_owned() } else { pause.scope };
+    pauses.ok().and_then(Result::ok).unwrap_or_default().into_iter().map(scope).collect()
+}
+
+/// Whether what happens here reaches the workflows; none when the database does not answer in time.
+async fn outbox(state: &AppState) -> Option<Dependency> {
+    let started = Instant::now();
+    let classes = tokio::time::timeout(PATIENCE, state.store.outbox_by_class()).await.ok()?.ok()?;
+    let latency_ms = Some(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let error = trouble_of(&classes);
+    let status = if error.is_none() { Condition::Up } else { Condition::Degraded };
+    Some(Dependency { status, latency_ms, error })
+}
+
+fn trouble_of(classes: &[ClassBacklog]) -> Option<String> {
+    let dead: i64 = classes.iter().map(|of| of.backlog.dead).sum();
+    if dead > 0 {
+        return Some(format!("{dead} messages to Temporal failed for good"));
+    }
+    // What nobody paid for can wait.
+    let hurried = classes.iter().filter(|of| of.class != MessageClass::Unpaid);
+    let oldest = hurried.map(|of| of.backlog.oldest_seconds).fold(0.0, f64::max);
+    (oldest > OUTBOX_PATIENCE.as_secs_f64())
+        .then(|| format!("messages to Temporal wait, the oldest for {oldest:.0} s"))
 }
 
 /// The circuits of the providers that are set up here.
@@ -164,16 +231,23 @@ async fn providers(state: &AppState) -> BTreeMap<String, ProviderHealth> {
         return BTreeMap::new();
     };
     let health = |slug: &'static str| {
-        let known = circuits.iter().find(|circuit| circuit.provider == slug);
+        let known = circuits
+            .iter()
+            .filter(|circuit| circuit.provider == slug && circuit.scope.is_essential())
+            .max_by_key(|circuit| (circuit.state, circuit.scope == CircuitScope::Account));
         let circuit = known.map_or(CircuitState::Closed, |known| known.state);
-        let reason = known.filter(|known| known.state != CircuitState::Closed);
-        ProviderHealth {
-            circuit,
-            since: known.map(|known| known.since),
-            reason: reason.map(|known| format!("{} calls in a row failed", known.failures)),
-        }
+        let shut = known.filter(|known| known.state != CircuitState::Closed);
+        ProviderHealth { circuit, since: known.map(|known| known.since), reason: shut.map(why_shut) }
     };
     state.providers.slugs().map(|slug| (slug.to_owned(), health(slug))).collect()
+}
+
+/// Why a circuit is not closed. The vendor's own words are for staff: they tell how we are set up.
+fn why_shut(circuit: &Circuit) -> String {
+    if circuit.refused {
+        return format!("{}: it turns our account away", circuit.scope);
+    }
+    format!("{}: {} calls in a row failed", circuit.scope, circuit.failures)
 }
 
 /// The gateways that are set up here, and whether they accept our credentials.

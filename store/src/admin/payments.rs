@@ -40,6 +40,8 @@ pub struct PaymentDetail {
     pub amount: Rupiah,
     /// Bank transfers: what has arrived so far.
     pub amount_received: Option<Rupiah>,
+    /// What its gateway made the payer pay on top of the amount.
+    pub payer_fee: Rupiah,
     /// Where it stands.
     pub status: PaymentStatus,
     /// What became of its money; `None` while it is not paid.
@@ -118,7 +120,7 @@ impl Store {
             r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
                       deposit_id AS "deposit_id: DepositId", user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
                       method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
-                      amount_received AS "amount_received: Rupiah", w.waits AS "waits!", w.set_aside AS "set_aside!: Rupiah",
+                      amount_received AS "amount_received: Rupiah", payer_fee AS "payer_fee: Rupiah", w.waits AS "waits!", w.set_aside AS "set_aside!: Rupiah",
                       status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
                       (SELECT count(*) FROM payment_proofs f WHERE f.payment_id = payments.id) AS "proofs!",
                       d.disputed AS "disputed!: Rupiah", d.open AS "open_disputes!",
@@ -157,7 +159,7 @@ impl Store {
             r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
                       deposit_id AS "deposit_id: DepositId", user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
                       method AS "method: PaymentMethod", bank AS "bank: Bank", amount AS "amount: Rupiah",
-                      amount_received AS "amount_received: Rupiah", w.waits AS "waits!", w.set_aside AS "set_aside!: Rupiah",
+                      amount_received AS "amount_received: Rupiah", payer_fee AS "payer_fee: Rupiah", w.waits AS "waits!", w.set_aside AS "set_aside!: Rupiah",
                       status AS "status: PaymentStatus", outcome AS "outcome: PaymentOutcome", approved_by AS "approved_by: UserId", note,
                       f.proofs AS "proofs!", 0::bigint AS "disputed!: Rupiah", 0::bigint AS "open_disputes!", created_at, expires_at, paid_at
                FROM payments

@@ -1,21 +1,46 @@
 //! Another place for an order, as an admin asks for it.
 
-use domain::ids::{OrderId, PlanId};
+use domain::{
+    hostname::Hostname,
+    ids::{OrderId, PlanId, SshKeyId, UserId},
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Place;
-use crate::{Result, StoreError};
+use super::{Place, Target};
+use crate::{
+    Result, StoreError,
+    orders::{OrderError, Refusal},
+    ssh_keys,
+};
 
-/// Where an admin wants an order's server to be bought instead.
+/// What an admin wants changed before an order is tried again.
 #[derive(Debug, Clone, Default)]
 pub struct Elsewhere {
     /// Another region (slug); left out with a plan: the region the order has, or the nearest in its country.
     pub region: Option<String>,
     /// Another plan; left out: the one the order has.
     pub plan_id: Option<PlanId>,
+    /// Another image (slug).
+    pub image: Option<String>,
+    /// Another host name.
+    pub hostname: Option<Hostname>,
+    /// Other SSH keys, all of them, of the order's customer; none: a root password.
+    pub ssh_key_ids: Option<Vec<SshKeyId>>,
     /// Slugs of the providers that are set up.
     pub set_up: Vec<String>,
+}
+
+impl Elsewhere {
+    /// Whether nothing is to be changed.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        !self.names_a_place() && self.hostname.is_none() && self.ssh_key_ids.is_none()
+    }
+
+    const fn names_a_place(&self) -> bool {
+        self.region.is_some() || self.plan_id.is_some() || self.image.is_some()
+    }
 }
 
 /// Why an order can't go where it is wanted. Nothing was changed.
@@ -39,33 +64,102 @@ pub enum ElsewhereRefusal {
     /// The plan is not offered in the order's country, and no region was named.
     #[error("the plan is not offered in the order's country: name the region")]
     RegionRequired,
-    /// The plan's provider does not have the order's image.
-    #[error("the plan's provider does not offer the order's image")]
+    /// The plan's provider does not have the image.
+    #[error("the plan's provider does not offer the image")]
     ImageNotForProvider,
+    /// No active image has that slug.
+    #[error("there is no such image")]
+    ImageUnknown,
+    /// A key is not the customer's.
+    #[error("the customer has no such SSH key")]
+    SshKeyUnknown,
+    /// The keys are too long together.
+    #[error("these SSH keys are too long to be put on one server together")]
+    SshKeysTooLong,
     /// A server of the order may exist where it was tried last.
     #[error(
-        "a server of this order exists or may exist at the provider: retry where it is, or cancel, until the outcome \
-         of the last try is known"
+        "a server of this order exists or may exist at the provider: retry where it is, have it replaced, or cancel, until \
+         the outcome of the last try is known"
     )]
     OutcomePending,
 }
 
-/// The plan and region that an admin's wish comes to for an order that is at `now`.
+/// What an admin's wish comes to for an order that is at `now`.
 pub(crate) async fn resolve(
     tx: &mut PgConnection,
     order: OrderId,
     now: &Place,
     wish: &Elsewhere,
-) -> Result<Result<(PlanId, Uuid), ElsewhereRefusal>> {
+) -> Result<Result<Target, ElsewhereRefusal>> {
+    if !wish.names_a_place() {
+        return Ok(Ok(now.target()));
+    }
     let plan = wish.plan_id.unwrap_or(now.plan_id);
-    if let Some(refusal) = refuse_plan(tx, now.image_id, plan, &wish.set_up).await? {
+    let image = match &wish.image {
+        Some(slug) => match image(tx, slug).await? {
+            Some(image) => image,
+            None => return Ok(Err(ElsewhereRefusal::ImageUnknown)),
+        },
+        None => now.image_id,
+    };
+    if let Some(refusal) = refuse_plan(tx, image, plan, &wish.set_up).await? {
         return Ok(Err(refusal));
     }
     let region = match &wish.region {
         Some(slug) => named_region(tx, plan, slug).await?,
         None => nearest_region(tx, order, plan).await?,
     };
-    Ok(region.map(|region| (plan, region)))
+    Ok(region.map(|region| Target { plan, region, image }))
+}
+
+async fn image(tx: &mut PgConnection, slug: &str) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM images WHERE slug = $1 AND is_active", slug)
+        .fetch_optional(tx)
+        .await?)
+}
+
+/// Changes the order itself as far as the wish names that. Answers whether anything is different now.
+pub(crate) async fn change_order(
+    tx: &mut PgConnection,
+    order: OrderId,
+    wish: &Elsewhere,
+) -> Result<bool, RetryError> {
+    let mut changed = false;
+    if let Some(hostname) = &wish.hostname {
+        changed |= rename(tx, order, hostname.as_str()).await?;
+    }
+    if let Some(ids) = &wish.ssh_key_ids {
+        let customer =
+            sqlx::query_scalar!(r#"SELECT user_id AS "id: UserId" FROM orders WHERE id = $1"#, order.0)
+                .fetch_one(&mut *tx)
+                .await?;
+        let keys = ssh_keys::for_server(&mut *tx, customer, ids).await?;
+        let put = sqlx::query!(
+            "UPDATE orders SET ssh_keys = $2 WHERE id = $1 AND ssh_keys IS DISTINCT FROM $2",
+            order.0,
+            &keys,
+        )
+        .execute(tx)
+        .await?;
+        changed |= put.rows_affected() == 1;
+    }
+    Ok(changed)
+}
+
+async fn rename(tx: &mut PgConnection, order: OrderId, hostname: &str) -> Result<bool> {
+    sqlx::query!(
+        "UPDATE instances SET name = CASE WHEN name = hostname THEN $2 ELSE name END, hostname = $2, updated_at = now()
+         WHERE order_id = $1",
+        order.0,
+        hostname,
+    )
+    .execute(&mut *tx)
+    .await?;
+    let renamed =
+        sqlx::query!("UPDATE orders SET hostname = $2 WHERE id = $1 AND hostname <> $2", order.0, hostname,)
+            .execute(tx)
+            .await?;
+    Ok(renamed.rows_affected() == 1)
 }
 
 async fn refuse_plan(
@@ -146,6 +240,16 @@ pub enum RetryError {
     /// There is no such order, it has not failed, or the database was in the way.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<OrderError> for RetryError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Refused(Refusal::SshKeyUnknown) => ElsewhereRefusal::SshKeyUnknown.into(),
+            OrderError::Refused(_) => ElsewhereRefusal::SshKeysTooLong.into(),
+            OrderError::Store(error) => error.into(),
+        }
+    }
 }
 
 impl From<sqlx::Error> for RetryError {

@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
-use super::{Place, current, ensure_first, is_settled, move_to, tell_customer};
+use super::{Place, Target, current, ensure_first, is_settled, move_to, reset_task, tell_customer};
 use crate::{
     Result,
     provisioning::ProvisioningFailure,
@@ -69,7 +69,8 @@ pub(crate) async fn fail_over(
     let Some(choice) = choose(policy, &picked, &candidates) else { return Ok(None) };
     let from = current(tx, order).await?;
     let (plan, region) = choice.key;
-    let to = move_to(tx, order, plan, region, PlacementReason::Failover).await?;
+    let target = Target { plan, region, image: from.image_id };
+    let to = move_to(tx, order, target, PlacementReason::Failover).await?;
     record(tx, order, try_number, failure, (&from, &to), (&picked, choice)).await?;
     reset_task(tx, order).await?;
     Ok(Some(to.into()))
@@ -183,16 +184,4 @@ async fn record(
     };
     timeline::record(tx, order, &step).await?;
     tell_customer(tx, order, &event, &message).await
-}
-
-async fn reset_task(tx: &mut PgConnection, order: OrderId) -> Result<()> {
-    sqlx::query!(
-        "UPDATE provisioning_tasks SET status = 'PENDING', last_error_class = NULL, last_error = NULL,
-                last_error_code = NULL, provider_request_id = NULL, updated_at = now()
-         WHERE order_id = $1",
-        order.0,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! The end of a try that went well: the server is the customer's.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use domain::{
     ids::OrderId,
@@ -21,59 +23,78 @@ use crate::{
 };
 
 impl Store {
-    /// Makes the order `ACTIVE`: the term begins, what was set aside of the balance is taken, the customer is told, and the server's own workflow is started
-    /// through the outbox. Doing it again changes nothing.
+    /// Makes the order `ACTIVE`: the term begins, what was set aside of the balance is taken, the customer is told, and the
+    /// server's own workflow is started through the outbox. Doing it again changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the order is not provisioning and not active.
-    pub async fn activate_order(&self, order: OrderId) -> Result<()> {
+    /// [`StoreError::Conflict`] when the order is not provisioning, not active and not called off.
+    pub async fn activate_order(&self, order: OrderId) -> Result<Activation> {
         let mut tx = self.pool.begin().await?;
         if !transition::apply(&mut tx, order, Transition::Activate).await? {
             return match order_status(&mut tx, order).await? {
-                OrderStatus::Active => Ok(()),
+                OrderStatus::Active => Ok(Activation::Before),
+                closed @ (OrderStatus::Cancelled | OrderStatus::Refunded) => Ok(Activation::Closed(closed)),
                 status => Err(StoreError::Conflict { object: "order", state: status.to_string() }),
             };
         }
-        let term = first_term(&mut tx, order).await?;
-        let server = sqlx::query!(
-            r#"UPDATE instances i
-               SET status = 'ACTIVE', starts_at = $2, expires_at = $3, anchor_day = $4, auto_renew = o.auto_renew,
-                   updated_at = now()
-               FROM orders o WHERE o.id = i.order_id AND o.id = $1
-               RETURNING i.id, i.user_id, i.name"#,
-            order.0,
-            term.starts_at,
-            term.ends_at,
-            term.anchor.day(),
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        sqlx::query!(
-            "UPDATE provisioning_tasks SET status = 'COMPLETED', create_sent_at = NULL, last_error = NULL,
-                    last_error_class = NULL, last_error_code = NULL, updated_at = now() WHERE order_id = $1",
-            order.0,
-        )
-        .execute(&mut *tx)
-        .await?;
-        payments::capture_hold(&mut tx, order).await?;
-        timeline::record(&mut tx, order, &Step::done("server_active", "Your server is running.")).await?;
-        let url = format!("/instances/{}", server.id);
-        let key = format!("order/{order}/active");
-        let notice = Notice {
-            kind: NotificationKind::VpsActive,
-            title: "Your server is running",
-            message: &format!("{} is active and ready to use.", server.name),
-            action_url: Some(&url),
-            metadata: json!({ "order_id": order, "instance_id": server.id }),
-            dedupe_key: &key,
-        };
-        notifications::notify(&mut tx, server.user_id.into(), &notice).await?;
-        let start = instances::instance_start(&mut tx, server.id.into()).await?;
-        let message = Message::StartInstance(start);
-        outbox::enqueue(&mut tx, &message).await?;
+        let since_paid = begin_term(&mut tx, order).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(Activation::Now { since_paid })
     }
+}
+
+/// What became of the wish to make an order `ACTIVE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// It is from now on.
+    Now {
+        /// How long it took from the payment.
+        since_paid: Option<Duration>,
+    },
+    /// It was already.
+    Before,
+    /// Staff called it off or gave the money back just before: its server is being deleted.
+    Closed(OrderStatus),
+}
+
+/// What follows from an order's becoming `ACTIVE`. Answers with how long that took from the payment.
+pub(crate) async fn begin_term(tx: &mut PgConnection, order: OrderId) -> Result<Option<Duration>> {
+    let term = first_term(tx, order).await?;
+    let server = sqlx::query!(
+        r#"UPDATE instances i
+           SET status = 'ACTIVE', starts_at = $2, expires_at = $3, anchor_day = $4, auto_renew = o.auto_renew,
+               updated_at = now()
+           FROM orders o WHERE o.id = i.order_id AND o.id = $1
+           RETURNING i.id, i.user_id, i.name, extract(epoch FROM now() - o.paid_at)::float8 AS since_paid"#,
+        order.0,
+        term.starts_at,
+        term.ends_at,
+        term.anchor.day(),
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE provisioning_tasks SET status = 'COMPLETED', create_sent_at = NULL, replace_server = NULL,
+                last_error = NULL, last_error_class = NULL, last_error_code = NULL, updated_at = now()
+         WHERE order_id = $1",
+        order.0,
+    )
+    .execute(&mut *tx)
+    .await?;
+    payments::capture_hold(tx, order).await?;
+    timeline::record(tx, order, &Step::done("server_active", "Your server is running.")).await?;
+    let notice = Notice {
+        kind: NotificationKind::VpsActive,
+        title: "Your server is running",
+        message: &format!("{} is active and ready to use.", server.name),
+        action_url: Some(&format!("/instances/{}", server.id)),
+        metadata: json!({ "order_id": order, "instance_id": server.id }),
+        dedupe_key: &format!("order/{order}/active"),
+    };
+    notifications::notify(tx, server.user_id.into(), &notice).await?;
+    let start = instances::instance_start(tx, server.id.into()).await?;
+    outbox::enqueue(tx, &Message::StartInstance(start)).await?;
+    Ok(server.since_paid.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
 }
 
 struct FirstTerm {

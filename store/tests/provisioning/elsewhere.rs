@@ -26,7 +26,7 @@ async fn wish(shop: &Shop, plan: Option<&str>, region: Option<&str>) -> Elsewher
         Some(slug) => Some(shop.id("plans", slug).await.into()),
         None => None,
     };
-    Elsewhere { region: region.map(str::to_owned), plan_id, set_up: set_up() }
+    Elsewhere { region: region.map(str::to_owned), plan_id, set_up: set_up(), ..Elsewhere::default() }
 }
 
 async fn refusal(shop: &Shop, order: OrderId, wish: &Elsewhere) -> ElsewhereRefusal {

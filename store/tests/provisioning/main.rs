@@ -4,6 +4,7 @@
 mod credentials;
 mod elsewhere;
 mod failover;
+mod levers;
 mod ssh_keys;
 
 use base64::{Engine, prelude::BASE64_STANDARD};

@@ -4,6 +4,7 @@ use domain::ids::SshKeyId;
 use sqlx::PgPool;
 use store::{
     StoreError,
+    orders::{OrderError, Refusal},
     page::PageRequest,
     ssh_keys::{MAX_PER_USER, NewSshKey, SshKeyError},
 };
@@ -28,8 +29,9 @@ async fn a_key_is_its_owners_alone(pool: PgPool) {
         |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::NotFound("SSH key"))));
     not_found(shop.store.ssh_key(stranger, mine.id).await.map(drop));
     not_found(shop.store.remove_ssh_key(stranger, mine.id, &origin()).await);
-    assert_eq!(shop.store.unknown_ssh_key(stranger, &[mine.id]).await.unwrap(), Some(mine.id));
-    assert_eq!(shop.store.unknown_ssh_key(shop.customer, &[mine.id]).await.unwrap(), None);
+    let refused = shop.store.check_ssh_keys(stranger, &[mine.id]).await.unwrap_err();
+    assert!(matches!(refused, OrderError::Refused(Refusal::SshKeyUnknown)), "{refused}");
+    shop.store.check_ssh_keys(shop.customer, &[mine.id]).await.unwrap();
     shop.store.remove_ssh_key(shop.customer, mine.id, &origin()).await.unwrap();
     not_found(shop.store.remove_ssh_key(shop.customer, mine.id, &origin()).await);
     let logged: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_log WHERE object_id = $1")
@@ -75,4 +77,17 @@ async fn keys_are_listed_newest_first_page_by_page(pool: PgPool) {
     let rest =
         shop.store.ssh_keys(shop.customer, PageRequest { before: first.next, limit: 2 }).await.unwrap();
     assert_eq!((rest.data.len(), rest.data[0].id, rest.next), (1, ids[0], None));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn keys_that_no_server_can_be_told_together_are_refused_before_anything_is_paid(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let mut ids: Vec<SshKeyId> = Vec::new();
+    for number in 0..10 {
+        let huge = NewSshKey { public_key: format!("ssh-rsa {}", "A".repeat(8_000)), ..key(number) };
+        ids.push(shop.store.add_ssh_key(shop.customer, &huge, &origin()).await.unwrap().id);
+    }
+    shop.store.check_ssh_keys(shop.customer, &ids[..5]).await.unwrap();
+    let refused = shop.store.check_ssh_keys(shop.customer, &ids).await.unwrap_err();
+    assert!(matches!(refused, OrderError::Refused(Refusal::SshKeysTooLong(_))), "{refused}");
 }

@@ -1,0 +1,39 @@
+//! Several installations on one account.
+
+use super::*;
+
+/// What a server of nobody's order at another installation, or of before there were any, is to this one.
+#[sqlx::test(migrations = "../migrations")]
+async fn another_installations_servers_on_the_same_account_are_never_touched(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let theirs = fleet.marked("webrana-staging", Uuid::now_v7().into()).await;
+    let unmarked = fleet.marked(FLEET_TAG, Uuid::now_v7().into()).await;
+    let ours = fleet.server(Uuid::now_v7().into()).await;
+    let settings = ReconcileSettings { quarantine_ms: 0, ..ACT };
+    for _ in 0..3 {
+        let found = fleet.compare(settings).await;
+        assert_eq!(found.iter().filter(|finding| finding.provider_instance_id != ours.id).count(), 0);
+    }
+    assert!(fleet.is_gone(&ours).await && fleet.is_on(&theirs).await && fleet.is_on(&unmarked).await);
+
+    // One installation says that the old ones are its own.
+    let (order, kept) = fleet.active().await;
+    let adopted = fleet.marked(FLEET_TAG, order).await;
+    let store = fleet.store().clone().with_installation(Installation::default().taking_unmarked(true));
+    let fleet = Fleet { activities: ReconcileActivities { store, ..fleet.activities }, ..fleet };
+    fleet.compare(ACT).await;
+    assert!(!fleet.is_on(&unmarked).await && !fleet.is_on(&adopted).await, "a stray and a duplicate");
+    assert!(fleet.is_on(&theirs).await && fleet.is_on(&kept).await);
+}
+
+/// A database that was copied knows the original's servers; it must not accuse them, nor miss them as its own.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_copys_records_of_another_installations_servers_change_nothing_there(pool: PgPool) {
+    let fleet = Fleet::new(pool).await;
+    let order = fleet.order(&["PAID", "PROVISIONING", "ACTIVE"]).await;
+    let theirs = fleet.marked("webrana-production", order).await;
+    fleet.record(order, "TERMINATED", Some(&theirs)).await;
+    fleet.compare(ACT).await;
+    assert!(fleet.is_on(&theirs).await);
+    assert_eq!((fleet.calls(ACTIONS), fleet.calls(DELETES)), (0, 0));
+}

@@ -1,0 +1,250 @@
+//! Many failed orders tried again together, some a minute, so that whatever made them fail is not met by all at once.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    ids::{BulkRetryId, OrderId, UserId},
+    provisioning::FailureClass,
+};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::intervene;
+use crate::{
+    Result, Store, StoreError,
+    audit::{self, Act, Actor, Origin},
+    new_id,
+    page::{Page, PageRequest},
+};
+
+/// Which failed orders are to be tried again, and how fast.
+#[derive(Debug, Clone)]
+pub struct NewBulkRetry {
+    /// Those that failed with this class.
+    pub failure_class: FailureClass,
+    /// Of these, those that are at this provider now (slug); none: all.
+    pub provider: Option<String>,
+    /// How many a minute.
+    pub per_minute: i32,
+    /// Who wants it.
+    pub staff: UserId,
+}
+
+/// Failed orders that are tried again together.
+#[derive(Debug, Clone)]
+pub struct BulkRetry {
+    /// Its id, also the cursor of lists.
+    pub id: BulkRetryId,
+    /// The class they failed with.
+    pub failure_class: FailureClass,
+    /// The provider they were at; none: all.
+    pub provider: Option<String>,
+    /// How many a minute.
+    pub per_minute: i32,
+    /// Who wanted it.
+    pub requested_by: UserId,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// When staff stopped it.
+    pub stopped_at: Option<DateTime<Utc>>,
+    /// How many orders it is about.
+    pub orders: i64,
+    /// How many are tried again.
+    pub retried: i64,
+    /// How many had not failed any more when it was their turn.
+    pub skipped: i64,
+}
+
+impl BulkRetry {
+    /// How many are still to be tried again.
+    #[must_use]
+    pub const fn waiting(&self) -> i64 {
+        if self.stopped_at.is_some() { 0 } else { self.orders - self.retried - self.skipped }
+    }
+}
+
+impl Store {
+    /// Takes in which orders are to be tried again: those that have failed by now, the longest first. The first of them are
+    /// tried with the next [`Store::advance_bulk_retries`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such provider, or no such order.
+    pub async fn request_bulk_retry(&self, new: &NewBulkRetry, origin: &Origin) -> Result<BulkRetry> {
+        if let Some(provider) = &new.provider {
+            self.provider_exists(provider).await?;
+        }
+        let id: BulkRetryId = new_id();
+        let mut tx = self.pool.begin().await?;
+        sqlx::query!(
+            "INSERT INTO bulk_retries (id, failure_class, provider, per_minute, requested_by)
+             VALUES ($1, $2, $3, $4, $5)",
+            id.0,
+            new.failure_class.as_str(),
+            new.provider,
+            new.per_minute,
+            new.staff.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        let taken = sqlx::query!(
+            "INSERT INTO bulk_retry_orders (bulk_retry_id, order_id)
+             SELECT $1, o.id FROM orders o
+             JOIN current_placements c ON c.order_id = o.id
+             JOIN providers p ON p.id = c.provider_id
+             WHERE o.status = 'PROVISIONING_FAILED' AND o.failure_class = $2
+               AND ($3::text IS NULL OR p.slug = $3)",
+            id.0,
+            new.failure_class.as_str(),
+            new.provider,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if taken.rows_affected() == 0 {
+            return Err(StoreError::NotFound("failed order of that kind"));
+        }
+        let act = Act {
+            action: "order.bulk_retry",
+            object_kind: "bulk_retry",
+            object_id: Some(id.0),
+            before: None,
+            after: Some(json!({
+                "failure_class": new.failure_class, "provider": new.provider, "per_minute": new.per_minute,
+                "orders": taken.rows_affected(),
+            })),
+        };
+        audit::record(&mut tx, origin, &act).await?;
+        tx.commit().await?;
+        self.bulk_retry(id).await
+    }
+
+    /// One with its progress.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such one.
+    pub async fn bulk_retry(&self, id: BulkRetryId) -> Result<BulkRetry> {
+        self.select_bulk_retries(Some(id), None, 1).await?.pop().ok_or(StoreError::NotFound("bulk retry"))
+    }
+
+    /// All, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn bulk_retries(&self, page: PageRequest) -> Result<Page<BulkRetry>> {
+        let rows = self.select_bulk_retries(None, page.before, page.fetch()).await?;
+        Ok(page.cut(rows, |row| row.id.0))
+    }
+
+    async fn select_bulk_retries(
+        &self,
+        id: Option<BulkRetryId>,
+        before: Option<uuid::Uuid>,
+        limit: i64,
+    ) -> Result<Vec<BulkRetry>> {
+        Ok(sqlx::query_as!(
+            BulkRetry,
+            r#"SELECT b.id AS "id: BulkRetryId", b.failure_class AS "failure_class: FailureClass", b.provider,
+                      b.per_minute, b.requested_by AS "requested_by: UserId", b.created_at, b.stopped_at,
+                      o.orders AS "orders!", o.retried AS "retried!", o.skipped AS "skipped!"
+               FROM bulk_retries b
+               CROSS JOIN LATERAL (
+                   SELECT count(*) AS orders, count(*) FILTER (WHERE outcome = 'retried') AS retried,
+                          count(*) FILTER (WHERE outcome = 'skipped') AS skipped
+                   FROM bulk_retry_orders WHERE bulk_retry_id = b.id) o
+               WHERE ($1::uuid IS NULL OR b.id = $1) AND ($2::uuid IS NULL OR b.id < $2)
+               ORDER BY b.id DESC LIMIT $3"#,
+            id.map(|id| id.0),
+            before,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Stops one: what is still to be tried is not. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such one.
+    pub async fn stop_bulk_retry(&self, id: BulkRetryId, origin: &Origin) -> Result<BulkRetry> {
+        let mut tx = self.pool.begin().await?;
+        let stopped = sqlx::query!(
+            "UPDATE bulk_retries SET stopped_at = now() WHERE id = $1 AND stopped_at IS NULL",
+            id.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if stopped.rows_affected() == 1 {
+            let act = Act {
+                action: "order.bulk_retry_stopped",
+                object_kind: "bulk_retry",
+                object_id: Some(id.0),
+                before: None,
+                after: None,
+            };
+            audit::record(&mut tx, origin, &act).await?;
+        }
+        tx.commit().await?;
+        self.bulk_retry(id).await
+    }
+
+    /// Tries as many orders again as a minute of each bulk retry allows, unless that was done within the minute. Answers how
+    /// many. Each is a transaction of its own: what was begun by an error stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn advance_bulk_retries(&self) -> Result<u64> {
+        let due = sqlx::query!(
+            r#"UPDATE bulk_retries b SET advanced_at = now()
+               WHERE b.stopped_at IS NULL
+                 AND (b.advanced_at IS NULL OR b.advanced_at < now() - interval '50 seconds')
+                 AND EXISTS (SELECT FROM bulk_retry_orders o WHERE o.bulk_retry_id = b.id AND o.outcome IS NULL)
+               RETURNING b.id AS "id: BulkRetryId", b.per_minute, b.requested_by AS "staff: UserId""#,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut retried = 0;
+        for bulk in due {
+            let origin = Origin { actor: Actor::User(bulk.staff), ip: None, request_id: None };
+            for _ in 0..bulk.per_minute {
+                match self.retry_next(bulk.id, &origin).await? {
+                    Some(true) => retried += 1,
+                    Some(false) => {}
+                    None => break,
+                }
+            }
+        }
+        Ok(retried)
+    }
+
+    /// Tries the next order of a bulk retry again; `false` when it need not be any more. `None` when none is left.
+    async fn retry_next(&self, id: BulkRetryId, origin: &Origin) -> Result<Option<bool>> {
+        let mut tx = self.pool.begin().await?;
+        let next = sqlx::query_scalar!(
+            r#"SELECT order_id AS "id: OrderId" FROM bulk_retry_orders
+               WHERE bulk_retry_id = $1 AND outcome IS NULL
+               ORDER BY order_id LIMIT 1 FOR UPDATE SKIP LOCKED"#,
+            id.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(order) = next else { return Ok(None) };
+        let is_retried = match intervene::retry(&mut tx, order, origin).await {
+            Ok(_) => true,
+            Err(StoreError::Conflict { .. }) => false,
+            Err(error) => return Err(error),
+        };
+        note(&mut tx, id, order, is_retried).await?;
+        tx.commit().await?;
+        Ok(Some(is_retried))
+    }
+}
+
+async fn note(tx: &mut PgConnection, id: BulkRetryId, order: OrderId, is_retried: bool) -> Result<()> {
+    sqlx::query!(
+        "UPDATE bulk_retry_orders SET outcome = $3, at = now() WHERE bulk_retry_id = $1 AND order_id = $2",
+        id.0,
+        order.0,
+        if is_retried { "retried" } else { "skipped" },
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

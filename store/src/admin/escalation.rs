@@ -1,0 +1,59 @@
+//! Failed orders that nobody sees to.
+
+use domain::{ids::OrderId, notification::NotificationKind};
+use serde_json::json;
+
+use crate::{
+    Result, Store,
+    catalog_sync::administrators,
+    notifications::{self, Notice},
+};
+
+/// Orders named in a notice.
+const NAMED: usize = 20;
+
+impl Store {
+    /// Tells administrators of orders that have waited in `PROVISIONING_FAILED` for more than an hour, and again for more
+    /// than a day: once of each, all of them together. Answers how many orders that were.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer; they are told of with the next call.
+    pub async fn escalate_failed_orders(&self) -> Result<usize> {
+        let mut tx = self.pool.begin().await?;
+        let waiting = sqlx::query!(
+            r#"UPDATE provisioning_tasks t SET escalated = f.step
+               FROM (SELECT o.id, CASE WHEN max(l.at) < now() - interval '24 hours' THEN 2 ELSE 1 END AS step
+                     FROM orders o JOIN order_timeline l ON l.order_id = o.id AND l.step = 'provisioning_failed'
+                     WHERE o.status = 'PROVISIONING_FAILED'
+                     GROUP BY o.id HAVING max(l.at) < now() - interval '1 hour') f
+               WHERE t.order_id = f.id AND t.escalated < f.step
+               RETURNING t.order_id AS "order: OrderId", t.escalated"#,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        for (step, since) in [(1, "an hour"), (2, "a day")] {
+            let orders: Vec<OrderId> =
+                waiting.iter().filter(|of| of.escalated == step).map(|of| of.order).collect();
+            let Some(first) = orders.first() else { continue };
+            let message = format!(
+                "{} paid {} failed more than {since} ago and nobody has seen to it since: retry, replace, move or cancel.",
+                orders.len(),
+                if orders.len() == 1 { "order" } else { "orders" },
+            );
+            let named = &orders[..orders.len().min(NAMED)];
+            let notice = Notice {
+                kind: NotificationKind::OrderWaits,
+                title: "Paid orders wait for you",
+                message: &message,
+                action_url: Some("/admin/orders?status=PROVISIONING_FAILED"),
+                metadata: json!({ "orders": orders.len(), "order_ids": named }),
+                dedupe_key: &format!("orders-wait/{first}/{step}/{}", orders.len()),
+            };
+            for administrator in administrators(&mut tx).await? {
+                notifications::notify(&mut tx, administrator, &notice).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(waiting.len())
+    }
+}

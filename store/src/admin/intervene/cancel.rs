@@ -1,0 +1,189 @@
+//! Calling an order off for staff.
+
+use domain::{
+    Rupiah,
+    ids::{InstanceId, OrderId},
+    instance::InstanceAction,
+    notification::NotificationKind,
+    order::{OrderStatus, Transition},
+    outbox::Message,
+};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{Before, lock, move_or_conflict};
+use crate::{
+    Result, Store,
+    audit::{self, Act, Origin},
+    idempotency::Claim,
+    instance_actions::{self, NewAction},
+    money_act::MoneyAct,
+    notifications::{self, Notice},
+    outbox, refunds,
+    timeline::{self, Step},
+};
+
+/// An order that staff called off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CancelledOrder {
+    /// The order.
+    pub order_id: OrderId,
+    /// Where it stands now.
+    pub status: OrderStatus,
+    /// Whether the customer had paid.
+    pub was_paid: bool,
+    /// Whether a server may exist at the provider: it was seen, or a create was sent and never refused for certain.
+    pub server_may_exist: bool,
+    /// What went back to the customer's balance.
+    pub returned: Rupiah,
+}
+
+impl Store {
+    /// Calls an order off for staff that has not come to its end: unpaid, paid, being provisioned, or failed. An open
+    /// invoice becomes `VOID` and open attempts to pay are closed; what was paid goes back to the balance, with a credit
+    /// note; a server that exists or may exist is deleted. The customer is told with `reason`. The same request again
+    /// answers with the same.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] naming its status when it can't
+    /// be called off any more, [`StoreError::OwnMoney`] when it is the administrator's,
+    /// [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    pub async fn cancel_order_for_staff(
+        &self,
+        order: OrderId,
+        reason: &str,
+        act: &MoneyAct,
+    ) -> Result<CancelledOrder> {
+        let mut tx = self.pool.begin().await?;
+        let before = lock(&mut tx, order).await?;
+        act.refuse_own(before.user_id.into())?;
+        if let Claim::Done(_) = act.claim(&mut tx, order.0).await? {
+            return cancelled(&mut tx, order, &before).await;
+        }
+        move_or_conflict(&mut tx, order, Transition::Cancel, &before).await?;
+        close_billing(&mut tx, order).await?;
+        if before.server_may_exist {
+            delete_server(&mut tx, order, &act.origin).await?;
+        } else {
+            close_instance(&mut tx, order).await?;
+        }
+        let returned = refunds::give_back(&mut tx, order, "cancelled", reason).await?;
+        tell_of_cancellation(&mut tx, order, &before, reason).await?;
+        let cancelled = CancelledOrder {
+            order_id: order,
+            status: OrderStatus::Cancelled,
+            was_paid: before.status != OrderStatus::PendingPayment.as_str(),
+            server_may_exist: before.server_may_exist,
+            returned,
+        };
+        let entry = Act {
+            action: "order.cancel",
+            object_kind: "order",
+            object_id: Some(order.0),
+            before: Some(before.to_json()),
+            after: Some(json!({
+                "status": "CANCELLED",
+                "reason": reason,
+                "was_paid": cancelled.was_paid,
+                "server_may_exist": cancelled.server_may_exist,
+                "returned": cancelled.returned,
+            })),
+        };
+        audit::record(&mut tx, &act.origin, &entry).await?;
+        outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;
+        tx.commit().await?;
+        Ok(cancelled)
+    }
+}
+
+/// What came of calling an order off, read again.
+async fn cancelled(tx: &mut PgConnection, order: OrderId, now: &Before) -> Result<CancelledOrder> {
+    let row = sqlx::query!(
+        r#"SELECT o.status AS "status: OrderStatus", o.paid_at IS NOT NULL AS "was_paid!",
+                  (SELECT coalesce(sum(e.amount), 0)::bigint
+                   FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+                   JOIN ledger_accounts a ON a.id = e.account_id
+                   WHERE m.cause IN ('order/' || o.id || '/release/cancelled', 'order/' || o.id || '/refund/cancelled')
+                     AND a.kind = 'CUSTOMER_WALLET') AS "returned!: Rupiah"
+           FROM orders o WHERE o.id = $1"#,
+        order.0,
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(CancelledOrder {
+        order_id: order,
+        status: row.status,
+        was_paid: row.was_paid,
+        server_may_exist: now.server_may_exist,
+        returned: row.returned,
+    })
+}
+
+async fn close_billing(tx: &mut PgConnection, order: OrderId) -> Result<()> {
+    sqlx::query!("UPDATE invoices SET status = 'VOID' WHERE order_id = $1 AND status = 'OPEN'", order.0)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "UPDATE payments SET status = 'CANCELLED', updated_at = now()
+         WHERE order_id = $1 AND status IN ('PENDING', 'UNKNOWN')",
+        order.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A server that exists or may exist costs money until it is gone.
+async fn delete_server(tx: &mut PgConnection, order: OrderId, origin: &Origin) -> Result<()> {
+    let instance = sqlx::query_scalar!(
+        r#"SELECT id AS "id: InstanceId" FROM instances WHERE order_id = $1 AND status = 'PROVISIONING'"#,
+        order.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(instance) = instance {
+        let delete = NewAction {
+            instance,
+            owner: None,
+            action: &InstanceAction::Delete,
+            origin,
+            idempotency_key: None,
+        };
+        instance_actions::request(tx, &delete).await?;
+    }
+    Ok(())
+}
+
+/// The record of a server that never came to be at the provider ends with its order. One that may exist there stays
+/// as it is until the provider says that it is gone.
+async fn close_instance(tx: &mut PgConnection, order: OrderId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE instances SET status = 'TERMINATED', updated_at = now()
+         WHERE order_id = $1 AND status = 'PROVISIONING'",
+        order.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn tell_of_cancellation(
+    tx: &mut PgConnection,
+    order: OrderId,
+    before: &Before,
+    reason: &str,
+) -> Result<()> {
+    let message = format!("Our team cancelled this order: {reason}");
+    let mut step = Step::done("order_cancelled", &message);
+    step.detail = json!({ "by": "staff", "from": before.status, "failure_class": before.failure_class });
+    timeline::record(&mut *tx, order, &step).await?;
+    let notice = Notice {
+        kind: NotificationKind::OrderCancelled,
+        title: "Your order was cancelled",
+        message: &format!("Our team cancelled your order for {}: {reason}", before.hostname),
+        action_url: Some(&format!("/orders/{order}")),
+        metadata: json!({ "order_id": order }),
+        dedupe_key: &format!("order/{order}/cancelled"),
+    };
+    notifications::notify(tx, before.user_id.into(), &notice).await
+}
