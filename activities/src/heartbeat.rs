@@ -6,8 +6,8 @@ use temporalio_sdk::activities::ActivityContext;
 
 use crate::failure::StepError;
 
-/// Runs `work` while heartbeating at every third of the activity's time-out; a cancellation ends it. Work that is done
-/// sooner costs the engine no heartbeat.
+/// Runs `work` while heartbeating at every third of the activity's time-out; a cancellation ends it, and a database that
+/// does not answer. Work that is done sooner costs the engine no heartbeat.
 pub(crate) async fn while_heartbeating<T>(
     ctx: &ActivityContext,
     work: impl Future<Output = Result<T, StepError>>,
@@ -15,10 +15,11 @@ pub(crate) async fn while_heartbeating<T>(
     let timeout = ctx.info().heartbeat_timeout.unwrap_or(Duration::from_secs(30));
     let pause = timeout / 3;
     let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + pause, pause);
+    let work = store::patience::bounded(work);
     tokio::pin!(work);
     loop {
         tokio::select! {
-            done = &mut work => return done,
+            done = &mut work => return done?,
             () = ctx.cancelled() => return Err(StepError::Cancelled),
             _ = beat.tick() => {
                 // Only fails when the empty detail can't be encoded, which it can.

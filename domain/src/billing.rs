@@ -228,6 +228,13 @@ impl PaymentStatus {
     }
 }
 
+/// What a gateway took in for an attempt that it charged: all of it, less the fee that it made the payer pay on top. `None`
+/// when it names no amount of ours.
+#[must_use]
+pub fn charged(gross: Option<Rupiah>, payer_fee: Option<Rupiah>) -> Option<Rupiah> {
+    gross?.minus(payer_fee.unwrap_or_default()).ok()
+}
+
 /// What stands behind a report of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
@@ -238,6 +245,13 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// Whether it stands behind a fee that the payer is said to have paid: no signature covers what a gateway took in is made
+    /// up of.
+    #[must_use]
+    pub const fn covers_payer_fee(self) -> bool {
+        matches!(self, Self::Asked)
+    }
+
     const fn suffices_for(self, consequence: Consequence) -> Consequence {
         match self {
             Self::Asked => consequence,
@@ -275,7 +289,7 @@ pub fn is_name_of_attempt(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        Claim, Consequence as C, Evidence as E, PaymentMethod as M, PaymentStatus as P, Rupiah,
+        Claim, Consequence as C, Evidence as E, PaymentMethod as M, PaymentStatus as P, Rupiah, charged,
         is_name_of_attempt,
     };
 
@@ -328,6 +342,15 @@ mod tests {
         for open in [P::Pending, P::Unknown] {
             assert_eq!(open.after_report(P::Paid, E::Signed), C::Moves(P::Paid), "proof enough");
         }
+    }
+
+    #[test]
+    fn the_payers_fee_is_not_what_we_charged() {
+        let (gross, fee) = (Some(Rupiah::new(10_071)), Some(Rupiah::new(71)));
+        assert_eq!(charged(gross, fee), Some(Rupiah::new(10_000)));
+        assert_eq!(charged(gross, None), gross);
+        assert_eq!(charged(None, fee), None);
+        assert!(E::Asked.covers_payer_fee() && !E::Signed.covers_payer_fee());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{
     instance::InstancePolicy,
     policy::OrderPolicy,
     refund::{RefundStart, refund_workflow_id},
+    text_enum::text_enum,
     upkeep::{ReconcileSettings, catalog_sync_workflow_id, ledger_upkeep_workflow_id, reconcile_workflow_id},
 };
 
@@ -46,6 +47,42 @@ pub struct InstanceStart {
     pub policy: InstancePolicy,
 }
 
+text_enum! {
+    /// Who waits for a message. It is delivered after all of the classes before its own, in the order of declaration,
+    /// which is the words' alphabetical order, too: the database sorts by them.
+    MessageClass {
+        /// Somebody who paid.
+        Paid = "PAID",
+        /// Nobody in particular: something ends, or is looked after.
+        Routine = "ROUTINE",
+        /// Nobody yet.
+        Unpaid = "UNPAID",
+    }
+}
+
+impl MessageClass {
+    /// Wait after the first failure, in seconds.
+    const FIRST_PAUSE: f64 = 5.0;
+    /// Longest wait, in seconds.
+    const LONGEST_PAUSE: f64 = 300.0;
+
+    /// How often a message may fail by its own fault; then it is dead and waits for staff.
+    #[must_use]
+    pub const fn most_failures(self) -> i32 {
+        match self {
+            Self::Paid => 12,
+            Self::Routine | Self::Unpaid => 8,
+        }
+    }
+
+    /// How long a message is left alone after its `failures`-th failure, in seconds; `None` when it is dead.
+    #[must_use]
+    pub fn pause_after(self, failures: i32) -> Option<f64> {
+        let doubled = Self::FIRST_PAUSE * f64::from(failures - 1).exp2();
+        (failures < self.most_failures()).then_some(doubled.min(Self::LONGEST_PAUSE))
+    }
+}
+
 /// A message to a workflow.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", content = "body", rename_all = "snake_case")]
@@ -58,6 +95,14 @@ pub enum Message {
     RetryProvisioning {
         /// The order.
         order_id: OrderId,
+    },
+    /// The order's workflow may be lost, or asleep where it should not be: it is started, or woken. Where the order stands
+    /// is asked of the database.
+    WakeOrder {
+        /// The order.
+        order_id: OrderId,
+        /// Whether somebody paid for it.
+        is_paid: bool,
     },
     /// The order was called off or refunded.
     OrderClosed {
@@ -102,9 +147,9 @@ impl Message {
     pub fn workflow_id(&self) -> String {
         match self {
             Self::StartOrder(start) | Self::PaymentConfirmed(start) => order_workflow_id(start.order_id),
-            Self::RetryProvisioning { order_id } | Self::OrderClosed { order_id } => {
-                order_workflow_id(*order_id)
-            }
+            Self::RetryProvisioning { order_id }
+            | Self::WakeOrder { order_id, .. }
+            | Self::OrderClosed { order_id } => order_workflow_id(*order_id),
             Self::StartInstance(start) => instance_workflow_id(start.instance_id),
             Self::ActionRequested { instance_id } => instance_workflow_id(*instance_id),
             Self::SyncCatalog { sync_id, provider } => catalog_sync_workflow_id(provider, *sync_id),
@@ -116,6 +161,24 @@ impl Message {
         }
     }
 
+    /// Who waits for it.
+    #[must_use]
+    pub const fn class(&self) -> MessageClass {
+        match self {
+            Self::PaymentConfirmed(_)
+            | Self::RetryProvisioning { .. }
+            | Self::WakeOrder { is_paid: true, .. }
+            | Self::StartInstance(_)
+            | Self::ActionRequested { .. }
+            | Self::StartRefund(_) => MessageClass::Paid,
+            Self::OrderClosed { .. }
+            | Self::SyncCatalog { .. }
+            | Self::Reconcile { .. }
+            | Self::CheckLedger { .. } => MessageClass::Routine,
+            Self::StartOrder(_) | Self::WakeOrder { is_paid: false, .. } => MessageClass::Unpaid,
+        }
+    }
+
     /// The word that names the kind of message in logs and metrics.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -123,6 +186,7 @@ impl Message {
             Self::StartOrder(_) => "start_order",
             Self::PaymentConfirmed(_) => "payment_confirmed",
             Self::RetryProvisioning { .. } => "retry_provisioning",
+            Self::WakeOrder { .. } => "wake_order",
             Self::OrderClosed { .. } => "order_closed",
             Self::StartInstance(_) => "start_instance",
             Self::ActionRequested { .. } => "action_requested",
@@ -144,4 +208,23 @@ pub fn order_workflow_id(order: OrderId) -> String {
 #[must_use]
 pub fn instance_workflow_id(instance: InstanceId) -> String {
     format!("instance/{instance}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_sorts_classes_as_they_are_declared() {
+        let words: Vec<&str> = MessageClass::ALL.iter().map(|class| class.as_str()).collect();
+        assert!(words.is_sorted(), "{words:?}");
+    }
+
+    #[test]
+    fn a_message_that_fails_is_given_up_within_the_hour_and_a_paid_one_last() {
+        let patience = |class: MessageClass| (1..).map_while(|n| class.pause_after(n)).sum::<f64>();
+        assert_eq!(patience(MessageClass::Paid), 5.0 + 10.0 + 20.0 + 40.0 + 80.0 + 160.0 + 5.0 * 300.0);
+        assert_eq!(patience(MessageClass::Unpaid), 5.0 + 10.0 + 20.0 + 40.0 + 80.0 + 160.0 + 300.0);
+        assert_eq!(patience(MessageClass::Routine), patience(MessageClass::Unpaid));
+    }
 }

@@ -54,7 +54,7 @@ pub struct ValidKey {
     pub key_hash: Vec<u8>,
     /// What it may do.
     pub scopes: Vec<Scope>,
-    last_used_at: Option<DateTime<Utc>>,
+    is_use_noted: bool,
 }
 
 const KEY_PREFIX: &str = "wbk_";
@@ -160,7 +160,9 @@ impl Store {
     pub async fn find_api_key(&self, key_hash: &[u8]) -> Result<Option<ValidKey>> {
         Ok(sqlx::query_as!(
             ValidKey,
-            r#"SELECT id AS "id: ApiKeyId", key_hash, scopes AS "scopes: Vec<Scope>", last_used_at FROM api_keys
+            r#"SELECT id AS "id: ApiKeyId", key_hash, scopes AS "scopes: Vec<Scope>",
+                      coalesce(last_used_at > now() - interval '1 minute', false) AS "is_use_noted!"
+               FROM api_keys
                WHERE key_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"#,
             key_hash,
         )
@@ -173,8 +175,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     pub async fn touch_api_key(&self, key: &ValidKey) -> Result<()> {
-        let minute_ago = Utc::now() - chrono::TimeDelta::minutes(1);
-        if key.last_used_at.is_some_and(|at| at > minute_ago) {
+        if key.is_use_noted {
             return Ok(());
         }
         sqlx::query!(

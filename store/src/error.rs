@@ -41,6 +41,14 @@ pub enum StoreError {
     /// The account has begun as much as it may without paying.
     #[error(transparent)]
     TooMuchUnpaid(domain::unpaid::TooMuchUnpaid),
+    /// The customer has had as many actions done as one may within an hour.
+    #[error("at most {limit} actions within an hour")]
+    TooManyActions {
+        /// How many one may.
+        limit: u32,
+        /// When there is room for another one.
+        frees_in_seconds: u32,
+    },
     /// The customer's balance is less than what was to be taken from it.
     #[error("the balance does not suffice")]
     InsufficientBalance,
@@ -50,6 +58,17 @@ pub enum StoreError {
     /// A sum left the range of whole rupiah.
     #[error(transparent)]
     Amount(#[from] domain::money::AmountOverflow),
+    /// The database belongs to another installation.
+    #[error(
+        "the database belongs to the installation `{database}`, and this is `{ours}` (INSTALLATION_ID): servers would be \
+         taken for the wrong one's. If it is a copy, run `webrana migrate --copied-from {database}` once"
+    )]
+    OtherInstallation {
+        /// Whose it is.
+        database: String,
+        /// Who we are.
+        ours: String,
+    },
     /// A stored document is not of the shape this version knows.
     #[error("a stored document can't be read: {0}")]
     Document(#[from] serde_json::Error),
@@ -64,8 +83,9 @@ pub enum StoreError {
 /// Classes of `SQLSTATE` that pass: rolled back for the sake of others, out of resources, told to stop (which a statement
 /// out of time is, 57014), connection lost.
 const PASSING_CLASSES: [&str; 4] = ["40", "53", "57", "08"];
-/// What passes besides: a lock that was not to be had in time, a transaction that paused or took for too long.
-const PASSING: [&str; 3] = ["55P03", "25P03", "25P04"];
+/// What passes besides: a lock that was not to be had in time, a transaction that paused or took for too long, a server
+/// that takes no writes because another one is the primary now.
+const PASSING: [&str; 4] = ["55P03", "25P03", "25P04", "25006"];
 
 impl StoreError {
     /// True when the same call may succeed a little later: connection trouble, a serialization failure, a restart, a

@@ -24,8 +24,8 @@ mod targets;
 
 pub use deletion::DeletionJob;
 pub use progress::{ActionJob, ActionTurn, ActionWork, ObservedServer};
-pub use request::NewAction;
 pub(crate) use request::request;
+pub use request::{ACTIONS_PER_HOUR, NewAction};
 pub use targets::ResizeTarget;
 
 /// An action as it stands.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use domain::{
     Rupiah,
+    installation::Installation,
     payment_limits::{AmountLimits, OutsideLimits, PaymentLimits, Way},
     unpaid::UnpaidLimits,
 };
-use sqlx::{Connection, PgPool, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
 pub mod admin;
 pub mod api_keys;
@@ -23,10 +24,13 @@ pub mod credentials;
 pub mod deadline;
 pub mod disputes;
 pub mod documents;
+mod elapsed;
 mod error;
 pub mod expiry;
+pub mod figures;
 pub mod gateways;
 pub mod idempotency;
+mod installation;
 pub mod instance_actions;
 pub mod instances;
 pub mod invoices;
@@ -38,20 +42,26 @@ pub mod opaque_token;
 pub mod orders;
 pub mod outbox;
 pub mod page;
+pub mod patience;
+pub mod pauses;
 pub mod payments;
 pub mod payouts;
 pub mod placements;
 mod pool;
 pub mod promos;
 pub mod provider_budgets;
+pub mod provider_reads;
 pub mod provisioning;
 mod purge;
 pub mod reconciliation;
 pub mod refunds;
+mod refused_steps;
 pub mod renewals;
 pub mod seed;
+mod server;
 pub mod sessions;
 pub mod ssh_keys;
+pub mod sweep;
 mod tax;
 mod term;
 pub mod throttles;
@@ -62,6 +72,7 @@ pub mod users;
 pub mod wallet;
 pub mod webhooks;
 
+pub use elapsed::Elapsed;
 pub use error::StoreError;
 pub use pool::PoolSettings;
 
@@ -74,9 +85,13 @@ const MIGRATION_LOCK: std::time::Duration = std::time::Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,
+    /// The server itself, where a pooler may be in between.
+    direct: Option<Arc<PgConnectOptions>>,
     credentials_keys: Option<Arc<credentials::CredentialsKeys>>,
     payment_limits: Option<Arc<PaymentLimits>>,
     unpaid_limits: UnpaidLimits,
+    installation: Arc<Installation>,
+    actions_per_hour: u32,
 }
 
 /// The result of everything here.
@@ -96,7 +111,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`] when no connection comes about in time.
     pub async fn connect_with(options: PgConnectOptions, settings: &PoolSettings) -> Result<Self> {
-        Ok(Self::of(Pool::connect(options, settings).await?))
+        let options = options.application_name("webrana");
+        let pool = Pool::connect(options.clone(), settings).await?;
+        Ok(Self { direct: Some(Arc::new(options)), ..Self::of(pool) })
+    }
+
+    /// The same with the address of the server itself, for what a pooler in between can't do: to listen, and to migrate.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the URL is malformed.
+    pub fn with_direct_url(mut self, url: &str) -> Result<Self> {
+        self.direct = Some(Arc::new(url.parse::<PgConnectOptions>()?.application_name("webrana")));
+        Ok(self)
     }
 
     /// Wraps a pool that exists already (a test's, for example), with whatever bounds its connections have,
@@ -106,8 +132,16 @@ impl Store {
         Self::of(Pool::new(pool))
     }
 
-    const fn of(pool: Pool) -> Self {
-        Self { pool, credentials_keys: None, payment_limits: None, unpaid_limits: UnpaidLimits::STANDARD }
+    fn of(pool: Pool) -> Self {
+        Self {
+            pool,
+            direct: None,
+            credentials_keys: None,
+            payment_limits: None,
+            unpaid_limits: UnpaidLimits::STANDARD,
+            installation: Arc::default(),
+            actions_per_hour: instance_actions::ACTIONS_PER_HOUR,
+        }
     }
 
     /// The same with the keys of root passwords. Without them no server can be made that has a password, and none
@@ -123,6 +157,19 @@ impl Store {
     pub fn with_payment_limits(mut self, limits: PaymentLimits) -> Self {
         self.payment_limits = Some(Arc::new(limits));
         self
+    }
+
+    /// The same for an installation; without, it is [`Installation::default`].
+    #[must_use]
+    pub fn with_installation(mut self, installation: Installation) -> Self {
+        self.installation = Arc::new(installation);
+        self
+    }
+
+    /// The installation it works for.
+    #[must_use]
+    pub fn installation(&self) -> &Installation {
+        &self.installation
     }
 
     /// Whether so much can be paid so, through a gateway or without one.
@@ -149,7 +196,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Migrate`] when a migration fails or one that has run was changed.
     pub async fn migrate(&self) -> Result<()> {
-        let mut connection = self.pool.connections().acquire().await?.detach();
+        let mut connection = match &self.direct {
+            Some(server) => PgConnection::connect_with(server).await?,
+            None => self.pool.connections().acquire().await?.detach(),
+        };
         // A change of the schema takes the time it takes. But whoever waits for a lock on a table makes everybody behind
         // it wait too, so that has an end.
         sqlx::query(
@@ -170,12 +220,6 @@ impl Store {
     pub async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
-    }
-
-    /// Open and idle connections, for metrics.
-    #[must_use]
-    pub fn pool_usage(&self) -> (u32, usize) {
-        (self.pool.connections().size(), self.pool.connections().num_idle())
     }
 
     /// Closes every connection, waiting for those in use.

@@ -11,7 +11,7 @@ pub use offer::{Offer, Selection};
 pub use place::{NewOrder, Placed};
 pub use read::{InvoiceSummary, Order, OrderPromo};
 
-pub(crate) use offer::{in_stock, price_of};
+pub(crate) use offer::{in_stock, price_of, still_offered};
 pub(crate) use place::gateway_order_id;
 
 use crate::StoreError;
@@ -49,6 +49,9 @@ pub enum Refusal {
     /// One of the SSH keys is not the customer's.
     #[error("one of these SSH keys is not yours")]
     SshKeyUnknown,
+    /// The SSH keys are more than a server can be told.
+    #[error(transparent)]
+    SshKeysTooLong(#[from] domain::user_data::KeysTooLong),
     /// As many are sold as may be.
     #[error("this plan is sold out at the moment")]
     OutOfStock,

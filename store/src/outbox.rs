@@ -1,25 +1,35 @@
 //! Messages to Temporal, written with the business and delivered afterwards.
 
+use std::time::Duration;
+
 use domain::{
     ids::{OrderId, OutboxId},
-    outbox::{Message, OrderStart},
+    order::OrderStatus,
+    outbox::{Message, MessageClass, OrderStart},
     policy::OrderPolicy,
 };
-use sqlx::{PgConnection, postgres::PgListener};
+use sqlx::{
+    Connection, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
 
 use crate::{Result, Store, new_id};
 
-/// How long a message that can't be read is left alone.
-const UNREADABLE_PAUSE_SECONDS: f64 = 60.0;
+mod dead;
+mod standing;
+
+pub use dead::{DeadFilter, Failed, OutboxMessage, OutboxState};
+pub use standing::{Backlog, ClassBacklog};
 
 /// Writes a message within the caller's transaction.
 pub(crate) async fn enqueue(tx: &mut PgConnection, message: &Message) -> Result<OutboxId> {
     let id: OutboxId = new_id();
     sqlx::query!(
-        "INSERT INTO outbox (id, workflow_id, kind, payload) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO outbox (id, workflow_id, kind, class, payload) VALUES ($1, $2, $3, $4, $5)",
         id.0,
         message.workflow_id(),
         message.kind(),
+        message.class().as_str(),
         serde_json::to_value(message)?,
     )
     .execute(tx)
@@ -53,54 +63,85 @@ pub(crate) async fn order_start(tx: &mut PgConnection, order: OrderId) -> Result
 pub struct Claimed {
     /// Identifies the delivery; signals carry it so that a second one is recognised.
     pub id: OutboxId,
-    /// What to deliver.
-    pub message: Message,
-    /// How often it was taken, this time included.
-    pub attempts: i32,
+    /// What to deliver, or why it can't be read: a newer version wrote it, for example.
+    pub message: std::result::Result<Message, String>,
+    /// The word that names its kind, also of one that can't be read.
+    pub kind: String,
+    /// Who waits for it.
+    pub class: MessageClass,
+    /// Whether what it was about was overtaken: the order whose workflow it starts was paid or closed meanwhile, and the
+    /// message that says so starts the workflow, too.
+    pub is_superseded: bool,
+    /// When it was taken: the present by the clock that the moments in messages are of, in milliseconds since the Unix
+    /// epoch.
+    pub claimed_at_ms: u64,
 }
 
-/// Messages that wait, for metrics.
-#[derive(Debug, Clone, Copy)]
-pub struct Backlog {
-    /// How many.
-    pub waiting: i64,
-    /// Age of the oldest in seconds; 0 when none waits.
-    pub oldest_seconds: f64,
+/// How many messages a dispatcher has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// In all.
+    pub total: usize,
+    /// For those that nobody who paid waits for.
+    pub unhurried: usize,
+}
+
+impl Room {
+    /// So many of whatever there is.
+    #[must_use]
+    pub const fn of(total: usize) -> Self {
+        Self { total, unhurried: total }
+    }
 }
 
 impl Store {
-    /// Takes up to `limit` messages for `lease_seconds`, oldest first and at most one per workflow, so that a
-    /// workflow's messages arrive in order. Another dispatcher does not see them until the lease is over.
+    /// Takes as many messages as there is room for, for `lease_seconds`: those that somebody who paid waits for first,
+    /// of a class those that failed least, of these the oldest. A workflow's messages arrive in order, so of them only
+    /// the oldest is taken; but nothing waits for one that failed, nor for the start of an unpaid order's workflow, which
+    /// every other message to it starts, too. Another dispatcher does not see them until the lease is over.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn claim_outbox(&self, limit: i64, lease_seconds: f64) -> Result<Vec<Claimed>> {
+    pub async fn claim_outbox(&self, room: Room, lease_seconds: f64) -> Result<Vec<Claimed>> {
+        let limit = |places: usize| i64::try_from(places).unwrap_or(i64::MAX);
         let rows = sqlx::query!(
-            r#"UPDATE outbox SET claimed_until = now() + make_interval(secs => $2), attempts = attempts + 1
-               WHERE id IN (
-                   SELECT id FROM outbox o
-                   WHERE dispatched_at IS NULL AND (claimed_until IS NULL OR claimed_until < now())
+            r#"WITH paid AS (
+                   SELECT o.id FROM outbox o
+                   WHERE o.dispatched_at IS NULL AND o.dead_at IS NULL AND o.class = 'PAID'
+                     AND (o.claimed_until IS NULL OR o.claimed_until < now())
                      AND NOT EXISTS (SELECT FROM outbox e WHERE e.workflow_id = o.workflow_id AND e.id < o.id
-                                     AND e.dispatched_at IS NULL)
-                   ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
-               RETURNING id, payload, attempts"#,
-            limit,
+                                     AND e.dispatched_at IS NULL AND e.failures = 0 AND e.kind <> 'start_order')
+                   ORDER BY o.class, o.failures, o.id LIMIT $1 FOR UPDATE SKIP LOCKED),
+               others AS (
+                   SELECT o.id FROM outbox o
+                   WHERE o.dispatched_at IS NULL AND o.dead_at IS NULL AND o.class > 'PAID'
+                     AND (o.claimed_until IS NULL OR o.claimed_until < now())
+                     AND NOT EXISTS (SELECT FROM outbox e WHERE e.workflow_id = o.workflow_id AND e.id < o.id
+                                     AND e.dispatched_at IS NULL AND e.failures = 0 AND e.kind <> 'start_order')
+                   ORDER BY o.class, o.failures, o.id
+                   LIMIT least($2, $1 - (SELECT count(*) FROM paid)) FOR UPDATE SKIP LOCKED)
+               UPDATE outbox c SET claimed_until = now() + make_interval(secs => $3), attempts = attempts + 1
+               WHERE c.id IN (SELECT id FROM paid UNION ALL SELECT id FROM others)
+               RETURNING c.id AS "id: OutboxId", c.kind, c.class AS "class: MessageClass", c.payload,
+                         (c.kind = 'start_order' AND EXISTS (
+                             SELECT FROM orders o WHERE o.id = split_part(c.workflow_id, '/', 2)::uuid
+                             AND o.status <> 'PENDING_PAYMENT')) AS "is_superseded!",
+                         now() AS "claimed_at!""#,
+            limit(room.total),
+            limit(room.unhurried),
             lease_seconds,
         )
         .fetch_all(&self.pool)
         .await?;
-        let mut claimed = Vec::with_capacity(rows.len());
-        for row in rows {
-            match serde_json::from_value(row.payload) {
-                Ok(message) => claimed.push(Claimed { id: row.id.into(), message, attempts: row.attempts }),
-                // Written by a newer version: it waits for a newer dispatcher and holds nobody else up.
-                Err(error) => {
-                    tracing::error!(outbox_id = %row.id, %error, "a message can't be read; it waits");
-                    self.postpone_outbox(row.id.into(), UNREADABLE_PAUSE_SECONDS, &error.to_string()).await?;
-                }
-            }
-        }
-        Ok(claimed)
+        let claimed = rows.into_iter().map(|row| Claimed {
+            id: row.id,
+            message: serde_json::from_value(row.payload).map_err(|error| error.to_string()),
+            kind: row.kind,
+            class: row.class,
+            is_superseded: row.is_superseded,
+            claimed_at_ms: u64::try_from(row.claimed_at.timestamp_millis()).unwrap_or_default(),
+        });
+        Ok(claimed.collect())
     }
 
     /// Marks messages as delivered.
@@ -110,7 +151,8 @@ impl Store {
     pub async fn mark_dispatched(&self, ids: &[OutboxId]) -> Result<()> {
         let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
         sqlx::query!(
-            "UPDATE outbox SET dispatched_at = now(), claimed_until = NULL, last_error = NULL WHERE id = ANY($1)",
+            "UPDATE outbox SET dispatched_at = now(), claimed_until = NULL, last_error = NULL, dead_at = NULL
+             WHERE id = ANY($1) AND dispatched_at IS NULL",
             &ids,
         )
         .execute(&self.pool)
@@ -118,13 +160,14 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a message back after a failed delivery; it is taken again after `seconds`.
+    /// Gives a message back that could not be delivered for no fault of its own; it is taken again after `seconds`.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; the lease then runs out by itself.
     pub async fn postpone_outbox(&self, id: OutboxId, seconds: f64, error: &str) -> Result<()> {
         sqlx::query!(
-            "UPDATE outbox SET claimed_until = now() + make_interval(secs => $2), last_error = $3 WHERE id = $1",
+            "UPDATE outbox SET claimed_until = now() + make_interval(secs => $2), last_error = $3
+             WHERE id = $1 AND dispatched_at IS NULL",
             id.0,
             seconds,
             error,
@@ -142,19 +185,20 @@ impl Store {
         order_start(&mut *self.pool.acquire().await?, order).await
     }
 
-    /// How much waits.
+    /// Where an order stands, and what its workflow starts with.
     ///
     /// # Errors
-    /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn outbox_backlog(&self) -> Result<Backlog> {
-        Ok(sqlx::query_as!(
-            Backlog,
-            r#"SELECT count(*) AS "waiting!",
-                      coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS "oldest_seconds!"
-               FROM outbox WHERE dispatched_at IS NULL"#,
+    /// [`crate::StoreError::Db`] when the database does not answer or there is no such order.
+    pub async fn order_standing(&self, order: OrderId) -> Result<(OrderStatus, OrderStart)> {
+        let mut connection = self.pool.acquire().await?;
+        let start = order_start(&mut connection, order).await?;
+        let status = sqlx::query_scalar!(
+            r#"SELECT status AS "status: OrderStatus" FROM orders WHERE id = $1"#,
+            order.0
         )
-        .fetch_one(&self.pool)
-        .await?)
+        .fetch_one(&mut *connection)
+        .await?;
+        Ok((status, start))
     }
 
     /// A connection that hears of new messages on the channel `outbox`. It reconnects by itself.
@@ -162,8 +206,47 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
     pub async fn listen_outbox(&self) -> Result<PgListener> {
-        let mut listener = PgListener::connect_with(self.pool.connections()).await?;
+        let mut listener = match &self.direct {
+            Some(server) => PgListener::connect_with(&alone(server).await?).await?,
+            None => PgListener::connect_with(self.pool.connections()).await?,
+        };
         listener.listen("outbox").await?;
         Ok(listener)
     }
+
+    /// Whether a message has waited for longer than `patience` for a dispatcher to take it, asked on a new connection: those
+    /// there are may be the reason.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn is_outbox_neglected(&self, patience: Duration) -> Result<bool> {
+        let server = self.direct.clone().unwrap_or_else(|| self.pool.connections().connect_options());
+        let mut connection = PgConnection::connect_with(&server).await?;
+        let neglected = sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                   SELECT FROM outbox o
+                   WHERE o.dispatched_at IS NULL AND o.dead_at IS NULL
+                     AND greatest(o.created_at, o.claimed_until) < now() - make_interval(secs => $1)
+               ) AS "neglected!""#,
+            patience.as_secs_f64(),
+        )
+        .fetch_one(&mut connection)
+        .await?;
+        Ok(neglected)
+    }
+}
+
+/// Whether a connection that listens still gets an answer.
+///
+/// # Errors
+/// [`crate::StoreError::Db`] when it does not.
+pub async fn hears(listener: &mut PgListener) -> Result<()> {
+    sqlx::query("SELECT 1").execute(listener).await?;
+    Ok(())
+}
+
+/// A connection that nobody else waits for.
+async fn alone(server: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+    let options = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+    options.connect_with(server.clone()).await
 }

@@ -1,25 +1,31 @@
 //! The connections to Postgres, bounded in every way: how long one is waited for, how long a lock is, how long a
 //! statement may run and a transaction be idle. One that is stuck stops nobody but itself.
 
-use std::{
-    ops::{Deref, DerefMut},
-    sync::Arc,
-    time::Duration,
-};
+mod executor;
+mod health;
+mod lease;
 
-use futures::{future::BoxFuture, stream::BoxStream};
+use std::{sync::Arc, time::Duration};
+
 use sqlx::{
-    Connection, Either, Execute, Executor, PgConnection, PgPool, PgTransaction, Postgres, SqlStr,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::deadline;
+use health::Health;
+use lease::Lease;
 
-/// A connection that was unused for so long is asked whether it lives before it is used: a server that restarted, or a
-/// network in between, may have cut it. Asking one that was used just now would cost a round trip per transaction.
-const UNUSED_FOR: Duration = Duration::from_millis(500);
+pub(crate) use lease::{Acquired, Transaction};
+
+/// How much longer than the server's own bound the answer to a statement is waited for: it comes at the bound, or never,
+/// because a network swallowed it.
+const SILENCE: Duration = Duration::from_secs(2);
+/// The same where the server's bound is not known.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+/// Bound of a statement that reads everything there is.
+const LONG: Duration = Duration::from_secs(600);
 
 /// How patient one process is with its database.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +40,9 @@ pub struct PoolSettings {
     pub statement_timeout: Duration,
     /// Longest pause of a transaction between two statements; then the server ends it and its locks.
     pub idle_in_transaction_timeout: Duration,
+    /// Whether a pooler in between hands every transaction to whichever session is free. Then nothing can be set for a
+    /// session of ours: the bounds above are the role's or the database's, see [`crate::Store::session_problems`].
+    pub pooled: bool,
 }
 
 impl Default for PoolSettings {
@@ -44,6 +53,7 @@ impl Default for PoolSettings {
             lock_timeout: Duration::from_secs(3),
             statement_timeout: Duration::from_secs(10),
             idle_in_transaction_timeout: Duration::from_secs(10),
+            pooled: false,
         }
     }
 }
@@ -57,7 +67,7 @@ impl PoolSettings {
 
     /// The bounds as the server is to keep them in every session, and the time zone of all of them: what is computed
     /// from days and months must name its own.
-    fn session(&self) -> [(&'static str, String); 4] {
+    pub(crate) fn session(&self) -> [(&'static str, String); 4] {
         let milliseconds = |time: Duration| format!("{}ms", time.as_millis());
         [
             ("lock_timeout", milliseconds(self.lock_timeout)),
@@ -79,6 +89,8 @@ pub(crate) struct Pool {
     statement: Duration,
     /// The same for a commit, whose connection is there.
     commit: Duration,
+    /// Longest wait for the server's answer to anything.
+    patience: Duration,
 }
 
 impl Pool {
@@ -87,23 +99,27 @@ impl Pool {
         options: PgConnectOptions,
         settings: &PoolSettings,
     ) -> Result<Self, sqlx::Error> {
+        let health = Arc::<Health>::default();
         let connections = PgPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false)
-            .before_acquire(|connection, unused| {
-                Box::pin(async move {
-                    if unused.idle_for >= UNUSED_FOR {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
+            .after_connect(|connection, _| Box::pin(health::refuse_read_only(connection)))
+            .before_acquire(move |connection, unused| {
+                let health = Arc::clone(&health);
+                Box::pin(async move { health.is_usable(connection, &unused).await })
             })
-            .connect_with(options.application_name("webrana").options(settings.session()))
+            .connect_with(if settings.pooled {
+                // Poolers refuse what they don't know at a session's start, and today's servers write floats in full anyway.
+                options.extra_float_digits(None)
+            } else {
+                options.options(settings.session())
+            })
             .await?;
         Ok(Self {
             statement: settings.acquire_timeout + settings.statement_timeout,
             commit: settings.statement_timeout,
+            patience: settings.statement_timeout + SILENCE,
             ..Self::new(connections)
         })
     }
@@ -117,32 +133,38 @@ impl Pool {
             places: Arc::new(Semaphore::new(places)),
             statement: Duration::ZERO,
             commit: Duration::ZERO,
+            patience: LONGEST_SILENCE,
         }
     }
 
     /// Begins a transaction. Dropped without a commit, it is rolled back.
     pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         let place = self.place().await?;
-        let open = Some(Open { transaction: self.connections.begin().await?, place });
-        Ok(Transaction { open, commit: self.commit })
+        let lease = self.lease(Some(place)).await?;
+        Transaction::begin(lease, self.commit).await
     }
 
     /// The same for what reads everything there is and takes its time: a statement of it may run for ten minutes.
     pub(crate) async fn begin_long(&self) -> Result<Transaction, sqlx::Error> {
         let mut tx = self.begin().await?;
         sqlx::query("SET LOCAL statement_timeout = '10min'").execute(&mut *tx).await?;
+        tx.takes_its_time(LONG + SILENCE);
         Ok(tx)
     }
 
     /// A connection for several reads.
     pub(crate) async fn acquire(&self) -> Result<Acquired, sqlx::Error> {
         let place = self.place().await?;
-        Ok(Acquired { connection: self.connections.acquire().await?, _place: place })
+        Ok(Acquired::new(self.lease(Some(place)).await?))
     }
 
     /// The connections themselves, for what is not bound by a request: listening, migrating, metrics.
     pub(crate) const fn connections(&self) -> &PgPool {
         &self.connections
+    }
+
+    async fn lease(&self, place: Option<OwnedSemaphorePermit>) -> Result<Lease, sqlx::Error> {
+        Ok(Lease::new(self.connections.acquire().await?, place, self.patience))
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
@@ -160,135 +182,9 @@ impl Pool {
     }
 }
 
-impl<'p> Executor<'p> for &'_ Pool {
-    type Database = Postgres;
-
-    fn fetch_many<'e, 'q: 'e, E>(
-        self,
-        query: E,
-    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
-    where
-        'p: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        match self.in_time() {
-            Ok(()) => (&self.connections).fetch_many(query),
-            Err(late) => Box::pin(futures::stream::once(async { Err(late) })),
-        }
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
-    where
-        'p: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        match self.in_time() {
-            Ok(()) => (&self.connections).fetch_optional(query),
-            Err(late) => Box::pin(async { Err(late) }),
-        }
-    }
-
-    fn prepare_with<'e>(
-        self,
-        sql: SqlStr,
-        parameters: &'e [PgTypeInfo],
-    ) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
-    where
-        'p: 'e,
-    {
-        (&self.connections).prepare_with(sql, parameters)
-    }
-
-    #[doc(hidden)]
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<sqlx::Describe<Postgres>, sqlx::Error>>
-    where
-        'p: 'e,
-    {
-        (&self.connections).describe(sql)
-    }
-}
-
-/// A connection out of the pool, until it is dropped.
-pub(crate) struct Acquired {
-    connection: PoolConnection<Postgres>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Deref for Acquired {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for Acquired {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.connection
-    }
-}
-
-/// A transaction with its place among those that may be open.
-pub(crate) struct Transaction {
-    /// Taken by its end only, of which there is one.
-    open: Option<Open>,
-    commit: Duration,
-}
-
-struct Open {
-    transaction: PgTransaction<'static>,
-    place: OwnedSemaphorePermit,
-}
-
-impl Transaction {
-    /// Commits, unless whoever waits for it could be told before that it took too long.
-    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        if !deadline::leaves(self.commit) {
-            return Err(sqlx::Error::PoolTimedOut);
-        }
-        match self.open.take() {
-            Some(open) => open.transaction.commit().await,
-            None => Ok(()),
-        }
-    }
-}
-
-impl Deref for Transaction {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        match &self.open {
-            Some(open) => &open.transaction,
-            None => unreachable!("whoever ends a transaction has it no longer"),
-        }
-    }
-}
-
-impl DerefMut for Transaction {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        match &mut self.open {
-            Some(open) => &mut open.transaction,
-            None => unreachable!("whoever ends a transaction has it no longer"),
-        }
-    }
-}
-
-impl Drop for Transaction {
-    /// Rolls back. A statement that was given up goes on until it is over or out of time, and its connection with it:
-    /// so long the place is taken, or clients who hang up would use up the connections of those who read.
-    fn drop(&mut self) {
-        let (Some(Open { transaction, place }), Ok(runtime)) =
-            (self.open.take(), tokio::runtime::Handle::try_current())
-        else {
-            return;
-        };
-        runtime.spawn(async move {
-            if let Err(error) = transaction.rollback().await {
-                tracing::debug!(%error, "a transaction was given up, and its connection with it");
-            }
-            drop(place);
-        });
-    }
+/// No answer came, and none will.
+fn silent() -> sqlx::Error {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, "the database did not answer").into()
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ impl Store {
             object_kind: "reconciliation",
             object_id: Some(id.0),
             before: None,
-            after: Some(serde_json::json!({ "provider": provider, "dry_run": settings.dry_run })),
+            after: Some(serde_json::json!({ "provider": provider, "dry_run": settings.dry_run,
+                                           "confirmed_unwanted": settings.confirmed_unwanted })),
         };
         audit::record(&mut tx, origin, &act).await?;
         tx.commit().await?;

@@ -83,6 +83,8 @@ struct Renewable {
     status: InstanceStatus,
     being_deleted: bool,
     expires_at: Option<DateTime<Utc>>,
+    /// When a further term is to be paid: at the present one's end, or at once when that is past.
+    due_at: DateTime<Utc>,
     plan_name: String,
     price_monthly: Rupiah,
     discount_bp: Option<i32>,
@@ -228,7 +230,8 @@ fn months(new: &NewRenewal) -> i32 {
 async fn lock(tx: &mut PgConnection, new: &NewRenewal) -> Result<Renewable> {
     sqlx::query_as!(
         Renewable,
-        r#"SELECT s.name, s.status AS "status: InstanceStatus", s.expires_at, l.name AS plan_name,
+        r#"SELECT s.name, s.status AS "status: InstanceStatus", s.expires_at,
+                  greatest(s.expires_at, now()) AS "due_at!", l.name AS plan_name,
                   l.price_monthly AS "price_monthly: Rupiah", t.discount_bp AS "discount_bp?",
                   EXISTS (SELECT FROM instance_actions a WHERE a.instance_id = s.id AND a.action = 'delete'
                           AND a.status IN ('pending', 'in_progress')) AS "being_deleted!"
@@ -257,7 +260,7 @@ fn refuse_if_impossible(server: &Renewable) -> Result<(), OrderError> {
     Ok(())
 }
 
-/// Writes and issues the invoice over a term: due when the present one ends, or at once when that is past.
+/// Writes and issues the invoice over a term.
 async fn bill(tx: &mut PgConnection, new: &NewRenewal, server: &Renewable) -> Result<InvoiceId, OrderError> {
     let discount = server.discount_bp.ok_or(Refusal::TermNotOffered)?;
     let tax = tax::rule_of_today(tx).await?;
@@ -272,8 +275,7 @@ async fn bill(tx: &mut PgConnection, new: &NewRenewal, server: &Renewable) -> Re
     .map_err(StoreError::from)?;
     let id = new_id();
     invoices::write_draft(tx, &Draft { id, user: new.user, quote: &quote, tax, note: None }).await?;
-    let due_at = server.expires_at.unwrap_or_default().max(Utc::now());
-    invoices::issue(tx, id, due_at).await?;
+    invoices::issue(tx, id, server.due_at).await?;
     Ok(id)
 }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use domain::ids::{SshKeyId, UserId};
+use domain::{
+    ids::{SshKeyId, UserId},
+    user_data::check_keys,
+};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -11,6 +14,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
     new_id,
+    orders::{OrderError, Refusal},
     page::{Page, PageRequest},
 };
 
@@ -164,29 +168,28 @@ impl Store {
         Ok(())
     }
 
-    /// Which of `ids` the person has no key by.
+    /// Whether a person's keys can be put on one server together.
     ///
     /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    pub async fn unknown_ssh_key(&self, user: UserId, ids: &[SshKeyId]) -> Result<Option<SshKeyId>> {
-        match named(&mut *self.pool.acquire().await?, user, ids).await? {
-            Ok(_) => Ok(None),
-            Err(unknown) => Ok(Some(unknown)),
-        }
+    /// [`Refusal::SshKeyUnknown`] and [`Refusal::SshKeysTooLong`].
+    pub async fn check_ssh_keys(&self, user: UserId, ids: &[SshKeyId]) -> Result<(), OrderError> {
+        for_server(&mut *self.pool.acquire().await?, user, ids).await.map(drop)
     }
 }
 
-/// The public keys that a person means by `ids`, each once and in the order given; the first id that is none of
-/// theirs otherwise.
-pub(crate) async fn named(
+/// The public keys that a person means by `ids`, each once and in the order given, to be put on one server.
+///
+/// # Errors
+/// [`Refusal::SshKeyUnknown`] when one is not theirs, [`Refusal::SshKeysTooLong`] when they are too much together.
+pub(crate) async fn for_server(
     connection: &mut PgConnection,
     user: UserId,
     ids: &[SshKeyId],
-) -> Result<Result<Vec<String>, SshKeyId>> {
+) -> Result<Vec<String>, OrderError> {
     let mut seen = BTreeSet::new();
     let wanted: Vec<SshKeyId> = ids.iter().copied().filter(|id| seen.insert(*id)).collect();
     if wanted.is_empty() {
-        return Ok(Ok(Vec::new()));
+        return Ok(Vec::new());
     }
     let raw: Vec<uuid::Uuid> = wanted.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
@@ -197,7 +200,10 @@ pub(crate) async fn named(
     .fetch_all(connection)
     .await?;
     let key_of = |id: SshKeyId| rows.iter().find(|row| row.id == id).map(|row| row.public_key.clone());
-    Ok(wanted.iter().map(|id| key_of(*id).ok_or(*id)).collect())
+    let keys: Option<Vec<String>> = wanted.iter().map(|id| key_of(*id)).collect();
+    let keys = keys.ok_or(Refusal::SshKeyUnknown)?;
+    check_keys(&keys).map_err(Refusal::from)?;
+    Ok(keys)
 }
 
 fn act<'a>(action: &'a str, id: SshKeyId, fingerprint: &str) -> Act<'a> {

@@ -296,7 +296,7 @@ async fn what_a_called_off_order_left_can_be_deleted(pool: PgPool) {
     let delete = shop.delete().await.unwrap();
     assert_eq!(shop.begin().await, delete.id);
     let job = shop.store.deletion_job(delete.id).await.unwrap();
-    assert!(job.provider_instance_id.is_none() && job.create_sent_at.is_some());
+    assert!(job.provider_instance_id.is_none() && job.create_sent_ago.is_some());
     let start = shop.store.instance_start(shop.server).await.unwrap();
     assert_eq!(start.expires_at_ms, 0, "it never had a term");
 }
@@ -358,6 +358,11 @@ async fn rebuilds_and_resizes_go_by_the_catalog(pool: PgPool) {
     assert!(shop.store.action_job(rebuild.id).await.unwrap().image.is_some());
     shop.store.complete_action(rebuild.id, None, &observed()).await.unwrap();
     assert_eq!(shop.store.instance(shop.server, None).await.unwrap().image, "debian-12");
+    sqlx::query("UPDATE image_sources SET unavailable_since = now(), unavailable_reason = 'gone'")
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+    assert!(!shop.store.can_rebuild_from(shop.server, "debian-12").await.unwrap(), "the provider retired it");
 
     let larger: Uuid = sqlx::query_scalar(
         "SELECT l.id FROM plans l JOIN providers p ON p.id = l.provider_id

@@ -19,6 +19,7 @@ use store::{
     idempotency::Idempotency,
     money_act::MoneyAct,
     orders::{NewOrder, Placed, Selection},
+    outbox::Room,
     sessions::{NewSession, Rotation, SessionPolicy},
     throttles::Admission,
     users::NewUser,
@@ -136,11 +137,11 @@ async fn messages_go_when_their_order_is_over(pool: PgPool) {
     }
     let mut sent = Vec::new();
     loop {
-        let claimed = shop.store.claim_outbox(10, 30.0).await.unwrap();
+        let claimed = shop.store.claim_outbox(Room::of(10), 30.0).await.unwrap();
         let all = claimed.len();
         let ids: Vec<_> = claimed
             .into_iter()
-            .filter(|m| m.message.workflow_id() != format!("order/{undelivered}"))
+            .filter(|m| m.message.as_ref().unwrap().workflow_id() != format!("order/{undelivered}"))
             .map(|m| m.id)
             .collect();
         shop.store.mark_dispatched(&ids).await.unwrap();

@@ -1,30 +1,76 @@
-//! What a fresh engine needs before the first workflow: the namespace with its retention, and the search attributes.
+//! What the engine needs before the first workflow: the namespace with its retention, and the search attributes. What is
+//! missing is made where we may; where somebody else makes such things, it is checked and named.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use temporalio_client::{Client, Connection};
 use temporalio_common::protos::temporal::api::{
-    enums::v1::IndexedValueType, operatorservice::v1::AddSearchAttributesRequest,
-    operatorservice::v1::ListSearchAttributesRequest, workflowservice::v1::RegisterNamespaceRequest,
+    enums::v1::IndexedValueType,
+    operatorservice::v1::{AddSearchAttributesRequest, ListSearchAttributesRequest},
+    workflowservice::v1::{
+        CountWorkflowExecutionsRequest, DescribeNamespaceRequest, RegisterNamespaceRequest,
+    },
 };
-use tonic::{Code, IntoRequest, Status};
+use tonic::{Code, Status};
+
+use crate::call::{is_not_ours, timed};
 
 /// How long a closed workflow's history is kept.
 const RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
+/// The type of all our search attributes.
+const KEYWORD: i32 = IndexedValueType::Keyword as i32;
 
-/// The engine refused to be prepared.
+/// The engine is not as the workflows need it.
 #[derive(Debug, thiserror::Error)]
-#[error("preparing Temporal: {what}: {}", status.message())]
-pub struct BootstrapError {
-    what: &'static str,
-    status: Status,
+pub enum BootstrapError {
+    /// A question or request of ours failed.
+    #[error("preparing Temporal: {what}: {}", status.message())]
+    Call {
+        /// What we were about.
+        what: &'static str,
+        /// What came of it.
+        status: Status,
+    },
+    /// The namespace is not there, and making it is not ours.
+    #[error(
+        "Temporal has no namespace `{namespace}`, and this client may not make it: have it made by whoever runs the \
+         engine, with 90 days of retention, or set TEMPORAL_NAMESPACE"
+    )]
+    NoNamespace {
+        /// The one that was configured.
+        namespace: String,
+    },
+    /// Search attributes are not there, and adding them is not ours.
+    #[error(
+        "Temporal's namespace `{namespace}` lacks the search attributes {}, and this client may not add them: have them \
+         added by whoever runs the engine, each as a Keyword",
+        names.join(", ")
+    )]
+    NoSearchAttributes {
+        /// The namespace.
+        namespace: String,
+        /// Those that are missing.
+        names: Vec<&'static str>,
+    },
+    /// A search attribute is there and holds something else.
+    #[error(
+        "the search attribute {name} of Temporal's namespace `{namespace}` is a {found}: it has to be a Keyword"
+    )]
+    OtherType {
+        /// The namespace.
+        namespace: String,
+        /// The attribute.
+        name: &'static str,
+        /// Its type.
+        found: String,
+    },
 }
 
-/// Registers the namespace (with 90 days of retention) and the search attributes of [`workflows::search`]. What is
-/// there already is left alone, so every process may call it at start.
+/// Sees to it that the namespace (with 90 days of retention) and the search attributes of [`workflows::search`] are there.
+/// What is there already is left alone, so every process may call it at start.
 ///
 /// # Errors
-/// [`BootstrapError`] when the engine refuses or does not answer.
+/// [`BootstrapError`] when something is missing that is not ours to make, or the engine does not answer.
 pub async fn ensure(client: &Client) -> Result<(), BootstrapError> {
     let namespace = client.options().namespace.clone();
     ensure_namespace(client.connection(), &namespace).await?;
@@ -32,42 +78,109 @@ pub async fn ensure(client: &Client) -> Result<(), BootstrapError> {
 }
 
 async fn ensure_namespace(connection: &Connection, namespace: &str) -> Result<(), BootstrapError> {
+    let describe = DescribeNamespaceRequest { namespace: namespace.to_owned(), ..Default::default() };
+    match connection.workflow_service().describe_namespace(timed(describe)).await {
+        Ok(_) => Ok(()),
+        Err(status) if status.code() == Code::NotFound => register_namespace(connection, namespace).await,
+        // Whether it is there shows with the search attributes.
+        Err(status) if is_not_ours(&status) => Ok(()),
+        Err(status) => Err(BootstrapError::Call { what: "asking for the namespace", status }),
+    }
+}
+
+async fn register_namespace(connection: &Connection, namespace: &str) -> Result<(), BootstrapError> {
     let request = RegisterNamespaceRequest {
         namespace: namespace.to_owned(),
         workflow_execution_retention_period: RETENTION.try_into().ok(),
         ..Default::default()
     };
-    match connection.workflow_service().register_namespace(request.into_request()).await {
-        Err(status) if status.code() != Code::AlreadyExists => {
-            Err(BootstrapError { what: "registering the namespace", status })
+    match connection.workflow_service().register_namespace(timed(request)).await {
+        Ok(_) => Ok(()),
+        // Another process was quicker.
+        Err(status) if status.code() == Code::AlreadyExists => Ok(()),
+        Err(status) if is_not_ours(&status) => {
+            Err(BootstrapError::NoNamespace { namespace: namespace.to_owned() })
         }
-        _ => Ok(()),
+        Err(status) => Err(BootstrapError::Call { what: "registering the namespace", status }),
     }
 }
 
 async fn ensure_search_attributes(connection: &Connection, namespace: &str) -> Result<(), BootstrapError> {
-    let mut operator = connection.operator_service();
-    let list = ListSearchAttributesRequest { namespace: namespace.to_owned() };
-    let known = operator
-        .list_search_attributes(list.into_request())
-        .await
-        .map_err(|status| BootstrapError { what: "listing search attributes", status })?
-        .into_inner()
-        .custom_attributes;
-    let missing: std::collections::HashMap<String, i32> = workflows::search::ALL
-        .iter()
-        .filter(|name| !known.contains_key(**name))
-        .map(|name| ((*name).to_owned(), IndexedValueType::Keyword as i32))
-        .collect();
+    let missing = missing_search_attributes(connection, namespace).await?;
     if missing.is_empty() {
         return Ok(());
     }
-    let add = AddSearchAttributesRequest { search_attributes: missing, namespace: namespace.to_owned() };
-    match operator.add_search_attributes(add.into_request()).await {
+    let keywords = missing.iter().map(|name| ((*name).to_owned(), KEYWORD)).collect();
+    let add = AddSearchAttributesRequest { search_attributes: keywords, namespace: namespace.to_owned() };
+    match connection.operator_service().add_search_attributes(timed(add)).await {
+        Ok(_) => Ok(()),
         // Another process was quicker.
-        Err(status) if status.code() != Code::AlreadyExists => {
-            Err(BootstrapError { what: "adding search attributes", status })
+        Err(status) if status.code() == Code::AlreadyExists => Ok(()),
+        Err(status) if is_not_ours(&status) => {
+            Err(BootstrapError::NoSearchAttributes { namespace: namespace.to_owned(), names: missing })
         }
-        _ => Ok(()),
+        Err(status) => Err(BootstrapError::Call { what: "adding search attributes", status }),
+    }
+}
+
+async fn missing_search_attributes(
+    connection: &Connection,
+    namespace: &str,
+) -> Result<Vec<&'static str>, BootstrapError> {
+    let list = ListSearchAttributesRequest { namespace: namespace.to_owned() };
+    match connection.operator_service().list_search_attributes(timed(list)).await {
+        Ok(known) => absent(&known.into_inner().custom_attributes, namespace),
+        Err(status) if is_not_ours(&status) => not_searchable(connection, namespace).await,
+        Err(status) => Err(BootstrapError::Call { what: "listing search attributes", status }),
+    }
+}
+
+/// Which of ours are not among those of a namespace.
+fn absent(known: &HashMap<String, i32>, namespace: &str) -> Result<Vec<&'static str>, BootstrapError> {
+    let other = |name: &&'static str| known.get(*name).copied().filter(|found| *found != KEYWORD);
+    if let Some((name, found)) = workflows::search::ALL.iter().find_map(|name| Some((*name, other(name)?))) {
+        let found =
+            IndexedValueType::try_from(found).map_or("field of another type", |kind| kind.as_str_name());
+        let found = found.trim_start_matches("INDEXED_VALUE_TYPE_").to_owned();
+        return Err(BootstrapError::OtherType { namespace: namespace.to_owned(), name, found });
+    }
+    Ok(workflows::search::ALL.iter().copied().filter(|name| !known.contains_key(*name)).collect())
+}
+
+/// The same where the list is kept from us: by a search that names each, which every worker's client may do.
+async fn not_searchable(
+    connection: &Connection,
+    namespace: &str,
+) -> Result<Vec<&'static str>, BootstrapError> {
+    let mut missing = Vec::new();
+    for name in workflows::search::ALL {
+        let query = format!("{name} = 'none'");
+        let search = CountWorkflowExecutionsRequest { namespace: namespace.to_owned(), query };
+        match connection.workflow_service().count_workflow_executions(timed(search)).await {
+            Ok(_) => {}
+            Err(status) if status.code() == Code::InvalidArgument => missing.push(*name),
+            Err(status) if status.code() == Code::NotFound => {
+                return Err(BootstrapError::NoNamespace { namespace: namespace.to_owned() });
+            }
+            Err(status) => return Err(BootstrapError::Call { what: "searching workflows", status }),
+        }
+    }
+    Ok(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_from_what_is_something_else() {
+        let mut known: HashMap<String, i32> =
+            workflows::search::ALL.iter().map(|name| ((*name).to_owned(), KEYWORD)).collect();
+        assert_eq!(absent(&known, "orders").unwrap(), [""; 0]);
+        known.remove("Provider");
+        assert_eq!(absent(&known, "orders").unwrap(), ["Provider"]);
+        known.insert("OrderStatus".to_owned(), IndexedValueType::Text as i32);
+        let refusal = absent(&known, "orders").unwrap_err().to_string();
+        assert!(refusal.contains("OrderStatus") && refusal.contains("TEXT"), "{refusal}");
     }
 }

@@ -1,55 +1,84 @@
 //! Turns outbox rows into workflow starts and signals. It hears of new rows by LISTEN/NOTIFY and looks by itself once a
 //! second; several dispatchers share the work, since a row is leased to one of them. Delivering twice is harmless.
+//!
+//! What somebody who paid waits for goes first, and what nobody paid for takes a few places only: the engine has to start
+//! workflows for the one while it is asked for the other. A message that fails by its own fault is tried again later and
+//! later and is dead in the end; when the engine is away, that is nobody's fault, and one message at a time tries
+//! whether it is back.
 
 use std::{sync::Arc, time::Duration};
 
-use activities::crash_point;
-use domain::{
-    order::OrderStatus,
-    outbox::Message,
-    upkeep::{CatalogSyncStart, LedgerUpkeepStart, ReconcileStart, UpkeepPolicy},
+use store::{
+    Store, StoreError,
+    outbox::{self, Claimed, Room},
 };
-use store::{Store, StoreError, outbox::Claimed};
-use temporalio_client::Client;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, IntoRequest, Status};
-use workflows::queues::signals;
+
+mod engine;
+mod pulse;
+mod watchdog;
 
 use crate::{
-    connect::{ConnectError, TemporalConfig, connect},
-    messages::Envelope,
+    canary::{self, StartDelay},
+    connect::TemporalConfig,
+    roles::{self, Roles},
 };
+use engine::{Delivery, Engine};
+use pulse::{Outcome, Pulse};
+
+pub use watchdog::Stuck;
 
 /// Deliveries under way at once.
 const IN_FLIGHT: usize = 64;
+/// Of these, deliveries that nobody who paid waits for.
+const UNHURRIED_IN_FLIGHT: usize = 8;
 /// How long a row is ours. A delivery that takes longer is done again by another dispatcher.
 const LEASE_SECONDS: f64 = 30.0;
 /// How often it looks without being told.
 const POLL: Duration = Duration::from_secs(1);
-/// Longest wait for the engine's answer.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait before a failed delivery is tried again.
-const LONGEST_PAUSE_SECONDS: f64 = 5.0;
+/// How often what waits is counted.
+const COUNT: Duration = Duration::from_secs(10);
+/// Longest wait for the database's answer, of which it has bounds of its own: this one is for connections that a network
+/// swallowed, on which no answer ever comes.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, thiserror::Error)]
-enum DeliveryError {
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error("Temporal answered {}: {}", .0.code(), .0.message())]
-    Refused(Status),
-    #[error("the message can't be encoded: {0}")]
-    Encode(#[from] serde_json::Error),
+enum Trouble {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the database did not answer within {:?}", DATABASE_TIMEOUT)]
+    Silent,
 }
 
 /// Delivers messages until `stop`, then finishes those under way.
 ///
 /// Trouble with the database or the engine is waited out, not returned.
-pub async fn run(store: Store, config: TemporalConfig, stop: CancellationToken) {
+///
+/// # Errors
+/// [`Stuck`] when nothing is taken any more although messages wait: the process is then to end, and somebody to start it
+/// again.
+pub async fn run(
+    store: Store,
+    config: TemporalConfig,
+    roles: Roles,
+    stop: CancellationToken,
+) -> Result<(), Stuck> {
+    let role = roles.dispatcher();
+    tokio::select! {
+        () = dispatch(&store, config, &role, &stop) => Ok(()),
+        stuck = watchdog::until_stuck(&store, &role) => Err(stuck),
+    }
+}
+
+async fn dispatch(store: &Store, config: TemporalConfig, role: &roles::Pulse, stop: &CancellationToken) {
+    let start_delay = StartDelay::default();
+    // Before the first order is started delayed.
+    let tried = stop.run_until_cancelled(canary::look(&config, &start_delay)).await.unwrap_or(false);
+    tokio::spawn(canary::watch(config.clone(), start_delay.clone(), tried, stop.clone()));
     while !stop.is_cancelled() {
-        if let Err(error) = deliver_until(&store, &config, &stop).await {
+        if let Err(error) = deliver_until(store, &config, role, &start_delay, stop).await {
+            role.failed(&error);
             tracing::warn!(%error, "the outbox is out of reach; trying again");
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -62,173 +91,145 @@ pub async fn run(store: Store, config: TemporalConfig, stop: CancellationToken) 
 async fn deliver_until(
     store: &Store,
     config: &TemporalConfig,
+    role: &roles::Pulse,
+    start_delay: &StartDelay,
     stop: &CancellationToken,
-) -> Result<(), StoreError> {
-    let engine = Arc::new(Engine::new(store.clone(), config.clone()));
-    let mut listener = store.listen_outbox().await?;
-    let mut under_way = JoinSet::new();
-    let mut delivered = Vec::new();
+) -> Result<(), Trouble> {
+    let engine = Arc::new(Engine::new(store.clone(), config.clone(), start_delay.clone()));
+    let mut listener = in_time(store.listen_outbox()).await?;
+    role.working();
+    let (mut under_way, mut pulse) = (UnderWay::default(), Pulse::default());
+    let mut count_at = Instant::now();
     loop {
-        while let Some(done) = under_way.try_join_next() {
-            delivered.extend(done.ok().flatten());
-        }
+        let delivered = under_way.take_ended(&mut pulse);
         if !delivered.is_empty() {
-            store.mark_dispatched(&delivered).await?;
-            delivered.clear();
+            in_time(store.mark_dispatched(&delivered)).await?;
         }
-        let room = IN_FLIGHT - under_way.len();
-        let mut full = room == 0;
-        if room > 0 && !stop.is_cancelled() {
-            let claimed = store.claim_outbox(i64::try_from(room).unwrap_or(i64::MAX), LEASE_SECONDS).await?;
-            full = claimed.len() == room;
+        pulse.tell_of_failures(Instant::now());
+        if count_at <= Instant::now() {
+            in_time(count(store)).await?;
+            // One that a network swallowed is silent, too, and would hear of nothing.
+            in_time(outbox::hears(&mut listener)).await?;
+            // Also while no message is taken, because all places are, or the engine is away.
+            role.beat();
+            count_at = Instant::now() + COUNT;
+        }
+        let mut is_full = true;
+        if !stop.is_cancelled()
+            && let Some(room) = pulse.room(under_way.room(), Instant::now())
+        {
+            let claimed = in_time(store.claim_outbox(room, LEASE_SECONDS)).await?;
+            role.beat();
+            is_full = claimed.len() == room.total;
             for message in claimed {
-                under_way.spawn(Arc::clone(&engine).deliver(message));
+                under_way.begin(&engine, message);
             }
         }
         if stop.is_cancelled() && under_way.is_empty() {
             return Ok(());
         }
         tokio::select! {
-            Some(done) = under_way.join_next(), if !under_way.is_empty() => delivered.extend(done.ok().flatten()),
-            heard = listener.recv(), if !full => { heard?; }
+            () = under_way.one_ended(), if !under_way.is_empty() => {}
+            heard = listener.recv(), if !is_full => { heard.map_err(StoreError::from)?; }
             () = tokio::time::sleep(POLL) => {}
+            () = until(pulse.next_try()), if under_way.is_empty() => {}
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
     }
 }
 
-/// The engine, connected when first needed and again after it was away.
-struct Engine {
-    store: Store,
-    config: TemporalConfig,
-    client: tokio::sync::Mutex<Option<Client>>,
+async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(DATABASE_TIMEOUT, asked).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Trouble::Silent),
+    }
 }
 
-impl Engine {
-    fn new(store: Store, config: TemporalConfig) -> Self {
-        Self { store, config, client: tokio::sync::Mutex::new(None) }
+/// Waits until then; for ever without a moment.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Shows what waits.
+async fn count(store: &Store) -> Result<(), StoreError> {
+    #[allow(clippy::cast_precision_loss, reason = "a number of rows is precise enough")]
+    for of in store.outbox_by_class().await? {
+        let class = of.class.as_str();
+        metrics::gauge!("outbox_waiting", "class" => class).set(of.backlog.waiting as f64);
+        metrics::gauge!("outbox_oldest_seconds", "class" => class).set(of.backlog.oldest_seconds);
+        metrics::gauge!("outbox_dead", "class" => class).set(of.backlog.dead as f64);
+    }
+    Ok(())
+}
+
+/// The deliveries under way.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<Delivery>,
+    ended: Vec<Delivery>,
+    unhurried: usize,
+}
+
+impl UnderWay {
+    fn room(&self) -> Room {
+        let total = IN_FLIGHT - self.tasks.len();
+        Room { total, unhurried: UNHURRIED_IN_FLIGHT.saturating_sub(self.unhurried) }
     }
 
-    /// Delivers one message; `Some(id)` when it is through, `None` when it was postponed.
-    async fn deliver(self: Arc<Self>, claimed: Claimed) -> Option<domain::ids::OutboxId> {
-        crash_point("dispatcher.before_delivery");
-        match self.send(&claimed).await {
-            Ok(()) => {
-                crash_point("dispatcher.after_delivery");
-                Some(claimed.id)
-            }
-            Err(error) => {
-                let pause = (0.1 * f64::from(claimed.attempts).exp2()).min(LONGEST_PAUSE_SECONDS);
-                tracing::warn!(outbox_id = %claimed.id, kind = claimed.message.kind(), attempts = claimed.attempts,
-                               %error, "a message to Temporal was not delivered; trying again");
-                if let Err(error) = self.store.postpone_outbox(claimed.id, pause, &error.to_string()).await {
-                    tracing::warn!(%error, "the message's lease runs out by itself");
+    fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    fn begin(&mut self, engine: &Arc<Engine>, message: Claimed) {
+        if is_unhurried(&message) {
+            self.unhurried += 1;
+        }
+        self.tasks.spawn(Arc::clone(engine).deliver(message));
+    }
+
+    /// Waits until one has ended.
+    async fn one_ended(&mut self) {
+        let ended = self.tasks.join_next().await;
+        self.note(ended);
+    }
+
+    /// What is delivered and was not at the last call; of the rest, only the pulse is told.
+    fn take_ended(&mut self, pulse: &mut Pulse) -> Vec<domain::ids::OutboxId> {
+        while let ended @ Some(_) = self.tasks.try_join_next() {
+            self.note(ended);
+        }
+        let ended = std::mem::take(&mut self.ended);
+        ended
+            .into_iter()
+            .filter_map(|Delivery { claimed, outcome }| {
+                let is_settled = matches!(outcome, Outcome::Delivered | Outcome::Superseded);
+                pulse.note(&claimed, outcome, Instant::now());
+                is_settled.then_some(claimed.id)
+            })
+            .collect()
+    }
+
+    fn note(&mut self, ended: Option<Result<Delivery, tokio::task::JoinError>>) {
+        match ended {
+            Some(Ok(delivery)) => {
+                if is_unhurried(&delivery.claimed) {
+                    self.unhurried -= 1;
                 }
-                None
+                self.ended.push(delivery);
             }
+            // A delivery that panicked: nobody knows which, so all may be that are left.
+            Some(Err(error)) => {
+                tracing::error!(%error, "a delivery panicked; its lease runs out");
+                self.unhurried = self.unhurried.min(self.tasks.len());
+            }
+            None => {}
         }
-    }
-
-    async fn send(&self, claimed: &Claimed) -> Result<(), DeliveryError> {
-        let client = self.client().await?;
-        let envelope = Envelope {
-            namespace: self.config.namespace.clone(),
-            queue_prefix: self.config.queue_prefix.clone(),
-            identity: client.connection().identity().to_owned(),
-        };
-        let mut service = client.connection().workflow_service();
-        let answer = match &claimed.message {
-            Message::StartOrder(start) => {
-                let request = timed(envelope.start_order(claimed.id, start)?);
-                service.start_workflow_execution(request).await.map(drop)
-            }
-            Message::PaymentConfirmed(start) => {
-                let request = envelope.signal_order(
-                    claimed.id,
-                    start,
-                    signals::PAYMENT_CONFIRMED,
-                    OrderStatus::Paid,
-                )?;
-                service.signal_with_start_workflow_execution(timed(request)).await.map(drop)
-            }
-            Message::RetryProvisioning { order_id } => {
-                let start = self.store.order_start(*order_id).await?;
-                let request = envelope.signal_order(
-                    claimed.id,
-                    &start,
-                    signals::RETRY_PROVISIONING,
-                    OrderStatus::Provisioning,
-                )?;
-                service.signal_with_start_workflow_execution(timed(request)).await.map(drop)
-            }
-            // Also with a start: a plain signal does not end the delay of a workflow that waits for money.
-            Message::OrderClosed { order_id } => {
-                let start = self.store.order_start(*order_id).await?;
-                let request = envelope.signal_order(
-                    claimed.id,
-                    &start,
-                    signals::ORDER_CLOSED,
-                    OrderStatus::Cancelled,
-                )?;
-                service.signal_with_start_workflow_execution(timed(request)).await.map(drop)
-            }
-            Message::StartInstance(start) => {
-                let request = timed(envelope.start_instance(claimed.id, start)?);
-                service.start_workflow_execution(request).await.map(drop)
-            }
-            Message::ActionRequested { instance_id } => {
-                let start = self.store.instance_start(*instance_id).await?;
-                let request = envelope.signal_instance(claimed.id, &start, signals::ACTION_REQUESTED)?;
-                service.signal_with_start_workflow_execution(timed(request)).await.map(drop)
-            }
-            Message::SyncCatalog { sync_id, provider } => {
-                let policy = UpkeepPolicy::default();
-                let start = CatalogSyncStart { provider: provider.clone(), sync_id: Some(*sync_id), policy };
-                let request =
-                    envelope.start_catalog_sync(claimed.id, claimed.message.workflow_id(), &start)?;
-                service.start_workflow_execution(timed(request)).await.map(drop)
-            }
-            Message::Reconcile { reconciliation_id, provider, settings } => {
-                let start = ReconcileStart {
-                    provider: provider.clone(),
-                    reconciliation_id: Some(*reconciliation_id),
-                    settings: *settings,
-                    policy: UpkeepPolicy::default(),
-                };
-                let request =
-                    envelope.start_reconciliation(claimed.id, claimed.message.workflow_id(), &start)?;
-                service.start_workflow_execution(timed(request)).await.map(drop)
-            }
-            Message::CheckLedger { check_id } => {
-                let policy = UpkeepPolicy::of_the_books();
-                let start = LedgerUpkeepStart { check_id: Some(*check_id), policy };
-                let request =
-                    envelope.start_ledger_upkeep(claimed.id, claimed.message.workflow_id(), &start)?;
-                service.start_workflow_execution(timed(request)).await.map(drop)
-            }
-            Message::StartRefund(start) => {
-                let request = timed(envelope.start_refund(claimed.id, start)?);
-                service.start_workflow_execution(request).await.map(drop)
-            }
-        };
-        match answer {
-            // The workflow is there: an earlier delivery got through.
-            Err(status) if status.code() == Code::AlreadyExists => Ok(()),
-            answer => answer.map_err(DeliveryError::Refused),
-        }
-    }
-
-    async fn client(&self) -> Result<Client, DeliveryError> {
-        let mut client = self.client.lock().await;
-        if let Some(client) = client.as_ref() {
-            return Ok(client.clone());
-        }
-        Ok(client.insert(connect(&self.config).await?).clone())
     }
 }
 
-fn timed<T>(message: T) -> tonic::Request<T> {
-    let mut request = message.into_request();
-    request.set_timeout(CALL_TIMEOUT);
-    request
+fn is_unhurried(message: &Claimed) -> bool {
+    message.class != domain::outbox::MessageClass::Paid
 }

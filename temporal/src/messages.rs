@@ -1,10 +1,7 @@
 //! From an outbox message to the engine's request. The outbox id is the request's id, so the engine itself drops a
 //! second delivery; the workflow's id is deterministic, so a second start finds the first.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::HashMap, time::Duration};
 
 use domain::{
     ids::OutboxId,
@@ -16,7 +13,7 @@ use domain::{
 use serde::Serialize;
 use temporalio_common::protos::temporal::api::{
     common::v1::{Payload, Payloads, SearchAttributes, WorkflowType},
-    enums::v1::WorkflowIdReusePolicy,
+    enums::v1::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
     sdk::v1::UserMetadata,
     taskqueue::v1::TaskQueue,
     workflowservice::v1::{SignalWithStartWorkflowExecutionRequest, StartWorkflowExecutionRequest},
@@ -29,11 +26,15 @@ pub(crate) struct Envelope {
     pub namespace: String,
     pub queue_prefix: String,
     pub identity: String,
+    /// The present, by the database's clock, in milliseconds since the Unix epoch.
+    pub now_ms: u64,
+    /// Whether an order may wait for money in a delayed start: a signal then has to end the delay.
+    pub delayed: bool,
 }
 
 impl Envelope {
     /// Starts an order's workflow. Its first task is delayed until the reminder is due: waiting for money costs the
-    /// engine nothing, and a signal ends the delay.
+    /// engine nothing, and a signal ends the delay. Where it does not, the workflow waits on a timer of its own.
     pub(crate) fn start_order(
         &self,
         id: OutboxId,
@@ -51,9 +52,24 @@ impl Envelope {
             request_id: id.to_string(),
             workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
             search_attributes: Some(order_attributes(start, OrderStatus::PendingPayment)?),
-            workflow_start_delay: until(due).and_then(|left| left.try_into().ok()),
+            workflow_start_delay: self
+                .until(due)
+                .filter(|_| self.delayed)
+                .and_then(|left| left.try_into().ok()),
             user_metadata: Some(order_summary(start)?),
             ..Default::default()
+        })
+    }
+
+    /// Starts the workflow of an unpaid order again, which was lost. One that runs is left alone.
+    pub(crate) fn restart_order(
+        &self,
+        id: OutboxId,
+        start: &OrderStart,
+    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
+        Ok(StartWorkflowExecutionRequest {
+            workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate.into(),
+            ..self.start_order(id, start)?
         })
     }
 
@@ -82,7 +98,8 @@ impl Envelope {
         })
     }
 
-    /// Starts a server's workflow, its first task delayed until the term's end.
+    /// Starts a server's workflow. It waits on a timer of its own: the engine would hold every run that continues it back
+    /// for what is left of a start's delay, and more than that in versions since.
     pub(crate) fn start_instance(
         &self,
         id: OutboxId,
@@ -98,13 +115,12 @@ impl Envelope {
             request_id: id.to_string(),
             workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
             search_attributes: Some(instance_attributes(start)?),
-            workflow_start_delay: until(start.expires_at_ms).and_then(|left| left.try_into().ok()),
             user_metadata: Some(instance_summary(start)?),
             ..Default::default()
         })
     }
 
-    /// Signals a server's workflow, starting it when it has ended or never began. It ends the start's delay.
+    /// Signals a server's workflow, starting it when it has ended or never began.
     pub(crate) fn signal_instance(
         &self,
         id: OutboxId,
@@ -196,6 +212,23 @@ impl Envelope {
         })
     }
 
+    /// The time to a moment given in milliseconds since the Unix epoch; `None` when it is past.
+    fn until(&self, moment_ms: u64) -> Option<Duration> {
+        moment_ms.checked_sub(self.now_ms).map(Duration::from_millis)
+    }
+
+    /// The same signal for a workflow that sleeps in its start's delay and was not woken by it: that run is ended, and one
+    /// without delay begins with the signal. The database is the authority on what is to be done, so nothing is lost.
+    pub(crate) fn anew(
+        signal: SignalWithStartWorkflowExecutionRequest,
+    ) -> SignalWithStartWorkflowExecutionRequest {
+        SignalWithStartWorkflowExecutionRequest {
+            request_id: format!("{}-anew", signal.request_id),
+            workflow_id_conflict_policy: WorkflowIdConflictPolicy::TerminateExisting.into(),
+            ..signal
+        }
+    }
+
     fn lifecycle_queue(&self) -> TaskQueue {
         TaskQueue { name: queues::lifecycle(&self.queue_prefix), ..Default::default() }
     }
@@ -253,9 +286,4 @@ fn json<T: Serialize + ?Sized>(value: &T) -> Result<Payload, serde_json::Error> 
         data: serde_json::to_vec(value)?,
         ..Default::default()
     })
-}
-
-/// The time from now to a moment given in milliseconds since the Unix epoch; `None` when it is past.
-fn until(moment_ms: u64) -> Option<Duration> {
-    (UNIX_EPOCH + Duration::from_millis(moment_ms)).duration_since(SystemTime::now()).ok()
 }

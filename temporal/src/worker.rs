@@ -2,33 +2,48 @@
 //! provider. Each runs on a thread of its own (the SDK's worker is not `Send`) and is started again when it ends with
 //! an error, since an engine that is away for a while must not end the process.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use activities::{
-    CatalogSyncActivities, InstanceActivities, LedgerActivities, OrderActivities, PaymentActivities,
-    ProviderActivities, PurgeActivities, ReconcileActivities, RefundActivities, RefundGatewayActivities,
-    ServerActivities,
+    AttemptWatch, CatalogSyncActivities, CreateWatchActivities, InstanceActivities, LedgerActivities,
+    OrderActivities, PaymentActivities, ProviderActivities, PurgeActivities, ReconcileActivities,
+    RefundActivities, RefundGatewayActivities, ServerActivities, SweepActivities, crash_point,
 };
 use adapters::{payments::Gateways, providers::Registry};
 use store::Store;
-use temporalio_client::schedules::ScheduleError;
+use temporalio_client::{Client, schedules::ScheduleError};
+use temporalio_common::telemetry::{
+    TaskQueueLabelStrategy, TelemetryOptions,
+    metrics::{CoreMeter, NewAttributes, TemporalMeter},
+};
 use temporalio_sdk::{
     Runtime, Worker, WorkerCreateError, WorkerOptions, WorkerRunError, WorkflowRegistrationError,
     runtime::{
-        PollerBehavior,
+        PollerBehavior, RuntimeOptions,
         worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
     },
 };
+use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use workflows::{
-    CatalogSyncWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow, PaymentCheckWorkflow,
-    PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, queues,
+    CatalogSyncWorkflow, CreateWatchWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow,
+    PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow, queues,
 };
 
 use crate::{
     bootstrap::{self, BootstrapError},
-    connect::{ConnectError, TemporalConfig, connect},
-    schedules::{LedgerUpkeepSettings, PaymentCheckSettings, PurgeSettings, Schedule, ScheduleSettings},
+    connect::{ConnectError, TemporalConfig, connect_metered},
+    meter::Meter,
+    pause::Pauses,
+    roles::{Pulse, Roles},
+    running,
+    schedules::{
+        Ensured, LedgerUpkeepSettings, PaymentCheckSettings, PurgeSettings, Schedule, ScheduleSettings,
+        SweepSettings,
+    },
 };
 
 /// Polls for tasks that a worker keeps open at once, of the kind that it is there for.
@@ -39,8 +54,9 @@ pub const PROVIDER_ACTIVITIES: usize = 800;
 const TASKS: usize = 10;
 /// Time a stopping worker gives its running activities.
 const GRACE: Duration = Duration::from_secs(10);
-/// Wait before a worker that failed is started again.
+/// Wait before a worker that failed is started again: twice as long after each failure, up to the longest.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_RESTART_PAUSE: Duration = Duration::from_secs(15);
 
 /// What a worker needs.
 #[derive(Debug, Clone)]
@@ -62,6 +78,8 @@ pub struct WorkerSettings {
     pub ledger: Option<LedgerUpkeepSettings>,
     /// When this process has what serves nobody any more deleted, where it runs workflows; never without.
     pub purge: Option<PurgeSettings>,
+    /// When this process has workflows started again that are missing, where it runs workflows; never without.
+    pub sweep: Option<SweepSettings>,
     /// What this process asks payment gateways.
     pub payments: PaymentWork,
 }
@@ -84,6 +102,8 @@ enum WorkerError {
     Bootstrap(#[from] BootstrapError),
     #[error("setting schedules: {0}")]
     Schedule(#[from] ScheduleError),
+    #[error("the SDK's options: {0}")]
+    Telemetry(String),
     #[error("starting the SDK: {0}")]
     Runtime(#[from] temporalio_sdk::RuntimeError),
     #[error("registering workflows: {0}")]
@@ -101,8 +121,28 @@ enum Role {
     Payments,
 }
 
-/// Runs the workers until `stop`, then lets running activities finish within ten seconds.
-pub async fn run(settings: WorkerSettings, stop: CancellationToken) {
+impl Role {
+    /// What it is called in metrics and in `/readyz`.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Lifecycle => "lifecycle",
+            Self::Payments => "payments",
+            Self::Provider(slug) => slug,
+        }
+    }
+}
+
+/// The thread of a role ended in a panic: what it was there for is not done any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the thread of {0} panicked")]
+pub struct RoleDied(&'static str);
+
+/// Runs the workers until `stop`, then lets running activities finish within ten seconds. How they are is told to `roles`.
+///
+/// # Errors
+/// [`RoleDied`] as soon as one of them is gone for good: the process is then to end, and somebody to start it again.
+pub async fn run(settings: WorkerSettings, roles: Roles, stop: CancellationToken) -> Result<(), RoleDied> {
+    let reports = roles;
     let mut roles: Vec<Role> = settings.providers.slugs().map(Role::Provider).collect();
     if settings.lifecycle {
         roles.push(Role::Lifecycle);
@@ -110,37 +150,61 @@ pub async fn run(settings: WorkerSettings, stop: CancellationToken) {
     if !settings.payments.gateways.is_empty() {
         roles.push(Role::Payments);
     }
-    let running: Vec<_> = roles.into_iter().map(|role| spawn(role, settings.clone(), stop.clone())).collect();
-    for worker in running {
-        // An error here means the worker's thread panicked, which it has logged.
-        let _ = worker.await;
+    let mut running = JoinSet::new();
+    for role in roles {
+        let (name, pulse) = (role.name(), reports.poller(role.name()));
+        let ended = spawn(role, settings.clone(), pulse, stop.clone());
+        running.spawn(async move { ended.await.map_err(|_| RoleDied(name)) });
     }
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap_or(Err(RoleDied("a worker")))?;
+    }
+    Ok(())
 }
 
 fn spawn(
     role: Role,
     settings: WorkerSettings,
+    pulse: Arc<Pulse>,
     stop: CancellationToken,
-) -> tokio::sync::oneshot::Receiver<()> {
+) -> oneshot::Receiver<()> {
     let runtime = tokio::runtime::Handle::current();
-    let (finished, waiting) = tokio::sync::oneshot::channel();
+    // A panic drops the sender, which the receiver hears.
+    let (finished, waiting) = oneshot::channel();
     std::thread::spawn(move || {
-        runtime.block_on(supervise(&role, &settings, &stop));
+        runtime.block_on(supervise(&role, &settings, &pulse, &stop));
         let _ = finished.send(());
     });
     waiting
 }
 
-async fn supervise(role: &Role, settings: &WorkerSettings, stop: &CancellationToken) {
+async fn supervise(role: &Role, settings: &WorkerSettings, pulse: &Arc<Pulse>, stop: &CancellationToken) {
+    crash_point("worker.role");
+    let mut pauses = Pauses::between(RESTART_PAUSE, LONGEST_RESTART_PAUSE);
     while !stop.is_cancelled() {
-        match run_once(role, settings, stop).await {
-            Ok(()) if stop.is_cancelled() => {}
-            Ok(()) => tracing::warn!(?role, "a worker ended; starting it again"),
-            Err(error) => tracing::warn!(?role, %error, "a worker failed; starting it again"),
+        let started = Instant::now();
+        let outcome = run_once(role, settings, pulse, stop).await;
+        if stop.is_cancelled() {
+            return;
+        }
+        if started.elapsed() > LONGEST_RESTART_PAUSE {
+            pauses.begin_again();
+        }
+        let pause = pauses.next();
+        let seconds = pause.as_secs_f32();
+        match outcome {
+            Ok(()) => {
+                pulse.failed("it ended");
+                tracing::warn!(?role, seconds, "a worker ended; starting it again after a pause");
+            }
+            Err(error) => {
+                pulse.failed(&error);
+                tracing::warn!(?role, %error, seconds, "a worker failed; starting it again after a pause");
+            }
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(RESTART_PAUSE) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
@@ -148,21 +212,39 @@ async fn supervise(role: &Role, settings: &WorkerSettings, stop: &CancellationTo
 async fn run_once(
     role: &Role,
     settings: &WorkerSettings,
+    pulse: &Arc<Pulse>,
     stop: &CancellationToken,
 ) -> Result<(), WorkerError> {
-    let client = connect(&settings.temporal).await?;
+    let meter: Arc<dyn CoreMeter> = Arc::new(Meter(Arc::clone(pulse)));
+    let of_client =
+        TemporalMeter::new(Arc::clone(&meter), NewAttributes::default(), TaskQueueLabelStrategy::UseNormal);
+    let client = connect_metered(&settings.temporal, Some(of_client)).await?;
     bootstrap::ensure(&client).await?;
     for schedule in due(role, settings) {
-        schedule.ensure(&client).await?;
+        match schedule.ensure(&client).await? {
+            Ensured::Set | Ensured::Left => {}
+            Ensured::Missing(id) => tracing::error!(
+                schedule = id,
+                "ALERT: a schedule is missing, and this client may not make it: what it would start is not done"
+            ),
+            Ensured::Unknown(id) => tracing::error!(
+                schedule = id,
+                "ALERT: this client may neither make a schedule nor see whether it is there"
+            ),
+        }
     }
-    let runtime = Runtime::from_current_tokio(Default::default())?;
-    let mut worker = Worker::new(&runtime, client, options(role, settings)?)?;
+    let telemetry = TelemetryOptions::builder().metrics(meter).attach_service_name(false).build();
+    let runtime_options = RuntimeOptions::builder().telemetry_options(telemetry).build();
+    let runtime = Runtime::from_current_tokio(runtime_options.map_err(WorkerError::Telemetry)?)?;
+    let options = options(role, settings, &client)?;
+    let mut worker = Worker::new(&runtime, client, options)?;
     let shut_down = worker.shutdown_handle();
     let stopped = stop.clone();
     let watcher = tokio::spawn(async move {
         stopped.cancelled().await;
         shut_down();
     });
+    pulse.working();
     let outcome = worker.run().await;
     watcher.abort();
     Ok(outcome?)
@@ -174,7 +256,9 @@ fn due(role: &Role, settings: &WorkerSettings) -> Vec<Schedule> {
     match role {
         Role::Lifecycle => {
             let books = settings.ledger.iter().map(|books| Schedule::of_ledger(prefix, books));
-            books.chain(settings.purge.iter().map(|purge| Schedule::of_purge(prefix, purge))).collect()
+            let purge = settings.purge.iter().map(|purge| Schedule::of_purge(prefix, purge));
+            let sweep = settings.sweep.iter().map(|sweep| Schedule::of_sweep(prefix, sweep));
+            books.chain(purge).chain(sweep).collect()
         }
         Role::Payments => {
             settings.payments.checks.iter().map(|checks| Schedule::of_payments(prefix, checks)).collect()
@@ -185,24 +269,33 @@ fn due(role: &Role, settings: &WorkerSettings) -> Vec<Schedule> {
     }
 }
 
-fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, WorkerError> {
-    let prefix = &settings.temporal.queue_prefix;
+fn options(role: &Role, settings: &WorkerSettings, client: &Client) -> Result<WorkerOptions, WorkerError> {
+    let TemporalConfig { namespace, queue_prefix: prefix, .. } = &settings.temporal;
     let store = settings.store.clone();
+    let watch = AttemptWatch { store: store.clone() };
+    let reconcile = ReconcileActivities { store: store.clone(), providers: Arc::clone(&settings.providers) };
     Ok(match role {
         Role::Lifecycle => WorkerOptions::new(queues::lifecycle(prefix))
             .register_workflow::<OrderWorkflow>()?
             .register_workflow::<InstanceWorkflow>()?
             .register_workflow::<CatalogSyncWorkflow>()?
             .register_workflow::<ReconcileWorkflow>()?
+            .register_workflow::<CreateWatchWorkflow>()?
             .register_workflow::<PaymentCheckWorkflow>()?
             .register_workflow::<LedgerUpkeepWorkflow>()?
             .register_workflow::<PurgeWorkflow>()?
             .register_workflow::<RefundWorkflow>()?
+            .register_workflow::<SweepWorkflow>()?
             .register_activities(OrderActivities { store: store.clone(), set_up: settings.set_up.clone() })
             .register_activities(InstanceActivities { store: store.clone() })
             .register_activities(LedgerActivities { store: store.clone() })
             .register_activities(PurgeActivities { store: store.clone() })
+            .register_activities(SweepActivities {
+                store: store.clone(),
+                engine: Arc::new(running::Engine::new(client.clone(), namespace, prefix)),
+            })
             .register_activities(RefundActivities { store })
+            .activity_inbound_interceptor(watch)
             .graceful_shutdown_period(GRACE)
             .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
             .build(),
@@ -215,6 +308,7 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
                 store,
                 gateways: settings.payments.gateways.clone(),
             })
+            .activity_inbound_interceptor(watch)
             .graceful_shutdown_period(GRACE)
             .build(),
         Role::Provider(slug) => WorkerOptions::new(queues::provider(prefix, slug))
@@ -227,7 +321,9 @@ fn options(role: &Role, settings: &WorkerSettings) -> Result<WorkerOptions, Work
                 store: store.clone(),
                 providers: Arc::clone(&settings.providers),
             })
-            .register_activities(ReconcileActivities { store, providers: Arc::clone(&settings.providers) })
+            .register_activities(CreateWatchActivities(reconcile.clone()))
+            .register_activities(reconcile)
+            .activity_inbound_interceptor(watch)
             .graceful_shutdown_period(GRACE)
             .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
             .tuner(waiting_activities())

@@ -75,7 +75,8 @@ impl ApiProcess {
 }
 
 /// A port that nobody listens on.
-fn free_port() -> u16 {
+#[must_use]
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("its number").port()
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use simulators::{digitalocean, linode, vultr};
 
-use crate::stack::Stack;
+use crate::{patience::until, stack::Stack};
 
 /// A provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,15 @@ impl Cloud {
             DigitalOcean => "POST /v2/droplets",
             Vultr => "POST /v2/instances",
             Linode => "POST /v4/linode/instances",
+        }
+    }
+
+    /// The simulator's route that a server's snapshots are listed by.
+    pub const fn snapshots(self) -> &'static str {
+        match self {
+            DigitalOcean => "GET /v2/droplets/{id}/snapshots",
+            Vultr => "GET /v2/snapshots",
+            Linode => "GET /v4/images",
         }
     }
 
@@ -135,12 +144,30 @@ pub async fn fault(stack: &Stack, cloud: Cloud, fault: Value) {
     ask(reqwest::Client::new().post(format!("{}/__sim/faults", stack.clouds.url(cloud))).json(&fault)).await;
 }
 
-/// Refuses DigitalOcean's next create because the account is full.
-pub async fn account_is_full(stack: &Stack) {
-    let message = "creating this/these droplet(s) will exceed your droplet limit";
+/// Refuses DigitalOcean's next create for its image: only staff can mend that.
+pub async fn image_is_unknown(stack: &Stack) {
+    let message = "You specified an invalid image for Droplet creation.";
     let body = json!({ "id": "unprocessable_entity", "message": message });
     let refusal = json!({ "route": DigitalOcean.create(), "kind": "status", "status": 422, "body": body });
     fault(stack, DigitalOcean, refusal).await;
+}
+
+/// Makes a server at DigitalOcean without us, as its console does; answers with its id once it has an address.
+pub async fn droplet_by_hand(stack: &Stack) -> String {
+    let http = reqwest::Client::new();
+    let droplets = format!("{}/v2/droplets", stack.clouds.url(DigitalOcean));
+    let wish =
+        json!({ "name": "by-hand", "region": "sgp1", "size": "s-1vcpu-1gb", "image": "ubuntu-24-04-x64" });
+    let token = Clouds::credential(DigitalOcean);
+    let made: Value = ask(http.post(&droplets).bearer_auth(&token).json(&wish)).await;
+    let id = made["droplet"]["id"].as_u64().expect("an id");
+    until("the droplet has an address", || async {
+        let seen: Value = ask(http.get(format!("{droplets}/{id}")).bearer_auth(&token)).await;
+        let addresses = seen["droplet"]["networks"]["v4"].as_array().cloned().unwrap_or_default();
+        addresses.iter().any(|address| address["type"] == "public").then_some(())
+    })
+    .await;
+    id.to_string()
 }
 
 /// Changes a provider's pace and limits.

@@ -6,8 +6,11 @@
 pub mod api_process;
 pub mod cloud;
 pub mod customer;
+pub mod database_proxy;
+pub mod engine_proxy;
 pub mod gateway;
 pub mod patience;
 pub mod report;
 pub mod stack;
+pub mod steps;
 pub mod worker_process;

@@ -12,7 +12,7 @@ use adapters::{
         midtrans::{Midtrans, MidtransConfig},
     },
     providers::{
-        CloudProvider, Registry, Unpaced,
+        CloudProvider, Paced, Registry,
         digitalocean::{DigitalOcean, DigitalOceanConfig},
         linode::{Linode, LinodeConfig},
         vultr::{Vultr, VultrConfig},
@@ -33,7 +33,7 @@ use store::{
     credentials::CredentialsKeys,
     sessions::SessionPolicy,
 };
-use temporal::{TemporalConfig, dispatcher, worker};
+use temporal::{TemporalConfig, dispatcher, roles::Roles, worker};
 use tokio::{runtime::Runtime, sync::OnceCell};
 use tokio_util::sync::CancellationToken;
 
@@ -57,8 +57,8 @@ pub struct Options {
     pub provider_timeout: Duration,
     /// A Postgres of the test's own, instead of the run's.
     pub database_url: Option<String>,
-    /// An engine of the test's own, instead of the run's.
-    pub temporal_address: Option<String>,
+    /// An engine of the test's own or another way to it, instead of the run's.
+    pub temporal: Option<TemporalConfig>,
     /// Whether dispatcher and workers run in this process; a chaos test runs them in one it can kill.
     pub worker_inside: bool,
     /// Whether the worker in this process also asks payment gateways.
@@ -75,12 +75,13 @@ impl Default for Options {
                 retry_initial_ms: 100,
                 retry_max_ms: 1_000,
                 give_up_after_ms: 60_000,
+                ready_patience_ms: 600_000,
                 failover: FailoverPolicy::OFF,
             },
             listing_lag: Duration::from_secs(1),
             provider_timeout: Duration::from_secs(2),
             database_url: None,
-            temporal_address: None,
+            temporal: None,
             worker_inside: true,
             payments_inside: true,
         }
@@ -143,10 +144,7 @@ impl Stack {
         let keys = CredentialsKeys::parse(&CREDENTIALS_KEY.into())?;
         // As on a developer's machine: tests come in bursts.
         let bursts = UnpaidLimits { orders: 100, deposits: 100, ..UnpaidLimits::STANDARD };
-        let store = Store::connect(&database_url, &store::PoolSettings::default())
-            .await?
-            .with_credentials_keys(keys)
-            .with_unpaid_limits(bursts);
+        let store = connect(&database_url).await?.with_credentials_keys(keys).with_unpaid_limits(bursts);
         store.migrate().await?;
         store.seed().await?;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -155,11 +153,8 @@ impl Stack {
         let internal_url = format!("http://{}", internal.local_addr()?);
         let clouds = Clouds::start().await?;
         let gateway = midtrans::Handle::start(merchant(&api_url)).await?;
-        let temporal = TemporalConfig {
-            address: options.temporal_address.clone().map_or_else(|| required("TEMPORAL_ADDRESS"), Ok)?,
-            namespace: "default".to_owned(),
-            queue_prefix: format!("{name}-"),
-        };
+        let engine = options.temporal.clone().map_or_else(engine, Ok)?;
+        let temporal = TemporalConfig { queue_prefix: format!("{name}-"), ..engine };
         let origin = Origin { actor: Actor::System, ip: None, request_id: None };
         let (_, api_key) = store
             .create_api_key(&NewApiKey { name: "tests", scopes: Scope::ALL, life: None }, &origin)
@@ -171,7 +166,8 @@ impl Stack {
         serve(listener, api::router(state.clone()), stop.clone());
         serve(internal, api::internal_router(state), stop.clone());
         if options.worker_inside {
-            tokio::spawn(dispatcher::run(store.clone(), temporal.clone(), stop.clone()));
+            let roles = Roles::default();
+            tokio::spawn(dispatcher::run(store.clone(), temporal.clone(), roles.clone(), stop.clone()));
             let settings = worker::WorkerSettings {
                 temporal: temporal.clone(),
                 store: store.clone(),
@@ -181,13 +177,14 @@ impl Stack {
                 schedules: None,
                 ledger: None,
                 purge: None,
+                sweep: None,
                 payments: if options.payments_inside {
                     worker::PaymentWork { gateways: gateways(&gateway)?, checks: None }
                 } else {
                     worker::PaymentWork::default()
                 },
             };
-            tokio::spawn(worker::run(settings, stop.clone()));
+            tokio::spawn(worker::run(settings, roles, stop.clone()));
         }
         Ok(Self {
             api_url,
@@ -203,6 +200,25 @@ impl Stack {
             stop,
         })
     }
+}
+
+/// The run's engine.
+///
+/// # Errors
+/// When nobody said where it is.
+pub fn engine() -> Result<TemporalConfig> {
+    Ok(TemporalConfig::plain(required("TEMPORAL_ADDRESS")?))
+}
+
+/// Many systems of a run share two cores and one server, which makes a database for each: a connection may take its time.
+async fn connect(database_url: &str) -> Result<Store> {
+    for _ in 0..5 {
+        match Store::connect(database_url, &store::PoolSettings::default()).await {
+            Err(error) if error.is_transient() => {}
+            outcome => return Ok(outcome?),
+        }
+    }
+    anyhow::bail!("the database took no connection")
 }
 
 fn required(name: &str) -> Result<String> {
@@ -246,7 +262,7 @@ fn registry(clouds: &Clouds, options: &Options) -> Result<Registry> {
     let (request_timeout, listing_lag) = (options.provider_timeout, options.listing_lag);
     let adapters = Cloud::ALL.map(|cloud| -> Result<Arc<dyn CloudProvider>> {
         let (base_url, token) = (clouds.url(cloud).parse()?, Clouds::credential(cloud).into());
-        let pacer = Arc::new(Unpaced);
+        let pacer = Paced::unpaced();
         Ok(match cloud {
             Cloud::DigitalOcean => Arc::new(DigitalOcean::new(DigitalOceanConfig {
                 base_url,

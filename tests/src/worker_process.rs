@@ -2,7 +2,12 @@
 
 use std::process::{ExitStatus, Stdio};
 
+use secrecy::ExposeSecret;
 use simulators::midtrans;
+use temporal::{
+    TemporalConfig,
+    security::{Pem, Security},
+};
 use tokio::process::{Child, Command};
 
 use crate::{
@@ -42,12 +47,14 @@ pub(crate) fn command(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>
         .env("TEMPORAL_QUEUE_PREFIX", &stack.temporal.queue_prefix)
         .env("CREDENTIALS_KEY", CREDENTIALS_KEY)
         .env("PROMETHEUS_ENABLED", "false")
+        .env("METRICS_PORT", "0")
         .env("PROVIDER_REQUEST_TIMEOUT", format!("{}ms", options.provider_timeout.as_millis()))
         .env_remove("FAILPOINTS")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())
         .kill_on_drop(true);
+    prove(&mut command, &stack.temporal.security);
     for cloud in Cloud::ALL {
         let prefix = cloud.slug().to_uppercase();
         let credential = match cloud {
@@ -64,6 +71,25 @@ pub(crate) fn command(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>
         command.env("FAILPOINTS", format!("{}={}return", point.name, skipped(point.passes)));
     }
     command
+}
+
+/// What the process proves to the engine, and what it checks.
+fn prove(command: &mut Command, security: &Security) {
+    if let Some(key) = &security.api_key {
+        command.env("TEMPORAL_API_KEY", key.expose_secret());
+    }
+    let Some(tls) = &security.tls else { return };
+    let mut file = |variable: &str, pem: Option<&Pem>| {
+        if let Some(Pem::File(path)) = pem {
+            command.env(variable, path);
+        }
+    };
+    file("TEMPORAL_TLS_SERVER_CA_CERT_PATH", tls.authority.as_ref());
+    file("TEMPORAL_TLS_CLIENT_CERT_PATH", tls.client.as_ref().map(|pair| &pair.certificate));
+    file("TEMPORAL_TLS_CLIENT_KEY_PATH", tls.client.as_ref().map(|pair| &pair.key));
+    if let Some(name) = &tls.server_name {
+        command.env("TEMPORAL_TLS_SERVER_NAME", name);
+    }
 }
 
 /// A running `webrana worker`; killed when dropped.
@@ -89,6 +115,21 @@ impl WorkerProcess {
             .env("PAYMENT_CHECK_EVERY", "24h")
             .env("MIDTRANS_URL", stack.gateway.url())
             .env("MIDTRANS_SERVER_KEY", midtrans::Config::default().server_key);
+        Self(command.spawn().expect("the worker starts"))
+    }
+
+    /// Starts one that takes another way to the engine than its system does.
+    pub fn start_at(program: &str, stack: &Stack, engine: &TemporalConfig) -> Self {
+        let mut command = command(program, stack, None);
+        command.arg("worker").env("TEMPORAL_ADDRESS", &engine.address);
+        prove(&mut command, &engine.security);
+        Self(command.spawn().expect("the worker starts"))
+    }
+
+    /// Starts one with further variables.
+    pub fn start_with(program: &str, stack: &Stack, variables: &[(&str, &str)]) -> Self {
+        let mut command = command(program, stack, None);
+        command.arg("worker").envs(variables.iter().copied());
         Self(command.spawn().expect("the worker starts"))
     }
 

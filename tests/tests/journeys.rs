@@ -147,7 +147,7 @@ async fn an_admin_overrides_the_payment() {
 async fn a_failed_order_is_retried_to_active() {
     let _clock = Clock::start("failure to retry to ACTIVE");
     let stack = Stack::start(Options::default()).await.expect("a system");
-    cloud::account_is_full(&stack).await;
+    cloud::image_is_unknown(&stack).await;
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;
     customer.pay(&order).await;

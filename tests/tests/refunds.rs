@@ -58,7 +58,7 @@ async fn balance(customer: &Customer<'_>) -> i64 {
 #[tokio::test]
 async fn the_money_of_a_failed_order_goes_back_the_way_it_came() {
     let stack = Stack::start(Options::default()).await.expect("the system starts");
-    cloud::account_is_full(&stack).await;
+    cloud::image_is_unknown(&stack).await;
     let (customer, admin) = (Customer::register(&stack).await, Customer::admin(&stack).await);
     let order = customer.place_order().await;
     customer.pay(&order).await;

@@ -1,6 +1,5 @@
 //! The end of a server.
 
-use chrono::{DateTime, Utc};
 use domain::{
     ids::{ActionId, InstanceId, OrderId},
     instance::{ActionStatus, InstanceStatus},
@@ -8,10 +7,12 @@ use domain::{
 };
 use serde_json::json;
 
-use super::progress::{fail_all_waiting, finish, instance_of, lock};
+use super::progress::{fail_all_waiting, finish, instance_of, lock, note_trouble};
 use crate::{
-    Result, Store, StoreError,
+    Elapsed, Result, Store, StoreError,
+    catalog_sync::administrators,
     notifications::{self, Notice},
+    provisioning::ProviderTrouble,
     renewals,
 };
 
@@ -28,8 +29,10 @@ pub struct DeletionJob {
     pub provider: String,
     /// The provider's id of the server; none when no create is known to have succeeded.
     pub provider_instance_id: Option<String>,
-    /// When a create was last sent whose outcome is not known.
-    pub create_sent_at: Option<DateTime<Utc>>,
+    /// How long ago a create was last sent whose outcome is not known.
+    pub create_sent_ago: Option<Elapsed>,
+    /// How long ago the order was placed.
+    pub placed_ago: Elapsed,
 }
 
 impl Store {
@@ -42,9 +45,11 @@ impl Store {
             DeletionJob,
             r#"SELECT a.instance_id AS "instance_id: InstanceId", s.order_id AS "order_id: OrderId",
                       a.status AS "status: ActionStatus", p.slug AS provider, s.provider_instance_id,
-                      t.create_sent_at AS "create_sent_at?"
+                      extract(epoch FROM now() - t.create_sent_at)::float8 AS "create_sent_ago?: Elapsed",
+                      extract(epoch FROM now() - o.placed_at)::float8 AS "placed_ago!: Elapsed"
                FROM instance_actions a
                JOIN instances s ON s.id = a.instance_id
+               JOIN orders o ON o.id = s.order_id
                JOIN providers p ON p.id = s.provider_id
                LEFT JOIN provisioning_tasks t ON t.order_id = s.order_id
                WHERE a.id = $1 AND a.action = 'delete'"#,
@@ -53,6 +58,52 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?
         .ok_or(StoreError::NotFound("action"))
+    }
+
+    /// Keeps why a delete is not done yet. Administrators are told, once a day while it lasts, when its provider refused
+    /// it, or when it has taken more than an hour; answers whether they have to know.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    pub async fn note_undeleted(&self, action: ActionId, trouble: &ProviderTrouble) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
+        note_trouble(&mut tx, action, trouble).await?;
+        let waiting = sqlx::query!(
+            r#"SELECT a.instance_id AS "instance_id: InstanceId", s.name, p.name AS provider, s.provider_instance_id,
+                      coalesce(now() - a.started_at > interval '1 hour', false) AS "is_late!",
+                      to_char(now() AT TIME ZONE 'Asia/Jakarta', 'YYYY-MM-DD') AS "today!"
+               FROM instance_actions a
+               JOIN instances s ON s.id = a.instance_id
+               JOIN providers p ON p.id = s.provider_id
+               WHERE a.id = $1 AND a.status = 'in_progress'"#,
+            action.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let told = waiting.filter(|delete| delete.is_late || !trouble.class.is_retryable());
+        if let Some(delete) = &told {
+            let id = delete.instance_id;
+            let message = format!(
+                "{} ({}) is to be deleted and still costs money: {} Tries go on.",
+                delete.name, delete.provider, trouble.message
+            );
+            let notice = Notice {
+                kind: NotificationKind::VpsNotDeleted,
+                title: "A server can't be deleted",
+                message: &message,
+                action_url: Some(&format!("/admin/instances/{id}")),
+                metadata: json!({
+                    "instance_id": id, "action_id": action, "class": trouble.class,
+                    "provider_instance_id": delete.provider_instance_id,
+                }),
+                dedupe_key: &format!("instance/{id}/not-deleted/{}", delete.today),
+            };
+            for administrator in administrators(&mut tx).await? {
+                notifications::notify(&mut tx, administrator, &notice).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(told.is_some())
     }
 
     /// Ends a delete: the server is `TERMINATED`, what still waited for it fails, what was wished

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    ids::{ActionId, InstanceId, OrderId},
+    ids::{ActionId, ApiKeyId, InstanceId, OrderId, UserId},
     instance::{ActionKind, ActionStatus, InstanceAction, InstanceStatus, PowerState, failure_words},
     provisioning::FailureClass,
+    rate_limit::Caller,
 };
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -48,8 +49,13 @@ pub struct ActionJob {
     pub provider: String,
     /// The provider's id of the server.
     pub provider_instance_id: String,
+    /// Who the calls are for: the server's owner or the program that asked; else it keeps the server or frees it, such as
+    /// a suspension.
+    pub caller: Caller,
     /// Set when the provider was asked and may be at it.
     pub sent_at: Option<DateTime<Utc>>,
+    /// When this was read, by the same clock.
+    pub read_at: DateTime<Utc>,
     /// What the provider gave for it.
     pub receipt: Option<Value>,
     /// SSH public keys for root.
@@ -117,7 +123,8 @@ impl Store {
         let row = sqlx::query!(
             r#"SELECT a.instance_id, s.order_id, a.action AS "kind: ActionKind", a.params,
                       a.status AS "status: ActionStatus", p.slug AS provider, s.provider_instance_id AS "server!",
-                      a.sent_at, a.receipt, o.ssh_keys, src.provider_slug AS "image?", l.provider_slug AS "size?",
+                      a.requested_by, a.requester_id, s.user_id, a.sent_at, now() AS "read_at!", a.receipt, o.ssh_keys,
+                      src.provider_slug AS "image?", l.provider_slug AS "size?",
                       coalesce(l.disk_gb > now_plan.disk_gb, false) AS "grows_disk!",
                       ARRAY(SELECT e.result ->> 'snapshot_id' FROM instance_actions e
                             WHERE e.instance_id = a.instance_id AND e.id <> a.id AND e.action = 'snapshot'
@@ -143,7 +150,9 @@ impl Store {
             status: row.status,
             provider: row.provider,
             provider_instance_id: row.server,
+            caller: caller(&row.requested_by, row.requester_id, row.user_id),
             sent_at: row.sent_at,
+            read_at: row.read_at,
             receipt: row.receipt,
             ssh_keys: row.ssh_keys,
             image: row.image,
@@ -203,21 +212,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     pub async fn note_action_trouble(&self, action: ActionId, trouble: &ProviderTrouble) -> Result<()> {
-        let told = json!({
-            "class": trouble.class,
-            "message": trouble.message,
-            "code": trouble.code,
-            "provider_request_id": trouble.request_id,
-            "at": Utc::now(),
-        });
-        sqlx::query!(
-            "UPDATE instance_actions SET trouble = $2, updated_at = now() WHERE id = $1 AND status = 'in_progress'",
-            action.0,
-            told,
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        note_trouble(&mut *self.pool.acquire().await?, action, trouble).await
     }
 
     /// Ends an action that went well, and brings our record of the server up to date with it. Doing it again changes
@@ -266,6 +261,29 @@ impl Store {
     pub async fn fail_action(&self, action: ActionId, class: FailureClass, message: &str) -> Result<()> {
         fail(&mut *self.pool.acquire().await?, action, class, message).await
     }
+}
+
+/// Keeps the latest trouble of an action that is being done.
+pub(super) async fn note_trouble(
+    tx: &mut PgConnection,
+    action: ActionId,
+    trouble: &ProviderTrouble,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE instance_actions
+         SET trouble = $2::jsonb || jsonb_build_object('at', now()), updated_at = now()
+         WHERE id = $1 AND status = 'in_progress'",
+        action.0,
+        json!({
+            "class": trouble.class,
+            "message": trouble.message,
+            "code": trouble.code,
+            "provider_request_id": trouble.request_id,
+        }),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Locks a server's row; its actions are only moved under this lock.
@@ -348,10 +366,12 @@ pub(super) async fn finish(tx: &mut PgConnection, action: ActionId, result: Opti
 
 /// Ends an action badly, unless it is over. The code and request id that were noted with this very message stay.
 async fn fail(tx: &mut PgConnection, action: ActionId, class: FailureClass, message: &str) -> Result<()> {
-    let told = json!({ "class": class, "message": message, "at": Utc::now() });
+    let told = json!({ "class": class, "message": message });
     sqlx::query!(
         "UPDATE instance_actions SET status = 'failed', failure_class = $2, failure_message = $3,
-                trouble = CASE WHEN trouble ->> 'message' = $4 THEN trouble ELSE $5 END, finished_at = now(),
+                trouble = CASE WHEN trouble ->> 'message' = $4 THEN trouble
+                               ELSE $5::jsonb || jsonb_build_object('at', now()) END,
+                finished_at = now(),
                 updated_at = now()
          WHERE id = $1 AND status IN ('pending', 'in_progress')",
         action.0,
@@ -378,4 +398,14 @@ pub(super) async fn fail_all_waiting(tx: &mut PgConnection, instance: InstanceId
             .await?;
     }
     Ok(())
+}
+
+/// What an owner or a program asked for counts as theirs; what staff or the system has done to somebody's server keeps it
+/// or frees it.
+fn caller(requested_by: &str, requester: Option<Uuid>, owner: Uuid) -> Caller {
+    match (requested_by, requester) {
+        ("user", Some(id)) if id == owner => Caller::Action(UserId(id).into()),
+        ("api_key", Some(id)) => Caller::Action(ApiKeyId(id).into()),
+        _ => Caller::Servers,
+    }
 }

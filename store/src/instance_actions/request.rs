@@ -14,11 +14,14 @@ use super::{Action, by_id, params_of};
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
-    new_id, outbox, renewals,
+    new_id, outbox, renewals, unpaid,
 };
 
 /// Actions that may wait for one server. More are refused: whoever asks that often should look first.
 const LONGEST_QUEUE: i64 = 10;
+
+/// What a customer may have done to servers within an hour, unless it is set otherwise.
+pub const ACTIONS_PER_HOUR: u32 = 120;
 
 /// Something asked for a server.
 #[derive(Debug, Clone, Copy)]
@@ -49,12 +52,50 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such server (of that owner), [`StoreError::Conflict`] naming what
-    /// is in the way, [`StoreError::IdempotencyMismatch`] when the key was used for another action.
+    /// is in the way, [`StoreError::IdempotencyMismatch`] when the key was used for another action,
+    /// [`StoreError::TooManyActions`] for a customer who had too many done lately.
     pub async fn request_action(&self, new: &NewAction<'_>) -> Result<Action> {
         let mut tx = self.pool.begin().await?;
+        if let Some(owner) = new.owner {
+            unpaid::lock_account(&mut tx, owner).await?;
+        }
         let action = request(&mut tx, new).await?;
+        if let Some(owner) = new.owner {
+            self.refuse_if_too_many(&mut tx, owner, new.action.kind()).await?;
+        }
         tx.commit().await?;
         Ok(action)
+    }
+
+    /// The same with another bound on what a customer may have done to servers within an hour; 0 lifts it.
+    #[must_use]
+    pub const fn with_actions_per_hour(mut self, most: u32) -> Self {
+        self.actions_per_hour = most;
+        self
+    }
+
+    /// Counts what a customer asked for within the hour, with the action just taken in: a repeated request is none. What
+    /// frees a server and what needs no provider is not counted. The account is locked.
+    async fn refuse_if_too_many(&self, tx: &mut PgConnection, owner: UserId, kind: ActionKind) -> Result<()> {
+        if self.actions_per_hour == 0 || matches!(kind, ActionKind::Delete | ActionKind::Rename) {
+            return Ok(());
+        }
+        let asked = sqlx::query!(
+            r#"SELECT count(*) AS "count!",
+                      ceil(extract(epoch FROM min(created_at) + interval '1 hour' - now()))::float8 AS frees_in
+               FROM instance_actions
+               WHERE requested_by = 'user' AND requester_id = $1 AND created_at > now() - interval '1 hour'
+                 AND action NOT IN ('delete', 'rename')"#,
+            owner.0,
+        )
+        .fetch_one(tx)
+        .await?;
+        if asked.count <= i64::from(self.actions_per_hour) {
+            return Ok(());
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within an hour")]
+        let frees_in_seconds = asked.frees_in.unwrap_or(1.0).clamp(1.0, 3_600.0) as u32;
+        Err(StoreError::TooManyActions { limit: self.actions_per_hour, frees_in_seconds })
     }
 }
 

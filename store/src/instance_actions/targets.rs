@@ -27,6 +27,7 @@ impl Store {
             r#"SELECT EXISTS (SELECT FROM instances s
                               JOIN images i ON i.slug = $2 AND i.is_active
                               JOIN image_sources src ON src.image_id = i.id AND src.provider_id = s.provider_id
+                                                           AND src.unavailable_since IS NULL
                               WHERE s.id = $1) AS "can!""#,
             instance.0,
             image,
@@ -42,9 +43,9 @@ impl Store {
     pub async fn resize_target(&self, instance: InstanceId, plan: PlanId) -> Result<ResizeTarget> {
         sqlx::query_as!(
             ResizeTarget,
-            r#"SELECT (l.is_active AND l.provider_id = s.provider_id) AS "is_offered!",
-                      EXISTS (SELECT FROM plan_regions r WHERE r.plan_id = l.id AND r.region_id = s.region_id)
-                          AS "is_in_region!",
+            r#"SELECT (l.is_active AND l.unavailable_since IS NULL AND l.provider_id = s.provider_id) AS "is_offered!",
+                      EXISTS (SELECT FROM plan_regions r WHERE r.plan_id = l.id AND r.region_id = s.region_id
+                                                           AND r.unavailable_since IS NULL) AS "is_in_region!",
                       (l.id = s.plan_id) AS "is_current!", (l.disk_gb < c.disk_gb) AS "shrinks_disk!"
                FROM plans l, instances s JOIN plans c ON c.id = s.plan_id
                WHERE l.id = $2 AND s.id = $1"#,

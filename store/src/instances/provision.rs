@@ -28,7 +28,8 @@ impl Store {
         let standing = sqlx::query!(
             r#"SELECT o.status AS "status: OrderStatus",
                       (SELECT i.id FROM instances i WHERE i.order_id = o.id) AS "instance_id: InstanceId",
-                      EXISTS (SELECT FROM outbox m WHERE m.workflow_id = $2 AND m.dispatched_at IS NULL) AS "told!"
+                      EXISTS (SELECT FROM outbox m WHERE m.workflow_id = $2 AND m.dispatched_at IS NULL
+                              AND m.failures = 0) AS "told!"
                FROM orders o WHERE o.id = $1 FOR NO KEY UPDATE OF o"#,
             order.0,
             order_workflow_id(order),

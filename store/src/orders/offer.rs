@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    ids::{PlanId, PromoId, ProviderId},
+    ids::{OrderId, PlanId, PromoId, ProviderId},
     money::Rupiah,
     pricing::{PriceInput, Quote, quote},
     promo::{PromoRefusal, Purpose},
@@ -224,6 +224,24 @@ pub(crate) async fn price_of(
 
 fn require(condition: bool, refusal: Refusal) -> Result<(), Refusal> {
     if condition { Ok(()) } else { Err(refusal) }
+}
+
+/// Whether what an order of before is made from is still on offer: its image, and its plan in its region. The provider may
+/// have retired them since, and would refuse the server after it is paid.
+pub(crate) async fn still_offered(tx: &mut PgConnection, order: OrderId) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM orders o
+               JOIN images i ON i.id = o.image_id AND i.is_active
+               JOIN image_sources s ON s.image_id = i.id AND s.provider_id = o.provider_id
+                                   AND s.unavailable_since IS NULL
+               JOIN plan_regions r ON r.plan_id = o.plan_id AND r.region_id = o.region_id
+                                  AND r.unavailable_since IS NULL
+               WHERE o.id = $1) AS "is!""#,
+        order.0,
+    )
+    .fetch_one(tx)
+    .await?)
 }
 
 /// Whether one more of a plan may be sold: its provider has it, and fewer are sold than may be. A plan with a limit is

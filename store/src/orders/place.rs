@@ -96,8 +96,7 @@ impl Store {
     async fn try_place(&self, new: &NewOrder, request: &Idempotency) -> Result<Option<Placed>, OrderError> {
         let mut tx = self.pool.begin().await?;
         let mut offer = resolve(&mut tx, &new.selection).await?;
-        let keys = ssh_keys::named(&mut tx, new.user, &new.ssh_key_ids).await?;
-        let keys = keys.map_err(|_| Refusal::SshKeyUnknown)?;
+        let keys = ssh_keys::for_server(&mut tx, new.user, &new.ssh_key_ids).await?;
         if new.promo.is_none() {
             self.refuse_outside_limits(new, &offer)?;
         }
@@ -188,7 +187,7 @@ async fn insert(
              INSERT INTO in_app_notifications (id, user_id, title, message, type, action_url, metadata, dedupe_key)
              SELECT $20, $1, 'Order received', $21, $22, $23, $24, $25 FROM placed),
          message AS (
-             INSERT INTO outbox (id, workflow_id, kind, payload) SELECT $26, $27, $28, $29 FROM placed),
+             INSERT INTO outbox (id, workflow_id, kind, payload, class) SELECT $26, $27, $28, $29, $50 FROM placed),
          counter AS (
              INSERT INTO invoice_counters AS c (year, last)
              SELECT extract(year FROM $15::timestamptz AT TIME ZONE 'Asia/Jakarta')::integer, 1 FROM placed
@@ -261,6 +260,7 @@ async fn insert(
         offer.promo.map(|promo| promo.id.0),
         offer.promo.map(|promo| promo.amount.get()),
         numbers::PATIENCE,
+        start.class().as_str(),
     )
     .fetch_optional(connection)
     .await?;
@@ -304,6 +304,6 @@ mod tests {
     #[test]
     fn an_endless_window_does_not_overflow() {
         let policy = OrderPolicy { payment_window_ms: u64::MAX, ..OrderPolicy::default() };
-        assert_eq!(deadline(Utc::now(), &policy), DateTime::<Utc>::MAX_UTC);
+        assert_eq!(deadline(DateTime::UNIX_EPOCH, &policy), DateTime::<Utc>::MAX_UTC);
     }
 }

@@ -1,7 +1,13 @@
 use std::time::Instant;
 
+use domain::rate_limit::{Lane, Window};
+
 use super::*;
-use crate::StoreError;
+use crate::{
+    Store, StoreError,
+    numbers::{self, Series},
+    outbox::Room,
+};
 
 /// Bounds that a test need not wait long for.
 fn impatient() -> PoolSettings {
@@ -11,6 +17,7 @@ fn impatient() -> PoolSettings {
         lock_timeout: Duration::from_millis(200),
         statement_timeout: Duration::from_millis(400),
         idle_in_transaction_timeout: Duration::from_millis(300),
+        pooled: false,
     }
 }
 
@@ -99,6 +106,8 @@ async fn a_transaction_that_is_given_up_keeps_its_place_until_it_is_over(
         ..impatient()
     };
     let pool = Pool::connect(options, &patient).await.unwrap();
+    // Connected beforehand: what is given up below is the wait for the lock, not for a connection.
+    drop([pool.acquire().await.unwrap(), pool.acquire().await.unwrap(), pool.acquire().await.unwrap()]);
     let mut holder = pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE invoice_counters IN EXCLUSIVE MODE").execute(&mut *holder).await.unwrap();
     let write = async || {
@@ -117,4 +126,84 @@ async fn a_transaction_that_is_given_up_keeps_its_place_until_it_is_over(
     let _all = pool.places.acquire_many(3).await.unwrap();
     let written = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM invoice_counters").fetch_one(&pool);
     assert_eq!(written.await.unwrap(), 0);
+}
+
+/// A primary that was demoted goes on answering.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_connection_whose_server_takes_no_writes_any_more_is_left(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let one = PoolSettings { max_connections: 1, ..impatient() };
+    let pool = Pool::connect(options, &one).await.unwrap();
+    let write = "INSERT INTO invoice_counters (year, last) VALUES (1999, 1)";
+    let demote = async || {
+        sqlx::query("SET default_transaction_read_only = on").execute(&pool).await.unwrap();
+    };
+    demote().await;
+    let refused = sqlx::query(write).execute(&pool).await.unwrap_err();
+    assert_eq!(code(refused).as_deref(), Some("25006"));
+    sqlx::query(write).execute(&pool).await.unwrap();
+
+    demote().await;
+    let mut tx = pool.begin().await.unwrap();
+    let refused = sqlx::query("DELETE FROM invoice_counters").execute(&mut *tx).await.unwrap_err();
+    assert_eq!(code(refused).as_deref(), Some("25006"));
+    drop(tx);
+    sqlx::query("DELETE FROM invoice_counters").execute(&pool).await.unwrap();
+}
+
+/// What a session keeps from one transaction to the next, of all kinds there are.
+const KEPT: &str = "SELECT concat_ws(' ',
+    (SELECT string_agg(name, ' ') FROM pg_settings WHERE source = 'session'),
+    (SELECT string_agg(channel, ' ') FROM pg_listening_channels() channel),
+    (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
+    (SELECT count(*) FROM pg_class WHERE relpersistence = 't'))";
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nothing_is_left_in_a_session_for_the_next_transaction(
+    pools: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let one = pools.max_connections(1).connect_with(options).await.unwrap();
+    let kept = async || sqlx::query_scalar::<_, String>(KEPT).fetch_one(&one).await.unwrap();
+    assert_eq!(kept().await, "0 0");
+    let store = Store::new(one.clone());
+    // Whatever sets something for a transaction.
+    store.seed().await.unwrap();
+    store.check_ledger().await.unwrap();
+    store.claim_outbox(Room::of(1), 30.0).await.unwrap();
+    const TEN: Window = Window { calls: 10, period: Duration::from_secs(1) };
+    let lane = Lane::new("all", &[TEN]);
+    store.skip_call("digitalocean", &lane).await.unwrap();
+    for series in [Series::Invoice, Series::CreditNote] {
+        let mut tx = store.pool.begin().await.unwrap();
+        numbers::take(&mut tx, series).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    store.pool.begin_long().await.unwrap().commit().await.unwrap();
+    assert_eq!(kept().await, "0 0", "behind a pooler the next transaction is somebody else's");
+
+    sqlx::query("SELECT set_config('lock_timeout', '1s', false)").execute(&one).await.unwrap();
+    assert_eq!(kept().await, "lock_timeout 0 0", "and it would show");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn behind_a_pooler_the_database_has_the_bounds_or_it_is_said_how(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let pooled = PoolSettings { pooled: true, ..impatient() };
+    let store = Store::connect_with(options.clone(), &pooled).await.unwrap();
+    let problems = store.session_problems(&pooled).await.unwrap().join("; ");
+    for wanted in ["lock_timeout = '200ms'", "statement_timeout = '400ms'"] {
+        assert!(problems.contains(wanted), "{problems}");
+    }
+    for (name, value) in pooled.session() {
+        let sql = format!(r#"ALTER DATABASE "{}" SET {name} = '{value}'"#, options.get_database().unwrap());
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&store.pool).await.unwrap();
+    }
+    let again = Store::connect_with(options, &pooled).await.unwrap();
+    assert_eq!(again.session_problems(&pooled).await.unwrap(), [""; 0]);
+    assert!(again.most_connections().await.unwrap() > 0);
 }

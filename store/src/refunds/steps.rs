@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 
 use super::{Refund, read, tell};
 use crate::{
-    Result, Store, StoreError,
+    Elapsed, Result, Store, StoreError,
     audit::{self, Act, Origin},
     ledger, outbox,
 };
@@ -48,6 +48,8 @@ pub struct RefundCall {
     pub number: i32,
     /// Since when an earlier call may have taken effect whose answer is not known.
     pub in_doubt_since: Option<DateTime<Utc>>,
+    /// The same as an age, at the beginning of this call.
+    pub in_doubt_for: Option<Elapsed>,
 }
 
 impl Store {
@@ -82,7 +84,8 @@ impl Store {
                UPDATE refunds r SET status = 'SENT', attempts = attempts + 1, in_doubt_since = now(),
                       sent_at = coalesce(sent_at, now()), updated_at = now()
                FROM before b WHERE r.id = b.id
-               RETURNING r.attempts AS "number!", b.in_doubt_since"#,
+               RETURNING r.attempts AS "number!", b.in_doubt_since,
+                         extract(epoch FROM now() - b.in_doubt_since)::float8 AS "in_doubt_for: Elapsed""#,
             refund.0,
         )
         .fetch_optional(&self.pool)
@@ -201,6 +204,7 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        doubt(&mut tx, &locked).await?;
         let returned = Movement::refund_returned(parties(&locked), refund, locked.amount)?;
         ledger::post(&mut tx, &returned, Some(&locked.reason)).await?;
         let ended = read::read(&mut tx, refund).await?;
@@ -241,6 +245,18 @@ impl Store {
         tx.commit().await?;
         Ok(locked)
     }
+}
+
+/// A gateway that does not give money back may have none left: it is asked what became of the payment. What it took back while
+/// the refund was under way could not be in dispute for all of its amount.
+async fn doubt(tx: &mut PgConnection, returned: &Refund) -> Result<()> {
+    sqlx::query!(
+        "UPDATE payments SET doubted_at = coalesce(doubted_at, now()) WHERE id = $1",
+        returned.payment_id.map(|id| id.0),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Locks a refund; the customer's accounts come after it.

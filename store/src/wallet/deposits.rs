@@ -237,7 +237,7 @@ pub(crate) async fn settle_deposit(
 ) -> Result<PaymentOutcome> {
     let incoming = payment.incoming()?;
     let outcome = PaymentOutcome::Credited;
-    mark_paid(tx, payment.id, outcome, settlement, None).await?;
+    mark_paid(tx, payment, outcome, settlement, None).await?;
     sqlx::query!(
         "UPDATE deposits SET status = 'CREDITED', credited_at = now() WHERE id = $1 AND status = 'OPEN'",
         deposit.id.0

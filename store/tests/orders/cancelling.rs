@@ -1,6 +1,6 @@
 use domain::{billing::InvoiceStatus, order::OrderStatus, outbox::Message};
 use sqlx::PgPool;
-use store::StoreError;
+use store::{StoreError, outbox::Room};
 use tokio::task::JoinSet;
 
 use crate::{Shop, register};
@@ -18,10 +18,11 @@ async fn an_unpaid_order_is_called_off_with_its_bill(pool: PgPool) {
     let steps = shop.store.order_timeline(order, Some(shop.customer)).await.unwrap();
     let steps: Vec<&str> = steps.iter().map(|entry| entry.step.as_str()).collect();
     assert_eq!(steps, ["order_placed", "order_cancelled"]);
-    let [start] = shop.store.claim_outbox(10, 60.0).await.unwrap().try_into().unwrap();
-    shop.store.mark_dispatched(&[start.id]).await.unwrap();
-    let [closed] = shop.store.claim_outbox(10, 60.0).await.unwrap().try_into().unwrap();
-    assert_eq!(closed.message, Message::OrderClosed { order_id: order });
+    let claimed = shop.store.claim_outbox(Room::of(10), 60.0).await.unwrap();
+    let closed = claimed.iter().find(|message| message.kind == "order_closed").unwrap();
+    assert_eq!(closed.message, Ok(Message::OrderClosed { order_id: order }));
+    let start = claimed.iter().find(|message| message.kind == "start_order").unwrap();
+    assert!(start.is_superseded, "nobody needs the workflow of an order that is over");
 }
 
 #[sqlx::test(migrations = "../migrations")]

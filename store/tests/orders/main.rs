@@ -4,10 +4,12 @@
 
 mod cancelling;
 mod catalog;
+mod outbox;
 mod placing;
 mod reading;
 mod rules;
 mod stuck;
+mod sweep;
 
 use domain::{
     billing::PaymentMethod, hostname::Hostname, ids::UserId, policy::OrderPolicy, unpaid::UnpaidLimits,

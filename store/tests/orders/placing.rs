@@ -13,6 +13,7 @@ use sqlx::{
 use store::{
     StoreError,
     orders::{NewOrder, OrderError, Placed, Refusal},
+    outbox::Room,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -71,8 +72,8 @@ async fn an_order_commits_with_everything_around_it(pool: PgPool) {
     assert_eq!(row.get::<String, _>("gateway_order_id"), format!("WB-{}-1", order_id.0.simple()));
     assert_eq!(row.get::<&str, _>("notice"), "ORDER_CREATED");
     assert_eq!(row.get::<&str, _>("step"), "order_placed");
-    let [message] = shop.store.claim_outbox(10, 1.0).await.unwrap().try_into().unwrap();
-    let Message::StartOrder(start) = message.message else { panic!("{:?}", message.message) };
+    let [message] = shop.store.claim_outbox(Room::of(10), 1.0).await.unwrap().try_into().unwrap();
+    let Ok(Message::StartOrder(start)) = message.message else { panic!("{:?}", message.message) };
     assert_eq!((start.order_id, start.customer_id), (order_id, shop.customer));
     assert_eq!((start.provider.as_str(), start.plan_slug.as_str()), ("digitalocean", "do-basic-1gb"));
     assert_eq!(start.policy, order.policy);

@@ -26,6 +26,7 @@ async fn shop(pools: PgPoolOptions, options: PgConnectOptions, lock_timeout: Dur
         lock_timeout,
         statement_timeout: MINUTE,
         idle_in_transaction_timeout: MINUTE,
+        ..PoolSettings::default()
     };
     shop.store = Store::connect_with(options, &settings).await.unwrap();
     let basket = shop.basket().await;

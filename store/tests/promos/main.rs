@@ -215,6 +215,7 @@ fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> Verifi
         transaction_id: Some("transaction-1"),
         status,
         amount: Some(payment.amount),
+        payer_fee: None,
         amount_as_received: "as charged",
         reversals: &[],
         evidence: Evidence::Asked,

@@ -10,8 +10,7 @@ use workflows::OrderWorkflow;
 async fn main() -> Result<()> {
     let workflow_id = std::env::args().nth(1).context("which workflow? give its id, such as order/<uuid>")?;
     let address = std::env::var("TEMPORAL_ADDRESS").context("TEMPORAL_ADDRESS is not set")?;
-    let config = TemporalConfig { address, namespace: "default".to_owned(), queue_prefix: String::new() };
-    let client = temporal::connect(&config).await?;
+    let client = temporal::connect(&TemporalConfig::plain(address)).await?;
     let workflow = client.get_workflow_handle::<OrderWorkflow>(workflow_id);
     let history = workflow.fetch_history(WorkflowFetchHistoryOptions::default()).to_json().await?;
     println!("{}", String::from_utf8(history)?);

@@ -96,7 +96,7 @@ async fn paid(point: &str, answer_lost: bool) {
 async fn refused(point: &str) {
     let _turn = turn().await;
     let stack = system(Options::default()).await;
-    cloud::account_is_full(&stack).await;
+    cloud::image_is_unknown(&stack).await;
     let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;

@@ -1,15 +1,18 @@
-//! Many orders at every provider at once, while answers to creates are lost, new servers stay out of the lists for ten
-//! seconds, and the worker is killed at every step: each order ends with its one server, and there is no other.
+//! Many orders at every provider at once, while every third answer to a create is lost, new servers stay out of the lists
+//! for ten seconds, a proxy answers some lists with a page of its own, a network swallows all connections to the database,
+//! and the worker is killed at every step: each order ends with its one server, and there is no other. All the while a
+//! customer reads what there is to read of a server at each provider, over twelve connections.
 
 use std::time::{Duration, Instant};
 
 use activities::crash_point::WHEN_PAID;
-use domain::provisioning::FLEET_TAG;
+use domain::installation::Installation;
 use futures::{StreamExt, future::join_all, stream};
 use serde_json::{Value, json};
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
+    database_proxy::DatabaseProxy,
     patience::{LONGEST, until},
     report,
     stack::{Options, Stack},
@@ -18,24 +21,65 @@ use webrana_tests::{
 
 /// Orders at each provider.
 const ORDERS: usize = 100;
-/// Of these, how many creates take effect without an answer.
+/// Of these, how many creates take effect without an answer: every third of the first ones. If all of them were lost,
+/// nobody would create for a while.
 const LOST: usize = 30;
+/// How many lists are answered by a proxy's page: every tenth.
+const PAGES: usize = 5;
+/// The connections to the database are swallowed after so many kills.
+const SWALLOWED_AFTER: usize = 2;
 /// Seconds a new server is missing from lists.
 const LAG: f64 = 10.0;
 /// Customers who order and pay at the same time.
 const AT_ONCE: usize = 5;
+/// Connections of the customer who polls, for each server.
+const CONNECTIONS: usize = 4;
+/// Between two reads of one of them.
+const BETWEEN_READS: Duration = Duration::from_millis(100);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_webrana-with-fail-points");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_orders_at_each_provider_get_a_hundred_servers_each() {
+    let server = std::env::var("DATABASE_URL").expect("the run's database");
+    let network = DatabaseProxy::start(&server).await.expect("a proxy");
+    let stack = system(&network).await;
+    let poller = Customer::register(&stack).await;
+    let polled = servers_to_poll(&stack, &poller).await;
     let begun = Instant::now();
-    let stack = system().await;
     for cloud in Cloud::ALL {
         cloud::configure(&stack, cloud, json!({ "listing_lag_seconds": LAG })).await;
-        let lost = json!({ "route": cloud.create(), "kind": "drop_after_create", "times": LOST });
+        let lost = json!({ "route": cloud.create(), "kind": "drop_after_create", "times": LOST, "every": 3 });
         cloud::fault(&stack, cloud, lost).await;
+        let page = json!("<html><h1>Sorry, you have been blocked</h1></html>");
+        let page = json!({ "route": cloud.list(), "kind": "status", "status": 403, "body": page, "times": PAGES,
+                           "every": 10 });
+        cloud::fault(&stack, cloud, page).await;
     }
     let customer = Customer::register(&stack).await;
+    let orders = tokio::select! {
+        orders = survive(&stack, &network, &customer) => orders,
+        () = poll(&poller, &polled) => panic!("the customer stopped polling"),
+    };
+    for cloud in Cloud::ALL {
+        let servers = cloud::servers_with(&stack, cloud, &Installation::default().tag()).await;
+        assert_eq!(servers, ORDERS + 1, "at {}", cloud.slug());
+        let (reads, minutes) = (stack.clouds.calls(cloud, cloud.snapshots()), begun.elapsed().as_secs() / 60);
+        assert!((1..=minutes + 5).contains(&reads), "{reads} reads in {minutes} minutes at {}", cloud.slug());
+    }
+    for order in &orders {
+        assert_eq!(cloud::servers_of(&stack, order).await, 1);
+    }
+    report::say(&format!(
+        "chaos, fleet: {} orders ACTIVE, as many servers, {} answers lost, worker killed {} times, in {:.1} s",
+        orders.len(),
+        LOST * Cloud::ALL.len(),
+        WHEN_PAID.len(),
+        begun.elapsed().as_secs_f64()
+    ));
+}
+
+/// Orders at all providers, and kills the worker at every step until all are ACTIVE.
+async fn survive(stack: &Stack, network: &DatabaseProxy, customer: &Customer<'_>) -> Vec<Value> {
     let wishes = join_all(Cloud::ALL.map(|cloud| customer.good_order_at(cloud))).await;
     let wanted = wishes.iter().flat_map(|wish| std::iter::repeat_n(wish, ORDERS));
     let orders: Vec<Value> = stream::iter(wanted)
@@ -57,35 +101,57 @@ async fn a_hundred_orders_at_each_provider_get_a_hundred_servers_each() {
     for (kills, point) in WHEN_PAID.iter().enumerate() {
         // Not always the first order that passes: the later ones find the provider in the midst of its work.
         let crash = CrashAt { name: point, passes: 2 * kills };
-        let mut doomed = WorkerProcess::start(PROGRAM, &stack, Some(crash));
+        let mut doomed = WorkerProcess::start(PROGRAM, stack, Some(crash));
         let end = tokio::time::timeout(LONGEST, doomed.ended()).await;
         let end = end.unwrap_or_else(|_| panic!("the worker never passed {point}"));
         assert!(!end.success(), "the worker ended by itself at {point}");
+        if kills == SWALLOWED_AFTER {
+            network.swallow();
+        }
     }
-    let _survivor = WorkerProcess::start(PROGRAM, &stack, None);
+    let _survivor = WorkerProcess::start(PROGRAM, stack, None);
     for order in &orders {
         customer.await_status(order, "ACTIVE").await;
     }
-    for cloud in Cloud::ALL {
-        let servers = cloud::servers_with(&stack, cloud, FLEET_TAG).await;
-        assert_eq!(servers, ORDERS, "at {}", cloud.slug());
-    }
+    orders
+}
+
+/// A server at each provider for the customer who polls: their paths.
+async fn servers_to_poll(stack: &Stack, poller: &Customer<'_>) -> Vec<String> {
+    let orders = join_all(Cloud::ALL.map(|cloud| poller.place_order_at(cloud))).await;
     for order in &orders {
-        assert_eq!(cloud::servers_of(&stack, order).await, 1);
+        poller.pay(order).await;
     }
-    report::say(&format!(
-        "chaos, fleet: {} orders ACTIVE, as many servers, {} answers lost, worker killed {} times, in {:.1} s",
-        orders.len(),
-        LOST * Cloud::ALL.len(),
-        WHEN_PAID.len(),
-        begun.elapsed().as_secs_f64()
-    ));
+    let _worker = WorkerProcess::start(PROGRAM, stack, None);
+    let active = join_all(orders.iter().map(|order| poller.await_status(order, "ACTIVE"))).await;
+    let path = |order: &Value| format!("/instances/{}", order["instance_id"].as_str().expect("a server"));
+    active.iter().map(path).collect()
+}
+
+/// Reads all there is to read of these servers, again and again. Never ends.
+async fn poll(poller: &Customer<'_>, servers: &[String]) {
+    join_all(servers.iter().flat_map(|server| std::iter::repeat_n(server, CONNECTIONS)).map(
+        |server| async move {
+            for what in ["snapshots", "metrics?kind=cpu", "metrics?kind=network"].iter().cycle() {
+                let answer = poller.get(&format!("{server}/{what}")).await;
+                // What a provider does not measure, it says so; what it can't be asked now, when to come back.
+                assert!(
+                    [200, 409, 429, 503].contains(&answer.status.as_u16()),
+                    "{} at {server}/{what}",
+                    answer.status
+                );
+                tokio::time::sleep(BETWEEN_READS).await;
+            }
+        },
+    ))
+    .await;
 }
 
 /// A system whose worker runs in a process of its own, and whose orders are given the time that all this takes.
-async fn system() -> Stack {
+async fn system(network: &DatabaseProxy) -> Stack {
     let mut options = Options {
         worker_inside: false,
+        database_url: Some(network.url().to_owned()),
         listing_lag: Duration::from_secs_f64(LAG + 1.5),
         ..Options::default()
     };

@@ -8,3 +8,5 @@ mod fleet;
 mod outages;
 mod payments;
 mod refunds;
+mod refused;
+mod swallowed;

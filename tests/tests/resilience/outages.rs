@@ -10,6 +10,7 @@ use futures::future::join_all;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
+use temporal::TemporalConfig;
 use webrana::{
     progress::Progress,
     stack::{
@@ -55,7 +56,7 @@ async fn orders_and_payments_are_taken_while_the_engine_is_away() {
     let progress = Progress::default();
     let engine =
         temporal_server::start(&data_dir, &supervisor, PortChoice::Auto, &progress).await.expect("an engine");
-    let options = Options { temporal_address: Some(engine.address()), ..Default::default() };
+    let options = Options { temporal: Some(TemporalConfig::plain(engine.address())), ..Default::default() };
     let stack = Stack::start(options).await.expect("a system");
     let customer = Customer::register(&stack).await;
     let before = customer.place_order().await;

@@ -32,7 +32,7 @@ async fn a_worker_killed_on_moneys_way_back_gives_it_back_once() {
 async fn killed(point: &str, end: &str) {
     let _turn = turn().await;
     let stack = system(Options::default()).await;
-    cloud::account_is_full(&stack).await;
+    cloud::image_is_unknown(&stack).await;
     let at_the_gateway = point.starts_with(AT_THE_GATEWAY);
     let crash = Some(point.into());
     let orders = WorkerProcess::start(PROGRAM, &stack, crash.filter(|_| !at_the_gateway));

@@ -1,0 +1,97 @@
+//! Comparing what is open in the database with what runs in the engine.
+
+#![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
+
+use std::{collections::HashSet, sync::Arc};
+
+use domain::sweep::SweepStart;
+use store::{Store, sweep::OpenWork};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use workflows::Swept;
+
+use crate::{
+    failure::{StepError, failure},
+    heartbeat::while_heartbeating,
+};
+
+/// Who knows which workflows run: the engine.
+#[async_trait::async_trait]
+pub trait RunningWorkflows: std::fmt::Debug + Send + Sync {
+    /// Which of these workflows certainly don't run, the first `most` of them.
+    ///
+    /// # Errors
+    /// Says in words why the engine did not answer.
+    async fn not_running(&self, workflow_ids: &[String], most: usize) -> Result<HashSet<String>, String>;
+}
+
+/// Implements the port on database and engine.
+#[derive(Debug, Clone)]
+pub struct SweepActivities {
+    /// The database.
+    pub store: Store,
+    /// The engine.
+    pub engine: Arc<dyn RunningWorkflows>,
+}
+
+#[activities]
+impl SweepActivities {
+    /// Idempotent: what a message is on its way to is left out, and a workflow that is started or woken for nothing asks
+    /// the database and finds nothing to do.
+    #[activity(definition = workflows::WakeLost)]
+    pub async fn wake_lost(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        start: SweepStart,
+    ) -> Result<Swept, ActivityError> {
+        while_heartbeating(&ctx, self.sweep(start)).await.map_err(failure)
+    }
+}
+
+impl SweepActivities {
+    /// What waits for a person is told, and what a person wants done with many orders goes on.
+    async fn look_after_failed_orders(&self) -> Result<(), StepError> {
+        let retried = self.store.advance_bulk_retries().await?;
+        if retried > 0 {
+            tracing::info!(retried, "failed orders are tried again");
+        }
+        let waiting = self.store.escalate_failed_orders().await?;
+        if waiting > 0 {
+            tracing::error!(orders = waiting, "ALERT: paid orders have failed and wait for a person");
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self, start: SweepStart) -> Result<Swept, StepError> {
+        self.look_after_failed_orders().await?;
+        let most = usize::try_from(start.rules.most).unwrap_or(usize::MAX);
+        let expected = self.store.expected_workflows(&start.rules).await?;
+        let ids: Vec<String> = expected.iter().map(|expected| expected.work.workflow_id()).collect();
+        let missing = self.engine.not_running(&ids, most).await.map_err(StepError::Engine)?;
+        let (mut lost, mut stalled) = (Vec::new(), 0);
+        for (of, id) in expected.iter().zip(&ids) {
+            let is_missing = missing.contains(id);
+            stalled += u64::from(of.is_stalled && !is_missing);
+            if is_missing || of.is_stalled {
+                metrics::counter!("workflows_woken_total", "kind" => of.work.kind(),
+                                  "reason" => if is_missing { "missing" } else { "stalled" })
+                .increment(1);
+                lost.push(of.work);
+            }
+        }
+        lost.truncate(most);
+        let woken = self.store.wake_lost(&lost, start.refund).await?;
+        if woken > 0 {
+            let first = lost.first().map(|work: &OpenWork| work.workflow_id());
+            tracing::warn!(
+                missing = missing.len(),
+                stalled,
+                woken,
+                first,
+                "ALERT: workflows were gone or asleep and are started again"
+            );
+        }
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        Ok(Swept { expected: count(ids.len()), missing: count(missing.len()), stalled, woken: count(woken) })
+    }
+}

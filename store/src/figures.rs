@@ -1,0 +1,62 @@
+//! Figures for metrics: how many of what there are, and for how long.
+
+use domain::order::OrderStatus;
+
+use crate::{Result, Store};
+
+/// The orders in one status.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OrdersInStatus {
+    /// The status.
+    pub status: OrderStatus,
+    /// How many there are.
+    pub orders: i64,
+    /// How long the one has been in it that has been so the longest, in seconds; nothing for statuses that are final.
+    pub oldest_seconds: f64,
+}
+
+/// Connections of one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUsage {
+    /// Open and in use.
+    pub used: usize,
+    /// Open and idle.
+    pub idle: usize,
+    /// Most that may be open.
+    pub most: u32,
+}
+
+impl Store {
+    /// The orders by status; statuses that no order is in are there with 0.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn orders_by_status(&self) -> Result<Vec<OrdersInStatus>> {
+        let counted = sqlx::query!(
+            r#"SELECT status AS "status: OrderStatus", count(*) AS "orders!",
+                      CASE WHEN status IN ('PENDING_PAYMENT', 'PAID', 'PROVISIONING', 'PROVISIONING_FAILED')
+                           THEN extract(epoch FROM now() - min(updated_at))::float8 ELSE 0 END AS "oldest_seconds!"
+               FROM orders GROUP BY status"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let of = |status: &OrderStatus| {
+            let found = counted.iter().find(|row| row.status == *status);
+            found.map_or((0, 0.0), |row| (row.orders, row.oldest_seconds))
+        };
+        let all = OrderStatus::ALL.iter().map(|status| {
+            let (orders, oldest_seconds) = of(status);
+            OrdersInStatus { status: *status, orders, oldest_seconds }
+        });
+        Ok(all.collect())
+    }
+
+    /// The connections of this process.
+    #[must_use]
+    pub fn pool_usage(&self) -> PoolUsage {
+        let connections = self.pool.connections();
+        let idle = connections.num_idle();
+        let open = usize::try_from(connections.size()).unwrap_or(usize::MAX);
+        PoolUsage { used: open.saturating_sub(idle), idle, most: connections.options().get_max_connections() }
+    }
+}

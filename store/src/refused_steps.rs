@@ -1,0 +1,53 @@
+//! Steps of workflows that the database refuses for no reason that passes: a bug of ours, or of its schema.
+
+use domain::{ids::OrderId, notification::NotificationKind, provisioning::FailureClass};
+use serde_json::json;
+
+use crate::{
+    Result, Store,
+    catalog_sync::administrators,
+    notifications::{self, Notice},
+};
+
+impl Store {
+    /// Notes with the order, if the workflow is one's, why it does not go on, and tells administrators, of each step once an
+    /// hour. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    pub async fn note_refused_step(&self, workflow_id: &str, step: &str, error: &str) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        let order = workflow_id.strip_prefix("order/").and_then(|id| id.parse::<OrderId>().ok());
+        if let Some(order) = order {
+            sqlx::query!(
+                "UPDATE provisioning_tasks SET last_error_class = $2, last_error = $3, last_error_code = NULL,
+                        provider_request_id = NULL, updated_at = now() WHERE order_id = $1",
+                order.0,
+                FailureClass::Retryable.as_str(),
+                format!("the step {step} can't be recorded: {error}"),
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+        let hour = sqlx::query_scalar!(r#"SELECT to_char(now(), 'YYYYMMDDHH24') AS "hour!""#)
+            .fetch_one(&mut *tx)
+            .await?;
+        let message = format!(
+            "The database refuses the step {step} of {workflow_id}, perhaps of others too: {error}. It is tried again until \
+             it succeeds."
+        );
+        let url = order.map(|order| format!("/admin/orders/{order}"));
+        let notice = Notice {
+            kind: NotificationKind::StepRefused,
+            title: "A step can't be recorded",
+            message: &message,
+            action_url: url.as_deref(),
+            metadata: json!({ "step": step, "workflow_id": workflow_id, "order_id": order }),
+            dedupe_key: &format!("step_refused/{step}/{hour}"),
+        };
+        for administrator in administrators(&mut tx).await? {
+            notifications::notify(&mut tx, administrator, &notice).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,121 @@
+//! What must have a workflow, and having one started or woken.
+
+use domain::{
+    order::OrderStatus,
+    outbox::{Message, MessageClass},
+    refund::RefundPolicy,
+    sweep::SweepRules,
+};
+use sqlx::PgPool;
+use store::{
+    StoreError,
+    audit::{Actor, Origin},
+    outbox::Room,
+    sweep::{Expected, OpenWork},
+};
+
+use crate::Shop;
+
+fn origin() -> Origin {
+    Origin { actor: Actor::System, ip: None, request_id: None }
+}
+
+impl Shop {
+    /// As if everything had happened three minutes ago and every message had been delivered.
+    async fn three_minutes_later(&self) {
+        self.run("UPDATE outbox SET dispatched_at = now() WHERE dispatched_at IS NULL").await;
+        self.run("UPDATE orders SET updated_at = updated_at - interval '3 minutes', woken_at = woken_at - interval '3 minutes'")
+            .await;
+        self.run("UPDATE instances SET updated_at = updated_at - interval '3 minutes'").await;
+    }
+
+    async fn expected(&self) -> Vec<Expected> {
+        self.store.expected_workflows(&SweepRules::default()).await.unwrap()
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_open_order_must_have_a_workflow_once_its_message_had_time(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let admin = shop.administrator().await;
+    let (unpaid, paid, over) =
+        (shop.order("unpaid").await, shop.order("paid").await, shop.order("over").await);
+    shop.pay(paid, admin).await;
+    shop.store.cancel_order(over, shop.customer).await.unwrap();
+    assert!(shop.expected().await.is_empty(), "they are young, and messages are on their way");
+    shop.three_minutes_later().await;
+
+    let expected = shop.expected().await;
+    let order = |id| OpenWork::Order(id);
+    assert_eq!(expected.iter().map(|of| of.work).collect::<Vec<_>>(), [order(paid), order(unpaid)]);
+    // A paid order is provisioned at once, or its workflow is asleep; an unpaid one waits for money.
+    assert_eq!(expected.iter().map(|of| of.is_stalled).collect::<Vec<_>>(), [true, false]);
+
+    // Nothing is started twice while a message is on its way.
+    let lost = [order(paid), order(unpaid), order(over)];
+    assert_eq!(shop.store.wake_lost(&lost, RefundPolicy::default()).await.unwrap(), 2);
+    assert!(shop.expected().await.is_empty());
+    assert!(!shop.store.wake_order(paid, &origin()).await.unwrap().is_new);
+    let messages = shop.store.claim_outbox(Room::of(10), 60.0).await.unwrap();
+    let mut wakes: Vec<_> = messages.iter().map(|m| (m.class, m.message.clone().unwrap())).collect();
+    wakes.sort_by_key(|(class, _)| *class);
+    assert_eq!(
+        wakes,
+        [
+            (MessageClass::Paid, Message::WakeOrder { order_id: paid, is_paid: true }),
+            (MessageClass::Unpaid, Message::WakeOrder { order_id: unpaid, is_paid: false }),
+        ]
+    );
+
+    // One that was woken is not asleep again at once, whatever keeps it.
+    shop.three_minutes_later().await;
+    assert!(shop.expected().await.iter().all(|of| !of.is_stalled));
+    shop.run("UPDATE orders SET woken_at = now() - interval '11 minutes'").await;
+    assert_eq!(shop.expected().await.iter().filter(|of| of.is_stalled).count(), 1);
+    let told = "SELECT count(*) FROM in_app_notifications WHERE type = 'WORKFLOWS_RESTARTED'";
+    assert_eq!(shop.count(told).await, 1);
+    assert_eq!(shop.count("SELECT count(*) FROM audit_log WHERE action = 'order.wake'").await, 2);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_order_that_is_over_is_not_woken(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let order = shop.order("over").await;
+    shop.store.cancel_order(order, shop.customer).await.unwrap();
+    let woken = shop.store.wake_order(order, &origin()).await.unwrap_err();
+    assert!(
+        matches!(&woken, StoreError::Conflict { object: "order", state } if state == "CANCELLED"),
+        "{woken:?}"
+    );
+    let nobody = shop.store.wake_order(uuid::Uuid::nil().into(), &origin()).await.unwrap_err();
+    assert!(matches!(nobody, StoreError::NotFound("order")));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_must_have_a_workflow_that_does_what_is_asked_for(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let admin = shop.administrator().await;
+    let order = shop.order("server").await;
+    shop.pay(order, admin).await;
+    shop.store.start_provisioning(order).await.unwrap();
+    let server = shop.store.order(order, None).await.unwrap().instance_id.unwrap();
+    let made = shop.store.wake_instance(server, &origin()).await.unwrap_err();
+    assert!(matches!(&made, StoreError::Conflict { state, .. } if state == "PROVISIONING"), "{made:?}");
+    shop.run("UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1'").await;
+    shop.store.activate_order(order).await.unwrap();
+    assert_eq!(shop.store.order(order, None).await.unwrap().status, OrderStatus::Active);
+    shop.three_minutes_later().await;
+    let work = OpenWork::Instance(server);
+    assert_eq!(shop.expected().await, [Expected { work, is_stalled: false }]);
+
+    shop.run(
+        "INSERT INTO instance_actions (id, instance_id, action, params, requested_by, request_hash, created_at)
+         SELECT gen_random_uuid(), id, 'reboot', '{}', 'system', 'x', now() - interval '3 minutes' FROM instances",
+    )
+    .await;
+    assert_eq!(shop.expected().await, [Expected { work, is_stalled: true }]);
+    shop.store.wake_instance(server, &origin()).await.unwrap();
+    assert!(shop.expected().await.is_empty(), "a message is on its way");
+    shop.three_minutes_later().await;
+    assert_eq!(shop.expected().await, [Expected { work, is_stalled: false }], "it was woken just now");
+}

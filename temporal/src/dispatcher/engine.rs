@@ -1,0 +1,263 @@
+//! One message to the engine.
+
+use activities::crash_point;
+use domain::{
+    order::OrderStatus,
+    outbox::Message,
+    upkeep::{CatalogSyncStart, LedgerUpkeepStart, ReconcileStart, UpkeepPolicy},
+};
+use store::{Store, StoreError, outbox::Claimed};
+use temporalio_client::Client;
+use temporalio_common::protos::temporal::api::workflowservice::v1::SignalWithStartWorkflowExecutionRequest;
+use tonic::{Code, Status};
+use workflows::queues::signals;
+
+use super::{DATABASE_TIMEOUT, pulse::Outcome};
+use crate::{
+    call::timed,
+    canary::{self, StartDelay},
+    connect::{ConnectError, TemporalConfig, connect},
+    messages::Envelope,
+};
+
+/// How long a message is left alone that the engine was not there for. The engine's absence is waited out by the
+/// dispatcher as a whole.
+const OUTAGE_PAUSE_SECONDS: f64 = 1.0;
+
+#[derive(Debug, thiserror::Error)]
+enum DeliveryError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("Temporal answered {}: {}", .0.code(), .0.message())]
+    Refused(Status),
+    #[error("the message can't be encoded: {0}")]
+    Encode(#[from] serde_json::Error),
+    #[error("the message can't be read: {0}")]
+    Unreadable(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the database did not answer")]
+    DatabaseSilent,
+}
+
+impl DeliveryError {
+    /// Whether any message would have failed: engine or database are away, or don't let us in.
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::DatabaseSilent => true,
+            Self::Store(error) => error.is_transient(),
+            Self::Encode(_) | Self::Unreadable(_) => false,
+            Self::Refused(status) => match status.code() {
+                Code::Unavailable
+                | Code::DeadlineExceeded
+                | Code::Cancelled
+                | Code::ResourceExhausted
+                | Code::Aborted
+                | Code::Unauthenticated
+                | Code::PermissionDenied
+                | Code::Unimplemented
+                // Of the namespace: starts and signals find workflows or make them.
+                | Code::NotFound => true,
+                // With a source it was not the engine that said so, but the connection that broke.
+                _ => std::error::Error::source(status).is_some(),
+            },
+        }
+    }
+}
+
+/// A delivery that ended.
+pub(super) struct Delivery {
+    /// The message.
+    pub claimed: Claimed,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// The engine, connected when first needed and again after it was away.
+pub(super) struct Engine {
+    store: Store,
+    config: TemporalConfig,
+    client: tokio::sync::Mutex<Option<Client>>,
+    start_delay: StartDelay,
+}
+
+impl Engine {
+    pub(super) fn new(store: Store, config: TemporalConfig, start_delay: StartDelay) -> Self {
+        Self { store, config, client: tokio::sync::Mutex::new(None), start_delay }
+    }
+
+    /// Delivers one message. What did not get through is noted with the message; that it did, the caller notes.
+    pub(super) async fn deliver(self: std::sync::Arc<Self>, claimed: Claimed) -> Delivery {
+        crash_point("dispatcher.before_delivery");
+        if claimed.is_superseded {
+            return Delivery { claimed, outcome: Outcome::Superseded };
+        }
+        let outcome = match self.send(&claimed).await {
+            Ok(()) => {
+                crash_point("dispatcher.after_delivery");
+                Outcome::Delivered
+            }
+            Err(error) => self.not_delivered(&claimed, &error).await,
+        };
+        Delivery { claimed, outcome }
+    }
+
+    async fn not_delivered(&self, claimed: &Claimed, error: &DeliveryError) -> Outcome {
+        let reason = error.to_string();
+        if error.is_outage() {
+            // Failing that, the message's lease runs out by itself.
+            let postponed = self.store.postpone_outbox(claimed.id, OUTAGE_PAUSE_SECONDS, &reason);
+            let _ = tokio::time::timeout(DATABASE_TIMEOUT, postponed).await;
+            return Outcome::Outage(reason);
+        }
+        let noted = tokio::time::timeout(DATABASE_TIMEOUT, self.store.fail_outbox(claimed.id, &reason)).await;
+        let is_dead = matches!(noted, Ok(Ok(failed)) if failed.is_dead);
+        Outcome::Failed { reason, is_dead }
+    }
+
+    async fn send(&self, claimed: &Claimed) -> Result<(), DeliveryError> {
+        let message = claimed.message.as_ref().map_err(|error| DeliveryError::Unreadable(error.clone()))?;
+        let client = self.client().await?;
+        let envelope = Envelope {
+            namespace: self.config.namespace.clone(),
+            queue_prefix: self.config.queue_prefix.clone(),
+            identity: client.connection().identity().to_owned(),
+            now_ms: claimed.claimed_at_ms,
+            delayed: self.start_delay.ends(),
+        };
+        let mut service = client.connection().workflow_service();
+        let answer = match message {
+            Message::StartOrder(start) => {
+                let request = timed(envelope.start_order(claimed.id, start)?);
+                service.start_workflow_execution(request).await.map(drop)
+            }
+            Message::PaymentConfirmed(start) => {
+                let request = envelope.signal_order(
+                    claimed.id,
+                    start,
+                    signals::PAYMENT_CONFIRMED,
+                    OrderStatus::Paid,
+                )?;
+                self.signal(&client, request).await
+            }
+            Message::RetryProvisioning { order_id } => {
+                let start = self.asked(self.store.order_start(*order_id)).await?;
+                let request = envelope.signal_order(
+                    claimed.id,
+                    &start,
+                    signals::RETRY_PROVISIONING,
+                    OrderStatus::Provisioning,
+                )?;
+                self.signal(&client, request).await
+            }
+            Message::WakeOrder { order_id, .. } => {
+                let (status, start) = self.asked(self.store.order_standing(*order_id)).await?;
+                match status {
+                    OrderStatus::PendingPayment => {
+                        let request = timed(envelope.restart_order(claimed.id, &start)?);
+                        service.start_workflow_execution(request).await.map(drop)
+                    }
+                    OrderStatus::Paid | OrderStatus::Provisioning | OrderStatus::ProvisioningFailed => {
+                        // It ends every wait of the workflow, which then looks where the order stands.
+                        let signal = signals::RETRY_PROVISIONING;
+                        let request = envelope.signal_order(claimed.id, &start, signal, status)?;
+                        self.signal(&client, request).await
+                    }
+                    // It came to its end meanwhile.
+                    OrderStatus::Active
+                    | OrderStatus::Expired
+                    | OrderStatus::Cancelled
+                    | OrderStatus::Refunded => Ok(()),
+                }
+            }
+            // Also with a start: a plain signal does not end the delay of a workflow that waits for money.
+            Message::OrderClosed { order_id } => {
+                let start = self.asked(self.store.order_start(*order_id)).await?;
+                let request = envelope.signal_order(
+                    claimed.id,
+                    &start,
+                    signals::ORDER_CLOSED,
+                    OrderStatus::Cancelled,
+                )?;
+                self.signal(&client, request).await
+            }
+            Message::StartInstance(start) => {
+                let request = timed(envelope.start_instance(claimed.id, start)?);
+                service.start_workflow_execution(request).await.map(drop)
+            }
+            Message::ActionRequested { instance_id } => {
+                let start = self.asked(self.store.instance_start(*instance_id)).await?;
+                let request = envelope.signal_instance(claimed.id, &start, signals::ACTION_REQUESTED)?;
+                self.signal(&client, request).await
+            }
+            Message::SyncCatalog { sync_id, provider } => {
+                let policy = UpkeepPolicy::default();
+                let start = CatalogSyncStart { provider: provider.clone(), sync_id: Some(*sync_id), policy };
+                let request = envelope.start_catalog_sync(claimed.id, message.workflow_id(), &start)?;
+                service.start_workflow_execution(timed(request)).await.map(drop)
+            }
+            Message::Reconcile { reconciliation_id, provider, settings } => {
+                let start = ReconcileStart {
+                    provider: provider.clone(),
+                    reconciliation_id: Some(*reconciliation_id),
+                    settings: *settings,
+                    policy: UpkeepPolicy::default(),
+                };
+                let request = envelope.start_reconciliation(claimed.id, message.workflow_id(), &start)?;
+                service.start_workflow_execution(timed(request)).await.map(drop)
+            }
+            Message::CheckLedger { check_id } => {
+                let policy = UpkeepPolicy::of_the_books();
+                let start = LedgerUpkeepStart { check_id: Some(*check_id), policy };
+                let request = envelope.start_ledger_upkeep(claimed.id, message.workflow_id(), &start)?;
+                service.start_workflow_execution(timed(request)).await.map(drop)
+            }
+            Message::StartRefund(start) => {
+                let request = timed(envelope.start_refund(claimed.id, start)?);
+                service.start_workflow_execution(request).await.map(drop)
+            }
+        };
+        match answer {
+            // The workflow is there: an earlier delivery got through.
+            Err(status) if status.code() == Code::AlreadyExists => Ok(()),
+            answer => answer.map_err(DeliveryError::Refused),
+        }
+    }
+
+    /// Signals a workflow, and sees to it that it wakes up.
+    async fn signal(
+        &self,
+        client: &Client,
+        request: SignalWithStartWorkflowExecutionRequest,
+    ) -> Result<(), Status> {
+        let mut service = client.connection().workflow_service();
+        service.signal_with_start_workflow_execution(timed(request.clone())).await?;
+        if self.start_delay.ends() || !canary::sleeps(client, &request.workflow_id).await? {
+            return Ok(());
+        }
+        tracing::warn!(
+            workflow_id = request.workflow_id,
+            "a workflow sleeps on in its start's delay; it is started anew"
+        );
+        service.signal_with_start_workflow_execution(timed(Envelope::anew(request))).await.map(drop)
+    }
+
+    /// What the database says, which it has to do in time.
+    async fn asked<T>(
+        &self,
+        question: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, DeliveryError> {
+        match tokio::time::timeout(DATABASE_TIMEOUT, question).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(DeliveryError::DatabaseSilent),
+        }
+    }
+
+    async fn client(&self) -> Result<Client, DeliveryError> {
+        let mut client = self.client.lock().await;
+        if let Some(client) = client.as_ref() {
+            return Ok(client.clone());
+        }
+        Ok(client.insert(connect(&self.config).await?).clone())
+    }
+}

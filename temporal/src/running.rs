@@ -1,0 +1,108 @@
+//! Which workflows run, as the engine says.
+
+use std::{collections::HashSet, time::Duration};
+
+use activities::RunningWorkflows;
+use futures::future::join_all;
+use temporalio_client::Client;
+use temporalio_common::protos::temporal::api::{
+    common::v1::WorkflowExecution,
+    enums::v1::WorkflowExecutionStatus,
+    workflowservice::v1::{DescribeWorkflowExecutionRequest, ListWorkflowExecutionsRequest},
+};
+use tonic::{Code, IntoRequest, Status};
+use workflows::queues;
+
+/// Longest wait for the engine's answer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Workflows in one part of a list.
+const PAGE: i32 = 1_000;
+/// Workflows asked about one by one, at once.
+const AT_ONCE: usize = 16;
+
+/// Asks the engine about the workflows of one installation.
+pub(crate) struct Engine {
+    client: Client,
+    namespace: String,
+    queue: String,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("namespace", &self.namespace).field("queue", &self.queue).finish()
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(client: Client, namespace: &str, queue_prefix: &str) -> Self {
+        Self { client, namespace: namespace.to_owned(), queue: queues::lifecycle(queue_prefix) }
+    }
+
+    /// Those that the list of running ones has, which may be a moment old.
+    async fn listed(&self) -> Result<HashSet<String>, Status> {
+        let query = format!("TaskQueue = '{}' AND ExecutionStatus = 'Running'", self.queue);
+        let (mut ids, mut next_page_token) = (HashSet::new(), Vec::new());
+        loop {
+            let request = ListWorkflowExecutionsRequest {
+                namespace: self.namespace.clone(),
+                page_size: PAGE,
+                next_page_token,
+                query: query.clone(),
+            };
+            let mut service = self.client.connection().workflow_service();
+            let page = service.list_workflow_executions(timed(request)).await?.into_inner();
+            ids.extend(page.executions.into_iter().filter_map(|run| Some(run.execution?.workflow_id)));
+            next_page_token = page.next_page_token;
+            if next_page_token.is_empty() {
+                return Ok(ids);
+            }
+        }
+    }
+
+    /// Whether the latest run of a workflow is under way.
+    async fn runs(&self, workflow_id: &str) -> Result<bool, Status> {
+        let request = DescribeWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            execution: Some(WorkflowExecution { workflow_id: workflow_id.to_owned(), ..Default::default() }),
+        };
+        let mut service = self.client.connection().workflow_service();
+        match service.describe_workflow_execution(timed(request)).await {
+            Ok(answer) => Ok(answer
+                .into_inner()
+                .workflow_execution_info
+                .is_some_and(|info| info.status() == WorkflowExecutionStatus::Running)),
+            Err(status) if status.code() == Code::NotFound => Ok(false),
+            Err(status) => Err(status),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl RunningWorkflows for Engine {
+    async fn not_running(&self, workflow_ids: &[String], most: usize) -> Result<HashSet<String>, String> {
+        let listed = self.listed().await.map_err(words)?;
+        // The list may be behind; each that it has not is asked about.
+        let unlisted: Vec<&String> =
+            workflow_ids.iter().filter(|id| !listed.contains(id.as_str())).take(most).collect();
+        let mut missing = HashSet::new();
+        for some in unlisted.chunks(AT_ONCE) {
+            let asked = join_all(some.iter().map(|id| self.runs(id))).await;
+            for (id, runs) in some.iter().zip(asked) {
+                if !runs.map_err(words)? {
+                    missing.insert((*id).clone());
+                }
+            }
+        }
+        Ok(missing)
+    }
+}
+
+fn words(status: Status) -> String {
+    format!("Temporal answered {}: {}", status.code(), status.message())
+}
+
+fn timed<T>(message: T) -> tonic::Request<T> {
+    let mut request = message.into_request();
+    request.set_timeout(CALL_TIMEOUT);
+    request
+}
