@@ -7,7 +7,7 @@ use std::sync::Arc;
 use adapters::providers::{
     CloudProvider, ProviderError, ProviderImage, ProviderRegion, ProviderSize, Registry,
 };
-use domain::upkeep::CatalogSyncStart;
+use domain::{rate_limit::Caller, upkeep::CatalogSyncStart};
 use store::{
     Store,
     catalog_sync::{ImageFact, ProviderCatalog, RegionFact, SizeFact},
@@ -47,7 +47,7 @@ impl CatalogSyncActivities {
 impl CatalogSyncActivities {
     /// Reads a provider's catalog and takes it over; what is in the way is kept with the run.
     async fn sync(&self, start: &CatalogSyncStart, run_key: &str) -> Result<CatalogSynced, StepError> {
-        let provider = self.providers.get(&start.provider)?;
+        let provider = self.providers.get(&start.provider, Caller::Records)?;
         let sync = self.store.begin_catalog_sync(&start.provider, start.sync_id, run_key).await?;
         let told = async {
             let catalog = read(provider.as_ref()).await?;

@@ -2,6 +2,7 @@
 //! one transaction, `adapters` talk to the outside world; an activity only puts the two in the right order. Errors
 //! become Temporal failures in one place (`failure`). Our own HTTP API is never called from here.
 
+mod attempts;
 mod catalog_sync;
 pub mod crash_point;
 pub mod credentials_watch;
@@ -15,12 +16,17 @@ mod ledger;
 mod order;
 pub mod pacing;
 mod payment_check;
+mod private_network;
 mod provision;
 mod purge;
 mod readiness;
 mod reconcile;
 mod refund;
+#[cfg(test)]
+mod skewed_clock;
+mod sweep;
 
+pub use attempts::AttemptWatch;
 pub use catalog_sync::CatalogSyncActivities;
 pub use crash_point::crash_point;
 pub use instance::InstanceActivities;
@@ -30,5 +36,6 @@ pub use order::OrderActivities;
 pub use payment_check::PaymentActivities;
 pub use provision::ProviderActivities;
 pub use purge::PurgeActivities;
-pub use reconcile::ReconcileActivities;
+pub use reconcile::{CreateWatchActivities, ReconcileActivities};
 pub use refund::{RefundActivities, RefundGatewayActivities};
+pub use sweep::{RunningWorkflows, SweepActivities};

@@ -6,12 +6,18 @@
 use std::sync::Arc;
 
 use domain::{ids::OrderId, order::OrderStatus};
-use store::{Store, provisioning::ProvisioningFailure};
+use store::{
+    Store,
+    provisioning::{Activation, ProvisioningFailure},
+};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::{MovedOn, OrderProgress, ProvisioningFailed};
 
-use crate::{crash_point, failure::failure};
+use crate::{
+    crash_point,
+    failure::{StepError, failure},
+};
 
 /// Implements the order's recording ports.
 #[derive(Debug, Clone)]
@@ -66,7 +72,21 @@ impl OrderActivities {
             try_number: started.try_number,
             provider: Some(started.provider),
             plan_slug: Some(started.plan),
+            paused: started.paused,
         })
+    }
+
+    /// Only looks.
+    #[activity(definition = workflows::AwaitResumption)]
+    pub async fn await_resumption(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        provider: String,
+    ) -> Result<(), ActivityError> {
+        match self.store.pause_of(&provider).await.map_err(failure)? {
+            Some(pause) => Err(failure(StepError::Paused(pause.reason))),
+            None => Ok(()),
+        }
     }
 
     /// Idempotent by the condition on the order's status; the outbox row is written with the move.
@@ -75,11 +95,17 @@ impl OrderActivities {
         self: Arc<Self>,
         _ctx: ActivityContext,
         order: OrderId,
-    ) -> Result<(), ActivityError> {
+    ) -> Result<Option<OrderStatus>, ActivityError> {
         crash_point("activate_order.before");
-        self.store.activate_order(order).await.map_err(failure)?;
+        let activation = self.store.activate_order(order).await.map_err(failure)?;
+        if let Activation::Now { since_paid: Some(since_paid) } = activation {
+            metrics::histogram!("order_paid_to_active_seconds").record(since_paid);
+        }
         crash_point("activate_order.after");
-        Ok(())
+        Ok(match activation {
+            Activation::Closed(status) => Some(status),
+            Activation::Now { .. } | Activation::Before => None,
+        })
     }
 
     /// Idempotent by the number of the try, which a failure and a failover end alike: an admin may have begun the next
@@ -91,6 +117,7 @@ impl OrderActivities {
         failed: ProvisioningFailed,
     ) -> Result<Option<MovedOn>, ActivityError> {
         let reason = ProvisioningFailure { class: failed.class, message: failed.message };
+        let class = failed.class.to_string();
         crash_point("fail_provisioning.before");
         let moved = self
             .store
@@ -98,6 +125,7 @@ impl OrderActivities {
             .await
             .map_err(failure)?;
         crash_point("fail_provisioning.after");
+        metrics::counter!("provisioning_tries_failed_total", "class" => class).increment(1);
         if let Some(moved) = &moved {
             tracing::warn!(order_id = %failed.order_id, provider = %moved.provider, plan = %moved.plan,
                            "sold out: the order goes on at another provider");

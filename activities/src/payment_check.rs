@@ -158,6 +158,7 @@ impl PaymentActivities {
                 transaction_id: report.transaction_id.as_deref(),
                 status: report.status,
                 amount: report.amount,
+                payer_fee: report.payer_fee,
                 amount_as_received: &report.amount_as_received,
                 reversals: &report.reversals,
             })
@@ -215,6 +216,7 @@ impl PaymentActivities {
             transaction_id: report.transaction_id.as_deref(),
             status: PaymentStatus::Expired,
             amount: report.amount,
+            payer_fee: report.payer_fee,
             amount_as_received: &report.amount_as_received,
             reversals: &report.reversals,
         };

@@ -5,7 +5,6 @@
 use std::{sync::Arc, time::Duration};
 
 use adapters::payments::{self, Attempt, GatewayError, GatewayFailure, Gateways, PaymentGateway, Refunded};
-use chrono::Utc;
 use domain::{ids::RefundId, provisioning::FailureClass, refund::RefundStatus};
 use store::{
     Store,
@@ -198,8 +197,8 @@ impl Case {
     /// Whether the gateway certainly never got an earlier call whose answer was lost: it knows nothing of the refund so
     /// long afterwards.
     async fn is_absent(&self, gateway: &dyn PaymentGateway, wanted: &payments::Refund<'_>) -> bool {
-        let Some(since) = self.call.in_doubt_since else { return true };
-        let settled = (Utc::now() - since).to_std().is_ok_and(|past| past >= self.settle);
+        let Some(in_doubt) = self.call.in_doubt_for else { return true };
+        let settled = in_doubt.left_of(self.settle).is_none();
         settled && matches!(gateway.find_refund(wanted, None).await, Ok(None))
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     ops::{Deref, DerefMut},
+    time::Duration,
 };
 
 use adapters::providers::{ProviderError, UnknownProvider};
@@ -11,7 +12,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{ids::PaymentId, provisioning::FailureClass, unpaid::TooMuchUnpaid};
+use domain::{ids::PaymentId, provisioning::FailureClass, rate_limit::HeldBy, unpaid::TooMuchUnpaid};
 use store::StoreError;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -168,6 +169,25 @@ impl Problem {
         .retry_after(10)
     }
 
+    /// The provider could be asked, but not by so many, or not so often by one: 503 where others took the share, 429
+    /// where the one who asks did.
+    fn no_share(by: HeldBy, retry_after: Duration) -> Self {
+        if by != HeldBy::Party {
+            return Self::provider_busy(retry_after);
+        }
+        let detail =
+            "you asked the server's provider for more than one customer may; please try again a little later";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_calls", detail)
+            .retry_after(retry_after.as_secs().max(1))
+    }
+
+    /// 503: the provider could be asked, but not by so many.
+    pub(crate) fn provider_busy(retry_after: Duration) -> Self {
+        let detail = "the server's provider is being asked for too much at the moment; please try again a little later";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider_busy", detail)
+            .retry_after(retry_after.as_secs().max(1))
+    }
+
     /// Asks the client to come back later.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
@@ -199,6 +219,10 @@ impl From<StoreError> for Problem {
             }
             StoreError::PaymentLimit(outside) => beyond_limit(&outside, None),
             StoreError::TooMuchUnpaid(refusal) => Self::too_much_unpaid(refusal),
+            StoreError::TooManyActions { frees_in_seconds, .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_actions", error.to_string())
+                    .retry_after(u64::from(frees_in_seconds))
+            }
             StoreError::Promo(refusal) => Self::field(refusal.code(), "promo_code", refusal.to_string()),
             error if error.is_transient() => {
                 tracing::warn!(%error, "database unavailable");
@@ -215,6 +239,9 @@ impl From<ProviderError> for Problem {
     fn from(error: ProviderError) -> Self {
         if error.class == FailureClass::Unsupported {
             return Self::new(StatusCode::CONFLICT, "unsupported_action", error.message);
+        }
+        if let Some(by @ (HeldBy::Class | HeldBy::Party)) = error.held_by {
+            return Self::no_share(by, error.retry_after.unwrap_or_default());
         }
         tracing::warn!(provider = error.provider, class = %error.class, code = error.code, status = error.status,
                        provider_request_id = error.request_id, error = error.message, "a provider did not answer");

@@ -18,6 +18,10 @@ pub struct MigrateArguments {
     #[arg(long)]
     seed: bool,
 
+    /// Take over a database that was copied from another installation, whose id this is: INSTALLATION_ID replaces it
+    #[arg(long, value_name = "ID")]
+    copied_from: Option<String>,
+
     /// The product's settings.
     #[command(flatten)]
     config: Config,
@@ -82,6 +86,9 @@ pub struct AdminArguments {
 pub async fn migrate(arguments: MigrateArguments) -> Result<()> {
     let store = wiring::store(&arguments.config).await?;
     bootstrap::migrate(&store, arguments.seed).await?;
+    if let Some(original) = &arguments.copied_from {
+        store.take_over_installation(original).await?;
+    }
     println!("The schema is up to date{}.", if arguments.seed { ", the catalog is loaded" } else { "" });
     Ok(())
 }

@@ -20,3 +20,4 @@ pub mod tasks;
 pub mod telemetry;
 pub mod wiring;
 pub mod worker;
+pub mod worker_health;

@@ -21,9 +21,10 @@ pub async fn run(config: Config) -> Result<()> {
     config.validate()?;
     telemetry::start(&config, None)?;
     let stop = signals::stop_token()?;
-    let store = wiring::store(&config).await?;
+    let stores = wiring::stores(&config, false).await?;
+    stores.main.claim_installation().await?;
     let ready = Arc::new(AtomicBool::new(false));
-    let state = wiring::app_state(&config, store.clone(), Arc::clone(&ready))?;
+    let state = wiring::app_state(&config, &stores, Arc::clone(&ready))?;
     signals::allow_many_files();
     let api = listen(config.api.bind, config.api.port, "the API").await?;
     let internal = listen(config.api.internal_bind, config.api.internal_port, "the internal API").await?;
@@ -38,7 +39,8 @@ pub async fn run(config: Config) -> Result<()> {
     tasks.spawn("the internal API", internal);
     if config.observability.prometheus_enabled {
         let metrics = metrics_listener(&config).await?;
-        tasks.spawn("metrics", wiring::serve_metrics(metrics, bounds, token));
+        tasks.spawn("metrics", wiring::serve_metrics(metrics, axum::Router::new(), bounds, token.clone())?);
+        tasks.spawn("the pools' figures", wiring::figures::show_pools(stores.named(), token));
     }
     ready.store(true, Ordering::Relaxed);
 
@@ -50,7 +52,7 @@ pub async fn run(config: Config) -> Result<()> {
     ready.store(false, Ordering::Relaxed);
     tokio::time::sleep(config.api.drain_delay).await;
     tasks.stop(config.api.shutdown_grace).await;
-    let _ = tokio::time::timeout(CLOSING, store.close()).await;
+    let _ = tokio::time::timeout(CLOSING, stores.close()).await;
     failure.map_or(Ok(()), |failure| bail!("{failure}"))
 }
 

@@ -250,6 +250,15 @@ impl Arguments {
     }
 }
 
+/// Whether a simulator limits how often it is called and how much an account may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limits {
+    /// As its vendor does.
+    AsTheVendor,
+    /// Not at all.
+    Lifted,
+}
+
 /// The HTTP service of a provider's simulator.
 ///
 /// # Errors
@@ -258,25 +267,36 @@ pub fn provider(
     which: &ProviderSimulator,
     credential: &str,
     boot_seconds: f64,
+    limits: Limits,
     state_dir: Option<&Path>,
 ) -> Result<Router> {
+    let are_lifted = limits == Limits::Lifted;
     let file = format!("{}.json", which.slug);
     let state = state_dir.map(|directory| directory.join(&file));
     let token = credential.to_owned();
     let app = match which.slug {
         "digitalocean" => {
             use simulators::digitalocean::{Config, Settings, Simulator};
-            let settings = Settings { boot_seconds, ..Settings::default() };
+            let mut settings = Settings { boot_seconds, ..Settings::default() };
+            if are_lifted {
+                (settings.rate_limits, settings.account_limit) = (false, None);
+            }
             Simulator::new(Config { token, settings, state }).map(Simulator::app)
         }
         "vultr" => {
             use simulators::vultr::{Config, Settings, Simulator};
-            let settings = Settings { boot_seconds, ..Settings::default() };
+            let mut settings = Settings { boot_seconds, ..Settings::default() };
+            if are_lifted {
+                (settings.rate_limits, settings.account_limit) = (false, None);
+            }
             Simulator::new(Config { token, settings, state }).map(Simulator::app)
         }
         "linode" => {
             use simulators::linode::{Config, Settings, Simulator};
-            let settings = Settings { boot_seconds, ..Settings::default() };
+            let mut settings = Settings { boot_seconds, ..Settings::default() };
+            if are_lifted {
+                (settings.rate_limits, settings.account_limit) = (false, None);
+            }
             Simulator::new(Config { token, settings, state }).map(Simulator::app)
         }
         unknown => bail!("there is no simulator of {unknown}"),
@@ -345,7 +365,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let mut tasks = Tasks::default();
     for name in Name::value_variants().iter().copied().filter(|name| wanted(*name)) {
         let Some((which, port, credential)) = arguments.provider(name) else { continue };
-        let app = provider(which, credential, arguments.boot_seconds, state_dir)?;
+        let app = provider(which, credential, arguments.boot_seconds, Limits::AsTheVendor, state_dir)?;
         let listener = PortChoice::Default.listen(port, &format!("{}'s simulator", which.name))?;
         let label = format!("{}:", which.name);
         println!("{label:<14}http://{}{}, control: /__sim", listener.local_addr()?, which.version);

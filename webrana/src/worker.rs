@@ -3,11 +3,12 @@
 use crate::config::Config;
 use crate::serve::metrics_listener;
 use crate::tasks::Tasks;
-use crate::{signals, telemetry, wiring};
+use crate::{signals, telemetry, wiring, worker_health};
 use adapters::providers::Registry;
 use anyhow::{Result, bail};
 use std::sync::Arc;
 use std::time::Duration;
+use temporal::roles::Roles;
 use temporal::worker::{PaymentWork, WorkerSettings};
 
 const LIFECYCLE: &str = "lifecycle";
@@ -53,9 +54,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 
     telemetry::start(config, None)?;
     let stop = signals::stop_token()?;
-    let store = wiring::store(config).await?;
+    let stores = wiring::stores(config, arguments.wants(DISPATCHER)).await?;
+    let store = stores.main.clone();
+    store.claim_installation().await?;
     let temporal = wiring::temporal(config)?;
-    let providers = Registry::clone(wiring::registry(config, &store)?.as_ref());
+    let providers = Registry::clone(wiring::registry(config, &stores.leases)?.as_ref());
     let settings = WorkerSettings {
         temporal: temporal.clone(),
         store: store.clone(),
@@ -65,6 +68,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         schedules: Some(config.upkeep.schedules()),
         ledger: Some(config.upkeep.ledger()),
         purge: Some(config.upkeep.purge()),
+        sweep: Some(config.upkeep.sweep(config.payments.refund_policy())),
         payments: if arguments.wants(PAYMENTS) {
             wiring::gateways::payment_work(&config.payments, &store)?
         } else {
@@ -73,20 +77,28 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     };
 
     let mut tasks = Tasks::default();
-    let token = tasks.stop_token();
+    let (token, roles) = (tasks.stop_token(), Roles::default());
+    let health = worker_health::routes(store.clone(), roles.clone());
+    let port = metrics_listener(config).await?;
+    tracing::info!(address = %port.local_addr()?, "the worker's health and metrics are served");
+    let bounds = wiring::bounds(config);
     if config.observability.prometheus_enabled {
-        let metrics = metrics_listener(config).await?;
-        tasks.spawn("metrics", wiring::serve_metrics(metrics, wiring::bounds(config), token.clone()));
+        tasks.spawn("metrics", wiring::serve_metrics(port, health, bounds, token.clone())?);
+        tasks.spawn("the pools' figures", wiring::figures::show_pools(stores.named(), token.clone()));
+        if settings.lifecycle {
+            tasks.spawn("the orders' figures", wiring::figures::show_orders(store.clone(), token.clone()));
+        }
+    } else {
+        tasks.spawn("health", wiring::serve_http(port, health, bounds, token.clone()));
     }
-    if arguments.wants(DISPATCHER) {
-        let (store, stop) = (store.clone(), token.clone());
+    if let Some(store) = stores.dispatcher.clone() {
+        let (roles, stop) = (roles.clone(), token.clone());
         tasks.spawn("the dispatcher", async move {
-            temporal::dispatcher::run(store, temporal, stop).await;
-            Ok(())
+            Ok(temporal::dispatcher::run(store, temporal, roles, stop).await?)
         });
     }
     tasks.spawn("the worker", async move {
-        temporal::worker::run(settings, token.clone()).await;
+        temporal::worker::run(settings, roles, token.clone()).await?;
         // With the dispatcher alone there is nothing to run, and nothing wrong.
         token.cancelled().await;
         Ok(())
@@ -99,7 +111,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     };
     tracing::info!("stopping");
     tasks.stop(config.api.shutdown_grace).await;
-    let _ = tokio::time::timeout(CLOSING, store.close()).await;
+    let _ = tokio::time::timeout(CLOSING, stores.close()).await;
     failure.map_or(Ok(()), |failure| bail!("{failure}"))
 }
 

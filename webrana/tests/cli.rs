@@ -88,6 +88,7 @@ fn production_says_what_it_lacks_and_never_prints_a_secret() {
     std::fs::write(directory.path().join("token"), format!("{token}\n")).unwrap();
     let sound = webrana(directory.path())
         .args(["config", "check", "--env", "production"])
+        .env("INSTALLATION_ID", "production")
         .env("JWT_SECRET", &jwt)
         .env("CREDENTIALS_KEY", &key)
         .env("MIDTRANS_SERVER_KEY", &server_key)

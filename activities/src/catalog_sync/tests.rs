@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adapters::providers::{
-    Unpaced,
+    Paced,
     digitalocean::{DigitalOcean, DigitalOceanConfig},
     linode::{Linode, LinodeConfig},
     vultr::{Vultr, VultrConfig},
@@ -27,7 +27,7 @@ async fn accounts() -> (Registry, (digitalocean::Handle, vultr::Handle, linode::
         token: token.into(),
         request_timeout: REQUEST_TIMEOUT,
         listing_lag: LISTING_LAG,
-        pacer: Arc::new(Unpaced),
+        pacer: Paced::unpaced(),
     });
     let config = vultr::Config::default();
     let api_key = config.token.clone();
@@ -37,7 +37,7 @@ async fn accounts() -> (Registry, (digitalocean::Handle, vultr::Handle, linode::
         api_key: api_key.into(),
         request_timeout: REQUEST_TIMEOUT,
         listing_lag: LISTING_LAG,
-        pacer: Arc::new(Unpaced),
+        pacer: Paced::unpaced(),
     });
     let config = linode::Config::default();
     let token = config.token.clone();
@@ -47,7 +47,7 @@ async fn accounts() -> (Registry, (digitalocean::Handle, vultr::Handle, linode::
         token: token.into(),
         request_timeout: REQUEST_TIMEOUT,
         listing_lag: LISTING_LAG,
-        pacer: Arc::new(Unpaced),
+        pacer: Paced::unpaced(),
     });
     let registry = Registry::new(vec![
         Arc::new(digitalocean.unwrap()),

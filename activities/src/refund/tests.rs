@@ -7,7 +7,10 @@ use domain::{
     role::Role,
 };
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use store::{
     audit::{Actor, Origin},
     idempotency::Idempotency,
@@ -17,7 +20,10 @@ use store::{
 };
 
 use super::*;
-use crate::payment_check::tests::{Placed, Shop};
+use crate::{
+    payment_check::tests::{Placed, Shop},
+    skewed_clock,
+};
 
 /// A quarter of an hour: longer than any test.
 const LONG: u64 = 900_000;
@@ -251,7 +257,17 @@ async fn trouble_of_a_moment_neither_ends_a_refund_nor_is_forgotten(pool: PgPool
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_worker_whose_clock_runs_fast_proves_no_absence(pool: PgPoolOptions, database: PgConnectOptions) {
+    let ahead = -2 * i32::try_from(LONG / 1_000).unwrap();
+    only_proof_of_absence_lets_money_go_to_the_balance(skewed_clock::open(pool, database, ahead).await).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn after_a_lost_call_only_proof_of_absence_lets_money_go_to_the_balance(pool: PgPool) {
+    only_proof_of_absence_lets_money_go_to_the_balance(pool).await;
+}
+
+async fn only_proof_of_absence_lets_money_go_to_the_balance(pool: PgPool) {
     let desk = Desk::open(pool).await;
     for gateway in ["midtrans", "xendit"] {
         let placed = desk.paid(gateway).await;

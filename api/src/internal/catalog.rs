@@ -2,37 +2,30 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adapters::providers::{CloudProvider, ProviderError, ProviderImage, ProviderRegion, ProviderSize};
-use axum::{Extension, Json, extract::State, http::StatusCode};
+use adapters::providers::{CloudProvider, ProviderError};
+use axum::{Json, extract::State, http::StatusCode};
+use domain::rate_limit::Caller;
 use futures::{FutureExt, future::BoxFuture};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    AppState, at_provider,
+    AppState,
     auth::{InternalKey, right},
     extract::Params,
     problem::Problem,
-    recent::Recent,
+    provider_reads::{self, Question},
 };
 
-/// How long a provider's answer is kept.
-const KEPT: Duration = Duration::from_secs(60);
-
-type Lists<T> = Arc<Recent<&'static str, Arc<Vec<T>>>>;
+/// How long a provider's answer is fresh.
+const FRESH_FOR: Duration = Duration::from_secs(60);
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    let regions: Lists<ProviderRegion> = Arc::new(Recent::new(KEPT));
-    let sizes: Lists<ProviderSize> = Arc::new(Recent::new(KEPT));
-    let images: Lists<ProviderImage> = Arc::new(Recent::new(KEPT));
     OpenApiRouter::new()
         .routes(routes!(list_regions))
         .routes(routes!(list_sizes))
         .routes(routes!(list_images))
-        .layer(Extension(regions))
-        .layer(Extension(sizes))
-        .layer(Extension(images))
 }
 
 /// Whose.
@@ -53,10 +46,10 @@ struct Listing<T> {
 }
 
 /// A place where servers can be made.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct InternalRegion {
     #[schema(example = "digitalocean")]
-    provider: &'static str,
+    provider: String,
     /// The provider's slug.
     #[schema(example = "sgp1")]
     slug: String,
@@ -70,10 +63,10 @@ struct InternalRegion {
 }
 
 /// A size of server.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct InternalSize {
     #[schema(example = "digitalocean")]
-    provider: &'static str,
+    provider: String,
     /// The provider's slug.
     #[schema(example = "s-1vcpu-1gb")]
     slug: String,
@@ -99,10 +92,10 @@ struct InternalSize {
 }
 
 /// An operating system.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct InternalImage {
     #[schema(example = "digitalocean")]
-    provider: &'static str,
+    provider: String,
     /// The provider's slug or id.
     #[schema(example = "ubuntu-24-04-x64")]
     slug: String,
@@ -124,26 +117,33 @@ struct InternalImage {
          content_type = "application/problem+json"),
         (status = 409, description = "`provider_disabled`: it is switched off, or not set up here.", body = Problem,
          content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`: it does not answer; `unavailable` or `timeout`.",
+        (status = 503, description = "`provider_busy`, `provider_unavailable`: it does not answer; `unavailable` or `timeout`.",
          body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn list_regions(
-    _key: InternalKey<right::CatalogRead>,
+    key: InternalKey<right::CatalogRead>,
     State(state): State<AppState>,
-    Extension(recent): Extension<Lists<ProviderRegion>>,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Json<Listing<InternalRegion>>, Problem> {
-    let lists =
-        collect(&state, &filter, &recent, |provider| async move { provider.list_regions().await }.boxed())
-            .await?;
-    Ok(Json(lists.entries(|provider, region| InternalRegion {
-        provider,
-        slug: region.slug.clone(),
-        name: region.name.clone(),
-        country: region.country.clone(),
-        available: region.available,
-    })))
+    let list = |provider: Arc<dyn CloudProvider>| {
+        async move {
+            let found = provider.list_regions().await?.into_iter();
+            Ok::<Vec<_>, ProviderError>(
+                found
+                    .map(|region| InternalRegion {
+                        provider: provider.slug().to_owned(),
+                        slug: region.slug,
+                        name: region.name,
+                        country: region.country,
+                        available: region.available,
+                    })
+                    .collect(),
+            )
+        }
+        .boxed()
+    };
+    Ok(Json(collect(&state, &filter, Caller::Display(key.id.into()), "regions", list).await?))
 }
 
 /// List the sizes the providers have, with their list prices. Kept for a minute.
@@ -156,30 +156,37 @@ async fn list_regions(
          content_type = "application/problem+json"),
         (status = 409, description = "`provider_disabled`: it is switched off, or not set up here.", body = Problem,
          content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`: it does not answer; `unavailable` or `timeout`.",
+        (status = 503, description = "`provider_busy`, `provider_unavailable`: it does not answer; `unavailable` or `timeout`.",
          body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn list_sizes(
-    _key: InternalKey<right::CatalogRead>,
+    key: InternalKey<right::CatalogRead>,
     State(state): State<AppState>,
-    Extension(recent): Extension<Lists<ProviderSize>>,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Json<Listing<InternalSize>>, Problem> {
-    let lists =
-        collect(&state, &filter, &recent, |provider| async move { provider.list_sizes().await }.boxed())
-            .await?;
-    Ok(Json(lists.entries(|provider, size| InternalSize {
-        provider,
-        slug: size.slug.clone(),
-        vcpu: size.vcpu,
-        memory_mb: size.memory_mb,
-        disk_gb: size.disk_gb,
-        transfer_gb: size.transfer_gb,
-        price_monthly_usd: size.price_monthly_usd.to_string(),
-        regions: size.regions.clone(),
-        available: size.available,
-    })))
+    let list = |provider: Arc<dyn CloudProvider>| {
+        async move {
+            let found = provider.list_sizes().await?.into_iter();
+            Ok::<Vec<_>, ProviderError>(
+                found
+                    .map(|size| InternalSize {
+                        provider: provider.slug().to_owned(),
+                        slug: size.slug,
+                        vcpu: size.vcpu,
+                        memory_mb: size.memory_mb,
+                        disk_gb: size.disk_gb,
+                        transfer_gb: size.transfer_gb,
+                        price_monthly_usd: size.price_monthly_usd.to_string(),
+                        regions: size.regions,
+                        available: size.available,
+                    })
+                    .collect(),
+            )
+        }
+        .boxed()
+    };
+    Ok(Json(collect(&state, &filter, Caller::Display(key.id.into()), "sizes", list).await?))
 }
 
 /// List the operating systems the providers have. Kept for a minute.
@@ -192,68 +199,64 @@ async fn list_sizes(
          content_type = "application/problem+json"),
         (status = 409, description = "`provider_disabled`: it is switched off, or not set up here.", body = Problem,
          content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`: it does not answer; `unavailable` or `timeout`.",
+        (status = 503, description = "`provider_busy`, `provider_unavailable`: it does not answer; `unavailable` or `timeout`.",
          body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn list_images(
-    _key: InternalKey<right::CatalogRead>,
+    key: InternalKey<right::CatalogRead>,
     State(state): State<AppState>,
-    Extension(recent): Extension<Lists<ProviderImage>>,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Json<Listing<InternalImage>>, Problem> {
-    let lists =
-        collect(&state, &filter, &recent, |provider| async move { provider.list_images().await }.boxed())
-            .await?;
-    Ok(Json(lists.entries(|provider, image| InternalImage {
-        provider,
-        slug: image.slug.clone(),
-        name: image.name.clone(),
-        distribution: image.distribution.clone(),
-        available: image.available,
-    })))
+    let list = |provider: Arc<dyn CloudProvider>| {
+        async move {
+            let found = provider.list_images().await?.into_iter();
+            Ok::<Vec<_>, ProviderError>(
+                found
+                    .map(|image| InternalImage {
+                        provider: provider.slug().to_owned(),
+                        slug: image.slug,
+                        name: image.name,
+                        distribution: image.distribution,
+                        available: image.available,
+                    })
+                    .collect(),
+            )
+        }
+        .boxed()
+    };
+    Ok(Json(collect(&state, &filter, Caller::Display(key.id.into()), "images", list).await?))
 }
 
-/// What each provider answered.
-struct Collected<T> {
-    lists: Vec<(&'static str, Arc<Vec<T>>)>,
-    unavailable: Vec<&'static str>,
-}
+/// What a list of a provider is asked by.
+type Ask<T> = BoxFuture<'static, Result<Vec<T>, ProviderError>>;
 
-impl<T> Collected<T> {
-    fn entries<E>(self, entry: impl Fn(&'static str, &T) -> E) -> Listing<E> {
-        let entry = &entry;
-        let entries = self.lists.iter().flat_map(|(slug, list)| list.iter().map(move |one| entry(slug, one)));
-        Listing { data: entries.collect(), unavailable: self.unavailable }
-    }
-}
-
-/// Asks the one provider that is named, or all that are switched on; of all, some may fail.
-async fn collect<T>(
+/// What the one provider has that is named, or all have that are switched on; of all, some may fail.
+async fn collect<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
     state: &AppState,
     filter: &ProviderFilter,
-    recent: &Recent<&'static str, Arc<Vec<T>>>,
-    list: impl Fn(Arc<dyn CloudProvider>) -> BoxFuture<'static, Result<Vec<T>, ProviderError>>,
-) -> Result<Collected<T>, Problem> {
+    caller: Caller,
+    kind: &str,
+    list: impl Fn(Arc<dyn CloudProvider>) -> Ask<T> + Send + Sync,
+) -> Result<Listing<T>, Problem> {
     let providers = match &filter.provider {
-        Some(slug) => vec![named(state, slug).await?],
-        None => switched_on(state).await?,
+        Some(slug) => vec![named(state, slug, caller).await?],
+        None => switched_on(state, caller).await?,
     };
-    let mut collected = Collected { lists: Vec::new(), unavailable: Vec::new() };
+    let mut listing = Listing { data: Vec::new(), unavailable: Vec::new() };
     for provider in providers {
         let slug = provider.slug();
-        let answer =
-            recent.get(slug, async { at_provider::answer(list(provider)).await.map(Arc::new) }).await;
-        match answer {
-            Ok(answer) => collected.lists.push((slug, answer)),
+        let question = Question::of_provider(slug, kind, FRESH_FOR);
+        match provider_reads::read(&state.store, question, || list(provider)).await {
+            Ok(told) => listing.data.extend(told.value),
             Err(problem) if filter.provider.is_some() => return Err(problem),
-            Err(_) => collected.unavailable.push(slug),
+            Err(_) => listing.unavailable.push(slug),
         }
     }
-    Ok(collected)
+    Ok(listing)
 }
 
-async fn named(state: &AppState, slug: &str) -> Result<Arc<dyn CloudProvider>, Problem> {
+async fn named(state: &AppState, slug: &str, caller: Caller) -> Result<Arc<dyn CloudProvider>, Problem> {
     state.store.provider_exists(slug).await.map_err(|error| match error {
         store::StoreError::NotFound(_) => {
             Problem::new(StatusCode::NOT_FOUND, "unknown_provider", format!("there is no provider `{slug}`"))
@@ -264,14 +267,14 @@ async fn named(state: &AppState, slug: &str) -> Result<Arc<dyn CloudProvider>, P
         let detail = format!("{slug} is switched off");
         return Err(Problem::new(StatusCode::CONFLICT, "provider_disabled", detail));
     }
-    Ok(state.providers.for_customers(slug)?)
+    Ok(state.providers.get(slug, caller)?)
 }
 
-async fn switched_on(state: &AppState) -> Result<Vec<Arc<dyn CloudProvider>>, Problem> {
+async fn switched_on(state: &AppState, caller: Caller) -> Result<Vec<Arc<dyn CloudProvider>>, Problem> {
     let mut providers = Vec::new();
     for slug in state.providers.slugs() {
         if is_active(state, slug).await? {
-            providers.push(state.providers.for_customers(slug)?);
+            providers.push(state.providers.get(slug, caller)?);
         }
     }
     Ok(providers)

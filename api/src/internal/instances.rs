@@ -1,6 +1,9 @@
 //! Servers, for programs of ours. Deletes and actions go through the server's workflow like its owner's.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use adapters::providers::ProviderInstance;
 use axum::{Json, extract::State, http::StatusCode};
@@ -9,8 +12,9 @@ use domain::{
     api_key::Scope,
     ids::{ActionId, InstanceId},
     instance::{InstanceAction, PowerState},
+    rate_limit::Caller,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -25,7 +29,11 @@ use crate::{
     },
     extract::{Body, Id, IdempotencyKey, Ids},
     problem::Problem,
+    provider_reads::{self, Question, Told},
 };
+
+/// How long what a provider told of a server is fresh.
+const LIVE_FOR: Duration = Duration::from_secs(15);
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(get, delete)).routes(routes!(act)).routes(routes!(get_action))
@@ -39,21 +47,23 @@ struct InternalInstance {
     /// The provider's own id; null until it was told.
     #[schema(example = "3164444")]
     provider_instance_id: Option<String>,
-    /// What the provider tells now; null when it has nothing to tell or does not answer.
+    /// What the provider told at `live_as_of`; null when it has nothing to tell, or never told and does not answer.
     live: Option<Live>,
-    /// Why `live` is null: `not_there`, `provider_disabled` or `provider_unavailable`.
+    /// Seconds ago at most while the provider can be asked.
+    live_as_of: Option<DateTime<Utc>>,
+    /// Why `live` is null: `not_there`, `provider_disabled`, `provider_busy` or `provider_unavailable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "provider_unavailable")]
     live_problem: Option<String>,
 }
 
 /// A server as its provider tells of it.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Live {
     /// Its name or label there.
     #[schema(example = "web-1.example.com")]
     name: String,
-    #[schema(example = json!(["webrana", "wb-0193e7d0-4362-7709-b262-4de1f9ad2f5e"]))]
+    #[schema(example = json!(["webrana-production", "wb-0193e7d0-4362-7709-b262-4de1f9ad2f5e"]))]
     tags: Vec<String>,
     /// The provider's slug of its size.
     #[schema(example = "s-1vcpu-1gb")]
@@ -93,7 +103,8 @@ struct InternalActionTaken {
     action: InternalAction,
 }
 
-/// Read a server: our record, and what its provider tells now where it answers.
+/// Read a server: our record, and what its provider tells, kept for a quarter of a minute and longer while it can't be
+/// asked.
 #[utoipa::path(
     get, path = "/internal/instances/{id}", tag = "internal", operation_id = "internal_get_instance",
     security(("api_key" = ["instances:read"])), params(("id" = InstanceId, Path, description = "The server; our id.")),
@@ -104,23 +115,25 @@ struct InternalActionTaken {
     )
 )]
 async fn get(
-    _key: InternalKey<right::InstancesRead>,
+    key: InternalKey<right::InstancesRead>,
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<Json<InternalInstance>, Problem> {
     let instance = state.store.instance(id, None).await?.into();
     let provider_instance_id = state.store.server_ref(id, None).await?.provider_instance_id;
-    let (live, live_problem) = match live(&state, id).await {
-        Ok(live) => (Some(live), None),
-        Err(problem) if problem.code == "instance_conflict" => (None, Some("not_there".to_owned())),
-        Err(problem) => (None, Some(problem.code.clone())),
+    let (live, live_as_of, live_problem) = match live(&state, id, Caller::Display(key.id.into())).await {
+        Ok(told) => (Some(told.value), Some(told.as_of), None),
+        Err(problem) if problem.code == "instance_conflict" => (None, None, Some("not_there".to_owned())),
+        Err(problem) => (None, None, Some(problem.code.clone())),
     };
-    Ok(Json(InternalInstance { instance, provider_instance_id, live, live_problem }))
+    Ok(Json(InternalInstance { instance, provider_instance_id, live, live_as_of, live_problem }))
 }
 
-async fn live(state: &AppState, id: InstanceId) -> Result<Live, Problem> {
-    let server = at_provider::find(state, id, None).await?;
-    Ok(at_provider::answer(server.provider.get_instance(&server.id)).await?.into())
+async fn live(state: &AppState, id: InstanceId, caller: Caller) -> Result<Told<Live>, Problem> {
+    let server = at_provider::find(state, id, None, caller).await?;
+    let question = Question::of_server(server.provider.slug(), id, "server".to_owned(), LIVE_FOR);
+    let ask = || async move { server.provider.get_instance(&server.id).await.map(Live::from) };
+    provider_reads::read(&state.store, question, ask).await
 }
 
 /// Delete a server at its provider, for good. It is `TERMINATED` only once the provider neither reads nor lists it any

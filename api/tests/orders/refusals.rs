@@ -43,6 +43,12 @@ async fn cases(shop: &Shop) -> Vec<(Value, u16, &'static str, &'static str)> {
         (json!({ "image": "debian-12" }), 422, "image_not_for_provider", "image"),
         (json!({ "hostname": "web_1" }), 422, "invalid_hostname", "hostname"),
         (json!({ "hostname": "" }), 422, "invalid_hostname", "hostname"),
+        (
+            json!({ "hostname": format!("{}.example.com", "x".repeat(52)) }),
+            422,
+            "invalid_hostname",
+            "hostname",
+        ),
         (json!({ "term_months": 2 }), 422, "term_not_offered", "term_months"),
         (json!({ "term_months": 0 }), 422, "term_not_offered", "term_months"),
         (json!({ "term_months": 4_000_000_000_u32 }), 422, "term_not_offered", "term_months"),

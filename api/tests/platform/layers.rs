@@ -260,9 +260,9 @@ async fn health_tells_each_providers_circuit(pool: PgPool) {
 
     for state in ["half_open", "open"] {
         sqlx::query(
-            "INSERT INTO provider_circuits (provider, state, failures, retry_at)
-             VALUES ('digitalocean', $1, 7, now()), ('not-set-up', 'open', 5, now())
-             ON CONFLICT (provider) DO UPDATE SET state = EXCLUDED.state",
+            "INSERT INTO provider_circuits (provider, scope, state, failures, retry_at)
+             VALUES ('digitalocean', 'lists', $1, 7, now()), ('not-set-up', 'lists', 'open', 5, now())
+             ON CONFLICT (provider, scope) DO UPDATE SET state = EXCLUDED.state",
         )
         .bind(state)
         .execute(&pool)
@@ -273,11 +273,36 @@ async fn health_tells_each_providers_circuit(pool: PgPool) {
         let provider = &ill.body["providers"]["digitalocean"];
         assert_eq!(
             (&provider["circuit"], &provider["reason"]),
-            (&json!(state), &json!("7 calls in a row failed"))
+            (&json!(state), &json!("lists: 7 calls in a row failed"))
         );
         assert!(provider["since"].is_string());
         assert!(ill.body["providers"].get("not-set-up").is_none());
     }
+
+    sqlx::query(
+        "INSERT INTO provider_circuits (provider, scope, state, failures, retry_at, refused, reason)
+         VALUES ('digitalocean', 'account', 'open', 1, now(), true, 'token dop_v1 of webrana-prod is unknown')",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let refused = circuits_told(&app).await;
+    let reason = &refused.body["providers"]["digitalocean"]["reason"];
+    assert_eq!(reason, "account: it turns our account away", "and nobody learns the vendor's words");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn charts_that_fail_make_no_cloud_ill(pool: PgPool) {
+    let app = TestApp::new(pool.clone());
+    sqlx::query(
+        "INSERT INTO provider_circuits (provider, scope, state, failures, retry_at)
+         VALUES ('digitalocean', 'metrics', 'open', 9, now())",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let healthy = circuits_told(&app).await;
+    assert_eq!(healthy.body["providers"], json!({ "digitalocean": { "circuit": "closed" } }));
 }
 
 /// Asks until the database has told of the circuits in the time that `/health` gives it.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use adapters::providers::{
-    CloudProvider, Registry, Unpaced,
+    CloudProvider, Paced, Registry,
     digitalocean::{DigitalOcean, DigitalOceanConfig},
 };
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
@@ -113,7 +113,7 @@ fn digitalocean() -> Arc<dyn CloudProvider> {
         token: SecretString::from("a token"),
         request_timeout: Duration::from_secs(1),
         listing_lag: Duration::from_secs(1),
-        pacer: Arc::new(Unpaced),
+        pacer: Paced::unpaced(),
     };
     Arc::new(DigitalOcean::new(account).unwrap())
 }

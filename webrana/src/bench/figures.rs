@@ -17,6 +17,8 @@ pub const PLACING_CONCURRENCY: usize = 20;
 const AIM_RATIO: f64 = 0.6;
 const AIM_IDLE_MS: f64 = 100.0;
 const AIM_PLACING_MS: f64 = 50.0;
+/// Most of an order's time that may go into waiting for a provider's limit.
+const MOST_WAITING: f64 = 0.01;
 
 /// Everything that was measured, in its raw form.
 pub struct Measured {
@@ -32,6 +34,8 @@ pub struct Measured {
     pub twenty: Run<OrderTimes>,
     /// Calls to the provider for all of `orders`.
     pub provider_calls: u64,
+    /// Seconds that these calls waited for their turn, all together.
+    pub slot_waits: f64,
     /// Mean length of an order's workflow history.
     pub history_events: f64,
 }
@@ -56,6 +60,8 @@ pub struct Figures {
     idle_paid_to_active_p50_ms: f64,
     idle_paid_to_active_p95_ms: f64,
     provider_calls_per_order: f64,
+    /// Part of an order's time from paid to ACTIVE that its calls waited for their turn.
+    slot_wait_share: f64,
     history_events_per_order: f64,
 }
 
@@ -67,6 +73,8 @@ impl From<Measured> for Figures {
         let idle = paid_to_active(&measured.idle);
         let twenty = self::placing(&measured.twenty);
         let (orders, floor) = (measured.orders.per_second(), measured.floor.per_second());
+        let in_all: f64 =
+            measured.orders.outcomes.iter().map(|order| order.paid_to_active.as_secs_f64()).sum();
         Self {
             n,
             concurrency: measured.concurrency,
@@ -85,8 +93,24 @@ impl From<Measured> for Figures {
             idle_paid_to_active_p50_ms: idle.percentile_ms(50),
             idle_paid_to_active_p95_ms: idle.percentile_ms(95),
             provider_calls_per_order: rounded(measured.provider_calls as f64 / n.max(1) as f64),
+            slot_wait_share: if in_all > 0.0 { measured.slot_waits / in_all } else { 0.0 },
             history_events_per_order: rounded(measured.history_events),
         }
+    }
+}
+
+impl Figures {
+    /// Fails when orders waited for a provider's limit: then that was measured, and not us.
+    ///
+    /// # Errors
+    /// Says how much they waited.
+    pub fn refuse_if_limited(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.slot_wait_share <= MOST_WAITING,
+            "calls waited for their turn {:.1} % of an order's time: this measures a provider's limit, not us",
+            self.slot_wait_share * 100.0
+        );
+        Ok(())
     }
 }
 
@@ -134,18 +158,26 @@ fn paid_to_active(run: &Run<OrderTimes>) -> Samples {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_json_has_the_promised_keys() {
+    fn nothing() -> Measured {
         let empty = || Run::<OrderTimes>::default();
-        let figures = Figures::from(Measured {
+        Measured {
             concurrency: 1,
             orders: empty(),
             floor: Run::default(),
             idle: empty(),
             twenty: empty(),
             provider_calls: 0,
+            slot_waits: 0.0,
             history_events: 0.0,
-        });
+        }
+    }
+
+    #[test]
+    fn the_json_has_the_promised_keys() {
+        let figures = Figures::from(nothing());
+        figures.refuse_if_limited().unwrap();
+        let limited = Figures { slot_wait_share: 0.02, ..Figures::from(nothing()) };
+        assert!(limited.refuse_if_limited().unwrap_err().to_string().contains("2.0 %"));
         let json = serde_json::to_value(&figures).unwrap();
         for key in [
             "orders_per_s",

@@ -52,10 +52,12 @@ pub struct Arguments {
 /// When the stack cannot start or an order does not become ACTIVE.
 pub async fn run(arguments: Arguments) -> Result<()> {
     let (n, concurrency, json) = (arguments.n as usize, arguments.concurrency as usize, arguments.json);
-    let measured = stack::run(arguments.stack, Parts::All, 0.0, async |stack, progress| {
-        measure(stack, n, concurrency, progress).await
-    });
+    let measured =
+        stack::run(arguments.stack.without_provider_limits(), Parts::All, 0.0, async |stack, progress| {
+            measure(stack, n, concurrency, progress).await
+        });
     let figures = Figures::from(measured.await?);
+    figures.refuse_if_limited()?;
     if json {
         println!("{}", serde_json::to_string(&figures)?);
     } else {
@@ -84,8 +86,7 @@ impl fmt::Display for Turn {
 async fn measure(stack: &LocalStack, n: usize, concurrency: usize, progress: &Progress) -> Result<Measured> {
     let address =
         stack.env().get("TEMPORAL_ADDRESS").context("the stack has no TEMPORAL_ADDRESS")?.to_owned();
-    let engine = TemporalConfig { address, namespace: "default".to_owned(), queue_prefix: String::new() };
-    let engine = temporal::connect(&engine).await?;
+    let engine = temporal::connect(&TemporalConfig::plain(address)).await?;
     let shop = Shop::open(stack.env(), concurrency.max(PLACING_CONCURRENCY)).await?;
     let floor = Floor::start(engine.clone());
     progress.say("the customers are registered; warming up");
@@ -97,6 +98,8 @@ async fn measure(stack: &LocalStack, n: usize, concurrency: usize, progress: &Pr
     progress.say(format!("{PLACING_ORDERS} orders, {PLACING_CONCURRENCY} at a time"));
     let twenty = shop.orders(PLACING_ORDERS, PLACING_CONCURRENCY).await?;
 
+    let metrics = stack.env().get("METRICS_URL").context("the stack has no METRICS_URL")?.to_owned();
+    let waited_before = slot_waits(&metrics).await?;
     let (mut orders, mut bare, mut provider_calls) = (Run::default(), Run::default(), 0);
     for (half, turns) in [(n / 2, [Turn::Bare, Turn::Orders]), (n - n / 2, [Turn::Orders, Turn::Bare])] {
         for turn in turns {
@@ -111,8 +114,25 @@ async fn measure(stack: &LocalStack, n: usize, concurrency: usize, progress: &Pr
             }
         }
     }
+    let slot_waits = slot_waits(&metrics).await? - waited_before;
     let ids: Vec<OrderId> = orders.outcomes.iter().map(|order| order.id).collect();
     let history_events = history::mean_events(&engine, &ids).await?;
     floor.stop().await?;
-    Ok(Measured { concurrency, orders, floor: bare, idle, twenty, provider_calls, history_events })
+    Ok(Measured {
+        concurrency,
+        orders,
+        floor: bare,
+        idle,
+        twenty,
+        provider_calls,
+        slot_waits,
+        history_events,
+    })
+}
+
+/// Seconds that calls to providers have waited for their turn so far, all together.
+async fn slot_waits(metrics: &str) -> Result<f64> {
+    let text = reqwest::get(format!("{metrics}/metrics")).await?.error_for_status()?.text().await?;
+    let sums = text.lines().filter(|line| line.starts_with("provider_slot_wait_seconds_sum"));
+    Ok(sums.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }

@@ -1,7 +1,9 @@
 //! `webrana bench providers`: for each provider a burst of orders that are paid and wait, then worker processes are let
-//! loose on them while its simulator holds the vendor's rate limits. A customer reboots a server all the while.
+//! loose on them while its simulator holds the vendor's rate limits. All the while one customer reads everything that can
+//! be read of their server, over twelve connections without a pause, and another one reboots theirs.
 
 mod figures;
+mod poller;
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use store::{PoolSettings, Store};
 use url::Url;
 
 use self::figures::{Figures, Limit, Measured};
+use self::poller::Poller;
 use super::{
     load::closed_loop,
     meter::{Meter, Reading},
@@ -28,8 +31,6 @@ use crate::stack::local::{LocalStack, Parts};
 const AT_ONCE: usize = 20;
 /// Windows of the limit that a burst lasts at least.
 const WINDOWS: u32 = 3;
-/// Between two reboots of the customer's server.
-const BETWEEN_REBOOTS: Duration = Duration::from_secs(5);
 /// Between two looks at something that is awaited.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Longer than the longest burst.
@@ -40,6 +41,10 @@ struct Contender {
     slug: &'static str,
     simulator_env: &'static str,
     create: &'static str,
+    /// The route by which it is seen that servers are ready.
+    list: &'static str,
+    /// Between two reboots of the customer's server: as often as a customer's part of the limit allows.
+    between_reboots: Duration,
     /// Whether the limit counts creates only, or every call.
     creates_only: bool,
     calls: u32,
@@ -51,6 +56,8 @@ const CONTENDERS: [Contender; 3] = [
         slug: "vultr",
         simulator_env: "SIM_VULTR_URL",
         create: "POST /v2/instances",
+        list: "GET /v2/instances",
+        between_reboots: Duration::from_secs(5),
         creates_only: false,
         calls: 30,
         window: Duration::from_secs(1),
@@ -59,6 +66,8 @@ const CONTENDERS: [Contender; 3] = [
         slug: "linode",
         simulator_env: "SIM_LINODE_URL",
         create: "POST /v4/linode/instances",
+        list: "GET /v4/linode/instances",
+        between_reboots: Duration::from_secs(5),
         creates_only: true,
         calls: 20,
         window: Duration::from_secs(15),
@@ -67,6 +76,8 @@ const CONTENDERS: [Contender; 3] = [
         slug: "digitalocean",
         simulator_env: "SIM_DIGITALOCEAN_URL",
         create: "POST /v2/droplets",
+        list: "GET /v2/droplets",
+        between_reboots: Duration::from_secs(45),
         creates_only: false,
         calls: 250,
         window: Duration::from_secs(60),
@@ -154,10 +165,12 @@ struct Burst<'a> {
     gateway: Url,
     /// A server that runs, for reboots.
     instance: String,
+    /// Another customer with another server.
+    poller: Poller,
 }
 
 impl<'a> Burst<'a> {
-    /// Sets the simulator up and gets a customer a server to reboot.
+    /// Sets the simulator up and gets a customer a server to reboot, and another one a server to read.
     async fn prepare(bench: &Bench, contender: &'a Contender, env: &EnvFile, store: &Store) -> Result<Self> {
         let meter = Meter::new(address(env, contender.simulator_env)?)?;
         let pace =
@@ -165,18 +178,17 @@ impl<'a> Burst<'a> {
         meter.configure(&pace).await?;
         let customer = Customer::register(&address(env, "API_URL")?).await?;
         let gateway = address(env, "SIM_MIDTRANS_URL")?;
+        let reader = Customer::register(&address(env, "API_URL")?).await?;
         let workers = Workers::start(env, contender.slug, 1)?;
-        let order = customer.order(&customer.choose_at(contender.slug).await?).await?;
-        customer.pay(&gateway, &order).await?;
-        all_active(store, &[OrderId(order.id.parse()?)]).await?;
+        let instance = server(&customer, contender, &gateway, store).await?;
+        let poller = Poller::new(server(&reader, contender, &gateway, store).await?, reader);
         workers.stop().await;
-        let instance = customer.order_state(&order).await?.instance_id.context("the order has no server")?;
-        Ok(Self { contender, meter, customer, gateway, instance })
+        Ok(Self { contender, meter, customer, gateway, instance, poller })
     }
 
     /// Places and pays the orders, lets the workers loose, and measures until all are ACTIVE.
     async fn run(self, bench: &Bench, env: &EnvFile, store: &Store, progress: &Progress) -> Result<Measured> {
-        let Contender { slug, create, creates_only, calls, window, .. } = *self.contender;
+        let Contender { slug, create, list, creates_only, calls, window, .. } = *self.contender;
         let orders = bench.orders.max(WINDOWS * calls) as usize;
         progress.say(format!("{slug}: {orders} orders are placed and paid"));
         let choice = self.customer.choose_at(slug).await?;
@@ -202,8 +214,10 @@ impl<'a> Burst<'a> {
         self.first_create(&before).await?;
         let mut reboots = Vec::new();
         let mut done = pin!(all_active(store, &placed.outcomes));
+        let mut polling = pin!(self.poller.poll());
         loop {
             tokio::select! {
+                stopped = &mut polling => stopped?,
                 outcome = &mut done => break outcome?,
                 reboot = self.reboot() => reboots.push(reboot?),
             }
@@ -215,8 +229,9 @@ impl<'a> Burst<'a> {
             progress.note(format!("            {calls:>6} {route}"));
         }
         let readings = watched.readings();
-        let limit = Limit { create, creates_only, calls, window };
-        Ok(Measured { slug, limit, orders, elapsed, before, readings, after, reboots })
+        let limit = Limit { create, list, creates_only, calls, window };
+        let reads = self.poller.answers();
+        Ok(Measured { slug, limit, orders, elapsed, before, readings, after, reboots, reads })
     }
 
     /// Waits until the workers have begun.
@@ -242,7 +257,7 @@ impl<'a> Burst<'a> {
             }
         }
         let took = begun.elapsed();
-        tokio::time::sleep(BETWEEN_REBOOTS).await;
+        tokio::time::sleep(self.contender.between_reboots).await;
         Ok(took)
     }
 }
@@ -250,6 +265,14 @@ impl<'a> Burst<'a> {
 fn address(env: &EnvFile, key: &str) -> Result<Url> {
     let text = env.get(key).with_context(|| format!("the stack has no {key}"))?;
     Url::parse(text).with_context(|| format!("{key} is no URL"))
+}
+
+/// Buys a server and waits until it runs; its id.
+async fn server(customer: &Customer, at: &Contender, gateway: &Url, store: &Store) -> Result<String> {
+    let order = customer.order(&customer.choose_at(at.slug).await?).await?;
+    customer.pay(gateway, &order).await?;
+    all_active(store, &[OrderId(order.id.parse()?)]).await?;
+    customer.order_state(&order).await?.instance_id.context("the order has no server")
 }
 
 /// Waits until all of them are ACTIVE.

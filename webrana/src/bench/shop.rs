@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use domain::ids::OrderId;
 use reqwest::Client;
 use serde::Deserialize;
-use serde_json::json;
 use std::collections::BTreeMap;
 use store::{PoolSettings, Store};
 use url::Url;
@@ -47,7 +46,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Registers customers with a stack that runs both simulators, and lifts the provider's limits.
+    /// Registers customers with a stack that runs both simulators.
     ///
     /// # Errors
     /// When a part of the stack refuses or is missing.
@@ -57,7 +56,6 @@ impl Shop {
             Url::parse(text).with_context(|| format!("{key} is no URL"))
         };
         let (api, provider) = (address("API_URL")?, address("SIM_DIGITALOCEAN_URL")?);
-        lift_limits(&provider).await?;
         let accounts = concurrency.clamp(1, CUSTOMERS);
         let customers = closed_loop(accounts, 2, |_| Customer::register(&api)).await?.outcomes;
         let choice = customers.first().context("there is no customer")?.choose().await?;
@@ -113,14 +111,6 @@ impl Shop {
         let counters: Counters = request.send().await?.error_for_status()?.json().await?;
         Ok(counters.calls.values().sum())
     }
-}
-
-/// This bench is about us: neither the provider's request limits nor the size of the account is to be measured.
-async fn lift_limits(provider: &Url) -> Result<()> {
-    let change = json!({ "rate_limits": false, "account_limit": null });
-    let request = control()?.post(provider.join("/__sim/config")?).json(&change);
-    request.send().await?.error_for_status().context("the provider's limits cannot be lifted")?;
-    Ok(())
 }
 
 fn control() -> Result<Client> {

@@ -48,6 +48,14 @@ pub struct StackArguments {
     config: Config,
 }
 
+impl StackArguments {
+    /// The same without the providers' limits, neither in our adapters nor in the simulators: one switch lifts both.
+    pub fn without_provider_limits(mut self) -> Self {
+        self.config.provider_shares.limits_lifted = true;
+        self
+    }
+}
+
 /// Starts a stack, measures with `measure`, and leaves nothing behind.
 ///
 /// # Errors
@@ -111,6 +119,7 @@ fn private(mut config: Config) -> Config {
     config.payments = config.payments.with_checks_after(TOKEN_LIFE);
     config.api = config.api.without_request_limit();
     config.unpaid = config.unpaid.without_bounds();
+    config.observability.prometheus_enabled = true;
     config.auth.requests_per_minute = 0;
     config.auth.access_ttl = TOKEN_LIFE;
     config

@@ -27,6 +27,7 @@ impl Workers {
                 .args(["worker", "--queues", provider])
                 .envs(env.iter())
                 .env("PROMETHEUS_ENABLED", "false")
+                .env("METRICS_PORT", "0")
                 .env("WEBRANA_LOG", "warn")
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())

@@ -24,7 +24,19 @@ pub struct DatabaseConfig {
     )]
     url: Option<SecretString>,
 
-    /// Most connections one process opens
+    /// The Postgres itself, where DATABASE_URL is a pooler that hands every transaction to whichever session is free
+    /// (pgbouncer in transaction mode)
+    #[arg(
+        id = "database.direct_url",
+        long = "database-direct-url",
+        env = "DATABASE_DIRECT_URL",
+        value_name = "URL",
+        value_parser = super::value::secret,
+        hide_env_values = true
+    )]
+    direct_url: Option<SecretString>,
+
+    /// Most connections one process opens for requests and steps; leases and the dispatcher have further ones of their own
     #[arg(
         id = "database.max_connections",
         long = "database-max-connections",
@@ -102,10 +114,16 @@ impl DatabaseConfig {
         )
     }
 
-    /// How patient this process is with its database.
-    pub const fn pool(&self) -> PoolSettings {
+    /// The server itself, when DATABASE_URL is a pooler.
+    pub fn direct_url(&self) -> Option<&SecretString> {
+        super::given(self.direct_url.as_ref())
+    }
+
+    /// How patient this process is with its database, with so many connections.
+    pub fn pool(&self, max_connections: u32) -> PoolSettings {
         PoolSettings {
-            max_connections: self.max_connections,
+            max_connections,
+            pooled: self.direct_url().is_some(),
             acquire_timeout: self.acquire_timeout,
             lock_timeout: self.lock_timeout,
             statement_timeout: self.statement_timeout,
@@ -146,15 +164,20 @@ impl DatabaseConfig {
 
     /// What nobody may know: the password, when the address has one.
     pub fn secrets(&self) -> Vec<Guarded<'_>> {
-        let url = self.url().and_then(|url| Url::parse(url.expose_secret()).ok());
-        let password = url.and_then(|url| url.password().map(decoded));
-        let guarded = |password| Guarded::elsewhere("DATABASE_URL", password, SHORTEST_PASSWORD);
-        password.map(guarded).into_iter().collect()
+        let urls = [("DATABASE_URL", self.url()), ("DATABASE_DIRECT_URL", self.direct_url())];
+        let guarded = |(name, url): (&'static str, Option<&SecretString>)| {
+            let url = Url::parse(url?.expose_secret()).ok()?;
+            Some(Guarded::elsewhere(name, url.password().map(decoded)?, SHORTEST_PASSWORD))
+        };
+        urls.into_iter().filter_map(guarded).collect()
     }
 
     /// The same settings with another address, as a stack has that started its own server.
     #[must_use]
     pub fn with_url(mut self, url: &str) -> Self {
+        if self.url().is_none_or(|own| own.expose_secret() != url) {
+            self.direct_url = None;
+        }
         self.url = Some(SecretString::from(url));
         self
     }

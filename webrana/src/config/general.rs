@@ -1,4 +1,6 @@
-//! What kind of installation this is.
+//! What kind of installation this is, and which.
+
+use domain::installation::{Installation, InvalidInstallation};
 
 /// Development is forgiving; production refuses what only a developer's machine may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -22,9 +24,54 @@ pub struct GeneralConfig {
         default_value = "development"
     )]
     pub mode: Mode,
+
+    /// Which of several installations on one vendor account this is, such as `production`: it is in its servers' tags, and
+    /// servers of others are never touched. 1 to 24 lower-case letters, digits and dashes; production has no default
+    #[arg(
+        id = "general.installation_id",
+        long = "installation-id",
+        env = "INSTALLATION_ID",
+        value_name = "ID",
+        default_value = Installation::UNNAMED
+    )]
+    pub installation_id: String,
+
+    /// Whether servers of before there were installations' ids, which carry the tag `webrana` alone, are this
+    /// installation's: of one installation per account at most
+    #[arg(
+        id = "general.installation_takes_unmarked",
+        long = "installation-takes-unmarked",
+        env = "INSTALLATION_TAKES_UNMARKED",
+        value_name = "BOOL",
+        default_value = "false",
+        action = clap::ArgAction::Set
+    )]
+    pub installation_takes_unmarked: bool,
 }
 
 impl GeneralConfig {
+    /// Which installation this is.
+    ///
+    /// # Errors
+    /// When the id is none.
+    pub fn installation(&self) -> Result<Installation, InvalidInstallation> {
+        let installation = Installation::parse(self.installation_id.trim())?;
+        Ok(installation.taking_unmarked(self.installation_takes_unmarked))
+    }
+
+    /// What is wrong with these settings.
+    pub fn problems(&self) -> Vec<String> {
+        match self.installation() {
+            Err(error) => vec![format!("INSTALLATION_ID: {error}")],
+            Ok(named) if self.is_production() && named.id() == Installation::UNNAMED => vec![format!(
+                "INSTALLATION_ID is missing: it tells this installation's servers from others' on the same vendor \
+                 account, and `{}` is for development",
+                Installation::UNNAMED
+            )],
+            Ok(_) => Vec::new(),
+        }
+    }
+
     /// Whether this is production.
     pub fn is_production(&self) -> bool {
         self.mode == Mode::Production

@@ -13,6 +13,7 @@ pub mod observability;
 pub mod orders;
 mod payment_limits;
 pub mod payments;
+pub mod provider_shares;
 pub mod providers;
 pub mod seller;
 pub mod strength;
@@ -53,6 +54,9 @@ pub struct Config {
     /// The clouds that servers are bought from.
     #[command(flatten)]
     pub providers: providers::ProvidersConfig,
+    /// How much of the clouds' rate limits each kind of caller may take.
+    #[command(flatten)]
+    pub provider_shares: provider_shares::ProviderSharesConfig,
     /// Who sells.
     #[command(flatten)]
     pub seller: seller::SellerConfig,
@@ -78,11 +82,14 @@ impl Config {
     pub fn problems(&self) -> Vec<String> {
         let production = self.general.is_production();
         let mut problems = self.secrecy_problems();
+        problems.extend(self.general.problems());
         problems.extend(self.database.problems(self.api.request_timeout));
+        problems.extend(self.temporal.problems(production));
         problems.extend(self.connections.problems());
         problems.extend(self.auth.problems());
         problems.extend(self.credentials.problems());
         problems.extend(self.providers.problems(production));
+        problems.extend(self.provider_shares.problems(production));
         problems.extend(self.seller.problems(production));
         problems.extend(self.payments.problems(production));
         problems.extend(self.orders.problems());
@@ -95,17 +102,19 @@ impl Config {
         let mut secrets = self.auth.secrets();
         secrets.extend(self.credentials.secrets());
         secrets.extend(self.database.secrets());
+        secrets.extend(self.temporal.secrets());
         secrets.extend(self.providers.secrets());
         secrets.extend(self.payments.secrets());
         secrets
     }
 
-    /// In production every secret has to be one; and whatever the mode, none that everybody knows guards what others
+    /// A secret has to be what somebody meant to set; in production every secret has to be one; and whatever the mode, none that everybody knows guards what others
     /// reach.
     fn secrecy_problems(&self) -> Vec<String> {
         let production = self.general.is_production();
         let reached = [self.api.bind, self.api.internal_bind].into_iter().find(|bind| !bind.is_loopback());
         let problem = |secret: Guarded<'_>| match reached {
+            _ if secret.garbled().is_some() => secret.garbled(),
             _ if production => secret.weakness(),
             Some(bind) if secret.is_ours && secret.is_published() => Some(format!(
                 "{} stands in the public repository, and this process listens on {bind}: set one of your own, or \

@@ -121,6 +121,7 @@ impl OrdersConfig {
             retry_max_ms: milliseconds(self.retry_max),
             give_up_after_ms: milliseconds(self.give_up_after),
             failover: FailoverPolicy { enabled: self.failover_enabled, margin_bp: self.failover_margin_bp },
+            ..OrderPolicy::default()
         }
     }
 

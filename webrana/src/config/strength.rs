@@ -4,6 +4,7 @@
 use super::{auth, credentials};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use domain::label::is_visible;
 use std::borrow::Cow;
 
 /// Every secret that stands in this repository: defaults of settings, what the simulators accept, constants of tests and
@@ -44,6 +45,7 @@ pub const PUBLISHED: &[&str] = &[
     "VT-server-HJMpl9HLr_ntOKt5mRONdmKj",
     "xendits-callback-token",
     "callback-token-of-the-test",
+    "the-engines-api-key-of-the-tests",
     "kuda-hitam-lari-7",
     "gajah-biru-tidur-9",
     "gajah-biru-9",
@@ -97,6 +99,17 @@ impl<'a> Guarded<'a> {
     /// Whether it stands in this repository.
     pub fn is_published(&self) -> bool {
         is_published(&self.value)
+    }
+
+    /// Why it can't be the secret that somebody meant to set, in a sentence without it, or `None`: characters that nobody
+    /// sees came along when it was copied, and no vendor or key knows them.
+    pub fn garbled(&self) -> Option<String> {
+        let unseen = self.value.chars().find(|c| *c != ' ' && !is_visible(*c))?;
+        Some(format!(
+            "{} has the invisible character U+{:04X} inside: copy it anew, in one line",
+            self.name,
+            u32::from(unseen)
+        ))
     }
 
     /// Why it is no secret, in a sentence without it, or `None`.

@@ -66,6 +66,7 @@ fn a_secret_may_be_in_a_file_of_its_own() {
 fn production_refuses_default_secrets_and_simulators() {
     let bare = parse("", &[], &["--env", "production"]).unwrap().problems().join("\n");
     for name in [
+        "INSTALLATION_ID",
         "JWT_SECRET",
         "CREDENTIALS_KEY",
         "MIDTRANS_SERVER_KEY",
@@ -88,6 +89,8 @@ fn production_with_secrets_is_sound_and_development_needs_none() {
     let given = [
         "--env",
         "production",
+        "--installation-id",
+        "production",
         "--jwt-secret",
         &jwt,
         "--credentials-key",
@@ -108,6 +111,15 @@ fn production_with_secrets_is_sound_and_development_needs_none() {
 }
 
 #[test]
+fn an_installations_id_is_a_short_word() {
+    let problems = |id: &str| parse("", &[], &["--installation-id", id]).unwrap().problems().join("\n");
+    assert_eq!(problems("staging-2"), "");
+    for wrong in ["", "Prod", "a b", "staging_2", &"x".repeat(25)] {
+        assert!(problems(wrong).starts_with("INSTALLATION_ID"), "{wrong}");
+    }
+}
+
+#[test]
 fn a_provider_is_usable_when_switched_on_and_given_its_credential() {
     let usable = |env: &[(&str, &str)]| -> Vec<&str> {
         let toml: String = env.iter().map(|(key, value)| format!("{key} = '{value}'\n")).collect();
@@ -118,6 +130,20 @@ fn a_provider_is_usable_when_switched_on_and_given_its_credential() {
     assert_eq!(usable(&[("vultr_api_key", "k"), ("linode_api_token", "t")]), ["linode", "vultr"]);
     let switched_off = [("vultr_api_key", "k"), ("vultr_enabled", "false"), ("digitalocean_token", "")];
     assert_eq!(usable(&switched_off), [""; 0]);
+}
+
+#[test]
+fn shares_that_leave_too_little_for_servers_are_refused() {
+    let problems = |arguments: &[&str]| parse("", &[], arguments).unwrap().problems().join("\n");
+    assert_eq!(problems(&["--provider-share-actions", "8", "--provider-share-display", "12"]), "");
+    for wrong in [
+        ["--provider-share-display", "16"],
+        ["--provider-share-actions", "0"],
+        ["--provider-share-customer", "91"],
+    ] {
+        let refused = problems(&wrong);
+        assert!(refused.contains("PROVIDER_SHARE_DISPLAY"), "{wrong:?}: {refused}");
+    }
 }
 
 #[test]
@@ -146,7 +172,7 @@ fn a_seller_has_lines_of_address_and_a_tax_number_that_is_one() {
 fn production_needs_the_gateways_that_serve_a_method() {
     let [jwt, key, token, server_key, callback] = [secret(), key(), secret(), secret(), secret()];
     let production = |arguments: &[&str]| {
-        let sound = ["--env", "production", "--jwt-secret", &jwt];
+        let sound = ["--env", "production", "--installation-id", "p1", "--jwt-secret", &jwt];
         let key = ["--credentials-key", &key];
         let seller = ["--seller-name", "P", "--seller-address", "J", "--seller-tax-id", "0123456789012345"];
         let all = [&sound[..], &key, &seller, &["--digitalocean-token", &token], arguments].concat();
@@ -199,7 +225,7 @@ fn production_refuses_every_published_or_guessable_secret_in_every_setting() {
     for (flag, variable) in settings {
         for bad in strength::PUBLISHED.iter().chain(&guessable) {
             let value = match variable.as_str() {
-                "DATABASE_URL" => {
+                "DATABASE_URL" | "DATABASE_DIRECT_URL" => {
                     format!("postgres://webrana:{}@db.internal/webrana", bad.replace(' ', "%20"))
                 }
                 _ => (*bad).to_owned(),
@@ -210,6 +236,41 @@ fn production_refuses_every_published_or_guessable_secret_in_every_setting() {
             assert!(named, "{variable} takes `{bad}` in production: {problems:?}");
         }
     }
+}
+
+/// What copying adds: around a secret it is dropped, inside it is refused, whatever the mode.
+#[test]
+fn what_nobody_sees_in_a_secret_is_dropped_around_it_and_refused_inside() {
+    let (around, within) =
+        (["\n", "\r\n", " ", "\t", "\u{feff}", "\u{200b}"], ['\n', '\t', '\u{feff}', '\u{200b}', '\u{ad}']);
+    for (flag, variable) in secret_settings() {
+        let plain = match variable.as_str() {
+            // A URL has its own rules, and a key in PEM has lines.
+            "DATABASE_URL" | "DATABASE_DIRECT_URL" | "TEMPORAL_TLS_CLIENT_KEY_DATA" => continue,
+            "CREDENTIALS_KEY" => key(),
+            _ => secret(),
+        };
+        for blank in around {
+            let config = parse("", &[], &[&flag, &format!("{blank}{plain}{blank}")]).unwrap();
+            let kept = config.problems().into_iter().find(|problem| problem.contains("invisible character"));
+            assert_eq!(kept, None, "{variable} {blank:?}");
+        }
+        for unseen in within {
+            let (left, right) = plain.split_at(plain.len() / 2);
+            let problems = parse("", &[], &[&flag, &format!("{left}{unseen}{right}")]).unwrap().problems();
+            let told: Vec<_> =
+                problems.iter().filter(|problem| problem.contains("invisible character")).collect();
+            assert_eq!(told.len(), 1, "{variable} {unseen:?}: {problems:?}");
+            assert!(told[0].starts_with(&variable) && !told[0].contains(left), "{told:?}");
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("token");
+    std::fs::write(&file, "\u{feff}0123456789abcdef0123456789abcdef\r\n").unwrap();
+    let from_file = [("DIGITALOCEAN_TOKEN_FILE", file.to_str().unwrap())];
+    let config = parse("", &from_file, &[]).unwrap();
+    let token = config.providers.account("digitalocean").unwrap().credential().unwrap();
+    assert_eq!(token.expose_secret(), "0123456789abcdef0123456789abcdef");
 }
 
 #[test]
@@ -262,4 +323,95 @@ fn help_names_the_file_section_and_hides_secrets() {
     assert!(help.contains("[TOML: [api] port]"), "{help}");
     assert!(help.contains("JWT_SECRET_FILE"));
     assert!(!help.contains("hunter2"));
+}
+
+fn engine(toml: &str, arguments: &[&str]) -> Result<::temporal::TemporalConfig> {
+    parse(toml, &[], arguments)?.temporal.engine()
+}
+
+/// What is wrong with the settings about Temporal, in production or not.
+fn engine_problems(arguments: &[&str], production: bool) -> String {
+    parse("", &[], arguments).unwrap().temporal.problems(production).join("\n")
+}
+
+#[test]
+fn tls_to_temporal_is_spoken_where_there_is_something_to_prove() {
+    let plain = engine("[temporal]\naddress = 'engine:7233'\n", &[]).unwrap();
+    assert!(plain.security.tls.is_none() && plain.security.api_key.is_none());
+    assert_eq!(plain.namespace, "default");
+    let arguments: [&[&str]; 4] = [
+        &["--temporal-address", "engine:7233", "--temporal-api-key", "a key"],
+        &["--temporal-address", "https://engine:7233"],
+        &["--temporal-address", "engine:7233", "--temporal-tls", "true"],
+        &["--temporal-address", "engine:7233", "--temporal-tls-server-name", "engine.internal"],
+    ];
+    for arguments in arguments {
+        assert!(engine("", arguments).unwrap().security.tls.is_some(), "{arguments:?}");
+    }
+    let off = ["--temporal-address", "engine:7233", "--temporal-api-key", "a key", "--temporal-tls", "false"];
+    assert!(engine("", &off).unwrap().security.tls.is_none());
+    assert_eq!(engine_problems(&off, false), "");
+    assert!(engine_problems(&off, true).contains("in plain text"));
+}
+
+#[test]
+fn settings_of_temporal_that_contradict_each_other_are_refused() {
+    let address = ["--temporal-address", "engine:7233"];
+    let cases: [(&[&str], &str); 6] = [
+        (&["--temporal-tls-client-cert-path", "client.pem"], "only of use together"),
+        (
+            &["--temporal-tls-server-ca-cert-path", "ca.pem", "--temporal-tls-server-ca-cert-data", "PEM"],
+            "both TEMPORAL_TLS_SERVER_CA_CERT_PATH and TEMPORAL_TLS_SERVER_CA_CERT_DATA",
+        ),
+        (&["--temporal-tls-server-ca-cert-path", "/none/ca.pem"], "/none/ca.pem can't be read"),
+        (&["--temporal-tls-disable-host-verification", "true"], "always checked"),
+        (&["--temporal-config-file", "/none/temporal.toml"], "which is no file"),
+        (&["--temporal-address", "https://engine:7233", "--temporal-tls", "false"], "TEMPORAL_TLS is false"),
+    ];
+    for (arguments, wanted) in cases {
+        let own = arguments.first() == address.first();
+        let arguments: Vec<&str> =
+            if own { arguments.to_vec() } else { address.iter().chain(arguments).copied().collect() };
+        let problems = engine_problems(&arguments, false);
+        assert!(problems.contains(wanted), "{arguments:?}: {problems}");
+    }
+}
+
+#[test]
+fn a_profile_of_temporals_own_file_fills_what_is_not_set_here() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("temporal.toml");
+    std::fs::write(
+        &file,
+        "[profile.shop]\naddress = 'cloud:7233'\nnamespace = 'shop.acct'\napi_key = 'the key of the profile'\n\
+         [profile.shop.tls]\nserver_name = 'cloud.internal'\n[profile.shop.grpc_meta]\nx-team = 'shop'\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    // The machine's variable, if there is one, is none of the test's.
+    let named = ["--temporal-address", "", "--temporal-config-file", file, "--temporal-profile", "shop"];
+    let profile = engine("", &named).unwrap();
+    assert_eq!((profile.address.as_str(), profile.namespace.as_str()), ("cloud:7233", "shop.acct"));
+    assert_eq!(profile.security.api_key.unwrap().expose_secret(), "the key of the profile");
+    assert_eq!(profile.security.tls.unwrap().server_name.as_deref(), Some("cloud.internal"));
+    assert_eq!(profile.security.headers["x-team"].expose_secret(), "shop");
+
+    let ours = [&["--temporal-namespace", "ours", "--temporal-address", "other:7233"], &named[2..]].concat();
+    let over = engine("", &ours).unwrap();
+    assert_eq!((over.address.as_str(), over.namespace.as_str()), ("other:7233", "ours"));
+
+    let missing = ["--temporal-config-file", file, "--temporal-profile", "none"];
+    assert!(engine_problems(&missing, false).contains("'none' not found"));
+    std::fs::write(file, "[profile.default]\nadress = 'cloud:7233'\n").unwrap();
+    assert!(!engine_problems(&["--temporal-config-file", file], false).is_empty(), "a key that is none");
+}
+
+#[test]
+fn a_server_of_ones_own_is_told_nothing_that_is_meant_for_another() {
+    let arguments = ["--temporal-address", "cloud:7233", "--temporal-api-key", "a key"];
+    let config = parse("", &[], &arguments).unwrap().temporal;
+    let kept = config.clone().with_server("cloud:7233", None).engine().unwrap();
+    assert!(kept.security.api_key.is_some() && kept.security.tls.is_some());
+    let own = config.with_server("127.0.0.1:7233", None).engine().unwrap();
+    assert!(own.security.api_key.is_none() && own.security.tls.is_none());
 }

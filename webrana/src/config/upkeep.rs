@@ -1,14 +1,16 @@
 //! What is done without anybody asking: reading the providers' catalogs, comparing them with the database, checking the
-//! books, and deleting what serves nobody any more.
+//! books, deleting what serves nobody any more, and starting workflows that are missing.
 
 use std::time::Duration;
 
 use domain::{
     purge::{PurgeRule, PurgeStart, Purgeable},
+    refund::RefundPolicy,
+    sweep::SweepStart,
     upkeep::{ReconcileSettings, UpkeepPolicy},
 };
 use rust_decimal::Decimal;
-use temporal::schedules::{LedgerUpkeepSettings, PurgeSettings, ScheduleSettings};
+use temporal::schedules::{LedgerUpkeepSettings, PurgeSettings, ScheduleSettings, SweepSettings};
 
 /// What is done without anybody asking.
 #[derive(Debug, Clone, clap::Args)]
@@ -90,6 +92,17 @@ pub struct UpkeepConfig {
     )]
     purge_every: Duration,
 
+    /// How often orders, servers and refunds are compared with their workflows, and missing ones started
+    #[arg(
+        id = "upkeep.workflow_sweep_every",
+        long = "workflow-sweep-every",
+        env = "WORKFLOW_SWEEP_EVERY",
+        value_name = "DURATION",
+        default_value = "1m",
+        value_parser = super::value::duration
+    )]
+    workflow_sweep_every: Duration,
+
     /// How long a request may be repeated under its Idempotency-Key
     #[arg(
         id = "upkeep.keep_idempotency_keys",
@@ -134,6 +147,7 @@ impl UpkeepConfig {
             usd_idr: self.usd_idr_rate,
             quarantine_ms: milliseconds(self.reconcile_quarantine),
             dry_run: self.reconcile_dry_run,
+            confirmed_unwanted: None,
         }
     }
 
@@ -167,6 +181,11 @@ impl UpkeepConfig {
         PurgeSettings { every: self.purge_every, start: PurgeStart { rules, ..PurgeStart::default() } }
     }
 
+    /// When workflows are looked for that are missing; refunds that are begun again are as patient as `refund` says.
+    pub fn sweep(&self, refund: RefundPolicy) -> SweepSettings {
+        SweepSettings { every: self.workflow_sweep_every, start: SweepStart::of(refund) }
+    }
+
     /// What is wrong with these settings.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -175,6 +194,7 @@ impl UpkeepConfig {
             ("RECONCILE_EVERY", self.reconcile_every),
             ("LEDGER_CHECK_EVERY", self.ledger_check_every),
             ("PURGE_EVERY", self.purge_every),
+            ("WORKFLOW_SWEEP_EVERY", self.workflow_sweep_every),
         ];
         for (name, every) in intervals {
             if every < Duration::from_secs(60) {

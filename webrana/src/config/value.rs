@@ -1,5 +1,6 @@
 //! How single values are written: durations with a unit, networks, secrets that never print.
 
+use domain::label::is_visible;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use std::net::IpAddr;
@@ -44,12 +45,14 @@ pub fn network(text: &str) -> Result<Option<IpNet>, String> {
     })
 }
 
-/// Takes a secret out of sight.
+/// Takes a secret out of sight, without what editors and terminals leave around it: blanks, line ends, a byte order mark.
+/// What is inside is checked with the other settings ([`super::strength::Guarded::garbled`]): clap's words for a value
+/// that it refuses have the value in them.
 ///
 /// # Errors
 /// Never: the signature is clap's.
 pub fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
-    Ok(SecretString::from(text))
+    Ok(SecretString::from(text.trim_matches(|c| !is_visible(c))))
 }
 
 #[cfg(test)]

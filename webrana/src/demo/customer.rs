@@ -252,6 +252,15 @@ impl Customer {
         Ok(accepted.action.id)
     }
 
+    /// How a read is answered, whatever the answer is.
+    pub async fn status_of(&self, path: &str) -> Result<u16> {
+        let request = self.http.get(self.url(path)?).bearer_auth(&self.token);
+        let answer = request.send().await.with_context(|| format!("reading {path}"))?;
+        let status = answer.status().as_u16();
+        answer.bytes().await?;
+        Ok(status)
+    }
+
     /// Where an action stands.
     pub async fn action_status(&self, instance: &str, action: &str) -> Result<String> {
         let path = format!("instances/{instance}/actions/{action}");

@@ -186,7 +186,7 @@ fn server_options(options: &StackOptions) -> ServerOptions {
     let (config, place) = (&options.config, &options.place);
     ServerOptions {
         database_url: config.database.url().map(|url| url.expose_secret().to_owned()),
-        temporal_address: config.temporal.address().map(str::to_owned),
+        temporal_address: config.temporal.address(),
         temporal_ui_url: config.temporal.ui_url.clone(),
         ports: place.ports,
         postgres_binaries: place.postgres_binaries.clone(),

@@ -1,10 +1,11 @@
 //! The product itself within a local stack: simulators, API, worker and dispatcher, all in this process.
 
+use super::Stores;
 use super::bootstrap;
 use super::gateways::{self, GatewayListeners};
 use crate::config::Config;
 use crate::progress::Progress;
-use crate::simulate::{self, ProviderSimulator};
+use crate::simulate::{self, Limits, ProviderSimulator};
 use crate::stack::Servers;
 use crate::stack::env_file::EnvFile;
 use crate::stack::ports::PortChoice;
@@ -15,6 +16,7 @@ use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use temporal::roles::Roles;
 use temporal::worker::WorkerSettings;
 use tokio::net::TcpListener;
 use url::Url;
@@ -83,9 +85,11 @@ impl Services {
     ) -> Result<Self> {
         config.auth = config.auth.with_secret_unless_given(&secrets.jwt_secret);
         config.credentials = config.credentials.with_key_unless_given(&secrets.credentials_key);
-        let store = super::store(&config).await?;
-        bootstrap::migrate(&store, true).await?;
-        bootstrap::local_accounts(&store, &mut secrets, &stack_name(servers)).await?;
+        let stores = super::stores(&config, true).await?;
+        let store = &stores.main;
+        bootstrap::migrate(store, true).await?;
+        store.claim_installation().await?;
+        bootstrap::local_accounts(store, &mut secrets, &stack_name(servers)).await?;
         secrets.save(servers.data_dir().state())?;
         progress.say("the database has its schema and catalog");
 
@@ -98,13 +102,18 @@ impl Services {
         let api_url = url_of(&listeners.api)?;
         let Listeners { api, internal, metrics, providers, gateways } = listeners;
         let state_dir = servers.data_dir().state();
+        let limits = match config.provider_shares.shares() {
+            Some(_) => Limits::AsTheVendor,
+            None => Limits::Lifted,
+        };
         for (which, listener) in providers {
             if config.providers.account(which.slug).is_some_and(|account| account.credential().is_some()) {
                 continue;
             }
             let (url, credential) = (url_of(&listener)?, secrets.provider_credential(which.slug));
             config.providers.simulate(which.slug, url.clone(), credential);
-            let app = simulate::provider(which, credential, wanted.sim_boot_seconds, Some(state_dir))?;
+            let app =
+                simulate::provider(which, credential, wanted.sim_boot_seconds, limits, Some(state_dir))?;
             let stop = services.simulators.stop_token().cancelled_owned();
             services
                 .simulators
@@ -112,7 +121,7 @@ impl Services {
             env.set(which.simulator_env, plain(&url));
         }
         gateways.simulate(&mut config, &secrets, &api_url, state_dir, &mut services.simulators, env)?;
-        services.start_product(&config, wanted, store, [api, internal, metrics], env).await?;
+        services.start_product(&config, wanted, &stores, [api, internal, metrics], env).await?;
         set_credentials(env, &config, &secrets);
         Ok(services)
     }
@@ -121,13 +130,14 @@ impl Services {
         &mut self,
         config: &Config,
         wanted: Wanted,
-        store: store::Store,
+        stores: &Stores,
         [api, internal, metrics]: [TcpListener; 3],
         env: &mut EnvFile,
     ) -> Result<()> {
-        let state = super::app_state(config, store.clone(), Arc::clone(&self.ready))?;
+        let state = super::app_state(config, stores, Arc::clone(&self.ready))?;
         let providers = if wanted.provider_workers { Arc::clone(&state.providers) } else { Arc::default() };
-        let temporal = super::temporal(config)?;
+        let store = stores.main.clone();
+        let (temporal, roles) = (super::temporal(config)?, Roles::default());
         env.set("API_URL", plain(&url_of(&api)?));
         env.set("API_DOCS_URL", format!("{}/api/docs", plain(&url_of(&api)?)));
         env.set("INTERNAL_URL", plain(&url_of(&internal)?));
@@ -138,7 +148,12 @@ impl Services {
         self.product.spawn("the internal API", internal);
         if config.observability.prometheus_enabled {
             env.set("METRICS_URL", plain(&url_of(&metrics)?));
-            self.product.spawn("metrics", super::serve_metrics(metrics, bounds, stop.clone()));
+            let health = crate::worker_health::routes(store.clone(), roles.clone());
+            self.product.spawn("metrics", super::serve_metrics(metrics, health, bounds, stop.clone())?);
+            self.product
+                .spawn("the pools' figures", super::figures::show_pools(stores.named(), stop.clone()));
+            self.product
+                .spawn("the orders' figures", super::figures::show_orders(store.clone(), stop.clone()));
         }
         // Before the first order: a workflow may carry search attributes from its start.
         let client = temporal::connect(&temporal).await?;
@@ -152,16 +167,18 @@ impl Services {
             schedules: Some(config.upkeep.schedules()),
             ledger: Some(config.upkeep.ledger()),
             purge: Some(config.upkeep.purge()),
+            sweep: Some(config.upkeep.sweep(config.payments.refund_policy())),
             payments: gateways::payment_work(&config.payments, &store)?,
         };
         let (worker_stop, dispatcher_stop) = (stop.clone(), stop);
+        let worker_roles = roles.clone();
         self.product.spawn("the worker", async move {
-            temporal::worker::run(settings, worker_stop).await;
+            temporal::worker::run(settings, worker_roles, worker_stop).await?;
             Ok(())
         });
+        let store = stores.dispatcher.clone().unwrap_or(store);
         self.product.spawn("the dispatcher", async move {
-            temporal::dispatcher::run(store, temporal, dispatcher_stop).await;
-            Ok(())
+            Ok(temporal::dispatcher::run(store, temporal, roles, dispatcher_stop).await?)
         });
         self.ready.store(true, Ordering::Relaxed);
         Ok(())

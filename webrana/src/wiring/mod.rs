@@ -1,12 +1,15 @@
 //! From settings to parts: the one place that knows every room.
 
 pub mod bootstrap;
+pub mod figures;
 pub mod gateways;
 pub mod local;
 mod metrics;
 mod probe;
+mod stores;
 
 pub use self::metrics::serve as serve_metrics;
+pub use self::stores::{Stores, store, stores};
 
 use crate::config::Config;
 use crate::config::providers::Account;
@@ -14,13 +17,13 @@ use activities::pacing::Budget;
 use adapters::providers::digitalocean::{self, DigitalOcean, DigitalOceanConfig};
 use adapters::providers::linode::{self, Linode, LinodeConfig};
 use adapters::providers::vultr::{self, Vultr, VultrConfig};
-use adapters::providers::{CloudProvider, Pacer, Registry, Unpaced};
+use adapters::providers::{CloudProvider, Paced, Registry};
 use anyhow::{Context, Result};
 use api::serve::Bounds;
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost};
-use domain::rate_limit::Priority;
+use domain::rate_limit::Caller;
 use probe::TemporalProbe;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -30,49 +33,29 @@ use temporal::TemporalConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// The database, with the keys of what is kept sealed in it.
+/// Where Temporal is, and how it is reached.
 ///
 /// # Errors
-/// When it is not set or does not answer.
-pub async fn store(config: &Config) -> Result<Store> {
-    let url = config.database.required_url()?;
-    let keys = config.credentials.keys().context("CREDENTIALS_KEY")?;
-    let store = Store::connect(url.expose_secret(), &config.database.pool())
-        .await
-        .context("the Postgres of DATABASE_URL does not answer")?;
-    Ok(store
-        .with_credentials_keys(keys)
-        .with_payment_limits(config.payments.limits())
-        .with_unpaid_limits(config.unpaid.limits(config.general.is_production())))
-}
-
-/// Where Temporal is.
-///
-/// # Errors
-/// When it is not set.
+/// When it is not set, or the settings contradict each other.
 pub fn temporal(config: &Config) -> Result<TemporalConfig> {
-    Ok(TemporalConfig {
-        address: config.temporal.required_address()?.to_owned(),
-        namespace: config.temporal.namespace.clone(),
-        queue_prefix: config.temporal.queue_prefix.clone(),
-    })
+    config.temporal.engine()
 }
 
 /// Every provider that is switched on and has its credential. All its calls, of this process and of the others, keep
-/// within the one budget of its account.
+/// within the one budget of its account, whose places are leased on `leases`.
 ///
 /// # Errors
 /// When an adapter cannot be made.
-pub fn registry(config: &Config, store: &Store) -> Result<Arc<Registry>> {
+pub fn registry(config: &Config, leases: &Store) -> Result<Arc<Registry>> {
     let mut registry = Registry::default();
     for (slug, account, credential) in config.providers.usable() {
-        let adapter = |pacer: Arc<dyn Pacer>| {
+        let adapter = |pacer: Paced| {
             adapter(slug, account, credential, config.providers.request_timeout, pacer)
                 .with_context(|| format!("the adapter of {slug} cannot be made"))
         };
-        let budget = Budget::new(store.clone(), slug, adapter(Arc::new(Unpaced))?.rate_limits());
-        let paced = |priority| adapter(Arc::new(budget.pacer(priority)));
-        registry.add(paced(Priority::Orders)?, paced(Priority::Customers)?);
+        let lanes = adapter(Paced::unpaced())?.rate_limits();
+        let budget = Budget::new(leases.clone(), slug, lanes, config.provider_shares.shares());
+        registry.add(adapter(budget.paced(Caller::Records))?);
     }
     Ok(Arc::new(registry))
 }
@@ -88,7 +71,7 @@ fn adapter(
     account: &Account,
     credential: &SecretString,
     request_timeout: Duration,
-    pacer: Arc<dyn Pacer>,
+    pacer: Paced,
 ) -> Result<Arc<dyn CloudProvider>> {
     let (base_url, listing_lag) = (account.url.clone(), account.listing_lag);
     Ok(match slug {
@@ -121,9 +104,10 @@ fn adapter(
 ///
 /// # Errors
 /// When a part cannot be made.
-pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Result<AppState> {
+pub fn app_state(config: &Config, stores: &Stores, ready: Arc<AtomicBool>) -> Result<AppState> {
+    let store = stores.main.clone();
     let production = config.general.is_production();
-    let providers = registry(config, &store)?;
+    let providers = registry(config, &stores.leases)?;
     let payments = gateways::payments(&config.payments, &store)?;
     Ok(AppState {
         store,
@@ -163,7 +147,7 @@ pub fn app_state(config: &Config, store: Store, ready: Arc<AtomicBool>) -> Resul
 /// Our namespace in Temporal's web UI.
 pub fn namespace_ui_url(config: &Config) -> Option<String> {
     let base = config.temporal.ui_url.as_deref().filter(|url| !url.is_empty())?;
-    Some(format!("{}/namespaces/{}", base.trim_end_matches('/'), config.temporal.namespace))
+    Some(format!("{}/namespaces/{}", base.trim_end_matches('/'), config.temporal.namespace()))
 }
 
 /// What one connection, and one address, may take of a port of this process.

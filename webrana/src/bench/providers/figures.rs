@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::poller::Answers;
 use crate::bench::{
     meter::Reading,
     samples::{Samples, rounded},
@@ -13,6 +14,7 @@ use crate::bench::{
 
 /// What was aimed at.
 const AIM_SHARE: f64 = 0.9;
+const AIM_FOR_SERVERS: f64 = 0.75;
 const AIM_CALLS: f64 = 2.2;
 const AIM_ACTION_MS: f64 = 2000.0;
 
@@ -21,6 +23,8 @@ const AIM_ACTION_MS: f64 = 2000.0;
 pub struct Limit {
     /// The simulator's route of a create.
     pub create: &'static str,
+    /// Its route of a list of servers.
+    pub list: &'static str,
     /// Whether it counts creates only, or every call.
     pub creates_only: bool,
     /// So many calls in a window.
@@ -30,6 +34,12 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// Of these, the calls that get servers.
+    fn for_servers(&self, reading: &Reading) -> u64 {
+        let lists = if self.creates_only { 0 } else { reading.of(self.list) };
+        reading.of(self.create) + lists
+    }
+
     /// The calls in a reading that it counts.
     fn counted(&self, reading: &Reading) -> u64 {
         if self.creates_only { reading.of(self.create) } else { reading.total() }
@@ -54,6 +64,8 @@ pub struct Measured {
     pub after: Reading,
     /// How long the customer's reboots took.
     pub reboots: Vec<Duration>,
+    /// How the customer was answered who read without a pause.
+    pub reads: Answers,
 }
 
 /// The figures of all bursts.
@@ -77,10 +89,15 @@ struct ProviderFigures {
     ceiling_per_min: f64,
     /// Calls as a share of what the limit allows, while there were creates to send.
     share: f64,
+    /// The same of calls that get servers.
+    share_for_servers: f64,
     rate_limited: u64,
     calls_per_order: f64,
     reboots: usize,
     action_p95_ms: f64,
+    /// Reads of the customer who did nothing else: answered, and told to come back later.
+    reads_answered: u64,
+    reads_turned_away: u64,
 }
 
 impl From<Vec<Measured>> for Figures {
@@ -93,21 +110,26 @@ impl From<Vec<Measured>> for Figures {
 
 impl From<Measured> for ProviderFigures {
     fn from(burst: Measured) -> Self {
-        let Measured { limit, orders, before, after, .. } = burst;
+        let Measured { limit, orders, before, after, reads, .. } = burst;
         let creates = |reading: &Reading| reading.of(limit.create) - before.of(limit.create);
+        // Not those of reads and reboots, which are other customers'.
+        let got = |reading: &Reading| reading.of(limit.create) + reading.of(limit.list);
         let last = creates(&after);
         // Before the first create workers start, after the last one orders wait for their servers to boot.
         let idle = burst.readings.iter().rev().find(|(_, reading)| creates(reading) == 0);
         let full = burst.readings.iter().find(|(_, reading)| creates(reading) == last);
-        let (seconds, counted, created) = match (idle, full) {
-            (Some((from, first)), Some((until, end))) => {
-                ((*until - *from).as_secs_f64(), limit.counted(end) - limit.counted(first), creates(end))
-            }
-            _ => (0.0, 0, 0),
+        let (seconds, counted, for_servers, created) = match (idle, full) {
+            (Some((from, first)), Some((until, end))) => (
+                (*until - *from).as_secs_f64(),
+                limit.counted(end) - limit.counted(first),
+                limit.for_servers(end) - limit.for_servers(first),
+                creates(end),
+            ),
+            _ => (0.0, 0, 0, 0),
         };
         let per_second = |count: f64| if seconds > 0.0 { count / seconds } else { 0.0 };
         let allowed = f64::from(limit.calls) / limit.window.as_secs_f64();
-        let counted_per_order = counted as f64 / created.max(1) as f64;
+        let counted_per_order = for_servers as f64 / created.max(1) as f64;
         let reboots: Samples = burst.reboots.iter().copied().collect();
         Self {
             orders,
@@ -116,10 +138,13 @@ impl From<Measured> for ProviderFigures {
             orders_per_min: rounded(per_second(created as f64) * 60.0),
             ceiling_per_min: rounded(allowed * 60.0 / counted_per_order.max(1.0)),
             share: rounded(per_second(counted as f64) / allowed),
+            share_for_servers: rounded(per_second(for_servers as f64) / allowed),
             rate_limited: after.rate_limited - before.rate_limited,
-            calls_per_order: rounded((after.total() - before.total()) as f64 / orders.max(1) as f64),
+            calls_per_order: rounded(got(&after).saturating_sub(got(&before)) as f64 / orders.max(1) as f64),
             reboots: burst.reboots.len(),
             action_p95_ms: reboots.percentile_ms(95),
+            reads_answered: reads.answered,
+            reads_turned_away: reads.turned_away,
         }
     }
 }
@@ -141,6 +166,11 @@ impl fmt::Display for Figures {
                 format!("{:.3}", figures.share),
                 &format!("aim: at least {AIM_SHARE}"),
             )?;
+            row(
+                "of that, for servers",
+                format!("{:.3}", figures.share_for_servers),
+                &format!("aim: at least {AIM_FOR_SERVERS}"),
+            )?;
             row("calls refused as too many", figures.rate_limited.to_string(), "aim: 0")?;
             row(
                 "calls per order",
@@ -149,6 +179,8 @@ impl fmt::Display for Figures {
             )?;
             let aim = format!("aim: at most {AIM_ACTION_MS:.0} ms, {} reboots", figures.reboots);
             row("a customer's reboot: p95", format!("{:.1} ms", figures.action_p95_ms), &aim)?;
+            let turned_away = format!("{} told to come back later", figures.reads_turned_away);
+            row("a flood of reads: answered", figures.reads_answered.to_string(), &turned_away)?;
             writeln!(f)?;
         }
         write!(f, "calls refused as too many: {}", self.rate_limited)
@@ -170,6 +202,7 @@ mod tests {
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
         let limit = Limit {
             create: "POST /servers",
+            list: "GET /servers",
             creates_only: false,
             calls: 30,
             window: Duration::from_secs(10),
@@ -189,8 +222,10 @@ mod tests {
             ],
             after: reading(55, 40),
             reboots: vec![Duration::from_millis(300)],
+            reads: Answers { answered: 900, turned_away: 12 },
         };
         let all = ProviderFigures::from(measured(limit));
+        assert_eq!((all.share_for_servers, all.reads_answered), (0.9, 900));
         assert_eq!((all.share, all.windows, all.orders_per_min), (0.9, 2.0, 150.0));
         assert_eq!((all.calls_per_order, all.ceiling_per_min), (1.78, 166.667));
         let creates = ProviderFigures::from(measured(Limit { creates_only: true, ..limit }));
