@@ -17,6 +17,7 @@ use domain::{
     ids::ActionId,
     instance::{ActionStatus, InstanceAction, PowerState},
     provisioning::FailureClass,
+    rate_limit::HeldBy,
 };
 use store::instance_actions::{ActionJob, ObservedServer};
 use tokio::time::{Instant, sleep};
@@ -26,6 +27,9 @@ use crate::{crash_point, failure::StepError, instance_server::ServerActivities};
 
 /// Shortest and longest wait between two questions how an action goes. In between: a third of the time it has taken.
 const PROGRESS_POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// Shortest and longest wait for the turn of a call that its caller's share has no room for.
+const TURN_POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
 
 /// First and longest wait before a busy provider is asked again.
 const BUSY_POLL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -73,7 +77,7 @@ impl ServerActivities {
         };
         crash_point("run_instance_action.done");
         let snapshot = snapshot_made(provider, &job, made).await?;
-        let seen = observe(provider.get_instance(&job.provider_instance_id).await?);
+        let seen = observe(in_turn(|| provider.get_instance(&job.provider_instance_id)).await?);
         Ok(self.store.complete_action(run.action_id, snapshot.as_deref(), &seen).await?)
     }
 
@@ -133,7 +137,7 @@ impl ServerActivities {
             return Ok(Ok(Asked::Over));
         }
         crash_point("run_instance_action.before_sending");
-        match provider.perform_action(&job.provider_instance_id, request).await {
+        match in_turn(|| provider.perform_action(&job.provider_instance_id, request)).await {
             Ok(receipt) => {
                 crash_point("run_instance_action.after_sending");
                 self.store.save_receipt(action, &write(&receipt)?).await?;
@@ -179,6 +183,23 @@ impl ServerActivities {
     }
 }
 
+/// Makes a call as soon as its caller's share of the vendor's limit has room for it. Each call waits for itself: an attempt
+/// that began anew would use up for its first calls what the last one needs, and never come to its end.
+async fn in_turn<T, F>(mut call: impl FnMut() -> F) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<T, ProviderError>>,
+{
+    loop {
+        match call().await {
+            Err(error) if matches!(error.held_by, Some(HeldBy::Class | HeldBy::Party)) => {
+                let (shortest, longest) = TURN_POLL;
+                sleep(error.retry_after.unwrap_or(longest).clamp(shortest, longest)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// The id of the snapshot that was made; looked up where the provider did not tell it.
 async fn snapshot_made(
     provider: &dyn CloudProvider,
@@ -202,7 +223,7 @@ async fn await_done(
 ) -> Result<Option<String>, StepError> {
     let (begun, (shortest, longest)) = (Instant::now(), PROGRESS_POLL);
     loop {
-        match provider.action_progress(&job.provider_instance_id, receipt).await? {
+        match in_turn(|| provider.action_progress(&job.provider_instance_id, receipt)).await? {
             ActionProgress::Completed { resource_id } => {
                 return Ok(resource_id.or_else(|| receipt.resource_id.clone()));
             }
@@ -216,7 +237,7 @@ async fn await_done(
 
 /// What the server's state says about a refusal.
 async fn clash(provider: &dyn CloudProvider, job: &ActionJob) -> Result<Clash, StepError> {
-    let server = provider.get_instance(&job.provider_instance_id).await?;
+    let server = in_turn(|| provider.get_instance(&job.provider_instance_id)).await?;
     Ok(match (&job.action, server.power) {
         (InstanceAction::PowerOn, PowerState::On) if server.ready => Clash::AsWanted,
         (InstanceAction::PowerOff | InstanceAction::Shutdown, PowerState::Off) => Clash::AsWanted,
@@ -237,7 +258,7 @@ async fn find_snapshot(
     name: &str,
 ) -> Result<Option<Snapshot>, StepError> {
     let sent = job.sent_at.unwrap_or(job.read_at) - CLOCK_SKEW;
-    let mut found = provider.list_snapshots(&job.provider_instance_id).await?;
+    let mut found = in_turn(|| provider.list_snapshots(&job.provider_instance_id)).await?;
     found.retain(|s| s.name == name && s.created_at >= sent && !job.other_snapshots.contains(&s.id));
     Ok(found.pop())
 }
@@ -245,7 +266,7 @@ async fn find_snapshot(
 /// Refuses to restore what is not this server's own: ids are guessable, and an account's snapshots lie together.
 async fn own_snapshot(provider: &dyn CloudProvider, job: &ActionJob) -> Result<(), StepError> {
     let InstanceAction::Restore { snapshot_id } = &job.action else { return Ok(()) };
-    let own = provider.list_snapshots(&job.provider_instance_id).await?;
+    let own = in_turn(|| provider.list_snapshots(&job.provider_instance_id)).await?;
     if own.iter().any(|snapshot| snapshot.id == *snapshot_id) {
         return Ok(());
     }

@@ -30,6 +30,7 @@ use super::*;
 use crate::skewed_clock;
 
 mod installations;
+mod shares;
 
 const ACTIONS: &str = "POST /v2/droplets/{id}/actions";
 const LAG: Duration = Duration::from_millis(50);
