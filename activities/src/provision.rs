@@ -127,7 +127,7 @@ impl ProviderActivities {
         server: &str,
     ) -> Result<(), StepError> {
         refuse_foreign(&self.store, provider, server).await?;
-        request_delete(provider, server).await?;
+        request_delete(provider, server).await.map_err(StepError::until_gone)?;
         confirm_gone(provider, order, Some(server), &[server.to_owned()]).await?;
         Ok(self.store.note_replaced(order, server).await?)
     }

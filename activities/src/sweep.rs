@@ -63,7 +63,10 @@ impl SweepActivities {
     }
 
     async fn sweep(&self, start: SweepStart) -> Result<Swept, StepError> {
-        self.look_after_failed_orders().await?;
+        // Trouble with these keeps no lost workflow waiting; the next run tries again.
+        if let Err(error) = self.look_after_failed_orders().await {
+            tracing::error!(%error, "failed orders could not be looked after");
+        }
         let most = usize::try_from(start.rules.most).unwrap_or(usize::MAX);
         let expected = self.store.expected_workflows(&start.rules).await?;
         let ids: Vec<String> = expected.iter().map(|expected| expected.work.workflow_id()).collect();

@@ -63,8 +63,8 @@ impl BulkRetry {
 }
 
 impl Store {
-    /// Takes in which orders are to be tried again: those that have failed by now, the longest first. The first of them are
-    /// tried with the next [`Store::advance_bulk_retries`].
+    /// Takes in which orders are to be tried again: those that have failed by now, in the order they were placed in. The first of
+    /// them are tried with the next [`Store::advance_bulk_retries`].
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such provider, or no such order.
