@@ -17,23 +17,46 @@ const SALT: usize = 12;
 ///
 /// # Errors
 /// When the password can't be hashed.
-pub fn cloud_config(
+pub async fn cloud_config(
     ssh_public_keys: &[String],
     root_password: Option<&SecretString>,
-) -> Result<Option<String>, password_hash::Error> {
-    if ssh_public_keys.is_empty() && root_password.is_none() {
-        return Ok(None);
+) -> Result<Option<String>, NotHashed> {
+    let hash = match root_password {
+        Some(password) => Some(off_the_async_threads(password.clone()).await?),
+        None => None,
+    };
+    Ok(compose(ssh_public_keys, hash.as_deref()))
+}
+
+/// Why a password has no hash.
+#[derive(Debug, thiserror::Error)]
+pub enum NotHashed {
+    /// It can't have one.
+    #[error("the root password can't be hashed: {0}")]
+    Refused(#[from] password_hash::Error),
+    /// The thread that was at it is gone.
+    #[error("the thread that hashed the root password ended")]
+    Thread,
+}
+
+/// A hash takes a core for milliseconds: some at once would keep everything else in the process waiting.
+async fn off_the_async_threads(password: SecretString) -> Result<String, NotHashed> {
+    Ok(tokio::task::spawn_blocking(move || hash(&password)).await.map_err(|_| NotHashed::Thread)??)
+}
+
+fn compose(ssh_public_keys: &[String], root_password_hash: Option<&str>) -> Option<String> {
+    if ssh_public_keys.is_empty() && root_password_hash.is_none() {
+        return None;
     }
     let mut config = json!({ "chpasswd": { "expire": false } });
     if !ssh_public_keys.is_empty() {
         config["users"] = json!([{ "name": "root", "ssh_authorized_keys": ssh_public_keys }]);
     }
-    if let Some(password) = root_password {
+    if let Some(hash) = root_password_hash {
         config["ssh_pwauth"] = json!(true);
-        config["chpasswd"]["users"] =
-            json!([{ "name": "root", "password": hash(password)?, "type": "hash" }]);
+        config["chpasswd"]["users"] = json!([{ "name": "root", "password": hash, "type": "hash" }]);
     }
-    Ok(Some(format!("#cloud-config\n{config}\n")))
+    Some(format!("#cloud-config\n{config}\n"))
 }
 
 /// SHA-512 crypt (`$6$`), which the `shadow` file of every Linux takes, with a random salt.
@@ -49,41 +72,43 @@ mod tests {
 
     use super::*;
 
-    fn config(keys: &[&str], password: Option<&str>) -> serde_json::Value {
+    async fn config(keys: &[&str], password: Option<&str>) -> serde_json::Value {
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-        let text = cloud_config(&keys, password.map(SecretString::from).as_ref()).unwrap().unwrap();
+        let password = password.map(SecretString::from);
+        let text = cloud_config(&keys, password.as_ref()).await.unwrap().unwrap();
         let (first, config) = text.split_once('\n').unwrap();
         assert_eq!(first, "#cloud-config");
         serde_json::from_str(config).unwrap()
     }
 
-    #[test]
-    fn keys_stay_in_their_place() {
+    #[tokio::test]
+    async fn keys_stay_in_their_place() {
         let keys = ["ssh-ed25519 AAAA andi@laptop", "x\"]\nruncmd: [\"id\"]"];
-        let told = config(&keys, None);
+        let told = config(&keys, None).await;
         assert_eq!(told["users"], json!([{ "name": "root", "ssh_authorized_keys": keys }]));
         assert_eq!(told["chpasswd"], json!({ "expire": false }));
         assert_eq!(told.get("runcmd"), None);
     }
 
-    #[test]
-    fn a_password_opens_password_logins_only_when_there_is_one() {
-        let told = config(&[], Some("correct horse"));
+    #[tokio::test]
+    async fn a_password_opens_password_logins_only_when_there_is_one() {
+        let told = config(&[], Some("correct horse")).await;
         assert_eq!(told["ssh_pwauth"], true);
         let user = &told["chpasswd"]["users"][0];
         assert_eq!((&user["name"], &user["type"]), (&json!("root"), &json!("hash")));
-        assert_eq!(config(&["k"], None).get("ssh_pwauth"), None);
-        assert_eq!(cloud_config(&[], None).unwrap(), None);
+        assert_eq!(config(&["k"], None).await.get("ssh_pwauth"), None);
+        assert_eq!(cloud_config(&[], None).await.unwrap(), None);
     }
 
-    #[test]
-    fn a_password_is_told_as_a_hash_that_it_opens() {
+    #[tokio::test]
+    async fn a_password_is_told_as_a_hash_that_it_opens() {
         let password = "correct horse";
-        let hashes = [(); 2].map(|()| {
-            let told = config(&[], Some(password));
+        let mut hashes = Vec::new();
+        for _ in 0..2 {
+            let told = config(&[], Some(password)).await;
             assert!(!told.to_string().contains(password));
-            told["chpasswd"]["users"][0]["password"].as_str().unwrap().to_owned()
-        });
+            hashes.push(told["chpasswd"]["users"][0]["password"].as_str().unwrap().to_owned());
+        }
         for hash in &hashes {
             let parts: Vec<&str> = hash.split('$').collect();
             assert_eq!((parts[1], parts[3].len(), parts[4].len()), ("6", 16, 86), "{hash}");
@@ -91,6 +116,15 @@ mod tests {
             assert!(ShaCrypt::SHA512.verify_password(b"incorrect horse", hash.as_str()).is_err());
         }
         assert_ne!(hashes[0], hashes[1], "each has a salt of its own");
+    }
+
+    /// On a runtime of one thread: were it done there, nothing else would go on meanwhile.
+    #[tokio::test]
+    async fn hashing_keeps_nobody_waiting() {
+        let password = SecretString::from("correct horse");
+        let mut hashing = std::pin::pin!(cloud_config(&[], Some(&password)));
+        assert!(futures::poll!(&mut hashing).is_pending());
+        assert!(hashing.await.unwrap().is_some());
     }
 
     #[test]

@@ -167,7 +167,7 @@ pub(super) async fn pdf(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let document = state.store.invoice_document(id, None).await?;
-    answer::pdf(&headers, &Paper::of_invoice(&document, &state.seller, query.lang))
+    answer::pdf(&headers, Paper::of_invoice(&document, &state.seller, query.lang)).await
 }
 
 impl From<InvoiceDetail> for AdminInvoiceSummary {

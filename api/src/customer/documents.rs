@@ -65,7 +65,7 @@ async fn invoice_pdf(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let document = state.store.invoice_document(id, Some(me.id)).await?;
-    answer::pdf(&headers, &Paper::of_invoice(&document, &state.seller, query.lang))
+    answer::pdf(&headers, Paper::of_invoice(&document, &state.seller, query.lang)).await
 }
 
 /// Read one of my credit notes as a page to print. It loads nothing from elsewhere.
@@ -108,5 +108,5 @@ async fn credit_note_pdf(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let document = state.store.credit_note_document(id, Some(me.id)).await?;
-    answer::pdf(&headers, &Paper::of_credit_note(&document, &state.seller, query.lang))
+    answer::pdf(&headers, Paper::of_credit_note(&document, &state.seller, query.lang)).await
 }

@@ -33,12 +33,14 @@ pub(crate) fn html(request: &HeaderMap, paper: &Paper) -> Result<Response, Probl
     Ok(response)
 }
 
-/// A paper as PDF.
+/// A paper as PDF. Drawing one takes a core for a while, so it is done off the async threads.
 ///
 /// # Errors
 /// 500 when it can't be written.
-pub(crate) fn pdf(request: &HeaderMap, paper: &Paper) -> Result<Response, Problem> {
-    answer(request, paper, pdf::render(paper), "application/pdf", "pdf")
+pub(crate) async fn pdf(request: &HeaderMap, paper: Paper) -> Result<Response, Problem> {
+    let drawn = tokio::task::spawn_blocking(move || (pdf::render(&paper), paper)).await;
+    let (file, paper) = drawn.map_err(|error| Problem::internal(&error))?;
+    answer(request, &paper, file, "application/pdf", "pdf")
 }
 
 fn answer(

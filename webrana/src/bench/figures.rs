@@ -60,6 +60,8 @@ pub struct Figures {
     idle_paid_to_active_p50_ms: f64,
     idle_paid_to_active_p95_ms: f64,
     provider_calls_per_order: f64,
+    /// How often an order was turned away for the moment (503) and sent again.
+    turned_away: u32,
     /// Part of an order's time from paid to ACTIVE that its calls waited for their turn.
     slot_wait_share: f64,
     history_events_per_order: f64,
@@ -92,6 +94,11 @@ impl From<Measured> for Figures {
             idle_place_p50_ms: self::placing(&measured.idle).percentile_ms(50),
             idle_paid_to_active_p50_ms: idle.percentile_ms(50),
             idle_paid_to_active_p95_ms: idle.percentile_ms(95),
+            turned_away: [&measured.orders, &measured.idle, &measured.twenty]
+                .iter()
+                .flat_map(|run| &run.outcomes)
+                .map(|order| order.turned_away)
+                .sum(),
             provider_calls_per_order: rounded(measured.provider_calls as f64 / n.max(1) as f64),
             slot_wait_share: if in_all > 0.0 { measured.slot_waits / in_all } else { 0.0 },
             history_events_per_order: rounded(measured.history_events),
@@ -135,6 +142,7 @@ impl fmt::Display for Figures {
         row("orders/s to the floor", format!("{:.2}", self.ratio_to_floor), &aim)?;
         row("history events per order", format!("{:.1}", self.history_events_per_order), "")?;
         row("provider calls per order", format!("{:.2}", self.provider_calls_per_order), "")?;
+        row("orders turned away for the moment", self.turned_away.to_string(), "aim: 0")?;
         let aim = format!("aim: p95 at most {AIM_PLACING_MS:.0} ms");
         let twenty = format!("{:.1} / {:.1} ms", self.place_c20_p50_ms, self.place_c20_p95_ms);
         row("POST /orders, 20 at a time: p50/p95", twenty, &aim)?;

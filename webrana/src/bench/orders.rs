@@ -21,7 +21,8 @@ use crate::stack::local::{LocalStack, Parts};
 const IDLE_ORDERS: usize = 20;
 /// Orders placed twenty at a time, to see what placing takes then.
 const PLACING_ORDERS: usize = 200;
-/// Orders and bare workflows before anything is measured: connections, caches, plans of statements.
+/// Orders and bare workflows before anything is measured: connections, caches, plans of statements. A run of few orders
+/// has no more of any of these than it measures.
 const WARM_UP: usize = 50;
 
 /// What is measured, and where.
@@ -90,13 +91,14 @@ async fn measure(stack: &LocalStack, n: usize, concurrency: usize, progress: &Pr
     let shop = Shop::open(stack.env(), concurrency.max(PLACING_CONCURRENCY)).await?;
     let floor = Floor::start(engine.clone());
     progress.say("the customers are registered; warming up");
-    shop.orders(WARM_UP, concurrency).await?;
-    floor.run(WARM_UP, concurrency).await?;
+    let (warm_up, alone, placing) = (WARM_UP.min(n), IDLE_ORDERS.min(n), PLACING_ORDERS.min(n));
+    shop.orders(warm_up, concurrency).await?;
+    floor.run(warm_up, concurrency).await?;
 
-    progress.say(format!("{IDLE_ORDERS} orders one by one"));
-    let idle = shop.orders(IDLE_ORDERS, 1).await?;
-    progress.say(format!("{PLACING_ORDERS} orders, {PLACING_CONCURRENCY} at a time"));
-    let twenty = shop.orders(PLACING_ORDERS, PLACING_CONCURRENCY).await?;
+    progress.say(format!("{alone} orders one by one"));
+    let idle = shop.orders(alone, 1).await?;
+    progress.say(format!("{placing} orders, {PLACING_CONCURRENCY} at a time"));
+    let twenty = shop.orders(placing, PLACING_CONCURRENCY).await?;
 
     let metrics = stack.env().get("METRICS_URL").context("the stack has no METRICS_URL")?.to_owned();
     let waited_before = slot_waits(&metrics).await?;

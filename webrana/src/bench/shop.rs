@@ -29,8 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct OrderTimes {
     /// The order.
     pub id: OrderId,
-    /// From sending `POST /orders` to having read its 201.
+    /// From sending `POST /orders` to having read its 201, however often it had to be sent.
     pub placing: Duration,
+    /// How often it was turned away for the moment (503).
+    pub turned_away: u32,
     /// From `paid_at` to `active_at`, both by the database's clock.
     pub paid_to_active: Duration,
 }
@@ -84,7 +86,7 @@ impl Shop {
         let id = OrderId(order.id.parse().context("an order's id is no UUID")?);
         let activation = self.watch.activation(id).await?;
         let paid_to_active = (activation.active_at - activation.paid_at).to_std().unwrap_or_default();
-        Ok(OrderTimes { id, placing, paid_to_active })
+        Ok(OrderTimes { id, placing, turned_away: order.turned_away, paid_to_active })
     }
 
     /// Waits until all messages are delivered, so that one phase does not run into the next.

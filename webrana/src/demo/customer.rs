@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -11,6 +11,10 @@ use url::Url;
 use uuid::Uuid;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// An order that is turned away for the moment (503), or can't be paid yet since the gateway did not answer in time, is sent
+/// again so often, with the same key, each time after a pause.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_secs(1);
 /// Shown first where it is on sale: what most customers take.
 const USUAL_IMAGE: &str = "ubuntu-24-04";
 const PROVIDER: &str = "digitalocean";
@@ -51,6 +55,8 @@ pub struct Order {
     pub total: i64,
     /// Number of its invoice.
     pub invoice_number: String,
+    /// How often it was turned away for the moment, or could not be paid yet, before it was taken.
+    pub turned_away: u32,
     gateway_order_id: String,
 }
 
@@ -203,16 +209,14 @@ impl Customer {
             "payment_method": "QRIS",
         });
         let request = self.http.post(self.url("orders")?).bearer_auth(&self.token).json(&body);
-        let key = Uuid::new_v4().to_string();
-        let placed: PlacedOrder = answer(request.header("Idempotency-Key", key), "ordering").await?;
-        if placed.payment.qr_string.is_none() {
-            bail!("the order has no QR code: the gateway's simulator did not answer");
-        }
+        let request = request.header("Idempotency-Key", Uuid::new_v4().to_string());
+        let (placed, turned_away) = patiently(&request).await?;
         Ok(Order {
             id: placed.id,
             status: placed.status,
             total: placed.total,
             invoice_number: placed.invoice.number,
+            turned_away,
             gateway_order_id: placed.payment.gateway_order_id,
         })
     }
@@ -277,9 +281,30 @@ impl Customer {
     }
 }
 
+/// Sends an order until it is taken and can be paid; tells how often it was not.
+async fn patiently(request: &RequestBuilder) -> Result<(PlacedOrder, u32)> {
+    for turned_away in 0..TRIES {
+        let copy = request.try_clone().context("a request with a stream can't be sent twice")?;
+        let response = copy.send().await.context("ordering failed")?;
+        if response.status() != StatusCode::SERVICE_UNAVAILABLE {
+            let placed: PlacedOrder = read(response, "ordering").await?;
+            if placed.payment.qr_string.is_some() {
+                return Ok((placed, turned_away));
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    bail!(
+        "the order was turned away {TRIES} times, or has no QR code: the gateway's simulator does not answer"
+    )
+}
+
 /// Sends a request; a refusal becomes an error with the API's own words.
 async fn answer<T: DeserializeOwned>(request: RequestBuilder, act: &str) -> Result<T> {
-    let response = request.send().await.with_context(|| format!("{act} failed"))?;
+    read(request.send().await.with_context(|| format!("{act} failed"))?, act).await
+}
+
+async fn read<T: DeserializeOwned>(response: Response, act: &str) -> Result<T> {
     let status = response.status();
     let text = response.text().await?;
     if !status.is_success() {

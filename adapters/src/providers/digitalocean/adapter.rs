@@ -260,7 +260,8 @@ impl CloudProvider for DigitalOcean {
         ticket: CreateTicket,
         request: &CreateInstance,
     ) -> Result<ProviderInstance, ProviderError> {
-        let call = self.request(Method::POST, &["droplets"]).json(&mapper::to_create(request)?);
+        let user_data = mapper::user_data(request).await?;
+        let call = self.request(Method::POST, &["droplets"]).json(&mapper::to_create(request, user_data));
         let body = self.channel.send_with(ticket, LANE, call).await?;
         let OneDroplet { droplet } = serde_json::from_slice(&body)
             .map_err(|error| ProviderError::unreadable(SLUG, &error, Effect::Changes))?;

@@ -280,7 +280,8 @@ impl CloudProvider for Vultr {
         ticket: CreateTicket,
         request: &CreateInstance,
     ) -> Result<ProviderInstance, ProviderError> {
-        let call = self.request(Method::POST, &["instances"]).json(&mapper::to_create(request)?);
+        let user_data = mapper::user_data(&request.ssh_public_keys, request.root_password.as_ref()).await?;
+        let call = self.request(Method::POST, &["instances"]).json(&mapper::to_create(request, user_data));
         let body = self.channel.send_with(ticket, LANE, call).await?;
         let OneServer { instance } = parse(&body, Effect::Changes)?;
         Ok(mapper::to_instance(instance))
@@ -319,7 +320,7 @@ impl CloudProvider for Vultr {
             ProviderAction::PowerOff => self.order(id, "halt").await?,
             ProviderAction::Reboot => self.order(id, "reboot").await?,
             ProviderAction::Rebuild { image, ssh_public_keys, root_password } => {
-                let user_data = mapper::user_data(ssh_public_keys, root_password.as_ref())?;
+                let user_data = mapper::user_data(ssh_public_keys, root_password.as_ref()).await?;
                 receipt.action_id = self.rebuild(id, mapper::to_source(image), user_data).await?;
             }
             ProviderAction::Resize { size, .. } => {

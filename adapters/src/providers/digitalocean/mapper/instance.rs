@@ -7,12 +7,19 @@ use super::{
     super::types::{CreateDroplet, Droplet, DropletSnapshot, ImageRef, Network},
     error::{failure, not_an_id},
 };
-use crate::providers::{CreateInstance, ProviderError, ProviderInstance, Snapshot, cloud_init::cloud_config};
+use crate::providers::{
+    CreateInstance, ProviderError, ProviderInstance, Snapshot,
+    cloud_init::{NotHashed, cloud_config},
+};
 
-pub(in super::super) fn to_create(request: &CreateInstance) -> Result<CreateDroplet<'_>, ProviderError> {
-    let user_data =
-        cloud_config(&request.ssh_public_keys, request.root_password.as_ref()).map_err(not_hashed)?;
-    Ok(CreateDroplet {
+/// What the machine is told at its first boot.
+pub(in super::super) async fn user_data(request: &CreateInstance) -> Result<Option<String>, ProviderError> {
+    let not_hashed = |error: NotHashed| failure(FailureClass::Permanent, error.to_string());
+    cloud_config(&request.ssh_public_keys, request.root_password.as_ref()).await.map_err(not_hashed)
+}
+
+pub(in super::super) fn to_create(request: &CreateInstance, user_data: Option<String>) -> CreateDroplet<'_> {
+    CreateDroplet {
         name: &request.hostname,
         region: &request.region,
         size: &request.size,
@@ -22,11 +29,7 @@ pub(in super::super) fn to_create(request: &CreateInstance) -> Result<CreateDrop
         vpc_uuid: request.network.as_deref(),
         ipv6: true,
         monitoring: true,
-    })
-}
-
-fn not_hashed(error: impl std::fmt::Display) -> ProviderError {
-    failure(FailureClass::Permanent, format!("the root password can't be hashed: {error}"))
+    }
 }
 
 pub(in super::super) fn to_instance(droplet: Droplet) -> ProviderInstance {
@@ -103,7 +106,7 @@ mod tests {
     #[test]
     fn a_create_carries_its_tags_and_no_empty_user_data() {
         assert_eq!(
-            serde_json::to_value(to_create(&request()).unwrap()).unwrap(),
+            serde_json::to_value(to_create(&request(), None)).unwrap(),
             json!({
                 "name": "web-1", "region": "sgp1", "size": "s-1vcpu-1gb", "image": "debian-12-x64",
                 "tags": ["webrana-test", "wbc-1", "wb-1"], "ipv6": true, "monitoring": true,
@@ -111,9 +114,9 @@ mod tests {
         );
         let network = Some("760e09ef-dc84-11e8-981e-3cfdfeaae000".to_owned());
         let alone = CreateInstance { network, ..request() };
-        assert_eq!(to_create(&alone).unwrap().vpc_uuid, alone.network.as_deref());
+        assert_eq!(to_create(&alone, None).vpc_uuid, alone.network.as_deref());
         let snapshot = CreateInstance { image: "7555620".to_owned(), ..request() };
-        assert_eq!(serde_json::to_value(to_create(&snapshot).unwrap()).unwrap()["image"], 7_555_620);
+        assert_eq!(serde_json::to_value(to_create(&snapshot, None)).unwrap()["image"], 7_555_620);
     }
 
     #[test]

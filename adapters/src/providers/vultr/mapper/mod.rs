@@ -15,21 +15,24 @@ pub(super) use self::{
     error::{failure, success},
 };
 use super::types::{CreateServer, Server, Source};
-use crate::providers::{CreateInstance, ProviderError, ProviderInstance, cloud_init::cloud_config};
+use crate::providers::{
+    CreateInstance, ProviderError, ProviderInstance,
+    cloud_init::{NotHashed, cloud_config},
+};
 
-pub(super) fn to_create(request: &CreateInstance) -> Result<CreateServer<'_>, ProviderError> {
-    Ok(CreateServer {
+pub(super) fn to_create(request: &CreateInstance, user_data: Option<String>) -> CreateServer<'_> {
+    CreateServer {
         region: &request.region,
         plan: &request.size,
         source: to_source(&request.image),
         label: &request.tag,
         hostname: &request.hostname,
         tags: [&request.fleet, &request.cohort, &request.tag],
-        user_data: user_data(&request.ssh_public_keys, request.root_password.as_ref())?,
+        user_data,
         enable_ipv6: true,
         backups: "disabled",
         activation_email: false,
-    })
+    }
 }
 
 /// Operating systems have numbers, snapshots have UUIDs, applications have names.
@@ -42,13 +45,12 @@ pub(super) fn to_source(image: &str) -> Source<'_> {
 }
 
 /// What the machine is told at its first boot, as the vendor wants it.
-pub(super) fn user_data(
+pub(super) async fn user_data(
     keys: &[String],
     root_password: Option<&SecretString>,
 ) -> Result<Option<String>, ProviderError> {
-    let not_hashed =
-        |error| failure(FailureClass::Permanent, format!("the root password can't be hashed: {error}"));
-    let config = cloud_config(keys, root_password).map_err(not_hashed)?;
+    let not_hashed = |error: NotHashed| failure(FailureClass::Permanent, error.to_string());
+    let config = cloud_config(keys, root_password).await.map_err(not_hashed)?;
     Ok(config.map(|text| STANDARD.encode(text)))
 }
 
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn a_create_carries_label_and_tags_and_no_empty_user_data() {
         assert_eq!(
-            serde_json::to_value(to_create(&request()).unwrap()).unwrap(),
+            serde_json::to_value(to_create(&request(), None)).unwrap(),
             json!({
                 "region": "sgp", "plan": "vc2-1c-1gb", "os_id": 2136, "label": "wb-1", "hostname": "web-1",
                 "tags": ["webrana-test", "wbc-2026010203", "wb-1"], "enable_ipv6": true, "backups": "disabled",
@@ -136,7 +138,7 @@ mod tests {
     fn what_to_install_is_told_by_the_shape_of_its_id() {
         let named = |image: &str| {
             let request = CreateInstance { image: image.to_owned(), ..request() };
-            let body = serde_json::to_value(to_create(&request).unwrap()).unwrap();
+            let body = serde_json::to_value(to_create(&request, None)).unwrap();
             (body["os_id"].clone(), body["snapshot_id"].clone(), body["image_id"].clone())
         };
         let snapshot = "cb676a46-66fd-4dfb-b839-443f2e6c0b60";
@@ -145,10 +147,9 @@ mod tests {
         assert_eq!(named("docker"), (Value::Null, Value::Null, json!("docker")));
     }
 
-    #[test]
-    fn user_data_is_base64() {
-        let request = CreateInstance { ssh_public_keys: vec!["ssh-ed25519 AAAA".to_owned()], ..request() };
-        let encoded = to_create(&request).unwrap().user_data.unwrap();
+    #[tokio::test]
+    async fn user_data_is_base64() {
+        let encoded = user_data(&["ssh-ed25519 AAAA".to_owned()], None).await.unwrap().unwrap();
         let text = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
         assert!(text.starts_with("#cloud-config\n") && text.contains("ssh-ed25519 AAAA"));
     }
