@@ -98,3 +98,6 @@ impl SweepActivities {
         Ok(Swept { expected: count(ids.len()), missing: count(missing.len()), stalled, woken: count(woken) })
     }
 }
+
+#[cfg(test)]
+mod tests;

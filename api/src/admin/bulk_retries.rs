@@ -61,7 +61,7 @@ pub(super) struct AdminBulkRetry {
     /// How many are tried again.
     #[schema(example = 20)]
     retried: i64,
-    /// How many had not failed any more when it was their turn.
+    /// How many had not failed any more when it was their turn, or with another class, or could not be tried again.
     #[schema(example = 0)]
     skipped: i64,
     /// How many are still to be tried again.

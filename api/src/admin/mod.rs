@@ -25,6 +25,7 @@ mod placements;
 mod promos;
 mod proofs;
 mod providers;
+mod reason;
 mod reconciliation;
 mod refunds;
 pub(crate) mod retry;

@@ -11,23 +11,13 @@ use serde::{Deserialize, Serialize};
 use store::admin::FoundServer;
 use utoipa::ToSchema;
 
-use super::order_acts::not_blank;
+use super::{order_acts::not_blank, reason::WithReason};
 use crate::{
     AppState, at_provider,
     auth::{Administrator, Client},
     extract::{Body, Id},
     problem::Problem,
 };
-
-/// Why an order's server is to be replaced.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReplaceServer {
-    /// For colleagues: 3 to 500 characters.
-    #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "It has had no address for half an hour")]
-    reason: String,
-}
 
 /// An order whose server is being replaced.
 #[derive(Debug, Serialize, ToSchema)]
@@ -72,7 +62,7 @@ pub(super) struct AdminAttachedOrder {
 #[utoipa::path(
     post, path = "/admin/orders/{id}/replace-server", tag = "admin", operation_id = "admin_replace_server",
     security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
-    request_body(content = ReplaceServer),
+    request_body(content = WithReason),
     responses(
         (status = 202, description = "It is being replaced.", body = AdminReplacedServer),
         (status = 409, description = "`order_conflict`: the order is neither being provisioned nor failed; `detail` names \
@@ -85,10 +75,10 @@ pub(super) async fn replace(
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
-    Body(request): Body<ReplaceServer>,
+    Body(request): Body<WithReason>,
 ) -> Result<(StatusCode, Json<AdminReplacedServer>), Problem> {
     let origin = client.origin(admin.actor());
-    let replaced = state.store.replace_server(order, request.reason.trim(), &origin).await?;
+    let replaced = state.store.replace_server(order, request.reason(), &origin).await?;
     tracing::warn!(order_id = %order, server = replaced.provider_instance_id, "a server is replaced by hand");
     let answer = AdminReplacedServer {
         id: replaced.order_id,

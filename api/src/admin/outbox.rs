@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::outbox::{DeadFilter, OutboxMessage, OutboxState};
 use utoipa::{IntoParams, ToSchema};
 
-use super::order_acts::not_blank;
+use super::reason::WithReason;
 use crate::{
     AppState,
     auth::{Administrator, Client, Staff},
@@ -89,16 +89,6 @@ pub(super) struct Requeued {
     /// How many messages.
     #[schema(example = 12)]
     requeued: u64,
-}
-
-/// Why a message need not be delivered.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SkipMessage {
-    /// For colleagues: 3 to 500 characters.
-    #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "The order was refunded by hand")]
-    reason: String,
 }
 
 impl From<OutboxState> for AdminMessageState {
@@ -190,7 +180,7 @@ pub(super) async fn requeue_dead(
 #[utoipa::path(
     post, path = "/admin/outbox/{id}/skip", tag = "admin", operation_id = "admin_skip_message",
     security(("bearer" = [])), params(("id" = OutboxId, Path, description = "The message.")),
-    request_body(content = SkipMessage),
+    request_body(content = WithReason),
     responses(
         (status = 200, description = "It is `SKIPPED`.", body = AdminMessage),
         (status = 409, description = "`message_conflict`: it is not dead; `detail` names its state.",
@@ -202,8 +192,8 @@ pub(super) async fn skip(
     client: Client,
     State(state): State<AppState>,
     Id(message): Id<OutboxId>,
-    Body(request): Body<SkipMessage>,
+    Body(request): Body<WithReason>,
 ) -> Result<Json<AdminMessage>, Problem> {
     let origin = client.origin(admin.actor());
-    Ok(Json(state.store.skip_message(message, request.reason.trim(), &origin).await?.into()))
+    Ok(Json(state.store.skip_message(message, request.reason(), &origin).await?.into()))
 }

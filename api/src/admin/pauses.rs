@@ -7,12 +7,11 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use domain::ids::UserId;
-use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::pauses::{EVERYWHERE, Pause};
 use utoipa::ToSchema;
 
-use super::order_acts::not_blank;
+use super::reason::WithReason;
 use crate::{
     AppState,
     auth::{Administrator, Client, Staff},
@@ -22,16 +21,6 @@ use crate::{
 
 /// The scope of a pause of everything, as it stands in paths.
 const ALL: &str = "all";
-
-/// Why provisioning is paused.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PauseProvisioning {
-    /// For colleagues: 3 to 500 characters. It is shown in the details of workflows that wait.
-    #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "The vendor's status page tells of an incident")]
-    reason: String,
-}
 
 /// A pause of provisioning.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,7 +67,7 @@ pub(super) async fn list(_: Staff, State(state): State<AppState>) -> Result<Json
     put, path = "/admin/pauses/{scope}", tag = "admin", operation_id = "admin_pause_provisioning",
     security(("bearer" = [])),
     params(("scope" = String, Path, description = "A provider's slug, or `all`.", example = "digitalocean")),
-    request_body(content = PauseProvisioning),
+    request_body(content = WithReason),
     responses((status = 200, description = "It is paused.", body = AdminPause))
 )]
 pub(super) async fn pause(
@@ -86,10 +75,10 @@ pub(super) async fn pause(
     client: Client,
     State(state): State<AppState>,
     Path(scope): Path<String>,
-    Body(request): Body<PauseProvisioning>,
+    Body(request): Body<WithReason>,
 ) -> Result<Json<AdminPause>, Problem> {
     let origin = client.origin(admin.actor());
-    let reason = request.reason.trim();
+    let reason = request.reason();
     let pause = state.store.pause_provisioning(scope_of(&scope), reason, admin.id, &origin).await?;
     tracing::warn!(scope, reason, "provisioning is paused");
     Ok(Json(pause.into()))

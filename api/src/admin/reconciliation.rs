@@ -14,7 +14,7 @@ use store::reconciliation::{Finding, Quarantined, Reconciliation};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::providers::require_set_up;
+use super::{providers::require_set_up, reason::WithReason};
 use crate::{
     AppState,
     auth::{Administrator, Client, Staff},
@@ -207,16 +207,6 @@ const fn yes() -> bool {
     true
 }
 
-/// Why a server is let go.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReleaseServer {
-    /// For colleagues: 3 to 500 characters.
-    #[garde(length(chars, min = 3, max = 500))]
-    #[schema(example = "Kept for an investigation")]
-    reason: String,
-}
-
 impl From<Reconciliation> for AdminReconciliation {
     fn from(row: Reconciliation) -> Self {
         Self {
@@ -381,7 +371,7 @@ pub(super) async fn quarantined(
     post, path = "/admin/quarantined-servers/{id}/release", tag = "admin",
     operation_id = "admin_release_quarantined_server", security(("bearer" = [])),
     params(("id" = QuarantineId, Path, description = "The server in quarantine.")),
-    request_body(content = ReleaseServer),
+    request_body(content = WithReason),
     responses(
         (status = 200, description = "The server as it is now.", body = AdminQuarantinedServer),
         (status = 409, description = "`quarantined_server_conflict`: it was let go before, or its deletion was asked for.",
@@ -393,12 +383,11 @@ pub(super) async fn release(
     client: Client,
     State(state): State<AppState>,
     Id(id): Id<QuarantineId>,
-    Body(request): Body<ReleaseServer>,
+    Body(request): Body<WithReason>,
 ) -> Result<Json<AdminQuarantinedServer>, Problem> {
     let origin = client.origin(admin.actor());
     let settings = state.reconcile;
-    let server =
-        state.store.release_quarantined(id, request.reason.trim(), settings, admin.id, &origin).await?;
+    let server = state.store.release_quarantined(id, request.reason(), settings, admin.id, &origin).await?;
     tracing::info!(quarantined_server_id = %id, "a server in quarantine was released by hand");
     Ok(Json(server.into()))
 }

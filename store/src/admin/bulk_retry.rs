@@ -50,7 +50,7 @@ pub struct BulkRetry {
     pub orders: i64,
     /// How many are tried again.
     pub retried: i64,
-    /// How many had not failed any more when it was their turn.
+    /// How many had not failed any more when it was their turn, or with another class, or could not be tried again.
     pub skipped: i64,
 }
 
@@ -186,7 +186,7 @@ impl Store {
     }
 
     /// Tries as many orders again as a minute of each bulk retry allows, unless that was done within the minute. Answers how
-    /// many. Each is a transaction of its own: what was begun by an error stays.
+    /// many. Each is a transaction of its own: one that there is trouble with is skipped, and stops none behind it.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
@@ -196,7 +196,8 @@ impl Store {
                WHERE b.stopped_at IS NULL
                  AND (b.advanced_at IS NULL OR b.advanced_at < now() - interval '50 seconds')
                  AND EXISTS (SELECT FROM bulk_retry_orders o WHERE o.bulk_retry_id = b.id AND o.outcome IS NULL)
-               RETURNING b.id AS "id: BulkRetryId", b.per_minute, b.requested_by AS "staff: UserId""#,
+               RETURNING b.id AS "id: BulkRetryId", b.per_minute, b.requested_by AS "staff: UserId",
+                         b.failure_class AS "failure_class: FailureClass""#,
         )
         .fetch_all(&self.pool)
         .await?;
@@ -204,7 +205,7 @@ impl Store {
         for bulk in due {
             let origin = Origin { actor: Actor::User(bulk.staff), ip: None, request_id: None };
             for _ in 0..bulk.per_minute {
-                match self.retry_next(bulk.id, &origin).await? {
+                match self.retry_next(bulk.id, bulk.failure_class, &origin).await? {
                     Some(true) => retried += 1,
                     Some(false) => {}
                     None => break,
@@ -214,22 +215,24 @@ impl Store {
         Ok(retried)
     }
 
-    /// Tries the next order of a bulk retry again; `false` when it need not be any more. `None` when none is left.
-    async fn retry_next(&self, id: BulkRetryId, origin: &Origin) -> Result<Option<bool>> {
+    /// Tries the next order of a bulk retry again; `false` when it need not be any more, or can't. `None` when none is left.
+    async fn retry_next(
+        &self,
+        id: BulkRetryId,
+        class: FailureClass,
+        origin: &Origin,
+    ) -> Result<Option<bool>> {
         let mut tx = self.pool.begin().await?;
-        let next = sqlx::query_scalar!(
-            r#"SELECT order_id AS "id: OrderId" FROM bulk_retry_orders
-               WHERE bulk_retry_id = $1 AND outcome IS NULL
-               ORDER BY order_id LIMIT 1 FOR UPDATE SKIP LOCKED"#,
-            id.0,
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(order) = next else { return Ok(None) };
-        let is_retried = match intervene::retry(&mut tx, order, origin).await {
-            Ok(_) => true,
-            Err(StoreError::Conflict { .. }) => false,
-            Err(error) => return Err(error),
+        let Some(order) = next(&mut tx, id).await? else { return Ok(None) };
+        let is_retried = match retry_if_failed_so(&mut tx, order, class, origin).await {
+            Ok(is_retried) => is_retried,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                tracing::error!(bulk_retry_id = %id, order_id = %order, %error, "ALERT: an order can't be tried again");
+                drop(tx);
+                tx = self.pool.begin().await?;
+                false
+            }
         };
         note(&mut tx, id, order, is_retried).await?;
         tx.commit().await?;
@@ -237,9 +240,42 @@ impl Store {
     }
 }
 
+/// The order whose turn it is, its turn taken.
+async fn next(tx: &mut PgConnection, id: BulkRetryId) -> Result<Option<OrderId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT order_id AS "id: OrderId" FROM bulk_retry_orders
+           WHERE bulk_retry_id = $1 AND outcome IS NULL
+           ORDER BY order_id LIMIT 1 FOR UPDATE SKIP LOCKED"#,
+        id.0,
+    )
+    .fetch_optional(tx)
+    .await?)
+}
+
+/// Tries an order again, unless it has not failed any more, or failed with another class since.
+async fn retry_if_failed_so(
+    tx: &mut PgConnection,
+    order: OrderId,
+    class: FailureClass,
+    origin: &Origin,
+) -> Result<bool> {
+    let failed_so = sqlx::query_scalar!(
+        "SELECT failure_class = $2 FROM orders WHERE id = $1 AND status = 'PROVISIONING_FAILED' FOR NO KEY UPDATE",
+        order.0,
+        class.as_str(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if failed_so.flatten() != Some(true) {
+        return Ok(false);
+    }
+    intervene::retry(tx, order, origin).await.map(|_| true)
+}
+
 async fn note(tx: &mut PgConnection, id: BulkRetryId, order: OrderId, is_retried: bool) -> Result<()> {
     sqlx::query!(
-        "UPDATE bulk_retry_orders SET outcome = $3, at = now() WHERE bulk_retry_id = $1 AND order_id = $2",
+        "UPDATE bulk_retry_orders SET outcome = $3, at = now()
+         WHERE bulk_retry_id = $1 AND order_id = $2 AND outcome IS NULL",
         id.0,
         order.0,
         if is_retried { "retried" } else { "skipped" },

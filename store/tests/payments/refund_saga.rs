@@ -7,12 +7,14 @@ use domain::{
     ids::{OrderId, RefundId},
     order::OrderStatus,
     refund::{RefundDestination as To, RefundPolicy, RefundStatus},
+    sweep::SweepRules,
 };
 use sqlx::PgPool;
 use store::{
     StoreError,
     payments::Approval,
     refunds::{Part, RefundError},
+    sweep::OpenWork,
 };
 
 use crate::{Shop, told};
@@ -200,4 +202,43 @@ async fn the_database_refuses_what_must_never_happen(pool: PgPool) {
     }
     assert_eq!(shop.refund_status(refund.id).await, RefundStatus::Requested);
     shop.assert_books_are_sound().await;
+}
+
+/// Its workflow ended since the gateway said nothing final for long, or the engine lost it.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_refund_without_a_workflow_is_begun_again_once_a_day(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let (order, _) = shop.paid_order().await;
+    let refund = shop.sent_back(order).await;
+    let rules = SweepRules::default();
+    let lost = async || {
+        let expected = shop.store.expected_workflows(&rules).await.unwrap();
+        let refunds = expected.into_iter().map(|expected| expected.work);
+        refunds.filter(|work| matches!(work, OpenWork::Refund(_))).collect::<Vec<_>>()
+    };
+    let later = async |changes: &[&'static str]| {
+        for change in changes {
+            sqlx::query(*change).execute(&shop.pool).await.unwrap();
+        }
+    };
+    let delivered = "UPDATE outbox SET dispatched_at = now() WHERE dispatched_at IS NULL";
+    let minutes = "UPDATE refunds SET updated_at = now() - interval '3 minutes'";
+    later(&[minutes]).await;
+    assert!(lost().await.is_empty(), "its first message is on its way");
+    later(&[delivered]).await;
+    let work = [OpenWork::Refund(refund)];
+    assert_eq!(lost().await, work);
+    for _ in 0..2 {
+        assert_eq!(shop.store.wake_lost(&work, RefundPolicy::default()).await.unwrap(), 1);
+    }
+    assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE dispatched_at IS NULL").await, 2);
+    later(&[delivered, minutes]).await;
+    assert!(lost().await.is_empty(), "it was begun again today");
+    later(&["UPDATE refunds SET woken_at = now() - interval '25 hours'"]).await;
+    assert_eq!(lost().await, work);
+    shop.store.begin_refund_call(refund).await.unwrap();
+    shop.store.settle_refund(refund, None).await.unwrap();
+    later(&[minutes]).await;
+    assert!(lost().await.is_empty(), "what has ended needs no workflow");
+    assert_eq!(shop.store.wake_lost(&work, RefundPolicy::default()).await.unwrap(), 0);
 }

@@ -258,6 +258,40 @@ async fn failed_orders_of_a_kind_are_tried_again_some_a_minute(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn an_order_there_is_trouble_with_or_that_failed_otherwise_stops_no_retry_behind_it(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let staff = shop.staff().await;
+    let mut orders = Vec::new();
+    for _ in 0..3 {
+        orders.push(shop.failed(FailureClass::Capacity).await);
+    }
+    let new = NewBulkRetry { failure_class: FailureClass::Capacity, provider: None, per_minute: 10, staff };
+    let bulk = shop.store.request_bulk_retry(&new, &origin()).await.unwrap();
+    let poison = format!(
+        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NEW.id = '{}' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW;
+         END $$;
+         CREATE TRIGGER poison BEFORE UPDATE OF status ON orders FOR EACH ROW EXECUTE FUNCTION poison();",
+        orders[0]
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(poison)).execute(&shop.pool).await.unwrap();
+    // Somebody tried the second one by hand meanwhile, and now it is another trouble.
+    shop.store.retry_provisioning(orders[1], &origin()).await.unwrap();
+    shop.store.start_provisioning(orders[1]).await.unwrap();
+    let otherwise = failure(FailureClass::Configuration);
+    shop.store.fail_provisioning(orders[1], 1, &otherwise, &set_up()).await.unwrap();
+
+    assert_eq!(shop.store.advance_bulk_retries().await.unwrap(), 1);
+    let bulk = shop.store.bulk_retry(bulk.id).await.unwrap();
+    assert_eq!((bulk.retried, bulk.skipped, bulk.waiting()), (1, 2, 0));
+    let mut standing = Vec::new();
+    for order in orders {
+        standing.push(shop.status(order).await);
+    }
+    assert_eq!(standing, ["PROVISIONING_FAILED", "PROVISIONING_FAILED", "PROVISIONING"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn orders_that_wait_for_a_person_are_told_of_after_an_hour_and_a_day(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.staff().await;

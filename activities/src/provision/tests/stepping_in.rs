@@ -1,5 +1,7 @@
 //! What staff do while a server is made or waited for.
 
+use std::pin::pin;
+
 use super::*;
 
 impl Shop {
@@ -25,15 +27,19 @@ fn by_hand() -> store::audit::Origin {
 
 /// Does `act` as soon as the order has a server, while its step waits for that.
 async fn while_it_boots(shop: &Shop, order: OrderId, act: impl AsyncFn(&str)) -> Result<(), StepError> {
-    let acted = async {
+    let mut acted = pin!(async {
         loop {
             if let Some(server) = shop.job(order).await.provider_instance_id {
                 return act(&server).await;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    };
-    tokio::join!(shop.activities.provision(order), acted).0
+    });
+    let mut step = pin!(shop.activities.provision(order));
+    tokio::select! {
+        ended = &mut step => panic!("the step ended before its server was acted on: {ended:?}"),
+        () = &mut acted => step.await,
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -60,6 +66,24 @@ async fn a_server_that_does_not_come_up_is_told_of_and_replaced_while_it_is_wait
     assert_eq!(left.iter().map(|server| &server.id).collect::<Vec<_>>(), [&server]);
     let told = "SELECT count(*) FROM in_app_notifications WHERE type = 'SERVER_NOT_READY'";
     assert!(shop.count(told).await >= 1);
+}
+
+/// It costs money until it is gone, so its provider's refusal ends nothing.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_server_that_is_to_be_replaced_is_deleted_however_often_its_provider_refuses(pool: PgPool) {
+    let (simulator, cloud) = ocean(0.0, Duration::ZERO).await;
+    let shop = Shop::new(pool, cloud).await;
+    let order = shop.order("do-basic-1gb", "sgp1").await;
+    shop.activities.provision(order).await.unwrap();
+    let stuck = shop.job(order).await.provider_instance_id.unwrap();
+    shop.activities.store.replace_server(order, "it is slow", &by_hand()).await.unwrap();
+    let fault = json!({ "route": "DELETE /v2/droplets/{id}", "kind": "status", "status": 422, "times": 1 });
+    sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
+    let refused = shop.activities.provision(order).await.unwrap_err();
+    assert!(matches!(refused, StepError::NotGone(_)) && refused.is_passing(), "{refused}");
+    shop.activities.provision(order).await.unwrap();
+    assert_ne!(shop.job(order).await.provider_instance_id.unwrap(), stuck);
+    assert_eq!((simulator.calls(DROPLETS), simulator.calls("DELETE /v2/droplets/{id}")), (2, 2));
 }
 
 #[sqlx::test(migrations = "../migrations")]
