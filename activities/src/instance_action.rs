@@ -17,19 +17,16 @@ use domain::{
     ids::ActionId,
     instance::{ActionStatus, InstanceAction, PowerState},
     provisioning::FailureClass,
-    rate_limit::HeldBy,
 };
 use store::instance_actions::{ActionJob, ObservedServer};
 use tokio::time::{Instant, sleep};
 use workflows::ActionRun;
 
-use crate::{crash_point, failure::StepError, instance_server::ServerActivities};
+use crate::{crash_point, failure::StepError, instance_server::ServerActivities, turn::in_turn};
 
-/// Shortest and longest wait between two questions how an action goes. In between: a third of the time it has taken.
-const PROGRESS_POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
-
-/// Shortest and longest wait for the turn of a call that its caller's share has no room for.
-const TURN_POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
+/// Shortest and longest wait between two questions how an action goes. In between: half of the time it has taken. Each
+/// question is a call of the customer's share.
+const PROGRESS_POLL: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(10));
 
 /// First and longest wait before a busy provider is asked again.
 const BUSY_POLL: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -70,14 +67,19 @@ impl ServerActivities {
             None => self.ask(provider, &job, run).await?,
         };
         crash_point("run_instance_action.asked");
-        let made = match asked {
-            Asked::Accepted(receipt) => await_done(provider, &job, &receipt).await?,
-            Asked::Done(made) => made,
+        let (made, power) = match asked {
+            Asked::Accepted(receipt) => {
+                (await_done(provider, &job, &receipt).await?, power_afterwards(&job.action))
+            }
+            Asked::Done(made) => (made, None),
             Asked::Over => return Ok(()),
         };
         crash_point("run_instance_action.done");
         let snapshot = snapshot_made(provider, &job, made).await?;
-        let seen = observe(in_turn(|| provider.get_instance(&job.provider_instance_id)).await?);
+        let seen = match power {
+            Some(power) => ObservedServer { power, ipv4: None, ipv6: None },
+            None => observe(in_turn(|| provider.get_instance(&job.provider_instance_id)).await?),
+        };
         Ok(self.store.complete_action(run.action_id, snapshot.as_deref(), &seen).await?)
     }
 
@@ -95,7 +97,7 @@ impl ServerActivities {
         {
             *root_password = Some(self.store.ensure_root_password(job.instance_id).await?);
         }
-        self.refuse_foreign(provider, &job.provider_instance_id).await?;
+        self.prove_ours(provider, job).await?;
         own_snapshot(provider, job).await?;
         let patience = Duration::from_millis(run.busy_patience_ms);
         let (begun, (mut wait, longest), mut clashes) = (Instant::now(), BUSY_POLL, 0);
@@ -175,7 +177,7 @@ impl ServerActivities {
                 None => Ok(None),
             },
             InstanceAction::Resize { .. } => {
-                let server = provider.get_instance(&job.provider_instance_id).await?;
+                let server = in_turn(|| provider.get_instance(&job.provider_instance_id)).await?;
                 Ok((Some(&server.size) == job.size.as_ref()).then_some(Asked::Done(None)))
             }
             _ => Ok(None),
@@ -183,20 +185,13 @@ impl ServerActivities {
     }
 }
 
-/// Makes a call as soon as its caller's share of the vendor's limit has room for it. Each call waits for itself: an attempt
-/// that began anew would use up for its first calls what the last one needs, and never come to its end.
-async fn in_turn<T, F>(mut call: impl FnMut() -> F) -> Result<T, ProviderError>
-where
-    F: Future<Output = Result<T, ProviderError>>,
-{
-    loop {
-        match call().await {
-            Err(error) if matches!(error.held_by, Some(HeldBy::Class | HeldBy::Party)) => {
-                let (shortest, longest) = TURN_POLL;
-                sleep(error.retry_after.unwrap_or(longest).clamp(shortest, longest)).await;
-            }
-            outcome => return outcome,
-        }
+/// Whether the server is on when its provider has told that the action is complete, for what changes nothing else: that
+/// needs no further call. A shutdown is a request to the machine, which may not heed it.
+const fn power_afterwards(action: &InstanceAction) -> Option<PowerState> {
+    match action {
+        InstanceAction::PowerOn | InstanceAction::Reboot | InstanceAction::PowerCycle => Some(PowerState::On),
+        InstanceAction::PowerOff => Some(PowerState::Off),
+        _ => None,
     }
 }
 
@@ -230,7 +225,7 @@ async fn await_done(
             ActionProgress::Failed(message) => {
                 return Err(StepError::ActionRefused { class: FailureClass::Permanent, message });
             }
-            ActionProgress::InProgress => sleep((begun.elapsed() / 3).clamp(shortest, longest)).await,
+            ActionProgress::InProgress => sleep((begun.elapsed() / 2).clamp(shortest, longest)).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use adapters::providers::{CloudProvider, Registry};
 use domain::{ids::ActionId, provisioning::FailureClass};
-use store::{Store, provisioning::ProviderTrouble};
+use store::{Store, instance_actions::ActionJob, provisioning::ProviderTrouble};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::ActionRun;
@@ -15,6 +15,7 @@ use crate::{
     crash_point,
     failure::{StepError, failure},
     heartbeat::while_heartbeating,
+    turn::in_turn,
 };
 
 /// Implements the ports of what is done to a server.
@@ -69,7 +70,20 @@ impl ServerActivities {
         provider: &dyn CloudProvider,
         server: &str,
     ) -> Result<(), StepError> {
-        refuse_foreign(&self.store, provider, server).await
+        refuse_foreign(&self.store, provider, server).await.map(drop)
+    }
+
+    /// The same before an action, of a server that has not shown yet whose it is.
+    pub(crate) async fn prove_ours(
+        &self,
+        provider: &dyn CloudProvider,
+        job: &ActionJob,
+    ) -> Result<(), StepError> {
+        let server = &job.provider_instance_id;
+        if !job.is_proven_ours && refuse_foreign(&self.store, provider, server).await? {
+            self.store.note_proven_ours(job.instance_id, server).await?;
+        }
+        Ok(())
     }
 
     async fn end(&self, action: ActionId, outcome: Result<(), StepError>) -> Result<(), ActivityError> {
@@ -100,19 +114,19 @@ impl ServerActivities {
 }
 
 /// Refuses to touch what another installation on the same account made. What the provider does not know (yet) is nobody
-/// else's.
+/// else's: then `false`.
 pub(crate) async fn refuse_foreign(
     store: &Store,
     provider: &dyn CloudProvider,
     server: &str,
-) -> Result<(), StepError> {
-    let seen = match provider.get_instance(server).await {
-        Err(error) if error.class == FailureClass::NotFound => return Ok(()),
+) -> Result<bool, StepError> {
+    let seen = match in_turn(|| provider.get_instance(server)).await {
+        Err(error) if error.class == FailureClass::NotFound => return Ok(false),
         seen => seen?,
     };
     match store.installation().other(&seen.tags) {
         Some(other) => Err(StepError::Foreign { server: server.to_owned(), installation: other.to_owned() }),
-        None => Ok(()),
+        None => Ok(true),
     }
 }
 

@@ -25,6 +25,7 @@ mod refund;
 #[cfg(test)]
 mod skewed_clock;
 mod sweep;
+mod turn;
 
 pub use attempts::AttemptWatch;
 pub use catalog_sync::CatalogSyncActivities;

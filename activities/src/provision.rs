@@ -180,8 +180,16 @@ impl ProviderActivities {
         job: &ProvisioningJob,
     ) -> Result<Option<String>, StepError> {
         let Some(sent) = job.create_sent_ago else {
-            let listing = self.boards.of(provider).listing(&cohort_tag(order), Question::LookUp).await?;
-            return Ok(oldest(order, &listing));
+            let (board, cohort) = (self.boards.of(provider), cohort_tag(order));
+            // By our records there never was a create, so that there is none to be listed late: this look is for what a
+            // restored database does not know, which is older than any list that is kept.
+            if job.create_fence == 0
+                && let Some(recent) = board.recent(&cohort)
+                && oldest(order, &recent).is_none()
+            {
+                return Ok(None);
+            }
+            return Ok(oldest(order, &board.listing(&cohort, Question::LookUp).await?));
         };
         // A provider in trouble is late with everything.
         let trouble = self.store.provider_trouble(provider.slug()).await?.min(MOST_TROUBLE);

@@ -23,6 +23,9 @@ use pace::{Demand, Spacing};
 /// A list that failed in passing is tried again after this long, once, before those who wait are told.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// A list that was begun so long ago still tells an order that never had a create sent that it has no server.
+const RECENT: Duration = Duration::from_secs(5);
+
 /// The servers of a cohort, as a list that was begun after the question showed them.
 pub(crate) type Listing = Arc<Vec<ProviderInstance>>;
 type Answer = Result<Listing, ProviderError>;
@@ -82,6 +85,8 @@ pub(crate) struct Board<L> {
 #[derive(Default)]
 struct State {
     waiting: BTreeMap<String, Vec<Waiter>>,
+    /// The last list of each cohort, and when it was begun.
+    recent: BTreeMap<String, (Instant, Listing)>,
     /// Orders that wait for the turn of their create.
     creates_waiting: usize,
     last_begun: Option<Instant>,
@@ -153,6 +158,13 @@ impl<L: Lists + 'static> Board<L> {
         })
     }
 
+    /// The cohort's servers as a list showed them that was begun some seconds ago at most.
+    pub(crate) fn recent(&self, cohort: &str) -> Option<Listing> {
+        let state = self.lock();
+        let (begun, listing) = state.recent.get(cohort)?;
+        (begun.elapsed() < RECENT).then(|| Arc::clone(listing))
+    }
+
     /// Notes that an order waits for the turn of its create: lists are then made less often.
     pub(crate) fn create_waiting(self: &Arc<Self>) -> CreateWaiting<L> {
         self.lock().creates_waiting += 1;
@@ -168,13 +180,19 @@ impl<L: Lists + 'static> Board<L> {
         let cohorts: Vec<String> = {
             let mut state = self.lock();
             state.last_begun = Some(Instant::now());
+            state.recent.retain(|_, (begun, _)| begun.elapsed() < RECENT);
             state.waiting.keys().cloned().collect()
         };
         let mut calls = 0;
         for cohort in cohorts {
             let waiters = self.lock().waiting.remove(&cohort).unwrap_or_default();
+            let begun = Instant::now();
             match self.list(&cohort, &mut calls).await {
-                Ok(listing) => answer_all(waiters, &Ok(Arc::new(listing))),
+                Ok(listing) => {
+                    let listing = Arc::new(listing);
+                    self.lock().recent.insert(cohort, (begun, Arc::clone(&listing)));
+                    answer_all(waiters, &Ok(listing));
+                }
                 Err(error) => self.failed(cohort, waiters, error),
             }
         }

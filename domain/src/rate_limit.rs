@@ -155,7 +155,7 @@ impl Pace {
     pub fn of(window: Window) -> Self {
         let period = micros(window.period);
         // Between the moment a call is due and the moment the vendor counts it lie timers, queues and the network.
-        let tolerance = (period / 50).clamp(50_000, 1_000_000);
+        let tolerance = (period / 50).clamp(70_000, 1_000_000);
         let reserve = window.reserve();
         let places = i64::from((window.calls - reserve.min(window.calls)).max(1));
         Self {

@@ -92,6 +92,12 @@ impl Control {
         self.inner().calls.get(route).copied().unwrap_or_default()
     }
 
+    /// How often all routes were called together.
+    #[must_use]
+    pub fn all_calls(&self) -> u64 {
+        self.inner().calls.values().sum()
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -35,6 +35,12 @@ impl<S: Simulated> Handle<S> {
         self.simulator.control().calls(route)
     }
 
+    /// How often all routes were called together.
+    #[must_use]
+    pub fn all_calls(&self) -> u64 {
+        self.simulator.control().all_calls()
+    }
+
     /// Stops it and waits until its port is closed.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ pub(super) struct Spacing {
 impl Spacing {
     /// `call` is what one call takes of the limit; `None`: nothing is limited.
     pub(super) fn of(call: Option<Duration>) -> Self {
-        let every = |share| call.map_or(QUICK, |call| (call * share).max(CROWD));
+        let every = |share| call.map_or(CROWD, |call| (call * share).max(CROWD));
         Self { while_creates_wait: every(WHILE_CREATES_WAIT), otherwise: every(OTHERWISE) }
     }
 }
@@ -102,7 +102,7 @@ mod tests {
     fn a_vendors_limit_is_used_as_far_as_that_helps() {
         let generous = Spacing::of(Some(Duration::from_millis(33)));
         assert_eq!(generous, Spacing { while_creates_wait: CROWD, otherwise: CROWD });
-        assert_eq!(Spacing::of(None), Spacing { while_creates_wait: QUICK, otherwise: QUICK });
+        assert_eq!(Spacing::of(None), Spacing { while_creates_wait: CROWD, otherwise: CROWD });
     }
 
     #[test]

@@ -95,6 +95,21 @@ async fn nobody_is_given_a_list_that_was_begun_before_they_asked() {
 }
 
 #[tokio::test]
+async fn a_list_is_kept_for_some_seconds() {
+    let fake = Arc::new(Fake::default());
+    fake.pages.lock().unwrap().push_back(Ok(page_of(&["1"], None)));
+    let board = Board::new(Arc::clone(&fake));
+    assert!(board.recent("c1").is_none());
+    board.listing("c1", Question::LookUp).await.unwrap();
+    assert_eq!(ids(&board.recent("c1").unwrap()), ["1"]);
+    assert!(board.recent("c2").is_none());
+    for (begun, _) in board.lock().recent.values_mut() {
+        *begun -= RECENT;
+    }
+    assert!(board.recent("c1").is_none());
+}
+
+#[tokio::test]
 async fn each_cohort_gets_its_own_list() {
     let fake = Arc::new(Fake::default());
     let board = Board::new(Arc::clone(&fake));

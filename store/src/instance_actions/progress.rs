@@ -58,6 +58,8 @@ pub struct ActionJob {
     pub read_at: DateTime<Utc>,
     /// What the provider gave for it.
     pub receipt: Option<Value>,
+    /// Whether the server's tags have shown that it is this installation's.
+    pub is_proven_ours: bool,
     /// SSH public keys for root.
     pub ssh_keys: Vec<String>,
     /// The provider's slug of the image that a rebuild wants.
@@ -124,6 +126,7 @@ impl Store {
             r#"SELECT a.instance_id, s.order_id, a.action AS "kind: ActionKind", a.params,
                       a.status AS "status: ActionStatus", p.slug AS provider, s.provider_instance_id AS "server!",
                       a.requested_by, a.requester_id, s.user_id, a.sent_at, now() AS "read_at!", a.receipt, o.ssh_keys,
+                      coalesce(s.proven_of = $2, false) AS "is_proven_ours!",
                       src.provider_slug AS "image?", l.provider_slug AS "size?",
                       coalesce(l.disk_gb > now_plan.disk_gb, false) AS "grows_disk!",
                       ARRAY(SELECT e.result ->> 'snapshot_id' FROM instance_actions e
@@ -139,6 +142,7 @@ impl Store {
                LEFT JOIN plans l ON l.id::text = a.params ->> 'plan_id' AND l.provider_id = s.provider_id
                WHERE a.id = $1 AND s.provider_instance_id IS NOT NULL"#,
             action.0,
+            self.installation().id(),
         )
         .fetch_optional(&self.pool)
         .await?
@@ -154,12 +158,29 @@ impl Store {
             sent_at: row.sent_at,
             read_at: row.read_at,
             receipt: row.receipt,
+            is_proven_ours: row.is_proven_ours,
             ssh_keys: row.ssh_keys,
             image: row.image,
             size: row.size,
             grows_disk: row.grows_disk,
             other_snapshots: row.other_snapshots,
         })
+    }
+
+    /// Notes that a server's tags showed that it is this installation's.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer; the server is then read once more.
+    pub async fn note_proven_ours(&self, instance: InstanceId, provider_instance_id: &str) -> Result<()> {
+        sqlx::query!(
+            "UPDATE instances SET proven_of = $3 WHERE id = $1 AND provider_instance_id = $2",
+            instance.0,
+            provider_instance_id,
+            self.installation().id(),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Notes that the provider is about to be asked. `false` when the action is over: then nothing may be sent.

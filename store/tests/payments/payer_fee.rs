@@ -30,6 +30,16 @@ fn with_fee<'a>(payment: &'a Payment, status: P, key: &'a str) -> VerifiedNotifi
     }
 }
 
+fn back(name: &str, amount: i64) -> Reversal {
+    Reversal {
+        name: name.to_owned(),
+        refund_key: None,
+        kind: ReversalKind::Refund,
+        amount: Some(Rupiah::new(amount)),
+        amount_as_received: amount.to_string(),
+    }
+}
+
 impl Shop {
     async fn on_account(&self, account: A) -> i64 {
         let totals = self.store.trial_balance().await.unwrap();
@@ -105,13 +115,6 @@ async fn a_fee_that_goes_back_with_the_money_is_no_loss_of_the_customers(pool: P
     let shop = Shop::open(pool).await;
     let deposit = shop.open_deposit(50_000, "deposit").await;
     shop.tell(&with_fee(&deposit, P::Paid, "paid")).await;
-    let back = |name: &str, amount: i64| Reversal {
-        name: name.to_owned(),
-        refund_key: None,
-        kind: ReversalKind::Refund,
-        amount: Some(Rupiah::new(amount)),
-        amount_as_received: amount.to_string(),
-    };
     // A part is of what was charged; only the rest can have the fee in it.
     for (n, reversals) in
         [vec![back("a", 20_000)], vec![back("a", 20_000), back("b", 30_000 + FEE)]].into_iter().enumerate()
@@ -133,6 +136,28 @@ async fn a_fee_that_goes_back_with_the_money_is_no_loss_of_the_customers(pool: P
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_fee_that_goes_back_alone_is_a_dispute_of_nothing_but_the_fee(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let deposit = shop.open_deposit(50_000, "deposit").await;
+    shop.tell(&with_fee(&deposit, P::Paid, "paid")).await;
+    let after = [vec![back("a", 50_000)], vec![back("a", 50_000), back("b", FEE)]];
+    for (n, reversals) in after.iter().enumerate() {
+        let key = n.to_string();
+        shop.tell(&VerifiedNotification { reversals, ..with_fee(&deposit, P::Paid, &key) }).await;
+        let disputes = shop.store.disputes(&DisputeFilter::default(), PAGE).await.unwrap().data;
+        let open = disputes.iter().find(|dispute| dispute.decided_at.is_none()).unwrap();
+        assert_eq!((open.amount.get(), open.payer_fee.get()), [(50_000, 0), (0, FEE)][n]);
+        shop.store.decide_dispute(open.id, ACCEPT, &shop.anew()).await.unwrap();
+        assert_eq!(shop.on_account(A::GatewayClearing).await, [-FEE, 0][n]);
+        shop.assert_books_are_sound().await;
+    }
+    assert_eq!((shop.wallet().await, shop.on_account(A::GatewayFees).await), ((0, 0), 0));
+    // Said again, it is no news.
+    shop.tell(&VerifiedNotification { reversals: &after[1], ..with_fee(&deposit, P::Paid, "again") }).await;
+    assert_eq!(shop.count("SELECT count(*) FROM disputes").await, 2);
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn what_is_withdrawn_takes_the_fee_along_and_what_came_and_went_pays_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, payment) = shop.order().await;
@@ -144,13 +169,7 @@ async fn what_is_withdrawn_takes_the_fee_along_and_what_came_and_went_pays_nothi
     assert_eq!(shop.on_account(A::GatewayClearing).await, 0);
 
     let gone = shop.open_deposit(50_000, "deposit").await;
-    let all = [Reversal {
-        name: "all".to_owned(),
-        refund_key: None,
-        kind: ReversalKind::Refund,
-        amount: Some(Rupiah::new(50_000 + FEE)),
-        amount_as_received: String::new(),
-    }];
+    let all = [back("all", 50_000 + FEE)];
     shop.tell(&VerifiedNotification { reversals: &all, ..with_fee(&gone, P::Paid, "gone") }).await;
     assert_eq!(shop.payment_status(gone.id).await, P::Cancelled);
     assert_eq!(shop.on_account(A::GatewayFees).await, 0);

@@ -57,7 +57,7 @@ const CONTENDERS: [Contender; 3] = [
         simulator_env: "SIM_VULTR_URL",
         create: "POST /v2/instances",
         list: "GET /v2/instances",
-        between_reboots: Duration::from_secs(5),
+        between_reboots: Duration::from_secs(1),
         creates_only: false,
         calls: 30,
         window: Duration::from_secs(1),
@@ -77,7 +77,7 @@ const CONTENDERS: [Contender; 3] = [
         simulator_env: "SIM_DIGITALOCEAN_URL",
         create: "POST /v2/droplets",
         list: "GET /v2/droplets",
-        between_reboots: Duration::from_secs(45),
+        between_reboots: Duration::from_secs(30),
         creates_only: false,
         calls: 250,
         window: Duration::from_secs(60),
@@ -227,6 +227,9 @@ impl<'a> Burst<'a> {
         let after = self.meter.read().await?;
         for (route, calls) in after.since(&before) {
             progress.note(format!("            {calls:>6} {route}"));
+        }
+        for took in &reboots {
+            progress.note(format!("            {:>6.1} ms a reboot", took.as_secs_f64() * 1000.0));
         }
         let readings = watched.readings();
         let limit = Limit { create, list, creates_only, calls, window };

@@ -47,3 +47,17 @@ async fn an_action_comes_to_its_end_however_small_the_customers_part_is(pool: Pg
     assert_eq!(world.read(action).await.status, ActionStatus::Completed);
     assert_eq!(world.simulator.calls(ACTIONS), 1);
 }
+
+/// A customer's part of a limit is few calls: a reboot takes no more of them than it needs.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_reboot_takes_two_calls_once_its_server_has_shown_whose_it_is(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut used = Vec::new();
+    for _ in 0..3 {
+        let before = world.simulator.all_calls();
+        assert_eq!(world.done(InstanceAction::Reboot).await.status, ActionStatus::Completed);
+        used.push(world.simulator.all_calls() - before);
+        assert_eq!(world.instance().await.power_state, PowerState::On);
+    }
+    assert_eq!(used, [3, 2, 2]);
+}

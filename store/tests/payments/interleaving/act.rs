@@ -20,6 +20,7 @@ pub(super) enum Act {
     Asked,
     TimePasses,
     Transfer,
+    PartThenExpiry,
     Reject,
     Cancel,
     CancelByStaff,
@@ -43,6 +44,7 @@ pub(super) const OPENING: &[[Act; 3]] = &[
     [Act::Told, Act::Told, Act::Transfer],
     [Act::Activate, Act::Activate, Act::Order(M::Wallet)],
     [Act::Renew(M::Qris), Act::PayAgain(M::ManualTransfer), Act::Order(M::Qris)],
+    [Act::PartThenExpiry, Act::CustomerPays, Act::Told],
 ];
 
 /// Any of them, the usual ones more often.
@@ -80,6 +82,7 @@ pub(super) const ACTS: &[Act] = &[
     Act::Transfer,
     Act::Transfer,
     Act::Transfer,
+    Act::PartThenExpiry,
     Act::Reject,
     Act::Cancel,
     Act::CancelByStaff,

@@ -70,6 +70,7 @@ async fn attempt(
             Some(invoice) => refund_invoice(shop, invoice, random).await,
             None => Ok(()),
         },
+        (Act::PartThenExpiry, _) => transfers::part_then_expiry(shop, reality, key, random).await,
         (Act::RefundAnswered, _) => answer_refund(shop, reality, random).await,
         (Act::Decide, _) => decide(shop, random).await,
         (Act::Delete | Act::Deleted, _) => match some_server(shop, random).await {
@@ -121,7 +122,7 @@ async fn about_order(
 }
 
 /// A refused code is one refusal, whether it is an order's or a deposit's.
-fn plain<T: std::fmt::Debug>(placed: Result<T, OrderError>) -> Result<(), StoreError> {
+pub(super) fn plain<T: std::fmt::Debug>(placed: Result<T, OrderError>) -> Result<(), StoreError> {
     match placed {
         Err(OrderError::Store(error)) => Err(error),
         Err(OrderError::Refused(Refusal::Promo(refusal))) => Err(refusal.into()),

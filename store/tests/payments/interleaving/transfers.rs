@@ -1,13 +1,20 @@
 //! Transfers arrive at the bank, and staff approve each once, whatever became of its order meanwhile.
 
-use domain::{Rupiah, billing::PaymentStatus as P, ids::OrderId};
+use domain::{
+    Rupiah,
+    billing::{PaymentMethod, PaymentStatus as P},
+    ids::{OrderId, PaymentId},
+};
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use store::{
     StoreError,
     payments::{Approval, ApprovalError, Payment},
 };
 
-use super::{acts::transfers_for, reality::Reality};
+use super::{
+    acts::{plain, transfers_for},
+    reality::Reality,
+};
 use crate::Shop;
 
 /// A transfer for one of the order's announced ones arrives, and staff take it: what is shown as due, which they then need
@@ -23,23 +30,10 @@ pub(super) async fn arrives(
     let Some(transfer) = transfers.choose(random) else { return Ok(()) };
     let is_named = transfers.len() > 1 || random.random_bool(0.6);
     let named = is_named.then_some(transfer.id);
-    let desk = reality.desk(order);
     if random.random_bool(0.4) {
-        // What is due changes with every other transfer: whoever relies on it sits at the order alone.
-        let _alone = desk.write().await;
-        let shown = shop.store.payment(transfer.id, None).await?;
-        let Some(due) = shown.amount_due() else { return Ok(()) };
-        reality.transferred(shop.customer, due.get());
-        let approval = Approval { payment: named, ..Approval::default() };
-        match approve(shop, order, &approval, &format!("{key}/due")).await? {
-            // Nothing but transfers changes what is due while the order waits for money.
-            Some(paid) => {
-                assert_eq!((paid.status, paid.amount_due()), (P::Paid, None), "{shown:?}, then {paid:?}")
-            }
-            None => settle_by_name(shop, reality, transfer, due, key).await?,
-        }
-        return Ok(());
+        return arrives_as_shown(shop, reality, transfer, named, key).await;
     }
+    let desk = reality.desk(order);
     let _together = desk.read().await;
     let amount = match random.random_range(0..3) {
         0 => random.random_range(1_000..60_000),
@@ -53,6 +47,58 @@ pub(super) async fn arrives(
         settle_by_name(shop, reality, transfer, arrived, key).await?;
     }
     Ok(())
+}
+
+/// What is shown as due of a transfer arrives, and staff take it without saying how much it is.
+async fn arrives_as_shown(
+    shop: &Shop,
+    reality: &Reality,
+    transfer: &Payment,
+    named: Option<PaymentId>,
+    key: &str,
+) -> Result<(), StoreError> {
+    let order = transfer.order_id.unwrap();
+    // What is due changes with every other transfer: whoever relies on it sits at the order alone.
+    let desk = reality.desk(order);
+    let _alone = desk.write().await;
+    let shown = shop.store.payment(transfer.id, None).await?;
+    let Some(due) = shown.amount_due() else { return Ok(()) };
+    reality.transferred(shop.customer, due.get());
+    let approval = Approval { payment: named, ..Approval::default() };
+    match approve(shop, order, &approval, &format!("{key}/due")).await? {
+        // Nothing but transfers changes what is due while the order waits for money.
+        Some(paid) => {
+            assert_eq!((paid.status, paid.amount_due()), (P::Paid, None), "{shown:?}, then {paid:?}");
+            Ok(())
+        }
+        None => settle_by_name(shop, reality, transfer, due, key).await,
+    }
+}
+
+/// A part of a transfer arrives, its order expires, and staff go by what is shown of it then.
+pub(super) async fn part_then_expiry(
+    shop: &Shop,
+    reality: &Reality,
+    key: &str,
+    random: &mut StdRng,
+) -> Result<(), StoreError> {
+    let order = match shop.try_order_by(PaymentMethod::ManualTransfer, None, key).await {
+        Ok(placed) => placed.order_id,
+        refused => return plain(refused),
+    };
+    let Some(transfer) = transfers_for(shop, order).await.pop() else { return Ok(()) };
+    let part = Rupiah::new(random.random_range(1_000..60_000));
+    {
+        let desk = reality.desk(order);
+        let _together = desk.read().await;
+        reality.transferred(shop.customer, part.get());
+        let approval = Approval { payment: Some(transfer.id), arrived: Some(part), ..Approval::default() };
+        if approve(shop, order, &approval, &format!("{key}/part")).await?.is_none() {
+            settle_by_name(shop, reality, &transfer, part, key).await?;
+        }
+    }
+    shop.store.expire_order(order).await?;
+    arrives_as_shown(shop, reality, &transfer, None, key).await
 }
 
 /// Takes the money by the transfer's name: for its order while it is open, to the balance when it is closed. What can be
