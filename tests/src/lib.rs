@@ -11,6 +11,7 @@ pub mod engine_proxy;
 pub mod gateway;
 pub mod patience;
 pub mod report;
+pub mod skewed_clock;
 pub mod stack;
 pub mod steps;
 pub mod worker_process;

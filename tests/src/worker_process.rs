@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 
 use crate::{
     cloud::{Cloud, Clouds},
+    skewed_clock,
     stack::{CREDENTIALS_KEY, Stack},
 };
 
@@ -103,6 +104,13 @@ impl WorkerProcess {
     pub fn start(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>) -> Self {
         let mut command = command(program, stack, crash_at);
         command.arg("worker");
+        Self(command.spawn().expect("the worker starts"))
+    }
+
+    /// Starts one whose clock is so many seconds ahead; behind, when they are negative.
+    pub fn start_ahead(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>, seconds: i64) -> Self {
+        let mut command = command(program, stack, crash_at);
+        command.arg("worker").envs(skewed_clock::environment(seconds));
         Self(command.spawn().expect("the worker starts"))
     }
 

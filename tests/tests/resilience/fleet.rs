@@ -1,7 +1,7 @@
 //! Many orders at every provider at once, while every third answer to a create is lost, new servers stay out of the lists
 //! for ten seconds, a proxy answers some lists with a page of its own, a network swallows all connections to the database,
-//! and the worker is killed at every step: each order ends with its one server, and there is no other. All the while a
-//! customer reads what there is to read of a server at each provider, over twelve connections.
+//! no worker's clock is right, and the worker is killed at every step: each order ends with its one server, and there is no
+//! other. All the while a customer reads what there is to read of a server at each provider, over twelve connections.
 
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ const LOST: usize = 30;
 const PAGES: usize = 5;
 /// The connections to the database are swallowed after so many kills.
 const SWALLOWED_AFTER: usize = 2;
+/// Seconds that the workers' clocks are ahead, one after the other.
+const AHEAD: [i64; 3] = [60, -60, 3_600];
 /// Seconds a new server is missing from lists.
 const LAG: f64 = 10.0;
 /// Customers who order and pay at the same time.
@@ -101,7 +103,8 @@ async fn survive(stack: &Stack, network: &DatabaseProxy, customer: &Customer<'_>
     for (kills, point) in WHEN_PAID.iter().enumerate() {
         // Not always the first order that passes: the later ones find the provider in the midst of its work.
         let crash = CrashAt { name: point, passes: 2 * kills };
-        let mut doomed = WorkerProcess::start(PROGRAM, stack, Some(crash));
+        let ahead = AHEAD[kills % AHEAD.len()];
+        let mut doomed = WorkerProcess::start_ahead(PROGRAM, stack, Some(crash), ahead);
         let end = tokio::time::timeout(LONGEST, doomed.ended()).await;
         let end = end.unwrap_or_else(|_| panic!("the worker never passed {point}"));
         assert!(!end.success(), "the worker ended by itself at {point}");
@@ -109,7 +112,7 @@ async fn survive(stack: &Stack, network: &DatabaseProxy, customer: &Customer<'_>
             network.swallow();
         }
     }
-    let _survivor = WorkerProcess::start(PROGRAM, stack, None);
+    let _survivor = WorkerProcess::start_ahead(PROGRAM, stack, None, AHEAD[0]);
     for order in &orders {
         customer.await_status(order, "ACTIVE").await;
     }
