@@ -279,7 +279,7 @@ async fn an_order_there_is_trouble_with_or_that_failed_otherwise_stops_no_retry_
     shop.store.retry_provisioning(orders[1], &origin()).await.unwrap();
     shop.store.start_provisioning(orders[1]).await.unwrap();
     let otherwise = failure(FailureClass::Configuration);
-    shop.store.fail_provisioning(orders[1], 1, &otherwise, &set_up()).await.unwrap();
+    shop.store.fail_provisioning(orders[1], 2, &otherwise, &set_up()).await.unwrap();
 
     assert_eq!(shop.store.advance_bulk_retries().await.unwrap(), 1);
     let bulk = shop.store.bulk_retry(bulk.id).await.unwrap();
