@@ -118,13 +118,20 @@ mod tests {
         assert_ne!(hashes[0], hashes[1], "each has a salt of its own");
     }
 
-    /// On a runtime of one thread: were it done there, nothing else would go on meanwhile.
-    #[tokio::test]
-    async fn hashing_keeps_nobody_waiting() {
-        let password = SecretString::from("correct horse");
-        let mut hashing = std::pin::pin!(cloud_config(&[], Some(&password)));
-        assert!(futures::poll!(&mut hashing).is_pending());
-        assert!(hashing.await.unwrap().is_some());
+    /// The only thread beside the async one is taken: were it hashed on the async one, that would be done at once.
+    #[test]
+    fn hashing_keeps_nobody_waiting() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let (free, taken) = std::sync::mpsc::channel::<()>();
+            let other = tokio::task::spawn_blocking(move || taken.recv());
+            let password = SecretString::from("correct horse");
+            let mut hashing = std::pin::pin!(cloud_config(&[], Some(&password)));
+            assert!(futures::poll!(&mut hashing).is_pending());
+            free.send(()).unwrap();
+            assert!(hashing.await.unwrap().is_some());
+            other.await.unwrap().unwrap();
+        });
     }
 
     #[test]
