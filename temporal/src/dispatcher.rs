@@ -14,6 +14,7 @@ use store::{
 };
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 mod engine;
 mod pulse;
@@ -64,10 +65,19 @@ pub async fn run(
     roles: Roles,
     stop: CancellationToken,
 ) -> Result<(), Stuck> {
-    let role = roles.dispatcher();
+    watched(&store, config, &roles.dispatcher(), &stop, watchdog::LONGEST_SILENCE).await
+}
+
+async fn watched(
+    store: &Store,
+    config: TemporalConfig,
+    role: &roles::Pulse,
+    stop: &CancellationToken,
+    longest_silence: Duration,
+) -> Result<(), Stuck> {
     tokio::select! {
-        () = dispatch(&store, config, &role, &stop) => Ok(()),
-        stuck = watchdog::until_stuck(&store, &role) => Err(stuck),
+        () = dispatch(store, config, role, stop) => Ok(()),
+        stuck = watchdog::until_stuck(store, role, longest_silence) => Err(stuck),
     }
 }
 
@@ -79,7 +89,7 @@ async fn dispatch(store: &Store, config: TemporalConfig, role: &roles::Pulse, st
     while !stop.is_cancelled() {
         if let Err(error) = deliver_until(store, &config, role, &start_delay, stop).await {
             role.failed(&error);
-            tracing::warn!(%error, "the outbox is out of reach; trying again");
+            tracing::warn!(event = "outbox.unreachable", %error, "the outbox is out of reach; trying again");
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(POLL) => {}
@@ -110,8 +120,6 @@ async fn deliver_until(
             in_time(count(store)).await?;
             // One that a network swallowed is silent, too, and would hear of nothing.
             in_time(outbox::hears(&mut listener)).await?;
-            // Also while no message is taken, because all places are, or the engine is away.
-            role.beat();
             count_at = Instant::now() + COUNT;
         }
         let mut is_full = true;
@@ -119,12 +127,14 @@ async fn deliver_until(
             && let Some(room) = pulse.room(under_way.room(), Instant::now())
         {
             let claimed = in_time(store.claim_outbox(room, LEASE_SECONDS)).await?;
-            role.beat();
             is_full = claimed.len() == room.total;
             for message in claimed {
                 under_way.begin(&engine, message);
             }
         }
+        // Messages were taken, or must not be: all places are taken, or the engine is away. That the database answers other
+        // questions is no sign of life.
+        role.beat();
         if stop.is_cancelled() && under_way.is_empty() {
             return Ok(());
         }
@@ -187,7 +197,8 @@ impl UnderWay {
         if is_unhurried(&message) {
             self.unhurried += 1;
         }
-        self.tasks.spawn(Arc::clone(engine).deliver(message));
+        let span = tracing::info_span!("delivery", outbox_id = %message.id, kind = message.kind);
+        self.tasks.spawn(Arc::clone(engine).deliver(message).instrument(span));
     }
 
     /// Waits until one has ended.
@@ -222,7 +233,7 @@ impl UnderWay {
             }
             // A delivery that panicked: nobody knows which, so all may be that are left.
             Some(Err(error)) => {
-                tracing::error!(%error, "a delivery panicked; its lease runs out");
+                tracing::error!(event = "outbox.delivery_panicked", %error, "a delivery panicked; its lease runs out");
                 self.unhurried = self.unhurried.min(self.tasks.len());
             }
             None => {}

@@ -7,8 +7,8 @@ use store::Store;
 
 use crate::roles::Pulse;
 
-/// Longest silence of a dispatcher, which looks once a second and gives every question to the database up long before.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+/// Longest silence of a dispatcher, which takes messages once a second and gives every question to the database up long before.
+pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(5);
 /// Longest wait for the database.
@@ -21,20 +21,56 @@ pub struct Stuck(Duration);
 
 /// Waits until the dispatcher is stuck. Where the database does not answer a new connection either, it is not the
 /// dispatcher's fault.
-pub(super) async fn until_stuck(store: &Store, role: &Pulse) -> Stuck {
+pub(super) async fn until_stuck(store: &Store, role: &Pulse, longest: Duration) -> Stuck {
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(LOOK.min(longest)).await;
         let silence = role.silent_for();
-        if silence < LONGEST_SILENCE {
+        if silence < longest {
             continue;
         }
-        let neglected = store.is_outbox_neglected(LONGEST_SILENCE);
+        let neglected = store.is_outbox_neglected(longest);
         if let Ok(Ok(true)) = tokio::time::timeout(ANSWER, neglected).await {
             tracing::error!(
+                alert = "dispatcher.stuck",
                 ?silence,
-                "ALERT: the dispatcher is stuck; its process ends, to be started again"
+                "the dispatcher is stuck; its process ends, to be started again"
             );
             return Stuck(silence);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{connect::TemporalConfig, dispatcher::watched, roles::Roles};
+
+    /// A second instead of a minute.
+    const SILENCE: Duration = Duration::from_secs(1);
+    /// Longest time that the tests wait for what has to come.
+    const SOON: Duration = Duration::from_secs(60);
+
+    /// The database answers everything else, so that only what is taken tells.
+    #[sqlx::test(migrations = "../migrations")]
+    async fn a_dispatcher_whose_every_attempt_to_take_messages_fails_is_stuck(pool: PgPool) {
+        sqlx::raw_sql(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION 'nobody takes a message'; END $$;
+             CREATE TRIGGER refuse BEFORE UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION refuse();
+             INSERT INTO outbox (id, workflow_id, kind, class, payload, created_at)
+             VALUES (gen_random_uuid(), 'order/1', 'order_placed', 'PAID', '{}', now() - interval '1 hour')",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        // Nobody listens there; that an engine is away is known only once it was to deliver something.
+        let config = TemporalConfig::plain("127.0.0.1:1");
+        let (store, role) = (Store::new(pool), Roles::default().dispatcher());
+        let stop = CancellationToken::new();
+        let ended = tokio::time::timeout(SOON, watched(&store, config, &role, &stop, SILENCE)).await.unwrap();
+        assert!(ended.unwrap_err().to_string().contains("although some wait"));
     }
 }
