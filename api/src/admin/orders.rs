@@ -208,7 +208,8 @@ pub(super) struct AdminTimeline {
 
 /// List everybody's orders, newest first, filtered by status, provider, customer or an exact search.
 #[utoipa::path(
-    get, path = "/admin/orders", tag = "admin", security(("bearer" = [])), params(Paging, OrderQuery),
+    get, path = "/admin/orders", tag = "admin", operation_id = "admin_list_orders", security(("bearer" = [])),
+    params(Paging, OrderQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminOrderSummary>))
 )]
 pub(super) async fn list(

@@ -19,6 +19,32 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
     all
 }
 
+/// Whoever changes the API sees it in the diff; clients are generated from this file.
+#[test]
+fn the_committed_document_is_the_apis() {
+    let document = api::document().to_pretty_json().unwrap();
+    let committed = include_str!("../../openapi.json");
+    let differs = document.lines().zip(committed.lines()).position(|(ours, theirs)| ours != theirs);
+    assert!(
+        differs.is_none() && document.lines().count() == committed.lines().count(),
+        "api/openapi.json is another one from line {:?} on; write it anew: cargo run -- openapi > api/openapi.json",
+        differs.map(|line| line + 1)
+    );
+}
+
+/// Clients name their functions by them.
+#[test]
+fn operations_have_names_of_their_own() {
+    let document = serde_json::to_value(api::document()).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for (operation, described) in operations(&document) {
+        let name = described["operationId"].as_str().unwrap_or_else(|| panic!("{operation} has no name"));
+        assert!(name.bytes().all(|c| c.is_ascii_lowercase() || c == b'_'), "{operation}: {name}");
+        assert_eq!(name.starts_with("admin_"), operation.contains(" /api/v1/admin/"), "{operation}: {name}");
+        assert!(names.insert(name.to_owned()), "{operation}: {name} is taken");
+    }
+}
+
 #[test]
 fn every_operation_is_described_with_its_errors() {
     let document = serde_json::to_value(api::document()).unwrap();
