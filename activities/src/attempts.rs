@@ -8,6 +8,7 @@ use temporalio_sdk::{
     activities::{ActivityError, ActivityInfo},
     interceptors::{ActivityInboundInterceptor, ExecuteActivityInput, ExecuteActivityOutput, Next},
 };
+use tracing::Instrument;
 
 use crate::failure;
 
@@ -41,6 +42,11 @@ impl Attempt {
             is_bounded: info.heartbeat_timeout.is_some_and(|timeout| !timeout.is_zero()),
         }
     }
+
+    /// What everything that is logged during the attempt is marked with. The workflow's id names what it is about.
+    fn span(&self) -> tracing::Span {
+        tracing::info_span!("step", step = self.step, workflow_id = self.workflow_id, attempt = self.number)
+    }
 }
 
 impl ActivityInboundInterceptor for AttemptWatch {
@@ -50,7 +56,8 @@ impl ActivityInboundInterceptor for AttemptWatch {
         next: Next<'a, ExecuteActivityInput, ExecuteActivityOutput<'a>>,
     ) -> ExecuteActivityOutput<'a> {
         let attempt = Attempt::of(input.activity_info());
-        Box::pin(async move {
+        let span = attempt.span();
+        let watched = async move {
             let work = next.run(input);
             let outcome = if attempt.is_bounded {
                 work.await
@@ -63,13 +70,14 @@ impl ActivityInboundInterceptor for AttemptWatch {
                 self.note(&attempt, failed).await;
             }
             outcome
-        })
+        };
+        Box::pin(watched.instrument(span))
     }
 }
 
 impl AttemptWatch {
     async fn note(&self, attempt: &Attempt, failed: &ApplicationFailure) {
-        let Attempt { step, workflow_id, number, .. } = attempt;
+        let Attempt { step, workflow_id, .. } = attempt;
         let class = failed.type_name().unwrap_or("UNKNOWN").to_owned();
         if class == failure::PAUSED {
             return;
@@ -77,17 +85,22 @@ impl AttemptWatch {
         metrics::counter!("step_failures_total", "step" => step.clone(), "class" => class.clone())
             .increment(1);
         if class != failure::BUG {
-            tracing::warn!(step, workflow_id, attempt = number, class, error = %failed, "an attempt at a step failed");
+            tracing::warn!(event = "step.failed", class, error = %failed, "an attempt at a step failed");
             return;
         }
-        tracing::error!(step, workflow_id, attempt = number, class, error = %failed,
-                        "ALERT: the database refuses a step: a bug of ours, or of its schema");
+        tracing::error!(alert = "step.refused", class, error = %failed,
+                        "the database refuses a step: a bug of ours, or of its schema");
         let error = failed.to_string();
         let told = self.store.note_refused_step(workflow_id, step, &error);
         match tokio::time::timeout(NOTE, told).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "staff could not be told; the next attempt does"),
-            Err(_) => tracing::warn!("staff could not be told in time; the next attempt does"),
+            Ok(Err(error)) => {
+                tracing::warn!(event = "step.staff_not_told", %error, "staff could not be told; the next attempt does")
+            }
+            Err(_) => tracing::warn!(
+                event = "step.staff_not_told_in_time",
+                "staff could not be told in time; the next attempt does"
+            ),
         }
     }
 }

@@ -24,17 +24,28 @@ pub fn watched(gateways: Gateways, store: &Store) -> Gateways {
 #[async_trait]
 impl CredentialsWatch for KeptWatch {
     async fn refused(&self, gateway: &'static str, message: &str) {
-        tracing::error!(gateway, message, "ALERT: a gateway does not accept our credentials");
+        tracing::error!(
+            alert = "gateway.credentials_refused",
+            gateway,
+            reason = message,
+            "a gateway does not accept our credentials"
+        );
         if let Err(error) = self.store.note_credentials_refused(gateway, message).await {
-            tracing::error!(gateway, %error, "refused credentials could not be noted");
+            tracing::error!(event = "gateway.refusal_not_noted", gateway, %error, "refused credentials could not be noted");
         }
     }
 
     async fn accepted(&self, gateway: &'static str) {
         match self.store.note_credentials_accepted(gateway).await {
-            Ok(true) => tracing::info!(gateway, "a gateway accepts our credentials again"),
+            Ok(true) => tracing::info!(
+                event = "gateway.credentials_accepted",
+                gateway,
+                "a gateway accepts our credentials again"
+            ),
             Ok(false) => {}
-            Err(error) => tracing::error!(gateway, %error, "accepted credentials could not be noted"),
+            Err(error) => {
+                tracing::error!(event = "gateway.acceptance_not_noted", gateway, %error, "accepted credentials could not be noted")
+            }
         }
     }
 }

@@ -59,7 +59,12 @@ impl LedgerActivities {
             failed += part.failed;
             cursor = part.last;
             if cursor.is_none() {
-                tracing::info!(movements = written, failed, "earned revenue is recognised");
+                tracing::info!(
+                    event = "revenue.recognised",
+                    movements = written,
+                    failed,
+                    "earned revenue is recognised"
+                );
                 return Ok(written);
             }
         }
@@ -71,9 +76,9 @@ impl LedgerActivities {
         let kept = self.store.keep_ledger_check(check_id, run.recognised, &report).await?;
         let broken: Vec<&str> = kept.broken().collect();
         if kept.sound {
-            tracing::info!(ledger_check_id = %check_id, movements = kept.movements, "the books are sound");
+            tracing::info!(event = "ledger.sound", ledger_check_id = %check_id, movements = kept.movements, "the books are sound");
         } else {
-            tracing::error!(ledger_check_id = %check_id, ?broken, "ALERT: the books are not sound");
+            tracing::error!(alert = "ledger.unsound", ledger_check_id = %check_id, ?broken, "the books are not sound");
         }
         Ok(LedgerChecked { check_id, sound: kept.sound, movements: kept.movements, broken: broken.len() })
     }

@@ -53,11 +53,15 @@ impl SweepActivities {
     async fn look_after_failed_orders(&self) -> Result<(), StepError> {
         let retried = self.store.advance_bulk_retries().await?;
         if retried > 0 {
-            tracing::info!(retried, "failed orders are tried again");
+            tracing::info!(event = "bulk_retry.advanced", retried, "failed orders are tried again");
         }
         let waiting = self.store.escalate_failed_orders().await?;
         if waiting > 0 {
-            tracing::error!(orders = waiting, "ALERT: paid orders have failed and wait for a person");
+            tracing::error!(
+                alert = "order.waits_for_staff",
+                orders = waiting,
+                "paid orders have failed and wait for a person"
+            );
         }
         Ok(())
     }
@@ -65,7 +69,7 @@ impl SweepActivities {
     async fn sweep(&self, start: SweepStart) -> Result<Swept, StepError> {
         // Trouble with these keeps no lost workflow waiting; the next run tries again.
         if let Err(error) = self.look_after_failed_orders().await {
-            tracing::error!(%error, "failed orders could not be looked after");
+            tracing::error!(event = "escalation.failed", %error, "failed orders could not be looked after");
         }
         let most = usize::try_from(start.rules.most).unwrap_or(usize::MAX);
         let expected = self.store.expected_workflows(&start.rules).await?;
@@ -87,11 +91,12 @@ impl SweepActivities {
         if woken > 0 {
             let first = lost.first().map(|work: &OpenWork| work.workflow_id());
             tracing::warn!(
+                alert = "workflow.restarted",
                 missing = missing.len(),
                 stalled,
                 woken,
                 first,
-                "ALERT: workflows were gone or asleep and are started again"
+                "workflows were gone or asleep and are started again"
             );
         }
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);

@@ -1,6 +1,7 @@
 //! The HTTP side: axum routes grouped by audience (`public`, `customer`, `admin`, `internal`, `webhooks`), who is
 //! asking (`auth`), one shape for every error (`problem`) and the OpenAPI document. A handler reads in a few lines:
-//! extractors in, one call into `store`, a typed answer out. Rules are `domain`'s, SQL is `store`'s; Temporal is never
+//! extractors in, a call into `store` (and, where the customer waits for it, one to a gateway or provider), a typed answer
+//! out. Rules are `domain`'s, SQL is `store`'s; Temporal is never
 //! called from here: what a workflow must know leaves through the outbox.
 
 use utoipa_axum::router::OpenApiRouter;

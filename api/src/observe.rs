@@ -77,9 +77,9 @@ const fn known_method(method: &Method) -> &'static str {
 fn record(method: &'static str, route: String, status: StatusCode, latency: std::time::Duration) {
     let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
     if status.is_server_error() {
-        tracing::warn!(status = status.as_u16(), latency_ms, "answered");
+        tracing::warn!(event = "http.answered", status = status.as_u16(), latency_ms, "answered");
     } else {
-        tracing::info!(status = status.as_u16(), latency_ms, "answered");
+        tracing::info!(event = "http.answered", status = status.as_u16(), latency_ms, "answered");
     }
     metrics::histogram!(
         "http_request_duration_seconds",

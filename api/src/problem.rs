@@ -145,7 +145,7 @@ impl Problem {
     /// 500: our fault; the cause goes to the log, not to the client.
     #[must_use]
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(error = %cause, "request failed");
+        tracing::error!(event = "http.request_failed", error = %cause, "request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
     }
 
@@ -225,7 +225,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::Promo(refusal) => Self::field(refusal.code(), "promo_code", refusal.to_string()),
             error if error.is_transient() => {
-                tracing::warn!(%error, "database unavailable");
+                tracing::warn!(event = "database.unavailable", %error, "database unavailable");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "please try again in a moment")
                     .retry_after(1)
             }
@@ -243,7 +243,7 @@ impl From<ProviderError> for Problem {
         if let Some(by @ (HeldBy::Class | HeldBy::Party)) = error.held_by {
             return Self::no_share(by, error.retry_after.unwrap_or_default());
         }
-        tracing::warn!(provider = error.provider, class = %error.class, code = error.code, status = error.status,
+        tracing::warn!(event = "provider.no_answer", provider = error.provider, class = %error.class, code = error.code, status = error.status,
                        provider_request_id = error.request_id, error = error.message, "a provider did not answer");
         Self::provider_unavailable()
     }

@@ -132,7 +132,7 @@ async fn accept(
                 return (tcp, peer, place);
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(event = "http.accept_failed", %error, "a connection could not be accepted");
                 tokio::time::sleep(LISTENER_PAUSE).await;
             }
         }
@@ -207,7 +207,7 @@ impl Server {
             }
         };
         if let Some(Err(error)) = &served {
-            tracing::debug!(%error, "a connection ended");
+            tracing::debug!(event = "http.connection_ended", %error, "a connection ended");
         }
         farewell(&handle, &phase).await;
     }

@@ -66,10 +66,13 @@ impl StartDelay {
         metrics::gauge!("workflow_start_delay_ends").set(if ends { 1.0 } else { 0.0 });
         match (self.0.swap(ends, Ordering::Relaxed), ends) {
             (_, false) => tracing::error!(
-                "ALERT: a signal does not end a workflow's start delay at this engine: orders are started without delay, \
+                alert = "start_delay.not_ended",
+                "a signal does not end a workflow's start delay at this engine: orders are started without delay, \
                  and those that sleep are started anew when they are paid"
             ),
-            (false, true) => tracing::info!("a signal ends a workflow's start delay again"),
+            (false, true) => {
+                tracing::info!(event = "start_delay.ended", "a signal ends a workflow's start delay again")
+            }
             (true, true) => {}
         }
     }
@@ -105,7 +108,11 @@ pub(crate) async fn look(config: &TemporalConfig, delay: &StartDelay) -> bool {
             true
         }
         Err(error) => {
-            tracing::warn!(error, "whether a signal ends a workflow's start delay could not be tried");
+            tracing::warn!(
+                event = "start_delay.not_tried",
+                error,
+                "whether a signal ends a workflow's start delay could not be tried"
+            );
             false
         }
     }

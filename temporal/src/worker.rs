@@ -195,11 +195,16 @@ async fn supervise(role: &Role, settings: &WorkerSettings, pulse: &Arc<Pulse>, s
         match outcome {
             Ok(()) => {
                 pulse.failed("it ended");
-                tracing::warn!(?role, seconds, "a worker ended; starting it again after a pause");
+                tracing::warn!(
+                    event = "worker.ended",
+                    ?role,
+                    seconds,
+                    "a worker ended; starting it again after a pause"
+                );
             }
             Err(error) => {
                 pulse.failed(&error);
-                tracing::warn!(?role, %error, seconds, "a worker failed; starting it again after a pause");
+                tracing::warn!(event = "worker.failed", ?role, %error, seconds, "a worker failed; starting it again after a pause");
             }
         }
         tokio::select! {
@@ -224,12 +229,14 @@ async fn run_once(
         match schedule.ensure(&client).await? {
             Ensured::Set | Ensured::Left => {}
             Ensured::Missing(id) => tracing::error!(
+                alert = "schedule.missing",
                 schedule = id,
-                "ALERT: a schedule is missing, and this client may not make it: what it would start is not done"
+                "a schedule is missing, and this client may not make it: what it would start is not done"
             ),
             Ensured::Unknown(id) => tracing::error!(
+                alert = "schedule.unknown",
                 schedule = id,
-                "ALERT: this client may neither make a schedule nor see whether it is there"
+                "this client may neither make a schedule nor see whether it is there"
             ),
         }
     }

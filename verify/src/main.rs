@@ -5,6 +5,7 @@
 
 mod arrows;
 mod cargo;
+mod logs;
 mod report;
 mod servers;
 mod tests_run;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
 fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<(), String> {
     report.step("format", || cargo::run(&["fmt", "--all", "--check"]))?;
     report.step("arrows between rooms", arrows::check)?;
+    report.step("names of log events", logs::check)?;
     report.step("licences, bans, sources, advisories", cargo::deny)?;
     report
         .step("lints", || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;

@@ -32,7 +32,7 @@ pub async fn run(config: Config) -> Result<()> {
 
     let mut tasks = Tasks::default();
     let token = tasks.stop_token();
-    tracing::info!(address = %api.local_addr()?, "the API listens");
+    tracing::info!(event = "api.listening", address = %api.local_addr()?, "the API listens");
     tasks
         .spawn("the API", wiring::serve_http(api, api::router(state.clone()), bounds.clone(), token.clone()));
     let internal = wiring::serve_http(internal, api::internal_router(state), bounds.clone(), token.clone());
@@ -48,7 +48,7 @@ pub async fn run(config: Config) -> Result<()> {
         () = stop.cancelled() => None,
         failure = tasks.failure() => Some(failure),
     };
-    tracing::info!("stopping");
+    tracing::info!(event = "process.stopping", "stopping");
     ready.store(false, Ordering::Relaxed);
     tokio::time::sleep(config.api.drain_delay).await;
     tasks.stop(config.api.shutdown_grace).await;

@@ -37,7 +37,7 @@ pub fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if let Err(error) = setrlimit(Resource::Nofile, wanted) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(event = "process.file_limit", %error, "the limit of open files stays as it is");
     }
 }
 

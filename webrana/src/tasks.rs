@@ -49,14 +49,22 @@ impl Tasks {
                 match ended {
                     Ok((_, Ok(()))) => {}
                     Ok((name, Err(error))) => {
-                        tracing::warn!(task = name, error = format!("{error:#}"), "failed while stopping")
+                        tracing::warn!(
+                            event = "process.task_failed_stopping",
+                            task = name,
+                            error = format!("{error:#}"),
+                            "failed while stopping"
+                        )
                     }
-                    Err(error) => tracing::warn!(%error, "a task failed while stopping"),
+                    Err(error) => {
+                        tracing::warn!(event = "process.task_panicked_stopping", %error, "a task failed while stopping")
+                    }
                 }
             }
         };
         if tokio::time::timeout(grace, all_ended).await.is_err() {
             tracing::warn!(
+                event = "process.cut_off",
                 grace_seconds = grace.as_secs_f32(),
                 "not everything stopped in time; it is cut off"
             );

@@ -80,7 +80,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let (token, roles) = (tasks.stop_token(), Roles::default());
     let health = worker_health::routes(store.clone(), roles.clone());
     let port = metrics_listener(config).await?;
-    tracing::info!(address = %port.local_addr()?, "the worker's health and metrics are served");
+    tracing::info!(event = "worker.listening", address = %port.local_addr()?, "the worker's health and metrics are served");
     let bounds = wiring::bounds(config);
     if config.observability.prometheus_enabled {
         tasks.spawn("metrics", wiring::serve_metrics(port, health, bounds, token.clone())?);
@@ -103,13 +103,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         token.cancelled().await;
         Ok(())
     });
-    tracing::info!(queues = ?arguments.queues, "the worker runs");
+    tracing::info!(event = "worker.running", queues = ?arguments.queues, "the worker runs");
 
     let failure = tokio::select! {
         () = stop.cancelled() => None,
         failure = tasks.failure() => Some(failure),
     };
-    tracing::info!("stopping");
+    tracing::info!(event = "process.stopping", "stopping");
     tasks.stop(config.api.shutdown_grace).await;
     let _ = tokio::time::timeout(CLOSING, stores.close()).await;
     failure.map_or(Ok(()), |failure| bail!("{failure}"))

@@ -65,7 +65,12 @@ impl Circuits {
                 Shut { reason, retry_after, refused }
             }
             unasked => {
-                tracing::warn!(provider = self.provider, ?unasked, "a circuit can't be asked about");
+                tracing::warn!(
+                    event = "provider.circuit_unreadable",
+                    provider = self.provider,
+                    ?unasked,
+                    "a circuit can't be asked about"
+                );
                 let reason = "whether the provider works can't be asked: the database does not answer";
                 let retry_after = DATABASE_PAUSE;
                 return Err(Shut { reason: reason.to_owned(), retry_after, refused: false });
@@ -95,7 +100,7 @@ impl Circuits {
             self.lock().suspect.insert(scope);
         }
         if let Err(error) = noted {
-            tracing::warn!(provider = self.provider, %scope, %error, "could not note how a call went");
+            tracing::warn!(event = "provider.circuit_not_noted", provider = self.provider, %scope, %error, "could not note how a call went");
         }
     }
 

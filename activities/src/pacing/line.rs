@@ -206,6 +206,7 @@ impl Line {
         let period = self.lane.windows.iter().map(|window| window.period).min().unwrap_or_default();
         let silence = asked.unwrap_or(period.clamp(SILENCE.0, SILENCE.1));
         tracing::warn!(
+            event = "provider.rate_limited",
             provider = self.account.provider,
             lane = self.lane.name,
             ?silence,
@@ -286,7 +287,12 @@ impl Line {
                 NotAdmitted { reason, retry_after, by }
             }
             unasked => {
-                tracing::warn!(provider = self.account.provider, ?unasked, "the rate budget can't be asked");
+                tracing::warn!(
+                    event = "provider.budget_unreadable",
+                    provider = self.account.provider,
+                    ?unasked,
+                    "the rate budget can't be asked"
+                );
                 let reason = "the rate budget can't be asked: the database does not answer".to_owned();
                 NotAdmitted { reason, retry_after: DATABASE_PAUSE, by: HeldBy::Vendor }
             }

@@ -182,7 +182,7 @@ impl Look<'_> {
     ) -> Result<FindingAction, StepError> {
         if server.power != PowerState::Off {
             self.servers.perform_action(&server.id, &self.switch_off()).await?;
-            tracing::warn!(provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
+            tracing::warn!(event = "reconcile.quarantined", provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
                            "a server nobody uses was powered off");
         }
         self.store.note_powered_off(quarantined.id).await?;
@@ -218,7 +218,7 @@ impl Look<'_> {
             return Ok(FindingAction::InQuarantine);
         }
         self.servers.delete_instance(&server.id).await?;
-        tracing::warn!(provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
+        tracing::warn!(event = "reconcile.deleted", provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
                        "a server nobody uses was deleted");
         Ok(FindingAction::Deleted)
     }

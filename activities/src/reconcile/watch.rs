@@ -80,9 +80,10 @@ impl ReconcileActivities {
             metrics::counter!("creates_surfaced_late_total", "provider" => provider)
                 .increment(u64::try_from(findings.len()).unwrap_or(u64::MAX));
             tracing::error!(
+                alert = "create.surfaced_late",
                 provider,
                 servers = findings.len(),
-                "ALERT: servers surfaced after their orders had got others"
+                "servers surfaced after their orders had got others"
             );
         }
         // What there was trouble with, or is too young to be judged, the next look is for; so is one that comes later.

@@ -266,7 +266,7 @@ pub(super) async fn issue(
 ) -> Result<Json<DraftedInvoiceBody>, Problem> {
     let origin = client.origin(admin.actor());
     let issued = state.store.issue_invoice(invoice, request.due_days.unwrap_or(14), &origin).await?;
-    tracing::info!(invoice_id = %invoice, "invoice issued by hand");
+    tracing::info!(event = "invoice.issued", invoice_id = %invoice, "invoice issued by hand");
     Ok(Json(issued.into()))
 }
 
@@ -293,6 +293,6 @@ pub(super) async fn void(
 ) -> Result<Json<DraftedInvoiceBody>, Problem> {
     let origin = client.origin(admin.actor());
     let voided = state.store.void_invoice(invoice, &origin, request.reason.trim()).await?;
-    tracing::info!(invoice_id = %invoice, "invoice withdrawn by hand");
+    tracing::info!(event = "invoice.withdrawn", invoice_id = %invoice, "invoice withdrawn by hand");
     Ok(Json(voided.into()))
 }

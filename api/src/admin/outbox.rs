@@ -172,7 +172,12 @@ pub(super) async fn requeue_dead(
     let request = body.map(|Body(request)| request).unwrap_or_default();
     let origin = client.origin(admin.actor());
     let requeued = state.store.requeue_dead_messages(request.kind.as_deref(), &origin).await?;
-    tracing::info!(kind = request.kind, requeued, "dead messages requeued by hand");
+    tracing::info!(
+        event = "outbox.requeued",
+        kind = request.kind,
+        requeued,
+        "dead messages requeued by hand"
+    );
     Ok(Json(Requeued { requeued }))
 }
 

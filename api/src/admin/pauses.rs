@@ -80,7 +80,7 @@ pub(super) async fn pause(
     let origin = client.origin(admin.actor());
     let reason = request.reason();
     let pause = state.store.pause_provisioning(scope_of(&scope), reason, admin.id, &origin).await?;
-    tracing::warn!(scope, reason, "provisioning is paused");
+    tracing::warn!(event = "provisioning.paused", scope, reason, "provisioning is paused");
     Ok(Json(pause.into()))
 }
 
@@ -102,6 +102,6 @@ pub(super) async fn resume(
     Path(scope): Path<String>,
 ) -> Result<StatusCode, Problem> {
     state.store.resume_provisioning(scope_of(&scope), &client.origin(admin.actor())).await?;
-    tracing::warn!(scope, "provisioning goes on");
+    tracing::warn!(event = "provisioning.resumed", scope, "provisioning goes on");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -202,7 +202,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<AdminPromo>), Problem> {
     let new = request.into_promo()?;
     let made = state.store.create_promo(&new, admin.id, &client.origin(admin.actor())).await?;
-    tracing::info!(promo_id = %made.id, "promo code made");
+    tracing::info!(event = "promo.created", promo_id = %made.id, "promo code made");
     let location = format!("/api/v1/admin/promos/{}", made.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(made.into())))
 }
@@ -277,7 +277,7 @@ pub(super) async fn change(
 ) -> Result<Json<AdminPromo>, Problem> {
     let change = request.into_change()?;
     let changed = state.store.change_promo(promo, &change, &client.origin(admin.actor())).await?;
-    tracing::info!(promo_id = %promo, is_active = changed.is_active, "promo code changed");
+    tracing::info!(event = "promo.changed", promo_id = %promo, is_active = changed.is_active, "promo code changed");
     Ok(Json(changed.into()))
 }
 
@@ -298,7 +298,7 @@ pub(super) async fn delete(
     Id(promo): Id<PromoId>,
 ) -> Result<StatusCode, Problem> {
     state.store.delete_promo(promo, &client.origin(admin.actor())).await?;
-    tracing::info!(promo_id = %promo, "promo code deleted");
+    tracing::info!(event = "promo.deleted", promo_id = %promo, "promo code deleted");
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -107,7 +107,12 @@ pub(super) async fn change(
 ) -> Result<Json<AdminProvider>, Problem> {
     let origin = client.origin(admin.actor());
     let row = state.store.set_provider_active(&slug, request.is_active, &origin).await?;
-    tracing::info!(provider = row.slug, is_active = row.is_active, "provider changed by hand");
+    tracing::info!(
+        event = "provider.changed",
+        provider = row.slug,
+        is_active = row.is_active,
+        "provider changed by hand"
+    );
     Ok(Json(AdminProvider::new(row, &state)))
 }
 

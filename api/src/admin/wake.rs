@@ -53,7 +53,7 @@ pub(super) async fn order(
     Id(order): Id<OrderId>,
 ) -> Result<(StatusCode, Json<WokenOrder>), Problem> {
     let woken = state.store.wake_order(order, &client.origin(admin.actor())).await?;
-    tracing::info!(order_id = %order, status = %woken.status, is_new = woken.is_new, "order woken by hand");
+    tracing::info!(event = "order.woken", order_id = %order, status = %woken.status, is_new = woken.is_new, "order woken by hand");
     Ok((StatusCode::ACCEPTED, Json(WokenOrder { id: order, status: woken.status })))
 }
 
@@ -75,6 +75,6 @@ pub(super) async fn instance(
     Id(instance): Id<InstanceId>,
 ) -> Result<(StatusCode, Json<WokenInstance>), Problem> {
     let status = state.store.wake_instance(instance, &client.origin(admin.actor())).await?;
-    tracing::info!(instance_id = %instance, %status, "server woken by hand");
+    tracing::info!(event = "instance.woken", instance_id = %instance, %status, "server woken by hand");
     Ok((StatusCode::ACCEPTED, Json(WokenInstance { id: instance, status })))
 }

@@ -119,7 +119,10 @@ pub(super) async fn refresh(
         Rotation::Expired => refuse("refresh_token_expired", "this refresh token has expired; log in again"),
         Rotation::Ended => refuse("session_ended", "this session reached its longest life; log in again"),
         Rotation::Reused => {
-            tracing::warn!("a used refresh token was shown again; its session is revoked");
+            tracing::warn!(
+                event = "session.token_reused",
+                "a used refresh token was shown again; its session is revoked"
+            );
             refuse(
                 "refresh_token_reused",
                 "this refresh token was used before; the session was ended, log in again",

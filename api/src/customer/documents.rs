@@ -94,7 +94,7 @@ async fn credit_note_html(
     get, path = "/credit-notes/{id}/pdf", tag = "billing", operation_id = "get_credit_note_pdf",
     security(("bearer" = [])), params(("id" = CreditNoteId, Path, description = "The credit note."), PaperQuery),
     responses(
-        (status = 200, description = "The file: always the same bytes, as long as its receiver's name is the same.",
+        (status = 200, description = "The file: always the same bytes in a language.",
          body = FileBytes, content_type = "application/pdf",
          headers(("ETag" = String, description = "Names this answer; give it as `If-None-Match`."))),
         (status = 304, description = "It is the one that you have."),

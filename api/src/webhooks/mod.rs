@@ -120,7 +120,11 @@ async fn take(
     let told = match gateway.verify_webhook(headers, body) {
         Ok(told) => told,
         Err(WebhookError::BadSignature) => {
-            tracing::warn!(gateway = gateway.slug(), "ALERT: a notification with a wrong signature");
+            tracing::warn!(
+                alert = "webhook.bad_signature",
+                gateway = gateway.slug(),
+                "a notification with a wrong signature"
+            );
             keep(state, gateway.slug(), WebhookOutcome::BadSignature, "the signature is wrong", body).await;
             return Err(Problem::unauthorized("bad_signature", "the signature is wrong; nothing was moved")
                 .challenge(r#"Signature realm="webhooks""#));
@@ -220,10 +224,10 @@ async fn pass_over(state: &AppState, gateway: &str, reason: &str, body: &[u8]) -
 
 /// Keeps what is authentic and can't be read, and has administrators told.
 async fn unreadable_notification(state: &AppState, gateway: &str, reason: &str, body: &[u8]) -> Problem {
-    tracing::warn!(gateway, reason, "ALERT: an authentic notification can't be read");
+    tracing::warn!(alert = "webhook.unreadable", gateway, reason, "an authentic notification can't be read");
     match state.store.keep_unreadable(gateway, reason, body).await {
         Ok(true) => {}
-        Ok(false) => tracing::warn!(gateway, "enough of these were kept of late"),
+        Ok(false) => tracing::warn!(event = "webhook.not_kept", gateway, "enough of these were kept of late"),
         Err(error) => return error.into(),
     }
     let detail = format!("it is authentic and can't be read: {reason}; it is kept, and nothing was moved");
@@ -239,13 +243,18 @@ async fn unconfirmed(
     body: &[u8],
 ) -> Problem {
     if matches!(error, GatewayError::NotFound { .. }) {
-        tracing::warn!(gateway, gateway_order_id, "ALERT: a notification that its gateway knows nothing of");
+        tracing::warn!(
+            alert = "webhook.unconfirmed",
+            gateway,
+            gateway_order_id,
+            "a notification that its gateway knows nothing of"
+        );
         let reason = "the gateway knows nothing of it when it is asked";
         keep(state, gateway, WebhookOutcome::Unconfirmed, reason, body).await;
         let detail = "the gateway knows of no such payment of ours; nothing was moved";
         return Problem::field("unconfirmed_payment", "payment_request_id", detail);
     }
-    tracing::error!(gateway, gateway_order_id, %error, "a notification could not be confirmed");
+    tracing::error!(event = "webhook.unanswered", gateway, gateway_order_id, %error, "a notification could not be confirmed");
     let detail = "the payment could not be looked up at the gateway; please send it again";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "gateway_unavailable", detail).retry_after(GATEWAY_PAUSE)
 }
@@ -253,27 +262,28 @@ async fn unconfirmed(
 fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<Receipt>, Problem> {
     let status = match intake {
         Intake::Applied { payment_id, order_id, status, outcome } => {
-            tracing::info!(gateway, %payment_id, order_id = order_id.map(tracing::field::display), %status, outcome = outcome.map(tracing::field::display),
+            tracing::info!(event = "webhook.applied", gateway, %payment_id, order_id = order_id.map(tracing::field::display), %status, outcome = outcome.map(tracing::field::display),
                 "notification applied");
             ReceiptStatus::Applied
         }
         Intake::Disputed { payment_id, dispute_id } => {
-            tracing::warn!(gateway, %payment_id, %dispute_id, "ALERT: a gateway took back what was paid");
+            tracing::warn!(alert = "payment.disputed", gateway, %payment_id, %dispute_id, "a gateway took back what was paid");
             ReceiptStatus::Disputed
         }
         // Whoever asked has an answer that nothing contradicts.
         Intake::Ignored | Intake::AskFirst => ReceiptStatus::Ignored,
         Intake::AlreadyHandled => ReceiptStatus::AlreadyHandled,
         Intake::Mismatch { payment_id, expected } => {
-            tracing::warn!(gateway, %payment_id, "ALERT: a signed notification names another amount than its payment");
+            tracing::warn!(alert = "webhook.mismatch", gateway, %payment_id, "a signed notification names another amount than its payment");
             let detail = format!("the payment is about {expected}; nothing was moved");
             return Err(Problem::field("amount_mismatch", "gross_amount", detail));
         }
         Intake::UnknownPayment => {
             tracing::warn!(
+                alert = "webhook.unknown_payment",
                 gateway,
                 gateway_order_id,
-                "ALERT: a signed notification is about no payment of ours"
+                "a signed notification is about no payment of ours"
             );
             let detail = "no payment of ours has this name; nothing was moved";
             return Err(Problem::field("unknown_payment", "order_id", detail));
@@ -286,8 +296,12 @@ fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<
 async fn keep(state: &AppState, gateway: &str, outcome: WebhookOutcome, reason: &str, body: &[u8]) {
     match state.store.keep_unbelieved(gateway, outcome, reason, body).await {
         Ok(true) => {}
-        Ok(false) => tracing::warn!(gateway, %outcome, "enough of these were kept of late"),
-        Err(error) => tracing::error!(%error, gateway, %outcome, "a notification could not be kept"),
+        Ok(false) => {
+            tracing::warn!(event = "webhook.not_kept", gateway, %outcome, "enough of these were kept of late")
+        }
+        Err(error) => {
+            tracing::error!(event = "webhook.lost", %error, gateway, %outcome, "a notification could not be kept")
+        }
     }
 }
 

@@ -73,7 +73,7 @@ impl Store {
                 Ok(booked) => run.made += usize::from(booked),
                 Err(error) => {
                     run.failed += 1;
-                    tracing::error!(service_id = %service.id, is_order = service.is_order, %error,
+                    tracing::error!(event = "revenue.failed", service_id = %service.id, is_order = service.is_order, %error,
                         "revenue could not be recognised");
                 }
             }

@@ -236,6 +236,7 @@ impl Engine {
             return Ok(());
         }
         tracing::warn!(
+            event = "workflow.start_delay_cut",
             workflow_id = request.workflow_id,
             "a workflow sleeps on in its start's delay; it is started anew"
         );

@@ -117,13 +117,17 @@ impl Pulse {
     fn is_back(&mut self, now: Instant) {
         if let Some(outage) = self.outage.take() {
             let seconds = now.duration_since(outage.since).as_secs();
-            tracing::info!(seconds, "messages get through to Temporal again");
+            tracing::info!(event = "outbox.recovered", seconds, "messages get through to Temporal again");
         }
     }
 
     fn is_away(&mut self, reason: &str, now: Instant) {
         let Some(outage) = &mut self.outage else {
-            tracing::warn!(reason, "messages don't get through to Temporal; they wait until it is back");
+            tracing::warn!(
+                event = "outbox.stalled",
+                reason,
+                "messages don't get through to Temporal; they wait until it is back"
+            );
             let next_try = now + FIRST_PAUSE;
             self.outage =
                 Some(Outage { since: now, told: now, pause: FIRST_PAUSE, next_try, is_tried: false });
@@ -137,7 +141,12 @@ impl Pulse {
         if now.duration_since(outage.told) >= REMINDER {
             outage.told = now;
             let seconds = now.duration_since(outage.since).as_secs();
-            tracing::warn!(reason, seconds, "messages still don't get through to Temporal");
+            tracing::warn!(
+                alert = "outbox.still_stalled",
+                reason,
+                seconds,
+                "messages still don't get through to Temporal"
+            );
         }
     }
 
@@ -151,11 +160,11 @@ impl Pulse {
             let Failures { count, dead, last, reason } = of;
             if dead > 0 {
                 tracing::error!(
-                    kind, count, dead, outbox_id = %last, reason,
-                    "ALERT: messages to Temporal failed for good; see /admin/outbox"
+                    alert = "outbox.dead", kind, count, dead, outbox_id = %last, reason,
+                    "messages to Temporal failed for good; see /admin/outbox"
                 );
             } else {
-                tracing::warn!(kind, count, outbox_id = %last, reason, "messages to Temporal failed; trying again later");
+                tracing::warn!(event = "outbox.failed", kind, count, outbox_id = %last, reason, "messages to Temporal failed; trying again later");
             }
         }
     }

@@ -66,7 +66,9 @@ async fn look(store: Store, waiting: Arc<Waiting>) {
                     }
                 }
             }
-            Err(error) => tracing::warn!(%error, "the orders cannot be looked at; trying again"),
+            Err(error) => {
+                tracing::warn!(event = "bench.watch_failed", %error, "the orders cannot be looked at; trying again")
+            }
         }
     }
 }

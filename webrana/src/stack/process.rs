@@ -53,7 +53,7 @@ impl ChildProcess {
     pub async fn stop(&self) {
         self.signal(self.stop_signal);
         if tokio::time::timeout(STOP_GRACE, self.exited()).await.is_err() {
-            tracing::warn!(child = self.name, "did not stop in time and is killed");
+            tracing::warn!(event = "stack.killed", child = self.name, "did not stop in time and is killed");
             self.signal(Signal::KILL);
             let _ = self.exited().await;
         }
@@ -130,7 +130,7 @@ impl Supervisor {
         let children = std::mem::take(&mut *self.lock());
         futures::future::join_all(children.iter().map(ChildProcess::stop)).await;
         if let Err(error) = self.pids.clear() {
-            tracing::warn!(%error, "the list of child processes could not be removed");
+            tracing::warn!(event = "stack.pids_left", %error, "the list of child processes could not be removed");
         }
     }
 

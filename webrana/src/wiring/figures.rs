@@ -41,7 +41,7 @@ pub async fn show_orders(store: Store, stop: CancellationToken) -> Result<()> {
                     metrics::gauge!("orders_oldest_seconds", "status" => status).set(of.oldest_seconds);
                 }
             }
-            Err(error) => tracing::debug!(%error, "the orders can't be counted"),
+            Err(error) => tracing::debug!(event = "figures.failed", %error, "the orders can't be counted"),
         }
     }
     Ok(())

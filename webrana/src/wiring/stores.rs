@@ -104,6 +104,11 @@ async fn check_room(config: &Config, store: &Store, wanted: u32) -> Result<()> {
             config.database.max_connections
         );
     }
-    tracing::info!(wanted, most, "connections to the database: this process's most, and the server's");
+    tracing::info!(
+        event = "database.connections",
+        wanted,
+        most,
+        "connections to the database: this process's most, and the server's"
+    );
     Ok(())
 }

@@ -241,7 +241,7 @@ async fn console(
 ) -> Result<([(header::HeaderName, &'static str); 1], Json<Console>), Problem> {
     let server = at_provider::find(&state, instance, Some(me.id), Caller::Action(me.id.into())).await?;
     let url = at_provider::answer(server.provider.console_url(&server.id)).await?;
-    tracing::info!(instance_id = %instance, "a console was opened");
+    tracing::info!(event = "console.opened", instance_id = %instance, "a console was opened");
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(Console { url: url.expose_secret().to_owned() })))
 }
 
