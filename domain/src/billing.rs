@@ -53,8 +53,6 @@ text_enum! {
         Revived = "REVIVED",
         /// It went to the customer's balance: a deposit, or money that its order could not take any more.
         Credited = "CREDITED",
-        /// Taken in by a version without balances, for an order that could not take it any more.
-        Unapplied = "UNAPPLIED",
     }
 }
 

@@ -7,7 +7,6 @@ use crate::provisioning::FLEET_TAG;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
     id: String,
-    takes_unmarked: bool,
 }
 
 /// Why a word names no installation.
@@ -29,15 +28,7 @@ impl Installation {
         if id.is_empty() || id.len() > 24 || dashed || !id.bytes().all(is_plain) {
             return Err(InvalidInstallation);
         }
-        Ok(Self { id: id.to_owned(), takes_unmarked: false })
-    }
-
-    /// The same, as the one installation of an account that servers of before there were ids belong to: they carry
-    /// [`FLEET_TAG`] alone.
-    #[must_use]
-    pub fn taking_unmarked(mut self, takes: bool) -> Self {
-        self.takes_unmarked = takes;
-        self
+        Ok(Self { id: id.to_owned() })
     }
 
     /// Its id.
@@ -46,45 +37,34 @@ impl Installation {
         &self.id
     }
 
-    /// The tag of its servers: letters, digits and dashes, 32 characters at most.
+    /// The tag of its servers, by which they are listed: letters, digits and dashes, 32 characters at most.
     #[must_use]
     pub fn tag(&self) -> String {
         format!("{FLEET_TAG}-{}", self.id)
     }
 
-    /// The tags by which its servers are listed.
-    #[must_use]
-    pub fn listed_by(&self) -> Vec<String> {
-        let unmarked = self.takes_unmarked.then(|| FLEET_TAG.to_owned());
-        std::iter::once(self.tag()).chain(unmarked).collect()
-    }
-
-    /// Whether a server with these tags is its own, and not another's.
+    /// Whether a server with these tags is its own.
     #[must_use]
     pub fn owns<T: AsRef<str>>(&self, tags: &[T]) -> bool {
-        let has = |wanted: &str| tags.iter().any(|tag| tag.as_ref() == wanted);
-        has(&self.tag()) || self.takes_unmarked && has(FLEET_TAG) && other_than(None, tags).is_none()
+        let own = self.tag();
+        tags.iter().any(|tag| tag.as_ref() == own)
     }
 
     /// The other installation that a server with these tags belongs to. One without any mark belongs to nobody else.
     #[must_use]
     pub fn other<'a, T: AsRef<str>>(&self, tags: &'a [T]) -> Option<&'a str> {
-        other_than(Some(&self.id), tags)
+        let mut ids = tags.iter().filter_map(|tag| tag.as_ref().strip_prefix(FLEET_TAG)?.strip_prefix('-'));
+        if ids.clone().any(|id| id == self.id) {
+            return None;
+        }
+        ids.next()
     }
 }
 
 impl Default for Installation {
     fn default() -> Self {
-        Self { id: Self::UNNAMED.to_owned(), takes_unmarked: false }
+        Self { id: Self::UNNAMED.to_owned() }
     }
-}
-
-fn other_than<'a, T: AsRef<str>>(own: Option<&str>, tags: &'a [T]) -> Option<&'a str> {
-    let mut ids = tags.iter().filter_map(|tag| tag.as_ref().strip_prefix(FLEET_TAG)?.strip_prefix('-'));
-    if own.is_some_and(|own| ids.clone().any(|id| id == own)) {
-        return None;
-    }
-    ids.next()
 }
 
 #[cfg(test)]
@@ -104,20 +84,17 @@ mod tests {
     #[test]
     fn an_installation_owns_what_carries_its_tag_and_nothing_of_anothers() {
         let production = Installation::parse("production").unwrap();
-        let old = production.clone().taking_unmarked(true);
-        for (tags, owns, old_owns, other) in [
-            (vec!["webrana-production", "wb-1"], true, true, None),
-            (vec!["webrana-staging", "wb-1"], false, false, Some("staging")),
-            (vec!["webrana", "wb-1"], false, true, None),
-            (vec!["webrana", "webrana-staging"], false, false, Some("staging")),
-            (vec!["webrana", "webrana-production"], true, true, None),
-            (vec!["webrana-production-2"], false, false, Some("production-2")),
-            (vec!["somebody-elses"], false, false, None),
+        for (tags, owns, other) in [
+            (vec!["webrana-production", "wb-1"], true, None),
+            (vec!["webrana-staging", "wb-1"], false, Some("staging")),
+            (vec!["webrana", "wb-1"], false, None),
+            (vec!["webrana", "webrana-staging"], false, Some("staging")),
+            (vec!["webrana", "webrana-production"], true, None),
+            (vec!["webrana-production-2"], false, Some("production-2")),
+            (vec!["somebody-elses"], false, None),
         ] {
-            assert_eq!((production.owns(&tags), old.owns(&tags)), (owns, old_owns), "{tags:?}");
+            assert_eq!(production.owns(&tags), owns, "{tags:?}");
             assert_eq!(production.other(&tags), other, "{tags:?}");
         }
-        assert_eq!(production.listed_by(), ["webrana-production"]);
-        assert_eq!(old.listed_by(), ["webrana-production", "webrana"]);
     }
 }

@@ -50,8 +50,7 @@ text_enum! {
     }
 }
 
-/// What every tag of a server's installation begins with ([`crate::installation::Installation::tag`]). Servers of before
-/// there were installations' ids carry it alone.
+/// What every tag of a server's installation begins with ([`crate::installation::Installation::tag`]).
 pub const FLEET_TAG: &str = "webrana";
 
 /// The tag (or unique label) of an order's server: the same for ever, so a server can be found again after any loss.

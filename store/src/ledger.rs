@@ -51,15 +51,6 @@ impl Store {
     pub async fn position(&self, service: Service) -> Result<Position> {
         position(&mut *self.pool.acquire().await?, service).await
     }
-
-    /// Books every paid payment that is not in the books: what a version without books took in while this one was
-    /// being rolled out. Doing it again changes nothing. Answers how many movements were written.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Db`] when the database does not answer.
-    pub async fn backfill_ledger(&self) -> Result<i64> {
-        Ok(sqlx::query_scalar!(r#"SELECT ledger_backfill() AS "written!""#).fetch_one(&self.pool).await?)
-    }
 }
 
 /// Books a movement within the caller's transaction: all of it or nothing. `false` when its cause was booked before;

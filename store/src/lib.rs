@@ -1,5 +1,6 @@
-//! Everything SQL, one module per aggregate. Each public method is one transaction that leaves the database
-//! consistent: business rows, timeline, notifications, audit and outbox together. Rules are `domain`'s; nothing here
+//! Everything SQL, one module per aggregate. What a public method changes, it changes in one transaction that leaves the
+//! database consistent: business rows, timeline, notifications, audit and outbox together. Those that work through many
+//! rows (sweeps, purges, the books) take one for each part, and say so. Rules are `domain`'s; nothing here
 //! calls a provider, a gateway or Temporal, and no other crate knows a table's name.
 //!
 //! Helpers that take `&mut PgConnection` are parts of a larger transaction and private to the crate.

@@ -104,15 +104,6 @@ impl Store {
         self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("payment"))
     }
 
-    /// The latest attempt to pay an invoice.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is none.
-    pub async fn latest_payment_of_invoice(&self, invoice: InvoiceId) -> Result<Payment> {
-        let filter = Filter { invoices: Some(vec![invoice.0]), ..Filter::one() };
-        self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("payment"))
-    }
-
     /// The attempts to pay the given invoices, newest first.
     pub(crate) async fn payments_of_invoices(&self, invoices: &[InvoiceId]) -> Result<Vec<Payment>> {
         let ids = invoices.iter().map(|id| id.0).collect();

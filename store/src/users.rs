@@ -65,7 +65,7 @@ pub struct ProfileChange {
 }
 
 /// The unique index behind [`StoreError::Taken`] when an email address has an account.
-pub const EMAIL_CONSTRAINT: &str = "users_email_folded_key";
+pub const EMAIL_CONSTRAINT: &str = "users_email_key";
 
 impl Store {
     /// Makes an account, with an audit row.

@@ -268,7 +268,7 @@ async fn a_cancelled_order_takes_no_server() {
     customer.post(&format!("/orders/{id}/cancel"), &json!({})).await.expect(200);
     customer.post(&format!("/orders/{id}/cancel"), &json!({})).await.expect_problem(409, "order_conflict");
 
-    // Money that arrives all the same is kept for an admin and moves nothing.
+    // Money that arrives all the same goes to the balance; the order stays cancelled, and no server is made.
     customer.pay_with(&order, json!({})).await;
     assert_eq!(customer.get(&format!("/orders/{id}")).await.expect(200)["status"], "CANCELLED");
     assert_eq!(cloud::servers_of(stack, &order).await, 0);

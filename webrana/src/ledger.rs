@@ -18,8 +18,6 @@ pub enum LedgerAction {
     Check(Box<CheckArguments>),
     /// Recognise the revenue that orders have earned until now; once a day is enough, and more is harmless
     Recognise(Box<Config>),
-    /// Book the paid payments that are not in the books: those that an older version took in during a rollout
-    Backfill(Box<Config>),
 }
 
 /// How the books are to be checked.
@@ -43,11 +41,6 @@ pub async fn run(action: LedgerAction) -> Result<ExitCode> {
         LedgerAction::Check(arguments) => check(&arguments).await,
         LedgerAction::Recognise(config) => {
             println!("{} movements were written.", recognise(&wiring::store(&config).await?).await?);
-            Ok(ExitCode::SUCCESS)
-        }
-        LedgerAction::Backfill(config) => {
-            let written = wiring::store(&config).await?.backfill_ledger().await?;
-            println!("{written} movements were written.");
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -72,7 +72,7 @@ impl<'a> Look<'a> {
     pub(super) fn or_skip<T: Default>(&self, server: &str, done: Result<T, StepError>) -> T {
         done.unwrap_or_else(|error| {
             self.failed.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(provider = self.provider.slug(), server, %error, "a server could not be compared");
+            tracing::error!(event = "reconcile.not_compared", provider = self.provider.slug(), server, %error, "a server could not be compared");
             T::default()
         })
     }
@@ -107,10 +107,7 @@ impl<'a> Look<'a> {
     /// Every server of this installation, oldest first. Another's on the same account is never looked at.
     async fn fleet(&self) -> Result<Vec<ProviderInstance>, StepError> {
         let installation = self.store.installation();
-        let mut fleet = Vec::new();
-        for tag in installation.listed_by() {
-            fleet.extend(self.provider.find_by_tag(&tag).await?);
-        }
+        let mut fleet = self.provider.find_by_tag(&installation.tag()).await?;
         fleet.retain(|server| installation.owns(&server.tags));
         fleet.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         fleet.dedup_by(|a, b| a.id == b.id);

@@ -1,7 +1,6 @@
 //! The ledger on a real Postgres: what the tables refuse, and that it does what the model does.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod backfill;
 mod checks;
 mod guards;
 mod model;

@@ -40,32 +40,6 @@ async fn seeding_again_changes_nothing_but_facts(pool: PgPool) {
     assert_eq!(linode.capabilities, ["reboot"]);
 }
 
-#[sqlx::test(migrations = false)]
-async fn an_older_installation_gets_its_providers_on_sale_once(pool: PgPool) {
-    let migrator = sqlx::migrate!("../migrations");
-    for migration in migrator.iter().filter(|migration| migration.version < 20_261_124_000_000) {
-        sqlx::raw_sql(migration.sql.clone()).execute(&pool).await.unwrap();
-    }
-    sqlx::query(
-        "INSERT INTO providers (id, slug, name, is_active)
-         VALUES ($1, 'digitalocean', 'DigitalOcean', false), ($2, 'vultr', 'Vultr', false)",
-    )
-    .bind(Uuid::now_v7())
-    .bind(Uuid::now_v7())
-    .execute(&pool)
-    .await
-    .unwrap();
-    for migration in migrator.iter().filter(|migration| migration.version > 20_261_124_000_000) {
-        sqlx::raw_sql(migration.sql.clone()).execute(&pool).await.unwrap();
-    }
-    let store = Store::new(pool);
-    store.seed().await.unwrap();
-    let on_sale: Vec<String> =
-        store.providers(&all(), None).await.unwrap().into_iter().map(|provider| provider.slug).collect();
-    // What somebody had taken off sale before stays off.
-    assert_eq!(on_sale, ["linode", "vultr"]);
-}
-
 #[sqlx::test(migrations = "../migrations")]
 async fn the_seed_is_complete(pool: PgPool) {
     let shop = Shop::open(pool).await;

@@ -35,18 +35,6 @@ pub struct GeneralConfig {
         default_value = Installation::UNNAMED
     )]
     pub installation_id: String,
-
-    /// Whether servers of before there were installations' ids, which carry the tag `webrana` alone, are this
-    /// installation's: of one installation per account at most
-    #[arg(
-        id = "general.installation_takes_unmarked",
-        long = "installation-takes-unmarked",
-        env = "INSTALLATION_TAKES_UNMARKED",
-        value_name = "BOOL",
-        default_value = "false",
-        action = clap::ArgAction::Set
-    )]
-    pub installation_takes_unmarked: bool,
 }
 
 impl GeneralConfig {
@@ -55,8 +43,7 @@ impl GeneralConfig {
     /// # Errors
     /// When the id is none.
     pub fn installation(&self) -> Result<Installation, InvalidInstallation> {
-        let installation = Installation::parse(self.installation_id.trim())?;
-        Ok(installation.taking_unmarked(self.installation_takes_unmarked))
+        Installation::parse(self.installation_id.trim())
     }
 
     /// What is wrong with these settings.
