@@ -1,6 +1,9 @@
 //! A server as we know it.
 
-use crate::{policy::OrderPolicy, text_enum::text_enum};
+use crate::{
+    policy::{OrderPolicy, StepPolicy},
+    text_enum::text_enum,
+};
 
 mod action;
 
@@ -76,14 +79,9 @@ text_enum! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct InstancePolicy {
-    /// Longest silence of an action at the provider before another worker takes over.
-    pub heartbeat_timeout_ms: u64,
-    /// First wait before passing trouble at the provider is tried again; doubles up to `retry_max_ms`.
-    pub retry_initial_ms: u64,
-    /// Longest wait between two tries.
-    pub retry_max_ms: u64,
-    /// An action that is not done after this long has failed. Deletes go on until the server is gone.
-    pub give_up_after_ms: u64,
+    /// How patiently an action is tried; one that is not done by then has failed. Deletes go on until the server is gone.
+    #[serde(flatten)]
+    pub steps: StepPolicy,
     /// A provider that is busy with the server is asked again for this long.
     pub busy_patience_ms: u64,
 }
@@ -93,11 +91,8 @@ impl InstancePolicy {
     #[must_use]
     pub fn of_order(order: &OrderPolicy) -> Self {
         Self {
-            heartbeat_timeout_ms: order.heartbeat_timeout_ms,
-            retry_initial_ms: order.retry_initial_ms,
-            retry_max_ms: order.retry_max_ms,
-            give_up_after_ms: order.give_up_after_ms,
-            busy_patience_ms: (order.give_up_after_ms / 2).min(Self::default().busy_patience_ms),
+            steps: order.steps,
+            busy_patience_ms: (order.steps.give_up_after_ms / 2).min(Self::default().busy_patience_ms),
         }
     }
 }
@@ -107,10 +102,12 @@ impl Default for InstancePolicy {
     fn default() -> Self {
         const SECOND: u64 = 1_000;
         Self {
-            heartbeat_timeout_ms: 30 * SECOND,
-            retry_initial_ms: SECOND,
-            retry_max_ms: 60 * SECOND,
-            give_up_after_ms: 4 * 3_600 * SECOND,
+            steps: StepPolicy {
+                heartbeat_timeout_ms: 30 * SECOND,
+                retry_initial_ms: SECOND,
+                retry_max_ms: 60 * SECOND,
+                give_up_after_ms: 4 * 3_600 * SECOND,
+            },
             busy_patience_ms: 300 * SECOND,
         }
     }

@@ -10,6 +10,10 @@ use crate::{
     upkeep::{ReconcileSettings, catalog_sync_workflow_id, ledger_upkeep_workflow_id, reconcile_workflow_id},
 };
 
+mod delivery;
+
+pub use delivery::{Delivery, How, Input, Plan, SearchAttribute, Signal, WorkflowType};
+
 /// What an order's workflow is started with. Ids and policy only: no personal data, no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderStart {

@@ -1,5 +1,7 @@
 //! Asking gateways what became of payments that wait for too long: what the janitor's workflow starts with.
 
+use crate::policy::StepPolicy;
+
 /// When a payment is asked about, and how patient a run is. All durations are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PaymentCheckPolicy {
@@ -10,14 +12,9 @@ pub struct PaymentCheckPolicy {
     pub unknown_after_ms: u64,
     /// After so long nobody asks any more.
     pub forget_after_ms: u64,
-    /// Longest silence of the step before another worker takes over.
-    pub heartbeat_timeout_ms: u64,
-    /// First wait before a failed step is tried again; doubles up to `retry_max_ms`.
-    pub retry_initial_ms: u64,
-    /// Longest wait between two tries.
-    pub retry_max_ms: u64,
-    /// A failing step is retried this long in all; the next scheduled run begins afresh.
-    pub give_up_after_ms: u64,
+    /// How patiently the step is tried; the next scheduled run begins afresh.
+    #[serde(flatten)]
+    pub steps: StepPolicy,
 }
 
 impl Default for PaymentCheckPolicy {
@@ -27,10 +24,11 @@ impl Default for PaymentCheckPolicy {
             pending_after_ms: 120_000,
             unknown_after_ms: 30_000,
             forget_after_ms: 30 * 24 * 3_600_000,
-            heartbeat_timeout_ms: 30_000,
-            retry_initial_ms: 1_000,
-            retry_max_ms: 30_000,
-            give_up_after_ms: 10 * 60_000,
+            steps: StepPolicy {
+                retry_max_ms: 30_000,
+                give_up_after_ms: 10 * 60_000,
+                ..StepPolicy::OF_UPKEEP
+            },
         }
     }
 }

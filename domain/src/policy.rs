@@ -3,6 +3,32 @@
 
 use crate::failover::FailoverPolicy;
 
+/// How patiently a step is tried that asks somebody outside: a provider, a gateway, or the database about very much. All
+/// durations are milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StepPolicy {
+    /// Longest silence of the step before another worker takes over.
+    pub heartbeat_timeout_ms: u64,
+    /// First wait before a retryable failure is tried again; doubles up to `retry_max_ms`.
+    pub retry_initial_ms: u64,
+    /// Longest wait between two tries.
+    pub retry_max_ms: u64,
+    /// Retryable failures are retried this long in all.
+    pub give_up_after_ms: u64,
+}
+
+impl StepPolicy {
+    /// The production values for scheduled work, whose next run begins afresh: half an hour of retries.
+    pub const OF_UPKEEP: Self = Self {
+        heartbeat_timeout_ms: 30_000,
+        retry_initial_ms: 1_000,
+        retry_max_ms: 60_000,
+        give_up_after_ms: 30 * 60_000,
+    };
+    /// The production values for the books, which take long where there are many orders: six hours in all.
+    pub const OF_THE_BOOKS: Self = Self { give_up_after_ms: 6 * 3_600_000, ..Self::OF_UPKEEP };
+}
+
 /// How long an order waits for money and how it is provisioned. All durations are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderPolicy {
@@ -10,14 +36,9 @@ pub struct OrderPolicy {
     pub payment_window_ms: u64,
     /// The reminder goes out this long after the order was placed; at or past the window: no reminder.
     pub remind_after_ms: u64,
-    /// Longest silence of the provisioning activity before another worker takes over.
-    pub heartbeat_timeout_ms: u64,
-    /// First wait before a retryable failure at the provider is tried again; doubles up to `retry_max_ms`.
-    pub retry_initial_ms: u64,
-    /// Longest wait between two tries.
-    pub retry_max_ms: u64,
-    /// Retryable failures are retried this long in all, then the order fails for an admin to look at.
-    pub give_up_after_ms: u64,
+    /// How patiently the provider is asked; then the order fails for an admin to look at.
+    #[serde(flatten)]
+    pub steps: StepPolicy,
     /// A server that is not ready this long after it was made is told of; it is waited for all the same.
     #[serde(default = "ready_patience_ms")]
     pub ready_patience_ms: u64,
@@ -34,10 +55,12 @@ impl Default for OrderPolicy {
         Self {
             payment_window_ms: 24 * HOUR,
             remind_after_ms: 20 * HOUR,
-            heartbeat_timeout_ms: 30 * SECOND,
-            retry_initial_ms: SECOND,
-            retry_max_ms: 120 * SECOND,
-            give_up_after_ms: 6 * HOUR,
+            steps: StepPolicy {
+                heartbeat_timeout_ms: 30 * SECOND,
+                retry_initial_ms: SECOND,
+                retry_max_ms: 120 * SECOND,
+                give_up_after_ms: 6 * HOUR,
+            },
             ready_patience_ms: ready_patience_ms(),
             failover: FailoverPolicy::OFF,
         }
@@ -59,5 +82,6 @@ mod tests {
                          "retry_max_ms":5,"give_up_after_ms":6}"#;
         let policy: OrderPolicy = serde_json::from_str(stored).unwrap();
         assert_eq!((policy.failover, policy.ready_patience_ms), (FailoverPolicy::OFF, 900_000));
+        assert_eq!((policy.steps.heartbeat_timeout_ms, policy.steps.give_up_after_ms), (3, 6));
     }
 }

@@ -1,7 +1,7 @@
 //! What is not kept for ever: which rows serve nobody any more, and how long they are kept. What was billed, booked,
 //! told or logged is none of these: it stays.
 
-use crate::{text_enum::text_enum, upkeep::UpkeepPolicy};
+use crate::{policy::StepPolicy, text_enum::text_enum};
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -67,7 +67,7 @@ pub struct PurgeStart {
     /// How much of each.
     pub bounds: PurgeBounds,
     /// How patient it is.
-    pub policy: UpkeepPolicy,
+    pub policy: StepPolicy,
 }
 
 impl Default for PurgeStart {
@@ -77,7 +77,7 @@ impl Default for PurgeStart {
         Self {
             rules: Purgeable::ALL.iter().map(rule).collect(),
             bounds: PurgeBounds::default(),
-            policy: UpkeepPolicy::default(),
+            policy: StepPolicy::OF_UPKEEP,
         }
     }
 }

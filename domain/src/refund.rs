@@ -1,6 +1,6 @@
 //! Giving money back: where it goes, how a refund stands, and how patiently a gateway is asked for it.
 
-use crate::{billing::PaymentMethod, ids::RefundId, text_enum::text_enum};
+use crate::{billing::PaymentMethod, ids::RefundId, policy::StepPolicy, text_enum::text_enum};
 
 text_enum! {
     /// Where money that is given back goes.
@@ -54,14 +54,9 @@ pub const fn leads_back(method: PaymentMethod) -> bool {
 /// How patiently a gateway is asked to give money back. All durations are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RefundPolicy {
-    /// Longest silence of the step before another worker takes over.
-    pub heartbeat_timeout_ms: u64,
-    /// First wait before a failed call is made again; doubles up to `retry_max_ms`.
-    pub retry_initial_ms: u64,
-    /// Longest wait between two calls.
-    pub retry_max_ms: u64,
-    /// The gateway is asked this long in all. Then the money goes to the balance, if no call can have taken effect.
-    pub give_up_after_ms: u64,
+    /// How patiently the gateway is asked. Then the money goes to the balance, if no call can have taken effect.
+    #[serde(flatten)]
+    pub steps: StepPolicy,
     /// So long after a call whose answer was lost the gateway must know of it, if it ever got it.
     pub settle_ms: u64,
 }
@@ -70,10 +65,12 @@ impl Default for RefundPolicy {
     /// The production values: a day of calls, at least every ten minutes; a lost call shows within a quarter of an hour.
     fn default() -> Self {
         Self {
-            heartbeat_timeout_ms: 30_000,
-            retry_initial_ms: 2_000,
-            retry_max_ms: 600_000,
-            give_up_after_ms: 24 * 3_600_000,
+            steps: StepPolicy {
+                heartbeat_timeout_ms: 30_000,
+                retry_initial_ms: 2_000,
+                retry_max_ms: 600_000,
+                give_up_after_ms: 24 * 3_600_000,
+            },
             settle_ms: 900_000,
         }
     }

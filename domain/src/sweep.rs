@@ -1,7 +1,7 @@
 //! Looking for what waits for a workflow that is not there: somebody terminated it, or the engine was restored from a
 //! backup. What is open in the database is compared with the engine, and what is missing there is started again.
 
-use crate::{refund::RefundPolicy, upkeep::UpkeepPolicy};
+use crate::{policy::StepPolicy, refund::RefundPolicy};
 
 /// What counts as lost, and how much of it is started again at once. All durations are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,14 +39,14 @@ pub struct SweepStart {
     /// How patiently a gateway is asked for a refund that is begun again.
     pub refund: RefundPolicy,
     /// How patient the run is.
-    pub policy: UpkeepPolicy,
+    pub policy: StepPolicy,
 }
 
 impl SweepStart {
     /// With the usual rules. A run that takes longer than a few minutes is given up: the next one begins soon.
     #[must_use]
     pub fn of(refund: RefundPolicy) -> Self {
-        let policy = UpkeepPolicy { give_up_after_ms: 5 * 60_000, ..UpkeepPolicy::default() };
+        let policy = StepPolicy { give_up_after_ms: 5 * 60_000, ..StepPolicy::OF_UPKEEP };
         Self { rules: SweepRules::default(), refund, policy }
     }
 }

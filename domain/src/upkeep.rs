@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use crate::{
     ids::{CatalogSyncId, LedgerCheckId, ReconciliationId},
+    policy::StepPolicy,
     text_enum::text_enum,
 };
 
@@ -22,46 +23,13 @@ text_enum! {
     }
 }
 
-/// How patient a run is with its provider, or with the database. All durations are milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct UpkeepPolicy {
-    /// Longest silence of a step before another worker takes over.
-    pub heartbeat_timeout_ms: u64,
-    /// First wait before a retryable failure is tried again; doubles up to `retry_max_ms`.
-    pub retry_initial_ms: u64,
-    /// Longest wait between two tries.
-    pub retry_max_ms: u64,
-    /// Retryable failures are retried this long in all; the next scheduled run begins afresh.
-    pub give_up_after_ms: u64,
-}
-
-impl Default for UpkeepPolicy {
-    /// The production values: half an hour of retries.
-    fn default() -> Self {
-        Self {
-            heartbeat_timeout_ms: 30_000,
-            retry_initial_ms: 1_000,
-            retry_max_ms: 60_000,
-            give_up_after_ms: 30 * 60_000,
-        }
-    }
-}
-
-impl UpkeepPolicy {
-    /// The production values for the books, which take long where there are many orders: six hours in all.
-    #[must_use]
-    pub fn of_the_books() -> Self {
-        Self { give_up_after_ms: 6 * 3_600_000, ..Self::default() }
-    }
-}
-
 /// What the upkeep of the books starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LedgerUpkeepStart {
     /// The record of the check, when somebody asked for it; a scheduled run makes its own.
     pub check_id: Option<LedgerCheckId>,
     /// How patient it is.
-    pub policy: UpkeepPolicy,
+    pub policy: StepPolicy,
 }
 
 /// What a sync of a provider's catalog starts with.
@@ -72,7 +40,7 @@ pub struct CatalogSyncStart {
     /// The record of the run, when somebody asked for it; a scheduled run makes its own.
     pub sync_id: Option<CatalogSyncId>,
     /// How patient it is.
-    pub policy: UpkeepPolicy,
+    pub policy: StepPolicy,
 }
 
 /// How a provider is compared with the database.
@@ -112,7 +80,7 @@ pub struct ReconcileStart {
     /// What it may do.
     pub settings: ReconcileSettings,
     /// How patient it is.
-    pub policy: UpkeepPolicy,
+    pub policy: StepPolicy,
 }
 
 /// What a look for servers that surfaced late starts with.
@@ -123,7 +91,7 @@ pub struct CreateWatchStart {
     /// How long what is switched off stays before it is deleted, and what it costs.
     pub settings: ReconcileSettings,
     /// How patient it is.
-    pub policy: UpkeepPolicy,
+    pub policy: StepPolicy,
 }
 
 /// Workflow id of a sync of a provider's catalog that somebody asked for.

@@ -177,14 +177,6 @@ impl Store {
         Ok(())
     }
 
-    /// What an order's workflow starts with.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Db`] when the database does not answer or there is no such order.
-    pub async fn order_start(&self, order: OrderId) -> Result<OrderStart> {
-        order_start(&mut *self.pool.acquire().await?, order).await
-    }
-
     /// Where an order stands, and what its workflow starts with.
     ///
     /// # Errors

@@ -1,14 +1,11 @@
-//! From an outbox message to the engine's request. The outbox id is the request's id, so the engine itself drops a
-//! second delivery; the workflow's id is deterministic, so a second start finds the first.
+//! From a [`Delivery`] to the engine's request. The outbox id is the request's id, so the engine itself drops a second
+//! delivery; the workflow's id is deterministic, so a second start finds the first.
 
 use std::{collections::HashMap, time::Duration};
 
 use domain::{
     ids::OutboxId,
-    order::OrderStatus,
-    outbox::{InstanceStart, OrderStart, instance_workflow_id, order_workflow_id},
-    refund::{RefundStart, refund_workflow_id},
-    upkeep::{CatalogSyncStart, LedgerUpkeepStart, ReconcileStart},
+    outbox::{Delivery, SearchAttribute, Signal},
 };
 use serde::Serialize;
 use temporalio_common::protos::temporal::api::{
@@ -33,181 +30,57 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// Starts an order's workflow. Its first task is delayed until the reminder is due: waiting for money costs the
-    /// engine nothing, and a signal ends the delay. Where it does not, the workflow waits on a timer of its own.
-    pub(crate) fn start_order(
+    /// Starts a workflow; `again` also when one under its id has ended. The first task waits until `not_before_ms`, where
+    /// a signal ends such a wait; where it does not, the workflow waits on a timer of its own.
+    pub(crate) fn start(
         &self,
         id: OutboxId,
-        start: &OrderStart,
+        delivery: &Delivery,
+        again: bool,
+        not_before_ms: Option<u64>,
     ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        let policy = start.policy;
-        let due = start.placed_at_ms + policy.remind_after_ms.min(policy.payment_window_ms);
+        let reuse = if again {
+            WorkflowIdReusePolicy::AllowDuplicate
+        } else {
+            WorkflowIdReusePolicy::RejectDuplicate
+        };
+        let delay = not_before_ms.filter(|_| self.delayed).and_then(|moment| self.until(moment));
         Ok(StartWorkflowExecutionRequest {
             namespace: self.namespace.clone(),
-            workflow_id: order_workflow_id(start.order_id),
-            workflow_type: Some(WorkflowType { name: queues::ORDER_WORKFLOW.to_owned() }),
+            workflow_id: delivery.workflow_id.clone(),
+            workflow_type: Some(workflow_type(delivery)),
             task_queue: Some(self.lifecycle_queue()),
-            input: Some(payloads(start)?),
+            input: Some(payloads(&delivery.input)?),
             identity: self.identity.clone(),
             request_id: id.to_string(),
-            workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
-            search_attributes: Some(order_attributes(start, OrderStatus::PendingPayment)?),
-            workflow_start_delay: self
-                .until(due)
-                .filter(|_| self.delayed)
-                .and_then(|left| left.try_into().ok()),
-            user_metadata: Some(order_summary(start)?),
+            workflow_id_reuse_policy: reuse.into(),
+            search_attributes: attributes(&delivery.attributes)?,
+            workflow_start_delay: delay.and_then(|left| left.try_into().ok()),
+            user_metadata: Some(metadata(delivery)?),
             ..Default::default()
         })
     }
 
-    /// Starts the workflow of an unpaid order again, which was lost. One that runs is left alone.
-    pub(crate) fn restart_order(
+    /// Signals a workflow, starting it when it has ended or never began.
+    pub(crate) fn signal(
         &self,
         id: OutboxId,
-        start: &OrderStart,
-    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        Ok(StartWorkflowExecutionRequest {
-            workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate.into(),
-            ..self.start_order(id, start)?
-        })
-    }
-
-    /// Signals an order's workflow, starting it when it has ended or never began.
-    pub(crate) fn signal_order(
-        &self,
-        id: OutboxId,
-        start: &OrderStart,
-        signal: &str,
-        status: OrderStatus,
+        delivery: &Delivery,
+        signal: Signal,
     ) -> Result<SignalWithStartWorkflowExecutionRequest, serde_json::Error> {
         Ok(SignalWithStartWorkflowExecutionRequest {
             namespace: self.namespace.clone(),
-            workflow_id: order_workflow_id(start.order_id),
-            workflow_type: Some(WorkflowType { name: queues::ORDER_WORKFLOW.to_owned() }),
+            workflow_id: delivery.workflow_id.clone(),
+            workflow_type: Some(workflow_type(delivery)),
             task_queue: Some(self.lifecycle_queue()),
-            input: Some(payloads(start)?),
+            input: Some(payloads(&delivery.input)?),
             identity: self.identity.clone(),
             request_id: id.to_string(),
             workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate.into(),
-            signal_name: signal.to_owned(),
+            signal_name: signal.to_string(),
             signal_input: Some(payloads(&id)?),
-            search_attributes: Some(order_attributes(start, status)?),
-            user_metadata: Some(order_summary(start)?),
-            ..Default::default()
-        })
-    }
-
-    /// Starts a server's workflow. It waits on a timer of its own: the engine would hold every run that continues it back
-    /// for what is left of a start's delay, and more than that in versions since.
-    pub(crate) fn start_instance(
-        &self,
-        id: OutboxId,
-        start: &InstanceStart,
-    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        Ok(StartWorkflowExecutionRequest {
-            namespace: self.namespace.clone(),
-            workflow_id: instance_workflow_id(start.instance_id),
-            workflow_type: Some(WorkflowType { name: queues::INSTANCE_WORKFLOW.to_owned() }),
-            task_queue: Some(self.lifecycle_queue()),
-            input: Some(payloads(start)?),
-            identity: self.identity.clone(),
-            request_id: id.to_string(),
-            workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
-            search_attributes: Some(instance_attributes(start)?),
-            user_metadata: Some(instance_summary(start)?),
-            ..Default::default()
-        })
-    }
-
-    /// Signals a server's workflow, starting it when it has ended or never began.
-    pub(crate) fn signal_instance(
-        &self,
-        id: OutboxId,
-        start: &InstanceStart,
-        signal: &str,
-    ) -> Result<SignalWithStartWorkflowExecutionRequest, serde_json::Error> {
-        Ok(SignalWithStartWorkflowExecutionRequest {
-            namespace: self.namespace.clone(),
-            workflow_id: instance_workflow_id(start.instance_id),
-            workflow_type: Some(WorkflowType { name: queues::INSTANCE_WORKFLOW.to_owned() }),
-            task_queue: Some(self.lifecycle_queue()),
-            input: Some(payloads(start)?),
-            identity: self.identity.clone(),
-            request_id: id.to_string(),
-            workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate.into(),
-            signal_name: signal.to_owned(),
-            signal_input: Some(payloads(&id)?),
-            search_attributes: Some(instance_attributes(start)?),
-            user_metadata: Some(instance_summary(start)?),
-            ..Default::default()
-        })
-    }
-
-    /// Starts the reading of a provider's catalog that somebody asked for.
-    pub(crate) fn start_catalog_sync(
-        &self,
-        id: OutboxId,
-        workflow_id: String,
-        start: &CatalogSyncStart,
-    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        let summary = format!("Read the catalog of {}", start.provider);
-        self.start_once(id, workflow_id, queues::CATALOG_SYNC_WORKFLOW, start, summary)
-    }
-
-    /// Starts the comparison of a provider with the database that somebody asked for.
-    pub(crate) fn start_reconciliation(
-        &self,
-        id: OutboxId,
-        workflow_id: String,
-        start: &ReconcileStart,
-    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        let summary = format!("Compare {} with the database", start.provider);
-        self.start_once(id, workflow_id, queues::RECONCILE_WORKFLOW, start, summary)
-    }
-
-    /// Starts the upkeep of the books that somebody asked for.
-    pub(crate) fn start_ledger_upkeep(
-        &self,
-        id: OutboxId,
-        workflow_id: String,
-        start: &LedgerUpkeepStart,
-    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        self.start_once(id, workflow_id, queues::LEDGER_UPKEEP_WORKFLOW, start, "Check the books".to_owned())
-    }
-
-    /// Starts a refund's way through its gateway, again when staff want another try and the earlier one has ended.
-    pub(crate) fn start_refund(
-        &self,
-        id: OutboxId,
-        start: &RefundStart,
-    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        let workflow_id = refund_workflow_id(start.refund_id);
-        let summary = "Give money back through its gateway".to_owned();
-        Ok(StartWorkflowExecutionRequest {
-            workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate.into(),
-            ..self.start_once(id, workflow_id, queues::REFUND_WORKFLOW, start, summary)?
-        })
-    }
-
-    fn start_once<T: Serialize>(
-        &self,
-        id: OutboxId,
-        workflow_id: String,
-        workflow: &str,
-        start: &T,
-        summary: String,
-    ) -> Result<StartWorkflowExecutionRequest, serde_json::Error> {
-        Ok(StartWorkflowExecutionRequest {
-            namespace: self.namespace.clone(),
-            workflow_id,
-            workflow_type: Some(WorkflowType { name: workflow.to_owned() }),
-            task_queue: Some(self.lifecycle_queue()),
-            input: Some(payloads(start)?),
-            identity: self.identity.clone(),
-            request_id: id.to_string(),
-            workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
-            user_metadata: Some(UserMetadata { summary: Some(json(&summary)?), details: None }),
+            search_attributes: attributes(&delivery.attributes)?,
+            user_metadata: Some(metadata(delivery)?),
             ..Default::default()
         })
     }
@@ -234,46 +107,25 @@ impl Envelope {
     }
 }
 
-fn order_attributes(start: &OrderStart, status: OrderStatus) -> Result<SearchAttributes, serde_json::Error> {
-    keywords([
-        ("OrderStatus", status.to_string()),
-        ("Provider", start.provider.clone()),
-        ("PlanSlug", start.plan_slug.clone()),
-        ("CustomerId", start.customer_id.to_string()),
-    ])
+fn workflow_type(delivery: &Delivery) -> WorkflowType {
+    WorkflowType { name: delivery.input.workflow().to_string() }
 }
 
-fn order_summary(start: &OrderStart) -> Result<UserMetadata, serde_json::Error> {
+fn metadata(delivery: &Delivery) -> Result<UserMetadata, serde_json::Error> {
     Ok(UserMetadata {
-        summary: Some(json(&format!("Order of a {} server at {}", start.plan_slug, start.provider))?),
-        details: Some(json(&format!("Customer {}.", start.customer_id))?),
+        summary: Some(json(&delivery.summary)?),
+        details: delivery.details.as_ref().map(json).transpose()?,
     })
 }
 
-fn instance_attributes(start: &InstanceStart) -> Result<SearchAttributes, serde_json::Error> {
-    keywords([
-        ("Provider", start.provider.clone()),
-        ("PlanSlug", start.plan_slug.clone()),
-        ("CustomerId", start.customer_id.to_string()),
-        ("InstanceId", start.instance_id.to_string()),
-    ])
-}
-
-fn instance_summary(start: &InstanceStart) -> Result<UserMetadata, serde_json::Error> {
-    Ok(UserMetadata {
-        summary: Some(json(&format!("{} server at {}", start.plan_slug, start.provider))?),
-        details: Some(json(&format!("Bought with order {}.", start.order_id))?),
-    })
-}
-
-fn keywords<const N: usize>(pairs: [(&str, String); N]) -> Result<SearchAttributes, serde_json::Error> {
-    let mut indexed_fields = HashMap::with_capacity(N);
+fn attributes(pairs: &[(SearchAttribute, String)]) -> Result<Option<SearchAttributes>, serde_json::Error> {
+    let mut indexed_fields = HashMap::with_capacity(pairs.len());
     for (name, value) in pairs {
-        let mut payload = json(&value)?;
+        let mut payload = json(value)?;
         payload.metadata.insert("type".to_owned(), b"Keyword".to_vec());
-        indexed_fields.insert(name.to_owned(), payload);
+        indexed_fields.insert(name.to_string(), payload);
     }
-    Ok(SearchAttributes { indexed_fields })
+    Ok((!indexed_fields.is_empty()).then_some(SearchAttributes { indexed_fields }))
 }
 
 fn payloads<T: Serialize>(value: &T) -> Result<Payloads, serde_json::Error> {

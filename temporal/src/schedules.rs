@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use domain::{
     payment_check::{PaymentCheckPolicy, PaymentCheckStart},
+    policy::StepPolicy,
     purge::PurgeStart,
     refund::RefundPolicy,
     sweep::SweepStart,
-    upkeep::{
-        CatalogSyncStart, CreateWatchStart, LedgerUpkeepStart, ReconcileSettings, ReconcileStart,
-        UpkeepPolicy,
-    },
+    upkeep::{CatalogSyncStart, CreateWatchStart, LedgerUpkeepStart, ReconcileSettings, ReconcileStart},
 };
 use temporalio_client::{
     Client, RpcOptions,
@@ -42,7 +40,7 @@ pub struct ScheduleSettings {
     /// What a comparison may do.
     pub reconcile: ReconcileSettings,
     /// How patient the runs are.
-    pub policy: UpkeepPolicy,
+    pub policy: StepPolicy,
 }
 
 impl Default for ScheduleSettings {
@@ -52,7 +50,7 @@ impl Default for ScheduleSettings {
             catalog_sync_every: Duration::from_secs(24 * 3600),
             reconcile_every: Duration::from_secs(3600),
             reconcile: ReconcileSettings::default(),
-            policy: UpkeepPolicy::default(),
+            policy: StepPolicy::OF_UPKEEP,
         }
     }
 }
@@ -79,13 +77,13 @@ pub struct LedgerUpkeepSettings {
     /// How often; also once when the schedule is made.
     pub every: Duration,
     /// How patient the runs are.
-    pub policy: UpkeepPolicy,
+    pub policy: StepPolicy,
 }
 
 impl Default for LedgerUpkeepSettings {
     /// Once a day.
     fn default() -> Self {
-        Self { every: Duration::from_secs(24 * 3600), policy: UpkeepPolicy::of_the_books() }
+        Self { every: Duration::from_secs(24 * 3600), policy: StepPolicy::OF_THE_BOOKS }
     }
 }
 

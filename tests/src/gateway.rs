@@ -1,6 +1,9 @@
 //! The simulated gateway, seen and steered from outside, and the janitor that asks it.
 
-use domain::payment_check::{PaymentCheckPolicy, PaymentCheckStart};
+use domain::{
+    payment_check::{PaymentCheckPolicy, PaymentCheckStart},
+    policy::StepPolicy,
+};
 use serde_json::{Value, json};
 use temporalio_client::{WorkflowGetResultOptions, WorkflowStartOptions};
 use workflows::{PaymentCheckWorkflow, PaymentsChecked, queues};
@@ -58,9 +61,12 @@ impl Check {
             policy: PaymentCheckPolicy {
                 pending_after_ms: 0,
                 unknown_after_ms: 0,
-                heartbeat_timeout_ms: 1_000,
-                retry_initial_ms: 100,
-                retry_max_ms: 500,
+                steps: StepPolicy {
+                    heartbeat_timeout_ms: 1_000,
+                    retry_initial_ms: 100,
+                    retry_max_ms: 500,
+                    ..StepPolicy::OF_UPKEEP
+                },
                 ..PaymentCheckPolicy::default()
             },
         };

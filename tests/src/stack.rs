@@ -21,8 +21,13 @@ use adapters::{
 use anyhow::{Context, Result};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
 use domain::{
-    api_key::Scope, billing::PaymentMethod, failover::FailoverPolicy, policy::OrderPolicy,
-    refund::RefundPolicy, role::Role, unpaid::UnpaidLimits,
+    api_key::Scope,
+    billing::PaymentMethod,
+    failover::FailoverPolicy,
+    policy::{OrderPolicy, StepPolicy},
+    refund::RefundPolicy,
+    role::Role,
+    unpaid::UnpaidLimits,
 };
 use simulators::midtrans;
 use sqlx::{Connection, Executor, PgConnection};
@@ -65,16 +70,21 @@ pub struct Options {
     pub payments_inside: bool,
 }
 
+/// Steps that are tried again within a second, and given up after a minute.
+const HASTY: StepPolicy = StepPolicy {
+    heartbeat_timeout_ms: 2_000,
+    retry_initial_ms: 100,
+    retry_max_ms: 1_000,
+    give_up_after_ms: 60_000,
+};
+
 impl Default for Options {
     fn default() -> Self {
         Self {
             policy: OrderPolicy {
                 payment_window_ms: 3_600_000,
                 remind_after_ms: 3_000_000,
-                heartbeat_timeout_ms: 2_000,
-                retry_initial_ms: 100,
-                retry_max_ms: 1_000,
-                give_up_after_ms: 60_000,
+                steps: HASTY,
                 ready_patience_ms: 600_000,
                 failover: FailoverPolicy::OFF,
             },
@@ -327,13 +337,7 @@ fn app_state(
             gateways,
             by_method,
             charge_timeout: CHARGE_TIMEOUT,
-            refund_policy: RefundPolicy {
-                heartbeat_timeout_ms: 2_000,
-                retry_initial_ms: 100,
-                retry_max_ms: 1_000,
-                give_up_after_ms: 60_000,
-                ..RefundPolicy::default()
-            },
+            refund_policy: RefundPolicy { steps: HASTY, ..RefundPolicy::default() },
         }),
         providers,
         reconcile: Default::default(),

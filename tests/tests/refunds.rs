@@ -1,7 +1,10 @@
 //! Money on its way back, through the whole system: one click of an administrator, and the gateway's simulator shows it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
-use domain::refund::{RefundDestination, RefundPolicy};
+use domain::{
+    policy::StepPolicy,
+    refund::{RefundDestination, RefundPolicy},
+};
 use serde_json::{Value, json};
 use store::{
     audit::{Actor, Origin},
@@ -150,10 +153,12 @@ async fn what_is_in_doubt_waits_for_somebody_who_has_it_asked_for_again() {
     control(stack, "faults", &json!({ "route": &route, "kind": "drop_after_create" })).await;
     let staff = admin.get("/auth/me").await.expect(200)["id"].as_str().unwrap().parse().unwrap();
     let policy = RefundPolicy {
-        heartbeat_timeout_ms: 2_000,
-        retry_initial_ms: 60_000,
-        retry_max_ms: 60_000,
-        give_up_after_ms: 1_500,
+        steps: StepPolicy {
+            heartbeat_timeout_ms: 2_000,
+            retry_initial_ms: 60_000,
+            retry_max_ms: 60_000,
+            give_up_after_ms: 1_500,
+        },
         ..RefundPolicy::default()
     };
     let new = NewRefund {

@@ -7,7 +7,7 @@ use temporalio_common::ActivityError;
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
-use crate::{search, upkeep::at_provider};
+use crate::{queues, search, steps};
 
 pub use catalog_sync_ports::SyncCatalog;
 
@@ -60,7 +60,8 @@ impl CatalogSyncWorkflow {
         ctx.upsert_search_attributes([search::PROVIDER.value_set(start.provider.clone())]);
         ctx.set_current_details(format!("Reading the catalog of {}.", start.provider));
         let summary = format!("Read the catalog of {}", start.provider);
-        let options = at_provider(&start.policy, ctx.task_queue(), &start.provider, summary);
+        let queue = queues::provider_beside(ctx.task_queue(), &start.provider);
+        let options = steps::outside(&start.policy, queue, summary);
         let synced = ctx.execute_activity(SyncCatalog, start, options).await?;
         ctx.set_current_details(format!(
             "{} changes; {} of our offers can't be sold any more, {} can again.",

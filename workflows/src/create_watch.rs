@@ -7,7 +7,7 @@ use temporalio_common::ActivityError;
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
-use crate::{search, upkeep::at_provider};
+use crate::{queues, search, steps};
 
 pub use create_watch_ports::WatchCreates;
 
@@ -55,7 +55,8 @@ impl CreateWatchWorkflow {
         let start = ctx.state(|s| s.start.clone());
         ctx.upsert_search_attributes([search::PROVIDER.value_set(start.provider.clone())]);
         let summary = format!("Look for servers at {} that surfaced late", start.provider);
-        let options = at_provider(&start.policy, ctx.task_queue(), &start.provider, summary);
+        let queue = queues::provider_beside(ctx.task_queue(), &start.provider);
+        let options = steps::outside(&start.policy, queue, summary);
         let watched = ctx.execute_activity(WatchCreates, start, options).await?;
         ctx.set_current_details(format!(
             "Of {} orders whose create was made again, {} servers are one too many.",

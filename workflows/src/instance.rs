@@ -8,19 +8,15 @@ use std::{
 };
 
 use domain::{
-    ids::{ActionId, OutboxId},
+    ids::OutboxId,
     instance::{ActionKind, InstancePolicy},
     outbox::InstanceStart,
-    provisioning::FailureClass,
 };
-use temporalio_common::{
-    Priority,
-    error::{ActivityExecutionError, IncomingError},
-};
+use temporalio_common::{Priority, error::ActivityExecutionError};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    ActivityOptions, ContinueAsNewOptions, RetryPolicy, SyncWorkflowContext, WorkflowContext,
-    WorkflowContextView, WorkflowResult, workflows,
+    ActivityOptions, ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
+    WorkflowResult, workflows,
 };
 
 use crate::{
@@ -29,8 +25,10 @@ use crate::{
         ServerWork,
     },
     queues,
-    recording::record,
+    steps::{self, record},
 };
+
+const OUT_OF_TIME: &str = "gave up after the longest time an action may take at the provider";
 
 /// Messages remembered, so that a second delivery is recognised. They come in order, so a repeated one is recent.
 const REMEMBERED: usize = 32;
@@ -131,7 +129,9 @@ impl InstanceWorkflow {
         ctx.set_current_details(format!("At {provider}: {} (action {}).", work.kind, work.action_id));
         let queue = queues::provider_beside(ctx.task_queue(), &provider);
         let outcome = if work.kind == ActionKind::Delete {
-            ctx.execute_activity(DeleteServer, work.action_id, until_gone(policy, queue)).await
+            // The server costs money until it is gone.
+            let options = steps::outside_until_done(&policy.steps, queue, "Delete the server");
+            ctx.execute_activity(DeleteServer, work.action_id, options).await
         } else {
             let run = ActionRun { action_id: work.action_id, busy_patience_ms: policy.busy_patience_ms };
             ctx.execute_activity(RunInstanceAction, run, at_provider(policy, queue, work.kind)).await
@@ -142,7 +142,8 @@ impl InstanceWorkflow {
                 Err(ActivityExecutionError::Cancelled(cancelled).into())
             }
             Err(error) => {
-                let failed = failed(work.action_id, &error);
+                let (class, message) = steps::reason(&error, OUT_OF_TIME);
+                let failed = ActionFailed { action_id: work.action_id, class, message };
                 Ok(record(ctx, FailAction, failed, "Record the failure").await?)
             }
         }
@@ -205,49 +206,11 @@ impl InstanceWorkflow {
     }
 }
 
-/// Options of an action: retried for as long as the policy says, and served before orders, since somebody waits.
+/// Options of an action: served before orders, since somebody waits.
 fn at_provider(policy: InstancePolicy, queue: String, kind: ActionKind) -> ActivityOptions {
-    ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
-        .task_queue(queue)
-        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
-        .retry_policy(retries(policy))
-        .priority(Priority::builder().priority_key(1).build())
-        .summary(format!("Carry out {kind}"))
-        .build()
-}
-
-/// Options of a delete: the server costs money until it is gone, so trouble of any class is retried without end.
-fn until_gone(policy: InstancePolicy, queue: String) -> ActivityOptions {
-    ActivityOptions::with_start_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
-        .task_queue(queue)
-        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
-        .retry_policy(retries(policy))
-        .summary("Delete the server".to_owned())
-        .build()
-}
-
-fn retries(policy: InstancePolicy) -> RetryPolicy {
-    RetryPolicy::builder()
-        .initial_interval(Duration::from_millis(policy.retry_initial_ms))
-        .maximum_interval(Duration::from_millis(policy.retry_max_ms))
-        .build()
-}
-
-/// Why an action ended: the failure's type is the class an adapter gave it.
-fn failed(action_id: ActionId, error: &ActivityExecutionError) -> ActionFailed {
-    let (class, message) = match error.cause() {
-        Some(IncomingError::Application(failure)) => {
-            let class =
-                failure.type_name().and_then(|name| name.parse().ok()).unwrap_or(FailureClass::Permanent);
-            (class, failure.to_string())
-        }
-        Some(IncomingError::Timeout(_)) => (
-            FailureClass::Retryable,
-            "gave up after the longest time an action may take at the provider".to_owned(),
-        ),
-        _ => (FailureClass::Permanent, error.to_string()),
-    };
-    ActionFailed { action_id, class, message }
+    let mut options = steps::outside(&policy.steps, queue, format!("Carry out {kind}"));
+    options.priority = Some(Priority::builder().priority_key(1).build());
+    options
 }
 
 #[cfg(test)]

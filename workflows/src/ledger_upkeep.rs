@@ -8,7 +8,7 @@ use temporalio_common::ActivityError;
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
-use crate::upkeep::on_queue;
+use crate::steps;
 
 pub use ledger_ports::{CheckLedger, RecogniseRevenue};
 
@@ -73,8 +73,7 @@ impl LedgerUpkeepWorkflow {
     #[run(name = "LedgerUpkeepWorkflow")]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<LedgerChecked> {
         let start = ctx.state(|s| s.start);
-        let options =
-            |summary: &str| on_queue(&start.policy, ctx.task_queue().to_owned(), summary.to_owned());
+        let options = |summary: &str| steps::outside(&start.policy, ctx.task_queue().to_owned(), summary);
         ctx.set_current_details("Recognising revenue.".to_owned());
         let recognising = ctx.execute_activity(RecogniseRevenue, start, options("Recognise earned revenue"));
         let recognised = recognising.await;

@@ -15,11 +15,10 @@ mod ports;
 mod purge;
 pub mod queues;
 mod reconcile;
-mod recording;
 mod refund;
 pub mod search;
+mod steps;
 mod sweep;
-mod upkeep;
 
 pub use catalog_sync::{CatalogSyncPorts, CatalogSyncWorkflow, CatalogSynced, SyncCatalog};
 pub use create_watch::{CreateWatchPorts, CreateWatchWorkflow, CreatesWatched, WatchCreates};

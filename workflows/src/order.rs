@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use domain::{ids::OutboxId, order::OrderStatus, outbox::OrderStart, provisioning::FailureClass};
+use domain::{ids::OutboxId, order::OrderStatus, outbox::OrderStart};
 use temporalio_common::error::{ActivityExecutionError, IncomingError};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
@@ -20,10 +20,11 @@ use crate::{
         ActivateOrder, AwaitResumption, ExpireOrder, FailProvisioning, OrderProgress, PAUSED,
         ProvisionServer, ProvisioningFailed, RemindOfPayment, StartProvisioning,
     },
-    queues,
-    recording::record,
-    search,
+    queues, search,
+    steps::{self, record},
 };
+
+const OUT_OF_TIME: &str = "gave up after the longest time an order may take at the provider";
 
 /// The last word of an order's workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -150,10 +151,10 @@ impl OrderWorkflow {
             return Self::wait_for_resumption(ctx, bought, reason).await;
         }
         Self::show(ctx, &start, &begun, &bought);
-        match ctx
-            .execute_activity(ProvisionServer, start.order_id, at_provider(&start, &bought, ctx.task_queue()))
-            .await
-        {
+        let queue = queues::provider_beside(ctx.task_queue(), &bought.provider);
+        let summary = format!("Get a {} server from {}", bought.plan_slug, bought.provider);
+        let options = steps::outside(&start.policy.steps, queue, summary);
+        match ctx.execute_activity(ProvisionServer, start.order_id, options).await {
             Ok(()) => {
                 let closed = record(ctx, ActivateOrder, start.order_id, "Move the order to ACTIVE").await?;
                 Ok(Try::Ended(closed.unwrap_or(OrderStatus::Active)))
@@ -186,7 +187,7 @@ impl OrderWorkflow {
         begun: &OrderProgress,
         error: &ActivityExecutionError,
     ) -> WorkflowResult<Try> {
-        let (class, message) = reason(error);
+        let (class, message) = steps::reason(error, OUT_OF_TIME);
         let order_id = ctx.state(|s| s.start.order_id);
         let failed = ProvisioningFailed { order_id, try_number: begun.try_number, class, message };
         if let Some(moved) =
@@ -256,22 +257,6 @@ impl Bought {
     }
 }
 
-/// Options of the call to the provider: retried under the order's policy, taken over when its worker falls silent.
-fn at_provider(start: &OrderStart, bought: &Bought, own_queue: &str) -> ActivityOptions {
-    let policy = start.policy;
-    ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
-        .task_queue(queues::provider_beside(own_queue, &bought.provider))
-        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(policy.retry_initial_ms))
-                .maximum_interval(Duration::from_millis(policy.retry_max_ms))
-                .build(),
-        )
-        .summary(format!("Get a {} server from {}", bought.plan_slug, bought.provider))
-        .build()
-}
-
 /// Options of the wait for the end of a pause: the engine asks again and again, which writes no events.
 fn until_resumed() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(Duration::from_secs(10))
@@ -287,21 +272,4 @@ fn until_resumed() -> ActivityOptions {
 
 fn is_pause(error: &ActivityExecutionError) -> bool {
     matches!(error.cause(), Some(IncomingError::Application(failure)) if failure.type_name() == Some(PAUSED))
-}
-
-/// Why the provider's activity ended: the failure's type is the class an adapter gave it. Running out of time is the
-/// class of the trouble that used it up.
-fn reason(error: &ActivityExecutionError) -> (FailureClass, String) {
-    match error.cause() {
-        Some(IncomingError::Application(failure)) => {
-            let class =
-                failure.type_name().and_then(|name| name.parse().ok()).unwrap_or(FailureClass::Permanent);
-            (class, failure.to_string())
-        }
-        Some(IncomingError::Timeout(_)) => (
-            FailureClass::Retryable,
-            "gave up after the longest time an order may take at the provider".to_owned(),
-        ),
-        _ => (FailureClass::Permanent, error.to_string()),
-    }
 }

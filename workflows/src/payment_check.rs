@@ -2,16 +2,12 @@
 
 #![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
 
-use std::time::Duration;
-
 use domain::payment_check::PaymentCheckStart;
 use temporalio_common::ActivityError;
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
-use temporalio_workflow::{
-    ActivityOptions, RetryPolicy, WorkflowContext, WorkflowContextView, WorkflowResult,
-};
+use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
-use crate::queues;
+use crate::{queues, steps};
 
 pub use payment_check_ports::CheckPayments;
 
@@ -87,7 +83,8 @@ impl PaymentCheckWorkflow {
     #[run(name = "PaymentCheckWorkflow")]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<PaymentsChecked> {
         let start = ctx.state(|s| s.start);
-        let options = options(&start, ctx.task_queue());
+        let queue = queues::payments_beside(ctx.task_queue());
+        let options = steps::outside(&start.policy.steps, queue, "Ask the gateways about waiting payments");
         let checked = ctx.execute_activity(CheckPayments, start, options).await?;
         ctx.set_current_details(format!(
             "Asked about {} payments: {} were paid after all, {} are at their end, {} wait, {} are over another \
@@ -104,19 +101,4 @@ impl PaymentCheckWorkflow {
         ));
         Ok(checked)
     }
-}
-
-fn options(start: &PaymentCheckStart, own_queue: &str) -> ActivityOptions {
-    let policy = &start.policy;
-    ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
-        .task_queue(queues::payments_beside(own_queue))
-        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(policy.retry_initial_ms))
-                .maximum_interval(Duration::from_millis(policy.retry_max_ms))
-                .build(),
-        )
-        .summary("Ask the gateways about waiting payments".to_owned())
-        .build()
 }

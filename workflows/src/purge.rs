@@ -7,7 +7,7 @@ use temporalio_common::ActivityError;
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
-use crate::upkeep::on_queue;
+use crate::steps;
 
 pub use purge_ports::PurgeRows;
 
@@ -66,7 +66,8 @@ impl PurgeWorkflow {
         let PurgeStart { rules, bounds, policy } = ctx.state(|s| s.start.clone());
         let (mut purged, mut failed) = (Vec::new(), None);
         for rule in rules {
-            let options = on_queue(&policy, ctx.task_queue().to_owned(), format!("Purge {}", rule.what));
+            let options =
+                steps::outside(&policy, ctx.task_queue().to_owned(), format!("Purge {}", rule.what));
             match ctx.execute_activity(PurgeRows, PurgeRun { rule, bounds }, options).await {
                 Ok(rows) => purged.push(rows),
                 Err(error) => failed = Some(error),

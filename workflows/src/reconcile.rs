@@ -7,7 +7,7 @@ use temporalio_common::ActivityError;
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
-use crate::{search, upkeep::at_provider};
+use crate::{queues, search, steps};
 
 pub use reconcile_ports::ReconcileProvider;
 
@@ -67,7 +67,8 @@ impl ReconcileWorkflow {
         ctx.upsert_search_attributes([search::PROVIDER.value_set(start.provider.clone())]);
         ctx.set_current_details(format!("Comparing {} with the database.", start.provider));
         let summary = format!("Compare {} with the database", start.provider);
-        let options = at_provider(&start.policy, ctx.task_queue(), &start.provider, summary);
+        let queue = queues::provider_beside(ctx.task_queue(), &start.provider);
+        let options = steps::outside(&start.policy, queue, summary);
         let found = ctx.execute_activity(ReconcileProvider, start, options).await?;
         ctx.set_current_details(format!(
             "{} servers listed: {} orphans, {} duplicates, {} ghosts, {} drifted.",

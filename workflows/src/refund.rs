@@ -4,19 +4,18 @@
 
 #![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
 
-use std::time::Duration;
-
 use domain::{
     ids::RefundId,
     refund::{RefundStart, RefundStatus},
 };
 use temporalio_common::{ActivityError, error::ActivityExecutionError};
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
-use temporalio_workflow::{
-    ActivityOptions, RetryPolicy, WorkflowContext, WorkflowContextView, WorkflowResult,
-};
+use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
-use crate::{queues, recording::record};
+use crate::{
+    queues,
+    steps::{self, record},
+};
 
 pub use refund_gateway_ports::SendRefund;
 pub use refund_ports::{ReturnRefund, SettleRefund};
@@ -108,7 +107,8 @@ impl RefundWorkflow {
         let start = ctx.state(|s| s.start);
         ctx.set_current_details("Asking the gateway to give the money back.");
         let asked = RefundOrder { refund_id: start.refund_id, settle_ms: start.policy.settle_ms };
-        let options = at_gateway(&start, ctx.task_queue());
+        let queue = queues::payments_beside(ctx.task_queue());
+        let options = steps::outside(&start.policy.steps, queue, "Have the gateway give the money back");
         let status = match ctx.execute_activity(SendRefund, asked, options).await {
             Ok(given) => record(ctx, SettleRefund, given, "Settle the refund").await?,
             Err(ActivityExecutionError::Cancelled(cancelled)) => {
@@ -129,20 +129,4 @@ impl RefundWorkflow {
         ctx.set_current_details(format!("The refund is {status}."));
         Ok(RefundOutcome { status })
     }
-}
-
-/// Options of the call to the gateway: made again under the refund's policy, taken over when its worker falls silent.
-fn at_gateway(start: &RefundStart, own_queue: &str) -> ActivityOptions {
-    let policy = &start.policy;
-    ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
-        .task_queue(queues::payments_beside(own_queue))
-        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(policy.retry_initial_ms))
-                .maximum_interval(Duration::from_millis(policy.retry_max_ms))
-                .build(),
-        )
-        .summary("Have the gateway give the money back".to_owned())
-        .build()
 }

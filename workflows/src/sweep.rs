@@ -7,7 +7,7 @@ use temporalio_common::ActivityError;
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 
-use crate::upkeep::on_queue;
+use crate::steps;
 
 pub use sweep_ports::WakeLost;
 
@@ -58,7 +58,7 @@ impl SweepWorkflow {
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Swept> {
         let start = ctx.state(|s| s.start);
         let summary = "Start workflows that are missing".to_owned();
-        let options = on_queue(&start.policy, ctx.task_queue().to_owned(), summary);
+        let options = steps::outside(&start.policy, ctx.task_queue().to_owned(), summary);
         let swept = ctx.execute_activity(WakeLost, start, options).await?;
         ctx.set_current_details(format!(
             "Of {} that should run, {} were missing and {} asleep; {} were started or woken.",

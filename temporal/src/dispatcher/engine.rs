@@ -1,16 +1,11 @@
 //! One message to the engine.
 
 use activities::crash_point;
-use domain::{
-    order::OrderStatus,
-    outbox::Message,
-    upkeep::{CatalogSyncStart, LedgerUpkeepStart, ReconcileStart, UpkeepPolicy},
-};
+use domain::outbox::{How, Plan};
 use store::{Store, StoreError, outbox::Claimed};
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::workflowservice::v1::SignalWithStartWorkflowExecutionRequest;
 use tonic::{Code, Status};
-use workflows::queues::signals;
 
 use super::{DATABASE_TIMEOUT, pulse::Outcome};
 use crate::{
@@ -125,96 +120,23 @@ impl Engine {
             now_ms: claimed.claimed_at_ms,
             delayed: self.start_delay.ends(),
         };
-        let mut service = client.connection().workflow_service();
-        let answer = match message {
-            Message::StartOrder(start) => {
-                let request = timed(envelope.start_order(claimed.id, start)?);
+        let delivery = match message.plan() {
+            Plan::Now(delivery) => delivery,
+            Plan::OfOrder(order, plan) => {
+                let (status, start) = self.asked(self.store.order_standing(order)).await?;
+                let Some(delivery) = plan(status, start) else { return Ok(()) };
+                delivery
+            }
+            Plan::OfInstance(instance, plan) => plan(self.asked(self.store.instance_start(instance)).await?),
+        };
+        let answer = match delivery.how {
+            How::Start { again, not_before_ms } => {
+                let request = timed(envelope.start(claimed.id, &delivery, again, not_before_ms)?);
+                let mut service = client.connection().workflow_service();
                 service.start_workflow_execution(request).await.map(drop)
             }
-            Message::PaymentConfirmed(start) => {
-                let request = envelope.signal_order(
-                    claimed.id,
-                    start,
-                    signals::PAYMENT_CONFIRMED,
-                    OrderStatus::Paid,
-                )?;
-                self.signal(&client, request).await
-            }
-            Message::RetryProvisioning { order_id } => {
-                let start = self.asked(self.store.order_start(*order_id)).await?;
-                let request = envelope.signal_order(
-                    claimed.id,
-                    &start,
-                    signals::RETRY_PROVISIONING,
-                    OrderStatus::Provisioning,
-                )?;
-                self.signal(&client, request).await
-            }
-            Message::WakeOrder { order_id, .. } => {
-                let (status, start) = self.asked(self.store.order_standing(*order_id)).await?;
-                match status {
-                    OrderStatus::PendingPayment => {
-                        let request = timed(envelope.restart_order(claimed.id, &start)?);
-                        service.start_workflow_execution(request).await.map(drop)
-                    }
-                    OrderStatus::Paid | OrderStatus::Provisioning | OrderStatus::ProvisioningFailed => {
-                        // It ends every wait of the workflow, which then looks where the order stands.
-                        let signal = signals::RETRY_PROVISIONING;
-                        let request = envelope.signal_order(claimed.id, &start, signal, status)?;
-                        self.signal(&client, request).await
-                    }
-                    // It came to its end meanwhile.
-                    OrderStatus::Active
-                    | OrderStatus::Expired
-                    | OrderStatus::Cancelled
-                    | OrderStatus::Refunded => Ok(()),
-                }
-            }
-            // Also with a start: a plain signal does not end the delay of a workflow that waits for money.
-            Message::OrderClosed { order_id } => {
-                let start = self.asked(self.store.order_start(*order_id)).await?;
-                let request = envelope.signal_order(
-                    claimed.id,
-                    &start,
-                    signals::ORDER_CLOSED,
-                    OrderStatus::Cancelled,
-                )?;
-                self.signal(&client, request).await
-            }
-            Message::StartInstance(start) => {
-                let request = timed(envelope.start_instance(claimed.id, start)?);
-                service.start_workflow_execution(request).await.map(drop)
-            }
-            Message::ActionRequested { instance_id } => {
-                let start = self.asked(self.store.instance_start(*instance_id)).await?;
-                let request = envelope.signal_instance(claimed.id, &start, signals::ACTION_REQUESTED)?;
-                self.signal(&client, request).await
-            }
-            Message::SyncCatalog { sync_id, provider } => {
-                let policy = UpkeepPolicy::default();
-                let start = CatalogSyncStart { provider: provider.clone(), sync_id: Some(*sync_id), policy };
-                let request = envelope.start_catalog_sync(claimed.id, message.workflow_id(), &start)?;
-                service.start_workflow_execution(timed(request)).await.map(drop)
-            }
-            Message::Reconcile { reconciliation_id, provider, settings } => {
-                let start = ReconcileStart {
-                    provider: provider.clone(),
-                    reconciliation_id: Some(*reconciliation_id),
-                    settings: *settings,
-                    policy: UpkeepPolicy::default(),
-                };
-                let request = envelope.start_reconciliation(claimed.id, message.workflow_id(), &start)?;
-                service.start_workflow_execution(timed(request)).await.map(drop)
-            }
-            Message::CheckLedger { check_id } => {
-                let policy = UpkeepPolicy::of_the_books();
-                let start = LedgerUpkeepStart { check_id: Some(*check_id), policy };
-                let request = envelope.start_ledger_upkeep(claimed.id, message.workflow_id(), &start)?;
-                service.start_workflow_execution(timed(request)).await.map(drop)
-            }
-            Message::StartRefund(start) => {
-                let request = timed(envelope.start_refund(claimed.id, start)?);
-                service.start_workflow_execution(request).await.map(drop)
+            How::Signal(signal) => {
+                self.signal(&client, envelope.signal(claimed.id, &delivery, signal)?).await
             }
         };
         match answer {

@@ -158,6 +158,6 @@ async fn system(network: &DatabaseProxy) -> Stack {
         listing_lag: Duration::from_secs_f64(LAG + 1.5),
         ..Options::default()
     };
-    options.policy.give_up_after_ms = 15 * 60_000;
+    options.policy.steps.give_up_after_ms = 15 * 60_000;
     Stack::start(options).await.expect("a system")
 }

@@ -1,6 +1,9 @@
 //! The rules orders are placed under.
 
-use domain::{failover::FailoverPolicy, policy::OrderPolicy};
+use domain::{
+    failover::FailoverPolicy,
+    policy::{OrderPolicy, StepPolicy},
+};
 use std::time::Duration;
 
 /// The rules orders are placed under.
@@ -116,10 +119,12 @@ impl OrdersConfig {
         OrderPolicy {
             payment_window_ms: milliseconds(self.payment_window),
             remind_after_ms: milliseconds(self.remind_after),
-            heartbeat_timeout_ms: milliseconds(self.heartbeat_timeout),
-            retry_initial_ms: milliseconds(self.retry_initial),
-            retry_max_ms: milliseconds(self.retry_max),
-            give_up_after_ms: milliseconds(self.give_up_after),
+            steps: StepPolicy {
+                heartbeat_timeout_ms: milliseconds(self.heartbeat_timeout),
+                retry_initial_ms: milliseconds(self.retry_initial),
+                retry_max_ms: milliseconds(self.retry_max),
+                give_up_after_ms: milliseconds(self.give_up_after),
+            },
             failover: FailoverPolicy { enabled: self.failover_enabled, margin_bp: self.failover_margin_bp },
             ..OrderPolicy::default()
         }

@@ -5,6 +5,7 @@ use super::strength::{Guarded, SHORTEST_CREDENTIAL};
 use domain::billing::PaymentMethod;
 use domain::payment_check::PaymentCheckPolicy;
 use domain::payment_limits::PaymentLimits;
+use domain::policy::StepPolicy;
 use domain::refund::RefundPolicy;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -237,7 +238,8 @@ impl PaymentsConfig {
     /// How patiently gateways are asked to give money back.
     pub fn refund_policy(&self) -> RefundPolicy {
         let give_up_after_ms = u64::try_from(self.refund_give_up_after.as_millis()).unwrap_or(u64::MAX);
-        RefundPolicy { give_up_after_ms, ..RefundPolicy::default() }
+        let usual = RefundPolicy::default();
+        RefundPolicy { steps: StepPolicy { give_up_after_ms, ..usual.steps }, ..usual }
     }
 
     /// The same settings with Xendit's simulator.

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use domain::{
+    policy::StepPolicy,
     purge::{PurgeRule, PurgeStart, Purgeable},
     refund::RefundPolicy,
     sweep::SweepStart,
-    upkeep::{ReconcileSettings, UpkeepPolicy},
+    upkeep::ReconcileSettings,
 };
 use rust_decimal::Decimal;
 use temporal::schedules::{LedgerUpkeepSettings, PurgeSettings, ScheduleSettings, SweepSettings};
@@ -157,7 +158,7 @@ impl UpkeepConfig {
             catalog_sync_every: self.catalog_sync_every,
             reconcile_every: self.reconcile_every,
             reconcile: self.reconcile(),
-            policy: UpkeepPolicy::default(),
+            policy: StepPolicy::OF_UPKEEP,
         }
     }
 

@@ -1,8 +1,13 @@
-//! Recording steps: transactions of ours, made for as long as the database needs.
+//! The steps of all workflows: recording steps, which are transactions of ours and made for as long as the database needs,
+//! and steps outside, which ask a provider, a gateway or the database about very much. And what the failure of one means.
 
 use std::time::Duration;
 
-use temporalio_common::{ActivityDefinition, error::ActivityExecutionError};
+use domain::{policy::StepPolicy, provisioning::FailureClass};
+use temporalio_common::{
+    ActivityDefinition,
+    error::{ActivityExecutionError, IncomingError},
+};
 use temporalio_workflow::{ActivityOptions, LocalActivityOptions, RetryPolicy, WorkflowContext};
 
 /// Tries within the workflow's own task: some seconds when the database refuses at once, a minute when every try runs
@@ -72,4 +77,49 @@ fn later(summary: &str) -> ActivityOptions {
         )
         .summary(summary.to_owned())
         .build()
+}
+
+/// Options of a step outside on a queue: retried under the policy, taken over when its worker falls silent.
+pub(crate) fn outside(policy: &StepPolicy, queue: String, summary: impl Into<String>) -> ActivityOptions {
+    ActivityOptions::with_schedule_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
+        .task_queue(queue)
+        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
+        .retry_policy(retries(policy))
+        .summary(summary)
+        .build()
+}
+
+/// The same without an end: only each try is bounded.
+pub(crate) fn outside_until_done(
+    policy: &StepPolicy,
+    queue: String,
+    summary: impl Into<String>,
+) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_millis(policy.give_up_after_ms))
+        .task_queue(queue)
+        .heartbeat_timeout(Duration::from_millis(policy.heartbeat_timeout_ms))
+        .retry_policy(retries(policy))
+        .summary(summary)
+        .build()
+}
+
+fn retries(policy: &StepPolicy) -> RetryPolicy {
+    RetryPolicy::builder()
+        .initial_interval(Duration::from_millis(policy.retry_initial_ms))
+        .maximum_interval(Duration::from_millis(policy.retry_max_ms))
+        .build()
+}
+
+/// Why a step outside ended: the failure's type is the class that an adapter gave it. Running out of time, which
+/// `out_of_time` says in words, is the class of the trouble that used it up.
+pub(crate) fn reason(error: &ActivityExecutionError, out_of_time: &str) -> (FailureClass, String) {
+    match error.cause() {
+        Some(IncomingError::Application(failure)) => {
+            let class =
+                failure.type_name().and_then(|name| name.parse().ok()).unwrap_or(FailureClass::Permanent);
+            (class, failure.to_string())
+        }
+        Some(IncomingError::Timeout(_)) => (FailureClass::Retryable, out_of_time.to_owned()),
+        _ => (FailureClass::Permanent, error.to_string()),
+    }
 }
