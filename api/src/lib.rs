@@ -26,6 +26,7 @@ mod rate_limit;
 pub mod serve;
 mod server;
 mod state;
+mod told;
 mod webhooks;
 
 pub use auth::{

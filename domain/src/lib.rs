@@ -7,6 +7,7 @@ pub mod billing;
 pub mod circuit;
 pub mod dispute;
 pub mod email;
+pub mod event;
 pub mod failover;
 pub mod hostname;
 pub mod ids;

@@ -114,7 +114,7 @@ pub(crate) struct Entry {
 impl Paper {
     /// The paper of an invoice, in its buyer's language unless another is wished for.
     pub(crate) fn of_invoice(document: &InvoiceDocument, seller: &Seller, wish: Option<Language>) -> Self {
-        let language = wish.unwrap_or(document.buyer.language);
+        let language = Language::of_reader(wish, document.buyer.language);
         let words = Phrases::of(language);
         let invoice = &document.invoice;
         let lines = document.lines.iter().map(|line| Line {
@@ -150,7 +150,7 @@ impl Paper {
         seller: &Seller,
         wish: Option<Language>,
     ) -> Self {
-        let language = wish.unwrap_or(document.buyer.language);
+        let language = Language::of_reader(wish, document.buyer.language);
         let words = Phrases::of(language);
         let note = &document.note;
         let line = Line {

@@ -86,7 +86,7 @@ impl Store {
         let found = found.ok_or(StoreError::NotFound("invoice"))?;
         let lines = sqlx::query_as!(
             InvoiceLine,
-            r#"SELECT description, quantity, unit_price AS "unit_price: Rupiah", total AS "total: Rupiah"
+            r#"SELECT description AS "description!", quantity, unit_price AS "unit_price: Rupiah", total AS "total: Rupiah"
                FROM invoice_lines WHERE invoice_id = $1 ORDER BY position"#,
             invoice.0,
         )

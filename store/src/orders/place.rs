@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     billing::{Bank, PaymentMethod},
+    event::{Event, OrderPlaced},
     hostname::Hostname,
     ids::{InvoiceId, NotificationId, OrderId, OutboxId, PaymentId, RedemptionId, SshKeyId, TaskId, UserId},
     notification::NotificationKind,
@@ -12,7 +13,6 @@ use domain::{
     pricing::PriceLine,
     promo::PromoCode,
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
@@ -169,6 +169,13 @@ async fn insert(
         placed_at_ms: u64::try_from(offer.at.timestamp_millis()).unwrap_or_default(),
         policy: new.policy,
     });
+    let event = Event::from(OrderPlaced {
+        order_id,
+        hostname: new.hostname.as_str().to_owned(),
+        plan: offer.plan_name.clone(),
+        total: quote.total,
+    });
+    let facts = event.facts();
     let claimed = sqlx::query!(
         "WITH claim AS (
              INSERT INTO idempotency_keys (user_id, scope, key, request_hash, object_id)
@@ -180,12 +187,11 @@ async fn insert(
              RETURNING id),
          task AS (
              INSERT INTO provisioning_tasks (id, order_id, provider_type) SELECT $17, id, $18 FROM placed),
-         step AS (
-             INSERT INTO order_timeline (order_id, key, step, status, message)
-             SELECT id, 'order_placed', 'order_placed', 'done', $19 FROM placed),
+         event AS (
+             INSERT INTO events (kind, data, dedupe_key, order_id, step, status)
+             SELECT $19, $21, $22, id, $23, $24 FROM placed RETURNING id),
          notice AS (
-             INSERT INTO in_app_notifications (id, user_id, title, message, type, action_url, metadata, dedupe_key)
-             SELECT $20, $1, 'Order received', $21, $22, $23, $24, $25 FROM placed),
+             INSERT INTO in_app_notifications (id, user_id, event_id, type) SELECT $20, $1, id, $25 FROM event),
          message AS (
              INSERT INTO outbox (id, workflow_id, kind, payload, class) SELECT $26, $27, $28, $29, $50 FROM placed),
          counter AS (
@@ -229,13 +235,13 @@ async fn insert(
         deadline(offer.at, &new.policy),
         new_id::<TaskId>().0,
         offer.provider,
-        format!("Your order was placed. It is waiting for your payment of {}.", quote.total),
+        event.kind().as_str(),
         new_id::<NotificationId>().0,
-        format!("We have your order of {} ({}). Please pay {}.", offer.plan_name, new.hostname.as_str(), quote.total),
-        NotificationKind::OrderCreated.as_str(),
-        format!("/orders/{order_id}"),
-        json!({ "order_id": order_id }),
-        format!("order/{order_id}/order_created"),
+        event.data()?,
+        facts.dedupe_key,
+        facts.step.map(|step| step.name),
+        facts.step.map(|step| step.status.as_str()),
+        facts.notification.map(NotificationKind::as_str),
         new_id::<OutboxId>().0,
         start.workflow_id(),
         start.kind(),

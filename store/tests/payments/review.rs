@@ -126,7 +126,7 @@ async fn a_rejection_closes_the_attempt_and_tells_why(pool: PgPool) {
     let rejected = reject().await.unwrap();
     assert_eq!((rejected.id, rejected.status), (transfer.id, P::Denied));
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
-    let told = shop.texts("SELECT message FROM in_app_notifications WHERE type = 'PAYMENT_REJECTED'").await;
+    let told = shop.told("PAYMENT_REJECTED").await;
     assert!(told[0].contains("No such transfer"), "{told:?}");
     assert_eq!(shop.count("SELECT count(*) FROM audit_log WHERE action = 'payment.reject'").await, 1);
 

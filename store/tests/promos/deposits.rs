@@ -3,6 +3,8 @@
 use domain::{
     Rupiah,
     billing::PaymentStatus as P,
+    event::Event,
+    language::Language,
     ledger::MovementKind as M,
     promo::{PromoKind as K, PromoRefusal, RedemptionState as S},
 };
@@ -21,8 +23,11 @@ impl Shop {
     }
 
     async fn messages(&self) -> Vec<String> {
-        let sql = "SELECT message FROM in_app_notifications WHERE user_id = $1 ORDER BY id";
-        sqlx::query_scalar(sql).bind(self.customer.0).fetch_all(&self.pool).await.unwrap()
+        let page = PageRequest { before: None, limit: 100 };
+        let told = self.store.notifications(self.customer, false, page).await.unwrap().data;
+        let message =
+            |event: Option<Event>| messages::in_app(&event.unwrap(), Language::English).unwrap().message;
+        told.into_iter().rev().map(|notification| message(notification.event)).collect()
     }
 }
 

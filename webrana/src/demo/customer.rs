@@ -236,8 +236,10 @@ impl Customer {
 
     /// The order's story.
     pub async fn timeline(&self, order: &Order) -> Result<Vec<TimelineEntry>> {
-        let list: List<TimelineEntry> =
-            self.get(&format!("orders/{}/timeline", order.id), "reading the timeline").await?;
+        let request = self.http.get(self.url(&format!("orders/{}/timeline", order.id))?);
+        // The demo speaks English, and a customer's own language is Indonesian at first.
+        let request = request.bearer_auth(&self.token).header("Accept-Language", "en");
+        let list: List<TimelineEntry> = answer(request, "reading the timeline").await?;
         Ok(list.data)
     }
 
