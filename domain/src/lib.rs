@@ -17,7 +17,6 @@ pub mod instance;
 pub mod label;
 pub mod language;
 pub mod ledger;
-pub mod line_text;
 pub mod money;
 pub mod notification;
 pub mod order;

@@ -14,6 +14,7 @@
 //! # Ok::<(), messages::Error>(())
 //! ```
 
+mod lines;
 mod render;
 mod templates;
 mod times;
@@ -24,6 +25,7 @@ use domain::{
     language::Language,
 };
 
+pub use lines::invoice_line;
 pub use times::{day, moment};
 pub use words::{capital, payment_method};
 

@@ -264,7 +264,8 @@ async fn bill(tx: &mut PgConnection, new: &NewRenewal, server: &Renewable) -> Re
     let discount = server.discount_bp.ok_or(Refusal::TermNotOffered)?;
     let tax = tax::rule_of_today(tx).await?;
     let quote = quote(&PriceInput {
-        plan_name: format!("Renewal of {}: {}", server.name, server.plan_name),
+        plan_name: server.plan_name.clone(),
+        renewed: Some(server.name.clone()),
         price_monthly: server.price_monthly,
         term_months: new.term_months,
         term_discount: discount.unsigned_abs(),

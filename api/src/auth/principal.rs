@@ -48,6 +48,8 @@ pub struct Staff {
 pub struct Administrator {
     /// Who.
     pub id: UserId,
+    /// What they read, as [`Customer::language`].
+    pub language: Language,
 }
 
 /// A logged-in user who may manage administrators, providers and keys: `superadmin`. Others get 403 `forbidden`.
@@ -184,7 +186,11 @@ impl FromRequestParts<AppState> for Administrator {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let user = Customer::from_request_parts(parts, state).await?;
-        if user.role.may_administer() { Ok(Self { id: user.id }) } else { Err(forbidden("administrators")) }
+        if user.role.may_administer() {
+            Ok(Self { id: user.id, language: user.language })
+        } else {
+            Err(forbidden("administrators"))
+        }
     }
 }
 

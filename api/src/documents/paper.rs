@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use domain::{Rupiah, billing::InvoiceStatus, in_words::in_words, language::Language, line_text};
+use domain::{Rupiah, billing::InvoiceStatus, in_words::in_words, language::Language};
 use serde::Serialize;
 use store::{
     documents::{Buyer, CreditNoteDocument, InvoiceDocument},
@@ -118,7 +118,7 @@ impl Paper {
         let words = Phrases::of(language);
         let invoice = &document.invoice;
         let lines = document.lines.iter().map(|line| Line {
-            description: line_text::in_language(&line.description, language).into_owned(),
+            description: messages::invoice_line(&line.description, language),
             quantity: line.quantity.to_string(),
             unit_price: line.unit_price.to_string(),
             total: line.total.to_string(),

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
+    Rupiah,
     billing::{Bank, PaymentMethod},
     event::{Event, OrderPlaced},
     hostname::Hostname,
@@ -10,7 +11,7 @@ use domain::{
     outbox::{Message, OrderStart},
     payment_limits::Way,
     policy::OrderPolicy,
-    pricing::PriceLine,
+    pricing::{PriceLine, StoredDescription},
     promo::PromoCode,
 };
 use sqlx::PgConnection;
@@ -160,7 +161,7 @@ async fn insert(
 ) -> Result<Option<Placed>, StoreError> {
     let (order_id, payment_id): (OrderId, PaymentId) = (new_id(), new_id());
     let quote = &offer.quote;
-    let lines = Lines::from(quote.lines.as_slice());
+    let lines = quote.lines.iter().map(Line::of).collect::<Result<Vec<_>, _>>()?;
     let start = Message::StartOrder(OrderStart {
         order_id,
         customer_id: new.user,
@@ -183,7 +184,7 @@ async fn insert(
          placed AS (
              INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
                                  auto_renew, total, policy, placed_at, expires_at, ssh_keys)
-             SELECT $5, $1, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $44 FROM claim
+             SELECT $5, $1, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $41 FROM claim
              RETURNING id),
          task AS (
              INSERT INTO provisioning_tasks (id, order_id, provider_type) SELECT $17, id, $18 FROM placed),
@@ -193,7 +194,7 @@ async fn insert(
          notice AS (
              INSERT INTO in_app_notifications (id, user_id, event_id, type) SELECT $20, $1, id, $25 FROM event),
          message AS (
-             INSERT INTO outbox (id, workflow_id, kind, payload, class) SELECT $26, $27, $28, $29, $50 FROM placed),
+             INSERT INTO outbox (id, workflow_id, kind, payload, class) SELECT $26, $27, $28, $29, $47 FROM placed),
          counter AS (
              INSERT INTO invoice_counters AS c (year, last)
              SELECT extract(year FROM $15::timestamptz AT TIME ZONE 'Asia/Jakarta')::integer, 1 FROM placed
@@ -202,21 +203,22 @@ async fn insert(
              INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax_base, tax, tax_bp,
                                    total, issued_at, due_at)
              SELECT $30, 'INV/' || year || '/' || lpad(last, greatest(6, length(last)), '0'), $1, $5, 'OPEN',
-                    $31, $32, $45, $33, $34, $13, $15, $16
+                    $31, $32, $42, $33, $34, $13, $15, $16
              FROM counter RETURNING id),
          line AS (
-             INSERT INTO invoice_lines (invoice_id, position, description, quantity, unit_price, total)
-             SELECT invoice.id, l.position, l.description, l.quantity, l.unit_price, l.total
-             FROM invoice, unnest($35::text[], $36::integer[], $37::bigint[], $38::bigint[])
-                  WITH ORDINALITY AS l (description, quantity, unit_price, total, position)),
+             INSERT INTO invoice_lines (invoice_id, position, kind, params, description, quantity, unit_price, total)
+             SELECT invoice.id, l.position, l.kind, l.params, l.description, l.quantity, l.unit_price, l.total
+             FROM invoice, ROWS FROM (jsonb_to_recordset($35) AS (kind text, params jsonb, description text,
+                                                                  quantity integer, unit_price bigint, total bigint))
+                  WITH ORDINALITY AS l (kind, params, description, quantity, unit_price, total, position)),
          redemption AS (
              INSERT INTO promo_redemptions (id, promo_id, user_id, order_id, amount, state)
-             SELECT $46, $47::uuid, $1, id, $48::bigint, 'RESERVED' FROM placed WHERE $47::uuid IS NOT NULL),
+             SELECT $43, $44::uuid, $1, id, $45::bigint, 'RESERVED' FROM placed WHERE $44::uuid IS NOT NULL),
          payment AS (
              INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
                                    status, expires_at)
-             SELECT $39, id, $5, $1, $40, $41, $42, $43, $13, 'PENDING', $16 FROM invoice)
-         SELECT object_id, (SELECT set_config('lock_timeout', $49, true) FROM counter) AS held FROM claim",
+             SELECT $36, id, $5, $1, $37, $38, $39, $40, $13, 'PENDING', $16 FROM invoice)
+         SELECT object_id, (SELECT set_config('lock_timeout', $46, true) FROM counter) AS held FROM claim",
         new.user.0,
         request.scope,
         request.key,
@@ -251,10 +253,7 @@ async fn insert(
         quote.discount.get(),
         quote.tax.get(),
         i32::try_from(offer.tax.rate).unwrap_or(i32::MAX),
-        &lines.descriptions,
-        &lines.quantities,
-        &lines.unit_prices,
-        &lines.totals,
+        serde_json::to_value(lines)?,
         payment_id.0,
         new.gateway,
         gateway_order_id(order_id, 1),
@@ -278,22 +277,20 @@ pub(crate) fn gateway_order_id(order: OrderId, attempt: u32) -> String {
     format!("WB-{}-{attempt}", order.0.simple())
 }
 
-/// Invoice lines by column, as `unnest` takes them.
-struct Lines {
-    descriptions: Vec<String>,
-    quantities: Vec<i32>,
-    unit_prices: Vec<i64>,
-    totals: Vec<i64>,
+/// An invoice's line by its columns.
+#[derive(serde::Serialize)]
+struct Line {
+    #[serde(flatten)]
+    description: StoredDescription,
+    quantity: u32,
+    unit_price: Rupiah,
+    total: Rupiah,
 }
 
-impl From<&[PriceLine]> for Lines {
-    fn from(lines: &[PriceLine]) -> Self {
-        Self {
-            descriptions: lines.iter().map(|line| line.description.clone()).collect(),
-            quantities: lines.iter().map(|line| i32::try_from(line.quantity).unwrap_or(i32::MAX)).collect(),
-            unit_prices: lines.iter().map(|line| line.unit_price.get()).collect(),
-            totals: lines.iter().map(|line| line.total.get()).collect(),
-        }
+impl Line {
+    fn of(line: &PriceLine) -> serde_json::Result<Self> {
+        let PriceLine { quantity, unit_price, total, .. } = *line;
+        Ok(Self { description: line.description.store()?, quantity, unit_price, total })
     }
 }
 

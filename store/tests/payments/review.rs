@@ -3,7 +3,7 @@ use domain::{
     billing::{InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P},
     ids::OrderId,
     order::OrderStatus,
-    pricing::BilledItem,
+    pricing::{BilledItem, LineDescription},
     refund::RefundDestination,
     role::Role,
 };
@@ -235,7 +235,11 @@ async fn nobody_decides_about_money_of_their_own(pool: PgPool) {
     assert!(matches!(refused, RefundError::Store(StoreError::OwnMoney)), "{refused:?}");
     let refused = shop.store.cancel_order_for_staff(order, "mine", &shop.anew()).await.unwrap_err();
     assert!(matches!(refused, StoreError::OwnMoney), "{refused:?}");
-    let items = [BilledItem { description: "Help".to_owned(), quantity: 1, unit_price: transfer.amount }];
+    let items = [BilledItem {
+        description: LineDescription::Written("Help".to_owned()),
+        quantity: 1,
+        unit_price: transfer.amount,
+    }];
     let bill = NewDraft { by: colleague, customer: shop.admin, items: &items, note: None };
     let bill = shop.store.draft_invoice(&bill, &act().origin, &act().request).await.unwrap().id;
     let origin = shop.admins_origin();
