@@ -21,6 +21,7 @@ mod payment;
 mod refund;
 mod server;
 mod staff;
+mod staff_money;
 
 use crate::text_enum::text_enum;
 
@@ -31,6 +32,7 @@ pub use payment::*;
 pub use refund::*;
 pub use server::*;
 pub use staff::*;
+pub use staff_money::*;
 
 /// Calls the macro `$then` with every event: its variant, its name, and where it is told. `timeline` is an order's,
 /// `customer` stands for all ways in which customers are told (in the app, by mail, by Telegram), `staff` for the app.
