@@ -16,7 +16,7 @@ async fn an_order_its_invoice_and_its_story_can_be_read(pool: PgPool) {
     let timeline = shop.app.get(&format!("/orders/{id}/timeline"), shop.me()).await.body;
     let step = &timeline["data"][0];
     assert_eq!((step["step"].as_str(), step["status"].as_str()), (Some("order_placed"), Some("done")));
-    assert!(step["at"].is_string() && step["message"].as_str().unwrap().contains("Rp 408.092"));
+    assert!(step["at"].is_string() && step["message"].as_str().unwrap().contains("Rp408.092"));
 
     let invoice_id = placed["invoice"]["id"].as_str().unwrap();
     let invoice = shop.app.get(&format!("/invoices/{invoice_id}"), shop.me()).await.body;

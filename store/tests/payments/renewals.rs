@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::{MIDTRANS, Shop, promise, told};
 
-/// A term of one month at Rp 129,000 with 11 % PPN.
+/// A term of one month at Rp129.000 with 11 % PPN.
 const MONTH: i64 = 143_190;
 
 impl Shop {

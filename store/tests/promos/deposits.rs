@@ -58,7 +58,7 @@ async fn a_bonus_is_credited_once_however_often_the_gateway_tells(pool: PgPool) 
     assert_eq!(shop.state_of_deposit(deposit.id).await, "REDEEMED");
     assert_eq!(
         shop.messages().await,
-        ["Your deposit of Rp 500.000 is on your balance, with Rp 40.000 on top by the code HEMAT10."]
+        ["Your deposit of Rp500.000 is on your balance, with Rp40.000 on top by the code HEMAT10."]
     );
     let report = shop.store.check_ledger().await.unwrap();
     assert!(report.sound, "{:#?}", report.findings);
@@ -124,7 +124,7 @@ async fn late_money_brings_the_bonus_only_within_the_limits(pool: PgPool) {
     assert_eq!(
         budi.messages().await,
         [
-            "Your deposit of Rp 50.000 is on your balance. It came too late for the bonus of the code HEMAT10, which can't \
+            "Your deposit of Rp50.000 is on your balance. It came too late for the bonus of the code HEMAT10, which can't \
           be had any more."
         ]
     );
