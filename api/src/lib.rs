@@ -26,8 +26,8 @@ mod rate_limit;
 pub mod serve;
 mod server;
 mod state;
-mod told;
 mod webhooks;
+mod wording;
 
 pub use auth::{
     PasswordCost,

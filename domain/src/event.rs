@@ -26,7 +26,7 @@ mod staff_money;
 use crate::text_enum::text_enum;
 
 pub use account::*;
-pub use facts::{Facts, Step, StepStatus, Told};
+pub use facts::{EventData, Facts, Step, StepStatus};
 pub use order::*;
 pub use payment::*;
 pub use refund::*;

@@ -6,8 +6,8 @@ use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod},
     event::{
-        DepositBonus, DepositReceived, Event, EventKind, PaymentConfirmed, PaymentRefused, RefundCredited,
-        Told,
+        DepositBonus, DepositReceived, Event, EventData, EventKind, PaymentConfirmed, PaymentRefused,
+        RefundCredited,
     },
     language::Language,
 };

@@ -27,7 +27,7 @@ use crate::{
     auth::Staff,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
-    told,
+    wording,
 };
 
 /// Which orders are wanted.
@@ -248,7 +248,8 @@ pub(super) async fn get(
     Ok(Json(AdminOrder::new(detail, state.temporal_ui_url.as_deref())))
 }
 
-/// Show an order's steps, oldest first, with what only staff may see.
+/// Show an order's steps, oldest first, with what only staff may see, in the language that `Accept-Language` asks for,
+/// else in my profile's.
 #[utoipa::path(
     get, path = "/admin/orders/{id}/timeline", tag = "admin", operation_id = "admin_get_order_timeline",
     security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
@@ -374,7 +375,7 @@ impl From<WebhookSummary> for AdminWebhookEvent {
 
 impl AdminTimelineEntry {
     fn in_language(entry: TimelineEntry, language: Language) -> Result<Self, Problem> {
-        let message = told::on_timeline(&entry, language)?;
+        let message = wording::on_timeline(&entry, language)?;
         Ok(Self { step: entry.step, at: entry.at, status: entry.status, message, detail: entry.detail })
     }
 }

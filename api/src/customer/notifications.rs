@@ -12,7 +12,7 @@ use crate::{
     auth::Customer,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
-    told,
+    wording,
 };
 
 /// Routes under `/notifications`.
@@ -62,7 +62,7 @@ struct Notification {
 
 impl Notification {
     fn in_language(row: store::notifications::Notification, language: Language) -> Result<Self, Problem> {
-        let letter = told::in_app(row.event.as_ref(), &row.kind, language)?;
+        let letter = wording::in_app(row.event.as_ref(), &row.kind, language)?;
         Ok(Self {
             id: row.id,
             kind: row.kind,
@@ -92,7 +92,7 @@ struct ReadAll {
     updated: u64,
 }
 
-/// List my notifications, newest first.
+/// List my notifications, newest first, in the language that `Accept-Language` asks for, else in my profile's.
 #[utoipa::path(
     get, path = "/notifications", tag = "notifications", operation_id = "list_notifications",
     security(("bearer" = [])), params(Paging, NotificationQuery),

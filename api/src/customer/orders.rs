@@ -21,7 +21,7 @@ use crate::{
     auth::Customer,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
-    told,
+    wording,
 };
 
 pub(crate) mod place;
@@ -194,7 +194,7 @@ async fn get(
     Ok(Json(Order::read(&state, &me, id).await?))
 }
 
-/// Read what happened to one of my orders so far.
+/// Read what happened to one of my orders so far, in the language that `Accept-Language` asks for, else in my profile's.
 #[utoipa::path(
     get, path = "/orders/{id}/timeline", tag = "orders", operation_id = "get_order_timeline",
     security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
@@ -211,7 +211,7 @@ async fn timeline(
 ) -> Result<Json<Timeline>, Problem> {
     let entries = state.store.order_timeline(id, Some(me.id)).await?;
     let step = |entry: TimelineEntry| {
-        let message = told::on_timeline(&entry, me.language)?;
+        let message = wording::on_timeline(&entry, me.language)?;
         Ok(TimelineStep { step: entry.step, at: entry.at, status: entry.status, message })
     };
     Ok(Json(Timeline { data: entries.into_iter().map(step).collect::<Result<_, Problem>>()? }))

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{
     example::id,
-    facts::{Facts, Told, data},
+    facts::{EventData, Facts, data},
 };
 use crate::{
     ids::{DepositId, InvoiceId, MovementId, PaymentId},
@@ -48,7 +48,7 @@ data! {
     Announcement { announcement_id: Uuid, title: String, message: String }
 }
 
-impl Told for DepositReceived {
+impl EventData for DepositReceived {
     fn facts(&self) -> Facts {
         Facts::of(format!("deposit/{}/received", self.deposit_id))
             .told(NotificationKind::DepositReceived)
@@ -61,7 +61,7 @@ impl Told for DepositReceived {
     }
 }
 
-impl Told for BalanceCorrected {
+impl EventData for BalanceCorrected {
     fn facts(&self) -> Facts {
         let kind = match self.amount.is_negative() {
             true => NotificationKind::WalletDebited,
@@ -79,7 +79,7 @@ impl Told for BalanceCorrected {
     }
 }
 
-impl Told for InvoiceIssued {
+impl EventData for InvoiceIssued {
     fn facts(&self) -> Facts {
         Facts::of(format!("invoice/{}/issued", self.invoice_id))
             .told(NotificationKind::InvoiceIssued)
@@ -91,7 +91,7 @@ impl Told for InvoiceIssued {
     }
 }
 
-impl Told for InvoiceVoided {
+impl EventData for InvoiceVoided {
     fn facts(&self) -> Facts {
         Facts::of(format!("invoice/{}/voided", self.invoice_id))
             .told(NotificationKind::InvoiceVoided)
@@ -107,7 +107,7 @@ impl Told for InvoiceVoided {
     }
 }
 
-impl Told for Announcement {
+impl EventData for Announcement {
     fn facts(&self) -> Facts {
         Facts::of(format!("announcement/{}", self.announcement_id)).told(NotificationKind::SystemAnnouncement)
     }

@@ -41,7 +41,7 @@ pub struct Facts {
 }
 
 /// The data of an event.
-pub trait Told: Serialize + DeserializeOwned {
+pub trait EventData: Serialize + DeserializeOwned {
     /// What is known of the event besides its words.
     fn facts(&self) -> Facts;
 

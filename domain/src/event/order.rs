@@ -2,7 +2,7 @@
 
 use super::{
     example::{HOST, id},
-    facts::{Facts, Told, data},
+    facts::{EventData, Facts, data},
 };
 use crate::{ids::OrderId, money::Rupiah, notification::NotificationKind};
 
@@ -29,7 +29,7 @@ data! {
     OrderCancelledByStaff { order_id: OrderId, hostname: String, reason: String }
 }
 
-impl Told for OrderPlaced {
+impl EventData for OrderPlaced {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/order_placed", self.order_id))
             .done(self.order_id, "order_placed")
@@ -47,7 +47,7 @@ impl Told for OrderPlaced {
     }
 }
 
-impl Told for PaymentReminder {
+impl EventData for PaymentReminder {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/payment_reminder", self.order_id))
             .waiting(self.order_id, "payment_reminder")
@@ -60,7 +60,7 @@ impl Told for PaymentReminder {
     }
 }
 
-impl Told for OrderExpired {
+impl EventData for OrderExpired {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/order_expired", self.order_id))
             .done(self.order_id, "order_expired")
@@ -73,7 +73,7 @@ impl Told for OrderExpired {
     }
 }
 
-impl Told for OrderCancelled {
+impl EventData for OrderCancelled {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/order_cancelled", self.order_id)).done(self.order_id, "order_cancelled")
     }
@@ -83,7 +83,7 @@ impl Told for OrderCancelled {
     }
 }
 
-impl Told for OrderCancelledByStaff {
+impl EventData for OrderCancelledByStaff {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/order_cancelled_by_staff", self.order_id))
             .done(self.order_id, "order_cancelled")

@@ -2,7 +2,7 @@
 
 use super::{
     example::{HOST, id},
-    facts::{Facts, StepStatus, Told, data},
+    facts::{EventData, Facts, StepStatus, data},
 };
 use crate::{
     billing::{Bank, PaymentMethod, PaymentStatus},
@@ -92,7 +92,7 @@ data! {
     PaymentTakenBack { payment_id: PaymentId, order_id: Option<OrderId>, dispute_id: DisputeId, amount: Rupiah }
 }
 
-impl Told for PaymentConfirmed {
+impl EventData for PaymentConfirmed {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/payment_confirmed", self.order_id))
             .done(self.order_id, "payment_confirmed")
@@ -114,7 +114,7 @@ impl Told for PaymentConfirmed {
     }
 }
 
-impl Told for PaymentRefused {
+impl EventData for PaymentRefused {
     fn facts(&self) -> Facts {
         let facts = Facts::of(format!("payment/{}/refused", self.payment_id))
             .step(self.order_id, "payment_closed", StepStatus::Failed)
@@ -141,7 +141,7 @@ impl Told for PaymentRefused {
     }
 }
 
-impl Told for PaymentClosed {
+impl EventData for PaymentClosed {
     fn facts(&self) -> Facts {
         let status = self.status.as_str().to_ascii_lowercase();
         Facts::of(format!("payment/{}/{status}", self.payment_id)).failed(self.order_id, "payment_closed")
@@ -158,7 +158,7 @@ impl Told for PaymentClosed {
     }
 }
 
-impl Told for PaymentIncomplete {
+impl EventData for PaymentIncomplete {
     fn facts(&self) -> Facts {
         Facts::of(format!("payment/{}/part/{}", self.payment_id, self.received.get()))
             .waiting(self.order_id, "payment_incomplete")
@@ -178,7 +178,7 @@ impl Told for PaymentIncomplete {
     }
 }
 
-impl Told for PaymentCredited {
+impl EventData for PaymentCredited {
     fn facts(&self) -> Facts {
         Facts::of(format!("payment/{}/credited", self.payment_id))
             .done(self.order_id, "payment_credited")
@@ -191,7 +191,7 @@ impl Told for PaymentCredited {
     }
 }
 
-impl Told for InvoicePaid {
+impl EventData for InvoicePaid {
     fn facts(&self) -> Facts {
         Facts::of(format!("invoice/{}/payment_confirmed", self.invoice_id))
             .told(NotificationKind::PaymentConfirmed)
@@ -208,7 +208,7 @@ impl Told for InvoicePaid {
     }
 }
 
-impl Told for InvoicePaymentCredited {
+impl EventData for InvoicePaymentCredited {
     fn facts(&self) -> Facts {
         Facts::of(format!("payment/{}/credited_for_invoice", self.payment_id))
             .told(NotificationKind::WalletCredited)
@@ -225,7 +225,7 @@ impl Told for InvoicePaymentCredited {
     }
 }
 
-impl Told for MoneyReleased {
+impl EventData for MoneyReleased {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/released/{}", self.order_id, self.cause))
             .done(self.order_id, "money_released")
@@ -243,7 +243,7 @@ impl Told for MoneyReleased {
     }
 }
 
-impl Told for PaymentRejected {
+impl EventData for PaymentRejected {
     fn facts(&self) -> Facts {
         Facts::of(format!("payment/{}/rejected", self.payment_id))
             .failed(self.order_id, "payment_rejected")
@@ -261,7 +261,7 @@ impl Told for PaymentRejected {
     }
 }
 
-impl Told for ProofReceived {
+impl EventData for ProofReceived {
     fn facts(&self) -> Facts {
         Facts::of(format!("payment/{}/proof/{}", self.payment_id, self.proof_id))
             .waiting(self.order_id, "proof_uploaded")
@@ -272,7 +272,7 @@ impl Told for ProofReceived {
     }
 }
 
-impl Told for PaymentTakenBack {
+impl EventData for PaymentTakenBack {
     fn facts(&self) -> Facts {
         Facts::of(format!("dispute/{}/accepted", self.dispute_id))
             .step(self.order_id, "payment_taken_back", StepStatus::Done)

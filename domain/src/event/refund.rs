@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     example::{HOST, id},
-    facts::{Facts, StepStatus, Told, data},
+    facts::{EventData, Facts, StepStatus, data},
 };
 use crate::{
     ids::{InvoiceId, OrderId, RefundId},
@@ -59,7 +59,7 @@ pub struct RefundCompleted(pub RefundOf);
 #[serde(transparent)]
 pub struct RefundReturned(pub RefundOf);
 
-impl Told for OrderMoneyReturned {
+impl EventData for OrderMoneyReturned {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/money_returned/{}", self.order_id, self.cause))
             .done(self.order_id, "money_returned")
@@ -104,7 +104,7 @@ impl RefundOf {
 }
 
 // A refund ends once, however that is: its ends share a key.
-impl Told for RefundCredited {
+impl EventData for RefundCredited {
     fn facts(&self) -> Facts {
         self.0.news("ended", "money_returned").at("/wallet")
     }
@@ -114,7 +114,7 @@ impl Told for RefundCredited {
     }
 }
 
-impl Told for RefundSent {
+impl EventData for RefundSent {
     fn facts(&self) -> Facts {
         self.0.news("sent", "money_on_its_way")
     }
@@ -124,7 +124,7 @@ impl Told for RefundSent {
     }
 }
 
-impl Told for RefundCompleted {
+impl EventData for RefundCompleted {
     fn facts(&self) -> Facts {
         self.0.news("ended", "money_returned")
     }
@@ -134,7 +134,7 @@ impl Told for RefundCompleted {
     }
 }
 
-impl Told for RefundReturned {
+impl EventData for RefundReturned {
     fn facts(&self) -> Facts {
         self.0.news("ended", "money_returned").at("/wallet")
     }

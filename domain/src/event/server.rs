@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     example::{HOST, id, moment},
-    facts::{Facts, Told, data},
+    facts::{EventData, Facts, data},
 };
 use crate::{
     ids::{InstanceId, InvoiceId, OrderId, RenewalId},
@@ -69,7 +69,7 @@ data! {
     ServerTerminated { instance_id: InstanceId, name: String }
 }
 
-impl Told for ProvisioningStarted {
+impl EventData for ProvisioningStarted {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/provisioning_started", self.order_id))
             .done(self.order_id, "provisioning_started")
@@ -80,7 +80,7 @@ impl Told for ProvisioningStarted {
     }
 }
 
-impl Told for ServerCreated {
+impl EventData for ServerCreated {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/server_created/{}", self.order_id, self.provider_instance_id))
             .done(self.order_id, "server_created")
@@ -91,7 +91,7 @@ impl Told for ServerCreated {
     }
 }
 
-impl Told for ServerLost {
+impl EventData for ServerLost {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/server_lost/{}", self.order_id, self.provider_instance_id))
             .failed(self.order_id, "server_lost")
@@ -102,7 +102,7 @@ impl Told for ServerLost {
     }
 }
 
-impl Told for ServerNotReady {
+impl EventData for ServerNotReady {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/server_not_ready/{}", self.order_id, self.provider_instance_id))
             .waiting(self.order_id, "server_not_ready")
@@ -113,7 +113,7 @@ impl Told for ServerNotReady {
     }
 }
 
-impl Told for ServerReplaced {
+impl EventData for ServerReplaced {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/server_replaced/{}", self.order_id, self.provider_instance_id))
             .done(self.order_id, "server_replaced")
@@ -124,7 +124,7 @@ impl Told for ServerReplaced {
     }
 }
 
-impl Told for ServerActive {
+impl EventData for ServerActive {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/server_active", self.order_id))
             .done(self.order_id, "server_active")
@@ -137,7 +137,7 @@ impl Told for ServerActive {
     }
 }
 
-impl Told for ProvisioningFailed {
+impl EventData for ProvisioningFailed {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/provisioning_failed/{}", self.order_id, self.try_number))
             .failed(self.order_id, "provisioning_failed")
@@ -158,7 +158,7 @@ impl ProvisioningMoved {
     }
 }
 
-impl Told for ProvisioningMoved {
+impl EventData for ProvisioningMoved {
     fn facts(&self) -> Facts {
         Facts::of(Self::key(self.order_id, self.try_number))
             .done(self.order_id, "provisioning_moved")
@@ -171,7 +171,7 @@ impl Told for ProvisioningMoved {
     }
 }
 
-impl Told for ProvisioningRetried {
+impl EventData for ProvisioningRetried {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/retry/{}", self.order_id, self.retry))
             .done(self.order_id, "provisioning_retried")
@@ -182,7 +182,7 @@ impl Told for ProvisioningRetried {
     }
 }
 
-impl Told for ProvisioningRetriedElsewhere {
+impl EventData for ProvisioningRetriedElsewhere {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/retry/{}", self.order_id, self.retry))
             .done(self.order_id, "provisioning_retried")
@@ -195,7 +195,7 @@ impl Told for ProvisioningRetriedElsewhere {
     }
 }
 
-impl Told for ServerRenewed {
+impl EventData for ServerRenewed {
     fn facts(&self) -> Facts {
         Facts::of(format!("renewal/{}/paid", self.renewal_id))
             .told(NotificationKind::VpsRenewed)
@@ -213,7 +213,7 @@ impl Told for ServerRenewed {
     }
 }
 
-impl Told for ServerTerminated {
+impl EventData for ServerTerminated {
     fn facts(&self) -> Facts {
         Facts::of(format!("instance/{}/terminated", self.instance_id))
             .told(NotificationKind::VpsTerminated)

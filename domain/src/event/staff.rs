@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     example::{HOST, hour, id, moment},
-    facts::{Facts, Told, data},
+    facts::{EventData, Facts, data},
 };
 use crate::{
     circuit::CircuitScope,
@@ -109,7 +109,7 @@ data! {
     }
 }
 
-impl Told for ProvisioningFailedForStaff {
+impl EventData for ProvisioningFailedForStaff {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/provisioning_failed/{}/for_staff", self.order_id, self.try_number))
             .told(NotificationKind::ProvisioningFailed)
@@ -126,7 +126,7 @@ impl Told for ProvisioningFailedForStaff {
     }
 }
 
-impl Told for ServerNotReadyForStaff {
+impl EventData for ServerNotReadyForStaff {
     fn facts(&self) -> Facts {
         Facts::of(format!("order/{}/server_not_ready/{}/for_staff", self.order_id, self.provider_instance_id))
             .told(NotificationKind::ServerNotReady)
@@ -138,7 +138,7 @@ impl Told for ServerNotReadyForStaff {
     }
 }
 
-impl Told for OrdersWait {
+impl EventData for OrdersWait {
     fn facts(&self) -> Facts {
         let first = self.order_ids.first().map(ToString::to_string).unwrap_or_default();
         Facts::of(format!("orders-wait/{first}/{}/{}", self.step, self.orders))
@@ -151,7 +151,7 @@ impl Told for OrdersWait {
     }
 }
 
-impl Told for WorkflowsRestarted {
+impl EventData for WorkflowsRestarted {
     fn facts(&self) -> Facts {
         Facts::of(format!("sweep/{}", self.hour))
             .told(NotificationKind::WorkflowsRestarted)
@@ -169,7 +169,7 @@ impl Told for WorkflowsRestarted {
     }
 }
 
-impl Told for ServersDiffer {
+impl EventData for ServersDiffer {
     fn facts(&self) -> Facts {
         Facts::of(format!("reconciliation/{}", self.reconciliation_id))
             .told(NotificationKind::ReconciliationReport)
@@ -191,7 +191,7 @@ impl Told for ServersDiffer {
     }
 }
 
-impl Told for CatalogChanged {
+impl EventData for CatalogChanged {
     fn facts(&self) -> Facts {
         Facts::of(format!("catalog-sync/{}", self.catalog_sync_id))
             .told(NotificationKind::CatalogChanged)
@@ -203,7 +203,7 @@ impl Told for CatalogChanged {
     }
 }
 
-impl Told for ServerNotDeleted {
+impl EventData for ServerNotDeleted {
     fn facts(&self) -> Facts {
         Facts::of(format!("instance/{}/not-deleted/{}", self.instance_id, self.day))
             .told(NotificationKind::VpsNotDeleted)
@@ -224,7 +224,7 @@ impl Told for ServerNotDeleted {
     }
 }
 
-impl Told for ProviderRefuses {
+impl EventData for ProviderRefuses {
     fn facts(&self) -> Facts {
         let Self { provider, scope, since, .. } = self;
         Facts::of(format!("provider/{provider}/{scope}/refused/{}", since.timestamp_millis()))
@@ -241,7 +241,7 @@ impl Told for ProviderRefuses {
     }
 }
 
-impl Told for MessageUndelivered {
+impl EventData for MessageUndelivered {
     fn facts(&self) -> Facts {
         Facts::of(format!("outbox/dead/{}/{}", self.kind, self.hour))
             .told(NotificationKind::MessageUndelivered)
@@ -259,7 +259,7 @@ impl Told for MessageUndelivered {
     }
 }
 
-impl Told for StepRefused {
+impl EventData for StepRefused {
     fn facts(&self) -> Facts {
         let facts = Facts::of(format!("step_refused/{}/{}", self.step, self.hour))
             .told(NotificationKind::StepRefused);

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     example::{id, moment},
-    facts::{Facts, Told, data},
+    facts::{EventData, Facts, data},
 };
 use crate::{
     billing::WebhookOutcome,
@@ -65,7 +65,7 @@ data! {
     }
 }
 
-impl Told for ProofReceivedForStaff {
+impl EventData for ProofReceivedForStaff {
     fn facts(&self) -> Facts {
         let page =
             self.order_id.map_or("/admin/payments".to_owned(), |order| format!("/admin/orders/{order}"));
@@ -85,7 +85,7 @@ impl Told for ProofReceivedForStaff {
     }
 }
 
-impl Told for LedgerUnsound {
+impl EventData for LedgerUnsound {
     fn facts(&self) -> Facts {
         Facts::of(format!("ledger-check/{}", self.ledger_check_id))
             .told(NotificationKind::LedgerUnsound)
@@ -97,7 +97,7 @@ impl Told for LedgerUnsound {
     }
 }
 
-impl Told for PaymentDisputed {
+impl EventData for PaymentDisputed {
     fn facts(&self) -> Facts {
         Facts::of(format!("dispute/{}", self.dispute_id))
             .told(NotificationKind::PaymentDisputed)
@@ -117,7 +117,7 @@ impl Told for PaymentDisputed {
     }
 }
 
-impl Told for PaymentMismatched {
+impl EventData for PaymentMismatched {
     fn facts(&self) -> Facts {
         Facts::of(self.key.clone()).told(NotificationKind::PaymentAlert).at("/admin/webhooks")
     }
@@ -134,7 +134,7 @@ impl Told for PaymentMismatched {
     }
 }
 
-impl Told for GatewayRefuses {
+impl EventData for GatewayRefuses {
     fn facts(&self) -> Facts {
         Facts::of(format!("gateway/{}/credentials/{}", self.gateway, self.since.timestamp_millis()))
             .told(NotificationKind::GatewayAlert)
