@@ -242,20 +242,6 @@ CREATE TABLE order_transitions (
 COMMENT ON TABLE order_transitions IS
     'The arrows that an order''s status may take: those of domain::order::Transition.';
 
-CREATE TABLE order_timeline (
-    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    order_id uuid NOT NULL REFERENCES orders (id),
-    key      text NOT NULL,
-    step     text NOT NULL,
-    status   text NOT NULL CHECK (status IN ('done', 'waiting', 'failed')),
-    message  text NOT NULL,
-    detail   jsonb NOT NULL DEFAULT '{}'::jsonb,
-    at       timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT order_timeline_order_id_key_key UNIQUE (order_id, key)
-);
-COMMENT ON TABLE order_timeline IS
-    'What happened to an order, as its customer reads it. One row per step; `key` makes writing it twice harmless.';
-
 CREATE TABLE invoice_counters (
     year integer PRIMARY KEY,
     last integer NOT NULL
@@ -296,11 +282,17 @@ CREATE INDEX invoices_user_idx ON invoices (user_id, id DESC);
 CREATE TABLE invoice_lines (
     invoice_id  uuid NOT NULL REFERENCES invoices (id),
     position    integer NOT NULL,
-    description text NOT NULL,
+    description text,
     quantity    integer NOT NULL CHECK (quantity > 0),
     unit_price  bigint NOT NULL,
     total       bigint NOT NULL,
+    -- What a line is for, to be worded when it is shown: a kind with its parameters (`domain::pricing::LineItem`), or
+    -- the description that somebody wrote.
+    kind        text CHECK (kind IN ('plan', 'renewal', 'term_discount', 'promo')),
+    params      jsonb,
     CONSTRAINT invoice_lines_pkey PRIMARY KEY (invoice_id, "position"),
+    CONSTRAINT invoice_lines_say_what_for CHECK (((kind IS NULL) = (params IS NULL)) AND ((kind IS NOT NULL)
+        OR (description IS NOT NULL))),
     CONSTRAINT invoice_lines_total_adds_up CHECK (total = (quantity * unit_price))
 );
 COMMENT ON TABLE invoice_lines IS
@@ -416,27 +408,6 @@ CREATE INDEX outbox_delivered_idx ON outbox (dispatched_at) WHERE (dispatched_at
 -- In the order in which they are taken: what never failed before what did.
 CREATE INDEX outbox_due_idx ON outbox (class, failures, id) WHERE ((dispatched_at IS NULL) AND (dead_at IS NULL));
 CREATE INDEX outbox_dead_idx ON outbox (id) WHERE ((dispatched_at IS NULL) AND (dead_at IS NOT NULL));
-
-CREATE TABLE in_app_notifications (
-    id         uuid PRIMARY KEY,
-    user_id    uuid NOT NULL REFERENCES users (id),
-    title      varchar(255) NOT NULL,
-    message    text NOT NULL,
-    type       text NOT NULL,
-    action_url varchar(500),
-    metadata   jsonb NOT NULL DEFAULT '{}'::jsonb,
-    is_read    boolean NOT NULL DEFAULT false,
-    read_at    timestamptz,
-    -- The event this tells of: one notification per event and person.
-    dedupe_key text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT in_app_notifications_user_id_dedupe_key_key UNIQUE (user_id, dedupe_key),
-    CONSTRAINT in_app_notifications_read_at_when_read CHECK (is_read = (read_at IS NOT NULL))
-);
-COMMENT ON TABLE in_app_notifications IS
-    'What people are told in the app: one per event and person.';
-CREATE INDEX in_app_notifications_unread_idx ON in_app_notifications (user_id, is_read);
-CREATE INDEX in_app_notifications_created_idx ON in_app_notifications (user_id, created_at);
 
 CREATE TABLE provider_budgets (
     provider       text NOT NULL,
@@ -1285,6 +1256,45 @@ CREATE TABLE bulk_retry_orders (
 COMMENT ON TABLE bulk_retry_orders IS
     'The orders of a bulk retry, and which of them had their turn.';
 CREATE INDEX bulk_retry_orders_open ON bulk_retry_orders (bulk_retry_id, order_id) WHERE (outcome IS NULL);
+
+CREATE TABLE events (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- Which event, and what happened: `domain::event::Event`.
+    kind       text NOT NULL,
+    data       jsonb NOT NULL,
+    -- What happened is recorded once.
+    dedupe_key text NOT NULL UNIQUE,
+    -- The order on whose timeline it stands, the step's name there and how it stands.
+    order_id   uuid REFERENCES orders (id),
+    step       text,
+    status     text CHECK (status IN ('done', 'waiting', 'failed')),
+    -- For staff only: attempts, error class, request ids.
+    detail     jsonb NOT NULL DEFAULT '{}'::jsonb,
+    at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT events_steps_are_whole CHECK (((order_id IS NULL) = (step IS NULL))
+        AND ((step IS NULL) = (status IS NULL)))
+);
+COMMENT ON TABLE events IS
+    'What people are told, and what stands on timelines: the event and its data. Words are rendered when they are '
+    'read.';
+CREATE INDEX events_order_idx ON events (order_id, id) WHERE (order_id IS NOT NULL);
+
+CREATE TABLE in_app_notifications (
+    id         uuid PRIMARY KEY,
+    user_id    uuid NOT NULL REFERENCES users (id),
+    type       text NOT NULL,
+    is_read    boolean NOT NULL DEFAULT false,
+    read_at    timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- A notification is an event and whether its reader has seen it.
+    event_id   bigint NOT NULL REFERENCES events (id),
+    CONSTRAINT in_app_notifications_user_id_event_id_key UNIQUE (user_id, event_id),
+    CONSTRAINT in_app_notifications_read_at_when_read CHECK (is_read = (read_at IS NOT NULL))
+);
+COMMENT ON TABLE in_app_notifications IS
+    'What people are told in the app: one per event and person.';
+CREATE INDEX in_app_notifications_unread_idx ON in_app_notifications (user_id, is_read);
+CREATE INDEX in_app_notifications_created_idx ON in_app_notifications (user_id, created_at);
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
@@ -1315,8 +1325,6 @@ BEGIN
 END $$;
 CREATE TRIGGER raise_create_fence AFTER UPDATE OF status ON orders
     FOR EACH ROW WHEN (((old.status IN ('PAID', 'PROVISIONING')) AND (new.status NOT IN ('PROVISIONING', 'ACTIVE')))) EXECUTE FUNCTION raise_create_fence();
-CREATE TRIGGER order_timeline_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON order_timeline
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- An issued invoice is a document: its amounts and lines stay.
 CREATE FUNCTION keep_issued_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -1821,6 +1829,8 @@ BEGIN
 END $$;
 CREATE TRIGGER disputes_within_payer_fee BEFORE INSERT OR UPDATE ON disputes
     FOR EACH ROW EXECUTE FUNCTION keep_disputed_payer_fee();
+CREATE TRIGGER events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- An order without a row yet (not provisioned so far, or placed before this table) is where it was ordered.
 CREATE VIEW current_placements AS
@@ -1844,6 +1854,19 @@ SELECT o.id AS order_id,
           WHERE (c.order_id = o.id)
           ORDER BY c.sequence DESC
          LIMIT 1) p ON (true));
+
+-- An order's story.
+CREATE VIEW order_timeline AS
+SELECT events.id,
+    events.order_id,
+    events.kind,
+    events.data,
+    events.step,
+    events.status,
+    events.detail,
+    events.at
+   FROM events
+  WHERE (events.order_id IS NOT NULL);
 
 -- What an attempt's order, invoice or deposit claims: whether it waits for money, and what of the price is set aside
 -- already. What is due by the attempt is `domain::billing::Claim`'s to say.

@@ -17,7 +17,9 @@ use domain::{
         CircuitScope::{self, Creates, Lists, Metrics},
         CircuitState,
     },
+    event::Event,
     ids::UserId,
+    language::Language,
     rate_limit::{Caller, Class, HeldBy, Lane, Shares, Window},
 };
 use sqlx::PgPool;
@@ -332,10 +334,13 @@ async fn administrator(pool: &PgPool) {
 }
 
 async fn told(pool: &PgPool) -> Vec<String> {
-    sqlx::query_scalar("SELECT message FROM in_app_notifications WHERE type = 'PROVIDER_ALERT'")
-        .fetch_all(pool)
-        .await
-        .unwrap()
+    let sql = "SELECT e.kind, e.data FROM in_app_notifications n JOIN events e ON e.id = n.event_id
+               WHERE n.type = 'PROVIDER_ALERT'";
+    let rows: Vec<(String, serde_json::Value)> = sqlx::query_as(sql).fetch_all(pool).await.unwrap();
+    let words = |(kind, data): (String, serde_json::Value)| {
+        messages::in_app(&Event::read(&kind, data).unwrap(), Language::English).unwrap().message
+    };
+    rows.into_iter().map(words).collect()
 }
 
 async fn long_ago(pool: &PgPool, column: &str) {

@@ -347,6 +347,15 @@ impl<T> Paged<T> {
             next_cursor: page.next.map(|id| BASE64_URL_SAFE_NO_PAD.encode(id.as_bytes())),
         }
     }
+
+    /// The same where a row may have no API shape.
+    ///
+    /// # Errors
+    /// That of the first row without one.
+    pub fn try_new<R, E>(page: Page<R>, entry: impl FnMut(R) -> Result<T, E>) -> Result<Self, E> {
+        let data = page.data.into_iter().map(entry).collect::<Result<Vec<_>, E>>()?;
+        Ok(Self::new(Page { data, next: page.next }, |entry| entry))
+    }
 }
 
 impl<T: serde::Serialize> IntoResponse for Paged<T> {

@@ -28,6 +28,7 @@ pub mod serve;
 mod server;
 mod state;
 mod webhooks;
+mod wording;
 
 pub use auth::{
     PasswordCost,

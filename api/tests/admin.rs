@@ -276,11 +276,14 @@ async fn people_tidy_their_own_notifications_only(pool: PgPool) {
     let (_, stranger) = app.user(Role::Customer).await;
     let id = Uuid::now_v7();
     sqlx::query(
-        "INSERT INTO in_app_notifications (id, user_id, title, message, type, dedupe_key)
-         VALUES ($1, $2, 'A title', 'A message', 'ORDER_CREATED', 'a')",
+        "WITH event AS (
+             INSERT INTO events (kind, data, dedupe_key) VALUES ('announcement', $3, 'a') RETURNING id)
+         INSERT INTO in_app_notifications (id, user_id, event_id, type)
+         SELECT $1, $2, id, 'SYSTEM_ANNOUNCEMENT' FROM event",
     )
     .bind(id)
     .bind(user.0)
+    .bind(json!({ "announcement_id": id, "title": "A title", "message": "A message" }))
     .execute(&pool)
     .await
     .unwrap();

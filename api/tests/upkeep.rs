@@ -192,7 +192,7 @@ async fn a_comparison_is_read_with_its_totals(pool: PgPool) {
     refused(&app.get(&format!("/admin/reconciliations/{}", Uuid::now_v7()), me).await, 404, "not_found");
     let told = app.get("/notifications", As::Token(&admin)).await;
     assert_eq!(told.body["data"][0]["type"], "RECONCILIATION_REPORT");
-    assert!(told.body["data"][0]["message"].as_str().unwrap().contains("Rp 96.000"));
+    assert!(told.body["data"][0]["message"].as_str().unwrap().contains("Rp96.000"));
 }
 
 #[sqlx::test(migrations = "../migrations")]

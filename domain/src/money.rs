@@ -91,7 +91,8 @@ impl Sum for Rupiah {
     }
 }
 
-/// Indonesian notation: `Rp 1.250.000`.
+/// As Indonesian is written (PUEBI, EYD V), without a space: `Rp1.250.000`. Whatever people read, on paper, in messages or
+/// errors, is written by this.
 impl fmt::Display for Rupiah {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.unsigned_abs().to_string();
@@ -102,7 +103,7 @@ impl fmt::Display for Rupiah {
             }
             grouped.push(digit);
         }
-        write!(f, "{}Rp {grouped}", if self.0 < 0 { "-" } else { "" })
+        write!(f, "{}Rp{grouped}", if self.0 < 0 { "-" } else { "" })
     }
 }
 
@@ -113,9 +114,9 @@ mod tests {
 
     #[test]
     fn shows_indonesian_grouping() {
-        assert_eq!(Rupiah::new(1_250_000).to_string(), "Rp 1.250.000");
-        assert_eq!(Rupiah::new(-999).to_string(), "-Rp 999");
-        assert_eq!(Rupiah::ZERO.to_string(), "Rp 0");
+        assert_eq!(Rupiah::new(1_250_000).to_string(), "Rp1.250.000");
+        assert_eq!(Rupiah::new(-999).to_string(), "-Rp999");
+        assert_eq!(Rupiah::ZERO.to_string(), "Rp0");
     }
 
     #[test]

@@ -6,16 +6,22 @@
 //! both. Nothing is computed from a rounded tax base. The total is the sum of the lines and the tax, so an invoice
 //! always adds up.
 
+mod description;
+
 use crate::{
     money::{AmountOverflow, BasisPoints, Rupiah},
     tax::TaxRule,
 };
 
+pub use description::{LineDescription, StoredDescription};
+
 /// Everything the price depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceInput {
-    /// The plan's name, for the line's text.
+    /// The plan's name, for the line's description.
     pub plan_name: String,
+    /// The server's name, when it is a further term of one.
+    pub renewed: Option<String>,
     /// Rupiah a month.
     pub price_monthly: Rupiah,
     /// Months bought.
@@ -31,7 +37,7 @@ pub struct PriceInput {
 /// What a promo code takes off the price of a term, after the term's own discount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromoDiscount {
-    /// The code, for the line's text.
+    /// The code, for the line's description.
     pub code: String,
     /// How much.
     pub discount: Discount,
@@ -68,10 +74,10 @@ impl PromoDiscount {
 }
 
 /// One line of an invoice. Discounts are negative; tax is not a line but the invoice's own field.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceLine {
     /// What it is for.
-    pub description: String,
+    pub description: LineDescription,
     /// How many.
     pub quantity: u32,
     /// Rupiah each.
@@ -104,19 +110,19 @@ pub struct Quote {
 pub fn quote(input: &PriceInput) -> Result<Quote, AmountOverflow> {
     let subtotal = input.price_monthly.times(input.term_months)?;
     let mut lines = vec![PriceLine {
-        description: format!("{}, {}", input.plan_name, months(input.term_months)),
+        description: LineDescription::of_term(&input.plan_name, input.term_months, input.renewed.as_deref()),
         quantity: input.term_months,
         unit_price: input.price_monthly,
         total: subtotal,
     }];
     let by_term = subtotal.share(input.term_discount)?;
-    lines.extend(discount_line(format!("Discount for {}", months(input.term_months)), by_term)?);
+    lines.extend(discount_line(LineDescription::TermDiscount { months: input.term_months }, by_term)?);
     let by_promo = match &input.promo {
         Some(promo) => promo.off(subtotal.minus(by_term)?)?,
         None => Rupiah::ZERO,
     };
     if let Some(promo) = &input.promo {
-        lines.extend(discount_line(format!("Promo {}", promo.code), by_promo)?);
+        lines.extend(discount_line(LineDescription::Promo { code: promo.code.clone() }, by_promo)?);
     }
     let discount = by_term.plus(by_promo)?;
     let net = subtotal.minus(discount)?;
@@ -128,7 +134,7 @@ pub fn quote(input: &PriceInput) -> Result<Quote, AmountOverflow> {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BilledItem {
     /// What it is for.
-    pub description: String,
+    pub description: LineDescription,
     /// How many.
     pub quantity: u32,
     /// Rupiah each, before tax.
@@ -163,16 +169,15 @@ pub fn bill(items: &[BilledItem], tax: TaxRule) -> Result<Quote, AmountOverflow>
     })
 }
 
-fn discount_line(description: String, discount: Rupiah) -> Result<Option<PriceLine>, AmountOverflow> {
+fn discount_line(
+    description: LineDescription,
+    discount: Rupiah,
+) -> Result<Option<PriceLine>, AmountOverflow> {
     if discount == Rupiah::ZERO {
         return Ok(None);
     }
     let negative = Rupiah::ZERO.minus(discount)?;
     Ok(Some(PriceLine { description, quantity: 1, unit_price: negative, total: negative }))
-}
-
-fn months(count: u32) -> String {
-    if count == 1 { "1 month".to_owned() } else { format!("{count} months") }
 }
 
 #[cfg(test)]
@@ -183,6 +188,7 @@ mod tests {
     fn input(price: i64, months: u32, discount: u32, tax: u32) -> PriceInput {
         PriceInput {
             plan_name: "Basic 1 GB".into(),
+            renewed: None,
             price_monthly: Rupiah::new(price),
             term_months: months,
             term_discount: discount,
@@ -202,15 +208,16 @@ mod tests {
         assert_eq!(q.discount, Rupiah::new(15_000));
         assert_eq!(q.tax, Rupiah::new(31_350));
         assert_eq!(q.total, Rupiah::new(316_350));
-        let texts: Vec<&str> = q.lines.iter().map(|line| line.description.as_str()).collect();
-        assert_eq!(texts, ["Basic 1 GB, 3 months", "Discount for 3 months"]);
+        let descriptions: Vec<&LineDescription> = q.lines.iter().map(|line| &line.description).collect();
+        let plan = LineDescription::Plan { plan: "Basic 1 GB".into(), months: 3 };
+        assert_eq!(descriptions, [&plan, &LineDescription::TermDiscount { months: 3 }]);
     }
 
     #[test]
     fn no_discount_no_line() {
         let q = quote(&input(100_000, 1, 0, 1_100)).unwrap();
         assert_eq!(q.lines.len(), 1);
-        assert_eq!(q.lines[0].description, "Basic 1 GB, 1 month");
+        assert_eq!(q.lines[0].description, LineDescription::Plan { plan: "Basic 1 GB".into(), months: 1 });
     }
 
     #[test]
@@ -237,7 +244,7 @@ mod tests {
     #[test]
     fn what_is_billed_by_hand_adds_up() {
         let item = |quantity, price| BilledItem {
-            description: "Migration by our team, hours".into(),
+            description: LineDescription::Written("Migration by our team, hours".into()),
             quantity,
             unit_price: Rupiah::new(price),
         };

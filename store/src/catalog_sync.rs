@@ -17,8 +17,6 @@ use uuid::Uuid;
 
 pub use diff::{Change, Changed, Changes};
 
-pub(crate) use apply::administrators;
-
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},

@@ -16,7 +16,6 @@ pub const WHEN_AN_ORDER_IS_PAID: &[&str] = &[
     "settle.invoice_paid",
     "settle.others_cancelled",
     "settle.message_written",
-    "settle.timeline_written",
     "settle.customer_told",
     "notification.applied",
     "notification.committed",
@@ -46,7 +45,6 @@ pub const WHEN_MONEY_COMES_TOO_LATE: &[&str] = &[
     "ledger.accounts_locked",
     "ledger.posted",
     "settle.credit_booked",
-    "settle.timeline_written",
     "settle.customer_told",
 ];
 

@@ -9,10 +9,9 @@ use domain::{
     Rupiah,
     billing::WebhookOutcome,
     dispute::{DisputeStatus, Reversal, ReversalKind},
+    event::PaymentDisputed,
     ids::{DepositId, DisputeId, InvoiceId, OrderId, PaymentId, UserId},
-    notification::NotificationKind,
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
 pub use decide::Decision;
@@ -20,9 +19,8 @@ pub use read::DisputeFilter;
 
 use crate::{
     Result,
-    catalog_sync::administrators,
+    events::Entry,
     new_id,
-    notifications::{self, Notice},
     payments::LockedPayment,
     webhooks::{Misfit, tell_administrators},
 };
@@ -83,13 +81,6 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    fn in_words(&self) -> String {
-        match self.amount {
-            Rupiah::ZERO => format!("{} of the payer's fee", self.payer_fee),
-            amount => amount.to_string(),
-        }
-    }
-
     /// Whether anything is left that it can be about.
     fn is_disputable(&self) -> bool {
         self.amount > Rupiah::ZERO || self.payer_fee > Rupiah::ZERO
@@ -237,29 +228,16 @@ async fn tell(
     claim: &Claim,
     dispute: DisputeId,
 ) -> Result<()> {
-    let how = match claim.reversal.kind {
-        ReversalKind::Refund => "gave back",
-        ReversalKind::Chargeback => "let the customer's bank take back",
-        ReversalKind::Withdrawn => "took back",
+    let disputed = PaymentDisputed {
+        dispute_id: dispute,
+        payment_id: payment.id,
+        gateway: payment.gateway.clone().unwrap_or_default(),
+        gateway_order_id: payment.gateway_order_id.clone(),
+        reversal: claim.reversal.kind,
+        amount: claim.amount,
+        payer_fee: claim.payer_fee,
     };
-    let gateway = payment.gateway.as_deref().unwrap_or_default();
-    let message = format!(
-        "{gateway} {how} {} of {} without our asking. Please accept or dismiss it.",
-        claim.in_words(),
-        payment.gateway_order_id
-    );
-    let notice = Notice {
-        kind: NotificationKind::PaymentDisputed,
-        title: "A gateway took money back",
-        message: &message,
-        action_url: Some(&format!("/admin/disputes/{dispute}")),
-        metadata: json!({ "dispute_id": dispute, "payment_id": payment.id, "amount": claim.amount }),
-        dedupe_key: &format!("dispute/{dispute}"),
-    };
-    for administrator in administrators(tx).await? {
-        notifications::notify(tx, administrator, &notice).await?;
-    }
-    Ok(())
+    Entry::of(disputed).tell_administrators(tx).await
 }
 
 /// All of the payment went back or is in dispute, and its gateway tells of something else that took money back.

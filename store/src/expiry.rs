@@ -1,21 +1,13 @@
 //! The end of the wait for money.
 
 use domain::{
+    event::{OrderExpired, PaymentReminder},
     ids::OrderId,
-    notification::NotificationKind,
     order::{OrderStatus, Transition},
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::{
-    Result, Store,
-    notifications::{self, Notice},
-    payments,
-    provisioning::order_status,
-    timeline::{self, Step, StepStatus},
-    transition,
-};
+use crate::{Result, Store, events::Entry, payments, provisioning::order_status, transition};
 
 impl Store {
     /// Reminds the customer of an unpaid order. Once per order; nothing happens when it is paid or closed.
@@ -25,20 +17,9 @@ impl Store {
     pub async fn remind_of_payment(&self, order: OrderId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         if order_status(&mut tx, order).await? == OrderStatus::PendingPayment {
-            let step = Step {
-                status: StepStatus::Waiting,
-                ..Step::done("payment_reminder", "Your order is waiting for payment and will expire soon.")
-            };
-            timeline::record(&mut tx, order, &step).await?;
-            let message = "Your order is waiting for payment. Please pay before it expires.";
-            self.tell_customer(
-                &mut tx,
-                order,
-                NotificationKind::PaymentReminder,
-                "Payment reminder",
-                message,
-            )
-            .await?;
+            let unpaid = unpaid(&mut tx, order).await?;
+            let reminder = PaymentReminder { order_id: order, hostname: unpaid.hostname };
+            Entry::of(reminder).tell(&mut tx, unpaid.user_id.into()).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -56,39 +37,26 @@ impl Store {
         if transition::apply(&mut tx, order, Transition::Expire).await? {
             close_billing(&mut tx, order).await?;
             payments::release_hold(&mut tx, order, "expired").await?;
-            let step = Step::done("order_expired", "The order was not paid in time and has expired.");
-            timeline::record(&mut tx, order, &step).await?;
-            let message =
-                "Your order was not paid in time and has expired. A payment that is under way still counts.";
-            self.tell_customer(&mut tx, order, NotificationKind::OrderExpired, "Order expired", message)
-                .await?;
+            let unpaid = unpaid(&mut tx, order).await?;
+            let expired = OrderExpired { order_id: order, hostname: unpaid.hostname };
+            Entry::of(expired).tell(&mut tx, unpaid.user_id.into()).await?;
         }
         let status = order_status(&mut tx, order).await?;
         tx.commit().await?;
         Ok(status)
     }
+}
 
-    async fn tell_customer(
-        &self,
-        tx: &mut PgConnection,
-        order: OrderId,
-        kind: NotificationKind,
-        title: &str,
-        message: &str,
-    ) -> Result<()> {
-        let user = sqlx::query_scalar!("SELECT user_id FROM orders WHERE id = $1", order.0)
-            .fetch_one(&mut *tx)
-            .await?;
-        let notice = Notice {
-            kind,
-            title,
-            message,
-            action_url: Some(&format!("/orders/{order}")),
-            metadata: json!({ "order_id": order }),
-            dedupe_key: &format!("order/{order}/{}", kind.as_str().to_ascii_lowercase()),
-        };
-        notifications::notify(tx, user.into(), &notice).await
-    }
+/// Whose order it is, and what for.
+struct Unpaid {
+    user_id: uuid::Uuid,
+    hostname: String,
+}
+
+async fn unpaid(tx: &mut PgConnection, order: OrderId) -> Result<Unpaid> {
+    Ok(sqlx::query_as!(Unpaid, "SELECT user_id, hostname FROM orders WHERE id = $1", order.0)
+        .fetch_one(tx)
+        .await?)
 }
 
 async fn close_billing(tx: &mut PgConnection, order: OrderId) -> Result<()> {

@@ -1,14 +1,9 @@
 //! Whether gateways accept our credentials: what any process was told last, for all of them.
 
 use chrono::{DateTime, Utc};
-use domain::notification::NotificationKind;
-use serde_json::json;
+use domain::event::GatewayRefuses;
 
-use crate::{
-    Result, Store,
-    catalog_sync::administrators,
-    notifications::{self, Notice},
-};
+use crate::{Result, Store, events::Entry};
 
 /// A gateway that does not accept our credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,20 +37,12 @@ impl Store {
             sqlx::query!("UPDATE gateway_credentials SET alerted_at = now() WHERE gateway = $1", gateway)
                 .execute(&mut *tx)
                 .await?;
-            let notice = Notice {
-                kind: NotificationKind::GatewayAlert,
-                title: "A gateway does not accept our credentials",
-                message: &format!(
-                    "{gateway} does not accept our credentials: {message}. Nobody can pay through it until its key is \
-                     mended."
-                ),
-                action_url: None,
-                metadata: json!({ "gateway": gateway, "since": noted.since }),
-                dedupe_key: &format!("gateway/{gateway}/credentials/{}", noted.since.timestamp_millis()),
+            let refuses = GatewayRefuses {
+                gateway: gateway.to_owned(),
+                since: noted.since,
+                reason: message.to_owned(),
             };
-            for administrator in administrators(&mut tx).await? {
-                notifications::notify(&mut tx, administrator, &notice).await?;
-            }
+            Entry::of(refuses).tell_administrators(&mut tx).await?;
         }
         tx.commit().await?;
         Ok(noted.is_news)

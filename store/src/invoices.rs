@@ -9,6 +9,7 @@ use domain::{
     billing::InvoiceStatus,
     ids::{InvoiceId, OrderId, UserId},
     money::Rupiah,
+    pricing::{LineDescription, StoredDescription},
 };
 use sqlx::PgConnection;
 
@@ -55,7 +56,7 @@ pub struct Invoice {
 #[derive(Debug, Clone)]
 pub struct InvoiceLine {
     /// What it is for.
-    pub description: String,
+    pub description: LineDescription,
     /// How many.
     pub quantity: i32,
     /// Rupiah each.
@@ -118,13 +119,23 @@ impl Store {
 }
 
 /// The lines of an invoice, in their order.
-async fn lines(connection: &mut PgConnection, invoice: InvoiceId) -> Result<Vec<InvoiceLine>> {
-    Ok(sqlx::query_as!(
-        InvoiceLine,
-        r#"SELECT description, quantity, unit_price AS "unit_price: Rupiah", total AS "total: Rupiah"
+pub(crate) async fn lines(connection: &mut PgConnection, invoice: InvoiceId) -> Result<Vec<InvoiceLine>> {
+    let rows = sqlx::query!(
+        r#"SELECT kind, params, description, quantity, unit_price AS "unit_price: Rupiah", total AS "total: Rupiah"
            FROM invoice_lines WHERE invoice_id = $1 ORDER BY position"#,
         invoice.0,
     )
     .fetch_all(connection)
-    .await?)
+    .await?;
+    let mut lines = Vec::with_capacity(rows.len());
+    for row in rows {
+        let stored = StoredDescription { kind: row.kind, params: row.params, text: row.description };
+        lines.push(InvoiceLine {
+            description: LineDescription::read(stored)?,
+            quantity: row.quantity,
+            unit_price: row.unit_price,
+            total: row.total,
+        });
+    }
+    Ok(lines)
 }

@@ -27,6 +27,7 @@ pub mod disputes;
 pub mod documents;
 mod elapsed;
 mod error;
+mod events;
 pub mod expiry;
 pub mod figures;
 pub mod gateways;

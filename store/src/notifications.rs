@@ -1,72 +1,58 @@
-//! In-app notifications: written with the business that causes them, read and tidied by the person they are for.
+//! In-app notifications: events that a person is told of, read and tidied by that person. [`crate::events`] writes them.
 
 use chrono::{DateTime, Utc};
 use domain::{
+    event::Event,
     ids::{NotificationId, UserId},
-    notification::NotificationKind,
 };
-use sqlx::PgConnection;
-use uuid::Uuid;
 
 use crate::{
-    Result, Store, StoreError, new_id,
+    Result, Store, StoreError, events,
     page::{Page, PageRequest},
 };
-
-/// A notification to be written.
-#[derive(Debug)]
-pub(crate) struct Notice<'a> {
-    pub kind: NotificationKind,
-    pub title: &'a str,
-    pub message: &'a str,
-    /// Path in the customer's app.
-    pub action_url: Option<&'a str>,
-    pub metadata: serde_json::Value,
-    /// The event it tells of, such as `order/<id>/active`: one notification per event and person.
-    pub dedupe_key: &'a str,
-}
-
-/// Writes one notification within the caller's transaction; a second one for the same event is dropped.
-pub(crate) async fn notify(tx: &mut PgConnection, user: UserId, notice: &Notice<'_>) -> Result<()> {
-    let id: Uuid = new_id();
-    sqlx::query!(
-        "INSERT INTO in_app_notifications (id, user_id, title, message, type, action_url, metadata, dedupe_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (user_id, dedupe_key) DO NOTHING",
-        id,
-        user.0,
-        notice.title,
-        notice.message,
-        notice.kind.as_str(),
-        notice.action_url,
-        notice.metadata,
-        notice.dedupe_key,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
 
 /// A notification as read.
 #[derive(Debug, Clone)]
 pub struct Notification {
     /// Its id, also the cursor of lists.
     pub id: NotificationId,
-    /// What it is about, in a few words.
-    pub title: String,
-    /// What happened.
-    pub message: String,
-    /// One of [`NotificationKind`]'s words.
+    /// One of [`domain::notification::NotificationKind`]'s words.
     pub kind: String,
-    /// Path in the customer's app.
-    pub action_url: Option<String>,
-    /// Ids of what it is about, for programs.
-    pub metadata: serde_json::Value,
+    /// What happened; `None` when another version of the program wrote it.
+    pub event: Option<Event>,
+    /// The event's data, for programs.
+    pub data: serde_json::Value,
     /// Whether its reader has seen it.
     pub is_read: bool,
     /// When it was first marked as read.
     pub read_at: Option<DateTime<Utc>>,
     /// When it was written.
     pub created_at: DateTime<Utc>,
+}
+
+/// A notification with its event, as stored.
+struct Row {
+    id: NotificationId,
+    kind: String,
+    event: String,
+    data: serde_json::Value,
+    is_read: bool,
+    read_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<Row> for Notification {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            event: events::read(&row.event, row.data.clone()),
+            data: row.data,
+            is_read: row.is_read,
+            read_at: row.read_at,
+            created_at: row.created_at,
+        }
+    }
 }
 
 impl Store {
@@ -81,12 +67,12 @@ impl Store {
         page: PageRequest,
     ) -> Result<Page<Notification>> {
         let rows = sqlx::query_as!(
-            Notification,
-            r#"SELECT id AS "id: NotificationId", title, message, type AS kind, action_url, metadata, is_read, read_at,
-                      created_at
-               FROM in_app_notifications
-               WHERE user_id = $1 AND (NOT $2 OR NOT is_read) AND ($3::uuid IS NULL OR id < $3)
-               ORDER BY id DESC LIMIT $4"#,
+            Row,
+            r#"SELECT n.id AS "id: NotificationId", n.type AS kind, e.kind AS event, e.data, n.is_read, n.read_at,
+                      n.created_at
+               FROM in_app_notifications n JOIN events e ON e.id = n.event_id
+               WHERE n.user_id = $1 AND (NOT $2 OR NOT n.is_read) AND ($3::uuid IS NULL OR n.id < $3)
+               ORDER BY n.id DESC LIMIT $4"#,
             user.0,
             unread_only,
             page.before,
@@ -94,7 +80,8 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(page.cut(rows, |row| row.id.0))
+        let rows = rows.into_iter().map(Notification::from).collect();
+        Ok(page.cut(rows, |row: &Notification| row.id.0))
     }
 
     /// How many notifications a person has not read.
@@ -115,18 +102,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the person has no such notification.
     pub async fn read_notification(&self, user: UserId, id: NotificationId) -> Result<Notification> {
-        sqlx::query_as!(
-            Notification,
-            r#"UPDATE in_app_notifications SET is_read = true, read_at = coalesce(read_at, now())
-               WHERE id = $1 AND user_id = $2
-               RETURNING id AS "id: NotificationId", title, message, type AS kind, action_url, metadata, is_read,
-                         read_at, created_at"#,
+        let row = sqlx::query_as!(
+            Row,
+            r#"UPDATE in_app_notifications n SET is_read = true, read_at = coalesce(n.read_at, now())
+               FROM events e WHERE n.id = $1 AND n.user_id = $2 AND e.id = n.event_id
+               RETURNING n.id AS "id: NotificationId", n.type AS kind, e.kind AS event, e.data, n.is_read, n.read_at,
+                         n.created_at"#,
             id.0,
             user.0,
         )
         .fetch_optional(&self.pool)
         .await?
-        .ok_or(StoreError::NotFound("notification"))
+        .ok_or(StoreError::NotFound("notification"))?;
+        Ok(row.into())
     }
 
     /// Marks all of a person's notifications as read; answers how many were not yet.

@@ -8,9 +8,9 @@ mod attempt;
 mod hold;
 mod invoice;
 mod proofs;
+mod refusal;
 mod review;
 mod settle;
-mod tell;
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -27,9 +27,9 @@ pub(crate) use hold::{capture_hold, pay_from_wallet, release_hold};
 pub use invoice::NewInvoiceAttempt;
 pub(crate) use invoice::{LockedInvoice, begin as begin_invoice_payment, lock_invoice, settle_invoice};
 pub use proofs::{NewProof, Proof, ProofError, ProofFile};
+pub(crate) use refusal::tell_of_refusal;
 pub use review::{Approval, ApprovalError};
 pub(crate) use settle::{Settlement, mark_paid, settle};
-pub(crate) use tell::{method_words, of_refusal as tell_of_refusal};
 
 use crate::{
     Elapsed, Result, Store, StoreError,

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    event::ServerPlace,
     failover::PlacementReason,
-    ids::{OrderId, PlanId, UserId},
-    notification::NotificationKind,
+    ids::{OrderId, PlanId},
 };
 use serde_json::json;
 use sqlx::{PgConnection, types::Decimal};
@@ -20,10 +20,7 @@ pub use failover::Moved;
 pub(crate) use elsewhere::{change_order, resolve};
 pub(crate) use failover::{fail_over, moved_after};
 
-use crate::{
-    Result, Store,
-    notifications::{self, Notice},
-};
+use crate::{Result, Store};
 
 /// One place an order's server was or is to be bought, for admins.
 #[derive(Debug, Clone)]
@@ -69,6 +66,15 @@ pub(crate) struct Target {
 }
 
 impl Place {
+    /// By the names that customers know.
+    pub(crate) fn named(&self) -> ServerPlace {
+        ServerPlace {
+            provider: self.provider_name.clone(),
+            region: self.region_name.clone(),
+            plan: self.plan_name.clone(),
+        }
+    }
+
     pub(crate) const fn target(&self) -> Target {
         Target { plan: self.plan_id, region: self.region_id, image: self.image_id }
     }
@@ -223,24 +229,4 @@ pub(crate) async fn reset_task(tx: &mut PgConnection, order: OrderId) -> Result<
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// Tells the customer that the server is set up elsewhere.
-pub(crate) async fn tell_customer(
-    tx: &mut PgConnection,
-    order: OrderId,
-    event: &str,
-    message: &str,
-) -> Result<()> {
-    let customer =
-        sqlx::query_scalar!("SELECT user_id FROM orders WHERE id = $1", order.0).fetch_one(&mut *tx).await?;
-    let notice = Notice {
-        kind: NotificationKind::ProvisioningMoved,
-        title: "Your server is set up elsewhere",
-        message,
-        action_url: Some(&format!("/orders/{order}")),
-        metadata: json!({ "order_id": order }),
-        dedupe_key: &format!("order/{order}/{event}"),
-    };
-    notifications::notify(tx, UserId(customer), &notice).await
 }

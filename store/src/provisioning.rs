@@ -9,6 +9,7 @@ mod watch;
 use std::time::Duration;
 
 use domain::{
+    event::{ProvisioningStarted, ServerCreated, ServerLost},
     ids::{InstanceId, OrderId, UserId},
     instance::PowerState,
     order::{OrderStatus, Transition},
@@ -23,11 +24,7 @@ pub(crate) use activation::begin_term;
 pub use failure::{ProviderTrouble, ProvisioningFailure};
 pub use waiting::Wanted;
 
-use crate::{
-    Elapsed, Result, Store, StoreError, new_id, placements,
-    timeline::{self, Step, StepStatus},
-    transition,
-};
+use crate::{Elapsed, Result, Store, StoreError, events::Entry, new_id, placements, transition};
 
 /// What became of the wish to begin provisioning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,8 +122,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if started {
-            let step = Step::done("provisioning_started", "Your server is being set up.");
-            timeline::record(&mut tx, order, &step).await?;
+            Entry::of(ProvisioningStarted { order_id: order }).record(&mut tx).await?;
         }
         tx.commit().await?;
         let paused = self.pause_of(&begun.provider).await?.map(|pause| pause.reason);
@@ -237,12 +233,9 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         tie_server(&mut tx, order, provider_instance_id).await?;
         let detail = json!({ "provider_instance_id": provider_instance_id });
-        let step = Step {
-            key: &format!("server_created/{provider_instance_id}"),
-            detail,
-            ..Step::done("server_created", "Your server was created and is starting.")
-        };
-        timeline::record(&mut tx, order, &step).await?;
+        let created =
+            ServerCreated { order_id: order, provider_instance_id: provider_instance_id.to_owned() };
+        Entry::of(created).detail(detail).record(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -269,14 +262,9 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            let key = format!("server_lost/{provider_instance_id}");
-            let step = Step {
-                key: &key,
-                status: StepStatus::Failed,
-                detail: json!({ "provider_instance_id": provider_instance_id }),
-                ..Step::done("server_lost", "The server did not come up.")
-            };
-            timeline::record(&mut tx, order, &step).await?;
+            let detail = json!({ "provider_instance_id": provider_instance_id });
+            let lost = ServerLost { order_id: order, provider_instance_id: provider_instance_id.to_owned() };
+            Entry::of(lost).detail(detail).record(&mut tx).await?;
         }
         tx.commit().await?;
         Ok(())

@@ -8,16 +8,17 @@ mod paper;
 mod read;
 mod request;
 mod steps;
-mod tell;
 
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
+    event::{Event, RefundOf},
     ids::{CreditNoteId, InvoiceId, OrderId, PaymentId, RefundId, UserId},
     ledger::{Parties, Price, Service},
     order::OrderStatus,
     refund::{RefundDestination, RefundPolicy, RefundStatus},
 };
+use serde_json::json;
 use sqlx::PgConnection;
 
 pub(crate) use paper::{credit, give_back};
@@ -27,6 +28,7 @@ pub use steps::{RefundCall, RefundJob};
 
 use crate::{
     Result, StoreError,
+    events::Entry,
     payments::{LockedInvoice, LockedOrder},
 };
 
@@ -159,8 +161,6 @@ pub(crate) struct Billed {
     customer: UserId,
     invoice: InvoiceId,
     pub(crate) price: Price,
-    /// As messages to the customer call it: `your order for web-1`.
-    words: String,
 }
 
 impl Billed {
@@ -170,7 +170,6 @@ impl Billed {
             customer: order.user_id,
             invoice: order.invoice_id,
             price: order.price(),
-            words: format!("your order for {}", order.hostname),
         }
     }
 
@@ -180,7 +179,6 @@ impl Billed {
             customer: invoice.user_id,
             invoice: invoice.id,
             price: invoice.price(),
-            words: format!("your invoice {}", invoice.number),
         }
     }
 
@@ -199,7 +197,7 @@ impl Billed {
 /// Locks a paid invoice that belongs to no order.
 async fn lock_invoice(tx: &mut PgConnection, invoice: InvoiceId) -> Result<Billed> {
     let row = sqlx::query!(
-        r#"SELECT user_id, order_id, number, status, total AS "total: Rupiah", tax AS "tax: Rupiah"
+        r#"SELECT user_id, order_id, status, total AS "total: Rupiah", tax AS "tax: Rupiah"
            FROM invoices WHERE id = $1 FOR NO KEY UPDATE"#,
         invoice.0,
     )
@@ -210,12 +208,44 @@ async fn lock_invoice(tx: &mut PgConnection, invoice: InvoiceId) -> Result<Bille
     if row.order_id.is_some() {
         return Err(in_the_way("an order's: refund the order".to_owned()));
     }
-    let number = row.number.filter(|_| row.status == "PAID").ok_or_else(|| in_the_way(row.status))?;
+    if row.status != "PAID" {
+        return Err(in_the_way(row.status));
+    }
     Ok(Billed {
         service: Service::Invoice(invoice),
         customer: row.user_id.into(),
         invoice,
         price: Price { total: row.total, tax: row.tax },
-        words: format!("your invoice {number}"),
     })
+}
+
+/// Tells the customer what became of a refund.
+async fn tell(
+    tx: &mut PgConnection,
+    refund: &Refund,
+    news: impl FnOnce(RefundOf) -> Event + Send,
+) -> Result<()> {
+    let billed = sqlx::query!(
+        r#"SELECT o.hostname AS "hostname?", i.number AS "number!"
+           FROM invoices i LEFT JOIN orders o ON o.id = i.order_id WHERE i.id = $1"#,
+        refund.invoice_id.0,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let of = RefundOf {
+        refund_id: refund.id,
+        order_id: refund.order_id,
+        invoice_id: refund.invoice_id,
+        hostname: billed.hostname,
+        number: billed.number,
+        amount: refund.amount,
+        credit_note: refund.credit_note.clone(),
+    };
+    let detail = json!({
+        "refund_id": refund.id,
+        "amount": refund.amount,
+        "credit_note": refund.credit_note,
+        "gateway_refund_id": refund.gateway_refund_id,
+    });
+    Entry::of(news(of)).detail(detail).tell(tx, refund.customer_id).await
 }

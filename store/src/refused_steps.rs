@@ -1,13 +1,8 @@
 //! Steps of workflows that the database refuses for no reason that passes: a bug of ours, or of its schema.
 
-use domain::{ids::OrderId, notification::NotificationKind, provisioning::FailureClass};
-use serde_json::json;
+use domain::{event::StepRefused, ids::OrderId, provisioning::FailureClass};
 
-use crate::{
-    Result, Store,
-    catalog_sync::administrators,
-    notifications::{self, Notice},
-};
+use crate::{Result, Store, events::Entry};
 
 impl Store {
     /// Notes with the order, if the workflow is one's, why it does not go on, and tells administrators, of each step once an
@@ -32,22 +27,14 @@ impl Store {
         let hour = sqlx::query_scalar!(r#"SELECT to_char(now(), 'YYYYMMDDHH24') AS "hour!""#)
             .fetch_one(&mut *tx)
             .await?;
-        let message = format!(
-            "The database refuses the step {step} of {workflow_id}, perhaps of others too: {error}. It is tried again until \
-             it succeeds."
-        );
-        let url = order.map(|order| format!("/admin/orders/{order}"));
-        let notice = Notice {
-            kind: NotificationKind::StepRefused,
-            title: "A step can't be recorded",
-            message: &message,
-            action_url: url.as_deref(),
-            metadata: json!({ "step": step, "workflow_id": workflow_id, "order_id": order }),
-            dedupe_key: &format!("step_refused/{step}/{hour}"),
+        let refused = StepRefused {
+            workflow_id: workflow_id.to_owned(),
+            step: step.to_owned(),
+            order_id: order,
+            error: error.to_owned(),
+            hour,
         };
-        for administrator in administrators(&mut tx).await? {
-            notifications::notify(&mut tx, administrator, &notice).await?;
-        }
+        Entry::of(refused).tell_administrators(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 }

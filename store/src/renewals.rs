@@ -4,22 +4,21 @@
 use chrono::{DateTime, Utc};
 use domain::{
     billing::{Bank, InvoiceStatus, PaymentMethod},
+    event::ServerRenewed,
     ids::{InstanceId, InvoiceId, PaymentId, RenewalId, UserId},
     instance::InstanceStatus,
     money::Rupiah,
-    notification::NotificationKind,
     outbox::Message,
     pricing::{PriceInput, quote},
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
+    events::Entry,
     idempotency::{self, Claim, Idempotency},
     invoices::{self, Draft},
     ledger, new_id,
-    notifications::{self, Notice},
     orders::{InvoiceSummary, OrderError, Refusal},
     outbox,
     page::{Page, PageRequest},
@@ -265,7 +264,8 @@ async fn bill(tx: &mut PgConnection, new: &NewRenewal, server: &Renewable) -> Re
     let discount = server.discount_bp.ok_or(Refusal::TermNotOffered)?;
     let tax = tax::rule_of_today(tx).await?;
     let quote = quote(&PriceInput {
-        plan_name: format!("Renewal of {}: {}", server.name, server.plan_name),
+        plan_name: server.plan_name.clone(),
+        renewed: Some(server.name.clone()),
         price_monthly: server.price_monthly,
         term_months: new.term_months,
         term_discount: discount.unsigned_abs(),
@@ -352,14 +352,13 @@ pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<
     .execute(&mut *tx)
     .await?;
     outbox::enqueue(tx, &Message::ActionRequested { instance_id: renewal.instance_id }).await?;
-    let notice = Notice {
-        kind: NotificationKind::VpsRenewed,
-        title: "Your server is renewed",
-        message: &format!("{} is paid until {}.", renewal.name, ends_at.format("%Y-%m-%d %H:%M UTC")),
-        action_url: Some(&format!("/instances/{}", renewal.instance_id)),
-        metadata: json!({ "instance_id": renewal.instance_id, "invoice_id": invoice, "expires_at": ends_at }),
-        dedupe_key: &format!("renewal/{}/paid", renewal.id),
+    let renewed = ServerRenewed {
+        instance_id: renewal.instance_id,
+        invoice_id: invoice,
+        renewal_id: renewal.id.into(),
+        name: renewal.name,
+        expires_at: ends_at,
     };
-    notifications::notify(tx, renewal.user_id, &notice).await?;
+    Entry::of(renewed).tell(tx, renewal.user_id).await?;
     Ok(true)
 }

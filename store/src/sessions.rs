@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use domain::{
     ids::{SessionId, UserId},
+    language::Language,
     role::Role,
 };
 use sqlx::PgConnection;
@@ -77,6 +78,8 @@ pub struct SessionHolder {
     pub role: Role,
     /// Whether the email address is proven.
     pub email_verified: bool,
+    /// What they read.
+    pub language: Language,
     /// The account is suspended.
     pub suspended: bool,
     /// The session was logged out.
@@ -149,7 +152,7 @@ impl Store {
     ) -> Result<Option<SessionHolder>> {
         Ok(sqlx::query_as!(
             SessionHolder,
-            r#"SELECT u.role AS "role: Role", u.email_verified_at IS NOT NULL AS "email_verified!",
+            r#"SELECT u.role AS "role: Role", u.language AS "language: Language", u.email_verified_at IS NOT NULL AS "email_verified!",
                       u.suspended_at IS NOT NULL AS "suspended!", s.revoked_at IS NOT NULL AS "revoked!",
                       s.created_at + make_interval(secs => $3) <= now() AS "ended!"
                FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.id = $2"#,

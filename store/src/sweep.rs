@@ -2,9 +2,9 @@
 //! is to be done and does nothing where nothing is.
 
 use domain::{
+    event::WorkflowsRestarted,
     ids::{InstanceId, OrderId, RefundId},
     instance::InstanceStatus,
-    notification::NotificationKind,
     order::OrderStatus,
     outbox::{Message, instance_workflow_id, order_workflow_id},
     refund::{RefundPolicy, RefundStart, refund_workflow_id},
@@ -16,8 +16,7 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Actor, Origin},
-    catalog_sync::administrators,
-    notifications::{self, Notice},
+    events::Entry,
     outbox,
 };
 
@@ -274,22 +273,14 @@ impl Store {
         let hour = sqlx::query_scalar!(r#"SELECT to_char(now(), 'YYYYMMDDHH24') AS "hour!""#)
             .fetch_one(&mut *tx)
             .await?;
-        let message = format!(
-            "The workflows of {orders} orders, {instances} servers and {refunds} refunds were gone or asleep and were \
-             started again, {} first. Later ones of this hour are in the audit log.",
-            woken.first().map(|work| work.workflow_id()).unwrap_or_default()
-        );
-        let notice = Notice {
-            kind: NotificationKind::WorkflowsRestarted,
-            title: "Workflows were started again",
-            message: &message,
-            action_url: Some("/admin/audit-log"),
-            metadata: json!({ "orders": orders, "instances": instances, "refunds": refunds }),
-            dedupe_key: &format!("sweep/{hour}"),
+        let restarted = WorkflowsRestarted {
+            orders,
+            instances,
+            refunds,
+            first: woken.first().map(|work| work.workflow_id()).unwrap_or_default(),
+            hour,
         };
-        for administrator in administrators(&mut tx).await? {
-            notifications::notify(&mut tx, administrator, &notice).await?;
-        }
+        Entry::of(restarted).tell_administrators(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 }

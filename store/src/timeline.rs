@@ -1,61 +1,12 @@
-//! The story an order tells: written by every transaction that moves it, read by customers and admins.
+//! The story an order tells: a view of its events, read by customers and admins.
 
 use chrono::{DateTime, Utc};
-use domain::ids::{OrderId, UserId};
-use sqlx::PgConnection;
+use domain::{
+    event::Event,
+    ids::{OrderId, UserId},
+};
 
-use crate::{Result, Store, StoreError};
-
-/// How a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StepStatus {
-    /// It happened.
-    Done,
-    /// Something is awaited.
-    Waiting,
-    /// It went wrong.
-    Failed,
-}
-
-/// One step to be recorded. `key` is unique per order: recording it twice keeps the first.
-#[derive(Debug)]
-pub(crate) struct Step<'a> {
-    pub key: &'a str,
-    pub step: &'a str,
-    pub status: StepStatus,
-    pub message: &'a str,
-    /// For admins: attempts, error class, request ids.
-    pub detail: serde_json::Value,
-}
-
-impl<'a> Step<'a> {
-    /// A step that happened, once per order.
-    pub(crate) fn done(step: &'a str, message: &'a str) -> Self {
-        Self { key: step, step, status: StepStatus::Done, message, detail: serde_json::json!({}) }
-    }
-}
-
-/// Writes one step within the caller's transaction.
-pub(crate) async fn record(tx: &mut PgConnection, order: OrderId, step: &Step<'_>) -> Result<()> {
-    let status = match step.status {
-        StepStatus::Done => "done",
-        StepStatus::Waiting => "waiting",
-        StepStatus::Failed => "failed",
-    };
-    sqlx::query!(
-        "INSERT INTO order_timeline (order_id, key, step, status, message, detail)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (order_id, key) DO NOTHING",
-        order.0,
-        step.key,
-        step.step,
-        status,
-        step.message,
-        step.detail,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
+use crate::{Result, Store, StoreError, events};
 
 /// One step as read.
 #[derive(Debug, Clone)]
@@ -64,8 +15,8 @@ pub struct TimelineEntry {
     pub step: String,
     /// `done`, `waiting` or `failed`.
     pub status: String,
-    /// In words a customer understands.
-    pub message: String,
+    /// What happened; `None` when another version of the program wrote it.
+    pub event: Option<Event>,
     /// For admins only.
     pub detail: serde_json::Value,
     /// When.
@@ -88,12 +39,20 @@ impl Store {
         if !visible {
             return Err(StoreError::NotFound("order"));
         }
-        Ok(sqlx::query_as!(
-            TimelineEntry,
-            "SELECT step, status, message, detail, at FROM order_timeline WHERE order_id = $1 ORDER BY id",
+        let rows = sqlx::query!(
+            r#"SELECT kind AS "kind!", data AS "data!", step AS "step!", status AS "status!", detail AS "detail!", at AS "at!"
+               FROM order_timeline WHERE order_id = $1 ORDER BY id"#,
             order.0,
         )
         .fetch_all(&self.pool)
-        .await?)
+        .await?;
+        let entries = rows.into_iter().map(|row| TimelineEntry {
+            event: events::read(&row.kind, row.data),
+            step: row.step,
+            status: row.status,
+            detail: row.detail,
+            at: row.at,
+        });
+        Ok(entries.collect())
     }
 }

@@ -9,6 +9,7 @@ use domain::{
     Rupiah,
     billing::{Consequence, Evidence, PaymentMethod, PaymentOutcome, PaymentStatus, charged},
     dispute::Reversal,
+    event::PaymentClosed,
     ids::{DepositId, DisputeId, InvoiceId, OrderId, PaymentId},
     order::OrderStatus,
 };
@@ -24,12 +25,12 @@ use crate::{
     Result, Store,
     crash_point::crash_point,
     disputes::{self, Claim},
+    events::Entry,
     payments::{
         LockedInvoice, LockedOrder, LockedPayment, Settlement, lock_invoice, lock_order, lock_payment,
-        method_words, settle, settle_invoice, tell_of_refusal,
+        settle, settle_invoice, tell_of_refusal,
     },
     promos,
-    timeline::{self, Step, StepStatus},
     wallet::{self, LockedDeposit},
 };
 
@@ -381,29 +382,26 @@ async fn set_status(
     Ok(())
 }
 
-/// The customer of an order that still waits for money learns that this attempt won't bring any.
+/// The customer of an order that still waits for money learns that this attempt won't bring any. A refused one is told of
+/// by [`tell_of_refusal`].
 async fn tell_of_closed_attempt(
     tx: &mut PgConnection,
     order: &LockedOrder,
     payment: &LockedPayment,
     status: PaymentStatus,
 ) -> Result<()> {
-    let what_happened = match status {
-        PaymentStatus::Denied => "was declined",
-        PaymentStatus::Expired => "was not made in time",
-        PaymentStatus::Cancelled => "was called off",
-        _ => return Ok(()),
-    };
-    if order.status != OrderStatus::PendingPayment || payment.method == PaymentMethod::ManualTransfer {
+    let is_over = matches!(status, PaymentStatus::Expired | PaymentStatus::Cancelled);
+    let is_awaited = order.status == OrderStatus::PendingPayment;
+    if !is_over || !is_awaited || payment.method == PaymentMethod::ManualTransfer {
         return Ok(());
     }
-    let method = method_words(payment.method, payment.bank);
-    let step = Step {
-        key: &format!("payment/{}/{}", payment.id, status.as_str().to_ascii_lowercase()),
-        step: "payment_closed",
-        status: StepStatus::Failed,
-        message: &format!("Your {method} {what_happened}. You can start another payment."),
-        detail: json!({ "payment_id": payment.id, "status": status }),
+    let closed = PaymentClosed {
+        order_id: order.id,
+        payment_id: payment.id,
+        method: payment.method,
+        bank: payment.bank,
+        status,
     };
-    timeline::record(tx, order.id, &step).await
+    let detail = json!({ "payment_id": payment.id, "status": status });
+    Entry::of(closed).detail(detail).record(tx).await
 }

@@ -3,9 +3,10 @@
 
 use domain::{
     ids::{NotificationId, OrderId, UserId},
+    language::Language,
     order::OrderStatus,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use store::{
     Store, StoreError,
@@ -248,7 +249,8 @@ async fn cancelling_an_unpaid_order_voids_its_invoice_and_closes_its_payments(po
     assert_eq!(kind.as_deref(), Some("order_closed"));
     let told = store.notifications(user, true, FIRST_PAGE).await.unwrap().data;
     assert_eq!(told.len(), 1);
-    assert!(told[0].message.ends_with("the card was stolen"));
+    let words = messages::in_app(told[0].event.as_ref().unwrap(), Language::English).unwrap().message;
+    assert!(words.ends_with("the card was stolen"), "{words}");
 
     let again = store.cancel_order_for_staff(order, "twice", &act(&pool).await).await.unwrap_err();
     assert_eq!(again.to_string(), "the order is CANCELLED");
@@ -340,12 +342,15 @@ async fn staff_find_orders(pool: PgPool) {
 async fn notice_for(pool: &PgPool, user: UserId, key: &str) -> NotificationId {
     let id = Uuid::now_v7();
     sqlx::query(
-        "INSERT INTO in_app_notifications (id, user_id, title, message, type, dedupe_key)
-         VALUES ($1, $2, 'A title', 'A message', 'ORDER_CREATED', $3)",
+        "WITH event AS (
+             INSERT INTO events (kind, data, dedupe_key) VALUES ('announcement', $4, $3) RETURNING id)
+         INSERT INTO in_app_notifications (id, user_id, event_id, type)
+         SELECT $1, $2, id, 'SYSTEM_ANNOUNCEMENT' FROM event",
     )
     .bind(id)
     .bind(user.0)
     .bind(key)
+    .bind(json!({ "announcement_id": id, "title": "A title", "message": "A message" }))
     .execute(pool)
     .await
     .unwrap();

@@ -4,21 +4,36 @@ use crate::cargo;
 use std::collections::BTreeSet;
 
 /// What each room may know of the others.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("domain", &[]),
+    ("messages", &["domain"]),
     ("workflows", &["domain"]),
     ("adapters", &["domain"]),
     ("store", &["domain"]),
     ("activities", &["domain", "workflows", "store", "adapters"]),
-    ("api", &["domain", "workflows", "store", "adapters"]),
+    ("api", &["domain", "messages", "workflows", "store", "adapters"]),
     ("temporal", &["domain", "workflows", "store", "adapters", "activities"]),
     // A simulator that shared code with the adapter it stands in for would share its mistakes.
     ("simulators", &[]),
-    ("webrana", &["domain", "workflows", "store", "adapters", "activities", "api", "temporal", "simulators"]),
+    (
+        "webrana",
+        &[
+            "domain",
+            "messages",
+            "workflows",
+            "store",
+            "adapters",
+            "activities",
+            "api",
+            "temporal",
+            "simulators",
+        ],
+    ),
     (
         "webrana-tests",
         &[
             "domain",
+            "messages",
             "workflows",
             "store",
             "adapters",

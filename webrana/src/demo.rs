@@ -91,12 +91,11 @@ async fn show(stack: &LocalStack, progress: &Progress) -> Result<()> {
     progress.say(format!("registered {}", customer.email));
     let choice = customer.choose().await?;
     progress.say(format!(
-        "chose {} ({} vCPU, {} MB, Rp {} a month) with {} in {}",
+        "chose {} ({} vCPU, {} MB, {} a month) with {} in {}",
         choice.plan_name, choice.vcpu, choice.memory_mb, choice.price_monthly, choice.image, choice.region
     ));
     let order = customer.order(&choice).await?;
-    progress
-        .say(format!("ordered: {}, invoice {}, Rp {} by QRIS", order.id, order.invoice_number, order.total));
+    progress.say(format!("ordered: {}, invoice {}, {} by QRIS", order.id, order.invoice_number, order.total));
     customer.pay(&gateway, &order).await?;
     progress.say("paid through Midtrans' simulator, which sends the signed notification");
     let instance = tokio::time::timeout(PATIENCE, wait_until_active(&customer, &order, progress))

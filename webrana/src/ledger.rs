@@ -128,7 +128,7 @@ mod tests {
         });
         for part in [
             "BANK",
-            "-Rp 133.200",
+            "-Rp133.200",
             "every movement sums to zero",
             "BROKEN in 1",
             "    all entries: 7",

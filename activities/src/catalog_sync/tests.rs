@@ -8,6 +8,7 @@ use adapters::providers::{
     linode::{Linode, LinodeConfig},
     vultr::{Vultr, VultrConfig},
 };
+use domain::policy::StepPolicy;
 use simulators::{digitalocean, linode, vultr};
 use sqlx::PgPool;
 use store::page::PageRequest;
@@ -65,7 +66,7 @@ async fn every_provider_has_what_the_seed_offers(pool: PgPool) {
     let slugs: Vec<&str> = registry.slugs().collect();
     let activities = CatalogSyncActivities { store: store.clone(), providers: Arc::new(registry) };
     for slug in slugs {
-        let start = CatalogSyncStart { provider: slug.to_owned(), sync_id: None, policy: Default::default() };
+        let start = CatalogSyncStart { provider: slug.to_owned(), sync_id: None, policy: StepPolicy::OF_UPKEEP };
         let seeded = store.providers_for_staff(Some(slug)).await.unwrap().remove(0);
         let synced = activities.sync(&start, slug).await.unwrap();
         let (run, report) = store.catalog_sync(synced.sync_id).await.unwrap();
@@ -95,7 +96,7 @@ async fn trouble_is_kept_with_the_run_that_was_asked_for(pool: PgPool) {
     store.seed().await.unwrap();
     let activities = CatalogSyncActivities { store: store.clone(), providers: Arc::new(registry) };
     simulators.1.stop().await.unwrap();
-    let start = CatalogSyncStart { provider: "vultr".to_owned(), sync_id: None, policy: Default::default() };
+    let start = CatalogSyncStart { provider: "vultr".to_owned(), sync_id: None, policy: StepPolicy::OF_UPKEEP };
     let error = activities.sync(&start, "a run").await.unwrap_err();
     assert!(error.class().is_retryable(), "{error}");
     let page = PageRequest { before: None, limit: 100 };

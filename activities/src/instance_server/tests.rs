@@ -352,11 +352,13 @@ async fn a_delete_never_gives_up_and_tells_of_refusals(pool: PgPool) {
         world.activities.note_undeleted(delete, &refused).await;
         assert!(refused.until_gone().class().is_retryable(), "the next try comes");
     }
-    let told: Vec<String> =
-        sqlx::query_scalar("SELECT message FROM in_app_notifications WHERE type = 'VPS_NOT_DELETED'")
-            .fetch_all(&world.pool)
-            .await
-            .unwrap();
+    let told: Vec<String> = sqlx::query_scalar(
+        "SELECT e.data ->> 'trouble' FROM in_app_notifications n JOIN events e ON e.id = n.event_id
+         WHERE n.type = 'VPS_NOT_DELETED'",
+    )
+    .fetch_all(&world.pool)
+    .await
+    .unwrap();
     assert!(matches!(&told[..], [once] if once.contains("can't be deleted")), "{told:?}");
     assert_eq!(world.read(delete).await.status, ActionStatus::InProgress);
 

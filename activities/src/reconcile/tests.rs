@@ -13,6 +13,7 @@ use domain::{
     ids::{OrderId, QuarantineId},
     installation::Installation,
     instance::PowerState,
+    policy::StepPolicy,
     provisioning::{FLEET_TAG, cohort_tag, order_tag},
     reconciliation::{FindingAction, FindingReason},
     upkeep::ReconcileSettings,
@@ -449,7 +450,7 @@ async fn trouble_is_kept_with_the_run(pool: PgPool) {
         provider: SLUG.to_owned(),
         reconciliation_id: None,
         settings: REPORT,
-        policy: Default::default(),
+        policy: StepPolicy::OF_UPKEEP,
     };
     let error = fleet.activities.reconcile(&start, "a run").await.unwrap_err();
     assert!(error.class().is_retryable());

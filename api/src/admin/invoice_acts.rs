@@ -6,8 +6,9 @@ use domain::{
     Rupiah,
     billing::InvoiceStatus,
     ids::{InvoiceId, UserId},
+    language::Language,
     money::CURRENCY,
-    pricing::BilledItem,
+    pricing::{BilledItem, LineDescription},
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -152,10 +153,10 @@ struct DraftedLine {
     total: Rupiah,
 }
 
-impl From<DraftedInvoice> for DraftedInvoiceBody {
-    fn from(invoice: DraftedInvoice) -> Self {
-        let lines = invoice.lines.into_iter().map(|line| DraftedLine {
-            description: line.description,
+impl DraftedInvoiceBody {
+    fn in_language(invoice: DraftedInvoice, language: Language) -> Self {
+        let lines = invoice.lines.iter().map(|line| DraftedLine {
+            description: messages::invoice_line(&line.description, language),
             quantity: line.quantity,
             unit_price: line.unit_price,
             total: line.total,
@@ -183,7 +184,7 @@ impl From<DraftedInvoice> for DraftedInvoiceBody {
 
 fn items(lines: Vec<BilledLine>) -> Vec<BilledItem> {
     let item = |line: BilledLine| BilledItem {
-        description: line.description.trim().to_owned(),
+        description: LineDescription::Written(line.description.trim().to_owned()),
         quantity: line.quantity,
         unit_price: line.unit_price,
     };
@@ -218,7 +219,7 @@ pub(super) async fn draft(
     let new =
         NewDraft { by: admin.id, customer: request.user_id, items: &items, note: request.note.as_deref() };
     let drafted = state.store.draft_invoice(&new, &client.origin(admin.actor()), &promise).await?;
-    Ok((StatusCode::CREATED, Json(drafted.into())))
+    Ok((StatusCode::CREATED, Json(DraftedInvoiceBody::in_language(drafted, admin.language))))
 }
 
 /// Write a draft anew.
@@ -243,7 +244,7 @@ pub(super) async fn change(
 ) -> Result<Json<DraftedInvoiceBody>, Problem> {
     let (items, origin) = (items(request.lines), client.origin(admin.actor()));
     let changed = state.store.change_draft(invoice, &items, request.note.as_deref(), &origin).await?;
-    Ok(Json(changed.into()))
+    Ok(Json(DraftedInvoiceBody::in_language(changed, admin.language)))
 }
 
 /// Issue a draft: it gets its number and today's tax, never changes again, and the customer is told and can pay it.
@@ -267,7 +268,7 @@ pub(super) async fn issue(
     let origin = client.origin(admin.actor());
     let issued = state.store.issue_invoice(invoice, request.due_days.unwrap_or(14), &origin).await?;
     tracing::info!(event = "invoice.issued", invoice_id = %invoice, "invoice issued by hand");
-    Ok(Json(issued.into()))
+    Ok(Json(DraftedInvoiceBody::in_language(issued, admin.language)))
 }
 
 /// Withdraw a draft, or an unpaid invoice that belongs to no order. Money that comes all the same goes to the customer's
@@ -294,5 +295,5 @@ pub(super) async fn void(
     let origin = client.origin(admin.actor());
     let voided = state.store.void_invoice(invoice, &origin, request.reason.trim()).await?;
     tracing::info!(event = "invoice.withdrawn", invoice_id = %invoice, "invoice withdrawn by hand");
-    Ok(Json(voided.into()))
+    Ok(Json(DraftedInvoiceBody::in_language(voided, admin.language)))
 }

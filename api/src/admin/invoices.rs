@@ -115,7 +115,7 @@ pub(super) async fn list(
     responses((status = 200, description = "The invoice.", body = AdminInvoiceDetail))
 )]
 pub(super) async fn get(
-    _: Staff,
+    staff: Staff,
     State(state): State<AppState>,
     Id(id): Id<InvoiceId>,
 ) -> Result<Json<AdminInvoiceDetail>, Problem> {
@@ -123,7 +123,7 @@ pub(super) async fn get(
     let credit_notes = state.store.credit_notes(id, invoice.customer_id).await?;
     Ok(Json(AdminInvoiceDetail {
         summary: invoice.into(),
-        lines: lines.into_iter().map(InvoiceLine::from).collect(),
+        lines: lines.iter().map(|line| InvoiceLine::in_language(line, staff.language)).collect(),
         credit_notes: credit_notes.into_iter().map(InvoiceCreditNote::from).collect(),
     }))
 }

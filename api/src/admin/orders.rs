@@ -6,6 +6,7 @@ use domain::{
     Rupiah,
     billing::InvoiceStatus,
     ids::{InstanceId, InvoiceId, OrderId, PaymentId, UserId},
+    language::Language,
     order::OrderStatus,
     outbox::order_workflow_id,
     provisioning::TaskStatus,
@@ -26,6 +27,7 @@ use crate::{
     auth::Staff,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
+    wording,
 };
 
 /// Which orders are wanted.
@@ -247,7 +249,8 @@ pub(super) async fn get(
     Ok(Json(AdminOrder::new(detail, state.temporal_ui_url.as_deref())))
 }
 
-/// Show an order's steps, oldest first, with what only staff may see.
+/// Show an order's steps, oldest first, with what only staff may see, in the language that `Accept-Language` asks for,
+/// else in my profile's.
 #[utoipa::path(
     get, path = "/admin/orders/{id}/timeline", tag = "admin", operation_id = "admin_get_order_timeline",
     security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
@@ -258,12 +261,13 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn timeline(
-    _: Staff,
+    staff: Staff,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
 ) -> Result<Json<AdminTimeline>, Problem> {
     let steps = state.store.order_timeline(order, None).await?;
-    Ok(Json(AdminTimeline { data: steps.into_iter().map(AdminTimelineEntry::from).collect() }))
+    let step = |entry| AdminTimelineEntry::in_language(entry, staff.language);
+    Ok(Json(AdminTimeline { data: steps.into_iter().map(step).collect::<Result<_, _>>()? }))
 }
 
 impl AdminOrder {
@@ -370,15 +374,10 @@ impl From<WebhookSummary> for AdminWebhookEvent {
     }
 }
 
-impl From<TimelineEntry> for AdminTimelineEntry {
-    fn from(entry: TimelineEntry) -> Self {
-        Self {
-            step: entry.step,
-            at: entry.at,
-            status: entry.status,
-            message: entry.message,
-            detail: entry.detail,
-        }
+impl AdminTimelineEntry {
+    fn in_language(entry: TimelineEntry, language: Language) -> Result<Self, Problem> {
+        let message = wording::on_timeline(&entry, language)?;
+        Ok(Self { step: entry.step, at: entry.at, status: entry.status, message, detail: entry.detail })
     }
 }
 

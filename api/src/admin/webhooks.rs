@@ -44,7 +44,7 @@ pub(super) struct AdminWebhook {
     order_id: Option<OrderId>,
     outcome: WebhookOutcome,
     /// Why nothing was moved; null when something was.
-    #[schema(example = "says 1.00 IDR, not Rp 133.200")]
+    #[schema(example = "says 1.00 IDR, not Rp133.200")]
     reason: Option<String>,
     received_at: DateTime<Utc>,
 }

@@ -10,6 +10,7 @@ use axum::{
 use domain::{
     api_key::Scope,
     ids::{ApiKeyId, SessionId, UserId},
+    language::Language,
     role::Role,
 };
 use store::{api_keys::ValidKey, audit::Actor};
@@ -29,6 +30,8 @@ pub struct Customer {
     pub role: Role,
     /// Whether the email address is proven.
     pub email_verified: bool,
+    /// What they read: the language that `Accept-Language` asks for, else their profile's.
+    pub language: Language,
 }
 
 /// A logged-in user who may read the admin area: `support` and above. Others get 403 `forbidden`.
@@ -36,6 +39,8 @@ pub struct Customer {
 pub struct Staff {
     /// Who.
     pub id: UserId,
+    /// What they read, as [`Customer::language`].
+    pub language: Language,
 }
 
 /// A logged-in user who may act in the admin area: `admin` and above. Others get 403 `forbidden`.
@@ -43,6 +48,8 @@ pub struct Staff {
 pub struct Administrator {
     /// Who.
     pub id: UserId,
+    /// What they read, as [`Customer::language`].
+    pub language: Language,
 }
 
 /// A logged-in user who may manage administrators, providers and keys: `superadmin`. Others get 403 `forbidden`.
@@ -156,6 +163,7 @@ impl FromRequestParts<AppState> for Customer {
             session: claims.sid,
             role: session.role,
             email_verified: session.email_verified,
+            language: Language::of_reader(accepted_language(&parts.headers), session.language),
         })
     }
 }
@@ -165,7 +173,11 @@ impl FromRequestParts<AppState> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let user = Customer::from_request_parts(parts, state).await?;
-        if user.role.is_staff() { Ok(Self { id: user.id }) } else { Err(forbidden("staff")) }
+        if user.role.is_staff() {
+            Ok(Self { id: user.id, language: user.language })
+        } else {
+            Err(forbidden("staff"))
+        }
     }
 }
 
@@ -174,7 +186,11 @@ impl FromRequestParts<AppState> for Administrator {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let user = Customer::from_request_parts(parts, state).await?;
-        if user.role.may_administer() { Ok(Self { id: user.id }) } else { Err(forbidden("administrators")) }
+        if user.role.may_administer() {
+            Ok(Self { id: user.id, language: user.language })
+        } else {
+            Err(forbidden("administrators"))
+        }
     }
 }
 
@@ -225,6 +241,10 @@ pub(crate) fn scope_missing(scope: Scope) -> Problem {
 
 const API_KEY_CHALLENGE: &str = r#"ApiKey realm="webrana""#;
 const TOKEN_CHALLENGE: &str = r#"Bearer realm="webrana", error="invalid_token""#;
+
+fn accepted_language(headers: &HeaderMap) -> Option<Language> {
+    headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::accepted)
+}
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     headers

@@ -6,6 +6,7 @@ use domain::{
     Rupiah,
     billing::InvoiceStatus,
     ids::{CreditNoteId, InvoiceId, OrderId},
+    language::Language,
     money::CURRENCY,
 };
 use serde::{Deserialize, Serialize};
@@ -153,7 +154,7 @@ async fn get(
     let credit_notes = state.store.credit_notes(id, me.id).await?;
     Ok(Json(Invoice {
         summary: invoice.into(),
-        lines: lines.into_iter().map(InvoiceLine::from).collect(),
+        lines: lines.iter().map(|line| InvoiceLine::in_language(line, me.language)).collect(),
         credit_notes: credit_notes.into_iter().map(InvoiceCreditNote::from).collect(),
     }))
 }
@@ -193,10 +194,11 @@ impl From<store::refunds::CreditNote> for InvoiceCreditNote {
     }
 }
 
-impl From<store::invoices::InvoiceLine> for InvoiceLine {
-    fn from(row: store::invoices::InvoiceLine) -> Self {
+impl InvoiceLine {
+    /// A line in words.
+    pub(crate) fn in_language(row: &store::invoices::InvoiceLine, language: Language) -> Self {
         Self {
-            description: row.description,
+            description: messages::invoice_line(&row.description, language),
             quantity: row.quantity,
             unit_price: row.unit_price,
             total: row.total,

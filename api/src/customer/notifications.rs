@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use domain::ids::NotificationId;
+use domain::{ids::NotificationId, language::Language};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -12,6 +12,7 @@ use crate::{
     auth::Customer,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
+    wording,
 };
 
 /// Routes under `/notifications`.
@@ -50,7 +51,7 @@ struct Notification {
     /// Path in the customer's app.
     #[schema(example = "/instances/0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
     action_url: Option<String>,
-    /// Ids of what it is about.
+    /// What happened, for programs: ids, amounts, names.
     #[schema(value_type = Object)]
     metadata: serde_json::Value,
     is_read: bool,
@@ -59,19 +60,20 @@ struct Notification {
     created_at: DateTime<Utc>,
 }
 
-impl From<store::notifications::Notification> for Notification {
-    fn from(row: store::notifications::Notification) -> Self {
-        Self {
+impl Notification {
+    fn in_language(row: store::notifications::Notification, language: Language) -> Result<Self, Problem> {
+        let letter = wording::in_app(row.event.as_ref(), &row.kind, language)?;
+        Ok(Self {
             id: row.id,
             kind: row.kind,
-            title: row.title,
-            message: row.message,
-            action_url: row.action_url,
-            metadata: row.metadata,
+            title: letter.title,
+            message: letter.message,
+            action_url: row.event.and_then(|event| event.facts().action_url),
+            metadata: row.data,
             is_read: row.is_read,
             read_at: row.read_at,
             created_at: row.created_at,
-        }
+        })
     }
 }
 
@@ -90,7 +92,7 @@ struct ReadAll {
     updated: u64,
 }
 
-/// List my notifications, newest first.
+/// List my notifications, newest first, in the language that `Accept-Language` asks for, else in my profile's.
 #[utoipa::path(
     get, path = "/notifications", tag = "notifications", operation_id = "list_notifications",
     security(("bearer" = [])), params(Paging, NotificationQuery),
@@ -105,7 +107,7 @@ async fn list(
     Params(query): Params<NotificationQuery>,
 ) -> Result<Paged<Notification>, Problem> {
     let page = state.store.notifications(me.id, query.unread, paging.request()).await?;
-    Ok(Paged::new(page, Notification::from))
+    Paged::try_new(page, |row| Notification::in_language(row, me.language))
 }
 
 /// Count my notifications that wait to be read.
@@ -133,7 +135,8 @@ async fn read(
     State(state): State<AppState>,
     Id(id): Id<NotificationId>,
 ) -> Result<Json<Notification>, Problem> {
-    Ok(Json(state.store.read_notification(me.id, id).await?.into()))
+    let row = state.store.read_notification(me.id, id).await?;
+    Notification::in_language(row, me.language).map(Json)
 }
 
 /// Mark all my notifications as read.

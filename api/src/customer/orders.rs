@@ -11,7 +11,7 @@ use domain::{
     provisioning::FailureClass,
 };
 use serde::{Deserialize, Serialize};
-use store::{StoreError, payments::Payment};
+use store::{StoreError, payments::Payment, timeline::TimelineEntry};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -21,6 +21,7 @@ use crate::{
     auth::Customer,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
+    wording,
 };
 
 pub(crate) mod place;
@@ -193,7 +194,7 @@ async fn get(
     Ok(Json(Order::read(&state, &me, id).await?))
 }
 
-/// Read what happened to one of my orders so far.
+/// Read what happened to one of my orders so far, in the language that `Accept-Language` asks for, else in my profile's.
 #[utoipa::path(
     get, path = "/orders/{id}/timeline", tag = "orders", operation_id = "get_order_timeline",
     security(("bearer" = [])), params(("id" = OrderId, Path, description = "The order.")),
@@ -209,16 +210,11 @@ async fn timeline(
     Id(id): Id<OrderId>,
 ) -> Result<Json<Timeline>, Problem> {
     let entries = state.store.order_timeline(id, Some(me.id)).await?;
-    let data = entries
-        .into_iter()
-        .map(|entry| TimelineStep {
-            step: entry.step,
-            at: entry.at,
-            status: entry.status,
-            message: entry.message,
-        })
-        .collect();
-    Ok(Json(Timeline { data }))
+    let step = |entry: TimelineEntry| {
+        let message = wording::on_timeline(&entry, me.language)?;
+        Ok(TimelineStep { step: entry.step, at: entry.at, status: entry.status, message })
+    };
+    Ok(Json(Timeline { data: entries.into_iter().map(step).collect::<Result<_, Problem>>()? }))
 }
 
 /// Call off an order that is not paid yet. Its invoice becomes void and its open payments are cancelled.

@@ -63,7 +63,7 @@ struct PromoCheckBody {
     #[schema(example = "promo_expired")]
     reason: Option<&'static str>,
     /// In words.
-    #[schema(example = "This code takes Rp 36.765 off.")]
+    #[schema(example = "This code takes Rp36.765 off.")]
     message: String,
     /// Orders: whole rupiah that it takes off, before tax.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use domain::{Rupiah, billing::InvoiceStatus, in_words::in_words, language::Language, line_text};
+use domain::{Rupiah, billing::InvoiceStatus, in_words::in_words, language::Language};
 use serde::Serialize;
 use store::{
     documents::{Buyer, CreditNoteDocument, InvoiceDocument},
@@ -114,11 +114,11 @@ pub(crate) struct Entry {
 impl Paper {
     /// The paper of an invoice, in its buyer's language unless another is wished for.
     pub(crate) fn of_invoice(document: &InvoiceDocument, seller: &Seller, wish: Option<Language>) -> Self {
-        let language = wish.unwrap_or(document.buyer.language);
+        let language = Language::of_reader(wish, document.buyer.language);
         let words = Phrases::of(language);
         let invoice = &document.invoice;
         let lines = document.lines.iter().map(|line| Line {
-            description: line_text::in_language(&line.description, language).into_owned(),
+            description: messages::invoice_line(&line.description, language),
             quantity: line.quantity.to_string(),
             unit_price: line.unit_price.to_string(),
             total: line.total.to_string(),
@@ -150,7 +150,7 @@ impl Paper {
         seller: &Seller,
         wish: Option<Language>,
     ) -> Self {
-        let language = wish.unwrap_or(document.buyer.language);
+        let language = Language::of_reader(wish, document.buyer.language);
         let words = Phrases::of(language);
         let note = &document.note;
         let line = Line {

@@ -1,42 +1,10 @@
 //! The words of papers, in each language.
 
-use chrono::{DateTime, Datelike, FixedOffset, Timelike, Utc};
+use chrono::{DateTime, Utc};
 use domain::{
     billing::{Bank, InvoiceStatus, PaymentMethod},
     language::Language,
 };
-
-/// Jakarta's distance from UTC, all the year.
-const WIB: i32 = 7 * 3600;
-
-const MONTHS_ID: [&str; 12] = [
-    "Januari",
-    "Februari",
-    "Maret",
-    "April",
-    "Mei",
-    "Juni",
-    "Juli",
-    "Agustus",
-    "September",
-    "Oktober",
-    "November",
-    "Desember",
-];
-const MONTHS_EN: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// What papers say in one language.
 pub(super) struct Phrases {
@@ -67,7 +35,7 @@ pub(super) struct Phrases {
     /// Before the number of a page, and before the number of pages.
     pub page_of: [&'static str; 2],
     decimal_point: char,
-    months: [&'static str; 12],
+    language: Language,
 }
 
 const INDONESIAN: Phrases = Phrases {
@@ -94,7 +62,7 @@ const INDONESIAN: Phrases = Phrases {
     footer: "Dokumen ini dibuat secara elektronik dan sah tanpa tanda tangan.",
     page_of: ["Halaman", "dari"],
     decimal_point: ',',
-    months: MONTHS_ID,
+    language: Language::Indonesian,
 };
 
 const ENGLISH: Phrases = Phrases {
@@ -121,7 +89,7 @@ const ENGLISH: Phrases = Phrases {
     footer: "This document was made electronically and is valid without a signature.",
     page_of: ["Page", "of"],
     decimal_point: '.',
-    months: MONTHS_EN,
+    language: Language::English,
 };
 
 impl Phrases {
@@ -135,16 +103,12 @@ impl Phrases {
 
     /// A day in Jakarta: `28 November 2026`.
     pub(super) fn day(&self, at: DateTime<Utc>) -> String {
-        let at = in_jakarta(at);
-        let month = at.month0().try_into().ok().and_then(|month: usize| self.months.get(month));
-        format!("{} {} {}", at.day(), month.copied().unwrap_or_default(), at.year())
+        messages::day(at, self.language)
     }
 
     /// A moment in Jakarta: `28 November 2026, 09:38 WIB`.
     pub(super) fn moment(&self, at: DateTime<Utc>) -> String {
-        let local = in_jakarta(at);
-        let colon = if self.decimal_point == ',' { '.' } else { ':' };
-        format!("{}, {:02}{colon}{:02} WIB", self.day(at), local.hour(), local.minute())
+        messages::moment(at, self.language)
     }
 
     /// A tax with its rate: `PPN 12%`.
@@ -156,10 +120,6 @@ impl Phrases {
         };
         format!("{} {whole}{decimals}%", self.tax)
     }
-}
-
-fn in_jakarta(at: DateTime<Utc>) -> DateTime<FixedOffset> {
-    FixedOffset::east_opt(WIB).map_or_else(|| at.fixed_offset(), |zone| at.with_timezone(&zone))
 }
 
 /// What an invoice's status is called on its stamp.
@@ -180,35 +140,12 @@ pub(super) const fn status(status: InvoiceStatus, language: Language) -> &'stati
 
 /// What a way of paying is called.
 pub(super) fn method(method: PaymentMethod, bank: Option<Bank>, language: Language) -> String {
-    let words = match (method, language) {
-        (PaymentMethod::Qris, _) => "QRIS",
-        (PaymentMethod::VirtualAccount, _) => "Virtual account",
-        (PaymentMethod::ManualTransfer, Language::Indonesian) => "Transfer bank",
-        (PaymentMethod::ManualTransfer, Language::English) => "Bank transfer",
-        (PaymentMethod::Wallet, Language::Indonesian) => "Saldo WeBrana",
-        (PaymentMethod::Wallet, Language::English) => "WeBrana balance",
-    };
-    match bank {
-        None => words.to_owned(),
-        Some(Bank::Mandiri) => format!("{words} Mandiri"),
-        Some(Bank::Permata) => format!("{words} Permata"),
-        Some(bank @ (Bank::Bca | Bank::Bni | Bank::Bri)) => format!("{words} {bank}"),
-    }
+    messages::capital(&messages::payment_method(method, bank, language))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_are_jakartas_in_the_language() {
-        let late: DateTime<Utc> = "2026-12-31T17:05:00Z".parse().unwrap();
-        assert_eq!(INDONESIAN.day(late), "1 Januari 2027");
-        assert_eq!(INDONESIAN.moment(late), "1 Januari 2027, 00.05 WIB");
-        let august: DateTime<Utc> = "2026-08-17T03:00:00Z".parse().unwrap();
-        assert_eq!(INDONESIAN.day(august), "17 Agustus 2026");
-        assert_eq!(ENGLISH.moment(august), "17 August 2026, 10:00 WIB");
-    }
 
     #[test]
     fn rates_have_the_decimals_they_need() {

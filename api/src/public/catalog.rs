@@ -340,6 +340,7 @@ impl Term {
     fn new(term: store::catalog::Term, plan_name: &str, price_monthly: Rupiah) -> Result<Self, Problem> {
         let priced = quote(&PriceInput {
             plan_name: plan_name.to_owned(),
+            renewed: None,
             price_monthly,
             term_months: term.months,
             term_discount: term.discount_bp,

@@ -16,7 +16,7 @@ async fn an_order_its_invoice_and_its_story_can_be_read(pool: PgPool) {
     let timeline = shop.app.get(&format!("/orders/{id}/timeline"), shop.me()).await.body;
     let step = &timeline["data"][0];
     assert_eq!((step["step"].as_str(), step["status"].as_str()), (Some("order_placed"), Some("done")));
-    assert!(step["at"].is_string() && step["message"].as_str().unwrap().contains("Rp 408.092"));
+    assert!(step["at"].is_string() && step["message"].as_str().unwrap().contains("Rp408.092"));
 
     let invoice_id = placed["invoice"]["id"].as_str().unwrap();
     let invoice = shop.app.get(&format!("/invoices/{invoice_id}"), shop.me()).await.body;
@@ -30,6 +30,71 @@ async fn an_order_its_invoice_and_its_story_can_be_read(pool: PgPool) {
             + invoice["tax"].as_i64().unwrap(),
         invoice["total"].as_i64().unwrap()
     );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_people_are_told_is_in_the_language_they_ask_for_or_their_own(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.place(&shop.basket().await, "k").await.body;
+    let timeline = format!("/orders/{}/timeline", placed["id"].as_str().unwrap());
+    let said = async |language: Option<&str>| {
+        let step = shop.app.get_in(language, &timeline, shop.me()).await.body;
+        let told = shop.app.get_in(language, "/notifications", shop.me()).await.body;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        [
+            text(&step["data"][0]["message"]),
+            text(&told["data"][0]["title"]),
+            text(&told["data"][0]["message"]),
+        ]
+    };
+    let is_indonesian = |said: [String; 3]| {
+        said[0].starts_with("Pesanan Anda sudah dibuat")
+            && said[1] == "Pesanan diterima"
+            && said[2].contains("Silakan bayar")
+    };
+    let is_english = |said: [String; 3]| {
+        said[0].starts_with("Your order was placed.")
+            && said[1] == "Order received"
+            && said[2].contains("Please pay")
+    };
+    assert!(is_indonesian(said(None).await), "a customer's own language is Indonesian at first");
+    assert!(is_indonesian(said(Some("fr")).await));
+    assert!(is_english(said(Some("en-US,en;q=0.9,id;q=0.8")).await));
+
+    sqlx::query("UPDATE users SET language = 'en'").execute(&shop.pool).await.unwrap();
+    assert!(is_english(said(None).await));
+    assert!(is_indonesian(said(Some("id-ID")).await));
+
+    let told = shop.app.get("/notifications", shop.me()).await.body;
+    let notification = &told["data"][0];
+    assert_eq!(notification["type"], "ORDER_CREATED");
+    assert_eq!(notification["metadata"]["order_id"], placed["id"]);
+    assert_eq!(notification["action_url"], format!("/orders/{}", placed["id"].as_str().unwrap()));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_event_of_another_version_hides_none_of_the_others(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let placed = shop.place(&shop.basket().await, "k").await.body;
+    let id = placed["id"].as_str().unwrap();
+    sqlx::query(
+        "WITH event AS (
+             INSERT INTO events (kind, data, dedupe_key, order_id, step, status)
+             SELECT 'server_painted', '{}', 'painted', id, 'server_painted', 'done' FROM orders RETURNING id)
+         INSERT INTO in_app_notifications (id, user_id, event_id, type)
+         SELECT gen_random_uuid(), user_id, event.id, 'VPS_PAINTED' FROM event, orders",
+    )
+    .execute(&shop.pool)
+    .await
+    .unwrap();
+    let timeline = shop.app.get(&format!("/orders/{id}/timeline"), shop.me()).await.body;
+    let words: Vec<&str> =
+        timeline["data"].as_array().unwrap().iter().map(|step| step["message"].as_str().unwrap()).collect();
+    assert!(words[0].starts_with("Your order was placed.") && words[1] == "server painted", "{words:?}");
+    let told = shop.app.get("/notifications", shop.me()).await.body;
+    let titles: Vec<&str> =
+        told["data"].as_array().unwrap().iter().map(|n| n["title"].as_str().unwrap()).collect();
+    assert!(titles.contains(&"Order received") && titles.contains(&"vps painted"), "{titles:?}");
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -178,7 +178,12 @@ impl App {
         self.send(with_body(Self::request(method, path, who), body)).await
     }
 
+    /// A request of somebody who reads English.
     fn request(method: Method, path: &str, who: As<'_>) -> request::Builder {
+        Self::request_without_language(method, path, who).header("accept-language", "en")
+    }
+
+    fn request_without_language(method: Method, path: &str, who: As<'_>) -> request::Builder {
         let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
         match who {
             As::Nobody => request,
@@ -190,6 +195,13 @@ impl App {
     /// Reads `path` under `/api/v1`.
     pub async fn get(&self, path: &str, who: As<'_>) -> Answer {
         self.call(Method::GET, path, who, &Value::Null).await
+    }
+
+    /// Reads `path` under `/api/v1` with this `Accept-Language`, or none.
+    pub async fn get_in(&self, language: Option<&str>, path: &str, who: As<'_>) -> Answer {
+        let request = Self::request_without_language(Method::GET, path, who);
+        let request = language.into_iter().fold(request, |r, language| r.header("accept-language", language));
+        self.send(with_body(request, &Value::Null)).await
     }
 
     /// Posts to `path` under `/api/v1` with an `Idempotency-Key` like no other.

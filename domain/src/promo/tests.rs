@@ -189,6 +189,7 @@ proptest! {
         let promo = promo(kind, value);
         let input = PriceInput {
             plan_name: "Basic".into(),
+            renewed: None,
             price_monthly: Rupiah::new(price),
             term_months: months,
             term_discount,

@@ -1,13 +1,8 @@
 //! Failed orders that nobody sees to.
 
-use domain::{ids::OrderId, notification::NotificationKind};
-use serde_json::json;
+use domain::{event::OrdersWait, ids::OrderId};
 
-use crate::{
-    Result, Store,
-    catalog_sync::administrators,
-    notifications::{self, Notice},
-};
+use crate::{Result, Store, events::Entry};
 
 /// Orders named in a notice.
 const NAMED: usize = 20;
@@ -31,27 +26,16 @@ impl Store {
         )
         .fetch_all(&mut *tx)
         .await?;
-        for (step, since) in [(1, "an hour"), (2, "a day")] {
+        for step in [1, 2] {
             let orders: Vec<OrderId> =
                 waiting.iter().filter(|of| of.escalated == step).map(|of| of.order).collect();
-            let Some(first) = orders.first() else { continue };
-            let message = format!(
-                "{} paid {} failed more than {since} ago and nobody has seen to it since: retry, replace, move or cancel.",
-                orders.len(),
-                if orders.len() == 1 { "order" } else { "orders" },
-            );
-            let named = &orders[..orders.len().min(NAMED)];
-            let notice = Notice {
-                kind: NotificationKind::OrderWaits,
-                title: "Paid orders wait for you",
-                message: &message,
-                action_url: Some("/admin/orders?status=PROVISIONING_FAILED"),
-                metadata: json!({ "orders": orders.len(), "order_ids": named }),
-                dedupe_key: &format!("orders-wait/{first}/{step}/{}", orders.len()),
-            };
-            for administrator in administrators(&mut tx).await? {
-                notifications::notify(&mut tx, administrator, &notice).await?;
+            if orders.is_empty() {
+                continue;
             }
+            let named = orders.iter().copied().take(NAMED).collect();
+            Entry::of(OrdersWait { orders: orders.len(), order_ids: named, step })
+                .tell_administrators(&mut tx)
+                .await?;
         }
         tx.commit().await?;
         Ok(waiting.len())

@@ -9,7 +9,7 @@ use domain::{
 
 use crate::{
     Result, Store, StoreError,
-    invoices::InvoiceLine,
+    invoices::{self, InvoiceLine},
     page::{Page, PageRequest},
 };
 
@@ -84,14 +84,7 @@ impl Store {
         let one = PageRequest { before: None, limit: 1 };
         let found = self.select_invoices(Some(invoice), &InvoiceFilter::default(), one).await?.pop();
         let found = found.ok_or(StoreError::NotFound("invoice"))?;
-        let lines = sqlx::query_as!(
-            InvoiceLine,
-            r#"SELECT description, quantity, unit_price AS "unit_price: Rupiah", total AS "total: Rupiah"
-               FROM invoice_lines WHERE invoice_id = $1 ORDER BY position"#,
-            invoice.0,
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let lines = invoices::lines(&mut *self.pool.acquire().await?, invoice).await?;
         Ok((found, lines))
     }
 

@@ -1,12 +1,7 @@
 //! Taking over what a provider told: the lists, what they mean for what we sell, and who hears of it, at once.
 
-use domain::{
-    ids::{CatalogSyncId, UserId},
-    notification::NotificationKind,
-    upkeep::RunStatus,
-};
+use domain::{event::CatalogChanged, ids::CatalogSyncId, upkeep::RunStatus};
 use serde::Serialize;
-use serde_json::{Value, json};
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
@@ -14,10 +9,7 @@ use super::{
     CatalogSync, CostDifference, ImageFact, OfferChange, ProviderCatalog, RegionFact, SizeFact, SyncReport,
     diff::{Changes, changes, listed},
 };
-use crate::{
-    Result, Store, StoreError,
-    notifications::{self, Notice},
-};
+use crate::{Result, Store, StoreError, events::Entry};
 
 /// Price of US dollars in the form they are compared and stored.
 fn normal(mut size: SizeFact) -> SizeFact {
@@ -286,35 +278,12 @@ async fn tell_staff(
     if report.offers.is_empty() {
         return Ok(());
     }
-    let (lost, back): (Vec<_>, Vec<_>) = report.offers.iter().partition(|offer| offer.reason.is_some());
-    let message = format!(
-        "{provider}: {} of our offers can't be sold at present, {} can again. The report has the details.",
-        lost.len(),
-        back.len()
-    );
-    let url = format!("/admin/catalog-syncs/{sync}");
-    let key = format!("catalog-sync/{sync}");
-    let metadata: Value = json!({ "catalog_sync_id": sync, "flagged": lost.len(), "restored": back.len() });
-    let notice = Notice {
-        kind: NotificationKind::CatalogChanged,
-        title: "What we can sell has changed",
-        message: &message,
-        action_url: Some(&url),
-        metadata,
-        dedupe_key: &key,
+    let flagged = report.offers.iter().filter(|offer| offer.reason.is_some()).count();
+    let changed = CatalogChanged {
+        catalog_sync_id: sync,
+        provider: provider.to_owned(),
+        flagged,
+        restored: report.offers.len() - flagged,
     };
-    for administrator in administrators(tx).await? {
-        notifications::notify(tx, administrator, &notice).await?;
-    }
-    Ok(())
-}
-
-/// Everybody who may act in the admin area.
-pub(crate) async fn administrators(tx: &mut PgConnection) -> Result<Vec<UserId>> {
-    let ids = sqlx::query_scalar!(
-        "SELECT id FROM users WHERE role IN ('admin', 'superadmin') AND suspended_at IS NULL ORDER BY id"
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(ids.into_iter().map(UserId).collect())
+    Entry::of(changed).tell_administrators(tx).await
 }

@@ -6,10 +6,10 @@ use domain::{
     Rupiah,
     billing::PaymentOutcome,
     dispute::DisputeStatus,
+    event::PaymentTakenBack,
     ids::{DisputeId, InstanceId, UserId},
     instance::InstanceAction,
     ledger::{Movement, Position, Service, TakenBack},
-    notification::NotificationKind,
     order::Transition,
     outbox::Message,
 };
@@ -20,15 +20,14 @@ use super::{Dispute, read};
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
+    events::Entry,
     idempotency::Claim,
     instance_actions::{self, NewAction},
     ledger,
     money_act::MoneyAct,
-    notifications::{self, Notice},
     outbox,
     payments::{lock_invoice, lock_order, lock_payment},
     refunds::{self, Billed},
-    timeline::{self, Step},
     transition, wallet,
 };
 
@@ -259,27 +258,14 @@ async fn tell_customer(tx: &mut PgConnection, dispute: &Dispute) -> Result<()> {
     if dispute.amount == Rupiah::ZERO {
         return Ok(());
     }
-    let message = format!("{} of your payment was taken back.", dispute.amount);
-    let key = format!("dispute/{}/accepted", dispute.id);
-    if let Some(order) = dispute.order_id {
-        let detail =
-            json!({ "dispute_id": dispute.id, "payment_id": dispute.payment_id, "kind": dispute.kind });
-        timeline::record(
-            tx,
-            order,
-            &Step { key: &key, detail, ..Step::done("payment_taken_back", &message) },
-        )
-        .await?;
-    }
-    let notice = Notice {
-        kind: NotificationKind::PaymentTakenBack,
-        title: "A payment of yours was taken back",
-        message: &format!("{message} Please contact us if you did not expect this."),
-        action_url: None,
-        metadata: json!({ "payment_id": dispute.payment_id, "order_id": dispute.order_id, "amount": dispute.amount }),
-        dedupe_key: &key,
+    let taken_back = PaymentTakenBack {
+        payment_id: dispute.payment_id,
+        order_id: dispute.order_id,
+        dispute_id: dispute.id,
+        amount: dispute.amount,
     };
-    notifications::notify(tx, dispute.customer_id, &notice).await
+    let detail = json!({ "dispute_id": dispute.id, "payment_id": dispute.payment_id, "kind": dispute.kind });
+    Entry::of(taken_back).detail(detail).tell(tx, dispute.customer_id).await
 }
 
 async fn record(tx: &mut PgConnection, before: &Dispute, after: &Dispute, origin: &Origin) -> Result<()> {

@@ -1,20 +1,13 @@
 //! The end of a server.
 
 use domain::{
+    event::{ServerNotDeleted, ServerTerminated},
     ids::{ActionId, InstanceId, OrderId},
     instance::{ActionStatus, InstanceStatus},
-    notification::NotificationKind,
 };
-use serde_json::json;
 
 use super::progress::{fail_all_waiting, finish, instance_of, lock, note_trouble};
-use crate::{
-    Elapsed, Result, Store, StoreError,
-    catalog_sync::administrators,
-    notifications::{self, Notice},
-    provisioning::ProviderTrouble,
-    renewals,
-};
+use crate::{Elapsed, Result, Store, StoreError, events::Entry, provisioning::ProviderTrouble, renewals};
 
 /// Everything it takes to delete a server, and to be sure that it is gone.
 #[derive(Debug, Clone)]
@@ -82,25 +75,17 @@ impl Store {
         .await?;
         let told = waiting.filter(|delete| delete.is_late || !trouble.class.is_retryable());
         if let Some(delete) = &told {
-            let id = delete.instance_id;
-            let message = format!(
-                "{} ({}) is to be deleted and still costs money: {} Tries go on.",
-                delete.name, delete.provider, trouble.message
-            );
-            let notice = Notice {
-                kind: NotificationKind::VpsNotDeleted,
-                title: "A server can't be deleted",
-                message: &message,
-                action_url: Some(&format!("/admin/instances/{id}")),
-                metadata: json!({
-                    "instance_id": id, "action_id": action, "class": trouble.class,
-                    "provider_instance_id": delete.provider_instance_id,
-                }),
-                dedupe_key: &format!("instance/{id}/not-deleted/{}", delete.today),
+            let undeleted = ServerNotDeleted {
+                instance_id: delete.instance_id,
+                action_id: action,
+                name: delete.name.clone(),
+                provider: delete.provider.clone(),
+                provider_instance_id: delete.provider_instance_id.clone(),
+                class: trouble.class,
+                trouble: trouble.message.clone(),
+                day: delete.today.clone(),
             };
-            for administrator in administrators(&mut tx).await? {
-                notifications::notify(&mut tx, administrator, &notice).await?;
-            }
+            Entry::of(undeleted).tell_administrators(&mut tx).await?;
         }
         tx.commit().await?;
         Ok(told.is_some())
@@ -130,15 +115,8 @@ impl Store {
         renewals::withdraw_open(&mut tx, instance).await?;
         // Nobody misses a server that never became theirs.
         if before != InstanceStatus::Provisioning {
-            let notice = Notice {
-                kind: NotificationKind::VpsTerminated,
-                title: "A server was deleted",
-                message: &format!("{} was deleted at the provider, with everything on it.", server.name),
-                action_url: Some(&format!("/instances/{instance}")),
-                metadata: json!({ "instance_id": instance }),
-                dedupe_key: &format!("instance/{instance}/terminated"),
-            };
-            notifications::notify(&mut tx, server.user_id.into(), &notice).await?;
+            let terminated = ServerTerminated { instance_id: instance, name: server.name };
+            Entry::of(terminated).tell(&mut tx, server.user_id.into()).await?;
         }
         tx.commit().await?;
         Ok(())

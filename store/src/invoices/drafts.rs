@@ -4,9 +4,9 @@
 use chrono::{DateTime, Utc};
 use domain::{
     billing::InvoiceStatus,
+    event::{InvoiceIssued, InvoiceVoided},
     ids::{InvoiceId, UserId},
     money::Rupiah,
-    notification::NotificationKind,
     pricing::{BilledItem, bill},
 };
 use serde_json::json;
@@ -16,10 +16,9 @@ use super::{Draft, InvoiceLine, issue, void, write_draft};
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
+    events::Entry,
     idempotency::{self, Claim, Idempotency},
-    new_id,
-    notifications::{self, Notice},
-    tax,
+    new_id, tax,
 };
 
 /// A bill to be drafted.
@@ -276,15 +275,8 @@ async fn record(
 
 async fn tell_of_issue(tx: &mut PgConnection, invoice: &DraftedInvoice) -> Result<()> {
     let number = invoice.number.as_deref().unwrap_or_default();
-    let notice = Notice {
-        kind: NotificationKind::InvoiceIssued,
-        title: "You have a new invoice",
-        message: &format!("Invoice {number} over {} waits for your payment.", invoice.total),
-        action_url: Some(&format!("/invoices/{}", invoice.id)),
-        metadata: json!({ "invoice_id": invoice.id, "number": number, "total": invoice.total }),
-        dedupe_key: &format!("invoice/{}/issued", invoice.id),
-    };
-    notifications::notify(tx, invoice.user_id, &notice).await
+    let issued = InvoiceIssued { invoice_id: invoice.id, number: number.to_owned(), total: invoice.total };
+    Entry::of(issued).tell(tx, invoice.user_id).await
 }
 
 async fn tell_of_withdrawal(
@@ -293,13 +285,7 @@ async fn tell_of_withdrawal(
     number: &str,
     reason: &str,
 ) -> Result<()> {
-    let notice = Notice {
-        kind: NotificationKind::InvoiceVoided,
-        title: "An invoice was withdrawn",
-        message: &format!("Invoice {number} is withdrawn and need not be paid: {reason}"),
-        action_url: Some(&format!("/invoices/{}", invoice.id)),
-        metadata: json!({ "invoice_id": invoice.id, "number": number }),
-        dedupe_key: &format!("invoice/{}/voided", invoice.id),
-    };
-    notifications::notify(tx, invoice.user_id, &notice).await
+    let withdrawn =
+        InvoiceVoided { invoice_id: invoice.id, number: number.to_owned(), reason: reason.to_owned() };
+    Entry::of(withdrawn).tell(tx, invoice.user_id).await
 }

@@ -52,12 +52,15 @@ pub(crate) async fn write_draft(tx: &mut PgConnection, draft: &Draft<'_>) -> Res
     .await?;
     sqlx::query!("DELETE FROM invoice_lines WHERE invoice_id = $1", draft.id.0).execute(&mut *tx).await?;
     for (position, line) in (1..).zip(&quote.lines) {
+        let stored = line.description.store()?;
         sqlx::query!(
-            "INSERT INTO invoice_lines (invoice_id, position, description, quantity, unit_price, total)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO invoice_lines (invoice_id, position, kind, params, description, quantity, unit_price, total)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             draft.id.0,
             position,
-            line.description,
+            stored.kind,
+            stored.params,
+            stored.text,
             i32::try_from(line.quantity).unwrap_or(i32::MAX),
             line.unit_price.get(),
             line.total.get(),

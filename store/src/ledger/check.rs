@@ -155,7 +155,8 @@ const RULES: &[(&str, &str)] = &[
             OR r.state = 'REDEEMED' AND o.status NOT IN ('ACTIVE', 'REFUNDED', 'CANCELLED')
             OR r.state = 'RELEASED' AND o.status NOT IN ('EXPIRED', 'CANCELLED', 'REFUNDED')
             OR NOT EXISTS (SELECT FROM invoices i JOIN invoice_lines l ON l.invoice_id = i.id
-                           WHERE i.order_id = o.id AND l.description = 'Promo ' || p.code AND l.total = -r.amount)",
+                           WHERE i.order_id = o.id AND l.kind = 'promo' AND l.params ->> 'code' = p.code
+                             AND l.total = -r.amount)",
     ),
     (
         "every refund is in the books with its amount",

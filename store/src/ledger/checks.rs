@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    event::LedgerUnsound,
     ids::{LedgerCheckId, UserId},
-    notification::NotificationKind,
     outbox::Message,
 };
-use serde_json::json;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -14,10 +13,8 @@ use super::{AccountTotal, Finding, LedgerReport};
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
-    catalog_sync::administrators,
-    new_id,
-    notifications::{self, Notice},
-    outbox,
+    events::Entry,
+    new_id, outbox,
     page::{Page, PageRequest},
 };
 
@@ -226,20 +223,7 @@ async fn tell_administrators(
     check: LedgerCheckId,
     report: &LedgerReport,
 ) -> Result<()> {
-    let broken: Vec<&Finding> = report.findings.iter().filter(|finding| finding.count > 0).collect();
-    let rules: Vec<&str> = broken.iter().map(|finding| finding.rule.as_ref()).collect();
-    let message = format!("These rules do not hold: {}.", rules.join("; "));
-    let (url, key) = (format!("/admin/ledger/checks/{check}"), format!("ledger-check/{check}"));
-    let notice = Notice {
-        kind: NotificationKind::LedgerUnsound,
-        title: "The books are not sound",
-        message: &message,
-        action_url: Some(&url),
-        metadata: json!({ "ledger_check_id": check, "broken": rules }),
-        dedupe_key: &key,
-    };
-    for administrator in administrators(tx).await? {
-        notifications::notify(tx, administrator, &notice).await?;
-    }
-    Ok(())
+    let broken = report.findings.iter().filter(|finding| finding.count > 0);
+    let broken = broken.map(|finding| finding.rule.to_string()).collect();
+    Entry::of(LedgerUnsound { ledger_check_id: check, broken }).tell_administrators(tx).await
 }

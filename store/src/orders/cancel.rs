@@ -1,16 +1,13 @@
 //! A customer calls an unpaid order off.
 
 use domain::{
+    event::OrderCancelled,
     ids::{OrderId, UserId},
     order::{OrderStatus, Transition},
     outbox::Message,
 };
 
-use crate::{
-    Result, Store, StoreError, outbox, payments,
-    timeline::{self, Step},
-    transition,
-};
+use crate::{Result, Store, StoreError, events::Entry, outbox, payments, transition};
 
 impl Store {
     /// Calls off an unpaid order of `owner`: its invoice becomes void, its open payments are cancelled, what was
@@ -39,7 +36,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         payments::release_hold(&mut tx, order, "cancelled").await?;
-        timeline::record(&mut tx, order, &Step::done("order_cancelled", "You cancelled this order.")).await?;
+        Entry::of(OrderCancelled { order_id: order }).record(&mut tx).await?;
         outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;
         tx.commit().await?;
         Ok(())

@@ -162,6 +162,7 @@ pub(super) async fn resolve(
         .map_or(TaxRule::NONE, |((rate, numerator), denominator)| tax::rule(rate, numerator, denominator));
     let price = PriceInput {
         plan_name: row.plan_name.clone(),
+        renewed: None,
         price_monthly: row.price_monthly,
         term_months: selection.term_months,
         term_discount: discount.unsigned_abs(),
@@ -214,6 +215,7 @@ pub(crate) async fn price_of(
     let discount = row.discount_bp.ok_or(Refusal::TermNotOffered)?;
     Ok(PriceInput {
         plan_name: row.name,
+        renewed: None,
         price_monthly: row.price_monthly,
         term_months,
         term_discount: discount.unsigned_abs(),

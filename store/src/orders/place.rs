@@ -2,17 +2,18 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
+    Rupiah,
     billing::{Bank, PaymentMethod},
+    event::{Event, OrderPlaced},
     hostname::Hostname,
     ids::{InvoiceId, NotificationId, OrderId, OutboxId, PaymentId, RedemptionId, SshKeyId, TaskId, UserId},
     notification::NotificationKind,
     outbox::{Message, OrderStart},
     payment_limits::Way,
     policy::OrderPolicy,
-    pricing::PriceLine,
+    pricing::{PriceLine, StoredDescription},
     promo::PromoCode,
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
@@ -160,7 +161,7 @@ async fn insert(
 ) -> Result<Option<Placed>, StoreError> {
     let (order_id, payment_id): (OrderId, PaymentId) = (new_id(), new_id());
     let quote = &offer.quote;
-    let lines = Lines::from(quote.lines.as_slice());
+    let lines = quote.lines.iter().map(Line::of).collect::<Result<Vec<_>, _>>()?;
     let start = Message::StartOrder(OrderStart {
         order_id,
         customer_id: new.user,
@@ -169,6 +170,13 @@ async fn insert(
         placed_at_ms: u64::try_from(offer.at.timestamp_millis()).unwrap_or_default(),
         policy: new.policy,
     });
+    let event = Event::from(OrderPlaced {
+        order_id,
+        hostname: new.hostname.as_str().to_owned(),
+        plan: offer.plan_name.clone(),
+        total: quote.total,
+    });
+    let facts = event.facts();
     let claimed = sqlx::query!(
         "WITH claim AS (
              INSERT INTO idempotency_keys (user_id, scope, key, request_hash, object_id)
@@ -176,18 +184,17 @@ async fn insert(
          placed AS (
              INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
                                  auto_renew, total, policy, placed_at, expires_at, ssh_keys)
-             SELECT $5, $1, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $44 FROM claim
+             SELECT $5, $1, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $41 FROM claim
              RETURNING id),
          task AS (
              INSERT INTO provisioning_tasks (id, order_id, provider_type) SELECT $17, id, $18 FROM placed),
-         step AS (
-             INSERT INTO order_timeline (order_id, key, step, status, message)
-             SELECT id, 'order_placed', 'order_placed', 'done', $19 FROM placed),
+         event AS (
+             INSERT INTO events (kind, data, dedupe_key, order_id, step, status)
+             SELECT $19, $21, $22, id, $23, $24 FROM placed RETURNING id),
          notice AS (
-             INSERT INTO in_app_notifications (id, user_id, title, message, type, action_url, metadata, dedupe_key)
-             SELECT $20, $1, 'Order received', $21, $22, $23, $24, $25 FROM placed),
+             INSERT INTO in_app_notifications (id, user_id, event_id, type) SELECT $20, $1, id, $25 FROM event),
          message AS (
-             INSERT INTO outbox (id, workflow_id, kind, payload, class) SELECT $26, $27, $28, $29, $50 FROM placed),
+             INSERT INTO outbox (id, workflow_id, kind, payload, class) SELECT $26, $27, $28, $29, $47 FROM placed),
          counter AS (
              INSERT INTO invoice_counters AS c (year, last)
              SELECT extract(year FROM $15::timestamptz AT TIME ZONE 'Asia/Jakarta')::integer, 1 FROM placed
@@ -196,21 +203,22 @@ async fn insert(
              INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax_base, tax, tax_bp,
                                    total, issued_at, due_at)
              SELECT $30, 'INV/' || year || '/' || lpad(last, greatest(6, length(last)), '0'), $1, $5, 'OPEN',
-                    $31, $32, $45, $33, $34, $13, $15, $16
+                    $31, $32, $42, $33, $34, $13, $15, $16
              FROM counter RETURNING id),
          line AS (
-             INSERT INTO invoice_lines (invoice_id, position, description, quantity, unit_price, total)
-             SELECT invoice.id, l.position, l.description, l.quantity, l.unit_price, l.total
-             FROM invoice, unnest($35::text[], $36::integer[], $37::bigint[], $38::bigint[])
-                  WITH ORDINALITY AS l (description, quantity, unit_price, total, position)),
+             INSERT INTO invoice_lines (invoice_id, position, kind, params, description, quantity, unit_price, total)
+             SELECT invoice.id, l.position, l.kind, l.params, l.description, l.quantity, l.unit_price, l.total
+             FROM invoice, ROWS FROM (jsonb_to_recordset($35) AS (kind text, params jsonb, description text,
+                                                                  quantity integer, unit_price bigint, total bigint))
+                  WITH ORDINALITY AS l (kind, params, description, quantity, unit_price, total, position)),
          redemption AS (
              INSERT INTO promo_redemptions (id, promo_id, user_id, order_id, amount, state)
-             SELECT $46, $47::uuid, $1, id, $48::bigint, 'RESERVED' FROM placed WHERE $47::uuid IS NOT NULL),
+             SELECT $43, $44::uuid, $1, id, $45::bigint, 'RESERVED' FROM placed WHERE $44::uuid IS NOT NULL),
          payment AS (
              INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
                                    status, expires_at)
-             SELECT $39, id, $5, $1, $40, $41, $42, $43, $13, 'PENDING', $16 FROM invoice)
-         SELECT object_id, (SELECT set_config('lock_timeout', $49, true) FROM counter) AS held FROM claim",
+             SELECT $36, id, $5, $1, $37, $38, $39, $40, $13, 'PENDING', $16 FROM invoice)
+         SELECT object_id, (SELECT set_config('lock_timeout', $46, true) FROM counter) AS held FROM claim",
         new.user.0,
         request.scope,
         request.key,
@@ -229,13 +237,13 @@ async fn insert(
         deadline(offer.at, &new.policy),
         new_id::<TaskId>().0,
         offer.provider,
-        format!("Your order was placed. It is waiting for your payment of {}.", quote.total),
+        event.kind().as_str(),
         new_id::<NotificationId>().0,
-        format!("We have your order of {} ({}). Please pay {}.", offer.plan_name, new.hostname.as_str(), quote.total),
-        NotificationKind::OrderCreated.as_str(),
-        format!("/orders/{order_id}"),
-        json!({ "order_id": order_id }),
-        format!("order/{order_id}/order_created"),
+        event.data()?,
+        facts.dedupe_key,
+        facts.step.map(|step| step.name),
+        facts.step.map(|step| step.status.as_str()),
+        facts.notification.map(NotificationKind::as_str),
         new_id::<OutboxId>().0,
         start.workflow_id(),
         start.kind(),
@@ -245,10 +253,7 @@ async fn insert(
         quote.discount.get(),
         quote.tax.get(),
         i32::try_from(offer.tax.rate).unwrap_or(i32::MAX),
-        &lines.descriptions,
-        &lines.quantities,
-        &lines.unit_prices,
-        &lines.totals,
+        serde_json::to_value(lines)?,
         payment_id.0,
         new.gateway,
         gateway_order_id(order_id, 1),
@@ -272,22 +277,20 @@ pub(crate) fn gateway_order_id(order: OrderId, attempt: u32) -> String {
     format!("WB-{}-{attempt}", order.0.simple())
 }
 
-/// Invoice lines by column, as `unnest` takes them.
-struct Lines {
-    descriptions: Vec<String>,
-    quantities: Vec<i32>,
-    unit_prices: Vec<i64>,
-    totals: Vec<i64>,
+/// An invoice's line by its columns.
+#[derive(serde::Serialize)]
+struct Line {
+    #[serde(flatten)]
+    description: StoredDescription,
+    quantity: u32,
+    unit_price: Rupiah,
+    total: Rupiah,
 }
 
-impl From<&[PriceLine]> for Lines {
-    fn from(lines: &[PriceLine]) -> Self {
-        Self {
-            descriptions: lines.iter().map(|line| line.description.clone()).collect(),
-            quantities: lines.iter().map(|line| i32::try_from(line.quantity).unwrap_or(i32::MAX)).collect(),
-            unit_prices: lines.iter().map(|line| line.unit_price.get()).collect(),
-            totals: lines.iter().map(|line| line.total.get()).collect(),
-        }
+impl Line {
+    fn of(line: &PriceLine) -> serde_json::Result<Self> {
+        let PriceLine { quantity, unit_price, total, .. } = *line;
+        Ok(Self { description: line.description.store()?, quantity, unit_price, total })
     }
 }
 

@@ -2,15 +2,14 @@
 //! anew, or decide that they need not be delivered.
 
 use chrono::{DateTime, Utc};
-use domain::{ids::OutboxId, notification::NotificationKind, outbox::MessageClass};
+use domain::{event::MessageUndelivered, ids::OutboxId, outbox::MessageClass};
 use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
-    catalog_sync::administrators,
-    notifications::{self, Notice},
+    events::Entry,
     page::{Page, PageRequest},
 };
 
@@ -284,21 +283,12 @@ async fn tell_of_death(tx: &mut PgConnection, id: OutboxId) -> Result<()> {
     )
     .fetch_one(&mut *tx)
     .await?;
-    let message = format!(
-        "The message {} to {} failed {} times and is not tried any more, perhaps others too. Have it tried anew once its \
-         cause is mended, or skip it.",
-        row.kind, row.workflow_id, row.failures
-    );
-    let notice = Notice {
-        kind: NotificationKind::MessageUndelivered,
-        title: "A message to Temporal could not be delivered",
-        message: &message,
-        action_url: Some("/admin/outbox"),
-        metadata: json!({ "outbox_id": id, "workflow_id": row.workflow_id, "kind": row.kind }),
-        dedupe_key: &format!("outbox/dead/{}/{}", row.kind, row.hour),
+    let undelivered = MessageUndelivered {
+        outbox_id: id,
+        workflow_id: row.workflow_id,
+        kind: row.kind,
+        failures: row.failures,
+        hour: row.hour,
     };
-    for administrator in administrators(tx).await? {
-        notifications::notify(tx, administrator, &notice).await?;
-    }
-    Ok(())
+    Entry::of(undelivered).tell_administrators(tx).await
 }

@@ -9,7 +9,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{LockedOrder, Payment, lock_invoice, lock_order, pay_from_wallet, tell};
+use super::{LockedOrder, Payment, lock_invoice, lock_order, pay_from_wallet, tell_of_refusal};
 use crate::{
     Result, Store, StoreError,
     idempotency::{self, Claim, Idempotency},
@@ -143,7 +143,7 @@ impl Store {
         if let Some(deposit) = deposit {
             promos::release_deposit(&mut tx, deposit).await?;
         }
-        tell::of_refusal(&mut tx, payment).await?;
+        tell_of_refusal(&mut tx, payment).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -2,13 +2,14 @@
 
 use domain::{
     Rupiah,
+    event::MoneyReleased,
     ids::{OrderId, PaymentId},
     ledger::{Movement, Service},
 };
 use sqlx::PgConnection;
 
 use super::{lock_order, lock_payment, settle::settle_from_wallet};
-use crate::{Result, ledger};
+use crate::{Result, events::Entry, ledger};
 
 /// Pays an order that waits for money from the customer's balance, by an attempt that was written for that.
 /// [`crate::StoreError::InsufficientBalance`] when there is not enough, [`crate::StoreError::Conflict`] when it does not
@@ -43,7 +44,13 @@ pub(crate) async fn release_hold(tx: &mut PgConnection, order: OrderId, event: &
     let order = lock_order(tx, order, None).await?;
     if let Some(release) = Movement::release(order.parties(), event, &position)? {
         ledger::post(tx, &release, None).await?;
-        super::tell::of_release(tx, &order, event, position.held).await?;
+        let released = MoneyReleased {
+            order_id: order.id,
+            hostname: order.hostname,
+            amount: position.held,
+            cause: event.to_owned(),
+        };
+        Entry::of(released).tell(tx, order.user_id).await?;
     }
     Ok(position.held)
 }

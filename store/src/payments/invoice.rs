@@ -4,15 +4,17 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, InvoiceStatus, PaymentMethod, PaymentOutcome},
+    event::{InvoicePaid, InvoicePaymentCredited},
     ids::{InvoiceId, PaymentId, UserId},
     ledger::{Movement, Parties, Price, Service},
     payment_limits::Way,
 };
 use sqlx::PgConnection;
 
-use super::{LockedPayment, Opened, Settlement, lock_payment, mark_paid, tell};
+use super::{LockedPayment, Opened, Settlement, lock_payment, mark_paid};
 use crate::{
     Result, Store, StoreError,
+    events::Entry,
     idempotency::{self, Claim, Idempotency},
     invoices, ledger, new_id, renewals,
     unpaid::{self, Beginning},
@@ -202,7 +204,13 @@ pub(crate) async fn settle_invoice(
         // One that is pointless may have been left open by another version.
         invoices::void(tx, invoice.id).await?;
         ledger::post(tx, &late, None).await?;
-        tell::of_invoice_credit(tx, invoice, payment).await?;
+        let credited = InvoicePaymentCredited {
+            invoice_id: invoice.id,
+            payment_id: payment.id,
+            number: invoice.number.clone(),
+            amount: payment.amount,
+        };
+        Entry::of(credited).tell(tx, invoice.user_id).await?;
         return Ok(PaymentOutcome::Credited);
     }
     apply(tx, invoice, payment, settlement).await?;
@@ -240,7 +248,13 @@ async fn apply(
     mark_paid(tx, payment, PaymentOutcome::Applied, settlement, None).await?;
     close(tx, invoice, payment.id).await?;
     if !renewals::extend(tx, invoice.id).await? {
-        tell::of_invoice_payment(tx, invoice, payment).await?;
+        let paid = InvoicePaid {
+            invoice_id: invoice.id,
+            payment_id: payment.id,
+            number: invoice.number.clone(),
+            amount: payment.amount,
+        };
+        Entry::of(paid).tell(tx, invoice.user_id).await?;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentStatus},
+    event::{ProofReceived, ProofReceivedForStaff},
     ids::{OrderId, PaymentId, ProofId, UserId},
-    notification::NotificationKind,
     proof::{MOST_PROOFS, ProofKind},
 };
 use serde_json::json;
@@ -15,9 +15,8 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
+    events::Entry,
     new_id,
-    notifications::{self, Notice},
-    timeline::{self, Step, StepStatus},
     unpaid::{self, Beginning},
 };
 
@@ -214,35 +213,17 @@ async fn insert(tx: &mut PgConnection, new: &NewProof<'_>, place: i32, sha256: &
 }
 
 async fn tell_of_proof(tx: &mut PgConnection, payment: &Awaited, proof: &Proof) -> Result<()> {
-    let key = format!("payment/{}/proof/{}", payment.id, proof.id);
-    if let Some(order) = payment.order_id {
-        let step = Step {
-            key: &key,
-            step: "proof_uploaded",
-            status: StepStatus::Waiting,
-            message: "We have your proof of payment and will look at it.",
-            detail: json!({ "payment_id": payment.id, "proof_id": proof.id }),
-        };
-        timeline::record(tx, order, &step).await?;
+    if let Some(order_id) = payment.order_id {
+        let received = ProofReceived { order_id, payment_id: payment.id, proof_id: proof.id };
+        let detail = json!({ "payment_id": payment.id, "proof_id": proof.id });
+        Entry::of(received).detail(detail).record(tx).await?;
     }
-    let url = payment.order_id.map_or("/admin/payments".to_owned(), |order| format!("/admin/orders/{order}"));
-    let notice = Notice {
-        kind: NotificationKind::ProofUploaded,
-        title: "A bank transfer waits for approval",
-        message: &format!(
-            "There is a proof of the transfer of {} ({}).",
-            payment.amount, payment.gateway_order_id
-        ),
-        action_url: Some(&url),
-        metadata: json!({ "order_id": payment.order_id, "payment_id": payment.id, "proof_id": proof.id }),
-        dedupe_key: &key,
+    let for_staff = ProofReceivedForStaff {
+        order_id: payment.order_id,
+        payment_id: payment.id,
+        proof_id: proof.id,
+        amount: payment.amount,
+        gateway_order_id: payment.gateway_order_id.clone(),
     };
-    let administrators =
-        sqlx::query_scalar!("SELECT id FROM users WHERE role IN ('admin', 'superadmin') ORDER BY id")
-            .fetch_all(&mut *tx)
-            .await?;
-    for administrator in administrators {
-        notifications::notify(tx, UserId(administrator), &notice).await?;
-    }
-    Ok(())
+    Entry::of(for_staff).tell_administrators(tx).await
 }

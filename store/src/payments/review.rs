@@ -3,8 +3,8 @@
 use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentOutcome, PaymentStatus},
+    event::PaymentRejected,
     ids::{OrderId, PaymentId},
-    notification::NotificationKind,
     order::{OrderStatus, Transition},
 };
 use serde_json::json;
@@ -17,11 +17,10 @@ use super::{
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
+    events::Entry,
     idempotency::Claim,
     money_act::MoneyAct,
     new_id,
-    notifications::{self, Notice},
-    timeline::{self, Step, StepStatus},
 };
 
 /// What an administrator says about the money of an order.
@@ -323,21 +322,12 @@ async fn tell_of_rejection(
     payment: PaymentId,
     reason: &str,
 ) -> Result<()> {
-    let step = Step {
-        key: &format!("payment/{payment}/rejected"),
-        step: "payment_rejected",
-        status: StepStatus::Failed,
-        message: &format!("Your payment was not accepted: {reason}"),
-        detail: json!({ "payment_id": payment }),
+    let rejected = PaymentRejected {
+        order_id: order.id,
+        payment_id: payment,
+        hostname: order.hostname.clone(),
+        reason: reason.to_owned(),
     };
-    timeline::record(tx, order.id, &step).await?;
-    let notice = Notice {
-        kind: NotificationKind::PaymentRejected,
-        title: "Payment not accepted",
-        message: &format!("Your payment for {} was not accepted: {reason}", order.hostname),
-        action_url: Some(&format!("/orders/{}", order.id)),
-        metadata: json!({ "order_id": order.id, "payment_id": payment }),
-        dedupe_key: &format!("payment/{payment}/rejected"),
-    };
-    notifications::notify(tx, order.user_id, &notice).await
+    let detail = json!({ "payment_id": payment });
+    Entry::of(rejected).detail(detail).tell(tx, order.user_id).await
 }

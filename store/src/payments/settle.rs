@@ -3,15 +3,19 @@
 use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentOutcome},
+    event::{PaymentConfirmed, PaymentCredited, PaymentIncomplete},
     ids::UserId,
     ledger::{Incoming, Movement, Service},
     order::{OrderStatus, Transition},
     outbox::Message,
 };
+use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{LockedOrder, LockedPayment, release_hold, tell};
-use crate::{Result, StoreError, crash_point::crash_point, ledger, orders, outbox, promos, transition};
+use super::{LockedOrder, LockedPayment, release_hold};
+use crate::{
+    Result, StoreError, crash_point::crash_point, events::Entry, ledger, orders, outbox, promos, transition,
+};
 
 /// How it is known that the money is ours, and how much it is.
 #[derive(Debug, Default)]
@@ -64,7 +68,10 @@ pub(crate) async fn settle(
     }
     book_price(tx, order, &money).await?;
     pay_order(tx, order, payment).await?;
-    tell::of_payment(tx, order, payment, outcome, &money).await?;
+    let surplus = money.surplus()?;
+    let is_told = payment.method == PaymentMethod::ManualTransfer && surplus > Rupiah::ZERO;
+    let paid = Paid { outcome, arrived: money.arrived, surplus: is_told.then_some(surplus) };
+    confirm(tx, order, payment, paid).await?;
     Ok(Some(outcome))
 }
 
@@ -98,20 +105,57 @@ pub(super) async fn settle_from_wallet(
     let hold = Movement::hold(order.parties(), from_wallet, price)?;
     ledger::post(tx, &hold, None).await?;
     pay_order(tx, order, payment).await?;
-    tell::of_wallet_payment(tx, order, payment, price).await
+    let paid = Paid { outcome: PaymentOutcome::Applied, arrived: price, surplus: None };
+    confirm(tx, order, payment, paid).await
+}
+
+/// What there is to be told of an order that is paid.
+#[derive(Debug, Clone, Copy)]
+struct Paid {
+    outcome: PaymentOutcome,
+    arrived: Rupiah,
+    surplus: Option<Rupiah>,
+}
+
+async fn confirm(
+    tx: &mut PgConnection,
+    order: &LockedOrder,
+    payment: &LockedPayment,
+    paid: Paid,
+) -> Result<()> {
+    let confirmed = PaymentConfirmed {
+        order_id: order.id,
+        payment_id: payment.id,
+        hostname: order.hostname.clone(),
+        method: payment.method,
+        bank: payment.bank,
+        arrived: paid.arrived,
+        late: paid.outcome == PaymentOutcome::Revived,
+        surplus: paid.surplus,
+    };
+    let detail = json!({
+        "payment_id": payment.id,
+        "gateway": payment.gateway,
+        "gateway_order_id": payment.gateway_order_id,
+        "outcome": paid.outcome,
+        "arrived": paid.arrived,
+    });
+    Entry::of(confirmed).detail(detail).tell(tx, order.user_id).await?;
+    crash_point("settle.customer_told");
+    Ok(())
 }
 
 /// What came from outside, against what was waited for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Money {
+struct Money {
     /// Where it is.
-    pub incoming: Incoming,
+    incoming: Incoming,
     /// What earlier part payments set aside and this attempt completes.
-    pub set_aside: Rupiah,
+    set_aside: Rupiah,
     /// What this attempt still has to bring.
-    pub due: Rupiah,
+    due: Rupiah,
     /// What it brings.
-    pub arrived: Rupiah,
+    arrived: Rupiah,
 }
 
 impl Money {
@@ -131,7 +175,7 @@ impl Money {
     }
 
     /// What came too much.
-    pub(super) fn surplus(&self) -> Result<Rupiah> {
+    fn surplus(&self) -> Result<Rupiah> {
         Ok(self.arrived.minus(self.due)?)
     }
 
@@ -156,7 +200,15 @@ async fn credit(
     let late = Movement::late_payment(order.parties(), money.incoming, money.arrived)?;
     ledger::post(tx, &late, None).await?;
     crash_point("settle.credit_booked");
-    tell::of_credit(tx, order, payment, money.arrived).await?;
+    let credited = PaymentCredited {
+        order_id: order.id,
+        payment_id: payment.id,
+        hostname: order.hostname.clone(),
+        arrived: money.arrived,
+    };
+    let detail = json!({ "payment_id": payment.id, "order_status": order.status });
+    Entry::of(credited).detail(detail).tell(tx, order.user_id).await?;
+    crash_point("settle.customer_told");
     Ok(outcome)
 }
 
@@ -180,7 +232,17 @@ async fn set_aside(
     )
     .execute(&mut *tx)
     .await?;
-    tell::of_part(tx, order, payment, received, money).await
+    let missing = money.due.minus(money.arrived)?;
+    let incomplete = PaymentIncomplete {
+        order_id: order.id,
+        payment_id: payment.id,
+        hostname: order.hostname.clone(),
+        arrived: money.arrived,
+        received,
+        missing,
+    };
+    let detail = json!({ "payment_id": payment.id, "arrived": money.arrived, "missing": missing });
+    Entry::of(incomplete).detail(detail).tell(tx, order.user_id).await
 }
 
 /// Books what pays an order.

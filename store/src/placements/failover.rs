@@ -1,6 +1,7 @@
 //! The failover: an order whose provider is sold out goes to another one by itself, where its policy allows it.
 
 use domain::{
+    event::ProvisioningMoved,
     failover::{Candidate, FailoverPolicy, Location, Ordered, PlacementReason, ServerSize, choose},
     ids::{OrderId, PlanId, ProviderId},
 };
@@ -8,15 +9,8 @@ use serde_json::json;
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
-use super::{Place, Target, current, ensure_first, is_settled, move_to, reset_task, tell_customer};
-use crate::{
-    Result,
-    provisioning::ProvisioningFailure,
-    timeline::{self, Step, StepStatus},
-};
-
-/// The name of the step by which a failover is recorded.
-pub(crate) const MOVED: &str = "provisioning_moved";
+use super::{Place, Target, current, ensure_first, is_settled, move_to, reset_task};
+use crate::{Result, events::Entry, provisioning::ProvisioningFailure};
 
 /// Where an order went on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +34,8 @@ pub(crate) async fn moved_after(
     try_number: i64,
 ) -> Result<Option<Moved>> {
     let moved = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM order_timeline WHERE order_id = $1 AND key = $2) AS "moved!""#,
-        order.0,
-        event(try_number),
+        r#"SELECT EXISTS (SELECT FROM events WHERE dedupe_key = $1) AS "moved!""#,
+        ProvisioningMoved::key(order, try_number),
     )
     .fetch_one(&mut *tx)
     .await?;
@@ -74,10 +67,6 @@ pub(crate) async fn fail_over(
     record(tx, order, try_number, failure, (&from, &to), (&picked, choice)).await?;
     reset_task(tx, order).await?;
     Ok(Some(to.into()))
-}
-
-fn event(try_number: i64) -> String {
-    format!("{MOVED}/{try_number}")
 }
 
 async fn policy_of(tx: &mut PgConnection, order: OrderId) -> Result<FailoverPolicy> {
@@ -164,24 +153,15 @@ async fn record(
     .fetch_one(&mut *tx)
     .await?;
     let cost = |usd: Decimal| usd.normalize().to_string();
-    let message = format!(
-        "{} has no room for your server at the moment, so we are setting it up at {} in {} instead ({}). It is at \
-         least as large, and your price stays the same.",
-        from.provider_name, to.provider_name, to.region_name, to.plan_name,
-    );
-    let event = event(try_number);
-    let step = Step {
-        key: &event,
-        step: MOVED,
-        status: StepStatus::Done,
-        message: &message,
-        detail: json!({
-            "from": from.to_json(), "to": to.to_json(),
-            "cost_monthly_usd": { "picked": cost(picked.cost_monthly_usd), "now": cost(choice.cost_monthly_usd) },
-            "class": failure.class, "message": failure.message, "code": noted.last_error_code,
-            "provider_request_id": noted.provider_request_id,
-        }),
-    };
-    timeline::record(tx, order, &step).await?;
-    tell_customer(tx, order, &event, &message).await
+    let owner =
+        sqlx::query_scalar!("SELECT user_id FROM orders WHERE id = $1", order.0).fetch_one(&mut *tx).await?;
+    let moved =
+        ProvisioningMoved { order_id: order, try_number, from: from.provider_name.clone(), to: to.named() };
+    let detail = json!({
+        "from": from.to_json(), "to": to.to_json(),
+        "cost_monthly_usd": { "picked": cost(picked.cost_monthly_usd), "now": cost(choice.cost_monthly_usd) },
+        "class": failure.class, "message": failure.message, "code": noted.last_error_code,
+        "provider_request_id": noted.provider_request_id,
+    });
+    Entry::of(moved).detail(detail).tell(tx, owner.into()).await
 }

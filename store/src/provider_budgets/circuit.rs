@@ -5,17 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::{
     circuit::{Admission, Breaker, CircuitScope, CircuitState},
-    notification::NotificationKind,
+    event::ProviderRefuses,
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
 use super::finish;
-use crate::{
-    Result, Store,
-    catalog_sync::administrators,
-    notifications::{self, Notice},
-};
+use crate::{Result, Store, events};
 
 /// A provider's circuit, for those who look.
 #[derive(Debug, Clone)]
@@ -218,24 +213,8 @@ async fn tell_of_refusal(
     .fetch_optional(&mut *tx)
     .await?;
     let Some(since) = told else { return Ok(()) };
-    let what = match scope {
-        CircuitScope::Account => "our account".to_owned(),
-        scope => format!("our account's {scope}"),
-    };
-    let notice = Notice {
-        kind: NotificationKind::ProviderAlert,
-        title: "A provider turns our account away",
-        message: &format!(
-            "{provider} refuses {what}: {reason}. Orders wait, and go on by themselves once that is mended."
-        ),
-        action_url: None,
-        metadata: json!({ "provider": provider, "scope": scope, "since": since }),
-        dedupe_key: &format!("provider/{provider}/{scope}/refused/{}", since.timestamp_millis()),
-    };
-    for administrator in administrators(tx).await? {
-        notifications::notify(tx, administrator, &notice).await?;
-    }
-    Ok(())
+    let refuses = ProviderRefuses { provider: provider.to_owned(), scope, since, reason: reason.to_owned() };
+    events::Entry::of(refuses).tell_administrators(tx).await
 }
 
 fn shut(scope: CircuitScope, breaker: &Breaker, retry_after: Duration) -> Shut {

@@ -4,23 +4,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
+    event::ServerActive,
     ids::OrderId,
-    notification::NotificationKind,
     order::{OrderStatus, Transition},
     outbox::Message,
     term::{self, AnchorDay},
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
 use super::order_status;
-use crate::{
-    Result, Store, StoreError, instances,
-    notifications::{self, Notice},
-    outbox, payments,
-    timeline::{self, Step},
-    transition,
-};
+use crate::{Result, Store, StoreError, events::Entry, instances, outbox, payments, transition};
 
 impl Store {
     /// Makes the order `ACTIVE`: the term begins, what was set aside of the balance is taken, the customer is told, and the
@@ -82,16 +75,8 @@ pub(crate) async fn begin_term(tx: &mut PgConnection, order: OrderId) -> Result<
     .execute(&mut *tx)
     .await?;
     payments::capture_hold(tx, order).await?;
-    timeline::record(tx, order, &Step::done("server_active", "Your server is running.")).await?;
-    let notice = Notice {
-        kind: NotificationKind::VpsActive,
-        title: "Your server is running",
-        message: &format!("{} is active and ready to use.", server.name),
-        action_url: Some(&format!("/instances/{}", server.id)),
-        metadata: json!({ "order_id": order, "instance_id": server.id }),
-        dedupe_key: &format!("order/{order}/active"),
-    };
-    notifications::notify(tx, server.user_id.into(), &notice).await?;
+    let active = ServerActive { order_id: order, instance_id: server.id.into(), name: server.name };
+    Entry::of(active).tell(tx, server.user_id.into()).await?;
     let start = instances::instance_start(tx, server.id.into()).await?;
     outbox::enqueue(tx, &Message::StartInstance(start)).await?;
     Ok(server.since_paid.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))

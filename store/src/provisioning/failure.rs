@@ -1,8 +1,8 @@
 //! A try at the provider that ran into trouble, or ended for good.
 
 use domain::{
-    ids::{OrderId, UserId},
-    notification::NotificationKind,
+    event::{ProvisioningFailed, ProvisioningFailedForStaff},
+    ids::OrderId,
     order::OrderStatus,
     provisioning::FailureClass,
 };
@@ -12,9 +12,8 @@ use sqlx::PgConnection;
 use super::{next_try, order_status};
 use crate::{
     Result, Store,
-    notifications::{self, Notice},
+    events::Entry,
     placements::{Moved, fail_over, moved_after},
-    timeline::{self, Step, StepStatus},
     transition,
 };
 
@@ -113,51 +112,17 @@ async fn end_in_failure(
     )
     .fetch_one(&mut *tx)
     .await?;
-    let event = format!("provisioning_failed/{try_number}");
-    let step = Step {
-        key: &event,
-        step: "provisioning_failed",
-        status: StepStatus::Failed,
-        message: "We could not set up your server yet. Our team has been told and is looking into it.",
-        detail: json!({ "class": failure.class, "message": failure.message, "code": noted.last_error_code,
-                        "provider_request_id": noted.provider_request_id }),
+    let owner =
+        sqlx::query_scalar!("SELECT user_id FROM orders WHERE id = $1", order.0).fetch_one(&mut *tx).await?;
+    let failed = ProvisioningFailed { order_id: order, try_number, class: failure.class };
+    let detail = json!({ "class": failure.class, "message": failure.message, "code": noted.last_error_code,
+                         "provider_request_id": noted.provider_request_id });
+    Entry::of(failed).detail(detail).tell(tx, owner.into()).await?;
+    let for_staff = ProvisioningFailedForStaff {
+        order_id: order,
+        try_number,
+        class: failure.class,
+        failure: failure.message.clone(),
     };
-    timeline::record(tx, order, &step).await?;
-    tell_of_failure(tx, order, &event, failure).await
-}
-
-async fn tell_of_failure(
-    tx: &mut PgConnection,
-    order: OrderId,
-    event: &str,
-    failure: &ProvisioningFailure,
-) -> Result<()> {
-    let people = sqlx::query!(
-        r#"SELECT u.id, (u.id = o.user_id) AS "is_customer!" FROM orders o
-           JOIN users u ON u.id = o.user_id OR u.role IN ('admin', 'superadmin') WHERE o.id = $1"#,
-        order.0,
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let key = format!("order/{order}/{event}");
-    for person in people {
-        let (message, url) = if person.is_customer {
-            (
-                "We could not set up your server yet. Our team is looking into it.".to_owned(),
-                format!("/orders/{order}"),
-            )
-        } else {
-            (format!("{}: {}", failure.class, failure.message), format!("/admin/orders/{order}"))
-        };
-        let notice = Notice {
-            kind: NotificationKind::ProvisioningFailed,
-            title: "A server could not be set up",
-            message: &message,
-            action_url: Some(&url),
-            metadata: json!({ "order_id": order, "class": failure.class }),
-            dedupe_key: &key,
-        };
-        notifications::notify(tx, UserId(person.id), &notice).await?;
-    }
-    Ok(())
+    Entry::of(for_staff).tell_administrators(tx).await
 }

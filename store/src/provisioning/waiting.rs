@@ -1,14 +1,13 @@
 //! Servers that take long to come up, and what staff want done about them meanwhile.
 
-use domain::{ids::OrderId, notification::NotificationKind, order::OrderStatus};
+use domain::{
+    event::{ServerNotReady, ServerNotReadyForStaff},
+    ids::OrderId,
+    order::OrderStatus,
+};
 use serde_json::json;
 
-use crate::{
-    Result, Store, StoreError,
-    catalog_sync::administrators,
-    notifications::{self, Notice},
-    timeline::{self, Step, StepStatus},
-};
+use crate::{Result, Store, StoreError, events::Entry};
 
 /// What is wanted of an order whose server is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,31 +42,12 @@ impl Store {
     /// [`StoreError::Db`] when the database does not answer.
     pub async fn note_not_ready(&self, order: OrderId, provider_instance_id: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        let key = format!("server_not_ready/{provider_instance_id}");
-        let step = Step {
-            key: &key,
-            status: StepStatus::Waiting,
-            detail: json!({ "provider_instance_id": provider_instance_id }),
-            ..Step::done(
-                "server_not_ready",
-                "Your server takes longer than usual to start. Our team has been told.",
-            )
-        };
-        timeline::record(&mut tx, order, &step).await?;
-        let notice = Notice {
-            kind: NotificationKind::ServerNotReady,
-            title: "A server does not come up",
-            message: &format!(
-                "The provider made server {provider_instance_id} for order {order}, and it is still not ready. It is \
-                 waited for; you can have it replaced, or call the order off."
-            ),
-            action_url: Some(&format!("/admin/orders/{order}")),
-            metadata: json!({ "order_id": order, "provider_instance_id": provider_instance_id }),
-            dedupe_key: &format!("order/{order}/{key}"),
-        };
-        for administrator in administrators(&mut tx).await? {
-            notifications::notify(&mut tx, administrator, &notice).await?;
-        }
+        let server = provider_instance_id.to_owned();
+        let late = ServerNotReady { order_id: order, provider_instance_id: server.clone() };
+        let detail = json!({ "provider_instance_id": provider_instance_id });
+        Entry::of(late).detail(detail).record(&mut tx).await?;
+        let for_staff = ServerNotReadyForStaff { order_id: order, provider_instance_id: server };
+        Entry::of(for_staff).tell_administrators(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 

@@ -3,21 +3,20 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
+    event::ServersDiffer,
     ids::{InstanceId, OrderId, ReconciliationId},
-    notification::NotificationKind,
     reconciliation::{FindingAction, FindingKind, FindingReason},
     upkeep::RunStatus,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
 use crate::{
     Result, Store, StoreError,
-    catalog_sync::administrators,
+    events::Entry,
     new_id,
-    notifications::{self, Notice},
     page::{Page, PageRequest},
 };
 
@@ -221,26 +220,16 @@ async fn tell_staff(
         .filter(|finding| matches!(finding.kind, FindingKind::Orphan | FindingKind::Duplicate))
         .filter_map(|finding| finding.monthly_cost)
         .sum();
-    let message = format!(
-        "{provider}: {} orphaned, {} duplicate, {} missing and {} drifted servers; {wasted} a month for servers nobody \
-         uses.{}",
-        count(FindingKind::Orphan),
-        count(FindingKind::Duplicate),
-        count(FindingKind::Ghost),
-        count(FindingKind::Drifted),
-        if dry_run { " Nothing was done about them." } else { "" },
-    );
-    let (url, key) = (format!("/admin/reconciliations/{run}"), format!("reconciliation/{run}"));
-    let notice = Notice {
-        kind: NotificationKind::ReconciliationReport,
-        title: "Servers are not as we believe",
-        message: &message,
-        action_url: Some(&url),
-        metadata: json!({ "reconciliation_id": run, "findings": findings.len(), "dry_run": dry_run }),
-        dedupe_key: &key,
+    let differ = ServersDiffer {
+        reconciliation_id: run,
+        provider: provider.to_owned(),
+        findings: findings.len(),
+        orphaned: count(FindingKind::Orphan),
+        duplicate: count(FindingKind::Duplicate),
+        missing: count(FindingKind::Ghost),
+        drifted: count(FindingKind::Drifted),
+        wasted,
+        dry_run,
     };
-    for administrator in administrators(tx).await? {
-        notifications::notify(tx, administrator, &notice).await?;
-    }
-    Ok(())
+    Entry::of(differ).tell_administrators(tx).await
 }

@@ -2,14 +2,18 @@
 
 use domain::{
     Rupiah,
+    event::OrderMoneyReturned,
     ids::{CreditNoteId, OrderId},
     ledger::Service,
 };
+use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{Billed, tell};
+use super::Billed;
 use crate::{
-    Result, ledger, new_id,
+    Result,
+    events::Entry,
+    ledger, new_id,
     numbers::{self, Series},
     payments::lock_order,
 };
@@ -51,7 +55,16 @@ pub(crate) async fn give_back(
     for movement in position.give_back(order.parties(), event)? {
         ledger::post(tx, &movement, Some(reason)).await?;
     }
-    tell::of_order_called_off(tx, &order, event, total, credit_note.as_ref()).await?;
+    let number = credit_note.map(|note| note.number);
+    let detail = json!({ "amount": total, "credit_note": number });
+    let returned = OrderMoneyReturned {
+        order_id: order.id,
+        hostname: order.hostname,
+        amount: total,
+        credit_note: number,
+        cause: event.to_owned(),
+    };
+    Entry::of(returned).detail(detail).tell(tx, order.user_id).await?;
     Ok(total)
 }
 

@@ -2,6 +2,7 @@
 
 use domain::{
     Rupiah,
+    event::{RefundCredited, RefundSent},
     ids::{InvoiceId, OrderId, PaymentId, RefundId, UserId},
     ledger::{Movement, Position, Service, Share},
     order::{OrderStatus, Transition},
@@ -203,7 +204,11 @@ async fn begin(
         outbox::enqueue(tx, &Message::StartRefund(start)).await?;
     }
     let refund = read::read(tx, id).await?;
-    tell::of_beginning(tx, billed, &refund).await?;
+    tell(tx, &refund, |of| match refund.destination {
+        RefundDestination::Wallet => RefundCredited(of).into(),
+        RefundDestination::Gateway => RefundSent(of).into(),
+    })
+    .await?;
     Ok(refund)
 }
 

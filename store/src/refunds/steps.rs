@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::PaymentMethod,
+    event::{RefundCompleted, RefundReturned},
     ids::RefundId,
     ledger::{Movement, Parties, Service},
     outbox::Message,
@@ -180,7 +181,7 @@ impl Store {
         let settled = Movement::refund_settled(parties(&locked), refund, locked.amount)?;
         ledger::post(&mut tx, &settled, None).await?;
         let ended = read::read(&mut tx, refund).await?;
-        tell::of_completion(&mut tx, &ended).await?;
+        tell(&mut tx, &ended, |refund| RefundCompleted(refund).into()).await?;
         tx.commit().await?;
         Ok(RefundStatus::Completed)
     }
@@ -208,7 +209,7 @@ impl Store {
         let returned = Movement::refund_returned(parties(&locked), refund, locked.amount)?;
         ledger::post(&mut tx, &returned, Some(&locked.reason)).await?;
         let ended = read::read(&mut tx, refund).await?;
-        tell::of_return(&mut tx, &ended).await?;
+        tell(&mut tx, &ended, |refund| RefundReturned(refund).into()).await?;
         tx.commit().await?;
         Ok(RefundStatus::ReturnedToWallet)
     }

@@ -1,10 +1,10 @@
 //! An administrator corrects a balance.
 
 use domain::{
+    event::BalanceCorrected,
     ids::{MovementId, UserId},
     ledger::Movement,
     money::Rupiah,
-    notification::NotificationKind,
 };
 use serde_json::json;
 use sqlx::PgConnection;
@@ -13,11 +13,11 @@ use uuid::Uuid;
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act},
+    events::Entry,
     idempotency::Claim,
     ledger,
     money_act::MoneyAct,
     new_id,
-    notifications::{self, Notice},
 };
 
 /// A correction to be made.
@@ -96,19 +96,7 @@ async fn read(tx: &mut PgConnection, adjustment: Uuid) -> Result<Adjustment> {
 }
 
 async fn tell(tx: &mut PgConnection, new: &NewAdjustment<'_>, made: &Adjustment) -> Result<()> {
-    let (kind, title, what) = if new.amount.is_negative() {
-        let taken = Rupiah::ZERO.minus(new.amount)?;
-        (NotificationKind::WalletDebited, "Your balance was corrected", format!("{taken} less"))
-    } else {
-        (NotificationKind::WalletCredited, "Your balance was corrected", format!("{} more", new.amount))
-    };
-    let notice = Notice {
-        kind,
-        title,
-        message: &format!("Our team corrected your balance ({what}): {}", new.reason),
-        action_url: Some("/wallet"),
-        metadata: json!({ "movement_id": made.id, "amount": new.amount }),
-        dedupe_key: &format!("movement/{}", made.id),
-    };
-    notifications::notify(tx, new.customer, &notice).await
+    let corrected =
+        BalanceCorrected { movement_id: made.id, amount: new.amount, reason: new.reason.to_owned() };
+    Entry::of(corrected).tell(tx, new.customer).await
 }

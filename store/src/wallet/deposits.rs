@@ -3,22 +3,21 @@
 use chrono::{DateTime, Utc};
 use domain::{
     billing::{Bank, PaymentMethod, PaymentOutcome},
+    event::{self, DepositReceived},
     ids::{DepositId, PaymentId, UserId},
     ledger::Movement,
     money::Rupiah,
-    notification::NotificationKind,
     payment_limits::Way,
     promo::{PromoCode, RedemptionState},
 };
-use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
     crash_point::crash_point,
+    events::Entry,
     idempotency::{self, Claim, Idempotency},
     ledger, new_id,
-    notifications::{self, Notice},
     page::{Page, PageRequest},
     payments::{LockedPayment, Payment, Settlement, mark_paid},
     promos::{self, Bonus},
@@ -253,26 +252,17 @@ pub(crate) async fn settle_deposit(
         let movement = Movement::promo_bonus(deposit.user_id, incoming, bonus.amount)?;
         ledger::post(tx, &movement, Some(&bonus.code)).await?;
     }
-    let notice = Notice {
-        kind: NotificationKind::DepositReceived,
-        title: "Deposit received",
-        message: &format!("Your deposit of {} is on your balance{}.", payment.amount, words(bonus.as_ref())),
-        action_url: Some("/wallet"),
-        metadata: json!({ "deposit_id": deposit.id, "payment_id": payment.id }),
-        dedupe_key: &format!("deposit/{}/received", deposit.id),
+    let received = DepositReceived {
+        deposit_id: deposit.id,
+        payment_id: payment.id,
+        amount: payment.amount,
+        bonus: bonus.map(|Bonus { code, amount, is_due }| event::DepositBonus {
+            code,
+            amount,
+            given: is_due,
+        }),
     };
-    notifications::notify(tx, deposit.user_id, &notice).await?;
+    Entry::of(received).tell(tx, deposit.user_id).await?;
     crash_point("deposit.customer_told");
     Ok(outcome)
-}
-
-/// What a customer reads of the code's bonus.
-fn words(bonus: Option<&Bonus>) -> String {
-    match bonus {
-        None => String::new(),
-        Some(Bonus { code, amount, is_due: true }) => format!(", with {amount} on top by the code {code}"),
-        Some(Bonus { code, .. }) => {
-            format!(". It came too late for the bonus of the code {code}, which can't be had any more")
-        }
-    }
 }

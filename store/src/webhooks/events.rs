@@ -2,21 +2,14 @@
 
 use domain::{
     billing::WebhookOutcome,
+    event::PaymentMismatched,
     ids::{PaymentId, WebhookEventId},
-    notification::NotificationKind,
 };
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use super::{Effect, VerifiedNotification};
-use crate::{
-    Result, Store,
-    catalog_sync::administrators,
-    disputes, new_id,
-    notifications::{self, Notice},
-    payments::LockedPayment,
-};
+use crate::{Result, Store, disputes, events::Entry, new_id, payments::LockedPayment};
 
 /// Notifications that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
 /// tells of all.
@@ -224,21 +217,15 @@ pub(super) async fn handled(
 
 /// Tells administrators of something that does not fit, once.
 pub(crate) async fn tell_administrators(tx: &mut PgConnection, misfit: &Misfit<'_>) -> Result<()> {
-    let message = format!("{} told of {}: {}. Nothing moved.", misfit.gateway, misfit.subject, misfit.reason);
-    let notice = Notice {
-        kind: NotificationKind::PaymentAlert,
-        title: "A gateway tells of money that does not fit",
-        message: &message,
-        action_url: Some("/admin/webhooks"),
-        metadata: json!({
-            "gateway": misfit.gateway, "payment_id": misfit.payment_id, "outcome": misfit.outcome,
-        }),
-        dedupe_key: misfit.key,
+    let mismatched = PaymentMismatched {
+        gateway: misfit.gateway.to_owned(),
+        subject: misfit.subject.to_owned(),
+        payment_id: misfit.payment_id,
+        outcome: misfit.outcome,
+        reason: misfit.reason.to_owned(),
+        key: misfit.key.to_owned(),
     };
-    for administrator in administrators(tx).await? {
-        notifications::notify(tx, administrator, &notice).await?;
-    }
-    Ok(())
+    Entry::of(mismatched).tell_administrators(tx).await
 }
 
 /// Keeps an event; `false` when one with its key is there already.

@@ -1,6 +1,6 @@
 //! Checks of the books are kept as they were found, and administrators hear of what is wrong.
 
-use domain::{Rupiah, ids::UserId, ledger::Movement, role::Role};
+use domain::{Rupiah, ids::UserId, language::Language, ledger::Movement, role::Role};
 use sqlx::PgPool;
 use store::{
     Store, StoreError,
@@ -90,7 +90,8 @@ async fn administrators_hear_once_of_books_that_are_not_sound(pool: PgPool) {
     let told = store.notifications(admin, false, ALL).await.unwrap().data;
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].kind, "LEDGER_UNSOUND");
-    assert!(told[0].message.contains("every balance equals its entries"), "{}", told[0].message);
+    let words = messages::in_app(told[0].event.as_ref().unwrap(), Language::English).unwrap().message;
+    assert!(words.contains("every balance equals its entries"), "{words}");
     assert!(store.notifications(support, false, ALL).await.unwrap().data.is_empty());
     assert_eq!(store.ledger_checks(Some(true), ALL).await.unwrap().data.len(), 0);
     assert_eq!(store.ledger_checks(Some(false), ALL).await.unwrap().data[0].id, asked.id);

@@ -5,7 +5,7 @@ use domain::{
     billing::{InvoiceStatus, PaymentMethod, PaymentStatus as P},
     ids::InvoiceId,
     ledger::Service,
-    pricing::BilledItem,
+    pricing::{BilledItem, LineDescription},
 };
 use sqlx::PgPool;
 use store::{
@@ -20,7 +20,7 @@ use crate::{MIDTRANS, Shop, promise, told};
 
 fn hours(quantity: u32) -> Vec<BilledItem> {
     vec![BilledItem {
-        description: "Migration by our team, hours".into(),
+        description: LineDescription::Written("Migration by our team, hours".into()),
         quantity,
         unit_price: Rupiah::new(250_000),
     }]

@@ -24,13 +24,16 @@ mod wallet;
 use domain::{
     Rupiah,
     billing::{Evidence, PaymentMethod, PaymentStatus},
+    event::Event,
     hostname::Hostname,
     ids::{OrderId, PaymentId, UserId},
+    language::Language,
     order::OrderStatus,
     policy::OrderPolicy,
     promo::PromoCode,
     role::Role,
 };
+use serde_json::Value;
 use sqlx::PgPool;
 use store::{
     Store,
@@ -39,12 +42,18 @@ use store::{
     money_act::MoneyAct,
     orders::{NewOrder, OrderError, Placed, Selection},
     payments::Payment,
+    timeline::TimelineEntry,
     users::NewUser,
     webhooks::{Intake, VerifiedNotification},
 };
 
 const MIDTRANS: &str = "midtrans";
 const PLAN: &str = "do-basic-1gb";
+
+/// A step of a timeline in English.
+fn step_words(step: &TimelineEntry) -> String {
+    messages::timeline(step.event.as_ref().unwrap(), Language::English).unwrap()
+}
 
 /// A seeded shop with one customer and one administrator.
 struct Shop {
@@ -140,6 +149,17 @@ impl Shop {
 
     async fn texts(&self, sql: &'static str) -> Vec<String> {
         sqlx::query_scalar(sql).fetch_all(&self.pool).await.unwrap()
+    }
+
+    /// The messages of all notifications of a type, in English.
+    async fn told(&self, kind: &str) -> Vec<String> {
+        let sql = "SELECT e.kind, e.data FROM in_app_notifications n JOIN events e ON e.id = n.event_id
+                   WHERE n.type = $1 ORDER BY n.id";
+        let rows: Vec<(String, Value)> = sqlx::query_as(sql).bind(kind).fetch_all(&self.pool).await.unwrap();
+        let message = |(kind, data): (String, Value)| {
+            messages::in_app(&Event::read(&kind, data).unwrap(), Language::English).unwrap().message
+        };
+        rows.into_iter().map(message).collect()
     }
 
     fn admins_origin(&self) -> Origin {

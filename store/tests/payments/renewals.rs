@@ -6,6 +6,7 @@ use domain::{
     billing::{InvoiceStatus, PaymentMethod, PaymentStatus as P},
     ids::{InstanceId, InvoiceId, OrderId},
     instance::InstanceAction,
+    language::Language,
     ledger::{MovementKind as K, Service},
     term::{self, AnchorDay},
 };
@@ -23,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::{MIDTRANS, Shop, promise, told};
 
-/// A term of one month at Rp 129,000 with 11 % PPN.
+/// A term of one month at Rp129.000 with 11 % PPN.
 const MONTH: i64 = 143_190;
 
 impl Shop {
@@ -128,7 +129,8 @@ async fn a_term_paid_from_the_balance_is_had_at_once_and_once(pool: PgPool) {
     assert_eq!(shop.expires_at(instance).await, later(before, 3));
     assert_eq!((renewal.invoice.status, renewal.payment.status), (InvoiceStatus::Paid, P::Paid));
     let (invoice, lines) = shop.store.invoice(renewal.invoice.id, shop.customer).await.unwrap();
-    assert_eq!(lines[0].description, "Renewal of web-1: Basic 1 GB, 3 months");
+    let words = messages::invoice_line(&lines[0].description, Language::English);
+    assert_eq!(words, "Renewal of web-1: Basic 1 GB, 3 months");
     assert_eq!(invoice.order_id, None);
     assert!(invoice.number.ends_with("/000002"), "{}", invoice.number);
 

@@ -170,8 +170,7 @@ async fn what_no_gateway_ever_says_ends_with_a_person(pool: PgPool) {
     assert!(shop.due().await.is_empty());
     assert_eq!(shop.store.give_payments_up(&gateways, &policy, 10).await.unwrap(), 1);
     assert_eq!(shop.store.give_payments_up(&gateways, &policy, 10).await.unwrap(), 0);
-    let told = "SELECT message FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
-    let told = shop.texts(told).await;
+    let told = shop.told("PAYMENT_ALERT").await;
     assert!(told.len() == 1 && told[0].contains(&payment.gateway_order_id), "{told:?}");
 }
 

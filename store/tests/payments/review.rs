@@ -3,7 +3,7 @@ use domain::{
     billing::{InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P},
     ids::OrderId,
     order::OrderStatus,
-    pricing::BilledItem,
+    pricing::{BilledItem, LineDescription},
     refund::RefundDestination,
     role::Role,
 };
@@ -126,7 +126,7 @@ async fn a_rejection_closes_the_attempt_and_tells_why(pool: PgPool) {
     let rejected = reject().await.unwrap();
     assert_eq!((rejected.id, rejected.status), (transfer.id, P::Denied));
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
-    let told = shop.texts("SELECT message FROM in_app_notifications WHERE type = 'PAYMENT_REJECTED'").await;
+    let told = shop.told("PAYMENT_REJECTED").await;
     assert!(told[0].contains("No such transfer"), "{told:?}");
     assert_eq!(shop.count("SELECT count(*) FROM audit_log WHERE action = 'payment.reject'").await, 1);
 
@@ -235,7 +235,11 @@ async fn nobody_decides_about_money_of_their_own(pool: PgPool) {
     assert!(matches!(refused, RefundError::Store(StoreError::OwnMoney)), "{refused:?}");
     let refused = shop.store.cancel_order_for_staff(order, "mine", &shop.anew()).await.unwrap_err();
     assert!(matches!(refused, StoreError::OwnMoney), "{refused:?}");
-    let items = [BilledItem { description: "Help".to_owned(), quantity: 1, unit_price: transfer.amount }];
+    let items = [BilledItem {
+        description: LineDescription::Written("Help".to_owned()),
+        quantity: 1,
+        unit_price: transfer.amount,
+    }];
     let bill = NewDraft { by: colleague, customer: shop.admin, items: &items, note: None };
     let bill = shop.store.draft_invoice(&bill, &act().origin, &act().request).await.unwrap().id;
     let origin = shop.admins_origin();

@@ -13,7 +13,7 @@ use store::{
     webhooks::Intake,
 };
 
-use crate::{MIDTRANS, Shop, promise, told};
+use crate::{MIDTRANS, Shop, promise, step_words, told};
 
 impl Shop {
     pub(crate) async fn arrived(&self, order: OrderId, amount: i64) -> Result<Payment, ApprovalError> {
@@ -42,8 +42,8 @@ async fn too_little_stays_open_until_the_rest_arrives(pool: PgPool) {
     assert_eq!(part.amount_due(), Some(Rupiah::new(30_000)));
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     assert_eq!(shop.balance().await, (0, total - 30_000));
-    let told = shop.texts("SELECT message FROM in_app_notifications WHERE type = 'PAYMENT_INCOMPLETE'").await;
-    assert!(told[0].contains("missing Rp 30.000"), "{told:?}");
+    let told = shop.told("PAYMENT_INCOMPLETE").await;
+    assert!(told[0].contains("missing Rp30.000"), "{told:?}");
     shop.assert_books_are_sound().await;
 
     let paid = shop.arrived(order, 30_000).await.unwrap();
@@ -74,7 +74,7 @@ async fn too_much_goes_to_the_balance(pool: PgPool) {
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
     assert_eq!(shop.balance().await, (16_800, 0));
     let steps = shop.store.order_timeline(order, None).await.unwrap();
-    assert!(steps.iter().any(|s| s.message.contains("Rp 16.800 more than was due")), "{steps:?}");
+    assert!(steps.iter().any(|s| step_words(s).contains("Rp16.800 more than was due")), "{steps:?}");
     shop.assert_books_are_sound().await;
 }
 

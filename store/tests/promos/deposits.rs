@@ -3,6 +3,8 @@
 use domain::{
     Rupiah,
     billing::PaymentStatus as P,
+    event::Event,
+    language::Language,
     ledger::MovementKind as M,
     promo::{PromoKind as K, PromoRefusal, RedemptionState as S},
 };
@@ -21,8 +23,11 @@ impl Shop {
     }
 
     async fn messages(&self) -> Vec<String> {
-        let sql = "SELECT message FROM in_app_notifications WHERE user_id = $1 ORDER BY id";
-        sqlx::query_scalar(sql).bind(self.customer.0).fetch_all(&self.pool).await.unwrap()
+        let page = PageRequest { before: None, limit: 100 };
+        let told = self.store.notifications(self.customer, false, page).await.unwrap().data;
+        let message =
+            |event: Option<Event>| messages::in_app(&event.unwrap(), Language::English).unwrap().message;
+        told.into_iter().rev().map(|notification| message(notification.event)).collect()
     }
 }
 
@@ -53,7 +58,7 @@ async fn a_bonus_is_credited_once_however_often_the_gateway_tells(pool: PgPool) 
     assert_eq!(shop.state_of_deposit(deposit.id).await, "REDEEMED");
     assert_eq!(
         shop.messages().await,
-        ["Your deposit of Rp 500.000 is on your balance, with Rp 40.000 on top by the code HEMAT10."]
+        ["Your deposit of Rp500.000 is on your balance, with Rp40.000 on top by the code HEMAT10."]
     );
     let report = shop.store.check_ledger().await.unwrap();
     assert!(report.sound, "{:#?}", report.findings);
@@ -119,7 +124,7 @@ async fn late_money_brings_the_bonus_only_within_the_limits(pool: PgPool) {
     assert_eq!(
         budi.messages().await,
         [
-            "Your deposit of Rp 50.000 is on your balance. It came too late for the bonus of the code HEMAT10, which can't \
+            "Your deposit of Rp50.000 is on your balance. It came too late for the bonus of the code HEMAT10, which can't \
           be had any more."
         ]
     );

@@ -298,12 +298,12 @@ async fn orders_that_wait_for_a_person_are_told_of_after_an_hour_and_a_day(pool:
     let orders = [shop.failed(FailureClass::Capacity).await, shop.failed(FailureClass::Capacity).await];
     assert_eq!(shop.store.escalate_failed_orders().await.unwrap(), 0);
     let age = async |hours: i32| {
-        // The timeline is append-only: what is told of is as old as its newest failure.
-        sqlx::query("ALTER TABLE order_timeline DISABLE TRIGGER order_timeline_append_only")
+        // Events are append-only: what is told of is as old as its newest failure.
+        sqlx::query("ALTER TABLE events DISABLE TRIGGER events_append_only")
             .execute(&shop.pool)
             .await
             .unwrap();
-        sqlx::query("UPDATE order_timeline SET at = now() - make_interval(hours => $1)")
+        sqlx::query("UPDATE events SET at = now() - make_interval(hours => $1)")
             .bind(hours)
             .execute(&shop.pool)
             .await

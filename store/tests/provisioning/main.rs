@@ -13,6 +13,7 @@ use domain::{
     failover::FailoverPolicy,
     hostname::Hostname,
     ids::{OrderId, SshKeyId, UserId},
+    language::Language,
     policy::OrderPolicy,
     provisioning::FailureClass,
 };
@@ -24,10 +25,16 @@ use store::{
     idempotency::Idempotency,
     orders::{NewOrder, Selection},
     provisioning::ProvisioningFailure,
+    timeline::TimelineEntry,
 };
 use uuid::Uuid;
 
 const PROVIDERS: [&str; 3] = ["digitalocean", "linode", "vultr"];
+
+/// A step of a timeline in English.
+fn step_words(step: &TimelineEntry) -> String {
+    messages::timeline(step.event.as_ref().unwrap(), Language::English).unwrap()
+}
 
 /// A seeded shop at which every provider is set up, with one customer.
 struct Shop {

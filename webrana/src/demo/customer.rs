@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
+use domain::Rupiah;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -38,7 +39,7 @@ pub struct Choice {
     /// Memory.
     pub memory_mb: u32,
     /// Rupiah a month, before tax.
-    pub price_monthly: i64,
+    pub price_monthly: Rupiah,
     /// Slug of the region.
     pub region: String,
     /// Slug of the image.
@@ -52,7 +53,7 @@ pub struct Order {
     /// Where it stood when it was placed.
     pub status: String,
     /// Rupiah to pay.
-    pub total: i64,
+    pub total: Rupiah,
     /// Number of its invoice.
     pub invoice_number: String,
     /// How often it was turned away for the moment, or could not be paid yet, before it was taken.
@@ -118,7 +119,7 @@ struct Plan {
     name: String,
     vcpu: u32,
     memory_mb: u32,
-    price_monthly: i64,
+    price_monthly: Rupiah,
     regions: Vec<String>,
 }
 
@@ -142,7 +143,7 @@ struct ActionState {
 struct PlacedOrder {
     id: String,
     status: String,
-    total: i64,
+    total: Rupiah,
     invoice: Invoice,
     payment: Payment,
 }
@@ -236,8 +237,10 @@ impl Customer {
 
     /// The order's story.
     pub async fn timeline(&self, order: &Order) -> Result<Vec<TimelineEntry>> {
-        let list: List<TimelineEntry> =
-            self.get(&format!("orders/{}/timeline", order.id), "reading the timeline").await?;
+        let request = self.http.get(self.url(&format!("orders/{}/timeline", order.id))?);
+        // The demo speaks English, and a customer's own language is Indonesian at first.
+        let request = request.bearer_auth(&self.token).header("Accept-Language", "en");
+        let list: List<TimelineEntry> = answer(request, "reading the timeline").await?;
         Ok(list.data)
     }
 

@@ -10,6 +10,7 @@ use domain::{
     billing::{Bank, PaymentMethod},
     hostname::Hostname,
     ids::{PlanId, SshKeyId},
+    language::Language,
     money::CURRENCY,
     payment_limits::{Payable, Way},
 };
@@ -197,7 +198,7 @@ pub(super) async fn quote(
         within.map_err(|outside| not_begun(&state, Payable::Order, Refusal::from(outside)))?;
     }
     let ways = PaymentWay::all(&state, Some(Payable::Order), Some(total));
-    Ok(Json(QuoteBody::new(offer, selection.term_months, ways)))
+    Ok(Json(QuoteBody::new(offer, selection.term_months, ways, me.language)))
 }
 
 /// Place an order. The answer has what the customer needs in order to pay; if the payment gateway is slow or down, it
@@ -310,13 +311,13 @@ pub(crate) fn refuse_too_many(ssh_keys: &[SshKeyId]) -> Result<(), Problem> {
 }
 
 impl QuoteBody {
-    fn new(offer: Offer, term_months: u32, payment_methods: Vec<PaymentWay>) -> Self {
+    fn new(offer: Offer, term_months: u32, payment_methods: Vec<PaymentWay>, language: Language) -> Self {
         let lines = offer
             .quote
             .lines
             .into_iter()
             .map(|line| QuoteLine {
-                description: line.description,
+                description: messages::invoice_line(&line.description, language),
                 quantity: line.quantity,
                 unit_price: line.unit_price,
                 total: line.total,

@@ -2,9 +2,9 @@
 
 use domain::{
     Rupiah,
+    event::OrderCancelledByStaff,
     ids::{InstanceId, OrderId},
     instance::InstanceAction,
-    notification::NotificationKind,
     order::{OrderStatus, Transition},
     outbox::Message,
 };
@@ -15,12 +15,11 @@ use super::{Before, lock, move_or_conflict};
 use crate::{
     Result, Store,
     audit::{self, Act, Origin},
+    events::Entry,
     idempotency::Claim,
     instance_actions::{self, NewAction},
     money_act::MoneyAct,
-    notifications::{self, Notice},
     outbox, refunds,
-    timeline::{self, Step},
 };
 
 /// An order that staff called off.
@@ -173,17 +172,11 @@ async fn tell_of_cancellation(
     before: &Before,
     reason: &str,
 ) -> Result<()> {
-    let message = format!("Our team cancelled this order: {reason}");
-    let mut step = Step::done("order_cancelled", &message);
-    step.detail = json!({ "by": "staff", "from": before.status, "failure_class": before.failure_class });
-    timeline::record(&mut *tx, order, &step).await?;
-    let notice = Notice {
-        kind: NotificationKind::OrderCancelled,
-        title: "Your order was cancelled",
-        message: &format!("Our team cancelled your order for {}: {reason}", before.hostname),
-        action_url: Some(&format!("/orders/{order}")),
-        metadata: json!({ "order_id": order }),
-        dedupe_key: &format!("order/{order}/cancelled"),
+    let cancelled = OrderCancelledByStaff {
+        order_id: order,
+        hostname: before.hostname.clone(),
+        reason: reason.to_owned(),
     };
-    notifications::notify(tx, before.user_id.into(), &notice).await
+    let detail = json!({ "by": "staff", "from": before.status, "failure_class": before.failure_class });
+    Entry::of(cancelled).detail(detail).tell(tx, before.user_id.into()).await
 }

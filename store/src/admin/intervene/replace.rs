@@ -1,6 +1,7 @@
 //! Another server for an order whose first does not come up.
 
 use domain::{
+    event::ServerReplaced,
     ids::OrderId,
     order::{OrderStatus, Transition},
     outbox::Message,
@@ -12,8 +13,8 @@ use super::{lock, move_or_conflict};
 use crate::{
     Result, Store, StoreError,
     audit::{self, Act, Origin},
+    events::Entry,
     outbox, placements,
-    timeline::{self, Step},
 };
 
 /// An order whose server is being replaced.
@@ -65,12 +66,9 @@ impl Store {
             placements::reset_task(&mut tx, order).await?;
             outbox::enqueue(&mut tx, &Message::RetryProvisioning { order_id: order }).await?;
         }
-        let step = Step {
-            key: &format!("replace/{server}"),
-            detail: json!({ "provider_instance_id": server, "reason": reason }),
-            ..Step::done("server_replaced", "Your server did not come up. We are setting up another one.")
-        };
-        timeline::record(&mut tx, order, &step).await?;
+        let event = ServerReplaced { order_id: order, provider_instance_id: server.clone() };
+        let detail = json!({ "provider_instance_id": server, "reason": reason });
+        Entry::of(event).detail(detail).record(&mut tx).await?;
         let act = Act {
             action: "order.replace_server",
             object_kind: "order",

@@ -1,6 +1,7 @@
 //! Another try at a failed order, where it is or with something changed.
 
 use domain::{
+    event::{ProvisioningRetried, ProvisioningRetriedElsewhere},
     failover::PlacementReason,
     ids::OrderId,
     order::{OrderStatus, Transition},
@@ -13,9 +14,9 @@ use super::{Before, lock, move_or_conflict};
 use crate::{
     Result, Store,
     audit::{self, Act, Origin},
+    events::Entry,
     outbox,
     placements::{self, Elsewhere, ElsewhereRefusal, Place, RetryError},
-    timeline::{self, Step, StepStatus},
 };
 
 /// An order that is being provisioned once more.
@@ -113,24 +114,16 @@ async fn go_on(
     placements::reset_task(tx, order).await?;
     let (mut was, mut is) =
         (before.to_json(), json!({ "status": "PROVISIONING", "task": { "status": "PENDING" } }));
-    let mut message = "We are trying again to set up your server.".to_owned();
     if let Some((from, to)) = &moved {
         was["placement"] = from.to_json();
         is["placement"] = to.to_json();
-        message = format!(
-            "We are trying again to set up your server: at {} in {} ({}).",
-            to.provider_name, to.region_name, to.plan_name
-        );
     }
     if let Some(wish) = wish {
         let keys = wish.ssh_key_ids.as_ref().map(Vec::len);
         is["wanted"] = json!({ "image": wish.image, "hostname": wish.hostname, "ssh_keys": keys });
     }
-    let retry = record_retry(tx, order, before, &message).await?;
+    let retry = record_retry(tx, order, before, moved.as_ref().map(|(_, to)| to)).await?;
     is["retry"] = json!(retry);
-    if moved.is_some() {
-        placements::tell_customer(tx, order, &format!("retry/{retry}"), &message).await?;
-    }
     let act = Act {
         action: "order.retry_provisioning",
         object_kind: "order",
@@ -143,8 +136,14 @@ async fn go_on(
     Ok(RetriedOrder { order_id: order, status: OrderStatus::Provisioning, retry })
 }
 
-/// Writes the retry to the timeline and answers its number. The order's lock makes the number unique.
-async fn record_retry(tx: &mut PgConnection, order: OrderId, before: &Before, message: &str) -> Result<i64> {
+/// Writes the retry to the timeline and answers its number; that it is elsewhere is told to the customer. The order's lock
+/// makes the number unique.
+async fn record_retry(
+    tx: &mut PgConnection,
+    order: OrderId,
+    before: &Before,
+    to: Option<&Place>,
+) -> Result<i64> {
     let earlier = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM order_timeline WHERE order_id = $1 AND step = 'provisioning_retried'"#,
         order.0,
@@ -152,19 +151,21 @@ async fn record_retry(tx: &mut PgConnection, order: OrderId, before: &Before, me
     .fetch_one(&mut *tx)
     .await?;
     let retry = earlier + 1;
-    let step = Step {
-        key: &format!("retry/{retry}"),
-        step: "provisioning_retried",
-        status: StepStatus::Done,
-        message,
-        detail: json!({
-            "retry": retry,
-            "attempts": before.attempts,
-            "failure_class": before.failure_class,
-            "failure_message": before.failure_message,
-            "provider_request_id": before.provider_request_id,
-        }),
-    };
-    timeline::record(tx, order, &step).await?;
+    let detail = json!({
+        "retry": retry,
+        "attempts": before.attempts,
+        "failure_class": before.failure_class,
+        "failure_message": before.failure_message,
+        "provider_request_id": before.provider_request_id,
+    });
+    match to {
+        None => {
+            Entry::of(ProvisioningRetried { order_id: order, retry }).detail(detail).record(tx).await?;
+        }
+        Some(to) => {
+            let event = ProvisioningRetriedElsewhere { order_id: order, retry, to: to.named() };
+            Entry::of(event).detail(detail).tell(tx, before.user_id.into()).await?;
+        }
+    }
     Ok(retry)
 }

@@ -1,0 +1,67 @@
+//! From an event and a file of words to a text.
+
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    billing::{Bank, PaymentMethod},
+    event::Event,
+    language::Language,
+};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, value::Serde};
+
+use crate::{Channel, Error, Letter, templates, times, words};
+
+static INDONESIAN: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Language::Indonesian));
+static ENGLISH: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Language::English));
+
+/// A text as it is.
+pub(crate) fn text(event: &Event, channel: Channel, language: Language) -> Result<String, Error> {
+    render(event, source(event, channel, language)?, language)
+}
+
+/// A text that begins with a title. It is taken apart before it is rendered: what a person wrote may have empty lines.
+pub(crate) fn letter(event: &Event, channel: Channel, language: Language) -> Result<Letter, Error> {
+    let source = source(event, channel, language)?;
+    let (title, message) = source.split_once("\n\n").unwrap_or((source, ""));
+    Ok(Letter { title: render(event, title, language)?, message: render(event, message, language)? })
+}
+
+fn source(event: &Event, channel: Channel, language: Language) -> Result<&'static str, Error> {
+    let event = event.kind();
+    let words = templates::of(event).get(channel).ok_or(Error::NotTold { event, channel })?;
+    Ok(words.in_language(language))
+}
+
+fn render(event: &Event, source: &str, language: Language) -> Result<String, Error> {
+    let environment = match language {
+        Language::Indonesian => &*INDONESIAN,
+        Language::English => &*ENGLISH,
+    };
+    let data = Value::from(Serde(event)).get_attr("data");
+    data.and_then(|data| environment.render_str(source, data))
+        .map_err(|source| Error::Rendering { event: event.kind(), source })
+}
+
+fn environment(language: Language) -> Environment<'static> {
+    let mut environment = Environment::new();
+    // A field that the data does not have is a mistake, not an empty word.
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_filter("rupiah", |amount: i64| Rupiah::new(amount).to_string());
+    environment.add_filter("moment", move |at: String| {
+        let at: DateTime<Utc> = at.parse().map_err(|_| wrong("a moment", &at))?;
+        Ok::<_, minijinja::Error>(times::moment(at, language))
+    });
+    environment.add_filter("payment_method", move |method: String, bank: Option<String>| {
+        let method: PaymentMethod = method.parse().map_err(|_| wrong("a way to pay", &method))?;
+        let bank = bank.map(|bank| bank.parse::<Bank>().map_err(|_| wrong("a bank", &bank))).transpose()?;
+        Ok::<_, minijinja::Error>(words::payment_method(method, bank, language))
+    });
+    environment.add_filter("capital", |text: String| words::capital(&text));
+    environment
+}
+
+fn wrong(wanted: &str, found: &str) -> minijinja::Error {
+    minijinja::Error::new(ErrorKind::InvalidOperation, format!("`{found}` is not {wanted}"))
+}

@@ -1,0 +1,78 @@
+//! Times as people here read them: by Jakarta's clock (WIB), whatever the database's is.
+
+use chrono::{DateTime, Datelike, FixedOffset, Timelike, Utc};
+use domain::language::Language;
+
+/// Jakarta's distance from UTC, all the year.
+const WIB: i32 = 7 * 3600;
+
+const MONTHS_ID: [&str; 12] = [
+    "Januari",
+    "Februari",
+    "Maret",
+    "April",
+    "Mei",
+    "Juni",
+    "Juli",
+    "Agustus",
+    "September",
+    "Oktober",
+    "November",
+    "Desember",
+];
+const MONTHS_EN: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// A day in Jakarta: `28 November 2026`.
+#[must_use]
+pub fn day(at: DateTime<Utc>, language: Language) -> String {
+    let at = in_jakarta(at);
+    let months = match language {
+        Language::Indonesian => MONTHS_ID,
+        Language::English => MONTHS_EN,
+    };
+    let month = at.month0().try_into().ok().and_then(|month: usize| months.get(month).copied());
+    format!("{} {} {}", at.day(), month.unwrap_or_default(), at.year())
+}
+
+/// A moment in Jakarta: `28 November 2026, 09:38 WIB`; in Indonesian with a point: `09.38`.
+#[must_use]
+pub fn moment(at: DateTime<Utc>, language: Language) -> String {
+    let local = in_jakarta(at);
+    let colon = match language {
+        Language::Indonesian => '.',
+        Language::English => ':',
+    };
+    format!("{}, {:02}{colon}{:02} WIB", day(at, language), local.hour(), local.minute())
+}
+
+fn in_jakarta(at: DateTime<Utc>) -> DateTime<FixedOffset> {
+    FixedOffset::east_opt(WIB).map_or_else(|| at.fixed_offset(), |zone| at.with_timezone(&zone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_jakartas_in_the_language() {
+        let late: DateTime<Utc> = "2026-12-31T17:05:00Z".parse().unwrap();
+        assert_eq!(day(late, Language::Indonesian), "1 Januari 2027");
+        assert_eq!(moment(late, Language::Indonesian), "1 Januari 2027, 00.05 WIB");
+        let august: DateTime<Utc> = "2026-08-17T03:00:00Z".parse().unwrap();
+        assert_eq!(day(august, Language::Indonesian), "17 Agustus 2026");
+        assert_eq!(moment(august, Language::English), "17 August 2026, 10:00 WIB");
+    }
+}
