@@ -4,7 +4,7 @@ use crate::cargo;
 use std::collections::BTreeSet;
 
 /// What each room may know of the others.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("workflows", &["domain"]),
     ("adapters", &["domain"]),
@@ -14,6 +14,8 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("temporal", &["domain", "workflows", "store", "adapters", "activities"]),
     // A simulator that shared code with the adapter it stands in for would share its mistakes.
     ("simulators", &[]),
+    // For tests only: it is nobody's dependency but for their development.
+    ("testkit", &["adapters", "simulators"]),
     ("webrana", &["domain", "workflows", "store", "adapters", "activities", "api", "temporal", "simulators"]),
     (
         "webrana-tests",
@@ -26,6 +28,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
             "api",
             "temporal",
             "simulators",
+            "testkit",
             "webrana",
         ],
     ),
