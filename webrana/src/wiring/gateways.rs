@@ -117,3 +117,16 @@ pub fn set_credentials(env: &mut EnvFile, config: &PaymentsConfig) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// A gateway that stands in the registry and can't notify is found here.
+    #[test]
+    fn every_gateway_has_a_route_for_its_notifications() {
+        let document = serde_json::to_value(api::document()).unwrap();
+        for gateway in adapters::payments::ALL {
+            let path = format!("/api/v1/webhooks/{}", gateway.slug);
+            assert!(document["paths"].get(&path).is_some(), "{path}");
+        }
+    }
+}
