@@ -29,6 +29,14 @@ pub enum SetupError {
     /// The TLS library found no usable setup, such as no root certificates.
     #[error("the HTTP client could not be set up")]
     Client(#[from] reqwest::Error),
+    /// An account was set up with fewer or more secrets than its vendor has.
+    #[error("{given} credentials were given where the vendor has {wanted}")]
+    Credentials {
+        /// How many the vendor has.
+        wanted: usize,
+        /// How many there were.
+        given: usize,
+    },
 }
 
 /// Whether a call changes anything at the vendor: only then can its loss be ambiguous.

@@ -8,7 +8,9 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
 use simulators::{
-    midtrans::{Config, Handle, Settings},
+    Handle,
+    gateway::{Config, Settings},
+    midtrans::DESCRIPTOR,
     server::Server,
 };
 use std::sync::Arc;
@@ -22,7 +24,7 @@ struct Sim {
 
 impl Sim {
     async fn start() -> Self {
-        Self::of(Config { server_key: KEY.to_owned(), ..Config::default() }).await
+        Self::of(Config { credentials: vec![KEY.to_owned()], ..DESCRIPTOR.config() }).await
     }
 
     /// One that notifies `merchant`, without waiting long between tries.
@@ -32,12 +34,12 @@ impl Sim {
             retry_interval_seconds: 0.001,
             ..Settings::default()
         };
-        Self::of(Config { server_key: KEY.to_owned(), settings, state: None }).await
+        Self::of(Config { credentials: vec![KEY.to_owned()], settings, state: None }).await
     }
 
     async fn of(config: Config) -> Self {
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { handle: Handle::start(config).await.unwrap(), client }
+        Self { handle: DESCRIPTOR.start(config).await.unwrap(), client }
     }
 
     async fn call(&self, method: Method, path: &str, key: &str, body: &Value) -> (u16, Value) {
@@ -313,7 +315,7 @@ async fn the_control_calls_name_what_is_wrong() {
 async fn transactions_survive_a_restart_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let state = Some(folder.path().join("midtrans.jsonl"));
-    let config = Config { server_key: KEY.to_owned(), state, ..Config::default() };
+    let config = Config { credentials: vec![KEY.to_owned()], state, ..DESCRIPTOR.config() };
     let sim = Sim::of(config.clone()).await;
     let (_, charged) = sim.charge("WB-1").await;
     sim.handle.stop().await.unwrap();

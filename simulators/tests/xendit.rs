@@ -16,8 +16,10 @@ use axum::{
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use simulators::{
+    Handle,
+    gateway::{Config, Settings},
     server::Server,
-    xendit::{Config, Handle, Settings},
+    xendit::DESCRIPTOR,
 };
 
 const KEY: &str = "xnd_development_test";
@@ -45,7 +47,7 @@ impl Sim {
 
     async fn of(config: Config) -> Self {
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { handle: Handle::start(config).await.unwrap(), client }
+        Self { handle: DESCRIPTOR.start(config).await.unwrap(), client }
     }
 
     async fn call(&self, method: Method, path: &str, version: &str, body: &Value) -> (u16, Value) {
@@ -92,7 +94,7 @@ impl Sim {
 }
 
 fn config() -> Config {
-    Config { secret_key: KEY.to_owned(), callback_token: TOKEN.to_owned(), ..Config::default() }
+    Config { credentials: vec![KEY.to_owned(), TOKEN.to_owned()], ..DESCRIPTOR.config() }
 }
 
 fn asked(reference: &str, channel: &str) -> Value {

@@ -28,7 +28,7 @@ impl Store {
 }
 
 async fn providers(tx: &mut PgConnection) -> Result<()> {
-    for provider in data::PROVIDERS {
+    for provider in data::CATALOGS {
         let capabilities: Vec<String> = provider.capabilities.iter().map(ToString::to_string).collect();
         sqlx::query!(
             "INSERT INTO providers (id, slug, name, capabilities) VALUES ($1, $2, $3, $4)
@@ -47,14 +47,14 @@ async fn providers(tx: &mut PgConnection) -> Result<()> {
 }
 
 async fn regions(tx: &mut PgConnection) -> Result<()> {
-    for region in data::REGIONS {
+    for (provider, region) in data::regions() {
         sqlx::query!(
             "INSERT INTO regions (id, provider_id, slug, provider_slug, name, country, sort_order)
              SELECT $1, id, $3, $4, $5, $6, $7 FROM providers WHERE slug = $2
              ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, country = EXCLUDED.country,
                  provider_slug = EXCLUDED.provider_slug, sort_order = EXCLUDED.sort_order",
             new_id::<Uuid>(),
-            region.provider,
+            provider,
             region.slug,
             region.provider_slug,
             region.name,
@@ -82,24 +82,28 @@ async fn images(tx: &mut PgConnection) -> Result<()> {
         )
         .execute(&mut *tx)
         .await?;
-        for (provider, name_there) in image.sources {
-            sqlx::query!(
-                "INSERT INTO image_sources (image_id, provider_id, provider_slug)
+    }
+    image_sources(tx).await
+}
+
+async fn image_sources(tx: &mut PgConnection) -> Result<()> {
+    for (provider, image, name_there) in data::image_sources() {
+        sqlx::query!(
+            "INSERT INTO image_sources (image_id, provider_id, provider_slug)
                  SELECT i.id, p.id, $3 FROM images i, providers p WHERE i.slug = $1 AND p.slug = $2
                  ON CONFLICT (image_id, provider_id) DO UPDATE SET provider_slug = EXCLUDED.provider_slug",
-                image.slug,
-                provider,
-                name_there,
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
+            image,
+            provider,
+            name_there,
+        )
+        .execute(&mut *tx)
+        .await?;
     }
     Ok(())
 }
 
 async fn plans(tx: &mut PgConnection) -> Result<()> {
-    for (position, plan) in (1..).zip(data::PLANS) {
+    for (position, (provider, plan)) in (1..).zip(data::plans()) {
         sqlx::query!(
             "INSERT INTO plans (id, slug, name, provider_id, provider_slug, vcpu, memory_mb, disk_gb, bandwidth_gb,
                                 price_monthly, cost_monthly_usd, sort_order)
@@ -111,7 +115,7 @@ async fn plans(tx: &mut PgConnection) -> Result<()> {
             new_id::<Uuid>(),
             plan.slug,
             plan.name,
-            plan.provider,
+            provider,
             plan.provider_slug,
             plan.vcpu,
             plan.memory_mb,
@@ -129,8 +133,8 @@ async fn plans(tx: &mut PgConnection) -> Result<()> {
 
 /// Every seeded plan is offered in every seeded region of its provider, but for the exceptions.
 async fn plan_regions(tx: &mut PgConnection) -> Result<()> {
-    let plans: Vec<String> = data::PLANS.iter().map(|p| p.slug.to_owned()).collect();
-    let regions: Vec<String> = data::REGIONS.iter().map(|r| r.slug.to_owned()).collect();
+    let plans: Vec<String> = data::plans().iter().map(|(_, plan)| plan.slug.to_owned()).collect();
+    let regions: Vec<String> = data::regions().iter().map(|(_, region)| region.slug.to_owned()).collect();
     sqlx::query!(
         "INSERT INTO plan_regions (plan_id, region_id)
          SELECT l.id, r.id FROM plans l JOIN regions r USING (provider_id)
@@ -141,7 +145,7 @@ async fn plan_regions(tx: &mut PgConnection) -> Result<()> {
     )
     .execute(&mut *tx)
     .await?;
-    for (plan, region) in data::NOT_OFFERED {
+    for (plan, region) in data::not_offered() {
         sqlx::query!(
             "DELETE FROM plan_regions WHERE plan_id = (SELECT id FROM plans WHERE slug = $1)
              AND region_id = (SELECT id FROM regions WHERE slug = $2)",

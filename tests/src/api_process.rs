@@ -2,10 +2,10 @@
 
 use std::{net::TcpListener, process::ExitStatus};
 
-use simulators::midtrans;
 use tokio::process::Child;
 
 use crate::{
+    gateway,
     patience::until,
     stack::{CHARGE_TIMEOUT, JWT_SECRET, Stack},
     worker_process::{CrashAt, command},
@@ -43,8 +43,7 @@ impl ApiProcess {
             .env("AUTH_REQUESTS_PER_MINUTE", "0")
             .env("JWT_SECRET", JWT_SECRET)
             .env("DATABASE_MAX_CONNECTIONS", "5")
-            .env("MIDTRANS_URL", stack.gateway.url())
-            .env("MIDTRANS_SERVER_KEY", midtrans::Config::default().server_key)
+            .envs(gateway::environment(stack))
             .env("PAYMENT_CHARGE_TIMEOUT", format!("{}ms", CHARGE_TIMEOUT.as_millis()))
             .spawn()
             .expect("the API starts");

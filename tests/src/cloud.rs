@@ -1,124 +1,92 @@
 //! The simulated providers, seen and steered from outside.
 
+use std::collections::BTreeMap;
+
+use adapters::providers::{self, Account, Descriptor};
+use futures::future::join_all;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use simulators::{digitalocean, linode, vultr};
+use simulators::provider::{Routes, Settings};
+use testkit::{SimulatedCloud, at_once};
 
 use crate::{patience::until, stack::Stack};
 
 /// A provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cloud {
-    /// DigitalOcean.
-    DigitalOcean,
-    /// Vultr.
-    Vultr,
-    /// Linode.
-    Linode,
-}
-
-use Cloud::{DigitalOcean, Linode, Vultr};
+#[derive(Debug, Clone, Copy)]
+pub struct Cloud(&'static Descriptor);
 
 impl Cloud {
+    /// DigitalOcean, where customers buy who name no provider.
+    pub const DIGITALOCEAN: Self = Self(&providers::digitalocean::DESCRIPTOR);
+    /// Vultr, the nearest to DigitalOcean.
+    pub const VULTR: Self = Self(&providers::vultr::DESCRIPTOR);
+    /// Linode.
+    pub const LINODE: Self = Self(&providers::linode::DESCRIPTOR);
+
     /// All of them.
-    pub const ALL: [Self; 3] = [DigitalOcean, Vultr, Linode];
+    pub fn all() -> impl ExactSizeIterator<Item = Self> {
+        providers::ALL.iter().copied().map(Self)
+    }
 
     /// The catalog's slug.
+    #[must_use]
     pub const fn slug(self) -> &'static str {
-        match self {
-            DigitalOcean => "digitalocean",
-            Vultr => "vultr",
-            Linode => "linode",
-        }
+        self.0.slug
     }
 
-    /// The simulator's route of a create.
-    pub const fn create(self) -> &'static str {
-        match self {
-            DigitalOcean => "POST /v2/droplets",
-            Vultr => "POST /v2/instances",
-            Linode => "POST /v4/linode/instances",
-        }
+    /// What is known of it.
+    #[must_use]
+    pub const fn vendor(self) -> &'static Descriptor {
+        self.0
     }
 
-    /// The simulator's route that a server's snapshots are listed by.
-    pub const fn snapshots(self) -> &'static str {
-        match self {
-            DigitalOcean => "GET /v2/droplets/{id}/snapshots",
-            Vultr => "GET /v2/snapshots",
-            Linode => "GET /v4/images",
-        }
-    }
-
-    /// The simulator's route of a list.
-    pub const fn list(self) -> &'static str {
-        match self {
-            DigitalOcean => "GET /v2/droplets",
-            Vultr => "GET /v2/instances",
-            Linode => "GET /v4/linode/instances",
-        }
+    /// The simulator's routes.
+    ///
+    /// # Panics
+    /// When it has no simulator.
+    #[must_use]
+    pub fn routes(self) -> Routes {
+        simulators::provider(self.slug()).expect("its simulator").routes
     }
 }
 
 /// The simulators of one system, without limits and without boot time.
 #[derive(Debug)]
-pub struct Clouds {
-    digitalocean: digitalocean::Handle,
-    vultr: vultr::Handle,
-    linode: linode::Handle,
-}
+pub struct Clouds(BTreeMap<&'static str, SimulatedCloud>);
 
 impl Clouds {
     /// Starts them all.
     ///
-    /// # Errors
+    /// # Panics
     /// When no port can be bound.
-    pub async fn start() -> std::io::Result<Self> {
-        macro_rules! unlimited {
-            ($vendor:ident) => {
-                $vendor::Handle::start($vendor::Config {
-                    settings: $vendor::Settings {
-                        boot_seconds: 0.0,
-                        rate_limits: false,
-                        account_limit: None,
-                        ..Default::default()
-                    },
-                    ..Default::default()
-                })
-            };
-        }
-        let (digitalocean, vultr, linode) =
-            futures::try_join!(unlimited!(digitalocean), unlimited!(vultr), unlimited!(linode))?;
-        Ok(Self { digitalocean, vultr, linode })
+    pub async fn start() -> Self {
+        let unlimited = Settings { action_seconds: 1.0, account_limit: None, ..at_once() };
+        let starting = Cloud::all().map(|cloud| SimulatedCloud::start(cloud.slug(), unlimited.clone()));
+        Self(join_all(starting).await.into_iter().map(|cloud| (cloud.vendor.slug, cloud)).collect())
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn at(&self, cloud: Cloud) -> &SimulatedCloud {
+        &self.0[cloud.slug()]
     }
 
     /// Where one listens.
     #[must_use]
     pub fn url(&self, cloud: Cloud) -> String {
-        match cloud {
-            DigitalOcean => self.digitalocean.url(),
-            Vultr => self.vultr.url(),
-            Linode => self.linode.url(),
-        }
+        self.at(cloud).simulator.url()
     }
 
-    /// The credential it accepts.
+    /// How our account there is reached.
     #[must_use]
-    pub fn credential(cloud: Cloud) -> String {
-        match cloud {
-            DigitalOcean => digitalocean::Config::default().token,
-            Vultr => vultr::Config::default().token,
-            Linode => linode::Config::default().token,
-        }
+    pub fn account(&self, cloud: Cloud) -> &Account {
+        &self.at(cloud).account
     }
 
     /// How often a route was called.
     #[must_use]
     pub fn calls(&self, cloud: Cloud, route: &str) -> u64 {
-        match cloud {
-            DigitalOcean => self.digitalocean.calls(route),
-            Vultr => self.vultr.calls(route),
-            Linode => self.linode.calls(route),
-        }
+        self.at(cloud).simulator.calls(route)
     }
 }
 
@@ -126,7 +94,7 @@ impl Clouds {
 pub async fn servers_of(stack: &Stack, order: &Value) -> usize {
     let tag = format!("wb-{}", order["id"].as_str().expect("an id"));
     let mut count = 0;
-    for cloud in Cloud::ALL {
+    for cloud in Cloud::all() {
         count += servers_with(stack, cloud, &tag).await;
     }
     count
@@ -148,21 +116,21 @@ pub async fn fault(stack: &Stack, cloud: Cloud, fault: Value) {
 pub async fn image_is_unknown(stack: &Stack) {
     let message = "You specified an invalid image for Droplet creation.";
     let body = json!({ "id": "unprocessable_entity", "message": message });
-    let refusal = json!({ "route": DigitalOcean.create(), "kind": "status", "status": 422, "body": body });
-    fault(stack, DigitalOcean, refusal).await;
+    let refusal = json!({ "route": Cloud::DIGITALOCEAN.routes().create, "kind": "status", "status": 422, "body": body });
+    fault(stack, Cloud::DIGITALOCEAN, refusal).await;
 }
 
 /// Makes a server at DigitalOcean without us, as its console does; answers with its id once it has an address.
 pub async fn droplet_by_hand(stack: &Stack) -> String {
     let http = reqwest::Client::new();
-    let droplets = format!("{}/v2/droplets", stack.clouds.url(DigitalOcean));
+    let droplets = format!("{}/v2/droplets", stack.clouds.url(Cloud::DIGITALOCEAN));
     let wish =
         json!({ "name": "by-hand", "region": "sgp1", "size": "s-1vcpu-1gb", "image": "ubuntu-24-04-x64" });
-    let token = Clouds::credential(DigitalOcean);
-    let made: Value = ask(http.post(&droplets).bearer_auth(&token).json(&wish)).await;
+    let token = stack.clouds.account(Cloud::DIGITALOCEAN).credential.expose_secret();
+    let made: Value = ask(http.post(&droplets).bearer_auth(token).json(&wish)).await;
     let id = made["droplet"]["id"].as_u64().expect("an id");
     until("the droplet has an address", || async {
-        let seen: Value = ask(http.get(format!("{droplets}/{id}")).bearer_auth(&token)).await;
+        let seen: Value = ask(http.get(format!("{droplets}/{id}")).bearer_auth(token)).await;
         let addresses = seen["droplet"]["networks"]["v4"].as_array().cloned().unwrap_or_default();
         addresses.iter().any(|address| address["type"] == "public").then_some(())
     })

@@ -116,7 +116,7 @@ impl<'a> Customer<'a> {
 
     /// An order that the API accepts: DigitalOcean's first plan in its first region, by QRIS.
     pub async fn good_order(&self) -> Value {
-        self.good_order_at(Cloud::DigitalOcean).await
+        self.good_order_at(Cloud::DIGITALOCEAN).await
     }
 
     /// The same at a provider of choice.
@@ -166,7 +166,7 @@ impl<'a> Customer<'a> {
     pub async fn pay_with(&self, order: &Value, particulars: Value) -> Value {
         let mut body = particulars;
         body["order_id"] = order["payment"]["gateway_order_id"].clone();
-        let url = format!("{}/__sim/pay", self.stack.gateway.url());
+        let url = format!("{}/__sim/pay", self.stack.gateway.simulator.url());
         let response = self.http.post(url).json(&body).send().await.expect("the gateway answers");
         assert!(response.status().is_success(), "{}", response.text().await.unwrap_or_default());
         response.json().await.expect("a report")

@@ -4,6 +4,7 @@ use domain::{
     payment_check::{PaymentCheckPolicy, PaymentCheckStart},
     policy::StepPolicy,
 };
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use temporalio_client::{WorkflowGetResultOptions, WorkflowStartOptions};
 use workflows::{PaymentCheckWorkflow, PaymentsChecked, queues};
@@ -13,9 +14,17 @@ use crate::stack::Stack;
 /// Where notifications get lost.
 const NOWHERE: &str = "http://127.0.0.1:9/";
 
+/// The variables by which a process of a system finds the gateway and is known there.
+pub fn environment(stack: &Stack) -> Vec<(&'static str, String)> {
+    let (vendor, account) = (stack.gateway.vendor, &stack.gateway.account);
+    let secrets = vendor.credentials.iter().zip(&account.credentials);
+    let secrets = secrets.map(|(known, secret)| (known.env, secret.expose_secret().to_owned()));
+    std::iter::once((vendor.url_env, stack.gateway.simulator.url())).chain(secrets).collect()
+}
+
 /// Posts to the control API of the gateway's simulator.
 pub async fn control(stack: &Stack, call: &str, body: &Value) -> Value {
-    let url = format!("{}/__sim/{call}", stack.gateway.url());
+    let url = format!("{}/__sim/{call}", stack.gateway.simulator.url());
     let answer = reqwest::Client::new().post(url).json(body).send().await.expect("the gateway answers");
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
     answer.json().await.unwrap_or_default()
@@ -36,7 +45,7 @@ pub async fn lose_notifications(stack: &Stack) {
 /// Has the next charges fail in some way.
 pub async fn fault(stack: &Stack, fault: Value) {
     let mut fault = fault;
-    fault["route"] = json!("POST /v2/charge");
+    fault["route"] = json!(stack.gateway.charge());
     control(stack, "faults", &fault).await;
 }
 

@@ -1,23 +1,11 @@
 //! A running system of one's own.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, LazyLock, atomic::AtomicBool},
     time::Duration,
 };
 
-use adapters::{
-    payments::{
-        Gateways, PaymentGateway,
-        midtrans::{Midtrans, MidtransConfig},
-    },
-    providers::{
-        CloudProvider, Paced, Registry,
-        digitalocean::{DigitalOcean, DigitalOceanConfig},
-        linode::{Linode, LinodeConfig},
-        vultr::{Vultr, VultrConfig},
-    },
-};
+use adapters::{payments::Gateways, providers::Registry};
 use anyhow::{Context, Result};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
 use domain::{
@@ -29,7 +17,7 @@ use domain::{
     role::Role,
     unpaid::UnpaidLimits,
 };
-use simulators::midtrans;
+use simulators::gateway::Settings;
 use sqlx::{Connection, Executor, PgConnection};
 use store::{
     Store,
@@ -39,6 +27,7 @@ use store::{
     sessions::SessionPolicy,
 };
 use temporal::{TemporalConfig, dispatcher, roles::Roles, worker};
+use testkit::SimulatedGateway;
 use tokio::{runtime::Runtime, sync::OnceCell};
 use tokio_util::sync::CancellationToken;
 
@@ -114,7 +103,7 @@ pub struct Stack {
     /// The simulated providers.
     pub clouds: Clouds,
     /// The simulated gateway.
-    pub gateway: midtrans::Handle,
+    pub gateway: SimulatedGateway,
     /// A key of the internal endpoints.
     pub api_key: String,
     /// An admin's email and password.
@@ -161,8 +150,8 @@ impl Stack {
         let api_url = format!("http://{}", listener.local_addr()?);
         let internal = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let internal_url = format!("http://{}", internal.local_addr()?);
-        let clouds = Clouds::start().await?;
-        let gateway = midtrans::Handle::start(merchant(&api_url)).await?;
+        let clouds = Clouds::start().await;
+        let gateway = SimulatedGateway::with("midtrans", |config| config.settings = notified(&api_url)).await;
         let engine = options.temporal.clone().map_or_else(engine, Ok)?;
         let temporal = TemporalConfig { queue_prefix: format!("{name}-"), ..engine };
         let origin = Origin { actor: Actor::System, ip: None, request_id: None };
@@ -170,7 +159,7 @@ impl Stack {
             .create_api_key(&NewApiKey { name: "tests", scopes: Scope::ALL, life: None }, &origin)
             .await?;
         let admin = create_admin(&store, &origin).await?;
-        let providers = Arc::new(registry(&clouds, &options)?);
+        let providers = Arc::new(registry(&clouds, &options));
         let state = app_state(&store, &gateway, Arc::clone(&providers), &options)?;
         let stop = CancellationToken::new();
         serve(listener, api::router(state.clone()), stop.clone());
@@ -189,7 +178,7 @@ impl Stack {
                 purge: None,
                 sweep: None,
                 payments: if options.payments_inside {
-                    worker::PaymentWork { gateways: gateways(&gateway)?, checks: None }
+                    worker::PaymentWork { gateways: gateways(&gateway), checks: None }
                 } else {
                     worker::PaymentWork::default()
                 },
@@ -244,14 +233,11 @@ async fn create_database(name: &str, options: &Options) -> Result<String> {
     Ok(url.to_string())
 }
 
-fn merchant(api_url: &str) -> midtrans::Config {
-    midtrans::Config {
-        settings: midtrans::Settings {
-            notification_url: Some(format!("{api_url}/api/v1/webhooks/midtrans")),
-            retry_interval_seconds: 0.05,
-            ..Default::default()
-        },
-        ..Default::default()
+fn notified(api_url: &str) -> Settings {
+    Settings {
+        notification_url: Some(format!("{api_url}/api/v1/webhooks/midtrans")),
+        retry_interval_seconds: 0.05,
+        ..Settings::default()
     }
 }
 
@@ -268,52 +254,31 @@ async fn create_admin(store: &Store, origin: &Origin) -> Result<(String, String)
     Ok((email, password))
 }
 
-fn registry(clouds: &Clouds, options: &Options) -> Result<Registry> {
-    let (request_timeout, listing_lag) = (options.provider_timeout, options.listing_lag);
-    let adapters = Cloud::ALL.map(|cloud| -> Result<Arc<dyn CloudProvider>> {
-        let (base_url, token) = (clouds.url(cloud).parse()?, Clouds::credential(cloud).into());
-        let pacer = Paced::unpaced();
-        Ok(match cloud {
-            Cloud::DigitalOcean => Arc::new(DigitalOcean::new(DigitalOceanConfig {
-                base_url,
-                token,
-                request_timeout,
-                listing_lag,
-                pacer,
-            })?),
-            Cloud::Vultr => Arc::new(Vultr::new(VultrConfig {
-                base_url,
-                api_key: token,
-                request_timeout,
-                listing_lag,
-                pacer,
-            })?),
-            Cloud::Linode => {
-                Arc::new(Linode::new(LinodeConfig { base_url, token, request_timeout, listing_lag, pacer })?)
-            }
+fn registry(clouds: &Clouds, options: &Options) -> Registry {
+    let adapter = |cloud| {
+        clouds.at(cloud).adapter_with(|account| {
+            account.request_timeout = options.provider_timeout;
+            account.listing_lag = options.listing_lag;
         })
-    });
-    Ok(Registry::new(adapters.into_iter().collect::<Result<_>>()?))
+    };
+    Registry::new(Cloud::all().map(adapter).collect())
 }
 
-fn gateways(gateway: &midtrans::Handle) -> Result<Gateways> {
-    let midtrans = Midtrans::new(MidtransConfig {
-        base_url: gateway.url().parse()?,
-        server_key: midtrans::Config::default().server_key.into(),
-        timeout: Duration::from_secs(2),
-    })?;
-    Ok(BTreeMap::from([("midtrans", Arc::new(midtrans) as Arc<dyn PaymentGateway>)]))
+fn gateways(gateway: &SimulatedGateway) -> Gateways {
+    let adapter = gateway.adapter_with(|account| account.timeout = Duration::from_secs(2));
+    Gateways::from([(gateway.vendor.slug, adapter)])
 }
 
 fn app_state(
     store: &Store,
-    gateway: &midtrans::Handle,
+    gateway: &SimulatedGateway,
     providers: Arc<Registry>,
     options: &Options,
 ) -> Result<AppState> {
-    let gateways = gateways(gateway)?;
-    let by_method =
-        BTreeMap::from([(PaymentMethod::Qris, "midtrans"), (PaymentMethod::VirtualAccount, "midtrans")]);
+    let gateways = gateways(gateway);
+    let by_method = [PaymentMethod::Qris, PaymentMethod::VirtualAccount]
+        .map(|method| (method, gateway.vendor.slug))
+        .into();
     Ok(AppState {
         store: store.clone(),
         auth: Arc::new(AuthConfig {

@@ -3,7 +3,6 @@
 use std::process::{ExitStatus, Stdio};
 
 use secrecy::ExposeSecret;
-use simulators::midtrans;
 use temporal::{
     TemporalConfig,
     security::{Pem, Security},
@@ -11,8 +10,8 @@ use temporal::{
 use tokio::process::{Child, Command};
 
 use crate::{
-    cloud::{Cloud, Clouds},
-    skewed_clock,
+    cloud::Cloud,
+    gateway, skewed_clock,
     stack::{CREDENTIALS_KEY, Stack},
 };
 
@@ -56,17 +55,12 @@ pub(crate) fn command(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>
         .stderr(Stdio::inherit())
         .kill_on_drop(true);
     prove(&mut command, &stack.temporal.security);
-    for cloud in Cloud::ALL {
-        let prefix = cloud.slug().to_uppercase();
-        let credential = match cloud {
-            Cloud::DigitalOcean => "DIGITALOCEAN_TOKEN",
-            Cloud::Vultr => "VULTR_API_KEY",
-            Cloud::Linode => "LINODE_API_TOKEN",
-        };
+    for cloud in Cloud::all() {
+        let names = cloud.vendor().environment;
         command
-            .env(format!("{prefix}_URL"), stack.clouds.url(cloud))
-            .env(credential, Clouds::credential(cloud))
-            .env(format!("{prefix}_LISTING_LAG"), format!("{}ms", options.listing_lag.as_millis()));
+            .env(names.url, stack.clouds.url(cloud))
+            .env(names.credential, stack.clouds.account(cloud).credential.expose_secret())
+            .env(names.listing_lag, format!("{}ms", options.listing_lag.as_millis()));
     }
     if let Some(point) = crash_at {
         command.env("FAILPOINTS", format!("{}={}return", point.name, skipped(point.passes)));
@@ -121,8 +115,7 @@ impl WorkerProcess {
             .arg("worker")
             .env("WORKER_QUEUES", "payments")
             .env("PAYMENT_CHECK_EVERY", "24h")
-            .env("MIDTRANS_URL", stack.gateway.url())
-            .env("MIDTRANS_SERVER_KEY", midtrans::Config::default().server_key);
+            .envs(gateway::environment(stack));
         Self(command.spawn().expect("the worker starts"))
     }
 

@@ -180,14 +180,14 @@ async fn trouble_that_passes_needs_no_admin() {
     let stack = Stack::start(Options::default()).await.expect("a system");
     cloud::fault(
         &stack,
-        Cloud::DigitalOcean,
-        json!({ "route": Cloud::DigitalOcean.list(), "kind": "status", "status": 503, "times": 2 }),
+        Cloud::DIGITALOCEAN,
+        json!({ "route": Cloud::DIGITALOCEAN.routes().list, "kind": "status", "status": 503, "times": 2 }),
     )
     .await;
     cloud::fault(
         &stack,
-        Cloud::DigitalOcean,
-        json!({ "route": Cloud::DigitalOcean.create(), "kind": "status", "status": 429, "times": 2 }),
+        Cloud::DIGITALOCEAN,
+        json!({ "route": Cloud::DIGITALOCEAN.routes().create, "kind": "status", "status": 429, "times": 2 }),
     )
     .await;
     let customer = Customer::register(&stack).await;

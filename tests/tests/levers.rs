@@ -17,8 +17,8 @@ async fn system() -> Stack {
 
 /// An order whose server gets no address.
 async fn stuck(stack: &Stack, customer: &Customer<'_>) -> (Value, String) {
-    let fault = json!({ "route": Cloud::DigitalOcean.create(), "kind": "active_without_ip", "seconds": 3600, "times": 1 });
-    cloud::fault(stack, Cloud::DigitalOcean, fault).await;
+    let fault = json!({ "route": Cloud::DIGITALOCEAN.routes().create, "kind": "active_without_ip", "seconds": 3600, "times": 1 });
+    cloud::fault(stack, Cloud::DIGITALOCEAN, fault).await;
     let order = customer.place_order().await;
     customer.pay(&order).await;
     let id = order["id"].as_str().expect("an id").to_owned();
@@ -53,7 +53,7 @@ async fn a_pause_holds_orders_back_says_so_and_lets_them_go_on() {
         paused.then_some(())
     })
     .await;
-    let elsewhere = customer.place_order_at(Cloud::Linode).await;
+    let elsewhere = customer.place_order_at(Cloud::LINODE).await;
     customer.pay(&elsewhere).await;
     customer.await_status(&elsewhere, "ACTIVE").await;
     assert_eq!(cloud::servers_of(&stack, &order).await, 0);
@@ -82,7 +82,7 @@ async fn a_server_that_does_not_come_up_is_replaced() {
     assert_eq!(replaced["status"], json!("PROVISIONING"), "{replaced}");
     customer.await_status(&order, "ACTIVE").await;
     assert_eq!(cloud::servers_of(&stack, &order).await, 1);
-    assert_eq!(stack.clouds.calls(Cloud::DigitalOcean, Cloud::DigitalOcean.create()), 2);
+    assert_eq!(stack.clouds.calls(Cloud::DIGITALOCEAN, Cloud::DIGITALOCEAN.routes().create), 2);
     admin.post(&path, &json!({ "reason": "once more" })).await.expect_problem(409, "order_conflict");
 }
 

@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use domain::instance::Capability;
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use webrana_tests::{
@@ -28,7 +30,11 @@ async fn journey(cloud: Cloud) {
         "{server}"
     );
 
-    for (action, power) in [("power_off", "OFF"), ("power_on", "ON"), ("reboot", "ON")] {
+    for (capability, power) in
+        [(Capability::PowerOff, "OFF"), (Capability::PowerOn, "ON"), (Capability::Reboot, "ON")]
+    {
+        assert!(cloud.vendor().capabilities.contains(&capability), "what customers get everywhere");
+        let action = capability.to_string();
         let done = customer.act(id, &json!({ "action": action })).await;
         assert_eq!(done["status"], "completed", "{action}: {done}");
         let server = customer.get(&format!("/instances/{id}")).await.expect(200);
@@ -56,16 +62,6 @@ async fn internal(customer: &Customer<'_>, method: Method, path: &str, body: Opt
 }
 
 #[tokio::test]
-async fn a_server_at_digitalocean() {
-    journey(Cloud::DigitalOcean).await;
-}
-
-#[tokio::test]
-async fn a_server_at_vultr() {
-    journey(Cloud::Vultr).await;
-}
-
-#[tokio::test]
-async fn a_server_at_linode() {
-    journey(Cloud::Linode).await;
+async fn a_server_is_bought_acted_upon_and_deleted_at_every_provider() {
+    join_all(Cloud::all().map(journey)).await;
 }

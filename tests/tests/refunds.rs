@@ -22,14 +22,14 @@ use webrana_tests::{
 
 /// Posts to the control API of the gateway's simulator.
 async fn control(stack: &Stack, call: &str, body: &Value) {
-    let url = format!("{}/__sim/{call}", stack.gateway.url());
+    let url = format!("{}/__sim/{call}", stack.gateway.simulator.url());
     let answer = reqwest::Client::new().post(url).json(body).send().await.expect("the gateway answers");
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
 }
 
 /// What the gateway gave back of an order's payment.
 async fn given_back(stack: &Stack, order: &Value) -> Vec<i64> {
-    let url = format!("{}/__sim/transactions", stack.gateway.url());
+    let url = format!("{}/__sim/transactions", stack.gateway.simulator.url());
     let all: Value = reqwest::get(url).await.expect("the gateway answers").json().await.expect("JSON");
     let charges = all["transactions"].as_array().expect("transactions").iter();
     let own = charges.filter(|charge| charge["order_id"] == order["payment"]["gateway_order_id"]);
@@ -112,7 +112,7 @@ async fn a_running_server_stays_when_a_part_goes_back() {
     customer.await_status(&order, "ACTIVE").await;
     assert_eq!(cloud::servers_of(stack, &order).await, 1);
 
-    let mut by_account = customer.good_order_at(Cloud::DigitalOcean).await;
+    let mut by_account = customer.good_order_at(Cloud::DIGITALOCEAN).await;
     by_account["payment_method"] = json!("VIRTUAL_ACCOUNT");
     by_account["bank"] = json!("BCA");
     let by_account = customer.post("/orders", &by_account).await.expect(201);

@@ -10,12 +10,11 @@ use sqlx::{Connection, Executor, PgConnection};
 use temporal::schedules::{LedgerUpkeepSettings, PurgeSettings, Schedule, ScheduleSettings};
 use temporalio_client::schedules::DeleteScheduleOptions;
 use webrana_tests::{
+    cloud::Cloud,
     customer::Customer,
     patience::until,
     stack::{self, Stack},
 };
-
-const PROVIDERS: [&str; 3] = ["digitalocean", "linode", "vultr"];
 
 /// Waits until a run is over; answers with it.
 async fn done(admin: &Customer<'_>, kind: &str, id: &Value) -> Value {
@@ -30,7 +29,7 @@ async fn done(admin: &Customer<'_>, kind: &str, id: &Value) -> Value {
 #[tokio::test]
 async fn an_administrator_has_every_provider_looked_at() {
     let admin = Customer::admin(stack::shared().await).await;
-    for provider in PROVIDERS {
+    for provider in Cloud::all().map(Cloud::slug) {
         let sync = admin.post(&format!("/admin/providers/{provider}/sync"), &json!({})).await.expect(202);
         let sync = done(&admin, "catalog-syncs", &sync["id"]).await;
         assert_eq!((&sync["flagged"], &sync["report"]["costs"]), (&json!(0), &json!([])), "{sync}");

@@ -4,7 +4,7 @@ use crate::cargo;
 use std::collections::BTreeSet;
 
 /// What each room may know of the others.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("messages", &["domain"]),
     ("workflows", &["domain"]),
@@ -15,6 +15,8 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("temporal", &["domain", "workflows", "store", "adapters", "activities"]),
     // A simulator that shared code with the adapter it stands in for would share its mistakes.
     ("simulators", &[]),
+    // For tests only: it is nobody's dependency but for their development.
+    ("testkit", &["adapters", "simulators"]),
     (
         "webrana",
         &[
@@ -41,6 +43,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
             "api",
             "temporal",
             "simulators",
+            "testkit",
             "webrana",
         ],
     ),

@@ -49,7 +49,7 @@ impl Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let config = &arguments.config;
     config.validate()?;
-    let slugs: Vec<&str> = config.providers.usable().map(|(slug, ..)| slug).collect();
+    let slugs: Vec<&str> = config.providers.usable_slugs().collect();
     refuse_unknown(&arguments.queues, &slugs)?;
 
     telemetry::start(config, None)?;

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use adapters::providers::{
-    CloudProvider, CreateInstance, Paced, ProviderAction,
-    digitalocean::{DigitalOcean, DigitalOceanConfig},
-};
+use adapters::providers::{CloudProvider, CreateInstance, ProviderAction};
 use domain::{
     ids::{InstanceId, OrderId, UserId},
     installation::Installation,
@@ -14,7 +11,6 @@ use domain::{
     provisioning::{FailureClass, cohort_tag, order_tag},
 };
 use serde_json::json;
-use simulators::digitalocean;
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -24,6 +20,7 @@ use store::{
     credentials::CredentialsKeys,
     instance_actions::{Action, NewAction},
 };
+use testkit::{SimulatedCloud, at_once};
 use uuid::Uuid;
 
 use super::*;
@@ -39,7 +36,7 @@ const LAG: Duration = Duration::from_millis(50);
 struct World {
     pool: PgPool,
     activities: ServerActivities,
-    simulator: digitalocean::Handle,
+    simulated: SimulatedCloud,
     cloud: Arc<dyn CloudProvider>,
     order: OrderId,
     server: InstanceId,
@@ -48,25 +45,8 @@ struct World {
 
 impl World {
     async fn new(pool: PgPool) -> Self {
-        let settings = digitalocean::Settings {
-            boot_seconds: 0.0,
-            action_seconds: 0.0,
-            rate_limits: false,
-            ..Default::default()
-        };
-        let config = digitalocean::Config { settings, ..Default::default() };
-        let token = config.token.clone().into();
-        let simulator = digitalocean::Handle::start(config).await.unwrap();
-        let cloud: Arc<dyn CloudProvider> = Arc::new(
-            DigitalOcean::new(DigitalOceanConfig {
-                base_url: simulator.url().parse().unwrap(),
-                token,
-                request_timeout: Duration::from_secs(5),
-                listing_lag: LAG,
-                pacer: Paced::unpaced(),
-            })
-            .unwrap(),
-        );
+        let simulated = SimulatedCloud::start("digitalocean", at_once()).await;
+        let cloud = simulated.adapter_with(|account| account.listing_lag = LAG);
         // A server without SSH keys is rebuilt with its root password.
         let keys = CredentialsKeys::parse(&format!("{}=", "A".repeat(43)).into()).unwrap();
         let store = Store::new(pool.clone()).with_credentials_keys(keys);
@@ -76,7 +56,7 @@ impl World {
         let providers = Arc::new(Registry::new(vec![Arc::clone(&cloud)]));
         let activities = ServerActivities { store, providers };
         let droplet = create(cloud.as_ref(), order).await;
-        let world = Self { pool, activities, simulator, cloud, order, server, droplet };
+        let world = Self { pool, activities, simulated, cloud, order, server, droplet };
         world.activate().await;
         world
     }
@@ -134,7 +114,9 @@ impl World {
         if kind == "status" {
             fault["status"] = json!(503);
         }
-        let sent = reqwest::Client::new().post(format!("{}/__sim/faults", self.simulator.url())).json(&fault);
+        let sent = reqwest::Client::new()
+            .post(format!("{}/__sim/faults", self.simulated.simulator.url()))
+            .json(&fault);
         assert!(sent.send().await.unwrap().status().is_success());
     }
 
@@ -210,9 +192,9 @@ async fn what_is_done_shows_in_our_record(pool: PgPool) {
     assert_eq!(world.instance().await.image, "debian-12");
     assert!(world.instance().await.ipv4.is_some_and(|ip| ip != "203.0.113.7"), "the provider's own address");
 
-    let calls = world.simulator.calls(ACTIONS);
+    let calls = world.simulated.simulator.calls(ACTIONS);
     world.run(off.id).await.unwrap();
-    assert_eq!(world.simulator.calls(ACTIONS), calls, "what is over is not done again");
+    assert_eq!(world.simulated.simulator.calls(ACTIONS), calls, "what is over is not done again");
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -224,9 +206,9 @@ async fn a_snapshot_whose_answer_was_lost_is_found_not_repeated(pool: PgPool) {
     world.fault(ACTIONS, "drop_after_create", 1).await;
     let action = world.begin(InstanceAction::Snapshot { name: "nightly".to_owned() }).await;
     assert_eq!(class(world.run(action).await), FailureClass::Retryable);
-    let calls = world.simulator.calls(ACTIONS);
+    let calls = world.simulated.simulator.calls(ACTIONS);
     world.run(action).await.unwrap();
-    assert_eq!(world.simulator.calls(ACTIONS), calls, "looked for, not asked for again");
+    assert_eq!(world.simulated.simulator.calls(ACTIONS), calls, "looked for, not asked for again");
     let made = world.read(action).await.result.unwrap()["snapshot_id"].clone();
     assert_ne!(made, earlier, "the earlier one of that name is another's");
     assert_eq!(world.cloud.list_snapshots(&world.droplet).await.unwrap().len(), 2);
@@ -251,9 +233,9 @@ async fn an_accepted_action_is_only_asked_about(pool: PgPool) {
     let receipt = world.cloud.perform_action(&world.droplet, &ProviderAction::Reboot).await.unwrap();
     world.store().mark_action_sent(action).await.unwrap();
     world.store().save_receipt(action, &serde_json::to_value(receipt).unwrap()).await.unwrap();
-    let calls = world.simulator.calls(ACTIONS);
+    let calls = world.simulated.simulator.calls(ACTIONS);
     world.run(action).await.unwrap();
-    assert_eq!(world.simulator.calls(ACTIONS), calls);
+    assert_eq!(world.simulated.simulator.calls(ACTIONS), calls);
     assert_eq!(world.read(action).await.status, ActionStatus::Completed);
 }
 
@@ -268,13 +250,13 @@ async fn a_busy_provider_is_asked_again_but_a_lasting_state_is_told(pool: PgPool
     world.store().fail_action(reboot, refused.class(), &refused.to_string()).await.unwrap();
 
     let configured = reqwest::Client::new()
-        .post(format!("{}/__sim/config", world.simulator.url()))
+        .post(format!("{}/__sim/config", world.simulated.simulator.url()))
         .json(&json!({ "action_seconds": 0.4 }));
     assert!(configured.send().await.unwrap().status().is_success());
     world.cloud.perform_action(&world.droplet, &ProviderAction::PowerOn).await.unwrap();
-    let calls = world.simulator.calls(ACTIONS);
+    let calls = world.simulated.simulator.calls(ACTIONS);
     assert_eq!(world.done(InstanceAction::EnableBackups).await.status, ActionStatus::Completed);
-    assert!(world.simulator.calls(ACTIONS) > calls + 1, "the first try met a pending event");
+    assert!(world.simulated.simulator.calls(ACTIONS) > calls + 1, "the first try met a pending event");
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -285,12 +267,12 @@ async fn only_the_servers_own_snapshots_are_restored(pool: PgPool) {
     let receipt = world.cloud.perform_action(&neighbour, &request).await.unwrap();
     world.cloud.action_progress(&neighbour, &receipt).await.unwrap();
     let theirs = world.cloud.list_snapshots(&neighbour).await.unwrap().pop().unwrap().id;
-    let calls = world.simulator.calls(ACTIONS);
+    let calls = world.simulated.simulator.calls(ACTIONS);
     let action = world.begin(InstanceAction::Restore { snapshot_id: theirs.clone() }).await;
     let refused = world.run(action).await.unwrap_err();
     assert_eq!(refused.class(), FailureClass::NotFound);
     world.store().fail_action(action, refused.class(), &refused.to_string()).await.unwrap();
-    assert_eq!(world.simulator.calls(ACTIONS), calls);
+    assert_eq!(world.simulated.simulator.calls(ACTIONS), calls);
 
     let own = world.done(InstanceAction::Snapshot { name: "mine".to_owned() }).await.result.unwrap();
     let own = own["snapshot_id"].as_str().unwrap().to_owned();
@@ -343,7 +325,9 @@ async fn a_delete_never_gives_up_and_tells_of_refusals(pool: PgPool) {
         "route": "DELETE /v2/droplets/{id}", "kind": "status", "status": 422, "times": 2,
         "body": { "id": "unprocessable_entity", "message": "This droplet can't be deleted." },
     });
-    let sent = reqwest::Client::new().post(format!("{}/__sim/faults", world.simulator.url())).json(&refuse);
+    let sent = reqwest::Client::new()
+        .post(format!("{}/__sim/faults", world.simulated.simulator.url()))
+        .json(&refuse);
     assert!(sent.send().await.unwrap().status().is_success());
 
     for _ in 0..2 {
@@ -438,7 +422,7 @@ async fn the_last_server_takes_its_customers_network_with_it(pool: PgPool) {
     world.activities.delete(delete).await.unwrap();
     assert_eq!(world.instance().await.status, InstanceStatus::Terminated);
     assert_eq!(world.store().network_of(world.order).await.unwrap(), None);
-    assert_eq!(world.simulator.calls("DELETE /v2/vpcs/{id}"), 1);
+    assert_eq!(world.simulated.simulator.calls("DELETE /v2/vpcs/{id}"), 1);
 }
 
 #[sqlx::test(migrations = "../migrations")]

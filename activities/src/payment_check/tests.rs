@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use adapters::payments::{
-    Charge, PaymentGateway,
-    midtrans::{Midtrans, MidtransConfig},
-    xendit::{Xendit, XenditConfig},
-};
+use adapters::payments::Charge;
 use domain::{
     billing::{Bank, PaymentMethod},
     hostname::Hostname,
@@ -16,7 +12,7 @@ use domain::{
     role::Role,
 };
 use serde_json::{Value, json};
-use simulators::{midtrans, xendit};
+use simulators::Handle;
 use sqlx::PgPool;
 use store::{
     audit::{Actor, Origin},
@@ -24,6 +20,7 @@ use store::{
     orders::{NewOrder, Selection},
     users::NewUser,
 };
+use testkit::SimulatedGateway;
 
 use super::*;
 
@@ -31,8 +28,8 @@ use super::*;
 pub(crate) struct Shop {
     pub(crate) pool: PgPool,
     pub(crate) janitor: PaymentActivities,
-    pub(crate) midtrans: midtrans::Handle,
-    pub(crate) xendit: xendit::Handle,
+    pub(crate) midtrans: Handle,
+    pub(crate) xendit: Handle,
     http: reqwest::Client,
 }
 
@@ -48,29 +45,10 @@ impl Shop {
     pub(crate) async fn open(pool: PgPool) -> Self {
         let store = Store::new(pool.clone());
         store.seed().await.unwrap();
-        let midtrans = midtrans::Handle::start(midtrans::Config::default()).await.unwrap();
-        let xendit = xendit::Handle::start(xendit::Config::default()).await.unwrap();
-        let timeout = Duration::from_secs(5);
-        let adapters: [Arc<dyn PaymentGateway>; 2] = [
-            Arc::new(
-                Midtrans::new(MidtransConfig {
-                    base_url: midtrans.url().parse().unwrap(),
-                    server_key: midtrans::Config::default().server_key.into(),
-                    timeout,
-                })
-                .unwrap(),
-            ),
-            Arc::new(
-                Xendit::new(XenditConfig {
-                    base_url: xendit.url().parse().unwrap(),
-                    secret_key: xendit::Config::default().secret_key.into(),
-                    callback_token: xendit::Config::default().callback_token.into(),
-                    timeout,
-                })
-                .unwrap(),
-            ),
-        ];
-        let gateways = adapters.map(|gateway| (gateway.slug(), gateway)).into();
+        let [midtrans, xendit] =
+            [SimulatedGateway::start("midtrans").await, SimulatedGateway::start("xendit").await];
+        let gateways = [&midtrans, &xendit].map(|gateway| (gateway.vendor.slug, gateway.adapter())).into();
+        let [midtrans, xendit] = [midtrans.simulator, xendit.simulator];
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let shop = Self { pool, janitor: PaymentActivities { store, gateways }, midtrans, xendit, http };
         for gateway in ["midtrans", "xendit"] {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use simulators::digitalocean;
+use simulators::Handle;
 use sqlx::PgPool;
 
 use super::*;
@@ -13,7 +13,7 @@ const MAKES: &str = "POST /v2/vpcs";
 const REMOVES: &str = "DELETE /v2/vpcs/{id}";
 
 /// The network of each droplet, by the droplet's id.
-async fn networks(simulator: &digitalocean::Handle) -> BTreeMap<String, String> {
+async fn networks(simulator: &Handle) -> BTreeMap<String, String> {
     let url = format!("{}/__sim/servers", simulator.url());
     let all: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -23,7 +23,7 @@ async fn networks(simulator: &digitalocean::Handle) -> BTreeMap<String, String> 
 
 impl Shop {
     /// Gets an order of its present customer a server; answers with the server's network.
-    async fn network_of_new_server(&self, simulator: &digitalocean::Handle) -> (OrderId, String) {
+    async fn network_of_new_server(&self, simulator: &Handle) -> (OrderId, String) {
         let order = self.order("do-basic-1gb", "sgp1").await;
         self.activities.provision(order).await.unwrap();
         let server = self.job(order).await.provider_instance_id.unwrap();

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use adapters::providers::{
-    Paced,
-    digitalocean::{DigitalOcean, DigitalOceanConfig},
-    linode::{Linode, LinodeConfig},
-};
 use domain::installation::Installation;
-use secrecy::SecretString;
 use serde_json::{Value, json};
-use simulators::{digitalocean, linode};
+use simulators::{Handle, provider::Settings};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use testkit::{SimulatedCloud, at_once};
 use uuid::Uuid;
 
 use super::*;
@@ -106,41 +101,20 @@ impl Shop {
     }
 }
 
-pub(crate) async fn ocean(
-    boot_seconds: f64,
-    listing_lag: Duration,
-) -> (digitalocean::Handle, Arc<dyn CloudProvider>) {
-    let settings = digitalocean::Settings {
-        boot_seconds,
-        action_seconds: 0.0,
-        rate_limits: false,
-        listing_lag_seconds: listing_lag.as_secs_f64(),
-        ..Default::default()
-    };
-    let config = digitalocean::Config { settings, ..Default::default() };
-    let token = SecretString::from(config.token.clone());
-    let simulator = digitalocean::Handle::start(config).await.unwrap();
-    let base_url = simulator.url().parse().unwrap();
-    let config = DigitalOceanConfig {
-        base_url,
-        token,
-        request_timeout: TIMEOUT,
-        listing_lag,
-        pacer: Paced::unpaced(),
-    };
-    (simulator, Arc::new(DigitalOcean::new(config).unwrap()))
+pub(crate) async fn ocean(boot_seconds: f64, listing_lag: Duration) -> (Handle, Arc<dyn CloudProvider>) {
+    let listing_lag_seconds = listing_lag.as_secs_f64();
+    let cloud =
+        SimulatedCloud::start("digitalocean", Settings { boot_seconds, listing_lag_seconds, ..at_once() });
+    let cloud = cloud.await;
+    let adapter = cloud.adapter_with(|account| account.listing_lag = listing_lag);
+    (cloud.simulator, adapter)
 }
 
-async fn akamai() -> (linode::Handle, Arc<dyn CloudProvider>) {
-    let settings = linode::Settings { boot_seconds: 0.0, rate_limits: false, ..Default::default() };
-    let config = linode::Config { settings, ..Default::default() };
-    let token = SecretString::from(config.token.clone());
-    let simulator = linode::Handle::start(config).await.unwrap();
-    let base_url = simulator.url().parse().unwrap();
-    let listing_lag = Duration::from_secs(1);
-    let config =
-        LinodeConfig { base_url, token, request_timeout: TIMEOUT, listing_lag, pacer: Paced::unpaced() };
-    (simulator, Arc::new(Linode::new(config).unwrap()))
+async fn akamai() -> (Handle, Arc<dyn CloudProvider>) {
+    let settings = Settings { action_seconds: 1.0, ..at_once() };
+    let cloud = SimulatedCloud::start("linode", settings).await;
+    let adapter = cloud.adapter();
+    (cloud.simulator, adapter)
 }
 
 async fn sim(method: reqwest::Method, url: &str, path: &str, body: Value) {
@@ -313,7 +287,7 @@ async fn a_taken_label_without_a_listed_server_is_waited_for(pool: PgPool) {
 }
 
 /// Has the next calls of a route answered by somebody else, or refused.
-async fn answered_by(simulator: &digitalocean::Handle, route: &str, status: u16, body: Value, times: u32) {
+async fn answered_by(simulator: &Handle, route: &str, status: u16, body: Value, times: u32) {
     let fault = json!({ "route": route, "kind": "status", "status": status, "body": body, "times": times });
     sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
 }

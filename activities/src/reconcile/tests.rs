@@ -4,10 +4,7 @@
 
 use std::time::Duration;
 
-use adapters::providers::{
-    CloudProvider, CreateInstance, Paced, ProviderAction, ProviderInstance,
-    digitalocean::{DigitalOcean, DigitalOceanConfig},
-};
+use adapters::providers::{CloudProvider, CreateInstance, ProviderAction, ProviderInstance};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     ids::{OrderId, QuarantineId},
@@ -20,13 +17,14 @@ use domain::{
 };
 use rust_decimal::Decimal;
 use serde_json::json;
-use simulators::digitalocean;
+use simulators::Handle;
 use sqlx::PgPool;
 use store::{
     audit::{Actor, Origin},
     page::PageRequest,
     reconciliation::{Begun, Finding, Quarantined},
 };
+use testkit::{SimulatedCloud, at_once};
 use uuid::Uuid;
 
 use super::*;
@@ -48,34 +46,19 @@ const ACT: ReconcileSettings = ReconcileSettings { dry_run: false, ..REPORT };
 struct Fleet {
     pool: PgPool,
     activities: ReconcileActivities,
-    simulator: digitalocean::Handle,
+    simulator: Handle,
     cloud: Arc<dyn CloudProvider>,
     admin: Uuid,
 }
 
 impl Fleet {
     async fn new(pool: PgPool) -> Self {
-        let config = digitalocean::Config {
-            settings: digitalocean::Settings {
-                boot_seconds: 0.0,
-                action_seconds: 0.0,
-                rate_limits: false,
-                ..Default::default()
-            },
-            ..Default::default()
-        };
-        let token = config.token.clone().into();
-        let simulator = digitalocean::Handle::start(config).await.unwrap();
-        let cloud: Arc<dyn CloudProvider> = Arc::new(
-            DigitalOcean::new(DigitalOceanConfig {
-                base_url: simulator.url().parse().unwrap(),
-                token,
-                request_timeout: Duration::from_secs(30),
-                listing_lag: Duration::from_secs(10),
-                pacer: Paced::unpaced(),
-            })
-            .unwrap(),
-        );
+        let simulated = SimulatedCloud::start(SLUG, at_once()).await;
+        let cloud = simulated.adapter_with(|account| {
+            account.request_timeout = Duration::from_secs(30);
+            account.listing_lag = Duration::from_secs(10);
+        });
+        let simulator = simulated.simulator;
         let store = Store::new(pool.clone());
         store.seed().await.unwrap();
         let admin = Uuid::now_v7();

@@ -13,6 +13,7 @@ use domain::{
 };
 use reqwest::header::HeaderMap;
 
+mod descriptor;
 mod error;
 pub mod midtrans;
 mod notification;
@@ -20,9 +21,19 @@ mod watched;
 mod wire_amount;
 pub mod xendit;
 
+pub use descriptor::{Account, Credential, Descriptor};
 pub use error::{GatewayError, GatewayFailure, WebhookError};
 pub use notification::{About, Notification, ask, ask_anew, confirm};
 pub use watched::{CredentialsWatch, Watched};
+
+/// Every gateway there is an adapter for.
+pub const ALL: &[&Descriptor] = &[&midtrans::DESCRIPTOR, &xendit::DESCRIPTOR];
+
+/// The gateway of a slug.
+#[must_use]
+pub fn descriptor(slug: &str) -> Option<&'static Descriptor> {
+    ALL.iter().copied().find(|gateway| gateway.slug == slug)
+}
 
 /// One attempt to be paid, as it is put to a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]

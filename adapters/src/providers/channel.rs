@@ -52,11 +52,6 @@ impl Channel {
         self.client.request(method, url)
     }
 
-    /// Whether calls wait for turns at all.
-    pub fn is_limited(&self) -> bool {
-        self.pacer.is_limited()
-    }
-
     /// Waits for the turn of a create.
     pub async fn ticket(&self, lane: &'static str) -> Result<CreateTicket, ProviderError> {
         self.admit(lane, CircuitScope::Creates, Call::Create).await?;

@@ -12,6 +12,7 @@ mod action;
 mod catalog;
 mod channel;
 pub mod cloud_init;
+mod descriptor;
 mod error;
 mod instance;
 mod metrics;
@@ -26,12 +27,22 @@ pub use crate::http::Effect;
 pub use action::{ActionProgress, ActionReceipt, ProviderAction, Snapshot};
 pub use catalog::{ProviderImage, ProviderRegion, ProviderSize};
 pub use channel::CreateTicket;
+pub use descriptor::{Account, Descriptor, Environment, Terms};
 use error::{NO_VERDICT, success_body};
 pub use error::{ProviderError, Refuses};
 pub use instance::{CreateInstance, InstancePage, ProviderInstance};
 pub use metrics::{MetricKind, MetricsQuery, Series};
 pub use pacing::{Call, CallOutcome, Health, NotAdmitted, Paced, Pacer, Quota, Shut, Unpaced};
 pub use registry::{Registry, UnknownProvider};
+
+/// Every vendor there is an adapter for.
+pub const ALL: &[&Descriptor] = &[&digitalocean::DESCRIPTOR, &vultr::DESCRIPTOR, &linode::DESCRIPTOR];
+
+/// The vendor of a slug.
+#[must_use]
+pub fn descriptor(slug: &str) -> Option<&'static Descriptor> {
+    ALL.iter().copied().find(|vendor| vendor.slug == slug)
+}
 
 /// One cloud. Every call has a time-out, waits for its share of the vendor's rate limit first, and answers with a
 /// sorted [`ProviderError`]. What the provider lacks is an error of class
@@ -41,24 +52,40 @@ pub trait CloudProvider: Send + Sync + std::fmt::Debug {
     /// The same account, with calls that count as this caller's.
     fn called_by(&self, caller: Caller) -> Arc<dyn CloudProvider>;
 
+    /// The vendor and how our account there is set up: all that the six below need.
+    fn terms(&self) -> &Terms;
+
     /// The catalog's slug of this provider.
-    fn slug(&self) -> &'static str;
+    fn slug(&self) -> &'static str {
+        self.terms().descriptor.slug
+    }
 
     /// What it can do for a server. An operation whose capability is missing here is refused without a call.
-    fn capabilities(&self) -> &'static [Capability];
+    fn capabilities(&self) -> &'static [Capability] {
+        self.terms().descriptor.capabilities
+    }
 
     /// The vendor's rate limits, by the groups of calls it counts.
-    fn rate_limits(&self) -> &'static [Lane];
+    fn rate_limits(&self) -> &'static [Lane] {
+        self.terms().descriptor.rate_limits
+    }
 
     /// The time that one call takes of the limit that lists of servers count against, over the long run; `None` where
     /// nothing is limited.
-    fn list_spacing(&self) -> Option<Duration>;
+    fn list_spacing(&self) -> Option<Duration> {
+        let Terms { descriptor, is_limited, .. } = self.terms();
+        is_limited.then(|| Lane::spacing_of(descriptor.rate_limits, descriptor.list_lane))
+    }
 
     /// Longest time after a create until the new server is sure to show up in lists.
-    fn listing_lag(&self) -> Duration;
+    fn listing_lag(&self) -> Duration {
+        self.terms().listing_lag
+    }
 
     /// Longest time one call may take once it is sent, after which its effect can be assumed settled.
-    fn request_timeout(&self) -> Duration;
+    fn request_timeout(&self) -> Duration {
+        self.terms().request_timeout
+    }
 
     /// The id of the private network of this name in a region, which is made if there is none, for
     /// [`CreateInstance::network`]; `None` where a server without one is alone. Servers of two customers must never share a

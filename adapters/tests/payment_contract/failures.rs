@@ -60,8 +60,8 @@ pub(crate) async fn a_wrong_key_is_named_and_not_shown(who: Who) {
 
 pub(crate) async fn without_a_connection_nothing_was_charged(who: Who) {
     let vendor = Vendor::of(who).await;
-    let gateway = adapter(who, &vendor.simulator.url(), KEY, TIMEOUT);
-    vendor.simulator.stop().await;
+    let gateway = adapter(&vendor.simulated, who, KEY, TIMEOUT);
+    vendor.simulated.simulator.stop().await.unwrap();
     let refused = gateway.create(&charge(PaymentMethod::Qris, None)).await.unwrap_err();
     assert_eq!(refused.class(), AGAIN, "{refused:?}");
 }

@@ -1,13 +1,11 @@
 //! What every payment gateway's adapter must do, asked through `&dyn PaymentGateway` against its simulator.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::time::Duration;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use adapters::payments::{
-    Attempt, Charge, GatewayError, GatewayFailure, Instructions, Notification, PaymentGateway, Refund,
+    self, Attempt, Charge, GatewayError, GatewayFailure, Instructions, Notification, PaymentGateway, Refund,
     Refunded, Report, WebhookError, confirm,
-    midtrans::{Midtrans, MidtransConfig},
-    xendit::{Xendit, XenditConfig},
 };
 use chrono::Utc;
 use domain::{
@@ -16,25 +14,20 @@ use domain::{
 };
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
-use simulators::{midtrans, xendit};
+use testkit::SimulatedGateway;
 
 mod failures;
 mod notifications;
+mod vendors;
 
 use failures::*;
 use notifications::*;
+use vendors::*;
 
 const KEY: &str = "the-contracts-secret-key";
 const TOKEN: &str = "the-contracts-callback-token";
 const TIMEOUT: Duration = Duration::from_secs(5);
 const AMOUNT: Rupiah = Rupiah::new(133_200);
-
-/// Whose adapter is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
-    Midtrans,
-    Xendit,
-}
 
 /// What a gateway can be asked.
 #[derive(Debug, Clone, Copy)]
@@ -45,16 +38,11 @@ enum Asked {
     Refund,
 }
 
-enum Simulator {
-    Midtrans(midtrans::Handle),
-    Xendit(xendit::Handle),
-}
-
 /// A gateway's adapter with the simulator it talks to.
 struct Vendor {
     who: Who,
-    gateway: Box<dyn PaymentGateway>,
-    simulator: Simulator,
+    gateway: Arc<dyn PaymentGateway>,
+    simulated: SimulatedGateway,
     http: reqwest::Client,
 }
 
@@ -64,23 +52,13 @@ impl Vendor {
     }
 
     async fn with(who: Who, key: &str, timeout: Duration) -> Self {
-        let simulator = match who {
-            Who::Midtrans => {
-                let config = midtrans::Config { server_key: KEY.to_owned(), ..Default::default() };
-                Simulator::Midtrans(midtrans::Handle::start(config).await.unwrap())
-            }
-            Who::Xendit => {
-                let config = xendit::Config {
-                    secret_key: KEY.to_owned(),
-                    callback_token: TOKEN.to_owned(),
-                    ..Default::default()
-                };
-                Simulator::Xendit(xendit::Handle::start(config).await.unwrap())
-            }
-        };
-        let gateway = adapter(who, &simulator.url(), key, timeout);
+        let simulated = SimulatedGateway::with(who.slug, |config| {
+            config.credentials = credentials(who, KEY).map(str::to_owned).collect();
+        });
+        let simulated = simulated.await;
+        let gateway = adapter(&simulated, who, key, timeout);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let vendor = Self { who, gateway, simulator, http };
+        let vendor = Self { who, gateway, simulated, http };
         // Nobody listens there: these tests read the notification from the answer to `/__sim/pay`.
         let settings = json!({ "notification_url": "http://127.0.0.1:9/", "retry_interval_seconds": 60 });
         vendor.control("config", settings).await;
@@ -89,21 +67,15 @@ impl Vendor {
 
     /// The route of a charge.
     fn charging(&self) -> &'static str {
-        match self.who {
-            Who::Midtrans => "POST /v2/charge",
-            Who::Xendit => "POST /v3/payment_requests",
-        }
+        self.simulated.charge()
     }
 
     fn calls(&self, route: &str) -> u64 {
-        match &self.simulator {
-            Simulator::Midtrans(handle) => handle.calls(route),
-            Simulator::Xendit(handle) => handle.calls(route),
-        }
+        self.simulated.simulator.calls(route)
     }
 
     async fn control(&self, call: &str, body: Value) -> Value {
-        let url = format!("{}/__sim/{call}", self.simulator.url());
+        let url = format!("{}/__sim/{call}", self.simulated.simulator.url());
         let answer = self.http.post(url).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{call}: {answer:?}");
         answer.json().await.unwrap_or_default()
@@ -121,16 +93,7 @@ impl Vendor {
 
     /// Every call with its route, and whether it changes anything.
     fn calls_and_routes(&self) -> [(Asked, &'static str, bool); 4] {
-        let [status, cancel, refund] = match self.who {
-            Who::Midtrans => {
-                ["GET /v2/{order_id}/status", "POST /v2/{order_id}/cancel", "POST /v2/{order_id}/refund"]
-            }
-            Who::Xendit => [
-                "GET /v3/payment_requests",
-                "POST /v3/payment_requests/{payment_request_id}/cancel",
-                "POST /refunds",
-            ],
-        };
+        let Routes { status, cancel, refund, .. } = self.who.routes;
         [
             (Asked::Charge, self.charging(), true),
             (Asked::Status, status, false),
@@ -203,34 +166,17 @@ fn of_qris(refund_key: &str, amount: i64) -> Refund<'_> {
     }
 }
 
-impl Simulator {
-    fn url(&self) -> String {
-        match self {
-            Self::Midtrans(handle) => handle.url(),
-            Self::Xendit(handle) => handle.url(),
-        }
-    }
-
-    async fn stop(self) {
-        match self {
-            Self::Midtrans(handle) => handle.stop().await.unwrap(),
-            Self::Xendit(handle) => handle.stop().await.unwrap(),
-        }
-    }
+/// The secrets that are shared with a gateway, with this one in the first place.
+fn credentials(who: Who, key: &str) -> impl Iterator<Item = &str> {
+    let others = payments::descriptor(who.slug).unwrap().credentials.len() - 1;
+    std::iter::once(key).chain(std::iter::repeat_n(TOKEN, others))
 }
 
-fn adapter(who: Who, url: &str, key: &str, timeout: Duration) -> Box<dyn PaymentGateway> {
-    let base_url = url.parse().unwrap();
-    match who {
-        Who::Midtrans => {
-            Box::new(Midtrans::new(MidtransConfig { base_url, server_key: key.into(), timeout }).unwrap())
-        }
-        Who::Xendit => {
-            let config =
-                XenditConfig { base_url, secret_key: key.into(), callback_token: TOKEN.into(), timeout };
-            Box::new(Xendit::new(config).unwrap())
-        }
-    }
+fn adapter(simulated: &SimulatedGateway, who: Who, key: &str, timeout: Duration) -> Arc<dyn PaymentGateway> {
+    simulated.adapter_with(|account| {
+        account.credentials = credentials(who, key).map(Into::into).collect();
+        account.timeout = timeout;
+    })
 }
 
 /// One name per way to pay.
@@ -254,10 +200,10 @@ const QRIS: &str = "WB-QRIS-none";
 macro_rules! contract {
     ($($clause:ident),* $(,)?) => {
         mod midtrans_keeps_the_contract {
-            $(#[tokio::test] async fn $clause() { super::$clause(super::Who::Midtrans).await; })*
+            $(#[tokio::test] async fn $clause() { super::$clause(&super::MIDTRANS).await; })*
         }
         mod xendit_keeps_the_contract {
-            $(#[tokio::test] async fn $clause() { super::$clause(super::Who::Xendit).await; })*
+            $(#[tokio::test] async fn $clause() { super::$clause(&super::XENDIT).await; })*
         }
     };
 }
@@ -284,20 +230,26 @@ contract!(
     a_refused_question_says_nothing_of_the_refund,
 );
 
+/// A gateway that stands in the registry and is not asked is found here.
+#[test]
+fn every_gateway_keeps_the_contract() {
+    let registered: BTreeSet<_> = payments::ALL.iter().map(|gateway| gateway.slug).collect();
+    assert_eq!(registered, BTreeSet::from([MIDTRANS.slug, XENDIT.slug]));
+}
+
 #[expect(clippy::disallowed_methods, reason = "the vendor simulated here lives by this machine's clock")]
 async fn every_way_to_pay_comes_with_instructions(who: Who) {
     let vendor = Vendor::of(who).await;
     let qris = vendor.create(PaymentMethod::Qris, None).await.unwrap();
     assert!(qris.qr_string.is_some() && qris.va_number.is_none() && !qris.transaction_id.is_empty());
-    // Xendit's code takes no end of ours.
-    assert_eq!(qris.expires_at.is_some(), who == Who::Midtrans);
+    assert_eq!(qris.expires_at.is_some(), who.codes_end_when_told);
     for bank in Bank::ALL {
         let va = vendor.create(PaymentMethod::VirtualAccount, Some(*bank)).await.unwrap();
         let left = va.expires_at.unwrap() - Utc::now();
         assert!((3_500..=3_660).contains(&left.num_seconds()), "{left}");
         let by_bill = va.bill_key.is_some() && va.biller_code.is_some();
         assert_ne!(by_bill, va.va_number.is_some(), "{bank}");
-        assert_eq!(by_bill, who == Who::Midtrans && *bank == Bank::Mandiri, "{bank}");
+        assert_eq!(by_bill, who.banks_by_bill.contains(bank), "{bank}");
     }
     assert_eq!(vendor.calls(vendor.charging()), 6);
     let odd = vendor.create(PaymentMethod::ManualTransfer, None).await.unwrap_err();
@@ -340,9 +292,10 @@ async fn another_amount_is_reported_as_it_was_paid(who: Who) {
 async fn a_payers_fee_is_told_from_what_was_charged(who: Who) {
     let vendor = Vendor::of(who).await;
     vendor.qris().await;
-    let (extra, fee) = match who {
-        Who::Midtrans => (json!({ "payer_fee": 932 }), Some(Rupiah::new(932))),
-        Who::Xendit => (json!({}), None),
+    let (extra, fee) = if who.imposes_payer_fees {
+        (json!({ "payer_fee": 932 }), Some(Rupiah::new(932)))
+    } else {
+        (json!({}), None)
     };
     let gross = AMOUNT.plus(fee.unwrap_or_default()).unwrap();
     let told = vendor.believed(QRIS, extra).await;
@@ -425,14 +378,10 @@ async fn a_refused_question_says_nothing_of_the_refund(who: Who) {
     vendor.qris().await;
     vendor.told(QRIS, json!({})).await;
     let refund = vendor.refund("r-1", 1).await.unwrap();
-    let question = match who {
-        Who::Midtrans => "GET /v2/{order_id}/status",
-        Who::Xendit => "GET /refunds/{refund_id}",
-    };
     for fault in [json!({ "status": 400 }), json!({ "status": 200, "body": {} })] {
         let mut fault = fault;
         fault["kind"] = json!("status");
-        vendor.fault_at(question, fault).await;
+        vendor.fault_at(who.routes.find_refund, fault).await;
         let untold = vendor.find_refund("r-1", refund.refund_id.as_deref()).await.unwrap_err();
         assert_eq!(untold.class(), AGAIN, "{untold:?}");
     }

@@ -20,10 +20,10 @@ pub(crate) async fn a_notification_is_believed_if_it_is_proven(who: Who) {
     let vendor = Vendor::of(who).await;
     for malformed in [&b"{"[..], b"[]", b"{}", br#"{"order_id":7,"event":7}"#] {
         let read = vendor.read(malformed);
-        // Xendit's token came with it; Midtrans' proof would be in it.
-        match who {
-            Who::Midtrans => assert!(matches!(read, Err(WebhookError::Malformed(_))), "{read:?}"),
-            Who::Xendit => assert!(matches!(read, Err(WebhookError::Unreadable(_))), "{read:?}"),
+        // A token came with it; a signature would be in it.
+        match who.proof {
+            Proof::Signature => assert!(matches!(read, Err(WebhookError::Malformed(_))), "{read:?}"),
+            Proof::Token => assert!(matches!(read, Err(WebhookError::Unreadable(_))), "{read:?}"),
         }
     }
     // What one merchant is told of is nothing to another.
@@ -31,7 +31,7 @@ pub(crate) async fn a_notification_is_believed_if_it_is_proven(who: Who) {
     stranger.qris().await;
     let told = vendor.read(&stranger.told(QRIS, json!({})).await).unwrap();
     match confirm(&*vendor.gateway, told).await {
-        Ok(told) => assert_eq!(who, Who::Midtrans, "{told:?}"),
+        Ok(told) => assert_eq!(who.proof, Proof::Signature, "{told:?}"),
         Err(error) => assert!(matches!(error, GatewayError::NotFound { .. }), "{error:?}"),
     }
 }
@@ -40,15 +40,15 @@ pub(crate) async fn a_notification_that_was_changed_moves_nothing(who: Who) {
     let vendor = Vendor::of(who).await;
     vendor.qris().await;
     let changed = vendor.told(QRIS, json!({ "tamper": "amount" })).await;
-    match who {
-        Who::Midtrans => assert_eq!(vendor.read(&changed), Err(WebhookError::BadSignature)),
-        Who::Xendit => {
+    match who.proof {
+        Proof::Signature => assert_eq!(vendor.read(&changed), Err(WebhookError::BadSignature)),
+        Proof::Token => {
             let told = confirm(&*vendor.gateway, vendor.read(&changed).unwrap()).await.unwrap();
             assert_eq!(told.report.amount, None);
         }
     }
     let body = vendor.told(QRIS, json!({ "tamper": true })).await;
-    // Midtrans' proof is in the body, Xendit's in a header.
+    // A signature is in the body, a token in a header.
     for token in [None, Some(""), Some("the-contracts-callback-tokem")] {
         let headers: HeaderMap = token
             .map(|token| ("x-callback-token".parse().unwrap(), HeaderValue::from_static(token)))

@@ -213,10 +213,10 @@ pub async fn a_busy_server_refuses_as_a_conflict<V: Vendor>() {
 pub async fn a_lost_answer_to_an_action_is_ambiguous<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let id = lab.make_ready(TAG).await.id;
-    lab.fault(V::ROUTES.reboot, "drop_after_create", json!({})).await;
+    lab.fault(V::routes().reboot, "drop_after_create", json!({})).await;
     let error = lab.begin(&id, &ProviderAction::Reboot).await.unwrap_err();
     assert_eq!((error.class, error.is_ambiguous()), (FailureClass::Retryable, true));
-    assert_eq!(lab.simulator.calls(V::ROUTES.reboot), 1, "nothing below us tried again");
+    assert_eq!(lab.simulator.calls(V::routes().reboot), 1, "nothing below us tried again");
 }
 
 fn restore(snapshot_id: String) -> ProviderAction {

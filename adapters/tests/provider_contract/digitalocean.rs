@@ -1,33 +1,17 @@
 //! DigitalOcean.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use adapters::providers::{
-    CloudProvider, CreateInstance,
-    digitalocean::{DigitalOcean as Adapter, DigitalOceanConfig},
-};
+use adapters::providers::CreateInstance;
 use domain::provisioning::FailureClass;
 use serde_json::{Value, json};
-use simulators::{
-    digitalocean::{Config, Settings, Simulator},
-    handle::Handle,
-};
 
-use crate::vendor::{
-    ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, create, request,
-};
+use crate::vendor::{Lab, Offer, TAG, TOKEN, Vendor, create, request};
 
 pub struct DigitalOcean;
 
 impl Vendor for DigitalOcean {
     const SLUG: &'static str = "digitalocean";
-    const ROUTES: Routes = Routes {
-        create: "POST /v2/droplets",
-        list: "GET /v2/droplets",
-        read: "GET /v2/droplets/{id}",
-        delete: "DELETE /v2/droplets/{id}",
-        reboot: "POST /v2/droplets/{id}/actions",
-    };
     const OFFER: Offer = Offer {
         region: "sgp1",
         size: "s-1vcpu-1gb",
@@ -38,32 +22,6 @@ impl Vendor for DigitalOcean {
     const PAGE: usize = 200;
     const UNIQUE_NAMES: bool = false;
     const TAKES_TURNS: bool = true;
-    const REAL_CREDENTIALS: &'static str = "CONTRACT_DIGITALOCEAN_TOKEN";
-    const REAL_URL: &'static str = "https://api.digitalocean.com";
-
-    type Simulator = Simulator;
-
-    async fn start() -> Handle<Simulator> {
-        let settings = Settings {
-            boot_seconds: BOOT_SECONDS,
-            action_seconds: ACTION_SECONDS,
-            rate_limits: false,
-            ..Settings::default()
-        };
-        Handle::<Simulator>::start(Config { token: TOKEN.to_owned(), settings, state: None }).await.unwrap()
-    }
-
-    fn adapter(account: Account) -> Arc<dyn CloudProvider> {
-        let config = DigitalOceanConfig {
-            base_url: account.url.parse().unwrap(),
-            token: account.token.into(),
-            request_timeout: account.request_timeout,
-            listing_lag: account.listing_lag,
-            pacer: account.pacer,
-        };
-        Arc::new(Adapter::new(config).unwrap())
-    }
-
     fn networks(server: &Value) -> BTreeSet<String> {
         BTreeSet::from([server["droplet"]["vpc_uuid"].as_str().expect("every droplet is in one").to_owned()])
     }

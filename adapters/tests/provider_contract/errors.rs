@@ -28,7 +28,7 @@ pub async fn refusals_are_sorted<V: Vendor>() {
 
 pub async fn sold_out_and_full_are_told_apart<V: Vendor>() {
     let lab = Lab::<V>::open().await;
-    lab.fault(V::ROUTES.create, "capacity", json!({})).await;
+    lab.fault(V::routes().create, "capacity", json!({})).await;
     assert_eq!(lab.refusal(&request::<V>(TAG)).await.class, FailureClass::Capacity);
     lab.configure(json!({ "account_limit": 0 })).await;
     let full = lab.refusal(&request::<V>(TAG)).await;
@@ -39,7 +39,7 @@ pub async fn sold_out_and_full_are_told_apart<V: Vendor>() {
 
 pub async fn wrong_credentials_are_a_matter_of_configuration<V: Vendor>() {
     let lab = Lab::<V>::open().await;
-    let stranger = lab.adapter(|account| account.token = "wrong-token".to_owned());
+    let stranger = lab.adapter(|account| account.credential = "wrong-token".into());
     let error = create(&stranger, &request::<V>(TAG)).await.unwrap_err();
     assert_eq!(
         (error.class, error.is_ambiguous(), error.status),
@@ -51,17 +51,17 @@ pub async fn wrong_credentials_are_a_matter_of_configuration<V: Vendor>() {
 
 pub async fn a_lost_answer_is_ambiguous_and_the_server_exists<V: Vendor>() {
     let lab = Lab::<V>::open().await;
-    lab.fault(V::ROUTES.create, "drop_after_create", json!({})).await;
+    lab.fault(V::routes().create, "drop_after_create", json!({})).await;
     let error = lab.refusal(&request::<V>(TAG)).await;
     assert_eq!((error.class, error.is_ambiguous(), error.status), (FailureClass::Retryable, true, None));
     assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap().len(), 1);
-    assert_eq!(lab.simulator.calls(V::ROUTES.create), 1, "nothing below us tried again");
+    assert_eq!(lab.simulator.calls(V::routes().create), 1, "nothing below us tried again");
 }
 
 pub async fn a_late_answer_is_ambiguous_and_the_server_exists<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let hasty = lab.adapter(|account| account.request_timeout = Duration::from_secs(1));
-    lab.fault(V::ROUTES.create, "delay", json!({ "seconds": 30 })).await;
+    lab.fault(V::routes().create, "delay", json!({ "seconds": 30 })).await;
     let error = create(&hasty, &request::<V>(TAG)).await.unwrap_err();
     assert_eq!((error.class, error.is_ambiguous()), (FailureClass::Retryable, true));
     assert_eq!(error.message, "no answer in time");
@@ -72,7 +72,7 @@ pub async fn a_server_error_is_ambiguous_only_where_something_changes<V: Vendor>
     let lab = Lab::<V>::open().await;
     let id = lab.make(TAG).await.id;
     let trouble = json!({ "status": 502, "body": "<html>Bad gateway</html>" });
-    for route in [V::ROUTES.create, V::ROUTES.read, V::ROUTES.list] {
+    for route in [V::routes().create, V::routes().read, V::routes().list] {
         lab.fault(route, "status", trouble.clone()).await;
     }
     for (error, ambiguous) in [
@@ -100,7 +100,7 @@ pub async fn a_page_in_the_place_of_a_refusal_is_no_verdict<V: Vendor>() {
     for status in [400, 401, 402, 403, 404, 409, 422] {
         for page in pages() {
             let fault = json!({ "status": status, "body": page });
-            for route in [V::ROUTES.create, V::ROUTES.read, V::ROUTES.list, V::ROUTES.delete] {
+            for route in [V::routes().create, V::routes().read, V::routes().list, V::routes().delete] {
                 lab.fault(route, "status", fault.clone()).await;
             }
             for (error, ambiguous) in [
@@ -126,7 +126,7 @@ pub async fn a_page_in_the_place_of_a_success_is_none<V: Vendor>() {
     let id = lab.make(TAG).await.id;
     for page in pages() {
         let fault = json!({ "status": 200, "body": page });
-        for route in [V::ROUTES.create, V::ROUTES.read, V::ROUTES.list, V::ROUTES.reboot] {
+        for route in [V::routes().create, V::routes().read, V::routes().list, V::routes().reboot] {
             lab.fault(route, "status", fault.clone()).await;
         }
         let mut answers = vec![
@@ -138,7 +138,7 @@ pub async fn a_page_in_the_place_of_a_success_is_none<V: Vendor>() {
         let rebooted = lab.provider.perform_action(&id, &ProviderAction::Reboot).await.map(drop);
         if !page.is_object() {
             answers.push((rebooted, true));
-            lab.fault(V::ROUTES.delete, "status", fault).await;
+            lab.fault(V::routes().delete, "status", fault).await;
             answers.push((lab.provider.delete_instance(&id).await, true));
         }
         for (answer, ambiguous) in answers {
@@ -158,7 +158,7 @@ pub async fn a_credential_that_http_has_no_words_for_is_never_sent<V: Vendor>() 
     let lab = Lab::<V>::open().await;
     let turnstile = Arc::new(Turnstile::default());
     let broken = lab.adapter(|account| {
-        account.token = "two\nlines".to_owned();
+        account.credential = "two\nlines".into();
         account.pacer = through(&turnstile);
     });
     let calls = lab.calls().await;
@@ -181,10 +181,10 @@ pub async fn trouble_is_told_by_kind_of_call<V: Vendor>() {
     let paced = lab.adapter(|account| account.pacer = through(&turnstile));
     let id = lab.make_ready(TAG).await.id;
     let stranger = lab.adapter(|account| {
-        account.token = "wrong-token".to_owned();
+        account.credential = "wrong-token".into();
         account.pacer = through(&turnstile);
     });
-    for route in [V::ROUTES.create, V::ROUTES.read, V::ROUTES.list, V::ROUTES.reboot] {
+    for route in [V::routes().create, V::routes().read, V::routes().list, V::routes().reboot] {
         lab.fault(route, "status", json!({ "status": 500 })).await;
     }
     create(&paced, &request::<V>("wb-b")).await.unwrap_err();
@@ -232,7 +232,7 @@ pub async fn a_provider_that_is_not_there_was_told_nothing<V: Vendor>() {
 
 pub async fn too_many_calls_say_when_to_come_back<V: Vendor>() {
     let lab = Lab::<V>::open().await;
-    lab.fault(V::ROUTES.create, "status", json!({ "status": 429, "seconds": 17 })).await;
+    lab.fault(V::routes().create, "status", json!({ "status": 429, "seconds": 17 })).await;
     let error = lab.refusal(&request::<V>(TAG)).await;
     assert_eq!((error.class, error.is_ambiguous()), (FailureClass::Retryable, false));
     assert_eq!(error.retry_after, Some(Duration::from_secs(17)));
@@ -250,7 +250,7 @@ pub async fn too_many_calls_say_when_to_come_back<V: Vendor>() {
 pub async fn a_locked_server_is_deleted_later<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let id = lab.make_ready(TAG).await.id;
-    lab.fault(V::ROUTES.delete, "locked_on_delete", json!({})).await;
+    lab.fault(V::routes().delete, "locked_on_delete", json!({})).await;
     let error = lab.provider.delete_instance(&id).await.unwrap_err();
     assert!(matches!(error.class, FailureClass::Conflict | FailureClass::Retryable), "{error:?}");
     assert_eq!(lab.read(&id).await.id, id, "it is still there");
@@ -305,8 +305,8 @@ pub async fn every_call_waits_for_its_turn<V: Vendor>() {
     paced.get_instance(&id).await.unwrap();
     let customer = Caller::Display(UserId(uuid::Uuid::from_u128(7)).into());
     paced.called_by(customer).list_sizes().await.unwrap();
-    lab.fault(V::ROUTES.read, "status", json!({ "status": 429, "seconds": 3 })).await;
-    lab.fault(V::ROUTES.list, "status", json!({ "status": 503 })).await;
+    lab.fault(V::routes().read, "status", json!({ "status": 429, "seconds": 3 })).await;
+    lab.fault(V::routes().list, "status", json!({ "status": 503 })).await;
     paced.get_instance(&id).await.unwrap_err();
     paced.find_by_tag(TAG).await.unwrap_err();
 

@@ -90,7 +90,7 @@ pub async fn a_long_list_is_read_to_its_end_with_as_few_calls_as_can_be<V: Vendo
         lab.make(&tag(number)).await;
     }
     assert_eq!(lab.provider.find_by_tag(COHORT).await.unwrap().len(), V::PAGE + 5);
-    assert_eq!(lab.simulator.calls(V::ROUTES.list), 2);
+    assert_eq!(lab.simulator.calls(V::routes().list), 2);
 
     let first = lab.provider.list_instances(COHORT, None).await.unwrap();
     assert_eq!(first.instances.len(), V::PAGE);
@@ -112,7 +112,7 @@ pub async fn a_new_server_shows_up_within_the_listing_lag<V: Vendor>() {
 pub async fn a_server_without_an_address_is_not_ready<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     lab.configure(json!({ "boot_seconds": 0 })).await;
-    lab.fault(V::ROUTES.create, "active_without_ip", json!({ "seconds": 1 })).await;
+    lab.fault(V::routes().create, "active_without_ip", json!({ "seconds": 1 })).await;
     let made = lab.make(TAG).await;
     let bare = lab.read(&made.id).await;
     assert_eq!((bare.power, bare.ready, bare.ipv4), (PowerState::On, false, None));

@@ -1,35 +1,21 @@
 //! Linode.
 
-use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
 
-use adapters::providers::{
-    ActionProgress, CloudProvider, CreateInstance, MetricKind, MetricsQuery, ProviderAction,
-    linode::{Linode as Adapter, LinodeConfig},
-};
+use adapters::providers::{ActionProgress, CreateInstance, MetricKind, MetricsQuery, ProviderAction};
 use chrono::TimeDelta;
 use domain::provisioning::FailureClass;
 use serde_json::{Value, json};
-use simulators::{
-    handle::Handle,
-    linode::{Config, Settings, Simulator},
-};
 
 use crate::{
     catalog::now,
-    vendor::{ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, request, until},
+    vendor::{Lab, Offer, TAG, Vendor, request, until},
 };
 
 pub struct Linode;
 
 impl Vendor for Linode {
     const SLUG: &'static str = "linode";
-    const ROUTES: Routes = Routes {
-        create: "POST /v4/linode/instances",
-        list: "GET /v4/linode/instances",
-        read: "GET /v4/linode/instances/{id}",
-        delete: "DELETE /v4/linode/instances/{id}",
-        reboot: "POST /v4/linode/instances/{id}/reboot",
-    };
     const OFFER: Offer = Offer {
         region: "id-cgk",
         size: "g6-nanode-1",
@@ -40,32 +26,6 @@ impl Vendor for Linode {
     const PAGE: usize = 500;
     const UNIQUE_NAMES: bool = true;
     const TAKES_TURNS: bool = true;
-    const REAL_CREDENTIALS: &'static str = "CONTRACT_LINODE_API_TOKEN";
-    const REAL_URL: &'static str = "https://api.linode.com";
-
-    type Simulator = Simulator;
-
-    async fn start() -> Handle<Simulator> {
-        let settings = Settings {
-            boot_seconds: BOOT_SECONDS,
-            action_seconds: ACTION_SECONDS,
-            rate_limits: false,
-            ..Settings::default()
-        };
-        Handle::<Simulator>::start(Config { token: TOKEN.to_owned(), settings, state: None }).await.unwrap()
-    }
-
-    fn adapter(account: Account) -> Arc<dyn CloudProvider> {
-        let config = LinodeConfig {
-            base_url: account.url.parse().unwrap(),
-            token: account.token.into(),
-            request_timeout: account.request_timeout,
-            listing_lag: account.listing_lag,
-            pacer: account.pacer,
-        };
-        Arc::new(Adapter::new(config).unwrap())
-    }
-
     /// Private addresses reach everybody's of a data centre; interfaces in networks are listed apart.
     fn networks(server: &Value) -> BTreeSet<String> {
         assert!(server.get("interfaces").is_none_or(Value::is_null), "{server}");
@@ -114,7 +74,7 @@ async fn a_closed_api_is_left_alone_and_has_done_nothing() {
 async fn a_label_that_a_lost_answer_took_is_a_conflict_although_no_list_shows_it() {
     let lab = Lab::<Linode>::open().await;
     lab.configure(json!({ "listing_lag_seconds": 60 })).await;
-    lab.fault(Linode::ROUTES.create, "drop_after_create", json!({})).await;
+    lab.fault(Linode::routes().create, "drop_after_create", json!({})).await;
     assert!(lab.refusal(&request::<Linode>(TAG)).await.is_ambiguous());
     assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap(), []);
     let again = lab.refusal(&request::<Linode>(TAG)).await;

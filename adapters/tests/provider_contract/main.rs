@@ -17,16 +17,30 @@ mod digitalocean;
 mod linode;
 mod vultr;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, time::Duration};
 
-use adapters::providers::{CloudProvider, Registry, UnknownProvider};
+use adapters::providers::{self, Account, Paced, Registry, UnknownProvider};
 use domain::rate_limit::Caller;
-use vendor::{Account, Vendor};
+use vendor::Vendor;
+
+/// A vendor that stands in the registry and is not asked is found here.
+#[test]
+fn every_provider_keeps_the_contract() {
+    let asked = [digitalocean::DigitalOcean::SLUG, linode::Linode::SLUG, vultr::Vultr::SLUG];
+    let registered: BTreeSet<_> = providers::ALL.iter().map(|vendor| vendor.slug).collect();
+    assert_eq!(registered, BTreeSet::from(asked));
+}
 
 #[test]
 fn providers_are_found_by_their_slug() {
-    let account = Account::of("http://127.0.0.1:1", "token");
-    let provider: Arc<dyn CloudProvider> = digitalocean::DigitalOcean::adapter(account);
+    let account = Account {
+        base_url: "http://127.0.0.1:1".parse().unwrap(),
+        credential: "token".into(),
+        request_timeout: Duration::from_secs(5),
+        listing_lag: Duration::from_secs(1),
+        pacer: Paced::unpaced(),
+    };
+    let provider = (digitalocean::DigitalOcean::descriptor().connect)(account).unwrap();
     let registry = Registry::new(vec![provider]);
     assert_eq!(registry.get("digitalocean", Caller::Records).unwrap().slug(), "digitalocean");
     assert_eq!(

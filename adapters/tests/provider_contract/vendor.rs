@@ -1,18 +1,22 @@
 //! What the contract must know of a vendor, and a simulated account to ask it of.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, marker::PhantomData, sync::Arc, time::Duration};
 
-use adapters::providers::{CloudProvider, CreateInstance, Paced, ProviderError, ProviderInstance};
+use adapters::providers::{
+    self, Account, CloudProvider, CreateInstance, Descriptor, ProviderError, ProviderInstance,
+};
 use domain::provisioning::FailureClass;
 use serde_json::{Value, json};
-use simulators::{control::Simulated, handle::Handle};
+use simulators::{
+    Handle,
+    provider::{Config, Routes, Settings},
+};
+use testkit::SimulatedCloud;
 
 /// One vendor: its adapter, its simulator, and how the two are to be asked.
 pub trait Vendor: Sized + 'static {
     /// The catalog's slug.
     const SLUG: &'static str;
-    /// The simulator's names of the routes that faults are ordered for.
-    const ROUTES: Routes;
     /// Things the vendor sells.
     const OFFER: Offer;
     /// The most servers the vendor lists in one answer.
@@ -21,38 +25,22 @@ pub trait Vendor: Sized + 'static {
     const UNIQUE_NAMES: bool;
     /// Whether the vendor refuses an action while another is under way.
     const TAKES_TURNS: bool;
-    /// The variable with the credentials of an account at the vendor itself, for `real`. Not the product's own
-    /// variable: servers of that account cost money, so it is never used by accident.
-    const REAL_CREDENTIALS: &'static str;
-    /// The vendor's own address.
-    const REAL_URL: &'static str;
 
-    /// The vendor's simulator.
-    type Simulator: Simulated;
+    /// The vendor, as the registry has it.
+    fn descriptor() -> &'static Descriptor {
+        providers::descriptor(Self::SLUG).unwrap()
+    }
 
-    /// Starts it: [`TOKEN`] is accepted, there are no rate limits, [`BOOT_SECONDS`] to boot and [`ACTION_SECONDS`]
-    /// for an action.
-    async fn start() -> Handle<Self::Simulator>;
-
-    /// The adapter for an account.
-    fn adapter(account: Account) -> Arc<dyn CloudProvider>;
+    /// The simulator's names of the routes that faults are ordered for.
+    fn routes() -> Routes {
+        simulators::provider(Self::SLUG).unwrap().routes
+    }
 
     /// The private networks that a server is in, from the vendor's own description of it.
     fn networks(server: &Value) -> BTreeSet<String>;
 
     /// Creates that can't be, each with the class of its failure.
     fn impossible() -> Vec<(CreateInstance, FailureClass)>;
-}
-
-/// Routes such as `POST /v2/droplets`.
-#[derive(Debug, Clone, Copy)]
-pub struct Routes {
-    pub create: &'static str,
-    pub list: &'static str,
-    pub read: &'static str,
-    pub delete: &'static str,
-    /// The route that a reboot goes by.
-    pub reboot: &'static str,
 }
 
 /// Slugs at the vendor. `region` has both sizes, and there is an image that fits all of them.
@@ -64,28 +52,6 @@ pub struct Offer {
     pub larger: &'static str,
     pub image: &'static str,
     pub other_image: &'static str,
-}
-
-/// How an adapter reaches an account.
-#[derive(Debug, Clone)]
-pub struct Account {
-    pub url: String,
-    pub token: String,
-    pub request_timeout: Duration,
-    pub listing_lag: Duration,
-    pub pacer: Paced,
-}
-
-impl Account {
-    pub fn of(url: &str, token: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            token: token.to_owned(),
-            request_timeout: Duration::from_secs(5),
-            listing_lag: Duration::from_secs(1),
-            pacer: Paced::unpaced(),
-        }
-    }
 }
 
 /// The credentials a simulator is started with.
@@ -127,20 +93,31 @@ const PUBLIC_KEY: &str =
 /// An adapter and the simulator it talks to.
 pub struct Lab<V: Vendor> {
     pub provider: Arc<dyn CloudProvider>,
-    pub simulator: Handle<V::Simulator>,
+    pub simulator: Handle,
+    account: Account,
+    vendor: PhantomData<V>,
 }
 
 impl<V: Vendor> Lab<V> {
+    /// [`TOKEN`] is accepted, there are no rate limits, [`BOOT_SECONDS`] to boot and [`ACTION_SECONDS`] for an action.
     pub async fn open() -> Self {
-        let simulator = V::start().await;
-        Self { provider: V::adapter(Account::of(&simulator.url(), TOKEN)), simulator }
+        let settings = Settings {
+            boot_seconds: BOOT_SECONDS,
+            action_seconds: ACTION_SECONDS,
+            rate_limits: false,
+            ..Settings::default()
+        };
+        let config = Config { token: TOKEN.to_owned(), settings, state: None };
+        let cloud = SimulatedCloud::with(V::SLUG, config).await;
+        let provider = cloud.adapter();
+        Self { provider, simulator: cloud.simulator, account: cloud.account, vendor: PhantomData }
     }
 
     /// An adapter for the same account, set up otherwise.
     pub fn adapter(&self, change: impl FnOnce(&mut Account)) -> Arc<dyn CloudProvider> {
-        let mut account = Account::of(&self.simulator.url(), TOKEN);
+        let mut account = self.account.clone();
         change(&mut account);
-        V::adapter(account)
+        (V::descriptor().connect)(account).unwrap()
     }
 
     pub async fn configure(&self, change: Value) {
@@ -161,7 +138,7 @@ impl<V: Vendor> Lab<V> {
 
     /// A server in the vendor's own words.
     pub async fn raw(&self, id: &str) -> Value {
-        let path = V::ROUTES.read.trim_start_matches("GET ").replace("{id}", id);
+        let path = V::routes().read.trim_start_matches("GET ").replace("{id}", id);
         let asked = client().get(format!("{}{path}", self.simulator.url())).bearer_auth(TOKEN);
         serde_json::from_str(&asked.send().await.unwrap().text().await.unwrap()).unwrap()
     }

@@ -1,68 +1,24 @@
 //! Vultr.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use adapters::providers::{
-    ActionProgress, CloudProvider, CreateInstance, ProviderAction,
-    vultr::{Vultr as Adapter, VultrConfig},
-};
+use adapters::providers::{ActionProgress, CreateInstance, ProviderAction};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::provisioning::FailureClass;
-use simulators::{
-    handle::Handle,
-    vultr::{Config, Settings, Simulator},
-};
-
 use serde_json::{Value, json};
 
-use crate::vendor::{
-    ACTION_SECONDS, Account, BOOT_SECONDS, Lab, Offer, Routes, TAG, TOKEN, Vendor, create, request, tag,
-    until,
-};
+use crate::vendor::{Lab, Offer, TAG, TOKEN, Vendor, create, request, tag, until};
 
 pub struct Vultr;
 
 impl Vendor for Vultr {
     const SLUG: &'static str = "vultr";
-    const ROUTES: Routes = Routes {
-        create: "POST /v2/instances",
-        list: "GET /v2/instances",
-        read: "GET /v2/instances/{id}",
-        delete: "DELETE /v2/instances/{id}",
-        reboot: "POST /v2/instances/{id}/reboot",
-    };
     const OFFER: Offer =
         Offer { region: "sgp", size: "vc2-1c-1gb", larger: "vc2-1c-2gb", image: "2284", other_image: "2136" };
     const PAGE: usize = 500;
     const UNIQUE_NAMES: bool = false;
     // Only what changes the disk locks a server: halts and starts may follow each other as they like.
     const TAKES_TURNS: bool = false;
-    const REAL_CREDENTIALS: &'static str = "CONTRACT_VULTR_API_KEY";
-    const REAL_URL: &'static str = "https://api.vultr.com";
-
-    type Simulator = Simulator;
-
-    async fn start() -> Handle<Simulator> {
-        let settings = Settings {
-            boot_seconds: BOOT_SECONDS,
-            action_seconds: ACTION_SECONDS,
-            rate_limits: false,
-            ..Settings::default()
-        };
-        Handle::<Simulator>::start(Config { token: TOKEN.to_owned(), settings, state: None }).await.unwrap()
-    }
-
-    fn adapter(account: Account) -> Arc<dyn CloudProvider> {
-        let config = VultrConfig {
-            base_url: account.url.parse().unwrap(),
-            api_key: account.token.into(),
-            request_timeout: account.request_timeout,
-            listing_lag: account.listing_lag,
-            pacer: account.pacer,
-        };
-        Arc::new(Adapter::new(config).unwrap())
-    }
-
     fn networks(server: &Value) -> BTreeSet<String> {
         let server = &server["instance"];
         assert_eq!(server["internal_ip"], "");

@@ -11,10 +11,7 @@ mod reads;
 
 use std::{sync::Arc, time::Duration};
 
-use adapters::providers::{
-    CloudProvider, CreateInstance, Paced, Registry,
-    digitalocean::{DigitalOcean, DigitalOceanConfig},
-};
+use adapters::providers::{CloudProvider, CreateInstance, Paced, Registry};
 use api::AppState;
 use axum::{
     Router,
@@ -29,9 +26,10 @@ use domain::{
     role::Role,
 };
 use serde_json::{Value, json};
-use simulators::digitalocean;
+use simulators::{Handle, provider::Settings};
 use sqlx::PgPool;
 use support::{Answer, App, As};
+use testkit::{SimulatedCloud, at_once};
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -43,7 +41,7 @@ struct World {
     other: App,
     internal: Router,
     provider: Arc<dyn CloudProvider>,
-    simulator: digitalocean::Handle,
+    simulator: Handle,
     customer: UserId,
     token: String,
     key: String,
@@ -58,25 +56,13 @@ impl World {
 
     /// With a rate budget, and with other settings.
     async fn open_with(pool: PgPool, pacer: Paced, set: impl FnOnce(AppState) -> AppState) -> Self {
-        let settings = digitalocean::Settings {
-            boot_seconds: 0.0,
-            rate_limits: false,
-            account_limit: None,
-            ..Default::default()
-        };
-        let config = digitalocean::Config { settings, ..Default::default() };
-        let token = config.token.clone();
-        let simulator = digitalocean::Handle::start(config).await.unwrap();
-        let provider: Arc<dyn CloudProvider> = Arc::new(
-            DigitalOcean::new(DigitalOceanConfig {
-                base_url: simulator.url().parse().unwrap(),
-                token: token.into(),
-                request_timeout: Duration::from_secs(5),
-                listing_lag: Duration::from_millis(10),
-                pacer,
-            })
-            .unwrap(),
-        );
+        let settings = Settings { action_seconds: 1.0, account_limit: None, ..at_once() };
+        let simulated = SimulatedCloud::start("digitalocean", settings).await;
+        let provider = simulated.adapter_with(|account| {
+            account.listing_lag = Duration::from_millis(10);
+            account.pacer = pacer;
+        });
+        let simulator = simulated.simulator;
         let registry = Arc::new(Registry::new(vec![Arc::clone(&provider)]));
         let state = set(AppState { providers: registry, ..support::state(&pool) });
         let other = App::new(state.clone());

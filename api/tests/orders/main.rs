@@ -13,17 +13,14 @@ mod refusals;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use adapters::payments::{
-    PaymentGateway,
-    midtrans::{Midtrans, MidtransConfig},
-};
 use api::{AppState, PaymentConfig};
 use axum::{body::Body, http::Request};
 use domain::{billing::PaymentMethod, ids::UserId, role::Role};
 use serde_json::{Value, json};
-use simulators::midtrans;
+use simulators::Handle;
 use sqlx::PgPool;
 use support::{Answer, App, As};
+use testkit::SimulatedGateway;
 use uuid::Uuid;
 
 /// A seeded shop with one customer.
@@ -42,18 +39,9 @@ impl Shop {
     }
 
     /// A shop with a gateway that answers within `charge_timeout` or not at all.
-    async fn with_gateway(pool: PgPool, charge_timeout: Duration) -> (Self, midtrans::Handle) {
-        let config = midtrans::Config::default();
-        let server_key = config.server_key.clone().into();
-        let simulator = midtrans::Handle::start(config).await.unwrap();
-        let gateway: Arc<dyn PaymentGateway> = Arc::new(
-            Midtrans::new(MidtransConfig {
-                base_url: simulator.url().parse().unwrap(),
-                server_key,
-                timeout: Duration::from_secs(10),
-            })
-            .unwrap(),
-        );
+    async fn with_gateway(pool: PgPool, charge_timeout: Duration) -> (Self, Handle) {
+        let simulated = SimulatedGateway::start("midtrans").await;
+        let gateway = simulated.adapter_with(|account| account.timeout = Duration::from_secs(10));
         let payments = PaymentConfig {
             by_method: BTreeMap::from([
                 (PaymentMethod::Qris, gateway.slug()),
@@ -64,7 +52,7 @@ impl Shop {
             refund_policy: Default::default(),
         };
         let state = AppState { payments: Arc::new(payments), ..support::state(&pool) };
-        (Self::with(pool, state).await, simulator)
+        (Self::with(pool, state).await, simulated.simulator)
     }
 
     async fn with(pool: PgPool, state: AppState) -> Self {
@@ -132,7 +120,7 @@ async fn place(app: &App, token: &str, body: String, key: Option<&str>) -> Answe
 }
 
 /// Makes the gateway's next charges fail in some way.
-async fn fault(simulator: &midtrans::Handle, fault: Value) {
+async fn fault(simulator: &Handle, fault: Value) {
     let url = format!("{}/__sim/faults", simulator.url());
     let answer = reqwest::Client::new().post(url).json(&fault).send().await.unwrap();
     assert_eq!(answer.status(), 201);

@@ -22,19 +22,16 @@ mod xendit_webhook;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use adapters::payments::{
-    PaymentGateway,
-    midtrans::{Midtrans, MidtransConfig},
-    xendit::{Xendit, XenditConfig},
-};
+use adapters::payments::PaymentGateway;
 use api::{AppState, PaymentConfig};
 use axum::{body::Body, http::Request};
 use domain::{billing::PaymentMethod, role::Role};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
-use simulators::{midtrans, xendit};
+use simulators::Handle;
 use sqlx::PgPool;
 use support::{Answer, App, As};
+use testkit::SimulatedGateway;
 use tokio::net::TcpListener;
 
 const KEY: &str = "SB-Mid-server-api";
@@ -48,8 +45,8 @@ struct Shop {
     pool: PgPool,
     app: App,
     token: String,
-    simulator: midtrans::Handle,
-    xendit: xendit::Handle,
+    simulator: Handle,
+    xendit: Handle,
     http: reqwest::Client,
 }
 
@@ -65,16 +62,14 @@ impl Shop {
 
     /// A shop that charges through the given gateway.
     async fn through(pool: PgPool, gateway: &'static str, charge_timeout: Duration) -> Self {
-        let config = midtrans::Config { server_key: KEY.to_owned(), ..midtrans::Config::default() };
-        let simulator = midtrans::Handle::start(config).await.unwrap();
-        let config = xendit::Config {
-            secret_key: KEY.to_owned(),
-            callback_token: TOKEN.to_owned(),
-            ..xendit::Config::default()
-        };
-        let xendit = xendit::Handle::start(config).await.unwrap();
+        let simulator =
+            SimulatedGateway::with("midtrans", |config| config.credentials = vec![KEY.to_owned()]);
+        let xendit = SimulatedGateway::with("xendit", |config| {
+            config.credentials = vec![KEY.to_owned(), TOKEN.to_owned()];
+        });
+        let both = [simulator.await, xendit.await];
         let payments = PaymentConfig {
-            gateways: gateways(&simulator, &xendit),
+            gateways: gateways(&both),
             by_method: BTreeMap::from(
                 [PaymentMethod::Qris, PaymentMethod::VirtualAccount].map(|method| (method, gateway)),
             ),
@@ -87,6 +82,7 @@ impl Shop {
         app.store.seed().await.unwrap();
         let (_, token) = app.user(Role::Customer).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let [simulator, xendit] = both.map(|gateway| gateway.simulator);
         let shop = Self { pool, app, token, simulator, xendit, http };
         for (simulator, slug) in [(shop.simulator.url(), "midtrans"), (shop.xendit.url(), "xendit")] {
             let url = format!("http://{api}/api/v1/webhooks/{slug}");
@@ -179,24 +175,11 @@ impl Shop {
     }
 }
 
-fn gateways(
-    midtrans: &midtrans::Handle,
-    xendit: &xendit::Handle,
-) -> BTreeMap<&'static str, Arc<dyn PaymentGateway>> {
-    let timeout = Duration::from_secs(10);
-    let midtrans = Midtrans::new(MidtransConfig {
-        base_url: midtrans.url().parse().unwrap(),
-        server_key: KEY.into(),
-        timeout,
-    });
-    let xendit = Xendit::new(XenditConfig {
-        base_url: xendit.url().parse().unwrap(),
-        secret_key: KEY.into(),
-        callback_token: TOKEN.into(),
-        timeout,
-    });
-    let both: [Arc<dyn PaymentGateway>; 2] = [Arc::new(midtrans.unwrap()), Arc::new(xendit.unwrap())];
-    both.map(|gateway| (gateway.slug(), gateway)).into()
+fn gateways(both: &[SimulatedGateway]) -> BTreeMap<&'static str, Arc<dyn PaymentGateway>> {
+    let patient = |gateway: &SimulatedGateway| {
+        gateway.adapter_with(|account| account.timeout = Duration::from_secs(10))
+    };
+    both.iter().map(|gateway| (gateway.vendor.slug, patient(gateway))).collect()
 }
 
 /// Serves the API on a free port, for as long as the test's runtime lives.

@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use adapters::providers::{
-    CloudProvider, Paced, Registry,
-    digitalocean::{DigitalOcean, DigitalOceanConfig},
-};
+use adapters::providers::{self, Account, CloudProvider, Paced, Registry};
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
 use axum::{
     Router,
@@ -108,14 +105,14 @@ fn limits() -> PaymentLimits {
 
 /// A provider that is set up and never answers.
 fn digitalocean() -> Arc<dyn CloudProvider> {
-    let account = DigitalOceanConfig {
+    let account = Account {
         base_url: "http://127.0.0.1:9".parse().unwrap(),
-        token: SecretString::from("a token"),
+        credential: SecretString::from("a token"),
         request_timeout: Duration::from_secs(1),
         listing_lag: Duration::from_secs(1),
         pacer: Paced::unpaced(),
     };
-    Arc::new(DigitalOcean::new(account).unwrap())
+    (providers::digitalocean::DESCRIPTOR.connect)(account).unwrap()
 }
 
 /// The API under test.

@@ -54,7 +54,7 @@ pub(super) async fn add_key(Shared(simulator): Sim, body: Bytes) -> Answer {
     if state.keys.values().any(|k| k.fingerprint == fingerprint) {
         return Err(Error::unprocessable("SSH Key is already in use on your account"));
     }
-    let key = Key { id: state.new_id(), fingerprint, public_key: new.public_key, name: new.name };
+    let key = Key { id: state.new_number(), fingerprint, public_key: new.public_key, name: new.name };
     let answer = json!({ "ssh_key": key.body() });
     state.keep(key);
     Ok((StatusCode::CREATED, Json(answer)))

@@ -17,7 +17,7 @@ use super::{
     paging::Listing,
     state::State,
 };
-use crate::fault::{FaultKind, Faults};
+use crate::kit::fault::{FaultKind, Faults};
 
 /// The types that can be done to all droplets of a tag at once.
 const FOR_MANY: [&str; 8] = [

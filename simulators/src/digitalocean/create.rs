@@ -16,7 +16,7 @@ use super::{
     tags::{TAG_RULE, is_tag},
     vpcs,
 };
-use crate::fault::{FaultKind, Faults};
+use crate::kit::fault::{FaultKind, Faults};
 
 const MAX_NAMES: usize = 10;
 const MAX_USER_DATA: usize = 64 * 1024;
@@ -106,7 +106,7 @@ fn make(
     let active_at = after(now, state.settings.boot_seconds);
     let lag = if faults.has(FaultKind::ListingLag) { 0.0 } else { state.settings.listing_lag_seconds };
     let droplet = Droplet {
-        id: state.new_id(),
+        id: state.new_number(),
         before: Shape {
             name: name.to_owned(),
             size: order.size.slug.to_owned(),

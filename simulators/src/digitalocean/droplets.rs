@@ -15,7 +15,7 @@ use super::{
     paging::Listing,
     state::State,
 };
-use crate::fault::{FaultKind, Faults};
+use crate::kit::fault::{FaultKind, Faults};
 
 /// Newest first.
 pub(super) async fn list(

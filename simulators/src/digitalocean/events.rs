@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    IGNORE_SHUTDOWN,
     backups::{Policy, Wish},
     catalog::{Region, Size},
     create::{check_name, text_of},
@@ -69,7 +70,7 @@ fn shape_after(
         ("power_on", _) => shape.on = true,
         ("power_off", _) => shape.on = false,
         // A shutdown is done when the system was asked, whatever the system makes of it.
-        ("shutdown", true) => shape.on = state.settings.ignore_shutdown,
+        ("shutdown", true) => shape.on = state.settings.is_on(IGNORE_SHUTDOWN),
         ("reboot" | "power_cycle" | "shutdown", false) => {
             return Err(Error::unprocessable(
                 "Droplet is currently off. Please power it on to run this event.",
@@ -183,7 +184,7 @@ pub(super) fn take_image(
         None => "Unknown".to_owned(),
     };
     let snapshot = Snapshot {
-        id: state.new_id(),
+        id: state.new_number(),
         name,
         kind,
         droplet: droplet.id,

@@ -106,7 +106,7 @@ pub(super) async fn act(Shared(simulator): Sim, Path(id): Path<String>, body: By
         }
     }
     let action = Action {
-        id: state.new_id(),
+        id: state.new_number(),
         kind: request.r#type,
         resource: image.id,
         on: Target::Image,

@@ -16,91 +16,56 @@ mod metrics;
 mod model;
 mod paging;
 mod rate_limit;
-mod settings;
 mod show;
 mod snapshots;
 mod state;
 mod tags;
 mod vpcs;
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
     extract::State as Shared,
-    http::{HeaderValue, StatusCode, header::AUTHORIZATION, request::Parts},
+    http::{HeaderValue, StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, delete, get, post},
 };
 use chrono::Utc;
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use serde_json::Value;
 
-pub use self::settings::Settings;
-use self::{error::Error, rate_limit::Window, state::State};
-use crate::{
-    control::{self, Admission, Control, Simulated},
-    fault::FaultKind,
-    handle, server,
+use self::{error::Error, rate_limit::Window, state::Holdings};
+use crate::kit::{
+    control::Admission,
+    provider::{Account, Descriptor, Routes, Vendor},
 };
 
-/// How a simulator starts.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The only bearer token it accepts.
-    pub token: String,
-    /// Pace and limits at the start, and after `POST /__sim/reset`.
-    pub settings: Settings,
-    /// Where to remember all that the account holds across restarts; nowhere by default.
-    pub state: Option<PathBuf>,
-}
+/// The switch by which droplets stay on though their shutdown is completed, as a system that does not listen would.
+const IGNORE_SHUTDOWN: &str = "ignore_shutdown";
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { token: "digitalocean-simulator-token".to_owned(), settings: Settings::default(), state: None }
-    }
-}
+/// DigitalOcean's simulator.
+pub static DESCRIPTOR: Descriptor = Descriptor {
+    slug: "digitalocean",
+    port: 4010,
+    version: "/v2",
+    credential: "digitalocean-simulator-token",
+    credential_prefix: "dop_v1_",
+    routes: Routes {
+        create: "POST /v2/droplets",
+        list: "GET /v2/droplets",
+        read: "GET /v2/droplets/{id}",
+        delete: "DELETE /v2/droplets/{id}",
+        reboot: "POST /v2/droplets/{id}/actions",
+        snapshots: "GET /v2/droplets/{id}/snapshots",
+    },
+    open: Simulator::open,
+};
+
+/// The vendor, as the kit wants it.
+struct DigitalOcean;
 
 /// The simulated account.
-#[derive(Debug)]
-pub struct Simulator {
-    token: String,
-    initially: Settings,
-    control: Control,
-    state: Mutex<State>,
-    window: Mutex<Window>,
-}
-
-impl Simulator {
-    /// An account as `config` says, with what its state file remembers.
-    ///
-    /// # Errors
-    /// When the state file can't be read, understood or written.
-    pub fn new(config: Config) -> io::Result<Arc<Self>> {
-        let state = State::open(config.settings.clone(), config.state.as_deref())?;
-        Ok(Arc::new(Self {
-            token: config.token,
-            initially: config.settings,
-            control: Control::default(),
-            state: Mutex::new(state),
-            window: Mutex::default(),
-        }))
-    }
-
-    /// The HTTP service.
-    pub fn app(self: Arc<Self>) -> Router {
-        control::app(self, routes())
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+type Simulator = Account<DigitalOcean>;
 
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
     vec![
@@ -140,56 +105,9 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
     ]
 }
 
-/// Serves the simulator until `shutdown` resolves.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    simulator: Arc<Simulator>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    server::serve(listener, simulator.app(), shutdown).await
-}
-
-/// A simulator running in this process on a free port until it is stopped or dropped.
-pub type Handle = handle::Handle<Simulator>;
-
-impl Handle {
-    /// Starts one.
-    ///
-    /// # Errors
-    /// When no port can be bound or the state file is unusable.
-    pub async fn start(config: Config) -> io::Result<Self> {
-        let simulator = Simulator::new(config)?;
-        Self::serve(Arc::clone(&simulator), simulator.app()).await
-    }
-}
-
-impl Simulated for Simulator {
-    fn name(&self) -> &'static str {
-        "DigitalOcean API v2"
-    }
-
-    fn control(&self) -> &Control {
-        &self.control
-    }
-
-    fn fault_kinds(&self) -> &'static [FaultKind] {
-        &[
-            FaultKind::Status,
-            FaultKind::Delay,
-            FaultKind::DropAfterCreate,
-            FaultKind::Capacity,
-            FaultKind::ListingLag,
-            FaultKind::NotFoundAfterCreate,
-            FaultKind::LockedOnDelete,
-            FaultKind::ActiveWithoutIp,
-        ]
-    }
-
-    fn examples(&self) -> &'static str {
-        "# Settings: boot_seconds, action_seconds, listing_lag_seconds (fractions are fine), rate_limits (true or\n\
+impl Vendor for DigitalOcean {
+    const NAME: &'static str = "DigitalOcean API v2";
+    const EXAMPLES: &'static str = "# Settings: boot_seconds, action_seconds, listing_lag_seconds (fractions are fine), rate_limits (true or\n\
          # false), account_limit (a number of droplets, or null for none), ignore_shutdown (true or false: whether a\n\
          # droplet stays on though its shutdown is completed)\n\
          curl {host}/__sim/config --json '{\"boot_seconds\":0,\"rate_limits\":false,\"account_limit\":null}'\n\n\
@@ -203,51 +121,28 @@ impl Simulated for Simulator {
          # A droplet disappears behind the account's back\n\
          curl -X DELETE {host}/__sim/servers/3164444\n\n\
          # A backup of a droplet is taken now\n\
-         curl -X POST {host}/__sim/servers/3164444/backups"
+         curl -X POST {host}/__sim/servers/3164444/backups";
+    const SWITCHES: &'static [&'static str] = &[IGNORE_SHUTDOWN];
+
+    type Holdings = Holdings;
+    type Windows = Window;
+
+    fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
+        routes()
     }
 
-    fn settings(&self) -> Value {
-        json!(self.state().settings)
-    }
-
-    fn configure(&self, change: &[u8]) -> Result<(), String> {
-        let mut state = self.state();
-        state.settings = state.settings.changed_by(&control::parse(change)?)?;
-        Ok(())
-    }
-
-    fn resources(&self) -> BTreeMap<&'static str, usize> {
-        let state = self.state();
-        BTreeMap::from([
-            ("droplets", state.droplets.len()),
-            ("actions", state.actions.len()),
-            ("keys", state.keys.len()),
-            ("snapshots", state.snapshots.len()),
-            ("tags", state.tags.len()),
-            ("vpcs", state.vpcs.len()),
-        ])
-    }
-
-    fn reset(&self) {
-        self.state().reset(self.initially.clone());
-        *self.window.lock().unwrap_or_else(PoisonError::into_inner) = Window::default();
-    }
-
-    fn admit(&self, request: &Parts) -> Admission {
+    fn admit(account: &Simulator, request: &Parts) -> Admission {
         let mut admission = Admission::default();
         let request_id = uuid::Uuid::new_v4().to_string();
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             admission.headers.insert("x-request-id", value);
         }
-        // A simulator's token is no secret: no need for a comparison in constant time.
-        let presented = request.headers.get(AUTHORIZATION).and_then(|h| h.to_str().ok());
-        if presented.and_then(|h| h.strip_prefix("Bearer ")) != Some(self.token.as_str()) {
+        if !account.knows(request) {
             admission.refusal = Some(Error::unauthorized().into_response());
             return admission;
         }
-        let limited = self.state().settings.rate_limits;
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        let verdict = window.call(Utc::now(), limited);
+        let limited = account.state().settings.rate_limits;
+        let verdict = account.windows().call(Utc::now(), limited);
         admission.headers.extend(verdict.headers());
         if verdict.retry_after.is_some() {
             admission.refusal = Some(Error::too_many_requests().into_response());
@@ -255,16 +150,26 @@ impl Simulated for Simulator {
         admission
     }
 
-    fn error(&self, status: StatusCode) -> Response {
+    fn error(status: StatusCode) -> Response {
         Error::usual(status).into_response()
     }
 
-    fn control_routes(self: Arc<Self>) -> Router {
+    fn resources(holdings: &Holdings) -> BTreeMap<&'static str, usize> {
+        BTreeMap::from([
+            ("droplets", holdings.droplets.len()),
+            ("actions", holdings.actions.len()),
+            ("keys", holdings.keys.len()),
+            ("snapshots", holdings.snapshots.len()),
+            ("tags", holdings.tags.len()),
+            ("vpcs", holdings.vpcs.len()),
+        ])
+    }
+
+    fn control_routes() -> Router<Arc<Simulator>> {
         Router::new()
             .route("/__sim/servers", get(inspect::list))
             .route("/__sim/servers/{id}", delete(inspect::vanish))
             .route("/__sim/servers/{id}/backups", post(inspect::back_up))
-            .with_state(self)
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) async fn add_key(Shared(simulator): Sim, body: Bytes) -> Answer {
     }
     form.finish()?;
     let mut state = simulator.state();
-    let key = Key { id: state.new_id(), label, ssh_key, created_at: Utc::now() };
+    let key = Key { id: state.new_number(), label, ssh_key, created_at: Utc::now() };
     let answer = key.body();
     state.keep(key);
     Ok(Json(answer))

@@ -72,7 +72,7 @@ pub(super) async fn snapshot(Shared(simulator): Sim, Path(id): Path<String>, bod
     form.finish()?;
     let Some(backups) = &mut linode.backups else { return Err(Error::bad_request(OFF)) };
     let backup = Backup {
-        id: state.new_id(),
+        id: state.new_number(),
         label,
         region: linode.region.clone(),
         image: linode.image.clone(),
@@ -126,11 +126,11 @@ pub(super) async fn restore(
         (target.disks, target.configs) = (Vec::new(), Vec::new());
     }
     for mut disk in backup.disks {
-        disk.id = state.new_id();
+        disk.id = state.new_number();
         target.disks.push(disk);
     }
     for mut config in backup.configs {
-        config.id = state.new_id();
+        config.id = state.new_number();
         config.body["id"] = config.id.into();
         target.configs.push(config);
     }

@@ -13,7 +13,7 @@ use super::{
     model::{Address, Backups, Linode, Status, after},
     state::State,
 };
-use crate::fault::{FaultKind, Faults};
+use crate::kit::fault::{FaultKind, Faults};
 
 /// A create that passed validation.
 struct Order {
@@ -168,7 +168,7 @@ fn make(state: &mut State, order: Order, faults: &Faults, now: DateTime<Utc>) ->
     let later = |from: DateTime<Utc>, kind| faults.get(kind).map_or(from, |fault| from + fault.duration());
     let lag = if faults.has(FaultKind::ListingLag) { 0.0 } else { state.settings.listing_lag_seconds };
     let boot = state.settings.boot_seconds;
-    let id = state.new_id();
+    let id = state.new_number();
     let deployed_at = after(now, boot * 0.7);
     let (disks, configs) = match &order.source {
         Some(source) => {

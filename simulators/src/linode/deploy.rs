@@ -133,7 +133,7 @@ pub(super) fn disks(
 ) -> (Vec<Disk>, Config) {
     let swap = swap.unwrap_or(SWAP).min(space);
     let mut disk = |label: String, filesystem: &str, size| Disk {
-        id: state.new_id(),
+        id: state.new_number(),
         label,
         filesystem: filesystem.to_owned(),
         size,
@@ -155,7 +155,7 @@ pub(super) fn disks(
 
 /// A configuration profile with everything else as the vendor's defaults are.
 pub(super) fn config(state: &mut State, label: &str, devices: &Value, now: DateTime<Utc>) -> Config {
-    let id = state.new_id();
+    let id = state.new_number();
     let made = super::show::stamp(now);
     let body = json!({
         "id": id,

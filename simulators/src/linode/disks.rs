@@ -64,7 +64,7 @@ pub(super) async fn create(Shared(simulator): Sim, Path(id): Path<String>, body:
     let done_at = after(now, state.settings.action_seconds);
     let label = label.or_else(|| source.map(|source| format!("{} Disk", source.label)));
     let disk = Disk {
-        id: state.new_id(),
+        id: state.new_number(),
         label: label.unwrap_or_else(|| "disk".to_owned()),
         filesystem,
         size,
@@ -163,7 +163,7 @@ pub(super) async fn clone(Shared(simulator): Sim, Path((id, disk)): Path<(String
     }
     let done_at = after(now, state.settings.action_seconds);
     let label = format!("Copy of {}", original.label);
-    let copy = Disk { id: state.new_id(), label, created_at: now, ready_at: done_at, ..original };
+    let copy = Disk { id: state.new_number(), label, created_at: now, ready_at: done_at, ..original };
     let answer = copy.body(&linode.disk_encryption, now);
     state.note("disk_duplicate", &linode, secondary(&linode, &copy), now, done_at);
     linode.disks.push(copy);

@@ -72,7 +72,7 @@ pub(super) async fn create(Shared(simulator): Sim, body: Bytes) -> Answer {
     let (Some(linode), Some(disk)) = (owner, disk) else { return Err(Error::not_found()) };
     let Some(disk) = linode.disks.iter().find(|d| d.id == disk) else { return Err(Error::not_found()) };
 
-    image.id = state.new_id();
+    image.id = state.new_number();
     image.label = if image.label.is_empty() { disk.label.clone() } else { image.label };
     // What is in use, not what is allotted.
     image.size = disk.size.min(used(&state, linode.image.as_deref()));
@@ -133,7 +133,7 @@ pub(super) async fn upload(Shared(simulator): Sim, body: Bytes) -> Answer {
     let mut image = described(&mut form, None);
     form.finish()?;
     let mut state = simulator.state();
-    image.id = state.new_id();
+    image.id = state.new_number();
     image.created_at = Utc::now();
     let upload_to = format!("https://uploads.example.com/{}", image.id);
     let answer = json!({ "image": image.body_at_start(), "upload_to": upload_to });

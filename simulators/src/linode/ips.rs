@@ -77,7 +77,7 @@ pub(super) async fn add(Shared(simulator): Sim, Path(id): Path<String>, body: By
     if !public && linode.addresses.iter().any(|address| !address.public) {
         return Err(Error::bad_request("Linode already has a private address."));
     }
-    let id = state.new_id();
+    let id = state.new_number();
     let address = if public { public_address(id) } else { private_address(id) };
     let answer = self::body(&linode, &address);
     linode.addresses.push(address);

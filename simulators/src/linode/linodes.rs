@@ -19,7 +19,7 @@ use super::{
     model::Linode,
     paging::{self, Listing},
 };
-use crate::fault::{FaultKind, Faults};
+use crate::kit::fault::{FaultKind, Faults};
 
 const FIELDS: &[&str] = &[
     "id",

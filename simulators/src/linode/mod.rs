@@ -19,17 +19,11 @@ mod model;
 mod paging;
 mod power;
 mod rate_limit;
-mod settings;
 mod show;
 mod state;
 mod stats;
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -40,77 +34,47 @@ use axum::{
     routing::{MethodRouter, delete, get, post},
 };
 use chrono::Utc;
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use serde_json::Value;
 
-pub use self::settings::Settings;
 use self::{
     error::Error,
     rate_limit::{Group, Windows},
-    state::State,
+    state::Holdings,
 };
-use crate::{
-    control::{self, Admission, Control, Simulated},
-    fault::FaultKind,
-    handle, server,
+use crate::kit::{
+    control::Admission,
+    provider::{Account, Descriptor, Routes, Vendor},
 };
 
 /// The account's only user.
 const USERNAME: &str = "simulated-owner";
 
-/// How a simulator starts.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The only bearer token it accepts.
-    pub token: String,
-    /// Pace and limits at the start, and after `POST /__sim/reset`.
-    pub settings: Settings,
-    /// Where to remember all that the account holds across restarts; nowhere by default.
-    pub state: Option<PathBuf>,
-}
+/// The switch by which every call is answered 503 with `X-Maintenance-Mode`.
+const MAINTENANCE: &str = "maintenance";
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { token: "linode-simulator-token".to_owned(), settings: Settings::default(), state: None }
-    }
-}
+/// Linode's simulator.
+pub static DESCRIPTOR: Descriptor = Descriptor {
+    slug: "linode",
+    port: 4012,
+    version: "/v4",
+    credential: "linode-simulator-token",
+    credential_prefix: "",
+    routes: Routes {
+        create: "POST /v4/linode/instances",
+        list: "GET /v4/linode/instances",
+        read: "GET /v4/linode/instances/{id}",
+        delete: "DELETE /v4/linode/instances/{id}",
+        reboot: "POST /v4/linode/instances/{id}/reboot",
+        snapshots: "GET /v4/images",
+    },
+    open: Simulator::open,
+};
+
+/// The vendor, as the kit wants it.
+struct Linode;
 
 /// The simulated account.
-#[derive(Debug)]
-pub struct Simulator {
-    token: String,
-    initially: Settings,
-    control: Control,
-    state: Mutex<State>,
-    windows: Mutex<Windows>,
-}
-
-impl Simulator {
-    /// An account as `config` says, with what its state file remembers.
-    ///
-    /// # Errors
-    /// When the state file can't be read, understood or written.
-    pub fn new(config: Config) -> io::Result<Arc<Self>> {
-        let state = State::open(config.settings.clone(), config.state.as_deref())?;
-        Ok(Arc::new(Self {
-            token: config.token,
-            initially: config.settings,
-            control: Control::default(),
-            state: Mutex::new(state),
-            windows: Mutex::default(),
-        }))
-    }
-
-    /// The HTTP service.
-    pub fn app(self: Arc<Self>) -> Router {
-        let routes = control::app(self, routes());
-        Router::new().fallback_service(routes).layer(middleware::map_request(out_of_beta))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+type Simulator = Account<Linode>;
 
 /// `/v4beta/…` as `/v4/…`.
 async fn out_of_beta(mut request: Request) -> Request {
@@ -209,62 +173,15 @@ fn routes_around() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
     ]
 }
 
-/// Serves the simulator until `shutdown` resolves.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    simulator: Arc<Simulator>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    server::serve(listener, simulator.app(), shutdown).await
-}
-
-/// A simulator running in this process on a free port until it is stopped or dropped.
-pub type Handle = handle::Handle<Simulator>;
-
-impl Handle {
-    /// Starts one.
-    ///
-    /// # Errors
-    /// When no port can be bound or the state file is unusable.
-    pub async fn start(config: Config) -> io::Result<Self> {
-        let simulator = Simulator::new(config)?;
-        Self::serve(Arc::clone(&simulator), simulator.app()).await
-    }
-}
-
 /// What the vendor tells anyone, without credentials.
 fn is_public(method: &Method, pattern: &str) -> bool {
     const PUBLIC: [&str; 4] = ["/v4/regions", "/v4/linode/types", "/v4/linode/kernels", "/v4/images"];
     *method == Method::GET && PUBLIC.iter().any(|prefix| pattern.starts_with(prefix))
 }
 
-impl Simulated for Simulator {
-    fn name(&self) -> &'static str {
-        "Linode API v4"
-    }
-
-    fn control(&self) -> &Control {
-        &self.control
-    }
-
-    fn fault_kinds(&self) -> &'static [FaultKind] {
-        &[
-            FaultKind::Status,
-            FaultKind::Delay,
-            FaultKind::DropAfterCreate,
-            FaultKind::Capacity,
-            FaultKind::ListingLag,
-            FaultKind::NotFoundAfterCreate,
-            FaultKind::LockedOnDelete,
-            FaultKind::ActiveWithoutIp,
-        ]
-    }
-
-    fn examples(&self) -> &'static str {
-        "# Settings: boot_seconds, action_seconds, listing_lag_seconds (fractions are fine), rate_limits (true or\n\
+impl Vendor for Linode {
+    const NAME: &'static str = "Linode API v4";
+    const EXAMPLES: &'static str = "# Settings: boot_seconds, action_seconds, listing_lag_seconds (fractions are fine), rate_limits (true or\n\
          # false), account_limit (a number of Linodes, or null for none), maintenance (true: every call is answered\n\
          # 503 with X-Maintenance-Mode)\n\
          curl {host}/__sim/config --json '{\"boot_seconds\":0,\"rate_limits\":false,\"account_limit\":null}'\n\n\
@@ -276,57 +193,37 @@ impl Simulated for Simulator {
          curl {host}/__sim/servers\n\
          curl {host}/__sim/servers?tag=webrana\n\n\
          # A server disappears behind the account's back\n\
-         curl -X DELETE {host}/__sim/servers/52557263"
+         curl -X DELETE {host}/__sim/servers/52557263";
+    const SWITCHES: &'static [&'static str] = &[MAINTENANCE];
+
+    type Holdings = Holdings;
+    type Windows = Windows;
+
+    fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
+        routes()
     }
 
-    fn settings(&self) -> Value {
-        json!(self.state().settings)
-    }
-
-    fn configure(&self, change: &[u8]) -> Result<(), String> {
-        let mut state = self.state();
-        state.settings = state.settings.changed_by(&control::parse(change)?)?;
-        Ok(())
-    }
-
-    fn resources(&self) -> BTreeMap<&'static str, usize> {
-        let state = self.state();
-        BTreeMap::from([
-            ("linodes", state.linodes.len()),
-            ("images", state.images.len()),
-            ("events", state.events.len()),
-            ("keys", state.keys.len()),
-        ])
-    }
-
-    fn reset(&self) {
-        self.state().reset(self.initially.clone());
-        *self.windows.lock().unwrap_or_else(PoisonError::into_inner) = Windows::default();
-    }
-
-    fn admit(&self, request: &Parts) -> Admission {
+    fn admit(account: &Simulator, request: &Parts) -> Admission {
         let mut admission = Admission::default();
         let (limited, maintenance) = {
-            let state = self.state();
-            (state.settings.rate_limits, state.settings.maintenance)
+            let state = account.state();
+            (state.settings.rate_limits, state.settings.is_on(MAINTENANCE))
         };
         let pattern = request.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         if maintenance {
             admission.refusal = Some(Error::maintenance().into_response());
             return admission;
         }
-        // A simulator's token is no secret: no need for a comparison in constant time.
-        let presented = request.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
-        let known = match presented.map(|header| header.strip_prefix("Bearer ")) {
-            Some(token) => token == Some(self.token.as_str()),
-            None => is_public(&request.method, pattern),
+        let known = if request.headers.contains_key(AUTHORIZATION) {
+            account.knows(request)
+        } else {
+            is_public(&request.method, pattern)
         };
         if !known {
             admission.refusal = Some(Error::usual(StatusCode::UNAUTHORIZED).into_response());
             return admission;
         }
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let verdict = windows.call(Group::of(&request.method, pattern), Utc::now(), limited);
+        let verdict = account.windows().call(Group::of(&request.method, pattern), Utc::now(), limited);
         admission.headers.extend(verdict.headers());
         admission.headers.insert("x-spec-version", HeaderValue::from_static("4.229.1"));
         if verdict.retry_after.is_some() {
@@ -335,15 +232,27 @@ impl Simulated for Simulator {
         admission
     }
 
-    fn error(&self, status: StatusCode) -> Response {
+    fn error(status: StatusCode) -> Response {
         Error::usual(status).into_response()
     }
 
-    fn control_routes(self: Arc<Self>) -> Router {
+    fn resources(holdings: &Holdings) -> BTreeMap<&'static str, usize> {
+        BTreeMap::from([
+            ("linodes", holdings.linodes.len()),
+            ("images", holdings.images.len()),
+            ("events", holdings.events.len()),
+            ("keys", holdings.keys.len()),
+        ])
+    }
+
+    fn control_routes() -> Router<Arc<Simulator>> {
         Router::new()
             .route("/__sim/servers", get(linodes::inspect))
             .route("/__sim/servers/{id}", delete(linodes::vanish))
-            .with_state(self)
+    }
+
+    fn around(routes: Router) -> Router {
+        Router::new().fallback_service(routes).layer(middleware::map_request(out_of_beta))
     }
 }
 

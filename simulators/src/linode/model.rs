@@ -1,9 +1,11 @@
 //! The things an account holds, and what they are at a moment. Nothing ticks: every state follows from the moments
 //! written down when something began, so a restart needs no catching up.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub(super) use crate::kit::provider::after;
 
 /// What a Linode goes through before it rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,13 +163,6 @@ pub(super) struct Key {
     pub(super) label: String,
     pub(super) ssh_key: String,
     pub(super) created_at: DateTime<Utc>,
-}
-
-/// `now` and `seconds` more.
-pub(super) fn after(now: DateTime<Utc>, seconds: f64) -> DateTime<Utc> {
-    #[allow(clippy::cast_possible_truncation, reason = "seconds are checked to be at most a day")]
-    let milliseconds = (seconds * 1000.0) as i64;
-    now + TimeDelta::milliseconds(milliseconds)
 }
 
 impl Linode {

@@ -225,7 +225,7 @@ pub(super) async fn clone(Shared(simulator): Sim, Path(id): Path<String>, body: 
     let backups = form.flag("backups_enabled").unwrap_or(false);
     form.finish()?;
 
-    let id = state.new_id();
+    let id = state.new_number();
     let mut copy = Linode {
         id,
         label: label.unwrap_or_else(|| format!("linode{id}")),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::gateway::qris::{digits, qr_string};
+use crate::kit::gateway::qris::{digits, qr_string};
 
 /// What the customer pays with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

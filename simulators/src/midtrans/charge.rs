@@ -12,8 +12,14 @@ use chrono::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Sim, Simulator, channel::Channel, error::Error, letter, transaction::Transaction};
-use crate::gateway::Outcome;
+use super::{
+    Sim, Simulator,
+    channel::Channel,
+    error::Error,
+    letter,
+    transaction::{Transaction, by_id},
+};
+use crate::kit::gateway::Outcome;
 
 /// Longest `order_id` the vendor takes.
 const MAX_ORDER_ID: usize = 50;
@@ -142,8 +148,8 @@ fn lasting(expiry: &Expiry) -> Result<Duration, String> {
 
 /// `GET /v2/{order_id}/status`
 pub(super) async fn status(Shared(sim): Sim, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    let transaction = sim.state().find(&id).ok_or_else(Error::unknown_transaction)?;
-    Ok(Json(transaction.status(&sim.server_key)))
+    let transaction = sim.state().find(by_id(&id)).ok_or_else(Error::unknown_transaction)?;
+    Ok(Json(transaction.status(sim.credential(0))))
 }
 
 /// `POST /v2/{order_id}/cancel`
@@ -162,7 +168,7 @@ pub(super) async fn expire(sim: Sim, Path(id): Path<String>) -> Result<Json<Valu
 fn close(sim: &Arc<Simulator>, id: &str, outcome: Outcome) -> Result<Transaction, Error> {
     let transaction = {
         let mut state = sim.state();
-        let mut transaction = state.find(id).ok_or_else(Error::unknown_transaction)?;
+        let mut transaction = state.find(by_id(id)).ok_or_else(Error::unknown_transaction)?;
         if transaction.outcome != Outcome::Pending {
             return Err(Error::not_modifiable());
         }
@@ -170,7 +176,7 @@ fn close(sim: &Arc<Simulator>, id: &str, outcome: Outcome) -> Result<Transaction
         state.save(transaction.clone());
         transaction
     };
-    let notification = transaction.notification(outcome, None, &sim.server_key);
-    sim.courier.in_background(letter(notification));
+    let notification = transaction.notification(outcome, None, sim.credential(0));
+    sim.courier().in_background(letter(notification));
     Ok(transaction)
 }

@@ -7,89 +7,39 @@ mod charge;
 mod error;
 mod pay;
 mod refund;
-mod state;
 mod transaction;
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use axum::{
-    Router,
     extract::State as Shared,
-    http::{StatusCode, header::AUTHORIZATION, request::Parts},
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use self::{error::Error, pay::letter, state::State};
-pub use crate::gateway::Settings;
-use crate::{
-    control::{self, Admission, Control, Simulated},
-    fault::FaultKind,
-    gateway::{self, Courier},
-    server::{self, Server},
+use self::{error::Error, pay::letter, transaction::Transaction};
+use crate::kit::gateway::{Credential, Descriptor, How, Letter, Merchant, Pay, Vendor};
+
+/// Midtrans' simulator.
+pub static DESCRIPTOR: Descriptor = Descriptor {
+    slug: "midtrans",
+    port: 4020,
+    version: "/v2",
+    credentials: &[Credential {
+        usual: "SB-Mid-server-simulator",
+        prefix: "SB-Mid-server-",
+        help: "The server key it accepts and signs with",
+    }],
+    charge: "POST /v2/charge",
+    open: Simulator::open,
 };
 
-/// How a simulator starts.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The merchant's server key: it is asked for and it signs.
-    pub server_key: String,
-    /// Settings at the start, and after `POST /__sim/reset`.
-    pub settings: Settings,
-    /// Where to remember transactions across restarts; nowhere by default.
-    pub state: Option<PathBuf>,
-}
+/// The vendor, as the kit wants it.
+struct Midtrans;
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { server_key: "SB-Mid-server-simulator".to_owned(), settings: Settings::default(), state: None }
-    }
-}
-
-/// The simulated merchant's side of Midtrans.
-#[derive(Debug)]
-pub struct Simulator {
-    server_key: String,
-    initially: Settings,
-    control: Control,
-    state: Mutex<State>,
-    courier: Arc<Courier>,
-}
-
-impl Simulator {
-    /// A merchant as `config` says, with what its state file remembers.
-    ///
-    /// # Errors
-    /// When the state file can't be read, understood or written, or no HTTP client can be made.
-    pub fn new(config: Config) -> io::Result<Arc<Self>> {
-        let state = State::open(config.state.as_deref())?;
-        let courier = Courier::new("Veritrans", config.settings.clone(), pay::retries)?;
-        Ok(Arc::new(Self {
-            server_key: config.server_key,
-            initially: config.settings,
-            control: Control::default(),
-            state: Mutex::new(state),
-            courier,
-        }))
-    }
-
-    /// The HTTP service.
-    pub fn app(self: Arc<Self>) -> Router {
-        control::app(self, routes())
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The simulated merchant's side.
+type Simulator = Merchant<Midtrans>;
 
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
     vec![
@@ -101,72 +51,9 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
     ]
 }
 
-/// Serves the simulator until `shutdown` resolves.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    simulator: Arc<Simulator>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    server::serve(listener, simulator.app(), shutdown).await
-}
-
-/// A simulator running in this process on a free port until it is stopped or dropped.
-#[derive(Debug)]
-pub struct Handle {
-    server: Server,
-    simulator: Arc<Simulator>,
-}
-
-impl Handle {
-    /// Starts one.
-    ///
-    /// # Errors
-    /// When no port can be bound or the state file is unusable.
-    pub async fn start(config: Config) -> io::Result<Self> {
-        let simulator = Simulator::new(config)?;
-        let server = Server::start(Arc::clone(&simulator).app()).await?;
-        Ok(Self { server, simulator })
-    }
-
-    /// Its base URL, such as `http://127.0.0.1:41234`: the vendor's paths begin with `/v2`.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// How often a route such as `POST /v2/charge` was called.
-    #[must_use]
-    pub fn calls(&self, route: &str) -> u64 {
-        self.simulator.control.calls(route)
-    }
-
-    /// Stops it and waits until its port is closed.
-    ///
-    /// # Errors
-    /// Whatever serving ended with.
-    pub async fn stop(self) -> io::Result<()> {
-        self.server.stop().await
-    }
-}
-
-impl Simulated for Simulator {
-    fn name(&self) -> &'static str {
-        "Midtrans Core API v2"
-    }
-
-    fn control(&self) -> &Control {
-        &self.control
-    }
-
-    fn fault_kinds(&self) -> &'static [FaultKind] {
-        &[FaultKind::Status, FaultKind::Delay, FaultKind::DropAfterCreate]
-    }
-
-    fn examples(&self) -> &'static str {
-        "# Settings: notification_url (or null), retry_interval_seconds, timeout_seconds\n\
+impl Vendor for Midtrans {
+    const NAME: &'static str = "Midtrans Core API v2";
+    const EXAMPLES: &'static str = "# Settings: notification_url (or null), retry_interval_seconds, timeout_seconds\n\
          curl {host}/__sim/config --json '{\"notification_url\":\"http://127.0.0.1:3000/api/v1/webhooks/midtrans\"}'\n\n\
          # The customer pays: a signed notification goes out. outcome is settlement (default), pending, deny, expire\n\
          # or cancel\n\
@@ -189,50 +76,44 @@ impl Simulated for Simulator {
          curl -X POST {host}/__sim/test\n\n\
          # Every transaction, and every notification sent with its answer\n\
          curl {host}/__sim/transactions\n\
-         curl {host}/__sim/deliveries"
+         curl {host}/__sim/deliveries";
+    const USER_AGENT: &'static str = "Veritrans";
+    const CHARGES: &'static str = "transactions";
+    const IMPOSES_PAYER_FEES: bool = true;
+
+    type Charge = Transaction;
+
+    fn retries(status: Option<u16>) -> u32 {
+        pay::retries(status)
     }
 
-    fn settings(&self) -> Value {
-        json!(self.courier.bag().settings)
+    fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
+        routes()
     }
 
-    fn configure(&self, change: &[u8]) -> Result<(), String> {
-        let mut bag = self.courier.bag();
-        bag.settings = bag.settings.changed_by(control::parse(change)?)?;
-        Ok(())
+    fn refusal(merchant: &Simulator, request: &Parts) -> Option<Response> {
+        (!merchant.knows(request)).then(|| Error::usual(StatusCode::UNAUTHORIZED).into_response())
     }
 
-    fn resources(&self) -> BTreeMap<&'static str, usize> {
-        let transactions = self.state().transactions().count();
-        let bag = self.courier.bag();
-        BTreeMap::from([
-            ("transactions", transactions),
-            ("deliveries", bag.deliveries.len()),
-            ("deliveries_accepted", bag.deliveries.iter().filter(|d| d.accepted()).count()),
-            ("retries_waiting", bag.retries_waiting),
-        ])
-    }
-
-    fn reset(&self) {
-        self.state().clear();
-        self.courier.reset(self.initially.clone());
-    }
-
-    fn admit(&self, request: &Parts) -> Admission {
-        // A simulator's key is no secret: no need for a comparison in constant time.
-        let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{}:", self.server_key)));
-        let presented = request.headers.get(AUTHORIZATION).and_then(|h| h.to_str().ok());
-        let refusal =
-            (presented != Some(&expected)).then(|| Error::usual(StatusCode::UNAUTHORIZED).into_response());
-        Admission { refusal, ..Admission::default() }
-    }
-
-    fn error(&self, status: StatusCode) -> Response {
+    fn error(status: StatusCode) -> Response {
         Error::usual(status).into_response()
     }
 
-    fn control_routes(self: Arc<Self>) -> Router {
-        gateway::control_routes(self)
+    fn settle(merchant: &Simulator, pay: &Pay) -> Option<Letter> {
+        pay::settle(merchant, pay)
+    }
+
+    fn take_back(
+        merchant: &Simulator,
+        id: &str,
+        how: How,
+        amount: Option<i64>,
+    ) -> Result<Option<Letter>, String> {
+        pay::take_back(merchant, id, how, amount)
+    }
+
+    fn test_letter(merchant: &Simulator) -> Letter {
+        pay::test_letter(merchant)
     }
 }
 

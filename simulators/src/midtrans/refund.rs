@@ -15,9 +15,9 @@ use super::{
     channel::Channel,
     error::Error,
     letter,
-    transaction::{Refund, Transaction},
+    transaction::{Refund, Transaction, by_id},
 };
-use crate::gateway::Outcome;
+use crate::kit::gateway::Outcome;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -37,13 +37,13 @@ pub(super) async fn refund(
         serde_json::from_slice(&body).map_err(|error| Error::invalid(vec![error.to_string()]))?;
     let transaction = {
         let mut state = sim.state();
-        let mut transaction = state.find(&id).ok_or_else(Error::unknown_transaction)?;
+        let mut transaction = state.find(by_id(&id)).ok_or_else(Error::unknown_transaction)?;
         let refund = check(&transaction, asked)?;
         transaction.refunds.push(refund);
         state.save(transaction.clone());
         transaction
     };
-    sim.courier.in_background(letter(transaction.refund_notification(&sim.server_key)));
+    sim.courier().in_background(letter(transaction.refund_notification(sim.credential(0))));
     Ok(Json(transaction.refund_answer()))
 }
 

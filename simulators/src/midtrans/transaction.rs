@@ -7,7 +7,7 @@ use sha2::{Digest, Sha512};
 use uuid::Uuid;
 
 use super::channel::Channel;
-use crate::gateway::Outcome;
+use crate::kit::gateway::{Charge, Outcome};
 
 pub(super) const MERCHANT_ID: &str = "G000000001";
 
@@ -79,6 +79,29 @@ pub(super) struct Transaction {
     pub(super) payer_fee: i64,
     #[serde(default)]
     pub(super) refunds: Vec<Refund>,
+}
+
+impl Charge for Transaction {
+    fn key(&self) -> String {
+        self.order_id.clone()
+    }
+
+    fn reference(&self) -> &str {
+        &self.order_id
+    }
+
+    fn expire(&mut self, now: DateTime<Utc>) -> bool {
+        let is_over = self.outcome == Outcome::Pending && self.expiry_time <= now;
+        if is_over {
+            self.turn(Outcome::Expire);
+        }
+        is_over
+    }
+}
+
+/// By the merchant's order id or by the vendor's transaction id.
+pub(super) fn by_id(id: &str) -> impl Fn(&Transaction) -> bool {
+    move |transaction| transaction.order_id == id || transaction.transaction_id.to_string() == id
 }
 
 impl Transaction {

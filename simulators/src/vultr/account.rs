@@ -75,7 +75,7 @@ pub(super) async fn add_key(Shared(simulator): Sim, body: Bytes) -> Answer {
     let name = name.ok_or_else(|| Error::bad_request("Invalid name."))?;
     let ssh_key = check_key(ssh_key.unwrap_or_default())?;
     let mut state = simulator.state();
-    let key = Key { id: Uuid::new_v4(), rank: state.new_rank(), name, ssh_key, created_at: Utc::now() };
+    let key = Key { id: Uuid::new_v4(), rank: state.new_number(), name, ssh_key, created_at: Utc::now() };
     let answer = json!({ "ssh_key": key.body() });
     state.keep(key);
     Ok((StatusCode::CREATED, Json(answer)))
@@ -148,7 +148,7 @@ pub(super) async fn add_script(Shared(simulator): Sim, body: Bytes) -> Answer {
     let mut state = simulator.state();
     let blank = Script {
         id: Uuid::new_v4(),
-        rank: state.new_rank(),
+        rank: state.new_number(),
         name: String::new(),
         r#type: "boot".to_owned(),
         script: String::new(),

@@ -16,7 +16,7 @@ use super::{
     parse,
     state::{Key, Script, Snapshot, State, after},
 };
-use crate::fault::{FaultKind, Faults};
+use crate::kit::fault::{FaultKind, Faults};
 
 const MAX_USER_DATA: usize = 64 * 1024;
 
@@ -115,7 +115,7 @@ fn make(state: &mut State, order: Order, faults: &Faults, now: DateTime<Utc>) ->
     let lag = if faults.has(FaultKind::ListingLag) { 0.0 } else { state.settings.listing_lag_seconds };
     let instance = Instance {
         id: Uuid::new_v4(),
-        rank: state.new_rank(),
+        rank: state.new_number(),
         label: order.label,
         hostname: order.hostname,
         region: order.region.id.to_owned(),

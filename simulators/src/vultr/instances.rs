@@ -17,9 +17,9 @@ use super::{
     instance::{EventKind, Instance, Schedule},
     paging::Listing,
     parse,
-    state::{Kept, State, after},
+    state::{State, after},
 };
-use crate::fault::{FaultKind, Faults};
+use crate::kit::fault::{FaultKind, Faults};
 
 pub(super) async fn list(
     Shared(simulator): Sim,
@@ -240,7 +240,7 @@ pub(super) async fn inspect(Shared(simulator): Sim, listing: Listing) -> Json<se
 /// `DELETE /__sim/servers/{id}`: gone behind the account's back.
 pub(super) async fn vanish(Shared(simulator): Sim, Path(id): Path<String>) -> Result<StatusCode, Error> {
     let mut state = simulator.state();
-    let id = state.find::<Instance>(&id)?.id();
+    let id = state.find::<Instance>(&id)?.id;
     state.remove::<Instance>(id);
     Ok(StatusCode::NO_CONTENT)
 }

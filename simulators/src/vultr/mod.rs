@@ -13,95 +13,56 @@ mod instances;
 mod networks;
 mod paging;
 mod rate_limit;
-mod settings;
 mod snapshots;
 mod state;
 
 use std::{
     collections::BTreeMap,
-    io,
     net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use axum::{
     Json, Router,
     extract::{ConnectInfo, State as Shared},
-    http::{StatusCode, header::AUTHORIZATION, request::Parts},
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, delete, get, post},
 };
 use chrono::Utc;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use serde_json::Value;
 
-pub use self::settings::Settings;
-use self::{error::Error, rate_limit::Windows, state::State};
-use crate::{
-    control::{self, Admission, Control, Simulated},
-    fault::FaultKind,
-    handle,
-    server::{self, Connection},
+use self::{error::Error, rate_limit::Windows, state::Holdings};
+use crate::kit::{
+    control::Admission,
+    provider::{Account, Descriptor, Routes, Vendor},
+    server::Connection,
 };
 
-/// How a simulator starts.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The only API key it accepts.
-    pub token: String,
-    /// Pace and limits at the start, and after `POST /__sim/reset`.
-    pub settings: Settings,
-    /// Where to remember what the account holds across restarts; nowhere by default.
-    pub state: Option<PathBuf>,
-}
+/// Vultr's simulator.
+pub static DESCRIPTOR: Descriptor = Descriptor {
+    slug: "vultr",
+    port: 4011,
+    version: "/v2",
+    credential: "vultr-simulator-key",
+    credential_prefix: "",
+    routes: Routes {
+        create: "POST /v2/instances",
+        list: "GET /v2/instances",
+        read: "GET /v2/instances/{id}",
+        delete: "DELETE /v2/instances/{id}",
+        reboot: "POST /v2/instances/{id}/reboot",
+        snapshots: "GET /v2/snapshots",
+    },
+    open: Simulator::open,
+};
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { token: "vultr-simulator-key".to_owned(), settings: Settings::default(), state: None }
-    }
-}
+/// The vendor, as the kit wants it.
+struct Vultr;
 
 /// The simulated account.
-#[derive(Debug)]
-pub struct Simulator {
-    token: String,
-    initially: Settings,
-    control: Control,
-    state: Mutex<State>,
-    windows: Mutex<Windows>,
-}
-
-impl Simulator {
-    /// An account as `config` says, with what its state file remembers.
-    ///
-    /// # Errors
-    /// When the state file can't be read, understood or written.
-    pub fn new(config: Config) -> io::Result<Arc<Self>> {
-        let state = State::open(config.settings.clone(), config.state.as_deref())?;
-        Ok(Arc::new(Self {
-            token: config.token,
-            initially: config.settings,
-            control: Control::default(),
-            state: Mutex::new(state),
-            windows: Mutex::default(),
-        }))
-    }
-
-    /// The HTTP service.
-    pub fn app(self: Arc<Self>) -> Router {
-        control::app(self, routes())
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn windows(&self) -> MutexGuard<'_, Windows> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+type Simulator = Account<Vultr>;
 
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
     vec![
@@ -163,56 +124,9 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
 /// What the vendor tells everybody.
 const PUBLIC: [&str; 5] = ["/v2/regions", "/v2/plans", "/v2/os", "/v2/applications", "/v2/plans-metal"];
 
-/// Serves the simulator until `shutdown` resolves.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    simulator: Arc<Simulator>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    server::serve(listener, simulator.app(), shutdown).await
-}
-
-/// A simulator running in this process on a free port until it is stopped or dropped.
-pub type Handle = handle::Handle<Simulator>;
-
-impl Handle {
-    /// Starts one.
-    ///
-    /// # Errors
-    /// When no port can be bound or the state file is unusable.
-    pub async fn start(config: Config) -> io::Result<Self> {
-        let simulator = Simulator::new(config)?;
-        Self::serve(Arc::clone(&simulator), simulator.app()).await
-    }
-}
-
-impl Simulated for Simulator {
-    fn name(&self) -> &'static str {
-        "Vultr API v2"
-    }
-
-    fn control(&self) -> &Control {
-        &self.control
-    }
-
-    fn fault_kinds(&self) -> &'static [FaultKind] {
-        &[
-            FaultKind::Status,
-            FaultKind::Delay,
-            FaultKind::DropAfterCreate,
-            FaultKind::Capacity,
-            FaultKind::ListingLag,
-            FaultKind::NotFoundAfterCreate,
-            FaultKind::LockedOnDelete,
-            FaultKind::ActiveWithoutIp,
-        ]
-    }
-
-    fn examples(&self) -> &'static str {
-        "# Settings: boot_seconds, action_seconds, listing_lag_seconds (fractions are fine), rate_limits (true or\n\
+impl Vendor for Vultr {
+    const NAME: &'static str = "Vultr API v2";
+    const EXAMPLES: &'static str = "# Settings: boot_seconds, action_seconds, listing_lag_seconds (fractions are fine), rate_limits (true or\n\
          # false), account_limit (a number of instances, or null for none)\n\
          curl {host}/__sim/config --json '{\"boot_seconds\":0,\"rate_limits\":false,\"account_limit\":null}'\n\n\
          # The next create takes effect, but the connection is dropped without an answer\n\
@@ -227,62 +141,48 @@ impl Simulated for Simulator {
          curl {host}/__sim/servers\n\
          curl {host}/__sim/servers?tag=webrana\n\n\
          # A server disappears behind the account's back\n\
-         curl -X DELETE {host}/__sim/servers/cb676a46-66fd-4dfb-b839-443f2e6c0b60"
-    }
+         curl -X DELETE {host}/__sim/servers/cb676a46-66fd-4dfb-b839-443f2e6c0b60";
 
-    fn settings(&self) -> Value {
-        json!(self.state().settings)
-    }
+    type Holdings = Holdings;
+    type Windows = Windows;
 
-    fn configure(&self, change: &[u8]) -> Result<(), String> {
-        let mut state = self.state();
-        state.settings = state.settings.changed_by(&control::parse(change)?)?;
-        Ok(())
-    }
-
-    fn resources(&self) -> BTreeMap<&'static str, usize> {
-        let state = self.state();
-        BTreeMap::from([
-            ("instances", state.instances.len()),
-            ("snapshots", state.snapshots.len()),
-            ("ssh_keys", state.keys.len()),
-            ("startup_scripts", state.scripts.len()),
-        ])
-    }
-
-    fn reset(&self) {
-        self.state().reset(self.initially.clone());
-        *self.windows() = Windows::default();
+    fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
+        routes()
     }
 
     /// Calls are counted by address before anybody asks who calls.
-    fn admit(&self, request: &Parts) -> Admission {
+    fn admit(account: &Simulator, request: &Parts) -> Admission {
         let mut admission = Admission::default();
         let connection = request.extensions.get::<ConnectInfo<Connection>>();
         let from = connection.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(c)| c.peer.ip());
-        let limited = self.state().settings.rate_limits;
-        if limited && let Err(seconds) = self.windows().call(from, Utc::now()) {
+        let limited = account.state().settings.rate_limits;
+        if limited && let Err(seconds) = account.windows().call(from, Utc::now()) {
             admission.refusal = Some(Error::too_many_requests(seconds).into_response());
             return admission;
         }
-        // A simulator's key is no secret: no need for a comparison in constant time.
-        let presented = request.headers.get(AUTHORIZATION).and_then(|h| h.to_str().ok());
-        let known = presented.and_then(|h| h.strip_prefix("Bearer ")) == Some(self.token.as_str());
-        if !known && !PUBLIC.contains(&request.uri.path()) {
+        if !account.knows(request) && !PUBLIC.contains(&request.uri.path()) {
             admission.refusal = Some(Error::unauthorized().into_response());
         }
         admission
     }
 
-    fn error(&self, status: StatusCode) -> Response {
+    fn error(status: StatusCode) -> Response {
         Error::usual(status).into_response()
     }
 
-    fn control_routes(self: Arc<Self>) -> Router {
+    fn resources(holdings: &Holdings) -> BTreeMap<&'static str, usize> {
+        BTreeMap::from([
+            ("instances", holdings.instances.len()),
+            ("snapshots", holdings.snapshots.len()),
+            ("ssh_keys", holdings.keys.len()),
+            ("startup_scripts", holdings.scripts.len()),
+        ])
+    }
+
+    fn control_routes() -> Router<Arc<Simulator>> {
         Router::new()
             .route("/__sim/servers", get(instances::inspect))
             .route("/__sim/servers/{id}", delete(instances::vanish))
-            .with_state(self)
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn add_ipv4(Shared(simulator): Sim, Path(id): Path<String>, bod
     let now = Utc::now();
     let mut state = simulator.state();
     let mut instance = super::actions::free_instance(&state, &id, "change")?;
-    let [.., b, c, d] = (state.new_rank() % 0x2_0000).to_be_bytes();
+    let [.., b, c, d] = (state.new_number() % 0x2_0000).to_be_bytes();
     let ip = Ipv4Addr::new(198, 18 + b, c, d);
     instance.more_ipv4.push(ip);
     if reboot.unwrap_or(true) {

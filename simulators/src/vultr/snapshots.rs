@@ -71,7 +71,7 @@ fn make(
 ) -> Snapshot {
     let snapshot = Snapshot {
         id: Uuid::new_v4(),
-        rank: state.new_rank(),
+        rank: state.new_number(),
         description: description.unwrap_or_default(),
         os_id,
         app_id,

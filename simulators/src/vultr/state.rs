@@ -1,25 +1,23 @@
 //! What the account holds, by UUID. Nothing here ticks: see [`super::instance`].
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{error::Error, instance::Instance, settings::Settings};
-use crate::journal::Journal;
+use super::{error::Error, instance::Instance};
+pub(super) use crate::kit::provider::after;
+use crate::kit::provider::{self, Kept, kept, put_back};
 
 /// Everything in the account.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) settings: Settings,
+#[derive(Default)]
+pub(super) struct Holdings {
     pub(super) instances: BTreeMap<Uuid, Instance>,
     pub(super) snapshots: BTreeMap<Uuid, Snapshot>,
     pub(super) keys: BTreeMap<Uuid, Key>,
     pub(super) scripts: BTreeMap<Uuid, Script>,
-    next_rank: u64,
-    journal: Journal,
 }
 
 /// A copy of an instance's disk. It belongs to the account, and outlives the instance.
@@ -59,86 +57,51 @@ pub(super) struct Script {
     pub(super) modified_at: DateTime<Utc>,
 }
 
-/// One kind of thing that is remembered, and under which prefix.
-pub(super) trait Kept: Serialize + Sized {
-    /// Its name in paths and in the state file.
-    const NAME: &'static str;
-    fn id(&self) -> Uuid;
-    /// Its place in lists: what was made later is greater.
+/// What has a place in lists.
+pub(super) trait Ranked: Kept<Id = Uuid, Holdings = Holdings> {
+    /// What was made later is greater.
     fn rank(&self) -> u64;
-    fn shelf(state: &State) -> &BTreeMap<Uuid, Self>;
-    fn shelf_mut(state: &mut State) -> &mut BTreeMap<Uuid, Self>;
 }
 
-macro_rules! kept {
-    ($type:ty, $name:literal, $shelf:ident) => {
-        impl Kept for $type {
-            const NAME: &'static str = $name;
-            fn id(&self) -> Uuid {
-                self.id
-            }
+macro_rules! ranked {
+    ($type:ty as $kind:literal in $shelf:ident) => {
+        kept!(Holdings: $type as $kind in $shelf by Uuid);
+
+        impl Ranked for $type {
             fn rank(&self) -> u64 {
                 self.rank
-            }
-            fn shelf(state: &State) -> &BTreeMap<Uuid, Self> {
-                &state.$shelf
-            }
-            fn shelf_mut(state: &mut State) -> &mut BTreeMap<Uuid, Self> {
-                &mut state.$shelf
             }
         }
     };
 }
-kept!(Instance, "instance", instances);
-kept!(Snapshot, "snapshot", snapshots);
-kept!(Key, "ssh key", keys);
-kept!(Script, "startup script", scripts);
+ranked!(Instance as "instance" in instances);
+ranked!(Snapshot as "snapshot" in snapshots);
+ranked!(Key as "ssh key" in keys);
+ranked!(Script as "startup script" in scripts);
 
-const NEXT_RANK: &str = "next_rank";
+impl provider::Holdings for Holdings {
+    const NEXT: &'static str = "next_rank";
+    const FIRST: u64 = 1;
+
+    fn take_back(&mut self, kind: &str, _name: &str, value: Value) -> serde_json::Result<bool> {
+        match kind {
+            Instance::KIND => put_back::<Instance>(self, value),
+            Snapshot::KIND => put_back::<Snapshot>(self, value),
+            Key::KIND => put_back::<Key>(self, value),
+            Script::KIND => put_back::<Script>(self, value),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// All that changes of the account.
+pub(super) type State = provider::State<Holdings>;
 
 impl State {
-    /// What the file remembers, or nothing.
-    pub(super) fn open(settings: Settings, path: Option<&Path>) -> io::Result<Self> {
-        let (journal, remembered) = Journal::open(path)?;
-        let mut state = Self {
-            settings,
-            instances: BTreeMap::new(),
-            snapshots: BTreeMap::new(),
-            keys: BTreeMap::new(),
-            scripts: BTreeMap::new(),
-            next_rank: 1,
-            journal,
-        };
-        for (key, value) in remembered {
-            match key.split_once('/').map_or(key.as_str(), |(prefix, _)| prefix) {
-                Instance::NAME => shelve::<Instance>(&mut state, value)?,
-                Snapshot::NAME => shelve::<Snapshot>(&mut state, value)?,
-                Key::NAME => shelve::<Key>(&mut state, value)?,
-                Script::NAME => shelve::<Script>(&mut state, value)?,
-                NEXT_RANK => state.next_rank = serde_json::from_value(value)?,
-                _ => return Err(io::Error::other(format!("the state file has an unknown key `{key}`"))),
-            }
-        }
-        Ok(state)
-    }
-
-    /// Adds or replaces a thing, and remembers it.
-    pub(super) fn keep<K: Kept>(&mut self, thing: K) {
-        self.journal.put(&format!("{}/{}", K::NAME, thing.id()), &thing);
-        K::shelf_mut(self).insert(thing.id(), thing);
-    }
-
-    /// Removes a thing; `None` when there is no such.
-    pub(super) fn remove<K: Kept>(&mut self, id: Uuid) -> Option<K> {
-        let thing = K::shelf_mut(self).remove(&id)?;
-        self.journal.remove(&format!("{}/{id}", K::NAME));
-        Some(thing)
-    }
-
     /// The thing an id in a path or a body means.
-    pub(super) fn find<K: Kept>(&self, id: &str) -> Result<&K, Error> {
+    pub(super) fn find<K: Ranked>(&self, id: &str) -> Result<&K, Error> {
         let found = id.parse().ok().and_then(|id| K::shelf(self).get(&id));
-        found.ok_or_else(|| Error::not_found(K::NAME))
+        found.ok_or_else(|| Error::not_found(K::KIND))
     }
 
     /// The instance an id means, unless it is still too young to be found.
@@ -148,42 +111,11 @@ impl State {
     }
 
     /// All things of a kind that `wanted` accepts, oldest first.
-    pub(super) fn all<K: Kept>(&self, wanted: impl Fn(&K) -> bool) -> Vec<&K> {
+    pub(super) fn all<K: Ranked>(&self, wanted: impl Fn(&K) -> bool) -> Vec<&K> {
         let mut all: Vec<_> = K::shelf(self).values().filter(|thing| wanted(thing)).collect();
         all.sort_by_key(|thing| thing.rank());
         all
     }
-
-    /// A rank never given before, also not before a restart or a reset.
-    pub(super) fn new_rank(&mut self) -> u64 {
-        let rank = self.next_rank;
-        self.next_rank += 1;
-        self.journal.put(NEXT_RANK, &self.next_rank);
-        rank
-    }
-
-    pub(super) fn reset(&mut self, settings: Settings) {
-        self.settings = settings;
-        self.instances.clear();
-        self.snapshots.clear();
-        self.keys.clear();
-        self.scripts.clear();
-        self.journal.clear();
-        self.journal.put(NEXT_RANK, &self.next_rank);
-    }
-}
-
-fn shelve<K: Kept + serde::de::DeserializeOwned>(state: &mut State, value: Value) -> io::Result<()> {
-    let thing: K = serde_json::from_value(value)?;
-    K::shelf_mut(state).insert(thing.id(), thing);
-    Ok(())
-}
-
-/// `now` and `seconds` more.
-pub(super) fn after(now: DateTime<Utc>, seconds: f64) -> DateTime<Utc> {
-    #[allow(clippy::cast_possible_truncation, reason = "seconds are checked to be at most a day")]
-    let milliseconds = (seconds * 1000.0) as i64;
-    now + TimeDelta::milliseconds(milliseconds)
 }
 
 /// A moment as the vendor writes it.

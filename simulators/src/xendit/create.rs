@@ -15,7 +15,7 @@ use super::{
     error::Error,
     payment_request::{Channel, PaymentRequest},
 };
-use crate::gateway::{
+use crate::kit::gateway::{
     Outcome,
     qris::{digits, qr_string},
 };

@@ -7,98 +7,47 @@ mod error;
 mod pay;
 mod payment_request;
 mod refund;
-mod state;
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    Router,
     extract::State as Shared,
-    http::{StatusCode, header::AUTHORIZATION, request::Parts},
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use self::{error::Error, state::State};
-pub use crate::gateway::Settings;
-use crate::{
-    control::{self, Admission, Control, Simulated},
-    fault::FaultKind,
-    gateway::{self, Courier},
-    server::{self, Server},
-};
+use self::{error::Error, payment_request::PaymentRequest};
+use crate::kit::gateway::{Charges, Credential, Descriptor, How, Letter, Merchant, Pay, Vendor};
 
 /// The only version there is here.
 const API_VERSION: &str = "2024-11-11";
 
-/// How a simulator starts.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The merchant's secret key, which is asked for.
-    pub secret_key: String,
-    /// The token that webhooks carry.
-    pub callback_token: String,
-    /// Settings at the start, and after `POST /__sim/reset`.
-    pub settings: Settings,
-    /// Where to remember payment requests across restarts; nowhere by default.
-    pub state: Option<PathBuf>,
-}
+/// The place of the token among the vendor's secrets.
+const CALLBACK_TOKEN: usize = 1;
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            secret_key: "xnd_development_simulator".to_owned(),
-            callback_token: "simulator-callback-token".to_owned(),
-            settings: Settings::default(),
-            state: None,
-        }
-    }
-}
+/// Xendit's simulator.
+pub static DESCRIPTOR: Descriptor = Descriptor {
+    slug: "xendit",
+    port: 4021,
+    version: "/v3",
+    credentials: &[
+        Credential {
+            usual: "xnd_development_simulator",
+            prefix: "xnd_development_",
+            help: "The secret key it accepts",
+        },
+        Credential { usual: "simulator-callback-token", prefix: "", help: "The token its webhooks carry" },
+    ],
+    charge: "POST /v3/payment_requests",
+    open: Simulator::open,
+};
 
-/// The simulated merchant's side of Xendit.
-#[derive(Debug)]
-pub struct Simulator {
-    secret_key: String,
-    callback_token: String,
-    initially: Settings,
-    control: Control,
-    state: Mutex<State>,
-    courier: Arc<Courier>,
-}
+/// The vendor, as the kit wants it.
+struct Xendit;
 
-impl Simulator {
-    /// A merchant as `config` says, with what its state file remembers.
-    ///
-    /// # Errors
-    /// When the state file can't be read, understood or written, or no HTTP client can be made.
-    pub fn new(config: Config) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self {
-            state: Mutex::new(State::open(config.state.as_deref())?),
-            courier: Courier::new("Xendit", config.settings.clone(), pay::retries)?,
-            secret_key: config.secret_key,
-            callback_token: config.callback_token,
-            initially: config.settings,
-            control: Control::default(),
-        }))
-    }
-
-    /// The HTTP service.
-    pub fn app(self: Arc<Self>) -> Router {
-        control::app(self, routes())
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The simulated merchant's side.
+type Simulator = Merchant<Xendit>;
 
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
     vec![
@@ -112,72 +61,9 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
     ]
 }
 
-/// Serves the simulator until `shutdown` resolves.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    simulator: Arc<Simulator>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    server::serve(listener, simulator.app(), shutdown).await
-}
-
-/// A simulator running in this process on a free port until it is stopped or dropped.
-#[derive(Debug)]
-pub struct Handle {
-    server: Server,
-    simulator: Arc<Simulator>,
-}
-
-impl Handle {
-    /// Starts one.
-    ///
-    /// # Errors
-    /// When no port can be bound or the state file is unusable.
-    pub async fn start(config: Config) -> io::Result<Self> {
-        let simulator = Simulator::new(config)?;
-        let server = Server::start(Arc::clone(&simulator).app()).await?;
-        Ok(Self { server, simulator })
-    }
-
-    /// Its base URL, such as `http://127.0.0.1:41234`: the vendor's paths begin with `/v3`.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// How often a route such as `POST /v3/payment_requests` was called.
-    #[must_use]
-    pub fn calls(&self, route: &str) -> u64 {
-        self.simulator.control.calls(route)
-    }
-
-    /// Stops it and waits until its port is closed.
-    ///
-    /// # Errors
-    /// Whatever serving ended with.
-    pub async fn stop(self) -> io::Result<()> {
-        self.server.stop().await
-    }
-}
-
-impl Simulated for Simulator {
-    fn name(&self) -> &'static str {
-        "Xendit Payments API v3"
-    }
-
-    fn control(&self) -> &Control {
-        &self.control
-    }
-
-    fn fault_kinds(&self) -> &'static [FaultKind] {
-        &[FaultKind::Status, FaultKind::Delay, FaultKind::DropAfterCreate]
-    }
-
-    fn examples(&self) -> &'static str {
-        "# Settings: notification_url (or null), retry_interval_seconds, timeout_seconds\n\
+impl Vendor for Xendit {
+    const NAME: &'static str = "Xendit Payments API v3";
+    const EXAMPLES: &'static str = "# Settings: notification_url (or null), retry_interval_seconds, timeout_seconds\n\
          curl {host}/__sim/config --json '{\"notification_url\":\"http://127.0.0.1:3000/api/v1/webhooks/xendit\"}'\n\n\
          # The customer pays: a webhook goes out. outcome is settlement (default), pending, deny, expire or cancel\n\
          curl {host}/__sim/pay --json '{\"reference_id\":\"WB-1\"}'\n\
@@ -196,63 +82,57 @@ impl Simulated for Simulator {
          curl -X POST {host}/__sim/test\n\n\
          # Every payment request, and every webhook sent with its answer\n\
          curl {host}/__sim/payment_requests\n\
-         curl {host}/__sim/deliveries"
+         curl {host}/__sim/deliveries";
+    const USER_AGENT: &'static str = "Xendit";
+    const CHARGES: &'static str = "payment_requests";
+
+    type Charge = PaymentRequest;
+
+    fn retries(status: Option<u16>) -> u32 {
+        pay::retries(status)
     }
 
-    fn settings(&self) -> Value {
-        json!(self.courier.bag().settings)
+    fn routes() -> Vec<(&'static str, MethodRouter<Arc<Simulator>>)> {
+        routes()
     }
 
-    fn configure(&self, change: &[u8]) -> Result<(), String> {
-        let mut bag = self.courier.bag();
-        bag.settings = bag.settings.changed_by(control::parse(change)?)?;
-        Ok(())
+    fn refusal(merchant: &Simulator, request: &Parts) -> Option<Response> {
+        if !merchant.knows(request) {
+            return Some(Error::usual(StatusCode::UNAUTHORIZED).into_response());
+        }
+        (!names_version(request)).then(|| Error::unknown_version().into_response())
     }
 
-    fn resources(&self) -> BTreeMap<&'static str, usize> {
-        let (requests, refunds) = {
-            let state = self.state();
-            (state.all().count(), state.all().map(|request| request.refunds.len()).sum())
-        };
-        let bag = self.courier.bag();
-        BTreeMap::from([
-            ("payment_requests", requests),
-            ("refunds", refunds),
-            ("deliveries", bag.deliveries.len()),
-            ("deliveries_accepted", bag.deliveries.iter().filter(|d| d.accepted()).count()),
-            ("retries_waiting", bag.retries_waiting),
-        ])
-    }
-
-    fn reset(&self) {
-        self.state().clear();
-        self.courier.reset(self.initially.clone());
-    }
-
-    fn admit(&self, request: &Parts) -> Admission {
-        Admission { refusal: self.refusal(request).map(IntoResponse::into_response), ..Admission::default() }
-    }
-
-    fn error(&self, status: StatusCode) -> Response {
+    fn error(status: StatusCode) -> Response {
         Error::usual(status).into_response()
     }
 
-    fn control_routes(self: Arc<Self>) -> Router {
-        gateway::control_routes(self)
+    fn settle(merchant: &Simulator, pay: &Pay) -> Option<Letter> {
+        pay::settle(merchant, pay)
+    }
+
+    fn take_back(
+        merchant: &Simulator,
+        id: &str,
+        how: How,
+        amount: Option<i64>,
+    ) -> Result<Option<Letter>, String> {
+        pay::take_back(merchant, id, how, amount)
+    }
+
+    fn test_letter(merchant: &Simulator) -> Letter {
+        pay::test_letter(merchant)
+    }
+
+    fn resources(requests: &Charges<PaymentRequest>) -> BTreeMap<&'static str, usize> {
+        BTreeMap::from([("refunds", requests.all().map(|request| request.refunds.len()).sum())])
     }
 }
 
-impl Simulator {
-    fn refusal(&self, request: &Parts) -> Option<Error> {
-        let header = |name: &str| request.headers.get(name).and_then(|h| h.to_str().ok());
-        // A simulator's key is no secret: no need for a comparison in constant time.
-        let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{}:", self.secret_key)));
-        if header(AUTHORIZATION.as_str()) != Some(&expected) {
-            return Some(Error::usual(StatusCode::UNAUTHORIZED));
-        }
-        let versioned = request.uri.path().starts_with("/v3/");
-        (versioned && header("api-version") != Some(API_VERSION)).then(Error::unknown_version)
-    }
+/// Whether a call names the version that it is about, where the vendor asks for it.
+fn names_version(request: &Parts) -> bool {
+    let named = request.headers.get("api-version").and_then(|header| header.to_str().ok());
+    !request.uri.path().starts_with("/v3/") || named == Some(API_VERSION)
 }
 
 /// What handlers are given the simulator by.

@@ -1,7 +1,5 @@
 //! The customer pays, or does not: the payment request turns, and a webhook is written.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     body::Bytes,
@@ -13,11 +11,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
-    Sim, Simulator,
+    CALLBACK_TOKEN, Sim, Simulator,
     error::Error,
     payment_request::{BUSINESS_ID, PaymentRequest, Refund, Status, written},
 };
-use crate::gateway::{Amount, Courier, Gateway, How, Letter, Outcome, Pay, Tamper};
+use crate::kit::gateway::{Amount, How, Letter, Outcome, Pay, Tamper};
 
 /// How often the vendor tries again: six times within a day, whatever went wrong.
 pub(super) const fn retries(status: Option<u16>) -> u32 {
@@ -27,90 +25,87 @@ pub(super) const fn retries(status: Option<u16>) -> u32 {
     }
 }
 
-impl Gateway for Simulator {
-    fn courier(&self) -> &Arc<Courier> {
-        &self.courier
-    }
-
-    fn settle(&self, pay: &Pay) -> Option<Letter> {
-        let amount = pay.amount.as_ref().map(|amount| match amount {
-            Amount::Rupiah(whole) => json!(whole),
-            Amount::Text(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
-        });
-        let request = {
-            let mut state = self.state();
-            let mut request = state.by_reference(&pay.id)?;
-            request.turn(pay.outcome, amount.clone());
-            state.save(request.clone());
-            request
-        };
-        let mut body = event(&request, pay.outcome);
-        if let Some(amount) = amount {
-            body["data"]["request_amount"] = amount;
-        }
-        let mut token = self.callback_token.clone();
-        match pay.tamper {
-            None => {}
-            Some(Tamper::Amount) => {
-                body["data"]["request_amount"] = json!(request.request_amount.saturating_add(1));
-            }
-            Some(Tamper::Signature) => token = token.chars().rev().chain("x".chars()).collect(),
-        }
-        Some(letter(body, &request.reference_id, token))
-    }
-
-    fn take_back(&self, id: &str, how: How, amount: Option<i64>) -> Result<Option<Letter>, String> {
-        let mut state = self.state();
-        let Some(mut request) = state.by_reference(id).filter(|found| found.status == Status::Succeeded)
-        else {
-            return Ok(None);
-        };
-        let body = match how {
-            How::Chargeback => return Err("Xendit tells of no chargebacks of these channels".to_owned()),
-            How::Withdraw(outcome) => {
-                request.withdraw(outcome);
-                event(&request, outcome)
-            }
-            How::Refund => {
-                let left = request.refundable();
-                let amount = amount.unwrap_or(left);
-                if !(1..=left).contains(&amount) {
-                    return Err(format!("amount must be between 1 and {left}"));
-                }
-                let id = format!("rfd-{}", Uuid::new_v4());
-                let refund = Refund {
-                    reference_id: id.clone(),
-                    id,
-                    idempotency_key: None,
-                    amount,
-                    reason: "OTHERS".to_owned(),
-                    created: Utc::now(),
-                };
-                request.refunds.push(refund.clone());
-                envelope("refund.succeeded", &request.show_refund(&refund))
-            }
-        };
+/// Turns the charge as told, and writes the notification of it.
+pub(super) fn settle(sim: &Simulator, pay: &Pay) -> Option<Letter> {
+    let amount = pay.amount.as_ref().map(|amount| match amount {
+        Amount::Rupiah(whole) => json!(whole),
+        Amount::Text(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+    });
+    let request = {
+        let mut state = sim.state();
+        let mut request = state.by_reference(&pay.id)?;
+        request.turn(pay.outcome, amount.clone());
         state.save(request.clone());
-        Ok(Some(letter(body, &request.reference_id, self.callback_token.clone())))
+        request
+    };
+    let mut body = event(&request, pay.outcome);
+    if let Some(amount) = amount {
+        body["data"]["request_amount"] = amount;
     }
+    let mut token = sim.credential(CALLBACK_TOKEN).to_owned();
+    match pay.tamper {
+        None => {}
+        Some(Tamper::Amount) => {
+            body["data"]["request_amount"] = json!(request.request_amount.saturating_add(1));
+        }
+        Some(Tamper::Signature) => token = token.chars().rev().chain("x".chars()).collect(),
+    }
+    Some(letter(body, &request.reference_id, token))
+}
 
-    fn test_letter(&self) -> Letter {
-        let reference = format!("sample-{}", Uuid::new_v4());
-        let sample = json!({
-            "payment_id": format!("py-{}", Uuid::new_v4()),
-            "payment_request_id": format!("pr-{}", Uuid::new_v4()),
-            "reference_id": reference,
-            "status": "SUCCEEDED",
-            "request_amount": 10_000,
-            "currency": "IDR",
-            "channel_code": "QRIS",
-        });
-        letter(envelope("payment.capture", &sample), &reference, self.callback_token.clone())
-    }
+/// Takes money of a paid charge back, and writes the notification of it.
+pub(super) fn take_back(
+    sim: &Simulator,
+    id: &str,
+    how: How,
+    amount: Option<i64>,
+) -> Result<Option<Letter>, String> {
+    let mut state = sim.state();
+    let Some(mut request) = state.by_reference(id).filter(|found| found.status == Status::Succeeded) else {
+        return Ok(None);
+    };
+    let body = match how {
+        How::Chargeback => return Err("Xendit tells of no chargebacks of these channels".to_owned()),
+        How::Withdraw(outcome) => {
+            request.withdraw(outcome);
+            event(&request, outcome)
+        }
+        How::Refund => {
+            let left = request.refundable();
+            let amount = amount.unwrap_or(left);
+            if !(1..=left).contains(&amount) {
+                return Err(format!("amount must be between 1 and {left}"));
+            }
+            let id = format!("rfd-{}", Uuid::new_v4());
+            let refund = Refund {
+                reference_id: id.clone(),
+                id,
+                idempotency_key: None,
+                amount,
+                reason: "OTHERS".to_owned(),
+                created: Utc::now(),
+            };
+            request.refunds.push(refund.clone());
+            envelope("refund.succeeded", &request.show_refund(&refund))
+        }
+    };
+    state.save(request.clone());
+    Ok(Some(letter(body, &request.reference_id, sim.credential(CALLBACK_TOKEN).to_owned())))
+}
 
-    fn charges(&self) -> (&'static str, Value) {
-        ("payment_requests", json!(self.state().all().collect::<Vec<_>>()))
-    }
+/// What the dashboard sends to try an address out.
+pub(super) fn test_letter(sim: &Simulator) -> Letter {
+    let reference = format!("sample-{}", Uuid::new_v4());
+    let sample = json!({
+        "payment_id": format!("py-{}", Uuid::new_v4()),
+        "payment_request_id": format!("pr-{}", Uuid::new_v4()),
+        "reference_id": reference,
+        "status": "SUCCEEDED",
+        "request_amount": 10_000,
+        "currency": "IDR",
+        "channel_code": "QRIS",
+    });
+    letter(envelope("payment.capture", &sample), &reference, sim.credential(CALLBACK_TOKEN).to_owned())
 }
 
 /// The webhook that tells of an outcome, whatever was told before.
@@ -175,7 +170,11 @@ pub(super) async fn simulate(
         request
     };
     let body = event(&request, Outcome::Settlement);
-    sim.courier.in_background(letter(body, &request.reference_id, sim.callback_token.clone()));
+    sim.courier().in_background(letter(
+        body,
+        &request.reference_id,
+        sim.credential(CALLBACK_TOKEN).to_owned(),
+    ));
     let message =
         "A simulated payment is being processed. The resulting payment will be sent to your webhook.";
     Ok(Json(json!({ "status": "PENDING", "message": message })))

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::gateway::Outcome;
+use crate::kit::gateway::{Charge, Outcome};
 
 pub(super) const BUSINESS_ID: &str = "5f27a14a9bf05c73dd040bc8";
 
@@ -65,6 +65,24 @@ pub(super) struct PaymentRequest {
     pub(super) payment: Option<Payment>,
     #[serde(default)]
     pub(super) refunds: Vec<Refund>,
+}
+
+impl Charge for PaymentRequest {
+    fn key(&self) -> String {
+        self.payment_request_id.clone()
+    }
+
+    fn reference(&self) -> &str {
+        &self.reference_id
+    }
+
+    fn expire(&mut self, now: DateTime<Utc>) -> bool {
+        let is_over = self.is_open() && self.expires_at <= now;
+        if is_over {
+            self.turn(Outcome::Expire, None);
+        }
+        is_over
+    }
 }
 
 impl PaymentRequest {

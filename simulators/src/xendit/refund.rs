@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Sim,
+    CALLBACK_TOKEN, Sim,
     error::Error,
     pay::{envelope, letter},
     payment_request::{Channel, PaymentRequest, Refund, Status},
@@ -49,7 +49,11 @@ pub(super) async fn create(Shared(sim): Sim, headers: HeaderMap, body: Bytes) ->
     drop(state);
     let shown = request.show_refund(&refund);
     let body = envelope("refund.succeeded", &shown);
-    sim.courier.in_background(letter(body, &request.reference_id, sim.callback_token.clone()));
+    sim.courier().in_background(letter(
+        body,
+        &request.reference_id,
+        sim.credential(CALLBACK_TOKEN).to_owned(),
+    ));
     let mut answer = shown;
     answer["status"] = "PENDING".into();
     Ok(Json(answer))

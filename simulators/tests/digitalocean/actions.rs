@@ -1,7 +1,7 @@
 //! What can be done to a droplet.
 
 use serde_json::{Value, json};
-use simulators::digitalocean::Settings;
+use simulators::provider::Settings;
 
 use crate::sim::{Answer, Sim, unlimited};
 

@@ -2,7 +2,10 @@
 
 use reqwest::Method;
 use serde_json::json;
-use simulators::digitalocean::{Config, Settings};
+use simulators::{
+    digitalocean::DESCRIPTOR,
+    provider::{Config, Settings},
+};
 
 use crate::sim::{Sim, header};
 
@@ -167,7 +170,7 @@ async fn state_survives_a_restart_on_request() {
     let config = Config {
         settings: Settings { boot_seconds: 0.0, action_seconds: 0.0, ..Settings::default() },
         state: Some(folder.path().join("digitalocean.jsonl")),
-        ..Config::default()
+        ..DESCRIPTOR.config()
     };
     let sim = Sim::of(config.clone()).await;
     let (kept, gone) = (sim.made(json!({ "tags": ["t"] })).await, sim.made(json!({})).await);

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use simulators::digitalocean::Settings;
+use simulators::provider::Settings;
 
 use crate::sim::{Sim, unlimited};
 

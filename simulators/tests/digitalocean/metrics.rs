@@ -5,7 +5,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use simulators::digitalocean::{Config, Settings};
+use simulators::{
+    digitalocean::DESCRIPTOR,
+    provider::{Config, Settings},
+};
 
 use crate::sim::{Sim, unlimited};
 
@@ -78,7 +81,7 @@ async fn an_hour_of_a_droplets_life_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("digitalocean.jsonl");
     let settings = Settings { boot_seconds: 0.0, ..unlimited() };
-    let config = Config { settings, state: Some(state.clone()), ..Config::default() };
+    let config = Config { settings, state: Some(state.clone()), ..DESCRIPTOR.config() };
     let sim = Sim::of(config.clone()).await;
     let id = sim.made(json!({ "monitoring": true })).await;
     let day =

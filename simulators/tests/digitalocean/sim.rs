@@ -7,7 +7,11 @@ use reqwest::{
     header::{HeaderMap, HeaderValue},
 };
 use serde_json::{Value, json};
-use simulators::digitalocean::{Config, Handle, Settings};
+use simulators::{
+    Handle,
+    digitalocean::DESCRIPTOR,
+    provider::{Config, Settings},
+};
 
 pub struct Sim {
     pub handle: Handle,
@@ -27,13 +31,13 @@ impl Sim {
     }
 
     pub async fn with(settings: Settings) -> Self {
-        Self::of(Config { settings, ..Config::default() }).await
+        Self::of(Config { settings, ..DESCRIPTOR.config() }).await
     }
 
     pub async fn of(config: Config) -> Self {
         let token = config.token.clone();
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { handle: Handle::start(config).await.unwrap(), client, token }
+        Self { handle: DESCRIPTOR.start(config).await.unwrap(), client, token }
     }
 
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Result<Answer> {

@@ -1,7 +1,7 @@
 //! What is kept across restarts, and what a reset leaves.
 
 use serde_json::json;
-use simulators::linode::Config;
+use simulators::{linode::DESCRIPTOR, provider::Config};
 
 use crate::{Sim, labels, unlimited};
 
@@ -11,7 +11,7 @@ async fn a_state_file_survives_a_restart() {
     let config = Config {
         settings: unlimited(),
         state: Some(folder.path().join("linode.jsonl")),
-        ..Config::default()
+        ..DESCRIPTOR.config()
     };
     let sim = Sim::of(config.clone()).await;
     let kept = sim.made(json!({ "label": "kept", "tags": ["webrana"] })).await;

@@ -1,7 +1,7 @@
 //! A Linode from its create to its delete.
 
 use serde_json::{Value, json};
-use simulators::linode::Settings;
+use simulators::provider::Settings;
 
 use crate::{Sim, unlimited};
 

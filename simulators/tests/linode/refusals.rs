@@ -1,7 +1,7 @@
 //! What the vendor refuses, and how fast it may be asked.
 
 use serde_json::{Value, json};
-use simulators::linode::Settings;
+use simulators::provider::Settings;
 
 use crate::Sim;
 

@@ -1,7 +1,7 @@
 //! What is done to instances and their snapshots.
 
 use serde_json::{Value, json};
-use simulators::vultr::Settings;
+use simulators::provider::Settings;
 
 use crate::{Sim, axes, unlimited};
 

@@ -2,7 +2,10 @@
 
 use reqwest::{Method, header::RETRY_AFTER};
 use serde_json::json;
-use simulators::vultr::{Config, Settings};
+use simulators::{
+    provider::{Config, Settings},
+    vultr::DESCRIPTOR,
+};
 
 use crate::{Sim, axes};
 
@@ -126,7 +129,7 @@ async fn state_survives_a_restart_on_request() {
     let config = Config {
         settings: Settings { boot_seconds: 0.0, action_seconds: 0.0, ..Settings::default() },
         state: Some(folder.path().join("vultr.jsonl")),
-        ..Config::default()
+        ..DESCRIPTOR.config()
     };
     let sim = Sim::of(config.clone()).await;
     let (kept, gone) = (sim.made(json!({ "tags": ["t"] })).await, sim.made(json!({})).await);

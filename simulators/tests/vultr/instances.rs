@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use simulators::vultr::Settings;
+use simulators::provider::Settings;
 
 use crate::{Sim, axes, unlimited};
 

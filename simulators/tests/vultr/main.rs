@@ -10,7 +10,11 @@ use std::time::Duration;
 
 use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::{Value, json};
-use simulators::vultr::{Config, Handle, Settings};
+use simulators::{
+    Handle,
+    provider::{Config, Settings},
+    vultr::DESCRIPTOR,
+};
 
 struct Sim {
     handle: Handle,
@@ -39,13 +43,13 @@ impl Sim {
     }
 
     async fn with(settings: Settings) -> Self {
-        Self::of(Config { settings, ..Config::default() }).await
+        Self::of(Config { settings, ..DESCRIPTOR.config() }).await
     }
 
     async fn of(config: Config) -> Self {
         let token = config.token.clone();
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { handle: Handle::start(config).await.unwrap(), client, token }
+        Self { handle: DESCRIPTOR.start(config).await.unwrap(), client, token }
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Result<Answer> {

@@ -62,12 +62,12 @@ async fn paid(point: &str, answer_lost: bool) {
     let _turn = turn().await;
     let stack = system(Options::default()).await;
     // The new droplet is missing from lists for almost as long as the adapter believes possible.
-    cloud::configure(&stack, Cloud::DigitalOcean, json!({ "listing_lag_seconds": 1.0 })).await;
+    cloud::configure(&stack, Cloud::DIGITALOCEAN, json!({ "listing_lag_seconds": 1.0 })).await;
     if answer_lost {
         cloud::fault(
             &stack,
-            Cloud::DigitalOcean,
-            json!({ "route": Cloud::DigitalOcean.create(), "kind": "drop_after_create" }),
+            Cloud::DIGITALOCEAN,
+            json!({ "route": Cloud::DIGITALOCEAN.routes().create, "kind": "drop_after_create" }),
         )
         .await;
     }

@@ -48,12 +48,13 @@ async fn a_hundred_orders_at_each_provider_get_a_hundred_servers_each() {
     let poller = Customer::register(&stack).await;
     let polled = servers_to_poll(&stack, &poller).await;
     let begun = Instant::now();
-    for cloud in Cloud::ALL {
+    for cloud in Cloud::all() {
         cloud::configure(&stack, cloud, json!({ "listing_lag_seconds": LAG })).await;
-        let lost = json!({ "route": cloud.create(), "kind": "drop_after_create", "times": LOST, "every": 3 });
+        let lost =
+            json!({ "route": cloud.routes().create, "kind": "drop_after_create", "times": LOST, "every": 3 });
         cloud::fault(&stack, cloud, lost).await;
         let page = json!("<html><h1>Sorry, you have been blocked</h1></html>");
-        let page = json!({ "route": cloud.list(), "kind": "status", "status": 403, "body": page, "times": PAGES,
+        let page = json!({ "route": cloud.routes().list, "kind": "status", "status": 403, "body": page, "times": PAGES,
                            "every": 10 });
         cloud::fault(&stack, cloud, page).await;
     }
@@ -62,10 +63,11 @@ async fn a_hundred_orders_at_each_provider_get_a_hundred_servers_each() {
         orders = survive(&stack, &network, &customer) => orders,
         () = poll(&poller, &polled) => panic!("the customer stopped polling"),
     };
-    for cloud in Cloud::ALL {
+    for cloud in Cloud::all() {
         let servers = cloud::servers_with(&stack, cloud, &Installation::default().tag()).await;
         assert_eq!(servers, ORDERS + 1, "at {}", cloud.slug());
-        let (reads, minutes) = (stack.clouds.calls(cloud, cloud.snapshots()), begun.elapsed().as_secs() / 60);
+        let (reads, minutes) =
+            (stack.clouds.calls(cloud, cloud.routes().snapshots), begun.elapsed().as_secs() / 60);
         assert!((1..=minutes + 5).contains(&reads), "{reads} reads in {minutes} minutes at {}", cloud.slug());
     }
     for order in &orders {
@@ -74,7 +76,7 @@ async fn a_hundred_orders_at_each_provider_get_a_hundred_servers_each() {
     report::say(&format!(
         "chaos, fleet: {} orders ACTIVE, as many servers, {} answers lost, worker killed {} times, in {:.1} s",
         orders.len(),
-        LOST * Cloud::ALL.len(),
+        LOST * Cloud::all().len(),
         WHEN_PAID.len(),
         begun.elapsed().as_secs_f64()
     ));
@@ -82,7 +84,7 @@ async fn a_hundred_orders_at_each_provider_get_a_hundred_servers_each() {
 
 /// Orders at all providers, and kills the worker at every step until all are ACTIVE.
 async fn survive(stack: &Stack, network: &DatabaseProxy, customer: &Customer<'_>) -> Vec<Value> {
-    let wishes = join_all(Cloud::ALL.map(|cloud| customer.good_order_at(cloud))).await;
+    let wishes = join_all(Cloud::all().map(|cloud| customer.good_order_at(cloud))).await;
     let wanted = wishes.iter().flat_map(|wish| std::iter::repeat_n(wish, ORDERS));
     let orders: Vec<Value> = stream::iter(wanted)
         .map(|wish| async {
@@ -121,7 +123,7 @@ async fn survive(stack: &Stack, network: &DatabaseProxy, customer: &Customer<'_>
 
 /// A server at each provider for the customer who polls: their paths.
 async fn servers_to_poll(stack: &Stack, poller: &Customer<'_>) -> Vec<String> {
-    let orders = join_all(Cloud::ALL.map(|cloud| poller.place_order_at(cloud))).await;
+    let orders = join_all(Cloud::all().map(|cloud| poller.place_order_at(cloud))).await;
     for order in &orders {
         poller.pay(order).await;
     }

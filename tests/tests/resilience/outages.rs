@@ -106,7 +106,7 @@ async fn a_restart_of_the_database_loses_nothing() {
     let database = start().await.expect("a database");
     let options = Options { database_url: Some(database.clone()), ..Default::default() };
     let stack = Stack::start(options).await.expect("a system");
-    cloud::configure(&stack, Cloud::DigitalOcean, json!({ "boot_seconds": 3.0 })).await;
+    cloud::configure(&stack, Cloud::DIGITALOCEAN, json!({ "boot_seconds": 3.0 })).await;
     let customer = Customer::register(&stack).await;
     let orders = join_all((0..5).map(|_| customer.place_order())).await;
     join_all(orders.iter().map(|order| customer.pay(order))).await;

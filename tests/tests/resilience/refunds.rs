@@ -84,7 +84,7 @@ async fn replaced_by(
 
 /// From now on the gateway refuses to give money back.
 async fn refuse_refunds(stack: &Stack) {
-    let url = format!("{}/__sim/faults", stack.gateway.url());
+    let url = format!("{}/__sim/faults", stack.gateway.simulator.url());
     let refusal =
         json!({ "route": "POST /v2/{order_id}/refund", "kind": "status", "status": 412, "times": 1_000 });
     let answer = reqwest::Client::new().post(url).json(&refusal).send().await.expect("the gateway answers");
@@ -93,7 +93,7 @@ async fn refuse_refunds(stack: &Stack) {
 
 /// What the gateway gave back in all.
 async fn given_back(stack: &Stack) -> Vec<i64> {
-    let url = format!("{}/__sim/transactions", stack.gateway.url());
+    let url = format!("{}/__sim/transactions", stack.gateway.simulator.url());
     let all: Value = reqwest::get(url).await.expect("the gateway answers").json().await.expect("JSON");
     let charges = all["transactions"].as_array().expect("transactions").iter();
     charges

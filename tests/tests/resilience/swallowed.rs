@@ -24,7 +24,7 @@ async fn connections_that_were_swallowed_hold_nobody_up_for_long() {
     let stack = Stack::start(options).await.expect("a system");
     let customer = Customer::register(&stack).await;
     // One order is on its way when it happens, another comes after.
-    cloud::configure(&stack, cloud::Cloud::DigitalOcean, json!({ "boot_seconds": 3.0 })).await;
+    cloud::configure(&stack, cloud::Cloud::DIGITALOCEAN, json!({ "boot_seconds": 3.0 })).await;
     let wish = customer.good_order().await;
     let before = customer.place_order().await;
     customer.pay(&before).await;

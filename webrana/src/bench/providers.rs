@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use clap::builder::PossibleValuesParser;
 use domain::ids::OrderId;
 use serde_json::json;
 use store::{PoolSettings, Store};
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::demo::customer::Customer;
 use crate::progress::Progress;
+use crate::simulate::{self, SimulatedProvider};
 use crate::stack::env_file::EnvFile;
 use crate::stack::local::{LocalStack, Parts};
 
@@ -36,53 +38,24 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Longer than the longest burst.
 const PATIENCE: Duration = Duration::from_secs(1800);
 
-/// A provider, its simulator's variable, and the limit that a burst of orders meets there.
-struct Contender {
-    slug: &'static str,
-    simulator_env: &'static str,
-    create: &'static str,
-    /// The route by which it is seen that servers are ready.
-    list: &'static str,
-    /// Between two reboots of the customer's server: as often as a customer's part of the limit allows.
-    between_reboots: Duration,
-    /// Whether the limit counts creates only, or every call.
-    creates_only: bool,
-    calls: u32,
-    window: Duration,
+/// The providers by the limit that a burst of orders meets there, the shortest window first.
+fn contenders() -> Vec<&'static SimulatedProvider> {
+    let mut all: Vec<_> = simulate::providers().iter().collect();
+    all.sort_by_key(|it| it.vendor.create_window().map(|window| window.period));
+    all
 }
 
-const CONTENDERS: [Contender; 3] = [
-    Contender {
-        slug: "vultr",
-        simulator_env: "SIM_VULTR_URL",
-        create: "POST /v2/instances",
-        list: "GET /v2/instances",
-        between_reboots: Duration::from_secs(1),
-        creates_only: false,
-        calls: 30,
-        window: Duration::from_secs(1),
-    },
-    Contender {
-        slug: "linode",
-        simulator_env: "SIM_LINODE_URL",
-        create: "POST /v4/linode/instances",
-        list: "GET /v4/linode/instances",
-        between_reboots: Duration::from_secs(5),
-        creates_only: true,
-        calls: 20,
-        window: Duration::from_secs(15),
-    },
-    Contender {
-        slug: "digitalocean",
-        simulator_env: "SIM_DIGITALOCEAN_URL",
-        create: "POST /v2/droplets",
-        list: "GET /v2/droplets",
-        between_reboots: Duration::from_secs(30),
-        creates_only: false,
-        calls: 250,
-        window: Duration::from_secs(60),
-    },
-];
+/// The limit that a burst of orders meets at a provider.
+fn limit(at: &SimulatedProvider) -> Option<Limit> {
+    let window = at.vendor.create_window()?;
+    Some(Limit {
+        create: at.simulator.routes.create,
+        list: at.simulator.routes.list,
+        creates_only: at.vendor.limits_creates_apart(),
+        calls: window.calls,
+        window: window.period,
+    })
+}
 
 /// What is measured, and where.
 #[derive(Debug, clap::Args)]
@@ -99,7 +72,7 @@ pub struct Arguments {
 
     /// Only this provider, by slug; all when not set
     #[arg(long, value_name = "SLUG", help_heading = "Bench",
-          value_parser = CONTENDERS.map(|contender| contender.slug))]
+          value_parser = PossibleValuesParser::new(contenders().iter().map(|it| it.vendor.slug)))]
     provider: Option<String>,
 
     /// How long a simulated server takes to boot, in seconds; fractions count
@@ -147,9 +120,9 @@ impl Bench {
         let database = env.get("DATABASE_URL").context("the stack has no DATABASE_URL")?;
         let store = Store::connect(database, &PoolSettings::of(2)).await?;
         let mut measured = Vec::new();
-        for contender in &CONTENDERS {
-            if self.provider.as_deref().is_none_or(|wanted| wanted == contender.slug) {
-                let burst = Burst::prepare(self, contender, env, &store).await?;
+        for at in contenders() {
+            if self.provider.as_deref().is_none_or(|wanted| wanted == at.vendor.slug) {
+                let burst = Burst::prepare(self, at, env, &store).await?;
                 measured.push(burst.run(self, env, &store, progress).await?);
             }
         }
@@ -158,8 +131,9 @@ impl Bench {
 }
 
 /// A burst at one provider.
-struct Burst<'a> {
-    contender: &'a Contender,
+struct Burst {
+    at: &'static SimulatedProvider,
+    limit: Limit,
     meter: Meter,
     customer: Customer,
     gateway: Url,
@@ -169,27 +143,33 @@ struct Burst<'a> {
     poller: Poller,
 }
 
-impl<'a> Burst<'a> {
+impl Burst {
     /// Sets the simulator up and gets a customer a server to reboot, and another one a server to read.
-    async fn prepare(bench: &Bench, contender: &'a Contender, env: &EnvFile, store: &Store) -> Result<Self> {
-        let meter = Meter::new(address(env, contender.simulator_env)?)?;
+    async fn prepare(
+        bench: &Bench,
+        at: &'static SimulatedProvider,
+        env: &EnvFile,
+        store: &Store,
+    ) -> Result<Self> {
+        let limit = limit(at).with_context(|| format!("{} has no limit to be met", at.vendor.name))?;
+        let meter = Meter::new(address(env, &at.url_env)?)?;
         let pace =
             json!({ "account_limit": null, "boot_seconds": bench.boot_seconds, "action_seconds": 0.0 });
         meter.configure(&pace).await?;
         let customer = Customer::register(&address(env, "API_URL")?).await?;
         let gateway = address(env, "SIM_MIDTRANS_URL")?;
         let reader = Customer::register(&address(env, "API_URL")?).await?;
-        let workers = Workers::start(env, contender.slug, 1)?;
-        let instance = server(&customer, contender, &gateway, store).await?;
-        let poller = Poller::new(server(&reader, contender, &gateway, store).await?, reader);
+        let workers = Workers::start(env, at.vendor.slug, 1)?;
+        let instance = server(&customer, at.vendor.slug, &gateway, store).await?;
+        let poller = Poller::new(server(&reader, at.vendor.slug, &gateway, store).await?, reader);
         workers.stop().await;
-        Ok(Self { contender, meter, customer, gateway, instance, poller })
+        Ok(Self { at, limit, meter, customer, gateway, instance, poller })
     }
 
     /// Places and pays the orders, lets the workers loose, and measures until all are ACTIVE.
     async fn run(self, bench: &Bench, env: &EnvFile, store: &Store, progress: &Progress) -> Result<Measured> {
-        let Contender { slug, create, list, creates_only, calls, window, .. } = *self.contender;
-        let orders = bench.orders.max(WINDOWS * calls) as usize;
+        let slug = self.at.vendor.slug;
+        let orders = bench.orders.max(WINDOWS * self.limit.calls) as usize;
         progress.say(format!("{slug}: {orders} orders are placed and paid"));
         let choice = self.customer.choose_at(slug).await?;
         let placed = closed_loop(orders, AT_ONCE, async |_| {
@@ -232,15 +212,14 @@ impl<'a> Burst<'a> {
             progress.note(format!("            {:>6.1} ms a reboot", took.as_secs_f64() * 1000.0));
         }
         let readings = watched.readings();
-        let limit = Limit { create, list, creates_only, calls, window };
         let reads = self.poller.answers();
-        Ok(Measured { slug, limit, orders, elapsed, before, readings, after, reboots, reads })
+        Ok(Measured { slug, limit: self.limit, orders, elapsed, before, readings, after, reboots, reads })
     }
 
     /// Waits until the workers have begun.
     async fn first_create(&self, before: &Reading) -> Result<()> {
         let created = async {
-            while self.meter.read().await?.of(self.contender.create) == before.of(self.contender.create) {
+            while self.meter.read().await?.of(self.limit.create) == before.of(self.limit.create) {
                 tokio::time::sleep(PAUSE).await;
             }
             Ok(())
@@ -260,7 +239,7 @@ impl<'a> Burst<'a> {
             }
         }
         let took = begun.elapsed();
-        tokio::time::sleep(self.contender.between_reboots).await;
+        tokio::time::sleep(self.at.vendor.between_actions).await;
         Ok(took)
     }
 }
@@ -271,8 +250,8 @@ fn address(env: &EnvFile, key: &str) -> Result<Url> {
 }
 
 /// Buys a server and waits until it runs; its id.
-async fn server(customer: &Customer, at: &Contender, gateway: &Url, store: &Store) -> Result<String> {
-    let order = customer.order(&customer.choose_at(at.slug).await?).await?;
+async fn server(customer: &Customer, at: &str, gateway: &Url, store: &Store) -> Result<String> {
+    let order = customer.order(&customer.choose_at(at).await?).await?;
     customer.pay(gateway, &order).await?;
     all_active(store, &[OrderId(order.id.parse()?)]).await?;
     customer.order_state(&order).await?.instance_id.context("the order has no server")

@@ -109,12 +109,10 @@ fn options(arguments: StackArguments, parts: Parts, sim_boot_seconds: f64) -> Re
 
 /// The same settings without what would lead out of the bench's own stack, whatever the shell has set.
 fn private(mut config: Config) -> Config {
-    let gateway = config.payments.midtrans_url.clone();
     config.database = config.database.with_url("");
     config.temporal = config.temporal.with_server("", None);
     config.providers = config.providers.without_credentials();
-    let xendit = config.payments.xendit_url.clone();
-    config.payments = config.payments.with_midtrans(gateway, "").with_xendit(xendit, "", "");
+    config.payments.gateways.forget_credentials();
     // No notification is lost here, and the janitor would ask a simulator that knows of no charge.
     config.payments = config.payments.with_checks_after(TOKEN_LIFE);
     config.api = config.api.without_request_limit();

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod connections;
 pub mod credentials;
 pub mod database;
+pub mod gateways;
 pub mod general;
 pub mod layers;
 pub mod observability;
@@ -21,6 +22,7 @@ pub mod temporal;
 pub mod unpaid;
 pub mod upkeep;
 pub mod value;
+pub mod vendor_setting;
 
 use self::strength::Guarded;
 use anyhow::{Result, bail};

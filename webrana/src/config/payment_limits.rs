@@ -5,14 +5,6 @@ use domain::billing::{Bank, PaymentMethod};
 use domain::payment_limits::{AmountLimits, Way};
 use std::str::FromStr;
 
-/// What Midtrans takes: QRIS as Bank Indonesia bounds it, virtual accounts as their banks do.
-pub const MIDTRANS: &str = "QRIS:1-10000000,BCA:10000-50000000,BNI:1-50000000000,BRI:1-50000000000,\
-                            MANDIRI:1-50000000000,PERMATA:1-9999999999";
-
-/// What Xendit takes, as its documentation tells of each channel.
-pub const XENDIT: &str = "QRIS:1-10000000,BCA:10000-50000000,BNI:1-50000000000,BRI:1-50000000000,\
-                          MANDIRI:1-50000000000,PERMATA:1-9999999999";
-
 /// How much a gateway takes by some of its ways to pay: `QRIS:1-10000000,BCA:10000-50000000,BNI:1-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayLimits(Vec<(Way, AmountLimits)>);
@@ -68,8 +60,8 @@ mod tests {
 
     #[test]
     fn what_is_published_can_be_read_and_names_every_way() {
-        for published in [MIDTRANS, XENDIT] {
-            let limits: GatewayLimits = published.parse().unwrap();
+        for gateway in adapters::payments::ALL {
+            let limits: GatewayLimits = gateway.published_limits.parse().unwrap();
             assert_eq!(limits.ways().count(), 1 + Bank::ALL.len());
             let qris = limits.ways().find(|(way, _)| way.bank.is_none()).unwrap().1;
             assert_eq!(qris.maximum, Some(Rupiah::new(10_000_000)));

@@ -1,95 +1,33 @@
 //! The gateways that money comes through.
 
-use super::payment_limits::{self, GatewayLimits};
-use super::strength::{Guarded, SHORTEST_CREDENTIAL};
+use super::gateways::GatewaysConfig;
+use super::strength::Guarded;
+use adapters::payments::{self, Descriptor};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use domain::billing::PaymentMethod;
 use domain::payment_check::PaymentCheckPolicy;
 use domain::payment_limits::PaymentLimits;
 use domain::policy::StepPolicy;
 use domain::refund::RefundPolicy;
-use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use temporal::schedules::PaymentCheckSettings;
-use url::Url;
 
 /// Methods that money comes in by through a gateway.
 const GATEWAY_METHODS: [PaymentMethod; 2] = [PaymentMethod::Qris, PaymentMethod::VirtualAccount];
 
-/// A payment gateway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Gateway {
-    /// Midtrans' core API.
-    Midtrans,
-    /// Xendit's Payments API.
-    Xendit,
-}
-
-impl Gateway {
-    /// What it is called in the database and in URLs.
-    pub const fn slug(self) -> &'static str {
-        match self {
-            Self::Midtrans => "midtrans",
-            Self::Xendit => "xendit",
-        }
-    }
+/// Takes the slug of a gateway.
+fn gateway() -> impl TypedValueParser<Value = &'static Descriptor> {
+    let known = PossibleValuesParser::new(payments::ALL.iter().map(|gateway| gateway.slug));
+    known.try_map(|slug| payments::descriptor(&slug).ok_or("there is no such gateway"))
 }
 
 /// The gateways that money comes through.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Payments")]
 pub struct PaymentsConfig {
-    /// Midtrans' API
-    #[arg(
-        id = "payments.midtrans_url",
-        long = "midtrans-url",
-        env = "MIDTRANS_URL",
-        value_name = "URL",
-        default_value = "https://api.midtrans.com"
-    )]
-    pub midtrans_url: Url,
-
-    /// Midtrans' server key: charges, and proves notifications; `webrana dev` uses its simulator without one
-    #[arg(
-        id = "payments.midtrans_server_key",
-        long = "midtrans-server-key",
-        env = "MIDTRANS_SERVER_KEY",
-        value_name = "KEY",
-        value_parser = super::value::secret,
-        hide_env_values = true
-    )]
-    midtrans_server_key: Option<SecretString>,
-
-    /// Xendit's API
-    #[arg(
-        id = "payments.xendit_url",
-        long = "xendit-url",
-        env = "XENDIT_URL",
-        value_name = "URL",
-        default_value = "https://api.xendit.co"
-    )]
-    pub xendit_url: Url,
-
-    /// Xendit's secret key: charges; `webrana dev` uses its simulator without one
-    #[arg(
-        id = "payments.xendit_secret_key",
-        long = "xendit-secret-key",
-        env = "XENDIT_SECRET_KEY",
-        value_name = "KEY",
-        value_parser = super::value::secret,
-        hide_env_values = true
-    )]
-    xendit_secret_key: Option<SecretString>,
-
-    /// Xendit's webhook verification token: proves where webhooks come from
-    #[arg(
-        id = "payments.xendit_callback_token",
-        long = "xendit-callback-token",
-        env = "XENDIT_CALLBACK_TOKEN",
-        value_name = "TOKEN",
-        value_parser = super::value::secret,
-        hide_env_values = true
-    )]
-    xendit_callback_token: Option<SecretString>,
+    /// Our accounts at the gateways.
+    #[command(flatten)]
+    pub gateways: GatewaysConfig,
 
     /// The gateway for QRIS
     #[arg(
@@ -97,9 +35,10 @@ pub struct PaymentsConfig {
         long = "payment-gateway-qris",
         env = "PAYMENT_GATEWAY_QRIS",
         value_name = "GATEWAY",
-        default_value = "midtrans"
+        default_value = "midtrans",
+        value_parser = gateway()
     )]
-    gateway_qris: Gateway,
+    gateway_qris: &'static Descriptor,
 
     /// The gateway for virtual accounts
     #[arg(
@@ -107,29 +46,10 @@ pub struct PaymentsConfig {
         long = "payment-gateway-virtual-account",
         env = "PAYMENT_GATEWAY_VIRTUAL_ACCOUNT",
         value_name = "GATEWAY",
-        default_value = "midtrans"
+        default_value = "midtrans",
+        value_parser = gateway()
     )]
-    gateway_virtual_account: Gateway,
-
-    /// How much Midtrans takes at once, where that is not what is published: QRIS and banks with the least and the most
-    #[arg(
-        id = "payments.midtrans_limits",
-        long = "midtrans-limits",
-        env = "MIDTRANS_LIMITS",
-        value_name = "LIMITS",
-        default_value = payment_limits::MIDTRANS
-    )]
-    midtrans_limits: GatewayLimits,
-
-    /// The same of Xendit
-    #[arg(
-        id = "payments.xendit_limits",
-        long = "xendit-limits",
-        env = "XENDIT_LIMITS",
-        value_name = "LIMITS",
-        default_value = payment_limits::XENDIT
-    )]
-    xendit_limits: GatewayLimits,
+    gateway_virtual_account: &'static Descriptor,
 
     /// How often gateways are asked about payments that wait for too long
     #[arg(
@@ -189,18 +109,8 @@ pub struct PaymentsConfig {
 }
 
 impl PaymentsConfig {
-    /// Midtrans' server key, when one is set.
-    pub fn midtrans_server_key(&self) -> Option<&SecretString> {
-        super::given(self.midtrans_server_key.as_ref())
-    }
-
-    /// Xendit's secret key and webhook token, when both are set.
-    pub fn xendit_credentials(&self) -> Option<(&SecretString, &SecretString)> {
-        super::given(self.xendit_secret_key.as_ref()).zip(super::given(self.xendit_callback_token.as_ref()))
-    }
-
     /// The gateway for each method that needs one.
-    pub fn by_method(&self) -> [(PaymentMethod, Gateway); 2] {
+    pub fn by_method(&self) -> [(PaymentMethod, &'static Descriptor); 2] {
         GATEWAY_METHODS.map(|method| match method {
             PaymentMethod::Qris => (method, self.gateway_qris),
             _ => (method, self.gateway_virtual_account),
@@ -209,18 +119,7 @@ impl PaymentsConfig {
 
     /// How much each gateway takes at once: what is published, but for what the settings say.
     pub fn limits(&self) -> PaymentLimits {
-        let set = [
-            (Gateway::Midtrans, payment_limits::MIDTRANS, &self.midtrans_limits),
-            (Gateway::Xendit, payment_limits::XENDIT, &self.xendit_limits),
-        ];
-        let mut limits = PaymentLimits::default();
-        for (gateway, published, set) in set {
-            let published = published.parse::<GatewayLimits>();
-            for (way, bounds) in published.iter().flat_map(GatewayLimits::ways).chain(set.ways()) {
-                limits = limits.with(gateway.slug(), way, bounds);
-            }
-        }
-        limits
+        self.gateways.limits()
     }
 
     /// When gateways are asked about waiting payments.
@@ -242,23 +141,6 @@ impl PaymentsConfig {
         RefundPolicy { steps: StepPolicy { give_up_after_ms, ..usual.steps }, ..usual }
     }
 
-    /// The same settings with Xendit's simulator.
-    #[must_use]
-    pub fn with_xendit(mut self, url: Url, secret_key: &str, callback_token: &str) -> Self {
-        self.xendit_url = url;
-        self.xendit_secret_key = Some(SecretString::from(secret_key));
-        self.xendit_callback_token = Some(SecretString::from(callback_token));
-        self
-    }
-
-    /// The same settings with Midtrans' simulator.
-    #[must_use]
-    pub fn with_midtrans(mut self, url: Url, server_key: &str) -> Self {
-        self.midtrans_url = url;
-        self.midtrans_server_key = Some(SecretString::from(server_key));
-        self
-    }
-
     /// The same settings with this patience before gateways are asked.
     #[must_use]
     pub const fn with_checks_after(mut self, patience: Duration) -> Self {
@@ -268,41 +150,12 @@ impl PaymentsConfig {
 
     /// What nobody may know.
     pub fn secrets(&self) -> Vec<Guarded<'_>> {
-        [
-            ("MIDTRANS_SERVER_KEY", &self.midtrans_server_key),
-            ("XENDIT_SECRET_KEY", &self.xendit_secret_key),
-            ("XENDIT_CALLBACK_TOKEN", &self.xendit_callback_token),
-        ]
-        .into_iter()
-        .filter_map(|(name, secret)| {
-            let secret = super::given(secret.as_ref())?.expose_secret();
-            Some(Guarded::text(name, secret, SHORTEST_CREDENTIAL))
-        })
-        .collect()
-    }
-
-    /// Keys of the gateways' test accounts: whoever has such an account pays with money that is none.
-    fn test_keys(&self) -> Vec<String> {
-        [
-            ("MIDTRANS_SERVER_KEY", &self.midtrans_server_key, "SB-"),
-            ("XENDIT_SECRET_KEY", &self.xendit_secret_key, "xnd_development_"),
-        ]
-        .into_iter()
-        .filter(|(_, secret, prefix)| {
-            super::given(secret.as_ref()).is_some_and(|secret| secret.expose_secret().starts_with(prefix))
-        })
-        .map(|(name, ..)| format!("{name} is a key of the gateway's sandbox: production takes real money"))
-        .collect()
+        self.gateways.secrets()
     }
 
     /// What is wrong with these settings.
     pub fn problems(&self, production: bool) -> Vec<String> {
-        let mut problems = Vec::new();
-        let half_a_xendit = super::given(self.xendit_secret_key.as_ref()).is_some()
-            != super::given(self.xendit_callback_token.as_ref()).is_some();
-        if half_a_xendit {
-            problems.push("XENDIT_SECRET_KEY and XENDIT_CALLBACK_TOKEN are only of use together".to_owned());
-        }
+        let mut problems = self.gateways.problems(production);
         if self.check_every.is_zero() {
             problems.push("PAYMENT_CHECK_EVERY must not be 0".to_owned());
         }
@@ -310,9 +163,6 @@ impl PaymentsConfig {
             problems.push("REFUND_GIVE_UP_AFTER must not be 0".to_owned());
         }
         if production {
-            problems.extend(super::not_the_vendor("MIDTRANS_URL", &self.midtrans_url));
-            problems.extend(super::not_the_vendor("XENDIT_URL", &self.xendit_url));
-            problems.extend(self.test_keys());
             problems.extend(self.missing_credentials());
         }
         problems
@@ -320,19 +170,13 @@ impl PaymentsConfig {
 
     /// A method whose gateway can't be reached can't be offered.
     fn missing_credentials(&self) -> Option<String> {
-        let is_ready = |gateway| match gateway {
-            Gateway::Midtrans => self.midtrans_server_key().is_some(),
-            Gateway::Xendit => self.xendit_credentials().is_some(),
-        };
-        let (method, gateway) = self.by_method().into_iter().find(|(_, gateway)| !is_ready(*gateway))?;
-        Some(match gateway {
-            Gateway::Midtrans => {
-                format!("MIDTRANS_SERVER_KEY is missing: no payment by {method} can be taken without it")
-            }
-            Gateway::Xendit => format!(
-                "XENDIT_SECRET_KEY is missing, or XENDIT_CALLBACK_TOKEN: no payment by {method} can be taken \
-                 without them"
-            ),
-        })
+        let is_ready =
+            |gateway: &Descriptor| self.gateways.usable().any(|(usable, ..)| usable.slug == gateway.slug);
+        let (method, gateway) = self.by_method().into_iter().find(|(_, gateway)| !is_ready(gateway))?;
+        let names: Vec<&str> = gateway.credentials.iter().map(|credential| credential.env).collect();
+        let (first, others) = names.split_first()?;
+        let others: String = others.iter().map(|name| format!(", or {name}")).collect();
+        let them = if others.is_empty() { "it" } else { "them" };
+        Some(format!("{first} is missing{others}: no payment by {method} can be taken without {them}"))
     }
 }

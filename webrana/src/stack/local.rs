@@ -141,13 +141,12 @@ impl LocalStack {
             ("TEMPORAL_UI_URL", "Temporal"),
             ("METRICS_URL", "Metrics"),
             ("ADMIN_EMAIL", "Administrator"),
-            ("SIM_MIDTRANS_URL", "Midtrans (simulator)"),
-            ("SIM_XENDIT_URL", "Xendit (simulator)"),
         ]
         .map(|(key, label)| (key, label.to_owned()));
-        let providers =
-            simulate::PROVIDERS.map(|which| (which.simulator_env, format!("{} (simulator)", which.name)));
-        for (key, label) in parts.into_iter().chain(providers) {
+        let simulator = |name: &str| format!("{name} (simulator)");
+        let gateways = simulate::gateways().iter().map(|it| (&*it.url_env, simulator(it.vendor.name)));
+        let providers = simulate::providers().iter().map(|it| (&*it.url_env, simulator(it.vendor.name)));
+        for (key, label) in parts.into_iter().chain(gateways).chain(providers) {
             if let Some(value) = self.env.get(key) {
                 progress.note(format!("            {label:<26} {value}"));
             }

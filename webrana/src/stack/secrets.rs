@@ -1,11 +1,13 @@
 //! Secrets of a local stack: made at random on the first start, kept with its data.
 
-use anyhow::{Context, Result};
+use crate::simulate;
+use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rand::Rng;
 use rand::distr::Alphanumeric;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +18,6 @@ const FILE: &str = "secrets.toml";
 
 /// What a local stack's parts and its user authenticate with.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StackSecrets {
     /// The first administrator, once there is one.
     pub admin_email: Option<String>,
@@ -29,26 +30,9 @@ pub struct StackSecrets {
     /// Encrypts root passwords of servers.
     #[serde(default = "random_key")]
     pub credentials_key: String,
-    /// The token that the DigitalOcean simulator accepts.
-    pub digitalocean_token: String,
-    /// The key that the Vultr simulator accepts.
-    #[serde(default = "random_token")]
-    pub vultr_api_key: String,
-    /// The token that the Linode simulator accepts.
-    #[serde(default = "random_token")]
-    pub linode_api_token: String,
-    /// The key that the Midtrans simulator accepts and signs its notifications with.
-    pub midtrans_server_key: String,
-    /// The key that the Xendit simulator accepts. Stacks of earlier versions have none yet.
-    #[serde(default = "xendit_secret_key")]
-    pub xendit_secret_key: String,
-    /// The token that the Xendit simulator's webhooks carry.
-    #[serde(default = "random_token")]
-    pub xendit_callback_token: String,
-}
-
-fn xendit_secret_key() -> String {
-    format!("xnd_development_{}", random_token())
+    /// What the simulators accept and prove themselves by, each under the name of its setting.
+    #[serde(flatten)]
+    simulators: BTreeMap<String, String>,
 }
 
 impl StackSecrets {
@@ -59,12 +43,7 @@ impl StackSecrets {
             internal_api_key: None,
             jwt_secret: random_token(),
             credentials_key: random_key(),
-            digitalocean_token: format!("dop_v1_{}", random_token()),
-            vultr_api_key: random_token(),
-            linode_api_token: random_token(),
-            midtrans_server_key: format!("SB-Mid-server-{}", random_token()),
-            xendit_secret_key: xendit_secret_key(),
-            xendit_callback_token: random_token(),
+            simulators: BTreeMap::new(),
         }
     }
 
@@ -75,24 +54,41 @@ impl StackSecrets {
     pub fn load_or_create(state: &Path) -> Result<Self> {
         let path = state.join(FILE);
         match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).with_context(|| {
+            Ok(text) => Self::read(&text).with_context(|| {
                 format!("{} is damaged: remove it, and new secrets are made", path.display())
             }),
             Err(_) => {
-                let secrets = Self::random();
+                let secrets = Self::random().completed();
                 secrets.save(state)?;
                 Ok(secrets)
             }
         }
     }
 
-    /// What a provider's simulator accepts.
-    pub fn provider_credential(&self, slug: &str) -> &str {
-        match slug {
-            "vultr" => &self.vultr_api_key,
-            "linode" => &self.linode_api_token,
-            _ => &self.digitalocean_token,
+    fn read(text: &str) -> Result<Self> {
+        let secrets: Self = toml::from_str(text)?;
+        let known: Vec<String> = simulate::credentials().map(|credential| key(credential.env)).collect();
+        let unknown = secrets.simulators.keys().find(|name| !known.contains(name));
+        ensure!(unknown.is_none(), "`{}` is no secret of a stack", unknown.map_or("", String::as_str));
+        Ok(secrets.completed())
+    }
+
+    /// With a secret for each simulator: stacks of earlier versions have none for those that came later.
+    fn completed(mut self) -> Self {
+        for credential in simulate::credentials() {
+            let random = || format!("{}{}", credential.prefix, random_token());
+            self.simulators.entry(key(credential.env)).or_insert_with(random);
         }
+        self
+    }
+
+    /// What a simulator accepts or proves itself by, by the variable of its setting.
+    ///
+    /// # Errors
+    /// When no simulator has such a secret.
+    pub fn of_simulator(&self, variable: &str) -> Result<&str> {
+        let secret = self.simulators.get(&key(variable)).map(String::as_str);
+        secret.with_context(|| format!("no simulator has a secret {variable}"))
     }
 
     /// Keeps the secrets for the next start, readable by their owner only.
@@ -107,6 +103,11 @@ impl StackSecrets {
         let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
         written.with_context(|| format!("{} cannot be written", path.display()))
     }
+}
+
+/// What a variable's secret is called in the file.
+fn key(variable: &str) -> String {
+    variable.to_lowercase()
 }
 
 /// A random token of letters and digits, 238 bits strong.
@@ -132,5 +133,27 @@ mod tests {
         assert_eq!(first.credentials_key, second.credentials_key);
         assert_eq!(first.jwt_secret.len(), LENGTH);
         assert_ne!(first.jwt_secret, StackSecrets::random().jwt_secret);
+    }
+
+    #[test]
+    fn each_simulator_has_a_secret_of_its_own_also_in_a_stack_from_before_it_came() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = StackSecrets::load_or_create(directory.path()).unwrap();
+        let path = directory.path().join(FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        let without = |text: &str, name: &str| -> String {
+            text.lines().filter(|line| !line.starts_with(name)).map(|line| format!("{line}\n")).collect()
+        };
+        fs::write(&path, without(&text, "vultr_api_key")).unwrap();
+        let later = StackSecrets::load_or_create(directory.path()).unwrap();
+        let token = |secrets: &StackSecrets, name| secrets.of_simulator(name).unwrap().to_owned();
+        assert_eq!(token(&first, "LINODE_API_TOKEN"), token(&later, "LINODE_API_TOKEN"));
+        assert_ne!(token(&first, "VULTR_API_KEY"), token(&later, "VULTR_API_KEY"));
+        assert!(token(&later, "DIGITALOCEAN_TOKEN").starts_with("dop_v1_"));
+        let all: std::collections::BTreeSet<_> = later.simulators.values().collect();
+        assert_eq!(all.len(), simulate::credentials().count());
+        assert!(later.of_simulator("HETZNER_TOKEN").is_err(), "nobody is given another vendor's secret");
+        fs::write(&path, format!("{text}hetzner_token = 'x'\n")).unwrap();
+        assert!(StackSecrets::load_or_create(directory.path()).is_err());
     }
 }

@@ -1,21 +1,19 @@
 //! Payment gateways: from settings to adapters, and their simulators where no credentials are set.
 
 use crate::config::Config;
-use crate::config::payments::{Gateway, PaymentsConfig};
-use crate::simulate;
+use crate::config::payments::PaymentsConfig;
+use crate::config::vendor_setting::possessive;
+use crate::simulate::{self, SimulatedGateway};
 use crate::stack::env_file::EnvFile;
 use crate::stack::ports::PortChoice;
 use crate::stack::secrets::StackSecrets;
 use crate::tasks::Tasks;
 use activities::credentials_watch::watched;
-use adapters::payments::midtrans::{Midtrans, MidtransConfig};
-use adapters::payments::xendit::{Xendit, XenditConfig};
-use adapters::payments::{Gateways, PaymentGateway};
+use adapters::payments::{Account, Gateways};
 use anyhow::{Context, Result};
 use api::PaymentConfig;
 use secrecy::ExposeSecret;
 use std::path::Path;
-use std::sync::Arc;
 use store::Store;
 use temporal::worker::PaymentWork;
 use tokio::net::TcpListener;
@@ -26,23 +24,17 @@ use url::Url;
 /// # Errors
 /// When an adapter cannot be made.
 fn gateways(config: &PaymentsConfig, store: &Store) -> Result<Gateways> {
-    let mut gateways: Vec<Arc<dyn PaymentGateway>> = Vec::new();
-    let timeout = config.request_timeout;
-    if let Some(server_key) = config.midtrans_server_key() {
-        let (base_url, server_key) = (config.midtrans_url.clone(), server_key.clone());
-        let midtrans = Midtrans::new(MidtransConfig { base_url, server_key, timeout });
-        gateways.push(Arc::new(midtrans.context("Midtrans' adapter cannot be made")?));
+    let mut gateways = Gateways::new();
+    for (gateway, account, credentials) in config.gateways.usable() {
+        let account = Account {
+            base_url: account.url.clone(),
+            credentials: credentials.into_iter().cloned().collect(),
+            timeout: config.request_timeout,
+        };
+        let adapter = (gateway.connect)(account)
+            .with_context(|| format!("{} adapter cannot be made", possessive(gateway.name)))?;
+        gateways.insert(gateway.slug, adapter);
     }
-    if let Some((secret_key, callback_token)) = config.xendit_credentials() {
-        let xendit = Xendit::new(XenditConfig {
-            base_url: config.xendit_url.clone(),
-            secret_key: secret_key.clone(),
-            callback_token: callback_token.clone(),
-            timeout,
-        });
-        gateways.push(Arc::new(xendit.context("Xendit's adapter cannot be made")?));
-    }
-    let gateways = gateways.into_iter().map(|gateway| (gateway.slug(), gateway)).collect();
     Ok(watched(gateways, store))
 }
 
@@ -52,7 +44,7 @@ fn gateways(config: &PaymentsConfig, store: &Store) -> Result<Gateways> {
 /// When an adapter cannot be made.
 pub fn payments(config: &PaymentsConfig, store: &Store) -> Result<PaymentConfig> {
     let gateways = gateways(config, store)?;
-    let served = config.by_method().map(|(method, gateway)| (method, gateway.slug()));
+    let served = config.by_method().map(|(method, gateway)| (method, gateway.slug));
     let by_method = served.into_iter().filter(|(_, slug)| gateways.contains_key(slug)).collect();
     let refund_policy = config.refund_policy();
     Ok(PaymentConfig { gateways, by_method, charge_timeout: config.charge_timeout, refund_policy })
@@ -67,10 +59,7 @@ pub fn payment_work(config: &PaymentsConfig, store: &Store) -> Result<PaymentWor
 }
 
 /// Ports of the gateways' simulators, held from the start so that nobody takes them meanwhile.
-pub struct GatewayListeners {
-    midtrans: TcpListener,
-    xendit: TcpListener,
-}
+pub struct GatewayListeners(Vec<(&'static SimulatedGateway, TcpListener)>);
 
 impl GatewayListeners {
     /// Opens them all.
@@ -78,10 +67,11 @@ impl GatewayListeners {
     /// # Errors
     /// When a port is taken.
     pub fn open(ports: PortChoice) -> Result<Self> {
-        Ok(Self {
-            midtrans: ports.listen(simulate::MIDTRANS_PORT, "Midtrans' simulator")?,
-            xendit: ports.listen(simulate::XENDIT_PORT, "Xendit's simulator")?,
-        })
+        let open = |which: &'static SimulatedGateway| -> Result<_> {
+            let what = format!("{} simulator", possessive(which.vendor.name));
+            Ok((which, ports.listen(which.simulator.port, &what)?))
+        };
+        Ok(Self(simulate::gateways().iter().map(open).collect::<Result<_>>()?))
     }
 
     /// Starts a simulator for each gateway that has no credentials and sets `config` to it. Adds to `env` where they
@@ -98,28 +88,20 @@ impl GatewayListeners {
         tasks: &mut Tasks,
         env: &mut EnvFile,
     ) -> Result<()> {
-        if config.payments.midtrans_server_key().is_none() {
-            let (url, key) = (super::local::url_of(&self.midtrans)?, &secrets.midtrans_server_key);
-            config.payments = config.payments.clone().with_midtrans(url.clone(), key);
-            let webhook = simulate::webhook(api_url, Gateway::Midtrans);
-            let simulator = simulate::midtrans(key, Some(webhook), Some(state_dir))?;
+        for (which, listener) in self.0 {
+            let vendor = which.vendor;
+            if config.payments.gateways.usable().any(|(usable, ..)| usable.slug == vendor.slug) {
+                continue;
+            }
+            let credentials = vendor.credentials.iter().map(|known| secrets.of_simulator(known.env));
+            let credentials = credentials.collect::<Result<Vec<&str>>>()?;
+            let url = super::local::url_of(&listener)?;
+            config.payments.gateways.simulate(vendor.slug, url.clone(), &credentials);
+            let app = which.app(&credentials, api_url, Some(state_dir))?;
             let stop = tasks.stop_token().cancelled_owned();
-            tasks.spawn("Midtrans' simulator", async move {
-                Ok(simulators::midtrans::serve(self.midtrans, simulator, stop).await?)
-            });
-            env.set("SIM_MIDTRANS_URL", super::local::plain(&url));
-        }
-        if config.payments.xendit_credentials().is_none() {
-            let url = super::local::url_of(&self.xendit)?;
-            let (key, token) = (&secrets.xendit_secret_key, &secrets.xendit_callback_token);
-            config.payments = config.payments.clone().with_xendit(url.clone(), key, token);
-            let webhook = simulate::webhook(api_url, Gateway::Xendit);
-            let simulator = simulate::xendit(key, token, Some(webhook), Some(state_dir))?;
-            let stop = tasks.stop_token().cancelled_owned();
-            tasks.spawn("Xendit's simulator", async move {
-                Ok(simulators::xendit::serve(self.xendit, simulator, stop).await?)
-            });
-            env.set("SIM_XENDIT_URL", super::local::plain(&url));
+            tasks
+                .spawn(vendor.name, async move { Ok(simulators::server::serve(listener, app, stop).await?) });
+            env.set(&which.url_env, super::local::plain(&url));
         }
         Ok(())
     }
@@ -127,13 +109,24 @@ impl GatewayListeners {
 
 /// What a person or a program needs to act as a gateway, or as its customer.
 pub fn set_credentials(env: &mut EnvFile, config: &PaymentsConfig) {
-    env.set("MIDTRANS_URL", super::local::plain(&config.midtrans_url));
-    env.set("XENDIT_URL", super::local::plain(&config.xendit_url));
-    if let Some(key) = config.midtrans_server_key() {
-        env.set("MIDTRANS_SERVER_KEY", key.expose_secret());
+    for (gateway, account) in config.gateways.all() {
+        env.set(gateway.url_env, super::local::plain(&account.url));
+        let secrets = account.credentials().unwrap_or_default();
+        for (known, secret) in gateway.credentials.iter().zip(secrets) {
+            env.set(known.env, secret.expose_secret());
+        }
     }
-    if let Some((key, token)) = config.xendit_credentials() {
-        env.set("XENDIT_SECRET_KEY", key.expose_secret());
-        env.set("XENDIT_CALLBACK_TOKEN", token.expose_secret());
+}
+
+#[cfg(test)]
+mod tests {
+    /// A gateway that stands in the registry and can't notify is found here.
+    #[test]
+    fn every_gateway_has_a_route_for_its_notifications() {
+        let document = serde_json::to_value(api::document()).unwrap();
+        for gateway in adapters::payments::ALL {
+            let path = format!("/api/v1/webhooks/{}", gateway.slug);
+            assert!(document["paths"].get(&path).is_some(), "{path}");
+        }
     }
 }

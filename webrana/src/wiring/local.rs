@@ -4,13 +4,15 @@ use super::Stores;
 use super::bootstrap;
 use super::gateways::{self, GatewayListeners};
 use crate::config::Config;
+use crate::config::vendor_setting::possessive;
 use crate::progress::Progress;
-use crate::simulate::{self, Limits, ProviderSimulator};
+use crate::simulate::{self, Limits, SimulatedProvider};
 use crate::stack::Servers;
 use crate::stack::env_file::EnvFile;
 use crate::stack::ports::PortChoice;
 use crate::stack::secrets::{StackSecrets, random_token};
 use crate::tasks::Tasks;
+use adapters::providers;
 use anyhow::{Context, Result};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -29,7 +31,7 @@ pub struct Listeners {
     api: TcpListener,
     internal: TcpListener,
     metrics: TcpListener,
-    providers: Vec<(&'static ProviderSimulator, TcpListener)>,
+    providers: Vec<(&'static SimulatedProvider, TcpListener)>,
     gateways: GatewayListeners,
 }
 
@@ -39,14 +41,15 @@ impl Listeners {
     /// # Errors
     /// When a port is taken.
     pub fn open(config: &Config, ports: PortChoice) -> Result<Self> {
-        let simulator = |which: &'static ProviderSimulator| -> Result<_> {
-            Ok((which, ports.listen(which.port, &format!("{}'s simulator", which.name))?))
+        let simulator = |which: &'static SimulatedProvider| -> Result<_> {
+            let what = format!("{} simulator", possessive(which.vendor.name));
+            Ok((which, ports.listen(which.simulator.port, &what)?))
         };
         Ok(Self {
             api: ports.listen(config.api.port, "the API")?,
             internal: ports.listen(config.api.internal_port, "the internal API")?,
             metrics: ports.listen(config.observability.metrics_port, "metrics")?,
-            providers: simulate::PROVIDERS.iter().map(simulator).collect::<Result<_>>()?,
+            providers: simulate::providers().iter().map(simulator).collect::<Result<_>>()?,
             gateways: GatewayListeners::open(ports)?,
         })
     }
@@ -107,18 +110,19 @@ impl Services {
             None => Limits::Lifted,
         };
         for (which, listener) in providers {
-            if config.providers.account(which.slug).is_some_and(|account| account.credential().is_some()) {
+            let vendor = which.vendor;
+            if config.providers.account(vendor.slug).is_some_and(|account| account.credential().is_some()) {
                 continue;
             }
-            let (url, credential) = (url_of(&listener)?, secrets.provider_credential(which.slug));
-            config.providers.simulate(which.slug, url.clone(), credential);
-            let app =
-                simulate::provider(which, credential, wanted.sim_boot_seconds, limits, Some(state_dir))?;
+            let (url, credential) =
+                (url_of(&listener)?, secrets.of_simulator(vendor.environment.credential)?);
+            config.providers.simulate(vendor.slug, url.clone(), credential);
+            let app = which.app(credential, wanted.sim_boot_seconds, limits, Some(state_dir))?;
             let stop = services.simulators.stop_token().cancelled_owned();
             services
                 .simulators
-                .spawn(which.name, async move { Ok(simulators::server::serve(listener, app, stop).await?) });
-            env.set(which.simulator_env, plain(&url));
+                .spawn(vendor.name, async move { Ok(simulators::server::serve(listener, app, stop).await?) });
+            env.set(&which.url_env, plain(&url));
         }
         gateways.simulate(&mut config, &secrets, &api_url, state_dir, &mut services.simulators, env)?;
         services.start_product(&config, wanted, &stores, [api, internal, metrics], env).await?;
@@ -214,11 +218,11 @@ fn set_credentials(env: &mut EnvFile, config: &Config, secrets: &StackSecrets) {
     env.set("ADMIN_PASSWORD", &secrets.admin_password);
     env.set("JWT_SECRET", config.auth.jwt_secret.expose_secret());
     env.set("CREDENTIALS_KEY", config.credentials.key.expose_secret());
-    for which in &simulate::PROVIDERS {
-        let Some(account) = config.providers.account(which.slug) else { continue };
-        env.set(which.url_env, plain(&account.url));
+    for vendor in providers::ALL {
+        let Some(account) = config.providers.account(vendor.slug) else { continue };
+        env.set(vendor.environment.url, plain(&account.url));
         if let Some(credential) = account.credential() {
-            env.set(which.credential_env, credential.expose_secret());
+            env.set(vendor.environment.credential, credential.expose_secret());
         }
     }
     gateways::set_credentials(env, &config.payments);

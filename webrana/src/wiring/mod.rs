@@ -12,22 +12,16 @@ pub use self::metrics::serve as serve_metrics;
 pub use self::stores::{Stores, store, stores};
 
 use crate::config::Config;
-use crate::config::providers::Account;
 use activities::pacing::Budget;
-use adapters::providers::digitalocean::{self, DigitalOcean, DigitalOceanConfig};
-use adapters::providers::linode::{self, Linode, LinodeConfig};
-use adapters::providers::vultr::{self, Vultr, VultrConfig};
-use adapters::providers::{CloudProvider, Paced, Registry};
+use adapters::providers::{Account, Registry};
 use anyhow::{Context, Result};
 use api::serve::Bounds;
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost};
 use domain::rate_limit::Caller;
 use probe::TemporalProbe;
-use secrecy::SecretString;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 use store::Store;
 use temporal::TemporalConfig;
 use tokio::net::TcpListener;
@@ -48,56 +42,25 @@ pub fn temporal(config: &Config) -> Result<TemporalConfig> {
 /// When an adapter cannot be made.
 pub fn registry(config: &Config, leases: &Store) -> Result<Arc<Registry>> {
     let mut registry = Registry::default();
-    for (slug, account, credential) in config.providers.usable() {
-        let adapter = |pacer: Paced| {
-            adapter(slug, account, credential, config.providers.request_timeout, pacer)
-                .with_context(|| format!("the adapter of {slug} cannot be made"))
+    for (vendor, account, credential) in config.providers.usable() {
+        let budget =
+            Budget::new(leases.clone(), vendor.slug, vendor.rate_limits, config.provider_shares.shares());
+        let account = Account {
+            base_url: account.url.clone(),
+            credential: credential.clone(),
+            request_timeout: config.providers.request_timeout,
+            listing_lag: account.listing_lag,
+            pacer: budget.paced(Caller::Records),
         };
-        let lanes = adapter(Paced::unpaced())?.rate_limits();
-        let budget = Budget::new(leases.clone(), slug, lanes, config.provider_shares.shares());
-        registry.add(adapter(budget.paced(Caller::Records))?);
+        let adapter = (vendor.connect)(account);
+        registry.add(adapter.with_context(|| format!("the adapter of {} cannot be made", vendor.slug))?);
     }
     Ok(Arc::new(registry))
 }
 
 /// Slugs of the providers that are switched on and have their credential.
 pub fn set_up(config: &Config) -> Vec<String> {
-    config.providers.usable().map(|(slug, ..)| slug.to_owned()).collect()
-}
-
-/// The adapter of one account.
-fn adapter(
-    slug: &str,
-    account: &Account,
-    credential: &SecretString,
-    request_timeout: Duration,
-    pacer: Paced,
-) -> Result<Arc<dyn CloudProvider>> {
-    let (base_url, listing_lag) = (account.url.clone(), account.listing_lag);
-    Ok(match slug {
-        digitalocean::SLUG => Arc::new(DigitalOcean::new(DigitalOceanConfig {
-            base_url,
-            token: credential.clone(),
-            request_timeout,
-            listing_lag,
-            pacer,
-        })?),
-        vultr::SLUG => Arc::new(Vultr::new(VultrConfig {
-            base_url,
-            api_key: credential.clone(),
-            request_timeout,
-            listing_lag,
-            pacer,
-        })?),
-        linode::SLUG => Arc::new(Linode::new(LinodeConfig {
-            base_url,
-            token: credential.clone(),
-            request_timeout,
-            listing_lag,
-            pacer,
-        })?),
-        unknown => anyhow::bail!("there is no adapter for {unknown}"),
-    })
+    config.providers.usable_slugs().map(str::to_owned).collect()
 }
 
 /// What the API's handlers reach. `ready` is shared with whoever drains the process.

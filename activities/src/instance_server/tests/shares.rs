@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use adapters::providers::{Call, CallOutcome, NotAdmitted, Pacer};
+use adapters::providers::{Call, CallOutcome, NotAdmitted, Paced, Pacer};
 use domain::rate_limit::{Caller, HeldBy};
 
 use super::*;
@@ -33,19 +33,15 @@ impl Pacer for OneAtATime {
 #[sqlx::test(migrations = "../migrations")]
 async fn an_action_comes_to_its_end_however_small_the_customers_part_is(pool: PgPool) {
     let mut world = World::new(pool).await;
-    let config = digitalocean::Config::default();
-    let stingy = DigitalOcean::new(DigitalOceanConfig {
-        base_url: world.simulator.url().parse().unwrap(),
-        token: config.token.into(),
-        request_timeout: Duration::from_secs(5),
-        listing_lag: LAG,
-        pacer: Paced::new(Arc::new(OneAtATime::default()), Caller::Servers),
+    let stingy = world.simulated.adapter_with(|account| {
+        account.listing_lag = LAG;
+        account.pacer = Paced::new(Arc::new(OneAtATime::default()), Caller::Servers);
     });
-    world.activities.providers = Arc::new(Registry::new(vec![Arc::new(stingy.unwrap())]));
+    world.activities.providers = Arc::new(Registry::new(vec![stingy]));
     let action = world.begin(InstanceAction::Reboot).await;
     world.run(action).await.unwrap();
     assert_eq!(world.read(action).await.status, ActionStatus::Completed);
-    assert_eq!(world.simulator.calls(ACTIONS), 1);
+    assert_eq!(world.simulated.simulator.calls(ACTIONS), 1);
 }
 
 /// A customer's part of a limit is few calls: a reboot takes no more of them than it needs.
@@ -54,9 +50,9 @@ async fn a_reboot_takes_two_calls_once_its_server_has_shown_whose_it_is(pool: Pg
     let world = World::new(pool).await;
     let mut used = Vec::new();
     for _ in 0..3 {
-        let before = world.simulator.all_calls();
+        let before = world.simulated.simulator.all_calls();
         assert_eq!(world.done(InstanceAction::Reboot).await.status, ActionStatus::Completed);
-        used.push(world.simulator.all_calls() - before);
+        used.push(world.simulated.simulator.all_calls() - before);
         assert_eq!(world.instance().await.power_state, PowerState::On);
     }
     assert_eq!(used, [3, 2, 2]);

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{
-    mapper::{self, SLUG},
+    SLUG, mapper,
     types::{Answer, Proof, RefundRequest},
 };
 use crate::{

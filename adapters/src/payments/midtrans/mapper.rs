@@ -12,7 +12,10 @@ use domain::{
 use serde_json::Value;
 use sha2::{Digest, Sha512};
 
-use super::types::{Answer, BankTransfer, ChargeRequest, CustomExpiry, EChannel, Qris, TransactionDetails};
+use super::{
+    SLUG,
+    types::{Answer, BankTransfer, ChargeRequest, CustomExpiry, EChannel, Qris, TransactionDetails},
+};
 use crate::{
     http::{self, Effect},
     payments::{
@@ -20,9 +23,6 @@ use crate::{
         wire_amount::rupiah,
     },
 };
-
-/// What Midtrans is called in the database, in URLs and in logs.
-pub(super) const SLUG: &str = "midtrans";
 
 /// How the order ids begin that the dashboard tries a notification URL out with.
 pub(super) const TEST_PREFIX: &str = "payment_notif_test";

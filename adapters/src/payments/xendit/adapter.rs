@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::{
-    mapper::{self, SLUG},
+    SLUG, mapper,
     types::{Payment, PaymentRequest, PaymentRequestList, Refund as WireRefund, RefundRequest, Webhook},
 };
 use crate::{

@@ -12,8 +12,11 @@ use domain::{
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 
-use super::types::{
-    CreateProperties, CreateRequest, ErrorAnswer, Payment, PaymentRequest, Refund as WireRefund, Webhook,
+use super::{
+    SLUG,
+    types::{
+        CreateProperties, CreateRequest, ErrorAnswer, Payment, PaymentRequest, Refund as WireRefund, Webhook,
+    },
 };
 use crate::{
     http::{self, Effect},
@@ -22,9 +25,6 @@ use crate::{
         wire_amount::rupiah,
     },
 };
-
-/// What Xendit is called in the database, in URLs and in logs.
-pub(super) const SLUG: &str = "xendit";
 
 /// Indonesia, the only country we sell in.
 const COUNTRY: &str = "ID";

@@ -1,106 +1,52 @@
 //! The calls.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{
-    circuit::CircuitScope,
-    instance::Capability,
-    provisioning::FailureClass,
-    rate_limit::{Caller, Lane, Window},
-};
+use domain::{circuit::CircuitScope, instance::Capability, provisioning::FailureClass, rate_limit::Caller};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use url::Url;
 
 use super::{
+    descriptor::{DESCRIPTOR, LANE, SLUG},
     mapper,
     types::{DropletSnapshot, Metrics, OneAction, OneDroplet, Page},
 };
 use crate::{
     http::{self, SetupError},
     providers::{
-        ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
-        MetricKind, MetricsQuery, Paced, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
-        ProviderRegion, ProviderSize, Quota, Series, Snapshot,
+        Account, ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect,
+        InstancePage, MetricKind, MetricsQuery, ProviderAction, ProviderError, ProviderImage,
+        ProviderInstance, ProviderRegion, ProviderSize, Quota, Series, Snapshot, Terms,
         channel::{Channel, Manners},
     },
 };
 
-/// The catalog's slug of DigitalOcean.
-pub const SLUG: &str = "digitalocean";
-
-/// The vendor counts all calls of a token together.
-const LANE: &str = "all";
-const RATE_LIMITS: &[Lane] = &[Lane::new(
-    LANE,
-    &[
-        Window { calls: 250, period: Duration::from_secs(60) },
-        Window { calls: 5_000, period: Duration::from_secs(3_600) },
-    ],
-)];
-
-/// No [`Capability::MetricsDisk`]: the vendor tells how full a disk is, not how busy. No [`Capability::Console`]: it
-/// has no public API for that.
-const CAPABILITIES: &[Capability] = &[
-    Capability::PowerOn,
-    Capability::PowerOff,
-    Capability::Shutdown,
-    Capability::Reboot,
-    Capability::PowerCycle,
-    Capability::Rebuild,
-    Capability::Resize,
-    Capability::Snapshot,
-    Capability::Restore,
-    Capability::Rename,
-    Capability::EnableBackups,
-    Capability::DisableBackups,
-    Capability::MetricsCpu,
-    Capability::MetricsMemory,
-    Capability::MetricsNetwork,
-];
-
 /// The most the vendor lists in one answer.
 const PER_PAGE: &str = "200";
 
-/// How to reach an account at DigitalOcean.
-#[derive(Debug, Clone)]
-pub struct DigitalOceanConfig {
-    /// `https://api.digitalocean.com`, or a simulator's address; without `/v2`.
-    pub base_url: Url,
-    /// The account's API token.
-    pub token: SecretString,
-    /// Longest time one call may take.
-    pub request_timeout: Duration,
-    /// Longest time until a new droplet shows up in lists.
-    pub listing_lag: Duration,
-    /// Decides when a call may be sent, and for whom it is.
-    pub pacer: Paced,
-}
-
 /// An account at DigitalOcean.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DigitalOcean {
-    config: DigitalOceanConfig,
+    account: Account,
+    terms: Terms,
     channel: Channel,
 }
 
 impl DigitalOcean {
-    /// An adapter for the account that `config` names. Nothing is called yet.
+    /// An adapter for an account. Nothing is called yet.
     ///
     /// # Errors
     /// [`SetupError`] when the base URL or the machine's TLS setup is unusable.
-    pub fn new(config: DigitalOceanConfig) -> Result<Self, SetupError> {
-        let client = http::client(&config.base_url, config.request_timeout)?;
-        let channel = Channel::new(client, config.pacer.clone(), MANNERS);
-        Ok(Self { config, channel })
+    pub fn new(account: Account) -> Result<Self, SetupError> {
+        Ok(Self { terms: account.terms(&DESCRIPTOR), channel: account.channel(MANNERS)?, account })
     }
 
     pub(super) fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
-        let url = http::join(&self.config.base_url, &[&["v2"], segments].concat());
-        self.channel.request(method, url).bearer_auth(self.config.token.expose_secret())
+        let url = http::join(&self.account.base_url, &[&["v2"], segments].concat());
+        self.channel.request(method, url).bearer_auth(self.account.credential.expose_secret())
     }
 
     /// Sends a call and gives the body of its success.
@@ -216,31 +162,11 @@ fn quota(_headers: &HeaderMap) -> Option<Quota> {
 #[async_trait]
 impl CloudProvider for DigitalOcean {
     fn called_by(&self, caller: Caller) -> Arc<dyn CloudProvider> {
-        Arc::new(Self { config: self.config.clone(), channel: self.channel.called_by(caller) })
+        Arc::new(Self { channel: self.channel.called_by(caller), ..self.clone() })
     }
 
-    fn slug(&self) -> &'static str {
-        SLUG
-    }
-
-    fn capabilities(&self) -> &'static [Capability] {
-        CAPABILITIES
-    }
-
-    fn rate_limits(&self) -> &'static [Lane] {
-        RATE_LIMITS
-    }
-
-    fn list_spacing(&self) -> Option<Duration> {
-        self.channel.is_limited().then(|| Lane::spacing_of(RATE_LIMITS, LANE))
-    }
-
-    fn listing_lag(&self) -> Duration {
-        self.config.listing_lag
-    }
-
-    fn request_timeout(&self) -> Duration {
-        self.config.request_timeout
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     async fn ensure_network(&self, name: &str, region: &str) -> Result<Option<String>, ProviderError> {

@@ -1,108 +1,53 @@
 //! The calls.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use domain::{
-    circuit::CircuitScope,
-    instance::Capability,
-    provisioning::FailureClass,
-    rate_limit::{Caller, Lane, Window},
-};
+use domain::{circuit::CircuitScope, instance::Capability, provisioning::FailureClass, rate_limit::Caller};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use url::Url;
 
 use super::{
+    descriptor::{CREATE, DESCRIPTOR, IMAGES, LIST, OTHER, SLUG, STATS},
     mapper,
     types::{AnyStats, Disk, Image, Instance, Page, Resize, Stats},
 };
 use crate::{
     http::{self, SetupError},
     providers::{
-        ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
-        MetricsQuery, Paced, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
-        ProviderSize, Quota, Series, Snapshot,
+        Account, ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect,
+        InstancePage, MetricsQuery, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
+        ProviderRegion, ProviderSize, Quota, Series, Snapshot, Terms,
         channel::{Channel, Manners},
     },
 };
 
-/// The catalog's slug of Linode.
-pub const SLUG: &str = "linode";
-
-const MINUTE: Duration = Duration::from_secs(60);
-const CREATE: &str = "create";
-const LIST: &str = "list";
-const IMAGES: &str = "images";
-const STATS: &str = "stats";
-const OTHER: &str = "other";
-const RATE_LIMITS: &[Lane] = &[
-    Lane::new(CREATE, &[Window { calls: 20, period: Duration::from_secs(15) }]),
-    Lane::new(LIST, &[Window { calls: 200, period: MINUTE }]),
-    Lane::new(IMAGES, &[Window { calls: 20, period: MINUTE }]),
-    Lane::for_display(STATS, &[Window { calls: 50, period: MINUTE }]),
-    Lane::new(OTHER, &[Window { calls: 1_600, period: MINUTE }]),
-];
-
-/// Why the others are missing: [`mapper::unsupported`].
-const CAPABILITIES: &[Capability] = &[
-    Capability::PowerOn,
-    Capability::PowerOff,
-    Capability::Shutdown,
-    Capability::Reboot,
-    Capability::Rebuild,
-    Capability::Resize,
-    Capability::Snapshot,
-    Capability::Restore,
-    Capability::EnableBackups,
-    Capability::DisableBackups,
-    Capability::MetricsCpu,
-    Capability::MetricsDisk,
-    Capability::MetricsNetwork,
-];
-
 /// The most the vendor lists in one answer.
 const PAGE_SIZE: &str = "500";
 
-/// How to reach an account at Linode.
-#[derive(Debug, Clone)]
-pub struct LinodeConfig {
-    /// `https://api.linode.com`, or a simulator's address; without `/v4`.
-    pub base_url: Url,
-    /// The account's API token.
-    pub token: SecretString,
-    /// Longest time one call may take.
-    pub request_timeout: Duration,
-    /// Longest time until a new Linode shows up in lists.
-    pub listing_lag: Duration,
-    /// Decides when a call may be sent, and for whom it is.
-    pub pacer: Paced,
-}
-
 /// An account at Linode.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Linode {
-    config: LinodeConfig,
+    account: Account,
+    terms: Terms,
     channel: Channel,
 }
 
 impl Linode {
-    /// An adapter for the account that `config` names. Nothing is called yet.
+    /// An adapter for an account. Nothing is called yet.
     ///
     /// # Errors
     /// [`SetupError`] when the base URL or the machine's TLS setup is unusable.
-    pub fn new(config: LinodeConfig) -> Result<Self, SetupError> {
-        let client = http::client(&config.base_url, config.request_timeout)?;
-        let channel = Channel::new(client, config.pacer.clone(), MANNERS);
-        Ok(Self { config, channel })
+    pub fn new(account: Account) -> Result<Self, SetupError> {
+        Ok(Self { terms: account.terms(&DESCRIPTOR), channel: account.channel(MANNERS)?, account })
     }
 
     fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
-        let url = http::join(&self.config.base_url, &[&["v4"], segments].concat());
-        self.channel.request(method, url).bearer_auth(self.config.token.expose_secret())
+        let url = http::join(&self.account.base_url, &[&["v4"], segments].concat());
+        self.channel.request(method, url).bearer_auth(self.account.credential.expose_secret())
     }
 
     async fn call<T: DeserializeOwned>(
@@ -240,31 +185,11 @@ fn quota(headers: &HeaderMap) -> Option<Quota> {
 #[async_trait]
 impl CloudProvider for Linode {
     fn called_by(&self, caller: Caller) -> Arc<dyn CloudProvider> {
-        Arc::new(Self { config: self.config.clone(), channel: self.channel.called_by(caller) })
+        Arc::new(Self { channel: self.channel.called_by(caller), ..self.clone() })
     }
 
-    fn slug(&self) -> &'static str {
-        SLUG
-    }
-
-    fn capabilities(&self) -> &'static [Capability] {
-        CAPABILITIES
-    }
-
-    fn rate_limits(&self) -> &'static [Lane] {
-        RATE_LIMITS
-    }
-
-    fn list_spacing(&self) -> Option<Duration> {
-        self.channel.is_limited().then(|| Lane::spacing_of(RATE_LIMITS, LIST))
-    }
-
-    fn listing_lag(&self) -> Duration {
-        self.config.listing_lag
-    }
-
-    fn request_timeout(&self) -> Duration {
-        self.config.request_timeout
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// None. The vendor gives a server a private address or an interface in a VPC or VLAN only where that is asked for
@@ -324,7 +249,7 @@ impl CloudProvider for Linode {
         action: &ProviderAction,
     ) -> Result<ActionReceipt, ProviderError> {
         let capability = action.capability();
-        if !CAPABILITIES.contains(&capability) {
+        if !DESCRIPTOR.capabilities.contains(&capability) {
             return Err(mapper::unsupported(capability));
         }
         let id = &mapper::to_id(id, "Linode")?;
@@ -405,7 +330,7 @@ impl CloudProvider for Linode {
     )]
     async fn get_metrics(&self, id: &str, query: &MetricsQuery) -> Result<Vec<Series>, ProviderError> {
         let capability = query.kind.capability();
-        if !CAPABILITIES.contains(&capability) {
+        if !DESCRIPTOR.capabilities.contains(&capability) {
             return Err(mapper::unsupported(capability));
         }
         let id = mapper::to_id(id, "Linode")?;

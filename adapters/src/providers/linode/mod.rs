@@ -1,8 +1,11 @@
-//! Linode API v4. `adapter` speaks HTTP, `types` is the wire, `mapper` translates between it and our words and sorts
-//! the vendor's errors.
+//! Linode API v4. `descriptor` says what the vendor is, `adapter` speaks HTTP, `types` is the wire, `mapper` translates
+//! between it and our words and sorts the vendor's errors.
 
 mod adapter;
+mod descriptor;
 mod mapper;
 mod types;
 
-pub use adapter::{Linode, LinodeConfig, SLUG};
+pub use adapter::Linode;
+pub use descriptor::DESCRIPTOR;
+use descriptor::SLUG;

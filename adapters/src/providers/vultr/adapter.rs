@@ -1,20 +1,15 @@
 //! The calls.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{
-    circuit::CircuitScope,
-    instance::Capability,
-    provisioning::FailureClass,
-    rate_limit::{Caller, Lane, Window},
-};
+use domain::{circuit::CircuitScope, instance::Capability, provisioning::FailureClass, rate_limit::Caller};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use url::Url;
 
 use super::{
+    descriptor::{DESCRIPTOR, LANE, SLUG},
     mapper,
     types::{
         Bandwidth, Change, CreateSnapshot, OneServer, OneSnapshot, OsPage, Page, PlanPage, RegionPage,
@@ -24,74 +19,36 @@ use super::{
 use crate::{
     http::{self, SetupError},
     providers::{
-        ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect, InstancePage,
-        MetricsQuery, Paced, ProviderAction, ProviderError, ProviderImage, ProviderInstance, ProviderRegion,
-        ProviderSize, Quota, Series, Snapshot,
+        Account, ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect,
+        InstancePage, MetricsQuery, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
+        ProviderRegion, ProviderSize, Quota, Series, Snapshot, Terms,
         channel::{Channel, Manners},
     },
 };
 
-/// The catalog's slug of Vultr.
-pub const SLUG: &str = "vultr";
-
-/// The vendor counts all calls of an address together.
-const LANE: &str = "all";
-const RATE_LIMITS: &[Lane] = &[Lane::new(LANE, &[Window { calls: 30, period: Duration::from_secs(1) }])];
-
-const CAPABILITIES: &[Capability] = &[
-    Capability::PowerOn,
-    Capability::PowerOff,
-    Capability::Reboot,
-    Capability::Rebuild,
-    Capability::Resize,
-    Capability::Snapshot,
-    Capability::Restore,
-    Capability::Rename,
-    Capability::EnableBackups,
-    Capability::DisableBackups,
-    Capability::MetricsNetwork,
-    Capability::Console,
-];
-
 /// The most the vendor lists in one answer.
 const PER_PAGE: &str = "500";
 
-/// How to reach an account at Vultr.
-#[derive(Debug, Clone)]
-pub struct VultrConfig {
-    /// `https://api.vultr.com`, or a simulator's address; without `/v2`.
-    pub base_url: Url,
-    /// The account's API key.
-    pub api_key: SecretString,
-    /// Longest time one call may take.
-    pub request_timeout: Duration,
-    /// Longest time until a new instance shows up in lists.
-    pub listing_lag: Duration,
-    /// Decides when a call may be sent, and for whom it is.
-    pub pacer: Paced,
-}
-
 /// An account at Vultr.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Vultr {
-    config: VultrConfig,
+    account: Account,
+    terms: Terms,
     channel: Channel,
 }
 
 impl Vultr {
-    /// An adapter for the account that `config` names. Nothing is called yet.
+    /// An adapter for an account. Nothing is called yet.
     ///
     /// # Errors
     /// [`SetupError`] when the base URL or the machine's TLS setup is unusable.
-    pub fn new(config: VultrConfig) -> Result<Self, SetupError> {
-        let client = http::client(&config.base_url, config.request_timeout)?;
-        let channel = Channel::new(client, config.pacer.clone(), MANNERS);
-        Ok(Self { config, channel })
+    pub fn new(account: Account) -> Result<Self, SetupError> {
+        Ok(Self { terms: account.terms(&DESCRIPTOR), channel: account.channel(MANNERS)?, account })
     }
 
     fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
-        let url = http::join(&self.config.base_url, &[&["v2"], segments].concat());
-        self.channel.request(method, url).bearer_auth(self.config.api_key.expose_secret())
+        let url = http::join(&self.account.base_url, &[&["v2"], segments].concat());
+        self.channel.request(method, url).bearer_auth(self.account.credential.expose_secret())
     }
 
     /// Sends a call and gives the body of its success.
@@ -220,7 +177,7 @@ fn parse<T: DeserializeOwned>(body: &[u8], effect: Effect) -> Result<T, Provider
 
 /// Refuses what the vendor has no call for.
 fn check(capability: Capability) -> Result<(), ProviderError> {
-    if CAPABILITIES.contains(&capability) {
+    if DESCRIPTOR.capabilities.contains(&capability) {
         return Ok(());
     }
     let reason = match capability {
@@ -234,31 +191,11 @@ fn check(capability: Capability) -> Result<(), ProviderError> {
 #[async_trait]
 impl CloudProvider for Vultr {
     fn called_by(&self, caller: Caller) -> Arc<dyn CloudProvider> {
-        Arc::new(Self { config: self.config.clone(), channel: self.channel.called_by(caller) })
+        Arc::new(Self { channel: self.channel.called_by(caller), ..self.clone() })
     }
 
-    fn slug(&self) -> &'static str {
-        SLUG
-    }
-
-    fn capabilities(&self) -> &'static [Capability] {
-        CAPABILITIES
-    }
-
-    fn rate_limits(&self) -> &'static [Lane] {
-        RATE_LIMITS
-    }
-
-    fn list_spacing(&self) -> Option<Duration> {
-        self.channel.is_limited().then(|| Lane::spacing_of(RATE_LIMITS, LANE))
-    }
-
-    fn listing_lag(&self) -> Duration {
-        self.config.listing_lag
-    }
-
-    fn request_timeout(&self) -> Duration {
-        self.config.request_timeout
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// None. The vendor attaches a server to a network only where that is asked for (`enable_vpc`, `attach_vpc`), which is

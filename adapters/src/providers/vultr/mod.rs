@@ -1,8 +1,11 @@
-//! Vultr API v2. `adapter` speaks HTTP, `types` is the wire, `mapper` translates between it and our words and sorts
-//! the vendor's errors.
+//! Vultr API v2. `descriptor` says what the vendor is, `adapter` speaks HTTP, `types` is the wire, `mapper` translates
+//! between it and our words and sorts the vendor's errors.
 
 mod adapter;
+mod descriptor;
 mod mapper;
 mod types;
 
-pub use adapter::{SLUG, Vultr, VultrConfig};
+pub use adapter::Vultr;
+pub use descriptor::DESCRIPTOR;
+use descriptor::SLUG;

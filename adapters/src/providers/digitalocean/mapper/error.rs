@@ -3,7 +3,7 @@
 use domain::provisioning::FailureClass;
 use reqwest::{StatusCode, header::HeaderMap};
 
-use super::super::{adapter::SLUG, types::ErrorBody};
+use super::super::{descriptor::SLUG, types::ErrorBody};
 use crate::{
     http::{self, Answer},
     providers::{Effect, NO_VERDICT, ProviderError, Refuses, success_body},

@@ -1,26 +1,33 @@
-//! A simulator run by a test: in this process, on a port of its own.
+//! A simulator as it is served, whichever it is.
 
 use std::{io, sync::Arc};
 
 use axum::Router;
 
-use crate::{control::Simulated, server::Server};
+use super::{control::Control, server::Server};
 
-/// A simulator running in this process on a free loopback port until it is stopped or dropped. Each simulator adds
-/// a `start` that takes its own configuration.
-#[derive(Debug)]
-pub struct Handle<S> {
-    server: Server,
-    simulator: Arc<S>,
+/// The whole HTTP service of a simulator, ready to be served.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The vendor's routes and the control API.
+    pub router: Router,
+    pub(crate) control: Arc<Control>,
 }
 
-impl<S: Simulated> Handle<S> {
-    /// Serves `app`, the whole HTTP service of `simulator`.
+/// A simulator running in this process on a free loopback port until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Handle {
+    server: Server,
+    control: Arc<Control>,
+}
+
+impl Handle {
+    /// Starts one.
     ///
     /// # Errors
     /// When no port can be bound.
-    pub async fn serve(simulator: Arc<S>, app: Router) -> io::Result<Self> {
-        Ok(Self { server: Server::start(app).await?, simulator })
+    pub async fn start(service: Service) -> io::Result<Self> {
+        Ok(Self { server: Server::start(service.router).await?, control: service.control })
     }
 
     /// Its base URL, such as `http://127.0.0.1:41234`: the vendor's paths come after it.
@@ -32,13 +39,13 @@ impl<S: Simulated> Handle<S> {
     /// How often a route such as `POST /v2/droplets` was called, refused calls included.
     #[must_use]
     pub fn calls(&self, route: &str) -> u64 {
-        self.simulator.control().calls(route)
+        self.control.calls(route)
     }
 
     /// How often all routes were called together.
     #[must_use]
     pub fn all_calls(&self) -> u64 {
-        self.simulator.control().all_calls()
+        self.control.all_calls()
     }
 
     /// Stops it and waits until its port is closed.

@@ -14,8 +14,12 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Outcome, courier::Letter, pay::Gateway};
-use crate::control::{BadRequest, parse};
+use super::{
+    Outcome,
+    courier::Letter,
+    merchant::{Merchant, Vendor},
+};
+use crate::kit::control::{BadRequest, parse};
 
 /// How money of a paid charge is taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,30 +48,39 @@ fn yes() -> bool {
     true
 }
 
-pub(super) async fn refund<G: Gateway>(sim: State<Arc<G>>, body: Bytes) -> Result<Response, BadRequest> {
+pub(super) async fn refund<V: Vendor>(
+    sim: State<Arc<Merchant<V>>>,
+    body: Bytes,
+) -> Result<Response, BadRequest> {
     take_back(sim, &body, |_| How::Refund).await
 }
 
-pub(super) async fn chargeback<G: Gateway>(sim: State<Arc<G>>, body: Bytes) -> Result<Response, BadRequest> {
+pub(super) async fn chargeback<V: Vendor>(
+    sim: State<Arc<Merchant<V>>>,
+    body: Bytes,
+) -> Result<Response, BadRequest> {
     take_back(sim, &body, |_| How::Chargeback).await
 }
 
-pub(super) async fn withdraw<G: Gateway>(sim: State<Arc<G>>, body: Bytes) -> Result<Response, BadRequest> {
+pub(super) async fn withdraw<V: Vendor>(
+    sim: State<Arc<Merchant<V>>>,
+    body: Bytes,
+) -> Result<Response, BadRequest> {
     take_back(sim, &body, |asked| How::Withdraw(asked.outcome.unwrap_or(Outcome::Deny))).await
 }
 
 /// Sends what the vendor's dashboard sends when somebody tries the notification address out.
-pub(super) async fn test<G: Gateway>(State(sim): State<Arc<G>>) -> Response {
-    tell(&*sim, sim.test_letter()).await
+pub(super) async fn test<V: Vendor>(State(sim): State<Arc<Merchant<V>>>) -> Response {
+    tell(&*sim, V::test_letter(&sim)).await
 }
 
-async fn take_back<G: Gateway>(
-    State(sim): State<Arc<G>>,
+async fn take_back<V: Vendor>(
+    State(sim): State<Arc<Merchant<V>>>,
     body: &[u8],
     how: impl Fn(&Asked) -> How,
 ) -> Result<Response, BadRequest> {
     let asked: Asked = parse(body).map_err(BadRequest)?;
-    let letter = match sim.take_back(&asked.id, how(&asked), asked.amount) {
+    let letter = match V::take_back(&sim, &asked.id, how(&asked), asked.amount) {
         Ok(Some(letter)) => letter,
         Ok(None) => {
             let error = format!("there is no paid charge `{}`", asked.id);
@@ -81,7 +94,7 @@ async fn take_back<G: Gateway>(
     Ok(tell(&*sim, letter).await)
 }
 
-async fn tell<G: Gateway>(sim: &G, letter: Letter) -> Response {
+async fn tell<V: Vendor>(sim: &Merchant<V>, letter: Letter) -> Response {
     let sent = sim.courier().send(&letter, 1).await;
     if let Some(first) = &sent {
         sim.courier().retry(letter.clone(), first.clone());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::MAX_SECONDS;
+use crate::kit::setting::{even_null, seconds};
 
 /// Where notifications go and how stubbornly.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,11 +32,6 @@ pub(crate) struct Change {
     timeout_seconds: Option<f64>,
 }
 
-/// Tells a null from a field that is not there.
-fn even_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
 impl Settings {
     pub(crate) fn changed_by(&self, change: Change) -> Result<Self, String> {
         let notification_url = change.notification_url.unwrap_or_else(|| self.notification_url.clone());
@@ -54,14 +49,5 @@ impl Settings {
             )?,
             timeout_seconds: seconds("timeout_seconds", change.timeout_seconds, self.timeout_seconds)?,
         })
-    }
-}
-
-fn seconds(name: &str, new: Option<f64>, old: f64) -> Result<f64, String> {
-    match new {
-        Some(seconds) if !(0.0..=MAX_SECONDS).contains(&seconds) => {
-            Err(format!("{name} must be between 0 and {MAX_SECONDS}"))
-        }
-        new => Ok(new.unwrap_or(old)),
     }
 }

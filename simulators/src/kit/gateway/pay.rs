@@ -17,36 +17,16 @@ use tokio::task::JoinSet;
 use super::{
     Outcome,
     courier::{Courier, Delivery, Letter},
-    take_back::{self, How},
+    merchant::{Merchant, Vendor},
+    take_back,
 };
-use crate::control::{BadRequest, parse};
+use crate::kit::control::{BadRequest, parse};
 
 /// Most copies one call sends.
 const MAX_DUPLICATES: u32 = 1_000;
 
 /// Longest wait before sending: an hour.
 const MAX_DELAY_MS: u64 = 3_600_000;
-
-/// What a gateway's simulator brings to `/__sim/pay`.
-pub(crate) trait Gateway: Send + Sync + 'static {
-    /// Whether the vendor can make the payer pay a fee on top of what is charged.
-    const IMPOSES_PAYER_FEES: bool = false;
-
-    fn courier(&self) -> &Arc<Courier>;
-
-    /// Turns the charge as told, and writes the notification of it. `None` when there is no such charge.
-    fn settle(&self, pay: &Pay) -> Option<Letter>;
-
-    /// Takes money of a paid charge back, and writes the notification of it. `None` when there is no such charge that is
-    /// paid; an error when the vendor has no such thing, or nothing is left to be taken.
-    fn take_back(&self, id: &str, how: How, amount: Option<i64>) -> Result<Option<Letter>, String>;
-
-    /// What the vendor's dashboard sends to try an address out.
-    fn test_letter(&self) -> Letter;
-
-    /// Every charge, with what became of it, for people: under a name of the vendor's.
-    fn charges(&self) -> (&'static str, Value);
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,25 +92,24 @@ fn tamper<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Ta
 
 /// The control calls of every gateway: `pay`, what happens without the merchant's asking, what there is by its vendor's
 /// name, and `deliveries`.
-pub(crate) fn control_routes<G: Gateway>(simulator: Arc<G>) -> Router {
-    let (name, _) = simulator.charges();
+pub(crate) fn control_routes<V: Vendor>(simulator: Arc<Merchant<V>>) -> Router {
     Router::new()
-        .route("/__sim/pay", post(pay::<G>))
-        .route("/__sim/refund", post(take_back::refund::<G>))
-        .route("/__sim/chargeback", post(take_back::chargeback::<G>))
-        .route("/__sim/withdraw", post(take_back::withdraw::<G>))
-        .route("/__sim/test", post(take_back::test::<G>))
-        .route(&format!("/__sim/{name}"), get(charges::<G>))
-        .route("/__sim/deliveries", get(deliveries::<G>))
+        .route("/__sim/pay", post(pay::<V>))
+        .route("/__sim/refund", post(take_back::refund::<V>))
+        .route("/__sim/chargeback", post(take_back::chargeback::<V>))
+        .route("/__sim/withdraw", post(take_back::withdraw::<V>))
+        .route("/__sim/test", post(take_back::test::<V>))
+        .route(&format!("/__sim/{}", V::CHARGES), get(charges::<V>))
+        .route("/__sim/deliveries", get(deliveries::<V>))
         .with_state(simulator)
 }
 
 /// Answers with the notification and, once each copy was delivered for the first time, with the answers it got.
-async fn pay<G: Gateway>(State(sim): State<Arc<G>>, body: Bytes) -> Result<Response, BadRequest> {
+async fn pay<V: Vendor>(State(sim): State<Arc<Merchant<V>>>, body: Bytes) -> Result<Response, BadRequest> {
     let pay: Pay = parse(&body).map_err(BadRequest)?;
-    check::<G>(&pay, sim.courier()).map_err(BadRequest)?;
+    check::<V>(&pay, sim.courier()).map_err(BadRequest)?;
     tokio::time::sleep(Duration::from_millis(pay.delay_ms)).await;
-    let Some(letter) = sim.settle(&pay) else {
+    let Some(letter) = V::settle(&sim, &pay) else {
         let error = format!("there is no charge `{}`", pay.id);
         return Ok((StatusCode::NOT_FOUND, Json(json!({ "error": error }))).into_response());
     };
@@ -163,12 +142,12 @@ async fn post_copies(courier: &Arc<Courier>, letter: Letter, copies: u32) -> Vec
     first_round
 }
 
-fn check<G: Gateway>(pay: &Pay, courier: &Courier) -> Result<(), String> {
+fn check<V: Vendor>(pay: &Pay, courier: &Courier) -> Result<(), String> {
     if !(1..=MAX_DUPLICATES).contains(&pay.duplicates) {
         return Err(format!("duplicates must be between 1 and {MAX_DUPLICATES}"));
     }
     match pay.payer_fee {
-        Some(_) if !G::IMPOSES_PAYER_FEES => return Err("this vendor imposes no fees on payers".to_owned()),
+        Some(_) if !V::IMPOSES_PAYER_FEES => return Err("this vendor imposes no fees on payers".to_owned()),
         Some(fee) if fee < 1 => return Err("payer_fee must be 1 or more".to_owned()),
         _ => {}
     }
@@ -181,11 +160,10 @@ fn check<G: Gateway>(pay: &Pay, courier: &Courier) -> Result<(), String> {
     Ok(())
 }
 
-async fn charges<G: Gateway>(State(sim): State<Arc<G>>) -> Json<Value> {
-    let (name, charges) = sim.charges();
-    Json(json!({ name: charges }))
+async fn charges<V: Vendor>(State(sim): State<Arc<Merchant<V>>>) -> Json<Value> {
+    Json(json!({ V::CHARGES: sim.state().all().collect::<Vec<_>>() }))
 }
 
-async fn deliveries<G: Gateway>(State(sim): State<Arc<G>>) -> Json<Value> {
+async fn deliveries<V: Vendor>(State(sim): State<Arc<Merchant<V>>>) -> Json<Value> {
     Json(json!({ "deliveries": sim.courier().bag().deliveries }))
 }

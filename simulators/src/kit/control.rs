@@ -19,18 +19,19 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
+    Service,
     fault::{Fault, FaultKind, Faults},
     server::Connection,
 };
 
-/// What a simulator brings to the shared control API and gate. [`app`] makes a router of it.
+/// What a simulator brings to the shared control API and gate. [`service`] makes a service of it.
 pub trait Simulated: Send + Sync + 'static {
     /// The vendor's name, for the help text.
     fn name(&self) -> &'static str;
 
     /// The shared state of the control API: one field of the simulator.
-    fn control(&self) -> &Control;
+    fn control(&self) -> &Arc<Control>;
 
     /// The kinds of faults that mean something here.
     fn fault_kinds(&self) -> &'static [FaultKind];
@@ -104,7 +105,11 @@ impl Control {
 }
 
 /// The whole HTTP service of a simulator: the vendor's `routes` behind the gate, and the control API.
-pub fn app<S: Simulated>(simulator: Arc<S>, routes: Vec<(&'static str, MethodRouter<Arc<S>>)>) -> Router {
+pub fn service<S: Simulated>(
+    simulator: Arc<S>,
+    routes: Vec<(&'static str, MethodRouter<Arc<S>>)>,
+) -> Service {
+    let control = Arc::clone(simulator.control());
     let paths: Arc<[&'static str]> = routes.iter().map(|(path, _)| *path).collect();
     let vendor =
         routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
@@ -123,10 +128,11 @@ pub fn app<S: Simulated>(simulator: Arc<S>, routes: Vec<(&'static str, MethodRou
         .route_layer(middleware::from_fn(from_here_only));
 
     let unknown = Arc::clone(&simulator);
-    vendor
+    let router = vendor
         .merge(panel)
         .method_not_allowed_fallback(async move || simulator.error(StatusCode::METHOD_NOT_ALLOWED))
-        .fallback(async move || unknown.error(StatusCode::NOT_FOUND))
+        .fallback(async move || unknown.error(StatusCode::NOT_FOUND));
+    Service { router, control }
 }
 
 /// Every vendor call's way: counted, admitted, made to fail if so ordered, carried out.
