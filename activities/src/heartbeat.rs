@@ -15,7 +15,7 @@ pub(crate) async fn while_heartbeating<T>(
     let timeout = ctx.info().heartbeat_timeout.unwrap_or(Duration::from_secs(30));
     let pause = timeout / 3;
     let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + pause, pause);
-    let work = store::patience::bounded(work);
+    let work = store::time_limit::bounded(work);
     tokio::pin!(work);
     loop {
         tokio::select! {

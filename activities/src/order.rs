@@ -25,7 +25,7 @@ pub struct OrderActivities {
     /// The database.
     pub store: Store,
     /// Slugs of the providers that are set up in this installation: where orders may go by failover.
-    pub set_up: Vec<String>,
+    pub configured: Vec<String>,
 }
 
 #[activities]
@@ -121,7 +121,7 @@ impl OrderActivities {
         crash_point("fail_provisioning.before");
         let moved = self
             .store
-            .fail_provisioning(failed.order_id, failed.try_number, &reason, &self.set_up)
+            .fail_provisioning(failed.order_id, failed.try_number, &reason, &self.configured)
             .await
             .map_err(failure)?;
         crash_point("fail_provisioning.after");

@@ -4,8 +4,8 @@
 
 #![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
 
-mod act;
-mod look;
+mod apply;
+mod observe;
 mod watch;
 
 use std::{
@@ -28,7 +28,7 @@ use crate::{
     heartbeat::while_heartbeating,
     private_network::remove_empty,
 };
-use look::Look;
+use observe::Observation;
 
 pub use watch::CreateWatchActivities;
 
@@ -64,8 +64,9 @@ impl ReconcileActivities {
             .store
             .begin_reconciliation(&start.provider, start.reconciliation_id, run_key, start.settings.dry_run)
             .await?;
-        let look = Look::new(&self.store, [provider.as_ref(), servers.as_ref()], start.settings, begun);
-        match self.carry_out(&look).await {
+        let observation =
+            Observation::new(&self.store, [provider.as_ref(), servers.as_ref()], start.settings, begun);
+        match self.carry_out(&observation).await {
             Ok(done) => Ok(done),
             Err(error) => {
                 self.note_trouble(begun.id, &error).await;
@@ -74,25 +75,27 @@ impl ReconcileActivities {
         }
     }
 
-    async fn carry_out(&self, look: &Look<'_>) -> Result<Reconciled, StepError> {
-        let seen = look.list().await?;
-        look.settle_quarantine(&seen).await?;
-        remove_empty(&self.store, look.provider, None).await?;
-        let mut findings = look.unwanted(&seen).await?;
-        findings.extend(look.drifted(&seen).await);
-        findings.extend(look.missing(&seen).await?);
-        let usd_idr = look.settings.usd_idr;
-        self.store.complete_reconciliation(look.run.id, usd_idr, seen.servers.len(), &findings).await?;
-        show(look.provider.slug(), &findings);
+    async fn carry_out(&self, observation: &Observation<'_>) -> Result<Reconciled, StepError> {
+        let seen = observation.list().await?;
+        observation.settle_quarantine(&seen).await?;
+        remove_empty(&self.store, observation.provider, None).await?;
+        let mut findings = observation.unwanted(&seen).await?;
+        findings.extend(observation.drifted(&seen).await);
+        findings.extend(observation.missing(&seen).await?);
+        let usd_idr = observation.settings.usd_idr;
+        self.store
+            .complete_reconciliation(observation.run.id, usd_idr, seen.servers.len(), &findings)
+            .await?;
+        show(observation.provider.slug(), &findings);
         let count = |kind| findings.iter().filter(|finding: &&NewFinding| finding.kind == kind).count();
         Ok(Reconciled {
-            reconciliation_id: look.run.id,
+            reconciliation_id: observation.run.id,
             listed: seen.servers.len(),
             orphans: count(FindingKind::Orphan),
             ghosts: count(FindingKind::Ghost),
             duplicates: count(FindingKind::Duplicate),
             drifted: count(FindingKind::Drifted),
-            failed: look.failed(),
+            failed: observation.failed(),
         })
     }
 

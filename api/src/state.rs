@@ -37,7 +37,7 @@ pub struct AppState {
 
 impl AppState {
     /// Slugs of the clouds that are set up in this installation.
-    pub(crate) fn set_up(&self) -> Vec<String> {
+    pub(crate) fn configured(&self) -> Vec<String> {
         self.providers.slugs().map(str::to_owned).collect()
     }
 }

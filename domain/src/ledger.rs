@@ -8,17 +8,17 @@
 //! [`AccountKind::CustomerHolds`] are never negative; money that is ours (bank, clearing) shows as a debit.
 
 mod books;
-mod earning;
-mod giving_back;
 mod position;
+mod recognition;
+mod refund_split;
 mod rules;
 mod source;
 mod taken_back;
 
 pub use books::Books;
-pub use earning::earned;
-pub use giving_back::Share;
 pub use position::Position;
+pub use recognition::earned;
+pub use refund_split::Share;
 pub use rules::{Parties, Price, Service};
 pub use source::{FromWallet, Incoming, MoneySource};
 pub use taken_back::TakenBack;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     new_id, opaque_token,
 };
 
@@ -193,11 +193,11 @@ fn words(scopes: &[Scope]) -> Vec<&'static str> {
     scopes.iter().map(|scope| scope.as_str()).collect()
 }
 
-fn granted<'a>(action: &'a str, id: ApiKeyId, key: &NewApiKey<'_>) -> Act<'a> {
+fn granted<'a>(action: &'a str, id: ApiKeyId, key: &NewApiKey<'_>) -> AuditEntry<'a> {
     let life = key.life.map(|life| life.as_secs());
-    Act { after: Some(json!({ "scopes": key.scopes, "life_seconds": life })), ..on_key(action, id) }
+    AuditEntry { after: Some(json!({ "scopes": key.scopes, "life_seconds": life })), ..on_key(action, id) }
 }
 
-fn on_key(action: &str, id: ApiKeyId) -> Act<'_> {
-    Act { action, object_kind: "api_key", object_id: Some(id.0), before: None, after: None }
+fn on_key(action: &str, id: ApiKeyId) -> AuditEntry<'_> {
+    AuditEntry { action, object_kind: "api_key", object_id: Some(id.0), before: None, after: None }
 }

@@ -48,7 +48,7 @@ pub struct Origin {
 
 /// One act to be logged.
 #[derive(Debug)]
-pub(crate) struct Act<'a> {
+pub(crate) struct AuditEntry<'a> {
     pub action: &'a str,
     pub object_kind: &'a str,
     pub object_id: Option<Uuid>,
@@ -57,7 +57,7 @@ pub(crate) struct Act<'a> {
 }
 
 /// Writes one act within the caller's transaction.
-pub(crate) async fn record(tx: &mut PgConnection, origin: &Origin, act: &Act<'_>) -> Result<()> {
+pub(crate) async fn record(tx: &mut PgConnection, origin: &Origin, act: &AuditEntry<'_>) -> Result<()> {
     let id: Uuid = new_id();
     sqlx::query!(
         "INSERT INTO audit_log (id, actor_kind, actor_id, action, object_kind, object_id, before, after, ip, request_id)

@@ -1,5 +1,5 @@
 //! What is on sale, as the public reads it: only what is active at an active provider that is set up in this
-//! installation (`set_up` has the slugs of those), and that the provider has at present.
+//! installation (`configured` has the slugs of those), and that the provider has at present.
 
 mod staff;
 
@@ -100,7 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn providers(&self, set_up: &[String], slug: Option<&str>) -> Result<Vec<Provider>> {
+    pub async fn providers(&self, configured: &[String], slug: Option<&str>) -> Result<Vec<Provider>> {
         Ok(sqlx::query_as!(
             Provider,
             r#"SELECT p.id AS "id: ProviderId", p.slug, p.name, p.capabilities,
@@ -108,7 +108,7 @@ impl Store {
                        AND l.unavailable_since IS NULL) AS "plan_count!"
                FROM providers p
                WHERE p.is_active AND p.slug = ANY($1) AND ($2::text IS NULL OR p.slug = $2) ORDER BY p.slug"#,
-            set_up,
+            configured,
             slug,
         )
         .fetch_all(&self.pool)
@@ -133,7 +133,7 @@ impl Store {
     /// [`StoreError::Db`] when the database does not answer.
     pub async fn plans(
         &self,
-        set_up: &[String],
+        configured: &[String],
         provider: Option<&str>,
         slug: Option<&str>,
     ) -> Result<Vec<Plan>> {
@@ -149,7 +149,7 @@ impl Store {
                WHERE l.is_active AND l.unavailable_since IS NULL AND p.is_active AND p.slug = ANY($1)
                  AND ($2::text IS NULL OR p.slug = $2) AND ($3::text IS NULL OR l.slug = $3)
                ORDER BY p.slug, l.sort_order, l.slug"#,
-            set_up,
+            configured,
             provider,
             slug,
         )
@@ -178,14 +178,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn regions(&self, set_up: &[String], provider: Option<&str>) -> Result<Vec<Region>> {
+    pub async fn regions(&self, configured: &[String], provider: Option<&str>) -> Result<Vec<Region>> {
         Ok(sqlx::query_as!(
             Region,
             "SELECT r.slug, r.name, r.country, p.slug AS provider
              FROM regions r JOIN providers p ON p.id = r.provider_id
              WHERE r.is_active AND p.is_active AND p.slug = ANY($1) AND ($2::text IS NULL OR p.slug = $2)
              ORDER BY r.sort_order, r.slug",
-            set_up,
+            configured,
             provider,
         )
         .fetch_all(&self.pool)
@@ -196,7 +196,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
-    pub async fn images(&self, set_up: &[String], provider: Option<&str>) -> Result<Vec<Image>> {
+    pub async fn images(&self, configured: &[String], provider: Option<&str>) -> Result<Vec<Image>> {
         Ok(sqlx::query_as!(
             Image,
             r#"SELECT i.slug, i.name, i.distribution, i.version, array_agg(p.slug ORDER BY p.slug) AS "providers!"
@@ -206,7 +206,7 @@ impl Store {
                WHERE i.is_active AND s.unavailable_since IS NULL AND p.is_active AND p.slug = ANY($1)
                GROUP BY i.id HAVING $2::text IS NULL OR bool_or(p.slug = $2)
                ORDER BY i.sort_order, i.slug"#,
-            set_up,
+            configured,
             provider,
         )
         .fetch_all(&self.pool)

@@ -19,7 +19,7 @@ pub use diff::{Change, Changed, Changes};
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     new_id, outbox,
     page::{Page, PageRequest},
 };
@@ -178,7 +178,7 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
-        let act = Act {
+        let act = AuditEntry {
             action: "provider.sync_catalog",
             object_kind: "provider",
             object_id: Some(provider_id),

@@ -16,7 +16,7 @@ pub use seal::{CredentialsKeys, SealError};
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
 };
 use seal::Sealed;
 
@@ -63,7 +63,7 @@ impl Store {
             Some(sealed) => Some(self.keys()?.open(instance.0, &sealed)?),
             None => None,
         };
-        let act = Act {
+        let act = AuditEntry {
             action: "instance.credentials_shown",
             object_kind: "instance",
             object_id: Some(instance.0),

@@ -1,12 +1,12 @@
 //! Orders as customers place, read and call them off. What happens to a paid order is in [`crate::provisioning`].
 
-mod activation;
+mod activation_times;
 mod cancel;
 mod offer;
 mod place;
 mod read;
 
-pub use activation::Activation;
+pub use activation_times::Activation;
 pub use offer::{Offer, Selection};
 pub use place::{NewOrder, Placed};
 pub use read::{InvoiceSummary, Order, OrderPromo};

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
 };
 
 /// The scope of a pause of all provisioning.
@@ -80,7 +80,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(StoreError::NotFound("provider"))?;
-        let act = Act {
+        let act = AuditEntry {
             action: "provisioning.pause",
             object_kind: "provisioning",
             object_id: None,
@@ -103,7 +103,7 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await?
                 .ok_or(StoreError::NotFound("pause"))?;
-        let act = Act {
+        let act = AuditEntry {
             action: "provisioning.resume",
             object_kind: "provisioning",
             object_id: None,

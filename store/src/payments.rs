@@ -100,14 +100,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such payment (of that owner).
     pub async fn payment(&self, payment: PaymentId, owner: Option<UserId>) -> Result<Payment> {
-        let filter = Filter { payment: Some(payment), owner, ..Filter::one() };
+        let filter = Filter { payment: Some(payment), owner, ..Filter::all() };
         self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("payment"))
     }
 
     /// The attempts to pay the given invoices, newest first.
     pub(crate) async fn payments_of_invoices(&self, invoices: &[InvoiceId]) -> Result<Vec<Payment>> {
         let ids = invoices.iter().map(|id| id.0).collect();
-        self.select_payments(&Filter { invoices: Some(ids), limit: i64::MAX, ..Filter::one() }).await
+        self.select_payments(&Filter { invoices: Some(ids), limit: i64::MAX, ..Filter::all() }).await
     }
 
     /// The latest attempt to pay an order.
@@ -115,7 +115,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order.
     pub async fn latest_payment(&self, order: OrderId) -> Result<Payment> {
-        let filter = Filter { order: Some(order), ..Filter::one() };
+        let filter = Filter { order: Some(order), ..Filter::all() };
         self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("order"))
     }
 
@@ -130,14 +130,14 @@ impl Store {
         page: &PageRequest,
     ) -> Result<Page<Payment>> {
         let filter =
-            Filter { order, owner: Some(owner), before: page.before, limit: page.fetch(), ..Filter::one() };
+            Filter { order, owner: Some(owner), before: page.before, limit: page.fetch(), ..Filter::all() };
         Ok(page.cut(self.select_payments(&filter).await?, |payment| payment.id.0))
     }
 
     /// The attempts to pay the given deposits.
     pub(crate) async fn payments_of_deposits(&self, deposits: &[DepositId]) -> Result<Vec<Payment>> {
         let ids = deposits.iter().map(|id| id.0).collect();
-        self.select_payments(&Filter { deposits: Some(ids), limit: i64::MAX, ..Filter::one() }).await
+        self.select_payments(&Filter { deposits: Some(ids), limit: i64::MAX, ..Filter::all() }).await
     }
 
     async fn select_payments(&self, filter: &Filter) -> Result<Vec<Payment>> {
@@ -182,7 +182,7 @@ struct Filter {
 
 impl Filter {
     /// The latest one, whoever's it is: to be narrowed.
-    const fn one() -> Self {
+    const fn all() -> Self {
         Self {
             payment: None,
             order: None,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act},
+    audit::{self, AuditEntry},
     idempotency::Claim,
     ledger,
     money_act::MoneyAct,
@@ -68,7 +68,7 @@ impl Store {
         if let Claim::Done(_) = act.claim(&mut tx, made.id.0).await? {
             return Err(StoreError::IdempotencyMismatch);
         }
-        let entry = Act {
+        let entry = AuditEntry {
             action: "payout.book",
             object_kind: "ledger_movement",
             object_id: Some(made.id.0),

@@ -11,14 +11,14 @@ use serde_json::json;
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
-mod elsewhere;
 mod failover;
+mod relocation;
 
-pub use elsewhere::{Elsewhere, ElsewhereRefusal, RetryError};
 pub use failover::Moved;
+pub use relocation::{Elsewhere, ElsewhereRefusal, RetryError};
 
-pub(crate) use elsewhere::{change_order, resolve};
 pub(crate) use failover::{fail_over, moved_after};
+pub(crate) use relocation::{change_order, resolve};
 
 use crate::{Result, Store};
 

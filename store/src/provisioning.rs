@@ -1,6 +1,6 @@
 //! Getting a server for a paid order: each method is one step that may run twice.
 
-mod activation;
+mod activate;
 mod failure;
 mod networks;
 mod waiting;
@@ -19,8 +19,8 @@ use secrecy::SecretString;
 use serde_json::json;
 use sqlx::PgConnection;
 
-pub use activation::Activation;
-pub(crate) use activation::begin_term;
+pub use activate::Activation;
+pub(crate) use activate::begin_term;
 pub use failure::{ProviderTrouble, ProvisioningFailure};
 pub use waiting::Wanted;
 

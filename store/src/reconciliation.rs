@@ -1,7 +1,7 @@
 //! Comparisons of a provider with the database: what is known of the servers it lists (`known`), what a run found
 //! (`report`), and servers that wait for their deletion (`quarantine`). The rules are [`domain::reconciliation`]'s.
 
-mod known;
+mod expected;
 mod quarantine;
 mod report;
 
@@ -20,7 +20,7 @@ pub use report::{Finding, NewFinding};
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     new_id, outbox,
     page::{Page, PageRequest},
 };
@@ -83,7 +83,7 @@ impl Store {
     ) -> Result<Reconciliation> {
         let mut tx = self.pool.begin().await?;
         let id = enqueue(&mut tx, provider, settings, user).await?;
-        let act = Act {
+        let act = AuditEntry {
             action: "provider.reconcile",
             object_kind: "reconciliation",
             object_id: Some(id.0),

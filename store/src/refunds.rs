@@ -4,7 +4,7 @@
 //! A refund is booked by the transaction that decides on it. Through a gateway it then has a way to go: the money is
 //! owed (`REFUNDS_PAYABLE`) until the gateway certainly gave it back, or certainly did not.
 
-mod paper;
+mod credit_notes;
 mod read;
 mod request;
 mod steps;
@@ -21,7 +21,7 @@ use domain::{
 use serde_json::json;
 use sqlx::PgConnection;
 
-pub(crate) use paper::{credit, give_back};
+pub(crate) use credit_notes::{credit, give_back};
 pub use read::{CreditNote, RefundFilter};
 pub(crate) use request::end_instance;
 pub use steps::{RefundCall, RefundJob};

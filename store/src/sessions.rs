@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Actor, Origin},
+    audit::{self, Actor, AuditEntry, Origin},
     new_id, opaque_token,
     page::{Page, PageRequest},
     throttles::{self, Attempt},
@@ -423,6 +423,6 @@ async fn revoke_all_but(tx: &mut PgConnection, user: UserId, keep: Option<Sessio
     Ok(ended.rows_affected())
 }
 
-fn on_session(action: &str, session: SessionId) -> Act<'_> {
-    Act { action, object_kind: "session", object_id: Some(session.0), before: None, after: None }
+fn on_session(action: &str, session: SessionId) -> AuditEntry<'_> {
+    AuditEntry { action, object_kind: "session", object_id: Some(session.0), before: None, after: None }
 }

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     new_id,
     orders::{OrderError, Refusal},
     page::{Page, PageRequest},
@@ -206,8 +206,8 @@ pub(crate) async fn for_server(
     Ok(keys)
 }
 
-fn act<'a>(action: &'a str, id: SshKeyId, fingerprint: &str) -> Act<'a> {
+fn act<'a>(action: &'a str, id: SshKeyId, fingerprint: &str) -> AuditEntry<'a> {
     let about = Some(json!({ "fingerprint": fingerprint }));
     let (before, after) = if action == "ssh_key.removed" { (about, None) } else { (None, about) };
-    Act { action, object_kind: "ssh_key", object_id: Some(id.0), before, after }
+    AuditEntry { action, object_kind: "ssh_key", object_id: Some(id.0), before, after }
 }

@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Actor, Origin},
+    audit::{self, Actor, AuditEntry, Origin},
     events::Entry,
     outbox,
 };
@@ -297,7 +297,7 @@ async fn record(
         OpenWork::Instance(_) => "instance.wake",
         OpenWork::Refund(_) => "refund.wake",
     };
-    let act = Act {
+    let act = AuditEntry {
         action,
         object_kind: work.kind(),
         object_id: Some(id),

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     opaque_token,
     users::about,
 };
@@ -77,7 +77,7 @@ impl Store {
             }
         }
         if locked {
-            let act = Act {
+            let act = AuditEntry {
                 action: "auth.login_locked",
                 object_kind: "user",
                 object_id: holder.map(|holder| holder.id.0),

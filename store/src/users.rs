@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     new_id,
 };
 
@@ -193,12 +193,13 @@ pub(crate) async fn insert(
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| StoreError::Taken { constraint: EMAIL_CONSTRAINT.to_owned() })?;
-    let act = Act { after: Some(serde_json::json!({ "role": new.role })), ..about("user.created", id) };
+    let act =
+        AuditEntry { after: Some(serde_json::json!({ "role": new.role })), ..about("user.created", id) };
     audit::record(tx, origin, &act).await?;
     Ok(user)
 }
 
 /// An act upon an account.
-pub(crate) fn about(action: &str, user: UserId) -> Act<'_> {
-    Act { action, object_kind: "user", object_id: Some(user.0), before: None, after: None }
+pub(crate) fn about(action: &str, user: UserId) -> AuditEntry<'_> {
+    AuditEntry { action, object_kind: "user", object_id: Some(user.0), before: None, after: None }
 }

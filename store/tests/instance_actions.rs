@@ -135,7 +135,7 @@ async fn place(pool: &PgPool, store: &Store, customer: UserId) -> OrderId {
             region: "sgp1".into(),
             image: "ubuntu-24-04".into(),
             term_months: 1,
-            set_up: vec!["digitalocean".to_owned()],
+            configured: vec!["digitalocean".to_owned()],
         },
         hostname: Hostname::parse("web-1").unwrap(),
         auto_renew: false,

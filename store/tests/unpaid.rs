@@ -67,7 +67,7 @@ impl Shop {
                 region: "sgp1".into(),
                 image: "ubuntu-24-04".into(),
                 term_months: 1,
-                set_up: vec!["digitalocean".to_owned()],
+                configured: vec!["digitalocean".to_owned()],
             },
             hostname: Hostname::parse("web-1").unwrap(),
             ssh_key_ids: Vec::new(),

@@ -69,7 +69,7 @@ pub struct WorkerSettings {
     pub providers: Arc<Registry>,
     /// Slugs of the providers that are set up in this installation, also of those that other processes serve: where
     /// orders may go by failover.
-    pub set_up: Vec<String>,
+    pub configured: Vec<String>,
     /// Whether this process runs workflows and recording steps.
     pub lifecycle: bool,
     /// What is due without anybody asking at the providers served here; nothing is without.
@@ -293,7 +293,10 @@ fn options(role: &Role, settings: &WorkerSettings, client: &Client) -> Result<Wo
             .register_workflow::<PurgeWorkflow>()?
             .register_workflow::<RefundWorkflow>()?
             .register_workflow::<SweepWorkflow>()?
-            .register_activities(OrderActivities { store: store.clone(), set_up: settings.set_up.clone() })
+            .register_activities(OrderActivities {
+                store: store.clone(),
+                configured: settings.configured.clone(),
+            })
             .register_activities(InstanceActivities { store: store.clone() })
             .register_activities(LedgerActivities { store: store.clone() })
             .register_activities(PurgeActivities { store: store.clone() })

@@ -6,8 +6,8 @@ use tokio::process::Child;
 
 use crate::{
     gateway,
-    patience::until,
     stack::{CHARGE_TIMEOUT, JWT_SECRET, Stack},
+    wait_until::until,
     worker_process::{CrashAt, command},
 };
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use simulators::provider::{Routes, Settings};
 use testkit::{SimulatedCloud, at_once};
 
-use crate::{patience::until, stack::Stack};
+use crate::{stack::Stack, wait_until::until};
 
 /// A provider.
 #[derive(Debug, Clone, Copy)]

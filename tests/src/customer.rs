@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{cloud::Cloud, patience::until, stack::Stack};
+use crate::{cloud::Cloud, stack::Stack, wait_until::until};
 
 /// An answer: its status and its body (null when there is none).
 #[derive(Debug, Clone)]

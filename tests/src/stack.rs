@@ -170,7 +170,7 @@ impl Stack {
             let settings = worker::WorkerSettings {
                 temporal: temporal.clone(),
                 store: store.clone(),
-                set_up: providers.slugs().map(str::to_owned).collect(),
+                configured: providers.slugs().map(str::to_owned).collect(),
                 providers,
                 lifecycle: true,
                 schedules: None,

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use webrana_tests::{
     customer::{Answer, Customer},
     gateway,
-    patience::until,
     stack::{self, Options, Stack},
+    wait_until::until,
 };
 
 /// Posts a notification as anybody can.

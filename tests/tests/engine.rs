@@ -32,8 +32,8 @@ use webrana_tests::{
     api_process::free_port,
     customer::Customer,
     engine_proxy::{EngineProxy, Manner},
-    patience::until,
     stack::{self, Options, Stack},
+    wait_until::until,
     worker_process::WorkerProcess,
 };
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
-    patience::LONGEST,
     stack::{Options, Stack},
+    wait_until::LONGEST,
     worker_process::WorkerProcess,
 };
 

@@ -5,7 +5,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use temporalio_client::{WorkflowFetchHistoryOptions, WorkflowListOptions, WorkflowTerminateOptions};
-use webrana_tests::{customer::Customer, patience::until, stack};
+use webrana_tests::{customer::Customer, stack, wait_until::until};
 use workflows::InstanceWorkflow;
 
 /// A customer with a running server.

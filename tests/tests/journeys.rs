@@ -10,9 +10,9 @@ use temporalio_client::{WorkflowFetchHistoryOptions, WorkflowListOptions};
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
-    patience::until,
     report,
     stack::{self, Options, Stack},
+    wait_until::until,
 };
 use workflows::OrderWorkflow;
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
-    patience::until,
     stack::{Options, Stack},
     steps,
+    wait_until::until,
 };
 
 async fn system() -> Stack {

@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use webrana_tests::{
     customer::Customer,
-    patience::until,
     stack::{self, Stack},
+    wait_until::until,
 };
 
 async fn balance(customer: &Customer<'_>) -> Value {

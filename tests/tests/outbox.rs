@@ -18,9 +18,9 @@ use temporalio_client::{
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
-    patience::until,
     report,
     stack::{Options, Stack},
+    wait_until::until,
 };
 use workflows::{InstanceWorkflow, OrderWorkflow};
 

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::{Answer, Customer},
-    patience::until,
     report, stack,
+    wait_until::until,
 };
 
 /// What no customer's patience should be tried with: an order to its deletion.

@@ -15,9 +15,9 @@ use store::{
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
-    patience::until,
     report,
     stack::{self, Options, Stack},
+    wait_until::until,
 };
 
 /// Posts to the control API of the gateway's simulator.

@@ -12,8 +12,8 @@ use temporalio_client::schedules::DeleteScheduleOptions;
 use webrana_tests::{
     cloud::Cloud,
     customer::Customer,
-    patience::until,
     stack::{self, Stack},
+    wait_until::until,
 };
 
 /// Waits until a run is over; answers with it.

@@ -6,8 +6,8 @@ use serde_json::Value;
 use webrana_tests::{
     api_process::free_port,
     customer::Customer,
-    patience::until,
     stack::{Options, Stack},
+    wait_until::until,
     worker_process::WorkerProcess,
 };
 

@@ -63,7 +63,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         temporal: temporal.clone(),
         store: store.clone(),
         providers: Arc::new(providers.only(|slug| arguments.wants(slug))),
-        set_up: wiring::set_up(config),
+        configured: wiring::configured(config),
         lifecycle: arguments.wants(LIFECYCLE),
         schedules: Some(config.upkeep.schedules()),
         ledger: Some(config.upkeep.ledger()),

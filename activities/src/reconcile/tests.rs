@@ -166,9 +166,9 @@ impl Fleet {
         let key = Uuid::now_v7().to_string();
         let begun = self.store().begin_reconciliation(SLUG, None, &key, settings.dry_run).await.unwrap();
         let begun = Begun { at, ..begun };
-        let look = Look::new(self.store(), [self.cloud.as_ref(); 2], settings, begun);
-        self.activities.carry_out(&look).await.unwrap();
-        self.store().findings(look.run.id, None, ALL).await.unwrap().data
+        let observation = Observation::new(self.store(), [self.cloud.as_ref(); 2], settings, begun);
+        self.activities.carry_out(&observation).await.unwrap();
+        self.store().findings(observation.run.id, None, ALL).await.unwrap().data
     }
 
     async fn quarantine(&self) -> Vec<Quarantined> {
@@ -459,8 +459,8 @@ async fn one_server_there_is_trouble_with_does_not_stop_those_behind_it(pool: Pg
     sqlx::raw_sql(sqlx::AssertSqlSafe(poison)).execute(&fleet.pool).await.unwrap();
     let begun = fleet.store().begin_reconciliation(SLUG, None, "a run", false).await.unwrap();
     let begun = Begun { at: Utc::now() + TimeDelta::hours(1), ..begun };
-    let look = Look::new(fleet.store(), [fleet.cloud.as_ref(); 2], ACT, begun);
-    let done = fleet.activities.carry_out(&look).await.unwrap();
+    let observation = Observation::new(fleet.store(), [fleet.cloud.as_ref(); 2], ACT, begun);
+    let done = fleet.activities.carry_out(&observation).await.unwrap();
     assert_eq!((done.failed, done.orphans), (1, 1));
     let kept: Vec<_> = fleet.quarantine().await.into_iter().map(|row| row.provider_instance_id).collect();
     assert_eq!(kept, std::slice::from_ref(&stray.id));

@@ -15,7 +15,7 @@ use workflows::CreatesWatched;
 
 use super::{
     ReconcileActivities,
-    look::{Look, Seen},
+    observe::{Observation, Observed},
 };
 use crate::{
     catalog_sync::run_key,
@@ -56,8 +56,9 @@ impl ReconcileActivities {
         let provider = self.providers.get(&start.provider, Caller::Records)?;
         let servers = self.providers.get(&start.provider, Caller::Servers)?;
         let begun = self.store.begin_reconciliation(&start.provider, None, run_key, false).await?;
-        let look = Look::new(&self.store, [provider.as_ref(), servers.as_ref()], settings, begun);
-        match self.look_at(&look, &orders).await {
+        let observation =
+            Observation::new(&self.store, [provider.as_ref(), servers.as_ref()], settings, begun);
+        match self.look_at(&observation, &orders).await {
             Ok(watched) => Ok(watched),
             Err(error) => {
                 self.note_trouble(begun.id, &error).await;
@@ -68,15 +69,17 @@ impl ReconcileActivities {
 
     pub(super) async fn look_at(
         &self,
-        look: &Look<'_>,
+        observation: &Observation<'_>,
         orders: &[OrderId],
     ) -> Result<CreatesWatched, StepError> {
-        let seen = look.list_of(orders).await?;
-        let findings = look.unwanted(&seen).await?;
+        let seen = observation.list_of(orders).await?;
+        let findings = observation.unwanted(&seen).await?;
         let listed = seen.servers.len();
-        self.store.complete_reconciliation(look.run.id, look.settings.usd_idr, listed, &findings).await?;
+        self.store
+            .complete_reconciliation(observation.run.id, observation.settings.usd_idr, listed, &findings)
+            .await?;
         if !findings.is_empty() {
-            let provider = look.provider.slug();
+            let provider = observation.provider.slug();
             metrics::counter!("creates_surfaced_late_total", "provider" => provider)
                 .increment(u64::try_from(findings.len()).unwrap_or(u64::MAX));
             tracing::error!(
@@ -87,14 +90,14 @@ impl ReconcileActivities {
             );
         }
         // What there was trouble with, or is too young to be judged, the next look is for; so is one that comes later.
-        self.store.note_create_looks(look.provider.slug(), orders).await?;
+        self.store.note_create_looks(observation.provider.slug(), orders).await?;
         Ok(CreatesWatched { orders: orders.len(), unwanted: findings.len() })
     }
 }
 
-impl Look<'_> {
+impl Observation<'_> {
     /// The servers of these orders, judged. Their cohorts' lists show them, which orders that wait use as well.
-    async fn list_of(&self, orders: &[OrderId]) -> Result<Seen, StepError> {
+    async fn list_of(&self, orders: &[OrderId]) -> Result<Observed, StepError> {
         let cohorts: BTreeSet<String> = orders.iter().map(|order| cohort_tag(*order)).collect();
         let tags: BTreeSet<String> = orders.iter().map(|order| order_tag(*order)).collect();
         let installation = self.store.installation();

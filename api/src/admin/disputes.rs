@@ -105,7 +105,7 @@ pub(super) struct AcceptDispute {
 #[serde(deny_unknown_fields)]
 pub(super) struct DismissDispute {
     /// For colleagues: 3 to 500 characters.
-    #[garde(length(chars, min = 3, max = 500), custom(super::order_acts::not_blank))]
+    #[garde(length(chars, min = 3, max = 500), custom(super::order_commands::not_blank))]
     #[schema(example = "The gateway withdrew it by letter of 28 November")]
     reason: String,
 }

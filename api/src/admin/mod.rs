@@ -10,11 +10,11 @@ mod audit_log;
 mod bulk_retries;
 mod catalog_sync;
 mod disputes;
-mod invoice_acts;
+mod invoice_commands;
 mod invoices;
 mod ledger;
 mod money;
-mod order_acts;
+mod order_commands;
 mod order_servers;
 mod orders;
 mod outbox;
@@ -39,10 +39,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline))
-        .routes(routes!(order_acts::retry_provisioning))
-        .routes(routes!(order_acts::approve_payment))
-        .routes(routes!(order_acts::reject_payment))
-        .routes(routes!(order_acts::cancel))
+        .routes(routes!(order_commands::retry_provisioning))
+        .routes(routes!(order_commands::approve_payment))
+        .routes(routes!(order_commands::reject_payment))
+        .routes(routes!(order_commands::cancel))
         .routes(routes!(order_servers::replace))
         .routes(routes!(order_servers::attach))
         .routes(routes!(bulk_retries::request, bulk_retries::list))
@@ -63,10 +63,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(disputes::dismiss))
         .routes(routes!(money::wallet))
         .routes(routes!(money::adjust_wallet))
-        .routes(routes!(invoice_acts::draft))
-        .routes(routes!(invoice_acts::change))
-        .routes(routes!(invoice_acts::issue))
-        .routes(routes!(invoice_acts::void))
+        .routes(routes!(invoice_commands::draft))
+        .routes(routes!(invoice_commands::change))
+        .routes(routes!(invoice_commands::issue))
+        .routes(routes!(invoice_commands::void))
         .routes(routes!(invoices::list))
         .routes(routes!(invoices::get))
         .routes(routes!(invoices::html))

@@ -31,7 +31,7 @@ pub(super) struct AdjustWallet {
     #[schema(example = -25_000)]
     amount: Rupiah,
     /// The customer reads it: 3 to 500 characters.
-    #[garde(length(chars, min = 3, max = 500), custom(super::order_acts::not_blank))]
+    #[garde(length(chars, min = 3, max = 500), custom(super::order_commands::not_blank))]
     #[schema(example = "Deposit of 24 November was credited twice by hand")]
     reason: String,
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::admin::FoundServer;
 use utoipa::ToSchema;
 
-use super::{order_acts::not_blank, reason::WithReason};
+use super::{order_commands::not_blank, reason::WithReason};
 use crate::{
     AppState, at_provider,
     auth::{Administrator, Client},

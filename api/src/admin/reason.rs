@@ -4,7 +4,7 @@ use garde::Validate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::order_acts::not_blank;
+use super::order_commands::not_blank;
 
 /// The body of an act that takes nothing but its reason.
 #[derive(Debug, Deserialize, Validate, ToSchema)]

@@ -26,7 +26,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(super) struct RefundRequest {
     /// Goes on the credit note: 3 to 500 characters.
-    #[garde(length(chars, min = 3, max = 500), custom(super::order_acts::not_blank))]
+    #[garde(length(chars, min = 3, max = 500), custom(super::order_commands::not_blank))]
     #[schema(example = "The region is sold out at the provider")]
     reason: String,
     /// Whole rupiah, PPN included, more than 0; left out: all that is there.

@@ -78,7 +78,7 @@ pub(crate) async fn retry(
         image: request.image,
         hostname,
         ssh_key_ids: request.ssh_key_ids,
-        set_up: state.set_up(),
+        configured: state.configured(),
     };
     let is_plain = wish.is_nothing();
     let retried = if is_plain {

@@ -16,7 +16,7 @@ use store::{
 };
 
 use super::{
-    Client, Customer, access_token,
+    Client, CurrentUser, access_token,
     bodies::{LoginAnswer, LoginBody, RefreshBody, Registration},
     password,
     principal::account_suspended,
@@ -141,7 +141,7 @@ pub(super) async fn refresh(
 pub(super) async fn logout(
     State(state): State<AppState>,
     client: Client,
-    user: Customer,
+    user: CurrentUser,
 ) -> Result<StatusCode, Problem> {
     match state.store.revoke_session(user.id, user.session, &client.origin(user.actor())).await {
         // Somebody else logged it out a moment ago, which is what was asked for.
@@ -159,7 +159,7 @@ pub(super) async fn logout(
 pub(super) async fn logout_all(
     State(state): State<AppState>,
     client: Client,
-    user: Customer,
+    user: CurrentUser,
 ) -> Result<StatusCode, Problem> {
     state.store.revoke_all_sessions(user.id, &client.origin(user.actor())).await?;
     Ok(StatusCode::NO_CONTENT)

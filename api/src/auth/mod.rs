@@ -21,7 +21,7 @@ pub use client::Client;
 pub(crate) use client::Network;
 pub use password::PasswordCost;
 pub(crate) use principal::scope_missing;
-pub use principal::{Administrator, Customer, InternalKey, Staff, Superadministrator, right};
+pub use principal::{Administrator, CurrentUser, InternalKey, Staff, Superadministrator, right};
 
 /// `/auth/*`.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -21,7 +21,7 @@ use crate::{AppState, problem::Problem};
 /// Any logged-in user whose account is not suspended. Answers 401 `token_missing`, `token_expired`, `token_invalid`,
 /// `session_revoked` or `session_ended`, and 403 `account_suspended`.
 #[derive(Debug, Clone, Copy)]
-pub struct Customer {
+pub struct CurrentUser {
     /// Who.
     pub id: UserId,
     /// The login this request belongs to.
@@ -39,7 +39,7 @@ pub struct Customer {
 pub struct Staff {
     /// Who.
     pub id: UserId,
-    /// What they read, as [`Customer::language`].
+    /// What they read, as [`CurrentUser::language`].
     pub language: Language,
 }
 
@@ -48,7 +48,7 @@ pub struct Staff {
 pub struct Administrator {
     /// Who.
     pub id: UserId,
-    /// What they read, as [`Customer::language`].
+    /// What they read, as [`CurrentUser::language`].
     pub language: Language,
 }
 
@@ -95,7 +95,7 @@ pub mod right {
     rights!(CatalogRead, OrdersProvision, OrdersRetry, InstancesRead, InstancesAct, InstancesDelete);
 }
 
-impl Customer {
+impl CurrentUser {
     /// This user as the actor of an audited act.
     #[must_use]
     pub const fn actor(&self) -> Actor {
@@ -141,7 +141,7 @@ impl<R: Right> InternalKey<R> {
     }
 }
 
-impl FromRequestParts<AppState> for Customer {
+impl FromRequestParts<AppState> for CurrentUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
@@ -172,7 +172,7 @@ impl FromRequestParts<AppState> for Staff {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = Customer::from_request_parts(parts, state).await?;
+        let user = CurrentUser::from_request_parts(parts, state).await?;
         if user.role.is_staff() {
             Ok(Self { id: user.id, language: user.language })
         } else {
@@ -185,7 +185,7 @@ impl FromRequestParts<AppState> for Administrator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = Customer::from_request_parts(parts, state).await?;
+        let user = CurrentUser::from_request_parts(parts, state).await?;
         if user.role.may_administer() {
             Ok(Self { id: user.id, language: user.language })
         } else {
@@ -198,7 +198,7 @@ impl FromRequestParts<AppState> for Superadministrator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = Customer::from_request_parts(parts, state).await?;
+        let user = CurrentUser::from_request_parts(parts, state).await?;
         if user.role.may_manage() { Ok(Self { id: user.id }) } else { Err(forbidden("superadministrators")) }
     }
 }

@@ -5,7 +5,7 @@ use domain::{email::EmailKey, ids::SessionId};
 use store::users::ProfileChange;
 
 use super::{
-    Client, Customer,
+    Client, CurrentUser,
     account::admitted,
     bodies::{PasswordBody, ProfileBody, SessionBody, UserBody},
     password, turns,
@@ -22,7 +22,7 @@ use crate::{
 #[utoipa::path(get, path = "/auth/me", tag = "auth", security(("bearer" = [])), responses(
     (status = 200, description = "The user", body = UserBody),
 ))]
-pub(super) async fn me(State(state): State<AppState>, user: Customer) -> Result<Json<UserBody>, Problem> {
+pub(super) async fn me(State(state): State<AppState>, user: CurrentUser) -> Result<Json<UserBody>, Problem> {
     Ok(Json(state.store.user(user.id).await?.into()))
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn me(State(state): State<AppState>, user: Customer) -> Result<
 ))]
 pub(super) async fn update_me(
     State(state): State<AppState>,
-    user: Customer,
+    user: CurrentUser,
     Body(body): Body<ProfileBody>,
 ) -> Result<Json<UserBody>, Problem> {
     let change = ProfileChange {
@@ -59,7 +59,7 @@ pub(super) async fn update_me(
 pub(super) async fn change_password(
     State(state): State<AppState>,
     client: Client,
-    user: Customer,
+    user: CurrentUser,
     Body(body): Body<PasswordBody>,
 ) -> Result<StatusCode, Problem> {
     let email = state.store.user(user.id).await?.email;
@@ -86,7 +86,7 @@ pub(super) async fn change_password(
 ))]
 pub(super) async fn sessions(
     State(state): State<AppState>,
-    user: Customer,
+    user: CurrentUser,
     paging: Paging,
 ) -> Result<Paged<SessionBody>, Problem> {
     let longest = state.auth.sessions.longest;
@@ -111,7 +111,7 @@ pub(super) async fn sessions(
 pub(super) async fn revoke_session(
     State(state): State<AppState>,
     client: Client,
-    user: Customer,
+    user: CurrentUser,
     Id(session): Id<SessionId>,
 ) -> Result<StatusCode, Problem> {
     state.store.revoke_session(user.id, session, &client.origin(user.actor())).await?;

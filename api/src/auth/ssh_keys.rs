@@ -13,7 +13,7 @@ use ssh_key::{HashAlg, PublicKey, public::KeyData};
 use store::ssh_keys::{NewSshKey, SshKey, SshKeyError};
 use utoipa::ToSchema;
 
-use super::{Client, Customer};
+use super::{Client, CurrentUser};
 use crate::{
     AppState,
     extract::{Body, Id, Paged, Paging},
@@ -79,7 +79,7 @@ impl From<SshKey> for KeyBody {
 ))]
 pub(super) async fn list(
     State(state): State<AppState>,
-    user: Customer,
+    user: CurrentUser,
     paging: Paging,
 ) -> Result<Paged<KeyBody>, Problem> {
     Ok(Paged::new(state.store.ssh_keys(user.id, paging.request()).await?, KeyBody::from))
@@ -101,7 +101,7 @@ pub(super) async fn list(
 pub(super) async fn add(
     State(state): State<AppState>,
     client: Client,
-    user: Customer,
+    user: CurrentUser,
     Body(body): Body<NewKey>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<KeyBody>), Problem> {
     let key = parse(&body.public_key).map_err(|why| Problem::field("invalid_ssh_key", "public_key", why))?;
@@ -121,7 +121,7 @@ pub(super) async fn add(
     ))]
 pub(super) async fn get(
     State(state): State<AppState>,
-    user: Customer,
+    user: CurrentUser,
     Id(key): Id<SshKeyId>,
 ) -> Result<Json<KeyBody>, Problem> {
     Ok(Json(state.store.ssh_key(user.id, key).await?.into()))
@@ -137,7 +137,7 @@ pub(super) async fn get(
 pub(super) async fn remove(
     State(state): State<AppState>,
     client: Client,
-    user: Customer,
+    user: CurrentUser,
     Id(key): Id<SshKeyId>,
 ) -> Result<StatusCode, Problem> {
     state.store.remove_ssh_key(user.id, key, &client.origin(user.actor())).await?;

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::{Client, Customer, ssh_keys::fingerprint},
+    auth::{Client, CurrentUser, ssh_keys::fingerprint},
     extract::Id,
     problem::Problem,
 };
@@ -62,7 +62,7 @@ impl From<ServerCredentials> for Credentials {
     )
 )]
 async fn get(
-    me: Customer,
+    me: CurrentUser,
     client: Client,
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,

@@ -6,7 +6,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     documents::{
         answer::{self, PaperQuery},
         paper::Paper,
@@ -36,7 +36,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     )
 )]
 async fn invoice_html(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<InvoiceId>,
     Params(query): Params<PaperQuery>,
@@ -58,7 +58,7 @@ async fn invoice_html(
     )
 )]
 async fn invoice_pdf(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<InvoiceId>,
     Params(query): Params<PaperQuery>,
@@ -79,7 +79,7 @@ async fn invoice_pdf(
     )
 )]
 async fn credit_note_html(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<CreditNoteId>,
     Params(query): Params<PaperQuery>,
@@ -101,7 +101,7 @@ async fn credit_note_html(
     )
 )]
 async fn credit_note_pdf(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<CreditNoteId>,
     Params(query): Params<PaperQuery>,

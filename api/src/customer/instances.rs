@@ -12,15 +12,15 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
 };
 
 pub(crate) mod actions;
-pub(crate) mod asking;
-mod insight;
 mod renewals;
+mod reports;
+pub(crate) mod request;
 
 /// Routes under `/instances`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -28,7 +28,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list))
         .routes(routes!(get))
         .merge(actions::routes())
-        .merge(insight::routes())
+        .merge(reports::routes())
         .merge(renewals::routes())
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Instance {
     responses((status = 200, description = "A part of the list.", body = Paged<Instance>))
 )]
 async fn list(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     paging: Paging,
     Params(query): Params<InstanceQuery>,
@@ -124,7 +124,7 @@ async fn list(
     )
 )]
 async fn get(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<Json<Instance>, Problem> {

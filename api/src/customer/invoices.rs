@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
 };
@@ -126,7 +126,7 @@ pub(crate) struct InvoiceLine {
     responses((status = 200, description = "A part of the list, without lines.", body = Paged<InvoiceSummary>))
 )]
 async fn list(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     paging: Paging,
     Params(query): Params<InvoiceQuery>,
@@ -146,7 +146,7 @@ async fn list(
     )
 )]
 async fn get(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<InvoiceId>,
 ) -> Result<Json<Invoice>, Problem> {

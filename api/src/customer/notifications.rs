@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
     wording,
@@ -101,7 +101,7 @@ struct ReadAll {
     )
 )]
 async fn list(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     paging: Paging,
     Params(query): Params<NotificationQuery>,
@@ -116,7 +116,7 @@ async fn list(
     security(("bearer" = [])),
     responses((status = 200, description = "How many.", body = UnreadCount))
 )]
-async fn unread_count(me: Customer, State(state): State<AppState>) -> Result<Json<UnreadCount>, Problem> {
+async fn unread_count(me: CurrentUser, State(state): State<AppState>) -> Result<Json<UnreadCount>, Problem> {
     Ok(Json(UnreadCount { count: state.store.unread_notifications(me.id).await? }))
 }
 
@@ -131,7 +131,7 @@ async fn unread_count(me: Customer, State(state): State<AppState>) -> Result<Jso
     )
 )]
 async fn read(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<NotificationId>,
 ) -> Result<Json<Notification>, Problem> {
@@ -145,7 +145,7 @@ async fn read(
     security(("bearer" = [])),
     responses((status = 200, description = "How many had not been read.", body = ReadAll))
 )]
-async fn read_all(me: Customer, State(state): State<AppState>) -> Result<Json<ReadAll>, Problem> {
+async fn read_all(me: CurrentUser, State(state): State<AppState>) -> Result<Json<ReadAll>, Problem> {
     Ok(Json(ReadAll { updated: state.store.read_all_notifications(me.id).await? }))
 }
 
@@ -160,7 +160,7 @@ async fn read_all(me: Customer, State(state): State<AppState>) -> Result<Json<Re
     )
 )]
 async fn delete(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<NotificationId>,
 ) -> Result<StatusCode, Problem> {

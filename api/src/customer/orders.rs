@@ -18,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::payments::PaymentBody;
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
     wording,
@@ -167,7 +167,7 @@ struct TimelineStep {
     responses((status = 200, description = "A part of the list.", body = Paged<OrderSummary>))
 )]
 async fn list(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     paging: Paging,
     Params(query): Params<OrderQuery>,
@@ -187,7 +187,7 @@ async fn list(
     )
 )]
 async fn get(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<OrderId>,
 ) -> Result<Json<Order>, Problem> {
@@ -205,7 +205,7 @@ async fn get(
     )
 )]
 async fn timeline(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<OrderId>,
 ) -> Result<Json<Timeline>, Problem> {
@@ -232,7 +232,7 @@ async fn timeline(
     )
 )]
 async fn cancel(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<OrderId>,
 ) -> Result<Json<Order>, Problem> {
@@ -241,7 +241,7 @@ async fn cancel(
 }
 
 impl Order {
-    async fn read(state: &AppState, owner: &Customer, id: OrderId) -> Result<Self, StoreError> {
+    async fn read(state: &AppState, owner: &CurrentUser, id: OrderId) -> Result<Self, StoreError> {
         let order = state.store.order(id, Some(owner.id)).await?;
         let payment = state.store.latest_payment(id).await?;
         Ok(Self::new(order, payment))

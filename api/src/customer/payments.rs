@@ -30,7 +30,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     crash_point::crash_point,
     customer::proofs::PaymentProof,
     extract::{Body, Id, IdempotencyKey, Paged, Paging, Params},
@@ -167,7 +167,7 @@ struct PaymentQuery {
     responses((status = 200, description = "A part of the list.", body = Paged<PaymentBody>))
 )]
 async fn list(
-    customer: Customer,
+    customer: CurrentUser,
     State(state): State<AppState>,
     Params(query): Params<PaymentQuery>,
     paging: Paging,
@@ -183,7 +183,7 @@ async fn list(
     responses((status = 200, description = "The payment.", body = PaymentDetail))
 )]
 async fn get(
-    customer: Customer,
+    customer: CurrentUser,
     State(state): State<AppState>,
     Id(payment): Id<PaymentId>,
 ) -> Result<Json<PaymentDetail>, Problem> {
@@ -220,7 +220,7 @@ async fn get(
     )
 )]
 async fn pay(
-    customer: Customer,
+    customer: CurrentUser,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
     IdempotencyKey(key): IdempotencyKey,
@@ -229,8 +229,8 @@ async fn pay(
     let gateway = gateway_for(&state.payments, Payable::Order, request.payment_method, request.bank)?;
     let attempt =
         NewAttempt { user: customer.id, order, method: request.payment_method, bank: request.bank, gateway };
-    let promise = Idempotency::new(&format!("POST /orders/{order}/pay"), &key, &request)?;
-    let opened = state.store.open_payment(&attempt, &promise).await;
+    let idempotency = Idempotency::new(&format!("POST /orders/{order}/pay"), &key, &request)?;
+    let opened = state.store.open_payment(&attempt, &idempotency).await;
     let opened = opened.map_err(|error| not_begun(&state, Payable::Order, error))?;
     let payment = if opened.is_new {
         charge(&state, opened.payment_id).await?

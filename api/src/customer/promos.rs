@@ -17,7 +17,7 @@ use store::promos::{PlanAndTerm, PromoCheck, PromoUse};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, auth::Customer, extract::Params, problem::Problem};
+use crate::{AppState, auth::CurrentUser, extract::Params, problem::Problem};
 
 /// Routes under `/promos`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -101,7 +101,7 @@ struct PromoCheckBody {
     )
 )]
 async fn check(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Path(text): Path<String>,
     Params(query): Params<CheckQuery>,
@@ -131,7 +131,7 @@ impl CheckQuery {
     fn question(self, state: &AppState) -> Result<Question, Problem> {
         match (self.plan_id, self.term_months, self.amount) {
             (Some(plan_id), Some(term_months), None) => {
-                Ok(Question::Order(PlanAndTerm { plan_id, term_months, set_up: state.set_up() }))
+                Ok(Question::Order(PlanAndTerm { plan_id, term_months, configured: state.configured() }))
             }
             (None, None, Some(amount)) if (SMALLEST_DEPOSIT..=LARGEST_DEPOSIT).contains(&amount) => {
                 Ok(Question::Deposit(amount))

@@ -19,7 +19,7 @@ use store::payments::{NewProof, Proof, ProofError};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, auth::Customer, extract::Id, problem::Problem};
+use crate::{AppState, auth::CurrentUser, extract::Id, problem::Problem};
 
 /// The route as the router names it: its bodies may take longer to arrive.
 pub(crate) const UPLOAD: &str = "/api/v1/payments/{id}/proof";
@@ -96,7 +96,7 @@ struct ProofForm {
     )
 )]
 async fn upload(
-    customer: Customer,
+    customer: CurrentUser,
     State(state): State<AppState>,
     Id(payment): Id<PaymentId>,
     headers: HeaderMap,

@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     extract::{Paged, Paging, Params},
     problem::Problem,
 };
@@ -78,7 +78,7 @@ struct RefundBody {
     responses((status = 200, description = "A part of the list.", body = Paged<RefundBody>))
 )]
 async fn list(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     paging: Paging,
     Params(query): Params<RefundQuery>,

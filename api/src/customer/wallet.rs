@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     extract::{Body, Id, IdempotencyKey, Paged, Paging},
     payment_ways::{gateway_for, not_begun},
     problem::Problem,
@@ -141,7 +141,7 @@ impl From<Deposit> for DepositBody {
     get, path = "/wallet", tag = "billing", operation_id = "get_wallet", security(("bearer" = [])),
     responses((status = 200, description = "The balance.", body = WalletBody))
 )]
-async fn balance(me: Customer, State(state): State<AppState>) -> Result<Json<WalletBody>, Problem> {
+async fn balance(me: CurrentUser, State(state): State<AppState>) -> Result<Json<WalletBody>, Problem> {
     Ok(Json(state.store.wallet(me.id).await?.into()))
 }
 
@@ -169,15 +169,15 @@ async fn balance(me: Customer, State(state): State<AppState>) -> Result<Json<Wal
     )
 )]
 async fn open(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     IdempotencyKey(key): IdempotencyKey,
     Body(request): Body<DepositRequest>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<DepositBody>), Problem> {
     let request = request.with_plain_code();
-    let promise = Idempotency::new("POST /wallet/deposits", &key, &request)?;
+    let idempotency = Idempotency::new("POST /wallet/deposits", &key, &request)?;
     let new = request.into_deposit(&me, &state)?;
-    let opened = state.store.open_deposit(&new, &promise).await;
+    let opened = state.store.open_deposit(&new, &idempotency).await;
     let opened = opened.map_err(|error| not_begun(&state, Payable::Deposit, error))?;
     let mut deposit = match opened.to_charge {
         Some(payment) => {
@@ -199,7 +199,7 @@ async fn open(
     params(Paging), responses((status = 200, description = "A part of the list.", body = Paged<DepositBody>))
 )]
 async fn list(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     paging: Paging,
 ) -> Result<Paged<DepositBody>, Problem> {
@@ -213,7 +213,7 @@ async fn list(
     responses((status = 200, description = "The deposit.", body = DepositBody))
 )]
 async fn get(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(deposit): Id<DepositId>,
 ) -> Result<Json<DepositBody>, Problem> {
@@ -228,7 +228,7 @@ impl DepositRequest {
     }
 
     /// Checks everything that needs no database.
-    fn into_deposit(self, me: &Customer, state: &AppState) -> Result<NewDeposit, Problem> {
+    fn into_deposit(self, me: &CurrentUser, state: &AppState) -> Result<NewDeposit, Problem> {
         if !(SMALLEST_DEPOSIT..=LARGEST_DEPOSIT).contains(&self.amount) {
             let message = format!("a deposit is from {SMALLEST_DEPOSIT} to {LARGEST_DEPOSIT}");
             return Err(Problem::field("amount_out_of_range", "amount", message));

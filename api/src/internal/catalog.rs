@@ -281,5 +281,5 @@ async fn switched_on(state: &AppState, caller: Caller) -> Result<Vec<Arc<dyn Clo
 }
 
 async fn is_active(state: &AppState, slug: &str) -> Result<bool, Problem> {
-    Ok(!state.store.providers(&state.set_up(), Some(slug)).await?.is_empty())
+    Ok(!state.store.providers(&state.configured(), Some(slug)).await?.is_empty())
 }

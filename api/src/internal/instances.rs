@@ -25,7 +25,7 @@ use crate::{
     customer::instances::{
         Instance,
         actions::{Action, ActionRequest},
-        asking::{Asker, ask, take_in},
+        request::{Requester, ask, submit},
     },
     extract::{Body, Id, IdempotencyKey, Ids},
     problem::Problem,
@@ -155,8 +155,9 @@ async fn delete(
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<(StatusCode, Json<InternalActionTaken>), Problem> {
-    let asker = Asker { owner: None, origin: client.origin(key.actor()), key: None, may_delete: true };
-    let action = take_in(&state, id, &InstanceAction::Delete, &asker).await?;
+    let requester =
+        Requester { owner: None, origin: client.origin(key.actor()), key: None, may_delete: true };
+    let action = submit(&state, id, &InstanceAction::Delete, &requester).await?;
     Ok((StatusCode::ACCEPTED, Json(InternalActionTaken { action: action.into() })))
 }
 
@@ -190,8 +191,9 @@ async fn act(
     Body(body): Body<ActionRequest>,
 ) -> Result<(StatusCode, Json<InternalActionTaken>), Problem> {
     let may_delete = key.has(Scope::InstancesDelete);
-    let asker = Asker { owner: None, origin: client.origin(key.actor()), key: idempotency_key, may_delete };
-    let action = ask(&state, id, body, &asker).await?;
+    let requester =
+        Requester { owner: None, origin: client.origin(key.actor()), key: idempotency_key, may_delete };
+    let action = ask(&state, id, body, &requester).await?;
     Ok((StatusCode::ACCEPTED, Json(InternalActionTaken { action: action.into() })))
 }
 

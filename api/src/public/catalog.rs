@@ -168,7 +168,7 @@ struct Image {
     )
 )]
 async fn providers(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
-    let rows = state.store.providers(&state.set_up(), None).await?;
+    let rows = state.store.providers(&state.configured(), None).await?;
     cached(&headers, &Listing { data: rows.into_iter().map(|row| Provider::new(row, &state)).collect() })
 }
 
@@ -189,7 +189,7 @@ async fn provider(
     headers: HeaderMap,
     Path(slug): Path<String>,
 ) -> Result<Response, Problem> {
-    let mut rows = state.store.providers(&state.set_up(), Some(&slug)).await?;
+    let mut rows = state.store.providers(&state.configured(), Some(&slug)).await?;
     let row = rows.pop().ok_or_else(|| Problem::not_found("provider"))?;
     cached(&headers, &Provider::new(row, &state))
 }
@@ -210,7 +210,7 @@ async fn plans(
     headers: HeaderMap,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Response, Problem> {
-    let rows = state.store.plans(&state.set_up(), filter.provider.as_deref(), None).await?;
+    let rows = state.store.plans(&state.configured(), filter.provider.as_deref(), None).await?;
     filter.check(&state, rows.is_empty()).await?;
     let terms = state.store.terms().await?;
     let data: Result<Vec<Plan>, Problem> = rows.into_iter().map(|row| Plan::new(row, &terms)).collect();
@@ -234,7 +234,7 @@ async fn plan(
     headers: HeaderMap,
     Path(slug): Path<String>,
 ) -> Result<Response, Problem> {
-    let mut rows = state.store.plans(&state.set_up(), None, Some(&slug)).await?;
+    let mut rows = state.store.plans(&state.configured(), None, Some(&slug)).await?;
     let row = rows.pop().ok_or_else(|| Problem::not_found("plan"))?;
     cached(&headers, &Plan::new(row, &state.store.terms().await?)?)
 }
@@ -255,7 +255,7 @@ async fn regions(
     headers: HeaderMap,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Response, Problem> {
-    let rows = state.store.regions(&state.set_up(), filter.provider.as_deref()).await?;
+    let rows = state.store.regions(&state.configured(), filter.provider.as_deref()).await?;
     filter.check(&state, rows.is_empty()).await?;
     cached(&headers, &Listing { data: rows.into_iter().map(Region::from).collect() })
 }
@@ -276,7 +276,7 @@ async fn images(
     headers: HeaderMap,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Response, Problem> {
-    let rows = state.store.images(&state.set_up(), filter.provider.as_deref()).await?;
+    let rows = state.store.images(&state.configured(), filter.provider.as_deref()).await?;
     filter.check(&state, rows.is_empty()).await?;
     cached(&headers, &Listing { data: rows.into_iter().map(Image::from).collect() })
 }

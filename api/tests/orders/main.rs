@@ -6,10 +6,10 @@ mod support;
 
 mod access;
 mod catalog;
-mod elsewhere;
 mod placing;
 mod reading;
 mod refusals;
+mod relocation;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -129,7 +129,7 @@ pub struct Delivery {
 /// What there is to be known before a message can be delivered.
 pub enum Plan {
     /// Nothing.
-    Now(Delivery),
+    Now(Box<Delivery>),
     /// Where the order stands; `None` when there is nothing to deliver any more.
     OfOrder(OrderId, fn(OrderStatus, OrderStart) -> Option<Delivery>),
     /// What the server's workflow is started with.
@@ -142,10 +142,10 @@ impl Message {
     pub fn plan(&self) -> Plan {
         match self {
             Self::StartOrder(start) => {
-                Plan::Now(order(start.clone(), OrderStatus::PendingPayment, unpaid(start, false)))
+                now(order(start.clone(), OrderStatus::PendingPayment, unpaid(start, false)))
             }
             Self::PaymentConfirmed(start) => {
-                Plan::Now(order(start.clone(), OrderStatus::Paid, How::Signal(Signal::PaymentConfirmed)))
+                now(order(start.clone(), OrderStatus::Paid, How::Signal(Signal::PaymentConfirmed)))
             }
             Self::RetryProvisioning { order_id } => Plan::OfOrder(*order_id, |_, start| {
                 Some(order(start, OrderStatus::Provisioning, How::Signal(Signal::RetryProvisioning)))
@@ -155,21 +155,19 @@ impl Message {
             }),
             Self::WakeOrder { order_id, .. } => Plan::OfOrder(*order_id, wake),
             Self::StartInstance(start) => {
-                Plan::Now(instance(start.clone(), How::Start { again: false, not_before_ms: None }))
+                now(instance(start.clone(), How::Start { again: false, not_before_ms: None }))
             }
             Self::ActionRequested { instance_id } => {
                 Plan::OfInstance(*instance_id, |start| instance(start, How::Signal(Signal::ActionRequested)))
             }
-            Self::StartRefund(start) => Plan::Now(self.start(
-                Input::Refund(*start),
-                true,
-                "Give money back through its gateway".to_owned(),
-            )),
+            Self::StartRefund(start) => {
+                now(self.start(Input::Refund(*start), true, "Give money back through its gateway".to_owned()))
+            }
             Self::SyncCatalog { sync_id, provider } => {
                 let (provider, sync_id) = (provider.clone(), Some(*sync_id));
                 let summary = format!("Read the catalog of {provider}");
                 let start = CatalogSyncStart { provider, sync_id, policy: StepPolicy::OF_UPKEEP };
-                Plan::Now(self.start(Input::CatalogSync(start), false, summary))
+                now(self.start(Input::CatalogSync(start), false, summary))
             }
             Self::Reconcile { reconciliation_id, provider, settings } => {
                 let summary = format!("Compare {provider} with the database");
@@ -179,11 +177,11 @@ impl Message {
                     settings: *settings,
                     policy: StepPolicy::OF_UPKEEP,
                 };
-                Plan::Now(self.start(Input::Reconcile(start), false, summary))
+                now(self.start(Input::Reconcile(start), false, summary))
             }
             Self::CheckLedger { check_id } => {
                 let start = LedgerUpkeepStart { check_id: Some(*check_id), policy: StepPolicy::OF_THE_BOOKS };
-                Plan::Now(self.start(Input::LedgerUpkeep(start), false, "Check the books".to_owned()))
+                now(self.start(Input::LedgerUpkeep(start), false, "Check the books".to_owned()))
             }
         }
     }
@@ -198,6 +196,10 @@ impl Message {
             details: None,
         }
     }
+}
+
+fn now(delivery: Delivery) -> Plan {
+    Plan::Now(Box::new(delivery))
 }
 
 /// A start that waits until the reminder, or the deadline, is due.
@@ -273,23 +275,23 @@ mod tests {
         }
     }
 
-    fn now(message: &Message) -> Delivery {
+    fn planned(message: &Message) -> Delivery {
         match message.plan() {
-            Plan::Now(delivery) => delivery,
+            Plan::Now(delivery) => *delivery,
             Plan::OfOrder(..) | Plan::OfInstance(..) => panic!("{message:?} asks first"),
         }
     }
 
     #[test]
     fn an_unpaid_orders_workflow_sleeps_until_the_earlier_of_reminder_and_deadline() {
-        let placed = now(&Message::StartOrder(start()));
+        let placed = planned(&Message::StartOrder(start()));
         assert_eq!(placed.how, How::Start { again: false, not_before_ms: Some(1_010) });
         assert_eq!(
             (placed.workflow_id, placed.input.workflow()),
             (order_workflow_id(start().order_id), WorkflowType::Order)
         );
         assert_eq!(placed.attributes[0], (SearchAttribute::OrderStatus, "PENDING_PAYMENT".to_owned()));
-        let paid = now(&Message::PaymentConfirmed(start()));
+        let paid = planned(&Message::PaymentConfirmed(start()));
         assert_eq!(paid.how, How::Signal(Signal::PaymentConfirmed));
         assert_eq!(paid.attributes[0].1, "PAID");
     }
@@ -320,7 +322,7 @@ mod tests {
 
     #[test]
     fn input_is_what_the_workflow_takes_and_nothing_around_it() {
-        let delivery = now(&Message::StartOrder(start()));
+        let delivery = planned(&Message::StartOrder(start()));
         let sent = serde_json::to_value(&delivery.input).unwrap();
         assert_eq!(sent, serde_json::to_value(start()).unwrap());
         assert!(sent["policy"]["give_up_after_ms"].is_u64(), "{sent}");

@@ -8,10 +8,10 @@ use domain::{
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::intervene;
+use super::order_commands;
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Actor, Origin},
+    audit::{self, Actor, AuditEntry, Origin},
     new_id,
     page::{Page, PageRequest},
 };
@@ -101,7 +101,7 @@ impl Store {
         if taken.rows_affected() == 0 {
             return Err(StoreError::NotFound("failed order of that kind"));
         }
-        let act = Act {
+        let act = AuditEntry {
             action: "order.bulk_retry",
             object_kind: "bulk_retry",
             object_id: Some(id.0),
@@ -172,7 +172,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if stopped.rows_affected() == 1 {
-            let act = Act {
+            let act = AuditEntry {
                 action: "order.bulk_retry_stopped",
                 object_kind: "bulk_retry",
                 object_id: Some(id.0),
@@ -269,7 +269,7 @@ async fn retry_if_failed_so(
     if failed_so.flatten() != Some(true) {
         return Ok(false);
     }
-    intervene::retry(tx, order, origin).await.map(|_| true)
+    order_commands::retry(tx, order, origin).await.map(|_| true)
 }
 
 async fn note(tx: &mut PgConnection, id: BulkRetryId, order: OrderId, is_retried: bool) -> Result<()> {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
 };
 
 /// A provider with what staff want to know about it.
@@ -73,7 +73,7 @@ impl Store {
             sqlx::query!("UPDATE providers SET is_active = $2 WHERE id = $1", before.id, is_active)
                 .execute(&mut *tx)
                 .await?;
-            let act = Act {
+            let act = AuditEntry {
                 action: if is_active { "provider.activate" } else { "provider.deactivate" },
                 object_kind: "provider",
                 object_id: Some(before.id),

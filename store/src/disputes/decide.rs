@@ -19,7 +19,7 @@ use sqlx::PgConnection;
 use super::{Dispute, read};
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     events::Entry,
     idempotency::Claim,
     instance_actions::{self, NewAction},
@@ -270,7 +270,7 @@ async fn tell_customer(tx: &mut PgConnection, dispute: &Dispute) -> Result<()> {
 
 async fn record(tx: &mut PgConnection, before: &Dispute, after: &Dispute, origin: &Origin) -> Result<()> {
     let accepted = after.status == DisputeStatus::Accepted;
-    let act = Act {
+    let act = AuditEntry {
         action: if accepted { "dispute.accept" } else { "dispute.dismiss" },
         object_kind: "dispute",
         object_id: Some(after.id.0),

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use super::{Action, by_id, params_of};
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     new_id, outbox, renewals, unpaid,
 };
 
@@ -225,7 +225,7 @@ fn hash(action: &InstanceAction) -> Result<Vec<u8>> {
 }
 
 async fn record(tx: &mut PgConnection, new: &NewAction<'_>, id: ActionId) -> Result<()> {
-    let act = Act {
+    let act = AuditEntry {
         action: "instance.action_requested",
         object_kind: "instance",
         object_id: Some(new.instance.0),

@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use super::{Draft, InvoiceLine, issue, void, write_draft};
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     events::Entry,
     idempotency::{self, Claim, Idempotency},
     new_id, tax,
@@ -263,7 +263,7 @@ async fn record(
     if let Some(reason) = reason {
         shown["reason"] = json!(reason);
     }
-    let act = Act {
+    let act = AuditEntry {
         action,
         object_kind: "invoice",
         object_id: Some(after.id.0),

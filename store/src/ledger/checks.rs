@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{AccountTotal, Finding, LedgerReport};
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     events::Entry,
     new_id, outbox,
     page::{Page, PageRequest},
@@ -69,7 +69,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         outbox::enqueue(&mut tx, &Message::CheckLedger { check_id: id }).await?;
-        let act = Act {
+        let act = AuditEntry {
             action: "ledger.check",
             object_kind: "ledger_check",
             object_id: Some(id.0),

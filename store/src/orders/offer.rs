@@ -30,7 +30,7 @@ pub struct Selection {
     /// Months bought.
     pub term_months: u32,
     /// Slugs of the providers that are set up in this installation: nothing of others is sold.
-    pub set_up: Vec<String>,
+    pub configured: Vec<String>,
 }
 
 /// A selection that can be had, with its price now.
@@ -144,7 +144,7 @@ pub(super) async fn resolve(
         selection.region,
         selection.image,
         months,
-        &selection.set_up,
+        &selection.configured,
     )
     .fetch_optional(connection)
     .await?
@@ -192,7 +192,7 @@ pub(crate) async fn price_of(
     connection: &mut PgConnection,
     plan: PlanId,
     term_months: u32,
-    set_up: &[String],
+    configured: &[String],
 ) -> Result<PriceInput, OrderError> {
     let months = i32::try_from(term_months).map_err(|_| Refusal::TermNotOffered)?;
     let row = sqlx::query!(
@@ -205,7 +205,7 @@ pub(crate) async fn price_of(
            WHERE l.id = $1"#,
         plan.0,
         months,
-        set_up,
+        configured,
     )
     .fetch_optional(&mut *connection)
     .await?

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     events::Entry,
     page::{Page, PageRequest},
 };
@@ -212,7 +212,7 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        let act = Act {
+        let act = AuditEntry {
             action: "outbox.requeue_dead",
             object_kind: "outbox",
             object_id: None,
@@ -263,7 +263,7 @@ async fn record(
     reason: Option<&str>,
     origin: &Origin,
 ) -> Result<()> {
-    let act = Act {
+    let act = AuditEntry {
         action,
         object_kind: "outbox",
         object_id: Some(before.id.0),

@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     events::Entry,
     new_id,
     unpaid::{self, Beginning},
@@ -132,7 +132,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(StoreError::NotFound("proof"))?;
-        let act = Act {
+        let act = AuditEntry {
             action: "payment_proof.read",
             object_kind: "payment_proof",
             object_id: Some(proof.0),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     events::Entry,
     idempotency::Claim,
     money_act::MoneyAct,
@@ -129,7 +129,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tell_of_rejection(&mut tx, &order, id, reason).await?;
-        let act = Act {
+        let act = AuditEntry {
             action: "payment.reject",
             object_kind: "order",
             object_id: Some(order.id.0),
@@ -267,7 +267,7 @@ async fn record_approval(
     act: &MoneyAct,
 ) -> Result<()> {
     let paid = matches!(outcome, Some(PaymentOutcome::Applied | PaymentOutcome::Revived));
-    let entry = Act {
+    let entry = AuditEntry {
         action: "payment.approve",
         object_kind: "order",
         object_id: Some(order.id.0),

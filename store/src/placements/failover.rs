@@ -42,7 +42,7 @@ pub(crate) async fn moved_after(
     if moved { Ok(Some(current(tx, order).await?.into())) } else { Ok(None) }
 }
 
-/// Moves an order whose try ended for want of capacity to another provider: one of `set_up`, not tried before,
+/// Moves an order whose try ended for want of capacity to another provider: one of `configured`, not tried before,
 /// with a plan that [`choose`] takes. `None`, and nothing changed, when there is none or a server of the order may
 /// exist. The order must be locked and provisioning.
 pub(crate) async fn fail_over(
@@ -50,7 +50,7 @@ pub(crate) async fn fail_over(
     order: OrderId,
     try_number: i64,
     failure: &ProvisioningFailure,
-    set_up: &[String],
+    configured: &[String],
 ) -> Result<Option<Moved>> {
     let policy = policy_of(tx, order).await?;
     if !policy.enabled || !is_settled(tx, order).await? {
@@ -58,7 +58,7 @@ pub(crate) async fn fail_over(
     }
     ensure_first(tx, order).await?;
     let picked = picked_by_people(tx, order).await?;
-    let candidates = candidates(tx, order, set_up).await?;
+    let candidates = candidates(tx, order, configured).await?;
     let Some(choice) = choose(policy, &picked, &candidates) else { return Ok(None) };
     let from = current(tx, order).await?;
     let (plan, region) = choice.key;
@@ -99,7 +99,7 @@ async fn picked_by_people(tx: &mut PgConnection, order: OrderId) -> Result<Order
 async fn candidates(
     tx: &mut PgConnection,
     order: OrderId,
-    set_up: &[String],
+    configured: &[String],
 ) -> Result<Vec<Candidate<(PlanId, Uuid)>>> {
     let tried: Vec<Uuid> = sqlx::query_scalar!(
         r#"SELECT DISTINCT provider_id AS "id: ProviderId" FROM order_placements WHERE order_id = $1"#,
@@ -124,7 +124,7 @@ async fn candidates(
            WHERE c.order_id = $1 AND p.slug = ANY($2) AND p.id <> ALL($3)
            ORDER BY l.sort_order, l.id, r.sort_order, r.id"#,
         order.0,
-        set_up,
+        configured,
         &tried,
     )
     .fetch_all(tx)

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{health::takes_writes, silent};
-use crate::{deadline, patience};
+use crate::{deadline, time_limit};
 
 /// A connection, until it is dropped.
 pub(super) struct Lease {
@@ -122,12 +122,12 @@ async fn is_rolled_back(connection: &mut PgConnection) -> bool {
 /// A connection for several reads, until it is dropped.
 pub(crate) struct Acquired {
     lease: Lease,
-    _open: Option<patience::Open>,
+    _open: Option<time_limit::Open>,
 }
 
 impl Acquired {
     pub(super) fn new(lease: Lease) -> Self {
-        Self { lease, _open: patience::opened() }
+        Self { lease, _open: time_limit::opened() }
     }
 }
 
@@ -149,12 +149,12 @@ impl DerefMut for Acquired {
 pub(crate) struct Transaction {
     lease: Lease,
     commit: Duration,
-    open: Option<patience::Open>,
+    open: Option<time_limit::Open>,
 }
 
 impl Transaction {
     pub(super) async fn begin(mut lease: Lease, commit: Duration) -> Result<Self, sqlx::Error> {
-        let open = patience::opened();
+        let open = time_limit::opened();
         // From here on, since what is given up on the way may have begun all the same.
         lease.in_transaction = true;
         lease.say("BEGIN").await?;

@@ -28,7 +28,7 @@ pub struct PlanAndTerm {
     /// Months bought.
     pub term_months: u32,
     /// Slugs of the providers that are set up in this installation.
-    pub set_up: Vec<String>,
+    pub configured: Vec<String>,
 }
 
 impl Store {
@@ -43,7 +43,8 @@ impl Store {
         what: &PlanAndTerm,
     ) -> Result<PromoCheck, OrderError> {
         let mut connection = self.pool.acquire().await?;
-        let price = orders::price_of(&mut connection, what.plan_id, what.term_months, &what.set_up).await?;
+        let price =
+            orders::price_of(&mut connection, what.plan_id, what.term_months, &what.configured).await?;
         let plain = quote(&price).map_err(StoreError::from)?;
         let net = plain.subtotal.minus(plain.discount).map_err(StoreError::from)?;
         Ok(match would_give(&mut connection, wanted, Purpose::Order, net).await? {

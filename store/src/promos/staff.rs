@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use super::read::{PromoDetail, by_id};
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     new_id,
 };
 
@@ -259,6 +259,6 @@ async fn record(
     before: Option<Value>,
     after: Option<Value>,
 ) -> Result<()> {
-    let act = Act { action, object_kind: "promo", object_id: Some(promo.0), before, after };
+    let act = AuditEntry { action, object_kind: "promo", object_id: Some(promo.0), before, after };
     audit::record(tx, origin, &act).await
 }

@@ -60,7 +60,7 @@ impl Store {
     }
 
     /// Ends a try in `PROVISIONING_FAILED`, with the reason for admins and a word to the customer; or, for want of
-    /// capacity and where the order's policy allows it, moves the order to another of the providers in `set_up`,
+    /// capacity and where the order's policy allows it, moves the order to another of the providers in `configured`,
     /// where it goes on: the answer says which. Doing it again changes nothing and answers the same, also when an
     /// admin has begun the next try meanwhile.
     ///
@@ -71,7 +71,7 @@ impl Store {
         order: OrderId,
         try_number: i64,
         failure: &ProvisioningFailure,
-        set_up: &[String],
+        configured: &[String],
     ) -> Result<Option<Moved>> {
         let mut tx = self.pool.begin().await?;
         sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", order.0).fetch_one(&mut *tx).await?;
@@ -82,7 +82,7 @@ impl Store {
             return Ok(None);
         }
         if failure.class == FailureClass::Capacity
-            && let Some(moved) = fail_over(&mut tx, order, try_number, failure, set_up).await?
+            && let Some(moved) = fail_over(&mut tx, order, try_number, failure, configured).await?
         {
             tx.commit().await?;
             return Ok(Some(moved));

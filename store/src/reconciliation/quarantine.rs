@@ -12,7 +12,7 @@ use serde_json::json;
 use super::enqueue;
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     new_id,
     page::{Page, PageRequest},
 };
@@ -314,7 +314,7 @@ impl Store {
             let state = if server.released_at.is_some() { "released already" } else { "being deleted" };
             return Err(StoreError::Conflict { object: "quarantined_server", state: state.to_owned() });
         }
-        let act = Act {
+        let act = AuditEntry {
             action: "quarantined_server.release",
             object_kind: "quarantined_server",
             object_id: Some(id.0),

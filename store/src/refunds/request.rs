@@ -13,13 +13,13 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
-    Billed, NewRefund, Part, Refund, RefundError, RefundedOrder, lock_invoice,
-    paper::{self, Issued, Sums},
-    read, tell,
+    Billed, NewRefund, Part, Refund, RefundError, RefundedOrder,
+    credit_notes::{self, Issued, Sums},
+    lock_invoice, read, tell,
 };
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act},
+    audit::{self, AuditEntry},
     disputes,
     idempotency::Claim,
     ledger,
@@ -66,7 +66,7 @@ impl Store {
             outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;
         }
         let refunded = of_order(&mut tx, order, refund).await?;
-        let entry = Act {
+        let entry = AuditEntry {
             action: "order.refund",
             object_kind: "order",
             object_id: Some(order.0),
@@ -107,7 +107,7 @@ impl Store {
         let nothing = || StoreError::Conflict { object: "invoice", state: "without money".to_owned() };
         let wanted = wanted(new.part, &position)?.ok_or_else(nothing)?;
         let refund = begin(&mut tx, &billed, new, &position, wanted, Decided { id, by: act.by }).await?;
-        let entry = Act {
+        let entry = AuditEntry {
             action: "invoice.refund",
             object_kind: "invoice",
             object_id: Some(invoice.0),
@@ -195,7 +195,7 @@ async fn begin(
     }
     let share = position.share(wanted, billed.price)?;
     let sums = Sums { total: wanted, tax: share.tax_in_all()?, is_all: wanted == position.total()? };
-    let credit_note = paper::take_back_invoice(tx, billed, sums, new.reason).await?;
+    let credit_note = credit_notes::take_back_invoice(tx, billed, sums, new.reason).await?;
     insert(tx, billed, new, &share, Row { decided, payment, credit_note }).await?;
     let movement = Movement::given_back(billed.parties(), id, new.destination, &share)?;
     ledger::post(tx, &movement, Some(new.reason)).await?;

@@ -17,7 +17,7 @@ use sqlx::PgConnection;
 use super::{Refund, read, tell};
 use crate::{
     Elapsed, Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     ledger, outbox,
 };
 
@@ -231,7 +231,7 @@ impl Store {
             return Err(StoreError::Conflict { object: "refund", state: locked.status.to_string() });
         }
         outbox::enqueue(&mut tx, &Message::StartRefund(RefundStart { refund_id: refund, policy })).await?;
-        let act = Act {
+        let act = AuditEntry {
             action: "refund.retry",
             object_kind: "refund",
             object_id: Some(refund.0),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act},
+    audit::{self, AuditEntry},
     events::Entry,
     idempotency::Claim,
     ledger,
@@ -63,7 +63,7 @@ impl Store {
         let before = ledger::lock_accounts(&mut tx, new.customer).await?.wallet;
         ledger::post(&mut tx, &movement, Some(new.reason)).await?;
         let adjustment = read(&mut tx, id).await?;
-        let entry = Act {
+        let entry = AuditEntry {
             action: "wallet.adjust",
             object_kind: "user",
             object_id: Some(new.customer.0),

@@ -8,7 +8,7 @@ use domain::{
 
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     page::{Page, PageRequest},
 };
 
@@ -110,7 +110,7 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await?
                 .ok_or(StoreError::NotFound("webhook"))?;
-        let act = Act {
+        let act = AuditEntry {
             action: "webhook.replay",
             object_kind: "webhook",
             object_id: Some(id.0),

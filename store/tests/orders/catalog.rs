@@ -5,12 +5,12 @@ use uuid::Uuid;
 use crate::{OrderError, Shop};
 
 /// Slugs of providers, as the API hands them in.
-fn set_up(slugs: &[&str]) -> Vec<String> {
+fn configured(slugs: &[&str]) -> Vec<String> {
     slugs.iter().map(|slug| (*slug).to_owned()).collect()
 }
 
 fn all() -> Vec<String> {
-    set_up(&["digitalocean", "linode", "vultr"])
+    configured(&["digitalocean", "linode", "vultr"])
 }
 
 async fn ids(pool: &PgPool) -> Vec<Uuid> {
@@ -75,7 +75,7 @@ async fn the_seed_is_complete(pool: PgPool) {
 async fn only_what_is_on_sale_is_shown(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let store = &shop.store;
-    let here = set_up(&["digitalocean"]);
+    let here = configured(&["digitalocean"]);
     let providers = store.providers(&here, None).await.unwrap();
     assert_eq!(
         providers.iter().map(|p| (p.slug.as_str(), p.plan_count)).collect::<Vec<_>>(),
@@ -132,7 +132,7 @@ async fn what_a_provider_lacks_is_neither_shown_nor_sold(pool: PgPool) {
 async fn nothing_of_a_disabled_provider_is_sold(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let mut elsewhere = shop.basket().await;
-    elsewhere.selection.set_up = set_up(&["vultr"]);
+    elsewhere.selection.configured = configured(&["vultr"]);
     let refused = shop.place(&elsewhere, "k").await.unwrap_err();
     assert!(matches!(refused, OrderError::Refused(Refusal::ProviderDisabled)), "{refused}");
     shop.run("UPDATE providers SET is_active = false").await;

@@ -48,7 +48,7 @@ impl Shop {
                 region: "sgp1".into(),
                 image: "ubuntu-24-04".into(),
                 term_months: 1,
-                set_up: ["digitalocean", "linode", "vultr"].map(str::to_owned).to_vec(),
+                configured: ["digitalocean", "linode", "vultr"].map(str::to_owned).to_vec(),
             },
             hostname: Hostname::parse("web-1").unwrap(),
             ssh_key_ids: Vec::new(),

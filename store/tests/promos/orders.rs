@@ -42,8 +42,11 @@ async fn quote_order_and_invoice_agree(pool: PgPool) {
     let quoted = shop.store.quote_order_with_promo(&new.selection, &wanted).await.unwrap().quote;
     let plain = shop.store.quote_order(&new.selection).await.unwrap().quote;
     assert_eq!(quoted.discount, Rupiah::new(12_000));
-    let what =
-        PlanAndTerm { plan_id: shop.plan.into(), term_months: 1, set_up: new.selection.set_up.clone() };
+    let what = PlanAndTerm {
+        plan_id: shop.plan.into(),
+        term_months: 1,
+        configured: new.selection.configured.clone(),
+    };
     let checked = shop.store.check_order_promo(Some(&wanted), &what).await.unwrap();
     assert_eq!((checked.gives, checked.total), (Ok(Rupiah::new(12_000)), quoted.total));
     assert_eq!(shop.uses().await, 0);

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use store::{Store, StoreError, credentials::SealError, ssh_keys::NewSshKey};
 
-use crate::{Shop, failure, keys, origin, person, set_up};
+use crate::{Shop, configured, failure, keys, origin, person};
 
 const OFF: FailoverPolicy = FailoverPolicy::OFF;
 
@@ -41,7 +41,7 @@ async fn a_failover_keeps_the_password(pool: PgPool) {
     let order = shop.order(FailoverPolicy { enabled: true, margin_bp: 0 }).await;
     let before = shop.store.provisioning_job(order).await.unwrap().root_password.unwrap();
     let capacity = failure(FailureClass::Capacity);
-    shop.store.fail_provisioning(order, 1, &capacity, &set_up()).await.unwrap().unwrap();
+    shop.store.fail_provisioning(order, 1, &capacity, &configured()).await.unwrap().unwrap();
     let after = shop.store.provisioning_job(order).await.unwrap().root_password.unwrap();
     assert_eq!(before.expose_secret(), after.expose_secret());
 }

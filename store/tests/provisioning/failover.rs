@@ -4,7 +4,7 @@ use domain::{failover::FailoverPolicy, provisioning::FailureClass};
 use sqlx::PgPool;
 use store::page::PageRequest;
 
-use crate::{Shop, failure, place, set_up, step_words};
+use crate::{Shop, configured, failure, place, step_words};
 
 const ON: FailoverPolicy = FailoverPolicy { enabled: true, margin_bp: 1_000 };
 
@@ -84,7 +84,7 @@ async fn it_fails_where_the_policy_the_class_or_the_budget_forbids_it(pool: PgPo
 
     for class in [FailureClass::Configuration, FailureClass::Retryable, FailureClass::Permanent] {
         let order = shop.order(ON).await;
-        let moved = shop.store.fail_provisioning(order, 1, &failure(class), &set_up()).await.unwrap();
+        let moved = shop.store.fail_provisioning(order, 1, &failure(class), &configured()).await.unwrap();
         assert_eq!(moved, None, "{class}");
         assert_eq!(shop.places(order).await.len(), 1);
     }

@@ -26,7 +26,7 @@ impl Shop {
     /// An order that failed, as many times as there are tries.
     async fn failed(&self, class: FailureClass) -> OrderId {
         let order = self.order(FailoverPolicy::OFF).await;
-        self.store.fail_provisioning(order, 1, &failure(class), &set_up()).await.unwrap();
+        self.store.fail_provisioning(order, 1, &failure(class), &configured()).await.unwrap();
         assert_eq!(self.status(order).await, "PROVISIONING_FAILED");
         order
     }
@@ -80,7 +80,8 @@ async fn an_order_that_is_called_off_on_its_way_has_its_server_deleted(pool: PgP
     // Whoever was about to finish or to fail the try finds it closed.
     let closed = Activation::Closed(domain::order::OrderStatus::Cancelled);
     assert_eq!(shop.store.activate_order(order).await.unwrap(), closed);
-    let moved = shop.store.fail_provisioning(order, 1, &failure(FailureClass::Permanent), &set_up()).await;
+    let moved =
+        shop.store.fail_provisioning(order, 1, &failure(FailureClass::Permanent), &configured()).await;
     assert_eq!(moved.unwrap(), None);
     assert_eq!(shop.status(order).await, "CANCELLED");
 
@@ -134,7 +135,7 @@ async fn a_server_is_replaced_and_the_order_goes_on(pool: PgPool) {
     shop.store.save_server(order, "8").await.unwrap();
 
     // One that failed goes on by it.
-    shop.store.fail_provisioning(order, 1, &failure(FailureClass::Permanent), &set_up()).await.unwrap();
+    shop.store.fail_provisioning(order, 1, &failure(FailureClass::Permanent), &configured()).await.unwrap();
     shop.store.replace_server(order, "it failed", &origin()).await.unwrap();
     assert_eq!(shop.status(order).await, "PROVISIONING");
     assert_eq!(shop.messages(order).await.last().map(String::as_str), Some("retry_provisioning"));
@@ -152,7 +153,7 @@ async fn every_part_of_an_order_can_be_changed_with_a_retry(pool: PgPool) {
         image: Some("debian-12".to_owned()),
         hostname: Some(Hostname::parse("web-2").unwrap()),
         ssh_key_ids: Some(Vec::new()),
-        set_up: set_up(),
+        configured: configured(),
         ..Elsewhere::default()
     };
     let unknown = Elsewhere { image: Some("plan-9".to_owned()), ..wish.clone() };
@@ -177,7 +178,7 @@ async fn every_part_of_an_order_can_be_changed_with_a_retry(pool: PgPool) {
 
     // While a server of it may exist, it would not be as wished.
     shop.store.save_server(order, "7").await.unwrap();
-    shop.store.fail_provisioning(order, 2, &failure(FailureClass::Permanent), &set_up()).await.unwrap();
+    shop.store.fail_provisioning(order, 2, &failure(FailureClass::Permanent), &configured()).await.unwrap();
     let renamed = Elsewhere { hostname: Some(Hostname::parse("web-3").unwrap()), ..Elsewhere::default() };
     match shop.store.retry_provisioning_elsewhere(order, &renamed, &origin()).await {
         Err(RetryError::Refused(ElsewhereRefusal::OutcomePending)) => {}
@@ -279,7 +280,7 @@ async fn an_order_there_is_trouble_with_or_that_failed_otherwise_stops_no_retry_
     shop.store.retry_provisioning(orders[1], &origin()).await.unwrap();
     shop.store.start_provisioning(orders[1]).await.unwrap();
     let otherwise = failure(FailureClass::Configuration);
-    shop.store.fail_provisioning(orders[1], 2, &otherwise, &set_up()).await.unwrap();
+    shop.store.fail_provisioning(orders[1], 2, &otherwise, &configured()).await.unwrap();
 
     assert_eq!(shop.store.advance_bulk_retries().await.unwrap(), 1);
     let bulk = shop.store.bulk_retry(bulk.id).await.unwrap();

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
 mod credentials;
-mod elsewhere;
 mod failover;
 mod levers;
+mod relocation;
 mod ssh_keys;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -64,7 +64,7 @@ impl Shop {
                 region: "sgp1".into(),
                 image: "ubuntu-24-04".into(),
                 term_months: 1,
-                set_up: set_up(),
+                configured: configured(),
             },
             hostname: Hostname::parse("web-1").unwrap(),
             ssh_key_ids,
@@ -86,7 +86,7 @@ impl Shop {
     /// Ends a try for want of capacity.
     async fn sold_out(&self, order: OrderId, try_number: i64) -> Option<String> {
         let failure = failure(FailureClass::Capacity);
-        let moved = self.store.fail_provisioning(order, try_number, &failure, &set_up()).await.unwrap();
+        let moved = self.store.fail_provisioning(order, try_number, &failure, &configured()).await.unwrap();
         moved.map(|moved| moved.provider)
     }
 
@@ -127,7 +127,7 @@ fn place(provider: &str, reason: &'static str) -> (String, &'static str) {
     (provider.to_owned(), reason)
 }
 
-fn set_up() -> Vec<String> {
+fn configured() -> Vec<String> {
     PROVIDERS.map(str::to_owned).to_vec()
 }
 

@@ -121,7 +121,7 @@ impl Engine {
             delayed: self.start_delay.ends(),
         };
         let delivery = match message.plan() {
-            Plan::Now(delivery) => delivery,
+            Plan::Now(delivery) => *delivery,
             Plan::OfOrder(order, plan) => {
                 let (status, start) = self.asked(self.store.order_standing(order)).await?;
                 let Some(delivery) = plan(status, start) else { return Ok(()) };

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use webrana_tests::{
     cloud,
     customer::Customer,
-    patience::until,
     report,
     stack::{Options, Stack},
+    wait_until::until,
     worker_process::WorkerProcess,
 };
 

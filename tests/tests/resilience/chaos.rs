@@ -10,9 +10,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
-    patience::LONGEST,
     report,
     stack::{Options, Stack},
+    wait_until::LONGEST,
     worker_process::WorkerProcess,
 };
 

@@ -13,9 +13,9 @@ use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
     database_proxy::DatabaseProxy,
-    patience::{LONGEST, until},
     report,
     stack::{Options, Stack},
+    wait_until::{LONGEST, until},
     worker_process::{CrashAt, WorkerProcess},
 };
 

@@ -21,10 +21,9 @@ use webrana::{
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::Customer,
-    gateway,
-    patience::until,
-    report,
+    gateway, report,
     stack::{Options, Stack},
+    wait_until::until,
 };
 
 /// How long the engine stays away.

@@ -16,9 +16,9 @@ use webrana_tests::{
     cloud,
     customer::Customer,
     gateway::{self, Check},
-    patience::{LONGEST, until},
     report,
     stack::{Options, Stack},
+    wait_until::{LONGEST, until},
     worker_process::WorkerProcess,
 };
 

@@ -6,7 +6,7 @@ use activities::crash_point::{WHEN_REFUND_RETURNS, WHEN_REFUNDED};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use webrana_tests::{
-    cloud, customer::Customer, patience::until, report, stack::Options, stack::Stack,
+    cloud, customer::Customer, report, stack::Options, stack::Stack, wait_until::until,
     worker_process::WorkerProcess,
 };
 
@@ -76,7 +76,7 @@ async fn replaced_by(
     stack: &Stack,
     point: &str,
 ) -> WorkerProcess {
-    let end = tokio::time::timeout(webrana_tests::patience::LONGEST, doomed.ended()).await;
+    let end = tokio::time::timeout(webrana_tests::wait_until::LONGEST, doomed.ended()).await;
     let end = end.unwrap_or_else(|_| panic!("the worker never passed {point}"));
     assert!(!end.success(), "the worker ended by itself at {point}");
     start(PROGRAM, stack, None)

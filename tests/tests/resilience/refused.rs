@@ -5,10 +5,10 @@ use sqlx::{Connection, Executor, PgConnection};
 use webrana_tests::{
     cloud,
     customer::Customer,
-    patience::until,
     report,
     stack::{Options, Stack},
     steps,
+    wait_until::until,
 };
 
 const REFUSE: &str = "

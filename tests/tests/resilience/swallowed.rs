@@ -8,9 +8,9 @@ use webrana_tests::{
     cloud,
     customer::Customer,
     database_proxy::DatabaseProxy,
-    patience::until,
     report,
     stack::{Options, Stack},
+    wait_until::until,
 };
 
 /// Longest time until everything goes on.

@@ -1,8 +1,8 @@
 //! `webrana bench`: what the product does in numbers, on a stack of its own. It drives the product from outside, as
 //! customers do, and never decides whether a number is good: no test waits for one.
 
+mod baseline;
 mod figures;
-mod floor;
 mod history;
 mod load;
 mod meter;

@@ -7,8 +7,8 @@ use domain::ids::OrderId;
 use temporal::TemporalConfig;
 
 use super::{
+    baseline::Floor,
     figures::{Figures, Measured, PLACING_CONCURRENCY},
-    floor::Floor,
     history,
     load::Run,
     shop::Shop,

@@ -2,7 +2,7 @@
 
 mod figures;
 mod notifications;
-mod till;
+mod payer;
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::stack::local::{LocalStack, Parts};
 use figures::{Figures, Measured};
 use notifications::{Sender, Taken};
-use till::Till;
+use payer::Till;
 
 /// Before anything is measured: connections, caches, plans of statements.
 const WARM_UP: usize = 200;
@@ -133,7 +133,7 @@ async fn measure(stack: &LocalStack, load: Load, progress: &Progress) -> Result<
         load.payments
     );
     ensure!(credited.movements == load.payments as i64, "{} payments were credited", credited.movements);
-    ensure!(credited.amount == till::total(&deposits), "another amount was credited than was paid");
+    ensure!(credited.amount == payer::total(&deposits), "another amount was credited than was paid");
     Ok(Measured {
         concurrency: load.concurrency,
         payments: load.payments,

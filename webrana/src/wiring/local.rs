@@ -166,7 +166,7 @@ impl Services {
             temporal: temporal.clone(),
             store: store.clone(),
             providers,
-            set_up: super::set_up(config),
+            configured: super::configured(config),
             lifecycle: true,
             schedules: Some(config.upkeep.schedules()),
             ledger: Some(config.upkeep.ledger()),

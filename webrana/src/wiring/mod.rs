@@ -59,7 +59,7 @@ pub fn registry(config: &Config, leases: &Store) -> Result<Arc<Registry>> {
 }
 
 /// Slugs of the providers that are switched on and have their credential.
-pub fn set_up(config: &Config) -> Vec<String> {
+pub fn configured(config: &Config) -> Vec<String> {
     config.providers.usable_slugs().map(str::to_owned).collect()
 }
 

@@ -23,9 +23,9 @@ impl Fleet {
         let key = Uuid::now_v7().to_string();
         let begun = self.store().begin_reconciliation(SLUG, None, &key, false).await.unwrap();
         let begun = Begun { at: Utc::now() + TimeDelta::hours(1), ..begun };
-        let look = Look::new(self.store(), [self.cloud.as_ref(); 2], ACT, begun);
-        self.activities.look_at(&look, &due).await.unwrap();
-        self.store().findings(look.run.id, None, ALL).await.unwrap().data
+        let observation = Observation::new(self.store(), [self.cloud.as_ref(); 2], ACT, begun);
+        self.activities.look_at(&observation, &due).await.unwrap();
+        self.store().findings(observation.run.id, None, ALL).await.unwrap().data
     }
 
     async fn looks_left(&self) -> i64 {

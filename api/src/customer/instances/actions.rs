@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::asking::{Asker, ask};
+use super::request::{Requester, ask};
 use crate::{
     AppState,
-    auth::{Client, Customer},
+    auth::{Client, CurrentUser},
     extract::{Body, Id, IdempotencyKey, Ids, Paged, Paging},
     problem::Problem,
 };
@@ -109,15 +109,16 @@ pub(crate) struct ActionTaken {
     )
 )]
 async fn request(
-    me: Customer,
+    me: CurrentUser,
     client: Client,
     key: Option<IdempotencyKey>,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
     Body(body): Body<ActionRequest>,
 ) -> Result<(StatusCode, Json<ActionTaken>), Problem> {
-    let asker = Asker { owner: Some(me.id), origin: client.origin(me.actor()), key, may_delete: false };
-    let action = ask(&state, instance, body, &asker).await?;
+    let requester =
+        Requester { owner: Some(me.id), origin: client.origin(me.actor()), key, may_delete: false };
+    let action = ask(&state, instance, body, &requester).await?;
     Ok((StatusCode::ACCEPTED, Json(ActionTaken { action: action.into() })))
 }
 
@@ -132,7 +133,7 @@ async fn request(
     )
 )]
 async fn list(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
     paging: Paging,
@@ -156,7 +157,7 @@ async fn list(
     )
 )]
 async fn get(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Ids(instance, action): Ids<InstanceId, ActionId>,
 ) -> Result<Json<Action>, Problem> {

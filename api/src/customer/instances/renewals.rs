@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     customer::payments::{PaymentBody, charge, charged_elsewhere},
     extract::{Body, Id, IdempotencyKey, Ids, Paged, Paging},
     payment_ways::{gateway_for, not_begun},
@@ -132,13 +132,13 @@ impl From<store::renewals::Renewal> for RenewalBody {
     )
 )]
 async fn renew(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
     IdempotencyKey(key): IdempotencyKey,
     Body(request): Body<RenewRequest>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<RenewalBody>), Problem> {
-    let promise = Idempotency::new(&format!("POST /instances/{instance}/renew"), &key, &request)?;
+    let idempotency = Idempotency::new(&format!("POST /instances/{instance}/renew"), &key, &request)?;
     let gateway = gateway_for(&state.payments, Payable::Invoice, request.payment_method, request.bank)?;
     let new = NewRenewal {
         user: me.id,
@@ -149,7 +149,7 @@ async fn renew(
         gateway,
         pay_within_ms: state.orders.policy.payment_window_ms,
     };
-    let opened = state.store.open_renewal(&new, &promise).await;
+    let opened = state.store.open_renewal(&new, &idempotency).await;
     let opened = opened.map_err(|error| not_begun(&state, Payable::Invoice, error))?;
     if let Some(payment) = opened.to_charge {
         charge(&state, payment).await?;
@@ -169,7 +169,7 @@ async fn renew(
     responses((status = 200, description = "A part of the list.", body = Paged<RenewalBody>))
 )]
 async fn list(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
     paging: Paging,
@@ -189,7 +189,7 @@ async fn list(
     responses((status = 200, description = "The term, its invoice and its payment.", body = RenewalBody))
 )]
 async fn get(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Ids(instance, renewal): Ids<InstanceId, RenewalId>,
 ) -> Result<Json<RenewalBody>, Problem> {

@@ -13,7 +13,7 @@ use store::{
 
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     customer::payments::{PayRequest, PaymentBody, charge, charged_elsewhere},
     extract::{Body, Id, IdempotencyKey},
     payment_ways::{gateway_for, not_begun},
@@ -48,25 +48,25 @@ use crate::{
     )
 )]
 pub(super) async fn pay(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(id): Id<InvoiceId>,
     IdempotencyKey(key): IdempotencyKey,
     Body(request): Body<PayRequest>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PaymentBody>), Problem> {
     let (invoice, _) = state.store.invoice(id, me.id).await?;
-    let promise = Idempotency::new(&format!("POST /invoices/{id}/pay"), &key, &request)?;
+    let idempotency = Idempotency::new(&format!("POST /invoices/{id}/pay"), &key, &request)?;
     let (method, bank) = (request.payment_method, request.bank);
     let opened = if let Some(order) = invoice.order_id {
         let gateway = gateway_for(&state.payments, Payable::Order, method, bank)?;
         let attempt = NewAttempt { user: me.id, order, method, bank, gateway };
-        let opened = state.store.open_payment(&attempt, &promise).await;
+        let opened = state.store.open_payment(&attempt, &idempotency).await;
         opened.map_err(|error| not_begun(&state, Payable::Order, error))?
     } else {
         let gateway = gateway_for(&state.payments, Payable::Invoice, method, bank)?;
         let pay_within_ms = state.orders.policy.payment_window_ms;
         let attempt = NewInvoiceAttempt { user: me.id, invoice: id, method, bank, gateway, pay_within_ms };
-        let opened = state.store.open_invoice_payment(&attempt, &promise).await;
+        let opened = state.store.open_invoice_payment(&attempt, &idempotency).await;
         opened.map_err(|error| not_begun(&state, Payable::Invoice, error))?
     };
     let payment = if opened.is_new {

@@ -26,7 +26,7 @@ use utoipa::ToSchema;
 use super::Order;
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     customer::{
         payments::{charge, charged_elsewhere},
         promos::{plain_code, promo_code},
@@ -164,7 +164,7 @@ struct QuoteLine {
     )
 )]
 pub(super) async fn quote(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Body(request): Body<QuoteRequest>,
 ) -> Result<Json<QuoteBody>, Problem> {
@@ -182,7 +182,7 @@ pub(super) async fn quote(
         region: request.region,
         image: request.image,
         term_months: request.term_months,
-        set_up: state.set_up(),
+        configured: state.configured(),
     };
     let offer = match promo {
         Some(code) => {
@@ -236,15 +236,15 @@ pub(super) async fn quote(
     )
 )]
 pub(super) async fn place(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     IdempotencyKey(key): IdempotencyKey,
     Body(request): Body<OrderRequest>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Order>), Problem> {
     let request = request.with_defaults();
-    let promise = Idempotency::new("POST /orders", &key, &request)?;
+    let idempotency = Idempotency::new("POST /orders", &key, &request)?;
     let new = request.into_order(&me, &state)?;
-    let placed = state.store.place_order(&new, &promise).await;
+    let placed = state.store.place_order(&new, &idempotency).await;
     let placed = placed.map_err(|error| not_begun(&state, Payable::Order, error))?;
     let payment = match placed.to_charge {
         Some(payment) => charge(&state, payment).await?,
@@ -266,7 +266,7 @@ impl OrderRequest {
     }
 
     /// Checks everything that needs no database.
-    fn into_order(self, me: &Customer, state: &AppState) -> Result<NewOrder, Problem> {
+    fn into_order(self, me: &CurrentUser, state: &AppState) -> Result<NewOrder, Problem> {
         if !me.email_verified && !state.orders.unverified_may_order {
             let detail = "please prove your email address before you order";
             return Err(Problem::new(StatusCode::FORBIDDEN, "email_unverified", detail));
@@ -283,7 +283,7 @@ impl OrderRequest {
                 region: self.region,
                 image: self.image,
                 term_months: self.term_months,
-                set_up: state.set_up(),
+                configured: state.configured(),
             },
             hostname,
             ssh_key_ids,

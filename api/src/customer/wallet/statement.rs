@@ -23,7 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    auth::Customer,
+    auth::CurrentUser,
     extract::{Moment, Paged, Paging, Params},
     problem::Problem,
 };
@@ -126,7 +126,7 @@ const fn words(kind: MovementKind) -> &'static str {
                content((Paged<TransactionBody> = "application/json"), (String = "text/csv"))))
 )]
 pub(super) async fn transactions(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Params(query): Params<StatementQuery>,
     paging: Paging,

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
-use super::{notifications::Taken, till::Credited};
+use super::{notifications::Taken, payer::Credited};
 use crate::bench::{
     load::Run,
     samples::{Samples, rounded},

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
 use url::Url;
 
-use super::{till::Waiting, timed};
+use super::{payer::Waiting, timed};
 
 /// Makes every run the same.
 const SEED: u64 = 20_261_128;

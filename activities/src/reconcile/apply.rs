@@ -12,15 +12,15 @@ use domain::{
 use serde_json::{Value, json};
 use store::reconciliation::{NewFinding, NewQuarantine, Quarantined};
 
-use super::look::{Judged, Look, Seen};
+use super::observe::{JudgedServer, Observation, Observed};
 use crate::failure::StepError;
 
 /// What was done about a server, and what else there is to say.
 type Done = (FindingAction, Value);
 
-impl Look<'_> {
+impl Observation<'_> {
     /// Findings about servers nobody should pay for, each with what was done about it.
-    pub(super) async fn unwanted(&self, seen: &Seen) -> Result<Vec<NewFinding>, StepError> {
+    pub(super) async fn unwanted(&self, seen: &Observed) -> Result<Vec<NewFinding>, StepError> {
         let in_quarantine = self.in_quarantine().await?;
         let held = self.held(seen, &in_quarantine);
         let mut findings = Vec::new();
@@ -35,7 +35,7 @@ impl Look<'_> {
 
     async fn unwanted_one(
         &self,
-        judged: &Judged,
+        judged: &JudgedServer,
         (kind, reason): (FindingKind, FindingReason),
         known: Option<&Quarantined>,
         held: Option<usize>,
@@ -55,7 +55,7 @@ impl Look<'_> {
 
     /// How many servers are newly unwanted, when they are so many that it looks like our own mistake and nobody has named
     /// that number.
-    fn held(&self, seen: &Seen, in_quarantine: &BTreeMap<String, Quarantined>) -> Option<usize> {
+    fn held(&self, seen: &Observed, in_quarantine: &BTreeMap<String, Quarantined>) -> Option<usize> {
         let newly_unwanted = seen.servers.iter().filter(|judged| match judged.verdict {
             Verdict::Unwanted(_, reason) => {
                 reason.may_be_quarantined() && !in_quarantine.contains_key(&judged.server.id)
@@ -69,7 +69,7 @@ impl Look<'_> {
 
     /// Finishes what was decided before: notes what is gone, lets go what is wanted after all, and gives power back to
     /// what was let go. Done in a dry run too, since it begins nothing.
-    pub(super) async fn settle_quarantine(&self, seen: &Seen) -> Result<(), StepError> {
+    pub(super) async fn settle_quarantine(&self, seen: &Observed) -> Result<(), StepError> {
         for quarantined in self.in_quarantine().await?.into_values() {
             let listed =
                 seen.servers.iter().find(|judged| judged.server.id == quarantined.provider_instance_id);
@@ -97,7 +97,7 @@ impl Look<'_> {
         }
     }
 
-    async fn settle(&self, quarantined: &Quarantined, judged: &Judged) -> Result<(), StepError> {
+    async fn settle(&self, quarantined: &Quarantined, judged: &JudgedServer) -> Result<(), StepError> {
         let is_wanted = !matches!(judged.verdict, Verdict::Unwanted(..));
         let mut wants_power = quarantined.wants_power();
         if is_wanted && quarantined.released_at.is_none() && self.store.release_wanted(quarantined.id).await?
@@ -119,7 +119,7 @@ impl Look<'_> {
     /// Puts a server into quarantine, or deletes it when its time there is over.
     async fn deal_with(
         &self,
-        judged: &Judged,
+        judged: &JudgedServer,
         kind: FindingKind,
         reason: FindingReason,
     ) -> Result<Done, StepError> {
@@ -225,14 +225,14 @@ impl Look<'_> {
 }
 
 /// What a run that may act would do.
-fn would_do(known: Option<&Quarantined>, look: &Look<'_>) -> FindingAction {
+fn would_do(known: Option<&Quarantined>, observation: &Observation<'_>) -> FindingAction {
     match known {
         None => FindingAction::WouldQuarantine,
         Some(row) if row.released_by.is_some() => FindingAction::Released,
         Some(row) if row.released_at.is_some() || row.powered_off_at.is_none() => {
             FindingAction::WouldQuarantine
         }
-        Some(row) if row.delete_after <= look.run.at => FindingAction::WouldDelete,
+        Some(row) if row.delete_after <= observation.run.at => FindingAction::WouldDelete,
         Some(_) => FindingAction::InQuarantine,
     }
 }

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use super::{Before, lock, move_or_conflict};
 use crate::{
     Result, Store,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     events::Entry,
     outbox,
     placements::{self, Elsewhere, ElsewhereRefusal, Place, RetryError},
@@ -124,7 +124,7 @@ async fn go_on(
     }
     let retry = record_retry(tx, order, before, moved.as_ref().map(|(_, to)| to)).await?;
     is["retry"] = json!(retry);
-    let act = Act {
+    let act = AuditEntry {
         action: "order.retry_provisioning",
         object_kind: "order",
         object_id: Some(order.0),

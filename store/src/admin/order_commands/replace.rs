@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use super::{lock, move_or_conflict};
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     events::Entry,
     outbox, placements,
 };
@@ -69,7 +69,7 @@ impl Store {
         let event = ServerReplaced { order_id: order, provider_instance_id: server.clone() };
         let detail = json!({ "provider_instance_id": server, "reason": reason });
         Entry::of(event).detail(detail).record(&mut tx).await?;
-        let act = Act {
+        let act = AuditEntry {
             action: "order.replace_server",
             object_kind: "order",
             object_id: Some(order.0),

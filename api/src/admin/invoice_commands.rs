@@ -18,7 +18,7 @@ use store::{
 };
 use utoipa::ToSchema;
 
-use super::order_acts::not_blank;
+use super::order_commands::not_blank;
 use crate::{
     AppState,
     auth::{Administrator, Client},
@@ -214,11 +214,11 @@ pub(super) async fn draft(
     IdempotencyKey(key): IdempotencyKey,
     Body(request): Body<DraftInvoice>,
 ) -> Result<(StatusCode, Json<DraftedInvoiceBody>), Problem> {
-    let promise = Idempotency::new("POST /admin/invoices", &key, &request)?;
+    let idempotency = Idempotency::new("POST /admin/invoices", &key, &request)?;
     let items = items(request.lines);
     let new =
         NewDraft { by: admin.id, customer: request.user_id, items: &items, note: request.note.as_deref() };
-    let drafted = state.store.draft_invoice(&new, &client.origin(admin.actor()), &promise).await?;
+    let drafted = state.store.draft_invoice(&new, &client.origin(admin.actor()), &idempotency).await?;
     Ok((StatusCode::CREATED, Json(DraftedInvoiceBody::in_language(drafted, admin.language))))
 }
 

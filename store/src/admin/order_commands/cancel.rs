@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use super::{Before, lock, move_or_conflict};
 use crate::{
     Result, Store,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     events::Entry,
     idempotency::Claim,
     instance_actions::{self, NewAction},
@@ -75,7 +75,7 @@ impl Store {
             server_may_exist: before.server_may_exist,
             returned,
         };
-        let entry = Act {
+        let entry = AuditEntry {
             action: "order.cancel",
             object_kind: "order",
             object_id: Some(order.0),

@@ -31,7 +31,7 @@ use crate::failure::StepError;
 const CHUNK: usize = 500;
 
 /// One comparison under way.
-pub(super) struct Look<'a> {
+pub(super) struct Observation<'a> {
     pub(super) store: &'a Store,
     /// For looking.
     pub(super) provider: &'a dyn CloudProvider,
@@ -44,12 +44,12 @@ pub(super) struct Look<'a> {
 }
 
 /// What the provider listed, with what we think of it.
-pub(super) struct Seen {
-    pub(super) servers: Vec<Judged>,
+pub(super) struct Observed {
+    pub(super) servers: Vec<JudgedServer>,
 }
 
 /// A listed server with our records and the verdict.
-pub(super) struct Judged {
+pub(super) struct JudgedServer {
     pub(super) server: ProviderInstance,
     /// The record that names it.
     pub(super) attached: Option<KnownServer>,
@@ -58,7 +58,7 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
 }
 
-impl<'a> Look<'a> {
+impl<'a> Observation<'a> {
     pub(super) fn new(
         store: &'a Store,
         [provider, servers]: [&'a dyn CloudProvider; 2],
@@ -90,18 +90,18 @@ impl<'a> Look<'a> {
     }
 
     /// Lists every server of ours and judges it by records read afterwards.
-    pub(super) async fn list(&self) -> Result<Seen, StepError> {
+    pub(super) async fn list(&self) -> Result<Observed, StepError> {
         self.judge_all(&self.fleet().await?).await
     }
 
     /// Judges servers that come oldest first.
-    pub(super) async fn judge_all(&self, listed: &[ProviderInstance]) -> Result<Seen, StepError> {
+    pub(super) async fn judge_all(&self, listed: &[ProviderInstance]) -> Result<Observed, StepError> {
         let mut servers = Vec::with_capacity(listed.len());
         for chunk in listed.chunks(CHUNK) {
             servers.extend(self.judge(chunk).await?);
         }
         keep_oldest_of_failed_orders(&mut servers);
-        Ok(Seen { servers })
+        Ok(Observed { servers })
     }
 
     /// Every server of this installation, oldest first. Another's on the same account is never looked at.
@@ -115,7 +115,7 @@ impl<'a> Look<'a> {
     }
 
     /// Judges servers by what the database says now.
-    pub(super) async fn judge(&self, servers: &[ProviderInstance]) -> Result<Vec<Judged>, StepError> {
+    pub(super) async fn judge(&self, servers: &[ProviderInstance]) -> Result<Vec<JudgedServer>, StepError> {
         let orders: Vec<OrderId> = servers.iter().filter_map(tagged_order).collect();
         let ids: Vec<String> = servers.iter().map(|server| server.id.clone()).collect();
         let slug = self.provider.slug();
@@ -131,7 +131,7 @@ impl<'a> Look<'a> {
         let judged = servers.iter().map(|server| {
             let attached = by_server.get(server.id.as_str()).copied();
             let tagged = tagged_order(server).and_then(|order| by_order.get(&order).copied());
-            Judged {
+            JudgedServer {
                 verdict: judge(&seen(server), attached, tagged, settled),
                 attached: attached.cloned(),
                 order: attached.or(tagged).map(|known| known.order_id),
@@ -142,7 +142,7 @@ impl<'a> Look<'a> {
     }
 
     /// Servers that are their orders' but not as we believe. Our record is corrected where that is all it takes.
-    pub(super) async fn drifted(&self, seen_servers: &Seen) -> Vec<NewFinding> {
+    pub(super) async fn drifted(&self, seen_servers: &Observed) -> Vec<NewFinding> {
         let mut findings = Vec::new();
         for judged in seen_servers.servers.iter().filter(|judged| judged.verdict == Verdict::Wanted) {
             findings.extend(self.or_skip(&judged.server.id, self.drift(judged).await));
@@ -150,7 +150,7 @@ impl<'a> Look<'a> {
         findings
     }
 
-    async fn drift(&self, judged: &Judged) -> Result<Option<NewFinding>, StepError> {
+    async fn drift(&self, judged: &JudgedServer) -> Result<Option<NewFinding>, StepError> {
         let Some(instance) = judged.attached.as_ref().and_then(|known| known.instance.as_ref()) else {
             return Ok(None);
         };
@@ -178,7 +178,7 @@ impl<'a> Look<'a> {
 
     /// Servers we believe to run that are not listed: ghosts when they can't be read either, nor found by their order's
     /// tag; servers without our tag when they can be read.
-    pub(super) async fn missing(&self, seen_servers: &Seen) -> Result<Vec<NewFinding>, StepError> {
+    pub(super) async fn missing(&self, seen_servers: &Observed) -> Result<Vec<NewFinding>, StepError> {
         let listed: Vec<String> =
             seen_servers.servers.iter().map(|judged| judged.server.id.clone()).collect();
         let slug = self.provider.slug();
@@ -214,8 +214,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn wanted(&self, server: ProviderInstance, known: &KnownServer) -> Judged {
-        Judged {
+    fn wanted(&self, server: ProviderInstance, known: &KnownServer) -> JudgedServer {
+        JudgedServer {
             server,
             attached: Some(known.clone()),
             order: Some(known.order_id),
@@ -226,12 +226,12 @@ impl<'a> Look<'a> {
     /// A finding about a listed server.
     pub(super) async fn finding(
         &self,
-        judged: &Judged,
+        judged: &JudgedServer,
         kind: FindingKind,
         reason: FindingReason,
         action: FindingAction,
     ) -> Result<NewFinding, StepError> {
-        let Judged { server, attached, order, .. } = judged;
+        let JudgedServer { server, attached, order, .. } = judged;
         Ok(NewFinding {
             kind,
             reason,
@@ -287,7 +287,7 @@ pub(super) fn seen(server: &ProviderInstance) -> SeenServer {
 
 /// Of several servers of one failed order another try takes the oldest: the others are duplicates. Servers come oldest
 /// first.
-fn keep_oldest_of_failed_orders(servers: &mut [Judged]) {
+fn keep_oldest_of_failed_orders(servers: &mut [JudgedServer]) {
     let mut kept = std::collections::BTreeSet::new();
     for judged in servers {
         let failed = Verdict::Unwanted(FindingKind::Orphan, FindingReason::OrderFailed);

@@ -11,13 +11,13 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::{Shop, failure, origin, place, set_up, step_words};
+use crate::{Shop, configured, failure, origin, place, step_words};
 
 /// A failed order.
 async fn failed(shop: &Shop) -> OrderId {
     let order = shop.order(FailoverPolicy::OFF).await;
     let capacity = failure(FailureClass::Capacity);
-    shop.store.fail_provisioning(order, 1, &capacity, &set_up()).await.unwrap();
+    shop.store.fail_provisioning(order, 1, &capacity, &configured()).await.unwrap();
     order
 }
 
@@ -26,7 +26,7 @@ async fn wish(shop: &Shop, plan: Option<&str>, region: Option<&str>) -> Elsewher
         Some(slug) => Some(shop.id("plans", slug).await.into()),
         None => None,
     };
-    Elsewhere { region: region.map(str::to_owned), plan_id, set_up: set_up(), ..Elsewhere::default() }
+    Elsewhere { region: region.map(str::to_owned), plan_id, configured: configured(), ..Elsewhere::default() }
 }
 
 async fn refusal(shop: &Shop, order: OrderId, wish: &Elsewhere) -> ElsewhereRefusal {
@@ -97,7 +97,7 @@ async fn what_cannot_be_had_is_refused_and_changes_nothing(pool: PgPool) {
         shop.change(sql).await;
     }
     let unknown =
-        Elsewhere { plan_id: Some(Uuid::now_v7().into()), set_up: set_up(), ..Elsewhere::default() };
+        Elsewhere { plan_id: Some(Uuid::now_v7().into()), configured: configured(), ..Elsewhere::default() };
     assert_eq!(refusal(&shop, order, &unknown).await, R::UnknownPlan);
     let cases = [
         (Some("vultr-regular-2gb"), None, R::PlanInactive),
@@ -115,7 +115,7 @@ async fn what_cannot_be_had_is_refused_and_changes_nothing(pool: PgPool) {
         );
     }
     let elsewhere = wish(&shop, Some("vultr-regular-1gb"), None).await;
-    let not_set_up = Elsewhere { set_up: vec!["digitalocean".to_owned()], ..elsewhere.clone() };
+    let not_set_up = Elsewhere { configured: vec!["digitalocean".to_owned()], ..elsewhere.clone() };
     assert_eq!(refusal(&shop, order, &not_set_up).await, R::ProviderDisabled);
     shop.change("DELETE FROM image_sources USING providers p WHERE p.id = provider_id AND p.slug = 'vultr'")
         .await;
@@ -175,11 +175,11 @@ async fn what_the_admin_picked_is_the_new_measure(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order(FailoverPolicy { enabled: true, margin_bp: 2_500 }).await;
     let permanent = failure(FailureClass::Permanent);
-    shop.store.fail_provisioning(order, 1, &permanent, &set_up()).await.unwrap();
+    shop.store.fail_provisioning(order, 1, &permanent, &configured()).await.unwrap();
     let larger = wish(&shop, Some("vultr-regular-4gb"), None).await;
     shop.store.retry_provisioning_elsewhere(order, &larger, &origin()).await.unwrap();
     assert_eq!(shop.store.start_provisioning(order).await.unwrap().try_number, 2);
     let capacity = failure(FailureClass::Capacity);
-    let moved = shop.store.fail_provisioning(order, 2, &capacity, &set_up()).await.unwrap().unwrap();
+    let moved = shop.store.fail_provisioning(order, 2, &capacity, &configured()).await.unwrap().unwrap();
     assert_eq!(moved.plan, "linode-shared-4gb", "24 dollars are within 125 % of 20");
 }

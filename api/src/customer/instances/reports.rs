@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState, at_provider,
-    auth::Customer,
+    auth::CurrentUser,
     extract::{Id, Params},
     problem::Problem,
     provider_reads::{self, Question, Told},
@@ -158,7 +158,7 @@ struct Console {
     )
 )]
 async fn snapshots(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
 ) -> Result<Aged<Snapshots>, Problem> {
@@ -194,7 +194,7 @@ async fn snapshots(
     reason = "the provider's samples end at its own present, which ours stands for"
 )]
 async fn metrics(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
     Params(MetricsParams { kind, range }): Params<MetricsParams>,
@@ -235,7 +235,7 @@ async fn metrics(
     )
 )]
 async fn console(
-    me: Customer,
+    me: CurrentUser,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
 ) -> Result<([(header::HeaderName, &'static str); 1], Json<Console>), Problem> {

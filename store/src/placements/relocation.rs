@@ -28,7 +28,7 @@ pub struct Elsewhere {
     /// Other SSH keys, all of them, of the order's customer; none: a root password.
     pub ssh_key_ids: Option<Vec<SshKeyId>>,
     /// Slugs of the providers that are set up.
-    pub set_up: Vec<String>,
+    pub configured: Vec<String>,
 }
 
 impl Elsewhere {
@@ -102,7 +102,7 @@ pub(crate) async fn resolve(
         },
         None => now.image_id,
     };
-    if let Some(refusal) = refuse_plan(tx, image, plan, &wish.set_up).await? {
+    if let Some(refusal) = refuse_plan(tx, image, plan, &wish.configured).await? {
         return Ok(Err(refusal));
     }
     let region = match &wish.region {
@@ -166,7 +166,7 @@ async fn refuse_plan(
     tx: &mut PgConnection,
     image: Uuid,
     plan: PlanId,
-    set_up: &[String],
+    configured: &[String],
 ) -> Result<Option<ElsewhereRefusal>> {
     let row = sqlx::query!(
         r#"SELECT l.is_active AND l.unavailable_since IS NULL AS "plan_on_sale!", p.is_active AND p.slug = ANY($3) AS "provider_enabled!",
@@ -176,7 +176,7 @@ async fn refuse_plan(
            FROM plans l JOIN providers p ON p.id = l.provider_id WHERE l.id = $1"#,
         plan.0,
         image,
-        set_up,
+        configured,
     )
     .fetch_optional(tx)
     .await?;

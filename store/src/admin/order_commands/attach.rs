@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use super::{lock, move_or_conflict};
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Act, Origin},
+    audit::{self, AuditEntry, Origin},
     outbox, provisioning,
 };
 
@@ -77,7 +77,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         provisioning::begin_term(&mut tx, order).await?;
-        let act = Act {
+        let act = AuditEntry {
             action: "order.attach_server",
             object_kind: "order",
             object_id: Some(order.0),

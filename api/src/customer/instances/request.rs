@@ -20,7 +20,7 @@ use crate::{AppState, at_provider, auth::scope_missing, extract::IdempotencyKey,
 
 /// Who asks.
 #[derive(Debug)]
-pub(crate) struct Asker {
+pub(crate) struct Requester {
     /// Restricts to that customer's servers; programs reach all.
     pub owner: Option<UserId>,
     /// Who, for the record.
@@ -31,7 +31,7 @@ pub(crate) struct Asker {
     pub may_delete: bool,
 }
 
-impl Asker {
+impl Requester {
     /// Whose the calls are that their request needs.
     fn caller(&self) -> Caller {
         match self.origin.actor {
@@ -52,18 +52,18 @@ pub(crate) async fn ask(
     state: &AppState,
     instance: InstanceId,
     request: ActionRequest,
-    asker: &Asker,
+    requester: &Requester,
 ) -> Result<Action, Problem> {
     let action = parse(request)?;
-    let server = state.store.server_ref(instance, asker.owner).await?;
+    let server = state.store.server_ref(instance, requester.owner).await?;
     let kind = action.kind();
-    if asker.owner.is_some() && !kind.is_for_customers() {
+    if requester.owner.is_some() && !kind.is_for_customers() {
         let detail = format!("`{kind}` changes what is paid for, and can't be asked for here yet");
         return Err(Problem::new(StatusCode::CONFLICT, "not_supported_yet", detail));
     }
     require_ability(state, &server, kind)?;
-    require_target(state, instance, &server, &action, asker).await?;
-    take_in(state, instance, &action, asker).await
+    require_target(state, instance, &server, &action, requester).await?;
+    submit(state, instance, &action, requester).await
 }
 
 /// Takes an action in that needs no check but that of the server's state.
@@ -71,21 +71,21 @@ pub(crate) async fn ask(
 /// # Errors
 /// 403 when it is a delete and they may not, 404 when there is no such server (of that owner), 409 when its state is in
 /// the way, 422 `idempotency_key_reused`.
-pub(crate) async fn take_in(
+pub(crate) async fn submit(
     state: &AppState,
     instance: InstanceId,
     action: &InstanceAction,
-    asker: &Asker,
+    requester: &Requester,
 ) -> Result<Action, Problem> {
-    if action.kind() == ActionKind::Delete && !asker.may_delete {
+    if action.kind() == ActionKind::Delete && !requester.may_delete {
         return Err(scope_missing(Scope::InstancesDelete));
     }
     let new = NewAction {
         instance,
-        owner: asker.owner,
+        owner: requester.owner,
         action,
-        origin: &asker.origin,
-        idempotency_key: asker.key.as_ref().map(|key| key.0.as_str()),
+        origin: &requester.origin,
+        idempotency_key: requester.key.as_ref().map(|key| key.0.as_str()),
     };
     let taken = state.store.request_action(&new).await?;
     tracing::info!(event = "action.requested", instance_id = %instance, action_id = %taken.id, action = %taken.kind, "an action was asked for");
@@ -153,7 +153,7 @@ async fn require_target(
     instance: InstanceId,
     server: &ServerRef,
     action: &InstanceAction,
-    asker: &Asker,
+    requester: &Requester,
 ) -> Result<(), Problem> {
     match action {
         InstanceAction::Rebuild { image } if !state.store.can_rebuild_from(instance, image).await? => {
@@ -162,7 +162,7 @@ async fn require_target(
         }
         InstanceAction::Resize { plan_id } => require_plan(state, instance, *plan_id).await,
         InstanceAction::Restore { snapshot_id } => {
-            let server = at_provider::find(state, instance, asker.owner, asker.caller()).await?;
+            let server = at_provider::find(state, instance, requester.owner, requester.caller()).await?;
             let own = at_provider::answer(server.provider.list_snapshots(&server.id)).await?;
             if own.iter().any(|snapshot| snapshot.id == *snapshot_id) {
                 return Ok(());
