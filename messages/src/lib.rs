@@ -14,6 +14,7 @@
 //! # Ok::<(), messages::Error>(())
 //! ```
 
+mod failures;
 mod lines;
 mod render;
 mod templates;
@@ -25,6 +26,7 @@ use domain::{
     language::Language,
 };
 
+pub use failures::order_failure;
 pub use lines::invoice_line;
 pub use times::{day, moment};
 pub use words::{capital, payment_method};

@@ -6,6 +6,7 @@ use domain::{
     Rupiah,
     billing::InvoiceStatus,
     ids::{InstanceId, InvoiceId, OrderId, PlanId},
+    language::Language,
     money::CURRENCY,
     order::OrderStatus,
     provisioning::FailureClass,
@@ -173,7 +174,7 @@ async fn list(
     Params(query): Params<OrderQuery>,
 ) -> Result<Paged<OrderSummary>, Problem> {
     let page = state.store.orders_of(me.id, query.status, &paging.request()).await?;
-    Ok(Paged::new(page, OrderSummary::from))
+    Ok(Paged::new(page, |order| OrderSummary::in_language(order, me.language)))
 }
 
 /// Read one of my orders, with its latest attempt to pay.
@@ -244,20 +245,20 @@ impl Order {
     async fn read(state: &AppState, owner: &CurrentUser, id: OrderId) -> Result<Self, StoreError> {
         let order = state.store.order(id, Some(owner.id)).await?;
         let payment = state.store.latest_payment(id).await?;
-        Ok(Self::new(order, payment))
+        Ok(Self::new(order, payment, owner.language))
     }
 
-    fn new(order: store::orders::Order, payment: Payment) -> Self {
-        Self { summary: order.into(), payment: payment.into() }
+    fn new(order: store::orders::Order, payment: Payment, language: Language) -> Self {
+        Self { summary: OrderSummary::in_language(order, language), payment: payment.into() }
     }
 }
 
-impl From<store::orders::Order> for OrderSummary {
-    fn from(row: store::orders::Order) -> Self {
+impl OrderSummary {
+    fn in_language(row: store::orders::Order, language: Language) -> Self {
         Self {
             id: row.id,
             status: row.status,
-            failure: row.failure_class.map(OrderFailure::from),
+            failure: row.failure_class.map(|class| OrderFailure::in_language(class, language)),
             instance_id: row.instance_id,
             plan_id: row.plan_id,
             plan: row.plan,
@@ -288,27 +289,9 @@ impl From<store::orders::Order> for OrderSummary {
     }
 }
 
-impl From<FailureClass> for OrderFailure {
+impl OrderFailure {
     /// The provider's own words may name our account, our limits or our keys: they are for admins.
-    fn from(class: FailureClass) -> Self {
-        let message = match class {
-            FailureClass::Capacity => {
-                "The region or size you chose is sold out at the moment. Our team has been told and will get you a \
-                 server or your money back; there is nothing you need to do."
-            }
-            FailureClass::Retryable => {
-                "The provider was out of order for too long. Our team has been told and will try again; there is \
-                 nothing you need to do."
-            }
-            FailureClass::Configuration
-            | FailureClass::NotFound
-            | FailureClass::Conflict
-            | FailureClass::Permanent
-            | FailureClass::Unsupported => {
-                "Something went wrong while we set up your server. Our team has been told and is working on it; \
-                 there is nothing you need to do."
-            }
-        };
-        Self { class, message }
+    fn in_language(class: FailureClass, language: Language) -> Self {
+        Self { class, message: messages::order_failure(class, language) }
     }
 }

@@ -152,7 +152,7 @@ impl PromoCheckBody {
     fn new(checked: &PromoCheck, verb: &str, how: &str) -> Self {
         let message = match checked.gives {
             Ok(amount) => format!("This code {verb} {amount} {how}."),
-            Err(refusal) => format!("{}.", capital(&refusal.to_string())),
+            Err(refusal) => format!("{}.", messages::capital(&refusal.to_string())),
         };
         Self {
             code: String::new(),
@@ -165,9 +165,4 @@ impl PromoCheckBody {
             currency: CURRENCY,
         }
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -252,7 +252,7 @@ pub(super) async fn place(
     };
     let order = state.store.order(placed.order_id, Some(me.id)).await?;
     let location = format!("/api/v1/orders/{}", order.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Order::new(order, payment))))
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Order::new(order, payment, me.language))))
 }
 
 impl OrderRequest {
