@@ -95,7 +95,11 @@ impl AttemptWatch {
         match tokio::time::timeout(NOTE, told).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(event = "step.staff_not_told", %error, "staff could not be told; the next attempt does")
+                tracing::warn!(
+                    event = "step.staff_not_told",
+                    %error,
+                    "staff could not be told; the next attempt does"
+                )
             }
             Err(_) => tracing::warn!(
                 event = "step.staff_not_told_in_time",

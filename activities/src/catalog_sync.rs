@@ -71,7 +71,12 @@ impl CatalogSyncActivities {
     /// Failing to note the trouble must not hide the trouble itself.
     async fn note_trouble(&self, sync: domain::ids::CatalogSyncId, error: &StepError) {
         if let Err(noting) = self.store.fail_catalog_sync(sync, &error.to_string()).await {
-            tracing::warn!(event = "catalog_sync.trouble_not_noted", catalog_sync_id = %sync, error = %noting, "could not note a sync's trouble");
+            tracing::warn!(
+                event = "catalog_sync.trouble_not_noted",
+                catalog_sync_id = %sync,
+                error = %noting,
+                "could not note a sync's trouble"
+            );
         }
     }
 }

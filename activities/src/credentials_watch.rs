@@ -31,7 +31,12 @@ impl CredentialsWatch for KeptWatch {
             "a gateway does not accept our credentials"
         );
         if let Err(error) = self.store.note_credentials_refused(gateway, message).await {
-            tracing::error!(event = "gateway.refusal_not_noted", gateway, %error, "refused credentials could not be noted");
+            tracing::error!(
+                event = "gateway.refusal_not_noted",
+                gateway,
+                %error,
+                "refused credentials could not be noted"
+            );
         }
     }
 
@@ -44,7 +49,12 @@ impl CredentialsWatch for KeptWatch {
             ),
             Ok(false) => {}
             Err(error) => {
-                tracing::error!(event = "gateway.acceptance_not_noted", gateway, %error, "accepted credentials could not be noted")
+                tracing::error!(
+                    event = "gateway.acceptance_not_noted",
+                    gateway,
+                    %error,
+                    "accepted credentials could not be noted"
+                )
             }
         }
     }

@@ -57,8 +57,13 @@ impl InstanceActivities {
         crash_point("fail_action.before");
         self.store.fail_action(failed.action_id, failed.class, &failed.message).await.map_err(failure)?;
         crash_point("fail_action.after");
-        tracing::warn!(event = "action.failed", action_id = %failed.action_id, class = %failed.class, reason = failed.message,
-                       "an action on a server failed");
+        tracing::warn!(
+            event = "action.failed",
+            action_id = %failed.action_id,
+            class = %failed.class,
+            reason = failed.message,
+            "an action on a server failed"
+        );
         Ok(())
     }
 }

@@ -47,7 +47,12 @@ impl ServerActivities {
         self.store.terminate_instance(action).await?;
         // The server is gone either way: what does not work out now is done by the next comparison.
         if let Err(error) = remove_empty(&self.store, provider, Some(job.instance_id)).await {
-            tracing::warn!(event = "network.left_over", instance_id = %job.instance_id, %error, "a customer's network may be left over");
+            tracing::warn!(
+                event = "network.left_over",
+                instance_id = %job.instance_id,
+                %error,
+                "a customer's network may be left over"
+            );
         }
         Ok(())
     }
@@ -89,7 +94,12 @@ async fn forget_tags(provider: &dyn CloudProvider, job: &DeletionJob) {
         Ok::<(), ProviderError>(())
     };
     if let Err(error) = forgotten.await {
-        tracing::warn!(event = "tag.not_deleted", order_id = %job.order_id, %error, "a tag could not be forgotten");
+        tracing::warn!(
+            event = "tag.not_deleted",
+            order_id = %job.order_id,
+            %error,
+            "a tag could not be forgotten"
+        );
     }
 }
 

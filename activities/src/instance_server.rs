@@ -95,7 +95,12 @@ impl ServerActivities {
     /// Admins see the latest trouble while tries go on; failing to note it must not hide the trouble itself.
     async fn note_trouble(&self, action: ActionId, error: &StepError) {
         if let Err(noting) = self.store.note_action_trouble(action, &trouble(error)).await {
-            tracing::warn!(event = "action.trouble_not_noted", action_id = %action, error = %noting, "could not note the provider's trouble");
+            tracing::warn!(
+                event = "action.trouble_not_noted",
+                action_id = %action,
+                error = %noting,
+                "could not note the provider's trouble"
+            );
         }
     }
 
@@ -104,10 +109,20 @@ impl ServerActivities {
         match self.store.note_undeleted(action, &trouble(error)).await {
             Ok(false) => {}
             Ok(true) => {
-                tracing::error!(alert = "deletion.still_there", action_id = %action, %error, "a server that is to be deleted is still there, and costs money");
+                tracing::error!(
+                    alert = "deletion.still_there",
+                    action_id = %action,
+                    %error,
+                    "a server that is to be deleted is still there, and costs money"
+                );
             }
             Err(noting) => {
-                tracing::warn!(event = "action.trouble_not_noted", action_id = %action, error = %noting, "could not note the provider's trouble");
+                tracing::warn!(
+                    event = "action.trouble_not_noted",
+                    action_id = %action,
+                    error = %noting,
+                    "could not note the provider's trouble"
+                );
             }
         }
     }

@@ -76,9 +76,19 @@ impl LedgerActivities {
         let kept = self.store.keep_ledger_check(check_id, run.recognised, &report).await?;
         let broken: Vec<&str> = kept.broken().collect();
         if kept.sound {
-            tracing::info!(event = "ledger.sound", ledger_check_id = %check_id, movements = kept.movements, "the books are sound");
+            tracing::info!(
+                event = "ledger.sound",
+                ledger_check_id = %check_id,
+                movements = kept.movements,
+                "the books are sound"
+            );
         } else {
-            tracing::error!(alert = "ledger.unsound", ledger_check_id = %check_id, ?broken, "the books are not sound");
+            tracing::error!(
+                alert = "ledger.unsound",
+                ledger_check_id = %check_id,
+                ?broken,
+                "the books are not sound"
+            );
         }
         Ok(LedgerChecked { check_id, sound: kept.sound, movements: kept.movements, broken: broken.len() })
     }

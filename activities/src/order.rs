@@ -127,8 +127,13 @@ impl OrderActivities {
         crash_point("fail_provisioning.after");
         metrics::counter!("provisioning_tries_failed_total", "class" => class).increment(1);
         if let Some(moved) = &moved {
-            tracing::warn!(event = "order.relocated", order_id = %failed.order_id, provider = %moved.provider, plan = %moved.plan,
-                           "sold out: the order goes on at another provider");
+            tracing::warn!(
+                event = "order.relocated",
+                order_id = %failed.order_id,
+                provider = %moved.provider,
+                plan = %moved.plan,
+                "sold out: the order goes on at another provider"
+            );
         }
         Ok(moved.map(|moved| MovedOn { provider: moved.provider, plan_slug: moved.plan }))
     }

@@ -121,7 +121,13 @@ impl Pacer for Budget {
             CallOutcome::Answered(None) | CallOutcome::Silent => Ok(()),
         };
         if let Err(error) = noted {
-            tracing::warn!(event = "provider.budget_not_noted", provider = account.provider, lane, %error, "could not note how a call went");
+            tracing::warn!(
+                event = "provider.budget_not_noted",
+                provider = account.provider,
+                lane,
+                %error,
+                "could not note how a call went"
+            );
         }
     }
 

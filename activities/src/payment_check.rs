@@ -84,7 +84,12 @@ impl PaymentActivities {
                     Ok(answer) => count(&mut checked, answer),
                     // Those behind it are asked about all the same; this one is due again in the next run.
                     Err(error) => {
-                        tracing::error!(event = "payment_check.failed", payment_id = %payment, %error, "a payment could not be asked about");
+                        tracing::error!(
+                            event = "payment_check.failed",
+                            payment_id = %payment,
+                            %error,
+                            "a payment could not be asked about"
+                        );
                         checked.failed += 1;
                     }
                 }
@@ -114,7 +119,12 @@ impl PaymentActivities {
             let Some(gateway) = self.gateways.get(refusing.gateway.as_str()) else { continue };
             let nothing = Attempt { gateway_order_id: "WB-are-you-there", transaction_id: None };
             if let Err(error @ GatewayError::Credentials { .. }) = gateway.status(nothing).await {
-                tracing::warn!(event = "gateway.credentials_still_refused", gateway = refusing.gateway, %error, "a gateway still does not accept our credentials");
+                tracing::warn!(
+                    event = "gateway.credentials_still_refused",
+                    gateway = refusing.gateway,
+                    %error,
+                    "a gateway still does not accept our credentials"
+                );
             }
         }
         Ok(())
@@ -136,7 +146,12 @@ impl PaymentActivities {
                 let reason = "the gateway never got the charge".to_owned();
                 self.store.record_charge(payment.id, &ChargeResult::Refused(reason)).await?;
                 crash_point("check_payments.closed");
-                tracing::info!(event = "charge.never_arrived", payment_id = %payment.id, gateway = payment.gateway, "a charge never arrived");
+                tracing::info!(
+                    event = "charge.never_arrived",
+                    payment_id = %payment.id,
+                    gateway = payment.gateway,
+                    "a charge never arrived"
+                );
                 Ok(Answer::Closed)
             }
             // It was called off here before it came about there: there is nothing that could be paid.
@@ -145,8 +160,13 @@ impl PaymentActivities {
                 Ok(Answer::Closed)
             }
             Err(error) => {
-                tracing::warn!(event = "payment_check.unanswered", payment_id = %payment.id, gateway = payment.gateway, %error,
-                    "a gateway does not say what became of a payment");
+                tracing::warn!(
+                    event = "payment_check.unanswered",
+                    payment_id = %payment.id,
+                    gateway = payment.gateway,
+                    %error,
+                    "a gateway does not say what became of a payment"
+                );
                 self.store.note_payment_question(payment.id).await?;
                 Ok(Answer::Unanswered)
             }
@@ -170,17 +190,32 @@ impl PaymentActivities {
         crash_point("check_payments.applied");
         match intake {
             Intake::Mismatch { .. } => {
-                tracing::warn!(alert = "payment_check.mismatch", payment_id = %payment.id, gateway = payment.gateway,
-                    "a gateway names another amount than the payment's");
+                tracing::warn!(
+                    alert = "payment_check.mismatch",
+                    payment_id = %payment.id,
+                    gateway = payment.gateway,
+                    "a gateway names another amount than the payment's"
+                );
                 return Ok(Answer::Mismatched);
             }
             Intake::Applied { status, outcome, .. } => {
-                tracing::info!(event = "payment_check.applied", payment_id = %payment.id, gateway = payment.gateway, %status,
-                    outcome = outcome.map(tracing::field::display), "a payment moved after its gateway was asked");
+                tracing::info!(
+                    event = "payment_check.applied",
+                    payment_id = %payment.id,
+                    gateway = payment.gateway,
+                    %status,
+                    outcome = outcome.map(tracing::field::display),
+                    "a payment moved after its gateway was asked"
+                );
             }
             Intake::Disputed { dispute_id, .. } => {
-                tracing::warn!(alert = "payment.disputed", payment_id = %payment.id, gateway = payment.gateway, %dispute_id,
-                    "a gateway took back what was paid");
+                tracing::warn!(
+                    alert = "payment.disputed",
+                    payment_id = %payment.id,
+                    gateway = payment.gateway,
+                    %dispute_id,
+                    "a gateway took back what was paid"
+                );
                 return Ok(Answer::Disputed);
             }
             Intake::Ignored | Intake::AskFirst | Intake::AlreadyHandled | Intake::UnknownPayment => {}
@@ -210,8 +245,13 @@ impl PaymentActivities {
             transaction_id: report.transaction_id.as_deref(),
         };
         if let Err(error) = gateway.cancel(attempt).await {
-            tracing::warn!(event = "payment_check.not_called_off", payment_id = %payment.id, gateway = payment.gateway, %error,
-                "an attempt whose time is over could not be called off");
+            tracing::warn!(
+                event = "payment_check.not_called_off",
+                payment_id = %payment.id,
+                gateway = payment.gateway,
+                %error,
+                "an attempt whose time is over could not be called off"
+            );
             return Ok(Answer::Waiting);
         }
         let ended = GatewayReport {
@@ -225,7 +265,12 @@ impl PaymentActivities {
             reversals: &report.reversals,
         };
         self.store.apply_report(&ended).await?;
-        tracing::info!(event = "payment_check.called_off", payment_id = %payment.id, gateway = payment.gateway, "an attempt whose time was over was called off");
+        tracing::info!(
+            event = "payment_check.called_off",
+            payment_id = %payment.id,
+            gateway = payment.gateway,
+            "an attempt whose time was over was called off"
+        );
         Ok(Answer::Closed)
     }
 

@@ -67,7 +67,13 @@ pub(crate) async fn remove_empty(
             Ok(()) => store.note_network_removed(provider.slug(), &id).await?,
             Err(error) if error.class == FailureClass::Conflict => {}
             Err(error) => {
-                tracing::warn!(event = "network.not_deleted", provider = provider.slug(), network = id, %error, "an empty network could not be deleted");
+                tracing::warn!(
+                    event = "network.not_deleted",
+                    provider = provider.slug(),
+                    network = id,
+                    %error,
+                    "an empty network could not be deleted"
+                );
             }
         }
     }

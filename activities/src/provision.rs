@@ -223,7 +223,12 @@ impl ProviderActivities {
             Ok(created) => Ok(created.id),
             // The order's name is taken, so its server exists: it is taken, or waited for, but never made again.
             Err(error) if error.class == FailureClass::Conflict => {
-                tracing::warn!(event = "provision.name_taken", order_id = %order, %error, "the provider has a server of this name already");
+                tracing::warn!(
+                    event = "provision.name_taken",
+                    order_id = %order,
+                    %error,
+                    "the provider has a server of this name already"
+                );
                 let found = provider.find_by_tag(&order_tag(order)).await?;
                 oldest(order, &found).ok_or_else(|| StepError::OutcomePending(provider.listing_lag()))
             }
@@ -337,7 +342,12 @@ impl ProviderActivities {
         };
         let trouble = ProviderTrouble { class: error.class(), message: error.to_string(), code, request_id };
         if let Err(noting) = self.store.note_provider_trouble(order, &trouble).await {
-            tracing::warn!(event = "provision.trouble_not_noted", order_id = %order, error = %noting, "could not note the provider's trouble");
+            tracing::warn!(
+                event = "provision.trouble_not_noted",
+                order_id = %order,
+                error = %noting,
+                "could not note the provider's trouble"
+            );
         }
     }
 }
@@ -361,7 +371,12 @@ fn oldest(order: OrderId, listed: &[ProviderInstance]) -> Option<String> {
     found.dedup_by(|a, b| a.id == b.id);
     if found.len() > 1 {
         let ids: Vec<&str> = found.iter().map(|server| server.id.as_str()).collect();
-        tracing::error!(alert = "provision.several_servers", order_id = %order, servers = ?ids, "several servers carry the tag of one order; the oldest is used");
+        tracing::error!(
+            alert = "provision.several_servers",
+            order_id = %order,
+            servers = ?ids,
+            "several servers carry the tag of one order; the oldest is used"
+        );
     }
     found.first().map(|server| server.id.clone())
 }

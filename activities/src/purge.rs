@@ -48,7 +48,13 @@ impl PurgeActivities {
             purged.is_done = rows < u64::from(bounds.rows_at_once);
             metrics::counter!("purged_rows_total", "what" => rule.what.as_str()).increment(rows);
         }
-        tracing::info!(event = "purge.deleted", what = %rule.what, rows = purged.rows, is_done = purged.is_done, "old rows are deleted");
+        tracing::info!(
+            event = "purge.deleted",
+            what = %rule.what,
+            rows = purged.rows,
+            is_done = purged.is_done,
+            "old rows are deleted"
+        );
         Ok(purged)
     }
 }

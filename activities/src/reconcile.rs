@@ -102,7 +102,12 @@ impl ReconcileActivities {
     /// Failing to note the trouble must not hide the trouble itself.
     async fn note_trouble(&self, run: ReconciliationId, error: &StepError) {
         if let Err(noting) = self.store.fail_reconciliation(run, &error.to_string()).await {
-            tracing::warn!(event = "reconcile.trouble_not_noted", reconciliation_id = %run, error = %noting, "could not note a comparison's trouble");
+            tracing::warn!(
+                event = "reconcile.trouble_not_noted",
+                reconciliation_id = %run,
+                error = %noting,
+                "could not note a comparison's trouble"
+            );
         }
     }
 }

@@ -66,7 +66,12 @@ impl RefundActivities {
         let settled = self.store.settle_refund(given.refund_id, given.gateway_refund_id.as_deref());
         let status = settled.await.map_err(failure)?;
         crash_point("settle_refund.after");
-        tracing::info!(event = "refund.given", refund_id = %given.refund_id, %status, "a gateway gave money back");
+        tracing::info!(
+            event = "refund.given",
+            refund_id = %given.refund_id,
+            %status,
+            "a gateway gave money back"
+        );
         Ok(status)
     }
 
@@ -136,7 +141,12 @@ impl RefundGatewayActivities {
         refunded: Refunded,
     ) -> Result<RefundGiven, StepError> {
         let open = if refunded.amount.is_some_and(|amount| amount != job.amount) {
-            tracing::warn!(alert = "refund.mismatch", %refund_id, gateway = job.gateway, "a gateway gives back another amount than ours");
+            tracing::warn!(
+                alert = "refund.mismatch",
+                %refund_id,
+                gateway = job.gateway,
+                "a gateway gives back another amount than ours"
+            );
             "the gateway names another amount than the refund's"
         } else if refunded.is_final {
             return Ok(RefundGiven { refund_id, gateway_refund_id: refunded.refund_id });
@@ -157,7 +167,13 @@ impl RefundGatewayActivities {
         error: GatewayError,
     ) -> Result<StepError, StepError> {
         let message = error.to_string();
-        tracing::warn!(event = "refund.not_given", refund_id = %case.refund_id, gateway = job.gateway, %error, "a gateway gave nothing back");
+        tracing::warn!(
+            event = "refund.not_given",
+            refund_id = %case.refund_id,
+            gateway = job.gateway,
+            %error,
+            "a gateway gave nothing back"
+        );
         let verdict = Verdict::of(&error, job.gateway_refund_id.is_some());
         let retry_after = match error.class() {
             GatewayFailure::Retryable { retry_after } | GatewayFailure::Unknown { retry_after } => {

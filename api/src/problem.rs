@@ -243,8 +243,16 @@ impl From<ProviderError> for Problem {
         if let Some(by @ (HeldBy::Class | HeldBy::Party)) = error.held_by {
             return Self::no_share(by, error.retry_after.unwrap_or_default());
         }
-        tracing::warn!(event = "provider.no_answer", provider = error.provider, class = %error.class, code = error.code, status = error.status,
-                       provider_request_id = error.request_id, error = error.message, "a provider did not answer");
+        tracing::warn!(
+            event = "provider.no_answer",
+            provider = error.provider,
+            class = %error.class,
+            code = error.code,
+            status = error.status,
+            provider_request_id = error.request_id,
+            error = error.message,
+            "a provider did not answer"
+        );
         Self::provider_unavailable()
     }
 }

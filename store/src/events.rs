@@ -80,6 +80,13 @@ impl Entry {
 /// upgrade: it must not take away what else there is to be read.
 pub(crate) fn read(kind: &str, data: Value) -> Option<Event> {
     Event::read(kind, data)
-        .inspect_err(|error| tracing::warn!(event = "event.unreadable", kind, %error, "an event is of another version of the program"))
+        .inspect_err(|error| {
+            tracing::warn!(
+                event = "event.unreadable",
+                kind,
+                %error,
+                "an event is of another version of the program"
+            )
+        })
         .ok()
 }

@@ -233,7 +233,11 @@ impl UnderWay {
             }
             // A delivery that panicked: nobody knows which, so all may be that are left.
             Some(Err(error)) => {
-                tracing::error!(event = "outbox.delivery_panicked", %error, "a delivery panicked; its lease runs out");
+                tracing::error!(
+                    event = "outbox.delivery_panicked",
+                    %error,
+                    "a delivery panicked; its lease runs out"
+                );
                 self.unhurried = self.unhurried.min(self.tasks.len());
             }
             None => {}

@@ -204,7 +204,13 @@ async fn supervise(role: &Role, settings: &WorkerSettings, pulse: &Arc<Pulse>, s
             }
             Err(error) => {
                 pulse.failed(&error);
-                tracing::warn!(event = "worker.failed", ?role, %error, seconds, "a worker failed; starting it again after a pause");
+                tracing::warn!(
+                    event = "worker.failed",
+                    ?role,
+                    %error,
+                    seconds,
+                    "a worker failed; starting it again after a pause"
+                );
             }
         }
         tokio::select! {

@@ -57,7 +57,11 @@ impl Tasks {
                         )
                     }
                     Err(error) => {
-                        tracing::warn!(event = "process.task_panicked_stopping", %error, "a task failed while stopping")
+                        tracing::warn!(
+                            event = "process.task_panicked_stopping",
+                            %error,
+                            "a task failed while stopping"
+                        )
                     }
                 }
             }

@@ -80,7 +80,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let (token, roles) = (tasks.stop_token(), Roles::default());
     let health = worker_health::routes(store.clone(), roles.clone());
     let port = metrics_listener(config).await?;
-    tracing::info!(event = "worker.listening", address = %port.local_addr()?, "the worker's health and metrics are served");
+    tracing::info!(
+        event = "worker.listening",
+        address = %port.local_addr()?,
+        "the worker's health and metrics are served"
+    );
     let bounds = wiring::bounds(config);
     if config.observability.prometheus_enabled {
         tasks.spawn("metrics", wiring::serve_metrics(port, health, bounds, token.clone())?);

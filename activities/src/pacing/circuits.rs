@@ -100,7 +100,13 @@ impl Circuits {
             self.lock().suspect.insert(scope);
         }
         if let Err(error) = noted {
-            tracing::warn!(event = "provider.circuit_not_noted", provider = self.provider, %scope, %error, "could not note how a call went");
+            tracing::warn!(
+                event = "provider.circuit_not_noted",
+                provider = self.provider,
+                %scope,
+                %error,
+                "could not note how a call went"
+            );
         }
     }
 

@@ -182,8 +182,13 @@ impl Observation<'_> {
     ) -> Result<FindingAction, StepError> {
         if server.power != PowerState::Off {
             self.servers.perform_action(&server.id, &self.switch_off()).await?;
-            tracing::warn!(event = "reconcile.quarantined", provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
-                           "a server nobody uses was powered off");
+            tracing::warn!(
+                event = "reconcile.quarantined",
+                provider = self.provider.slug(),
+                server = %server.id,
+                reason = %quarantined.reason,
+                "a server nobody uses was powered off"
+            );
         }
         self.store.note_powered_off(quarantined.id).await?;
         Ok(FindingAction::Quarantined)
@@ -218,8 +223,13 @@ impl Observation<'_> {
             return Ok(FindingAction::InQuarantine);
         }
         self.servers.delete_instance(&server.id).await?;
-        tracing::warn!(event = "reconcile.deleted", provider = self.provider.slug(), server = %server.id, reason = %quarantined.reason,
-                       "a server nobody uses was deleted");
+        tracing::warn!(
+            event = "reconcile.deleted",
+            provider = self.provider.slug(),
+            server = %server.id,
+            reason = %quarantined.reason,
+            "a server nobody uses was deleted"
+        );
         Ok(FindingAction::Deleted)
     }
 }

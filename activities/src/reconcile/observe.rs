@@ -72,7 +72,13 @@ impl<'a> Observation<'a> {
     pub(super) fn or_skip<T: Default>(&self, server: &str, done: Result<T, StepError>) -> T {
         done.unwrap_or_else(|error| {
             self.failed.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(event = "reconcile.not_compared", provider = self.provider.slug(), server, %error, "a server could not be compared");
+            tracing::error!(
+                event = "reconcile.not_compared",
+                provider = self.provider.slug(),
+                server,
+                %error,
+                "a server could not be compared"
+            );
             T::default()
         })
     }

@@ -110,7 +110,12 @@ pub(super) async fn request(
         staff: admin.id,
     };
     let bulk = state.store.request_bulk_retry(&new, &client.origin(admin.actor())).await?;
-    tracing::warn!(event = "bulk_retry.started", bulk_retry_id = %bulk.id, orders = bulk.orders, "failed orders are tried again");
+    tracing::warn!(
+        event = "bulk_retry.started",
+        bulk_retry_id = %bulk.id,
+        orders = bulk.orders,
+        "failed orders are tried again"
+    );
     state.store.advance_bulk_retries().await?;
     Ok((StatusCode::ACCEPTED, Json(state.store.bulk_retry(bulk.id).await?.into())))
 }

@@ -230,7 +230,13 @@ async fn decide(
     act: &MoneyAct,
 ) -> Result<Json<AdminDispute>, Problem> {
     let decided = state.store.decide_dispute(dispute, decision, act).await?;
-    tracing::info!(event = "dispute.decided", dispute_id = %dispute, payment_id = %decided.payment_id, status = %decided.status, "dispute decided");
+    tracing::info!(
+        event = "dispute.decided",
+        dispute_id = %dispute,
+        payment_id = %decided.payment_id,
+        status = %decided.status,
+        "dispute decided"
+    );
     Ok(Json(decided.into()))
 }
 

@@ -100,7 +100,12 @@ pub(super) async fn adjust_wallet(
     let act = treasurer.act(&format!("POST /admin/users/{customer}/wallet-adjustments"), &request)?;
     let new = NewAdjustment { customer, amount: request.amount, reason: request.reason.trim() };
     let made = state.store.adjust_wallet(&new, &act).await?;
-    tracing::info!(event = "wallet.adjusted", customer_id = %customer, movement_id = %made.id, "balance corrected by hand");
+    tracing::info!(
+        event = "wallet.adjusted",
+        customer_id = %customer,
+        movement_id = %made.id,
+        "balance corrected by hand"
+    );
     let body = WalletAdjustment { id: made.id, amount: made.amount, balance: made.balance };
     Ok((StatusCode::CREATED, Json(body)))
 }

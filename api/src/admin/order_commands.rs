@@ -203,7 +203,12 @@ pub(super) async fn cancel(
 ) -> Result<Json<AdminCancelledOrder>, Problem> {
     let act = treasurer.act(&format!("POST /admin/orders/{order}/cancel"), &request)?;
     let cancelled = state.store.cancel_order_for_staff(order, request.reason.trim(), &act).await?;
-    tracing::info!(event = "order.cancelled", order_id = %order, server_may_exist = cancelled.server_may_exist, "order cancelled by staff");
+    tracing::info!(
+        event = "order.cancelled",
+        order_id = %order,
+        server_may_exist = cancelled.server_may_exist,
+        "order cancelled by staff"
+    );
     Ok(Json(cancelled.into()))
 }
 
@@ -253,7 +258,12 @@ pub(super) async fn approve_payment(
         credit_closed: request.credit_closed,
     };
     let payment = state.store.approve_payment(order, &approval, &act).await?;
-    tracing::info!(event = "payment.approved", order_id = %order, payment_id = %payment.id, "payment approved by hand");
+    tracing::info!(
+        event = "payment.approved",
+        order_id = %order,
+        payment_id = %payment.id,
+        "payment approved by hand"
+    );
     reviewed(&state, order, payment).await.map(Json)
 }
 
@@ -283,7 +293,12 @@ pub(super) async fn reject_payment(
     let origin = client.origin(admin.actor());
     let payment =
         state.store.reject_payment(order, request.payment_id, &origin, request.reason.trim()).await?;
-    tracing::info!(event = "payment.rejected", order_id = %order, payment_id = %payment.id, "payment rejected by hand");
+    tracing::info!(
+        event = "payment.rejected",
+        order_id = %order,
+        payment_id = %payment.id,
+        "payment rejected by hand"
+    );
     reviewed(&state, order, payment).await.map(Json)
 }
 

@@ -79,7 +79,12 @@ pub(super) async fn replace(
 ) -> Result<(StatusCode, Json<AdminReplacedServer>), Problem> {
     let origin = client.origin(admin.actor());
     let replaced = state.store.replace_server(order, request.reason(), &origin).await?;
-    tracing::warn!(event = "order.server_replaced", order_id = %order, server = replaced.provider_instance_id, "a server is replaced by hand");
+    tracing::warn!(
+        event = "order.server_replaced",
+        order_id = %order,
+        server = replaced.provider_instance_id,
+        "a server is replaced by hand"
+    );
     let answer = AdminReplacedServer {
         id: replaced.order_id,
         status: replaced.status,
@@ -117,7 +122,12 @@ pub(super) async fn attach(
     let server = found(&state, order, request.provider_instance_id.trim(), caller).await?;
     let origin = client.origin(admin.actor());
     let attached = state.store.attach_server(order, &server, request.reason.trim(), &origin).await?;
-    tracing::warn!(event = "order.server_attached", order_id = %order, server = server.provider_instance_id, "a server is attached by hand");
+    tracing::warn!(
+        event = "order.server_attached",
+        order_id = %order,
+        server = server.provider_instance_id,
+        "a server is attached by hand"
+    );
     Ok(Json(AdminAttachedOrder {
         id: attached.order_id,
         status: attached.status,

@@ -114,7 +114,12 @@ pub(super) async fn book(
         fee: request.fee,
     };
     let booked = state.store.book_payout(&new, &act).await?;
-    tracing::info!(event = "payout.booked", movement_id = %booked.id, gateway = request.gateway, "payout booked");
+    tracing::info!(
+        event = "payout.booked",
+        movement_id = %booked.id,
+        gateway = request.gateway,
+        "payout booked"
+    );
     Ok((StatusCode::CREATED, Json(booked.into())))
 }
 

@@ -277,7 +277,12 @@ pub(super) async fn change(
 ) -> Result<Json<AdminPromo>, Problem> {
     let change = request.into_change()?;
     let changed = state.store.change_promo(promo, &change, &client.origin(admin.actor())).await?;
-    tracing::info!(event = "promo.changed", promo_id = %promo, is_active = changed.is_active, "promo code changed");
+    tracing::info!(
+        event = "promo.changed",
+        promo_id = %promo,
+        is_active = changed.is_active,
+        "promo code changed"
+    );
     Ok(Json(changed.into()))
 }
 

@@ -388,6 +388,10 @@ pub(super) async fn release(
     let origin = client.origin(admin.actor());
     let settings = state.reconcile;
     let server = state.store.release_quarantined(id, request.reason(), settings, admin.id, &origin).await?;
-    tracing::info!(event = "quarantine.released", quarantined_server_id = %id, "a server in quarantine was released by hand");
+    tracing::info!(
+        event = "quarantine.released",
+        quarantined_server_id = %id,
+        "a server in quarantine was released by hand"
+    );
     Ok(Json(server.into()))
 }

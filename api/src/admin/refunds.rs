@@ -181,8 +181,14 @@ pub(super) async fn refund_order(
     let gateways: Vec<&str> = state.payments.gateways.keys().copied().collect();
     let new = new_refund(&state, &request, &gateways)?;
     let refunded = state.store.refund_order(order, &new, &act).await?;
-    tracing::info!(event = "order.refunded", order_id = %order, refund_id = %refunded.refund.id, destination = %refunded.refund.destination,
-                   server_may_exist = refunded.server_may_exist, "order refunded");
+    tracing::info!(
+        event = "order.refunded",
+        order_id = %order,
+        refund_id = %refunded.refund.id,
+        destination = %refunded.refund.destination,
+        server_may_exist = refunded.server_may_exist,
+        "order refunded"
+    );
     Ok(Json(refunded.into()))
 }
 
@@ -219,7 +225,13 @@ pub(super) async fn refund_invoice(
     let gateways: Vec<&str> = state.payments.gateways.keys().copied().collect();
     let new = new_refund(&state, &request, &gateways)?;
     let refund = state.store.refund_invoice(invoice, &new, &act).await?;
-    tracing::info!(event = "invoice.refunded", invoice_id = %invoice, refund_id = %refund.id, destination = %refund.destination, "invoice refunded");
+    tracing::info!(
+        event = "invoice.refunded",
+        invoice_id = %invoice,
+        refund_id = %refund.id,
+        destination = %refund.destination,
+        "invoice refunded"
+    );
     Ok(Json(refund.into()))
 }
 

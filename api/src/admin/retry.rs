@@ -86,7 +86,13 @@ pub(crate) async fn retry(
     } else {
         state.store.retry_provisioning_elsewhere(order, &wish, origin).await?
     };
-    tracing::info!(event = "order.retried", order_id = %order, retry = retried.retry, is_plain, "provisioning retried by hand");
+    tracing::info!(
+        event = "order.retried",
+        order_id = %order,
+        retry = retried.retry,
+        is_plain,
+        "provisioning retried by hand"
+    );
     Ok((StatusCode::ACCEPTED, Json(retried.into())))
 }
 

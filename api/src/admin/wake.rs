@@ -53,7 +53,13 @@ pub(super) async fn order(
     Id(order): Id<OrderId>,
 ) -> Result<(StatusCode, Json<WokenOrder>), Problem> {
     let woken = state.store.wake_order(order, &client.origin(admin.actor())).await?;
-    tracing::info!(event = "order.woken", order_id = %order, status = %woken.status, is_new = woken.is_new, "order woken by hand");
+    tracing::info!(
+        event = "order.woken",
+        order_id = %order,
+        status = %woken.status,
+        is_new = woken.is_new,
+        "order woken by hand"
+    );
     Ok((StatusCode::ACCEPTED, Json(WokenOrder { id: order, status: woken.status })))
 }
 

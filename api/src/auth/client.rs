@@ -107,7 +107,11 @@ fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
                 return nearest;
             }
             let Some(ip) = forwarded_address(hop) else {
-                tracing::warn!(event = "client.bad_forwarded_for", proxy = %nearest, "a proxy forwards for something that is no address");
+                tracing::warn!(
+                    event = "client.bad_forwarded_for",
+                    proxy = %nearest,
+                    "a proxy forwards for something that is no address"
+                );
                 return nearest;
             };
             nearest = ip.to_canonical();

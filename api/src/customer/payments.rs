@@ -255,7 +255,12 @@ pub(crate) async fn charge(state: &AppState, payment: PaymentId) -> Result<Payme
     match tokio::spawn(charging).await {
         Ok(payment) => payment,
         Err(panic) => {
-            tracing::error!(event = "charge.panicked", payment_id = %payment, %panic, "charging ended unexpectedly");
+            tracing::error!(
+                event = "charge.panicked",
+                payment_id = %payment,
+                %panic,
+                "charging ended unexpectedly"
+            );
             state.store.payment(payment, None).await
         }
     }
@@ -299,10 +304,22 @@ async fn charge_now(state: &AppState, payment: PaymentId) -> Result<Payment, Sto
     match &result {
         ChargeResult::Ready(_) => {}
         ChargeResult::Refused(reason) => {
-            tracing::error!(alert = "charge.refused", payment_id = %payment.id, order_id = payment.order_id.map(tracing::field::display), reason, "a charge was refused");
+            tracing::error!(
+                alert = "charge.refused",
+                payment_id = %payment.id,
+                order_id = payment.order_id.map(tracing::field::display),
+                reason,
+                "a charge was refused"
+            );
         }
         ChargeResult::Unknown(reason) => {
-            tracing::warn!(event = "charge.unknown", payment_id = %payment.id, order_id = payment.order_id.map(tracing::field::display), reason, "a charge is unknown");
+            tracing::warn!(
+                event = "charge.unknown",
+                payment_id = %payment.id,
+                order_id = payment.order_id.map(tracing::field::display),
+                reason,
+                "a charge is unknown"
+            );
         }
     }
     let payment = state.store.record_charge(payment.id, &result).await?;

@@ -254,7 +254,13 @@ async fn unconfirmed(
         let detail = "the gateway knows of no such payment of ours; nothing was moved";
         return Problem::field("unconfirmed_payment", "payment_request_id", detail);
     }
-    tracing::error!(event = "webhook.unanswered", gateway, gateway_order_id, %error, "a notification could not be confirmed");
+    tracing::error!(
+        event = "webhook.unanswered",
+        gateway,
+        gateway_order_id,
+        %error,
+        "a notification could not be confirmed"
+    );
     let detail = "the payment could not be looked up at the gateway; please send it again";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "gateway_unavailable", detail).retry_after(GATEWAY_PAUSE)
 }
@@ -262,19 +268,37 @@ async fn unconfirmed(
 fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<Receipt>, Problem> {
     let status = match intake {
         Intake::Applied { payment_id, order_id, status, outcome } => {
-            tracing::info!(event = "webhook.applied", gateway, %payment_id, order_id = order_id.map(tracing::field::display), %status, outcome = outcome.map(tracing::field::display),
+            tracing::info!(
+                event = "webhook.applied",
+                gateway,
+                %payment_id,
+                order_id = order_id.map(tracing::field::display),
+                %status,
+                outcome = outcome.map(tracing::field::display
+            ),
                 "notification applied");
             ReceiptStatus::Applied
         }
         Intake::Disputed { payment_id, dispute_id } => {
-            tracing::warn!(alert = "payment.disputed", gateway, %payment_id, %dispute_id, "a gateway took back what was paid");
+            tracing::warn!(
+                alert = "payment.disputed",
+                gateway,
+                %payment_id,
+                %dispute_id,
+                "a gateway took back what was paid"
+            );
             ReceiptStatus::Disputed
         }
         // Whoever asked has an answer that nothing contradicts.
         Intake::Ignored | Intake::AskFirst => ReceiptStatus::Ignored,
         Intake::AlreadyHandled => ReceiptStatus::AlreadyHandled,
         Intake::Mismatch { payment_id, expected } => {
-            tracing::warn!(alert = "webhook.mismatch", gateway, %payment_id, "a signed notification names another amount than its payment");
+            tracing::warn!(
+                alert = "webhook.mismatch",
+                gateway,
+                %payment_id,
+                "a signed notification names another amount than its payment"
+            );
             let detail = format!("the payment is about {expected}; nothing was moved");
             return Err(Problem::field("amount_mismatch", "gross_amount", detail));
         }
@@ -300,7 +324,13 @@ async fn keep(state: &AppState, gateway: &str, outcome: WebhookOutcome, reason: 
             tracing::warn!(event = "webhook.not_kept", gateway, %outcome, "enough of these were kept of late")
         }
         Err(error) => {
-            tracing::error!(event = "webhook.lost", %error, gateway, %outcome, "a notification could not be kept")
+            tracing::error!(
+                event = "webhook.lost",
+                %error,
+                gateway,
+                %outcome,
+                "a notification could not be kept"
+            )
         }
     }
 }

@@ -228,7 +228,13 @@ impl Store {
             Ok(is_retried) => is_retried,
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
-                tracing::error!(alert = "bulk_retry.order_failed", bulk_retry_id = %id, order_id = %order, %error, "an order can't be tried again");
+                tracing::error!(
+                    alert = "bulk_retry.order_failed",
+                    bulk_retry_id = %id,
+                    order_id = %order,
+                    %error,
+                    "an order can't be tried again"
+                );
                 drop(tx);
                 tx = self.pool.begin().await?;
                 false

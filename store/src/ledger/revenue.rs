@@ -73,8 +73,13 @@ impl Store {
                 Ok(booked) => run.made += usize::from(booked),
                 Err(error) => {
                     run.failed += 1;
-                    tracing::error!(event = "revenue.failed", service_id = %service.id, is_order = service.is_order, %error,
-                        "revenue could not be recognised");
+                    tracing::error!(
+                        event = "revenue.failed",
+                        service_id = %service.id,
+                        is_order = service.is_order,
+                        %error,
+                        "revenue could not be recognised"
+                    );
                 }
             }
         }

@@ -45,7 +45,11 @@ impl Lease {
         answered: Result<Result<T, sqlx::Error>, Elapsed>,
     ) -> Result<T, sqlx::Error> {
         let answer = answered.unwrap_or_else(|_| {
-            tracing::warn!(event = "database.connection_dropped", within = ?self.patience, "the database did not answer; its connection is closed");
+            tracing::warn!(
+                event = "database.connection_dropped",
+                within = ?self.patience,
+                "the database did not answer; its connection is closed"
+            );
             self.close();
             Err(silent())
         });
@@ -105,7 +109,11 @@ impl Drop for Lease {
                 }
             };
             if timeout(patience, given_back).await.is_err() {
-                tracing::warn!(event = "database.connection_abandoned", within = ?patience, "a connection that was given up did not answer and is closed");
+                tracing::warn!(
+                    event = "database.connection_abandoned",
+                    within = ?patience,
+                    "a connection that was given up did not answer and is closed"
+                );
             }
             drop(place);
         });

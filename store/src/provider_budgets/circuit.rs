@@ -191,8 +191,15 @@ async fn move_circuit(
         save(tx, provider, scope, &breaker).await?;
     }
     if breaker.state != before.state {
-        tracing::warn!(event = "provider.circuit_changed", provider, %scope, from = %before.state, to = %breaker.state,
-                       reason = breaker.reason.as_deref(), "a provider's circuit changed");
+        tracing::warn!(
+            event = "provider.circuit_changed",
+            provider,
+            %scope,
+            from = %before.state,
+            to = %breaker.state,
+            reason = breaker.reason.as_deref(),
+            "a provider's circuit changed"
+        );
     }
     Ok(breaker.refused && !before.refused)
 }

@@ -164,7 +164,14 @@ impl Pulse {
                     "messages to Temporal failed for good; see /admin/outbox"
                 );
             } else {
-                tracing::warn!(event = "outbox.failed", kind, count, outbox_id = %last, reason, "messages to Temporal failed; trying again later");
+                tracing::warn!(
+                    event = "outbox.failed",
+                    kind,
+                    count,
+                    outbox_id = %last,
+                    reason,
+                    "messages to Temporal failed; trying again later"
+                );
             }
         }
     }

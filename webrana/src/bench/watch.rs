@@ -67,7 +67,11 @@ async fn look(store: Store, waiting: Arc<Waiting>) {
                 }
             }
             Err(error) => {
-                tracing::warn!(event = "bench.watch_failed", %error, "the orders cannot be looked at; trying again")
+                tracing::warn!(
+                    event = "bench.watch_failed",
+                    %error,
+                    "the orders cannot be looked at; trying again"
+                )
             }
         }
     }

@@ -130,7 +130,11 @@ impl Supervisor {
         let children = std::mem::take(&mut *self.lock());
         futures::future::join_all(children.iter().map(ChildProcess::stop)).await;
         if let Err(error) = self.pids.clear() {
-            tracing::warn!(event = "stack.pids_left", %error, "the list of child processes could not be removed");
+            tracing::warn!(
+                event = "stack.pids_left",
+                %error,
+                "the list of child processes could not be removed"
+            );
         }
     }
 

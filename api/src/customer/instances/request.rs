@@ -88,7 +88,13 @@ pub(crate) async fn submit(
         idempotency_key: requester.key.as_ref().map(|key| key.0.as_str()),
     };
     let taken = state.store.request_action(&new).await?;
-    tracing::info!(event = "action.requested", instance_id = %instance, action_id = %taken.id, action = %taken.kind, "an action was asked for");
+    tracing::info!(
+        event = "action.requested",
+        instance_id = %instance,
+        action_id = %taken.id,
+        action = %taken.kind,
+        "an action was asked for"
+    );
     Ok(taken)
 }
 
