@@ -220,7 +220,7 @@ impl PaymentActivities {
             }
             Intake::Ignored | Intake::AskFirst | Intake::AlreadyHandled | Intake::UnknownPayment => {}
         }
-        if report.status == PaymentStatus::Pending && payment.is_overdue {
+        if report.status == PaymentStatus::Pending && payment.is_over {
             return self.call_off(payment, &report).await;
         }
         // Whoever was to tell the customer may have died after the payment had moved.
@@ -234,8 +234,8 @@ impl PaymentActivities {
         })
     }
 
-    /// The time of an attempt is over, and its gateway goes on taking money for it: it is called off there, and only then
-    /// closed here. Money that comes all the same counts as ever.
+    /// Nobody is to pay an attempt any more, and its gateway goes on taking money for it: it is called off there, and only
+    /// then, if it is not yet, closed here. Money that comes all the same counts as ever.
     async fn call_off(&self, payment: &DuePayment, report: &Report) -> Result<Answer, StepError> {
         let Some(gateway) = self.gateways.get(payment.gateway.as_str()) else {
             return Ok(Answer::Unanswered);
@@ -250,7 +250,7 @@ impl PaymentActivities {
                 payment_id = %payment.id,
                 gateway = payment.gateway,
                 %error,
-                "an attempt whose time is over could not be called off"
+                "an attempt that is over could not be called off"
             );
             return Ok(Answer::Waiting);
         }
@@ -269,7 +269,7 @@ impl PaymentActivities {
             event = "payment_check.called_off",
             payment_id = %payment.id,
             gateway = payment.gateway,
-            "an attempt whose time was over was called off"
+            "an attempt that was over was called off"
         );
         Ok(Answer::Closed)
     }

@@ -1,4 +1,4 @@
-//! RFC 9457 problem details: the one shape of every error answer, and the one mapping from our errors to it.
+//! RFC 9457 problem details: the one shape of every error answer, and the one mapping from our errors to it (`mapping`).
 
 use std::{
     borrow::Cow,
@@ -6,20 +6,18 @@ use std::{
     time::Duration,
 };
 
-use adapters::providers::{ProviderError, UnknownProvider};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{ids::PaymentId, provisioning::FailureClass, rate_limit::HeldBy, unpaid::TooMuchUnpaid};
-use store::StoreError;
+use domain::{ids::PaymentId, rate_limit::HeldBy, unpaid::TooMuchUnpaid};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
 
-use crate::payment_ways::beyond_limit;
+mod mapping;
 
 /// An error answer. Boxed, so that a `Result` with it stays small.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -200,66 +198,6 @@ impl Problem {
     pub fn challenge(mut self, challenge: &'static str) -> Self {
         self.0.challenge = Some(challenge);
         self
-    }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NotFound(what) => Self::not_found(what),
-            StoreError::Conflict { object, .. } => {
-                Self::new(StatusCode::CONFLICT, &format!("{object}_conflict"), error.to_string())
-            }
-            StoreError::IdempotencyMismatch => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", error.to_string())
-            }
-            StoreError::OwnMoney => Self::new(StatusCode::FORBIDDEN, "own_money", error.to_string()),
-            StoreError::InsufficientBalance => {
-                Self::new(StatusCode::CONFLICT, "insufficient_balance", error.to_string())
-            }
-            StoreError::PaymentLimit(outside) => beyond_limit(&outside, None),
-            StoreError::TooMuchUnpaid(refusal) => Self::too_much_unpaid(refusal),
-            StoreError::TooManyActions { frees_in_seconds, .. } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_actions", error.to_string())
-                    .retry_after(u64::from(frees_in_seconds))
-            }
-            StoreError::Promo(refusal) => Self::field(refusal.code(), "promo_code", refusal.to_string()),
-            error if error.is_transient() => {
-                tracing::warn!(event = "database.unavailable", %error, "database unavailable");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "please try again in a moment")
-                    .retry_after(1)
-            }
-            error => Self::internal(&error),
-        }
-    }
-}
-
-/// A provider's trouble while somebody waits for an answer. Its words are for the log: they tell how we are set up.
-impl From<ProviderError> for Problem {
-    fn from(error: ProviderError) -> Self {
-        if error.class == FailureClass::Unsupported {
-            return Self::new(StatusCode::CONFLICT, "unsupported_action", error.message);
-        }
-        if let Some(by @ (HeldBy::Class | HeldBy::Party)) = error.held_by {
-            return Self::no_share(by, error.retry_after.unwrap_or_default());
-        }
-        tracing::warn!(
-            event = "provider.no_answer",
-            provider = error.provider,
-            class = %error.class,
-            code = error.code,
-            status = error.status,
-            provider_request_id = error.request_id,
-            error = error.message,
-            "a provider did not answer"
-        );
-        Self::provider_unavailable()
-    }
-}
-
-impl From<UnknownProvider> for Problem {
-    fn from(error: UnknownProvider) -> Self {
-        Self::new(StatusCode::CONFLICT, "provider_disabled", format!("{} is switched off here", error.slug))
     }
 }
 

@@ -358,3 +358,23 @@ async fn an_attempt_whose_time_is_over_is_called_off_where_its_gateway_goes_on(p
         assert_eq!(there.status, PaymentStatus::Cancelled, "{gateway} takes no money for it any more");
     }
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_attempt_of_a_cancelled_order_is_called_off_at_its_gateway_at_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for gateway in ["midtrans", "xendit"] {
+        let placed = shop.charged(gateway).await;
+        let owner: uuid::Uuid = sqlx::query_scalar("SELECT user_id FROM orders WHERE id = $1")
+            .bind(placed.order.0)
+            .fetch_one(&shop.pool)
+            .await
+            .unwrap();
+        shop.janitor.store.cancel_order(placed.order, owner.into()).await.unwrap();
+        assert_eq!(shop.check().await, PaymentsChecked { closed: 1, ..Default::default() }, "{gateway}");
+        let attempt = Attempt { gateway_order_id: &placed.charge.gateway_order_id, transaction_id: None };
+        let there = shop.janitor.gateways[gateway].status(attempt).await.unwrap();
+        assert_eq!(there.status, PaymentStatus::Cancelled, "{gateway} takes no money for it any more");
+        assert_eq!(shop.status(&placed).await, PaymentStatus::Cancelled, "{gateway}");
+        assert_eq!(shop.check().await, PaymentsChecked::default(), "it is not asked about again");
+    }
+}

@@ -11,7 +11,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::{
     admin::CancelledOrder,
-    payments::{Approval, ApprovalError, Payment},
+    payments::{Approval, Payment},
 };
 use utoipa::ToSchema;
 
@@ -23,7 +23,7 @@ use crate::{
     AppState,
     auth::{Administrator, Client},
     extract::{Body, Id},
-    problem::{FieldError, Problem},
+    problem::Problem,
 };
 
 /// Most that one transfer may be, in rupiah.
@@ -300,25 +300,6 @@ pub(super) async fn reject_payment(
         "payment rejected by hand"
     );
     reviewed(&state, order, payment).await.map(Json)
-}
-
-impl From<ApprovalError> for Problem {
-    fn from(error: ApprovalError) -> Self {
-        let message = error.to_string();
-        match error {
-            ApprovalError::Store(error) => error.into(),
-            ApprovalError::AmountRequired => Self::field("amount_required", "amount_received", message),
-            ApprovalError::PaymentRequired => Self::field("payment_required", "payment_id", message),
-            ApprovalError::SeveralWait(payments) => {
-                let mut problem = Self::new(StatusCode::CONFLICT, "several_payments_wait", message);
-                let choice =
-                    |id: &PaymentId| FieldError { field: "payment_id".to_owned(), message: id.to_string() };
-                problem.errors = payments.iter().map(choice).collect();
-                problem.payment_ids = payments;
-                problem
-            }
-        }
-    }
 }
 
 async fn reviewed(

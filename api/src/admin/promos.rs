@@ -13,7 +13,7 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize};
-use store::promos::{ChangePromo, NewPromo, PromoDetail, PromoError, PromoFilter, PromoRedemption};
+use store::promos::{ChangePromo, NewPromo, PromoDetail, PromoFilter, PromoRedemption};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -385,19 +385,5 @@ impl From<PromoRedemption> for AdminRedemption {
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
-    }
-}
-
-impl From<PromoError> for Problem {
-    fn from(error: PromoError) -> Self {
-        let code = match error {
-            PromoError::Store(error) => return error.into(),
-            PromoError::Terms(fault) => {
-                return Self::field("validation_failed", fault.field(), fault.to_string());
-            }
-            PromoError::CodeTaken => "promo_code_taken",
-            PromoError::Used | PromoError::Undeletable | PromoError::LimitBelowUses { .. } => "promo_in_use",
-        };
-        Self::new(StatusCode::CONFLICT, code, error.to_string())
     }
 }

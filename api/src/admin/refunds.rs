@@ -10,7 +10,7 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::refunds::{NewRefund, Part, Refund, RefundError, RefundFilter, RefundedOrder};
+use store::refunds::{NewRefund, Part, Refund, RefundFilter, RefundedOrder};
 use utoipa::{IntoParams, ToSchema};
 
 use super::treasurer::Treasurer;
@@ -311,17 +311,6 @@ pub(super) async fn retry(
     let asked = state.store.retry_refund(refund, policy, &client.origin(admin.actor())).await?;
     tracing::info!(event = "refund.asked_again", refund_id = %refund, "a refund is asked for again");
     Ok((StatusCode::ACCEPTED, Json(asked.into())))
-}
-
-impl From<RefundError> for Problem {
-    fn from(error: RefundError) -> Self {
-        let code = match error {
-            RefundError::Store(error) => return error.into(),
-            RefundError::ChannelUnavailable(_) => "refund_channel_unavailable",
-            RefundError::TooMuch { .. } => "refund_exceeds_available",
-        };
-        Self::new(StatusCode::CONFLICT, code, error.to_string())
-    }
 }
 
 impl From<RefundedOrder> for AdminRefundedOrder {

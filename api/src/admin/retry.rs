@@ -7,11 +7,7 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::{
-    admin::RetriedOrder,
-    audit::Origin,
-    placements::{Elsewhere, ElsewhereRefusal, RetryError},
-};
+use store::{admin::RetriedOrder, audit::Origin, placements::Elsewhere};
 use utoipa::ToSchema;
 
 use crate::{
@@ -94,31 +90,4 @@ pub(crate) async fn retry(
         "provisioning retried by hand"
     );
     Ok((StatusCode::ACCEPTED, Json(retried.into())))
-}
-
-impl From<RetryError> for Problem {
-    fn from(error: RetryError) -> Self {
-        let refusal = match error {
-            RetryError::Store(error) => return error.into(),
-            RetryError::Refused(refusal) => refusal,
-        };
-        let (code, field) = match refusal {
-            ElsewhereRefusal::UnknownPlan => ("unknown_plan", "plan_id"),
-            ElsewhereRefusal::PlanInactive => ("plan_inactive", "plan_id"),
-            ElsewhereRefusal::RegionUnknown => ("region_unknown", "region"),
-            ElsewhereRefusal::RegionWithoutPlan => ("region_without_plan", "region"),
-            ElsewhereRefusal::RegionRequired => ("region_required", "region"),
-            ElsewhereRefusal::ImageNotForProvider => ("image_not_for_provider", "plan_id"),
-            ElsewhereRefusal::ImageUnknown => ("image_unknown", "image"),
-            ElsewhereRefusal::SshKeyUnknown => ("ssh_key_unknown", "ssh_key_ids"),
-            ElsewhereRefusal::SshKeysTooLong => ("ssh_keys_too_long", "ssh_key_ids"),
-            ElsewhereRefusal::ProviderDisabled => {
-                return Self::new(StatusCode::CONFLICT, "provider_disabled", refusal.to_string());
-            }
-            ElsewhereRefusal::OutcomePending => {
-                return Self::new(StatusCode::CONFLICT, "outcome_pending", refusal.to_string());
-            }
-        };
-        Self::field(code, field, refusal.to_string())
-    }
 }

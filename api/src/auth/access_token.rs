@@ -37,7 +37,7 @@ pub(super) struct Claims {
 
 /// Why a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InvalidToken {
+pub(crate) enum InvalidToken {
     /// It was good once.
     Expired,
     /// Malformed, tampered with, or not ours.

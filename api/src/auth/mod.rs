@@ -17,11 +17,13 @@ mod profile;
 pub(crate) mod ssh_keys;
 mod turns;
 
+pub(crate) use access_token::InvalidToken;
 pub use client::Client;
 pub(crate) use client::Network;
 pub use password::PasswordCost;
-pub(crate) use principal::scope_missing;
+pub(crate) use password::PasswordError;
 pub use principal::{Administrator, CurrentUser, InternalKey, Staff, Superadministrator, right};
+pub(crate) use principal::{TOKEN_CHALLENGE, scope_missing};
 
 /// `/auth/*`.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -14,7 +14,6 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
 use super::common_passwords::is_common;
-use crate::problem::Problem;
 
 /// How much work one hash is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,12 +47,6 @@ pub enum PasswordError {
     /// The hashing thread died.
     #[error("the hashing thread failed")]
     Thread,
-}
-
-impl From<PasswordError> for Problem {
-    fn from(error: PasswordError) -> Self {
-        Self::internal(&error)
-    }
 }
 
 /// Why a password is not accepted. Says nothing about the password.

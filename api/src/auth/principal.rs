@@ -15,7 +15,7 @@ use domain::{
 };
 use store::{api_keys::ValidKey, audit::Actor};
 
-use super::access_token::{self, InvalidToken};
+use super::access_token;
 use crate::{AppState, problem::Problem};
 
 /// Any logged-in user whose account is not suspended. Answers 401 `token_missing`, `token_expired`, `token_invalid`,
@@ -240,7 +240,8 @@ pub(crate) fn scope_missing(scope: Scope) -> Problem {
 }
 
 const API_KEY_CHALLENGE: &str = r#"ApiKey realm="webrana""#;
-const TOKEN_CHALLENGE: &str = r#"Bearer realm="webrana", error="invalid_token""#;
+/// What a token that is no good is answered with (RFC 6750, 3).
+pub(crate) const TOKEN_CHALLENGE: &str = r#"Bearer realm="webrana", error="invalid_token""#;
 
 fn accepted_language(headers: &HeaderMap) -> Option<Language> {
     headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::accepted)
@@ -259,21 +260,6 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
                 "log in and send the header Authorization: Bearer <access token>",
             )
         })
-}
-
-impl From<InvalidToken> for Problem {
-    fn from(error: InvalidToken) -> Self {
-        match error {
-            InvalidToken::Expired => Self::unauthorized(
-                "token_expired",
-                "the access token has expired; get a new one at /auth/refresh",
-            ),
-            InvalidToken::Invalid => {
-                Self::unauthorized("token_invalid", "this is not an access token of ours")
-            }
-        }
-        .challenge(TOKEN_CHALLENGE)
-    }
 }
 
 fn session_revoked() -> Problem {

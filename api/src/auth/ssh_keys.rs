@@ -10,7 +10,7 @@ use domain::{ids::SshKeyId, label::Label};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use ssh_key::{HashAlg, PublicKey, public::KeyData};
-use store::ssh_keys::{NewSshKey, SshKey, SshKeyError};
+use store::ssh_keys::{NewSshKey, SshKey};
 use utoipa::ToSchema;
 
 use super::{Client, CurrentUser};
@@ -142,17 +142,6 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Problem> {
     state.store.remove_ssh_key(user.id, key, &client.origin(user.actor())).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-impl From<SshKeyError> for Problem {
-    fn from(error: SshKeyError) -> Self {
-        let code = match error {
-            SshKeyError::Exists => "ssh_key_exists",
-            SshKeyError::TooMany => "too_many_ssh_keys",
-            SshKeyError::Store(error) => return error.into(),
-        };
-        Self::new(StatusCode::CONFLICT, code, error.to_string())
-    }
 }
 
 /// A key that is one.

@@ -15,7 +15,7 @@ use domain::{
     proof::{LARGEST_PROOF, ProofKind},
 };
 use serde::Serialize;
-use store::payments::{NewProof, Proof, ProofError};
+use store::payments::{NewProof, Proof};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -186,13 +186,4 @@ fn too_large() -> Problem {
 
 fn malformed() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed_multipart", "the form could not be read to its end")
-}
-
-impl From<ProofError> for Problem {
-    fn from(error: ProofError) -> Self {
-        match error {
-            ProofError::TooMany => Self::new(StatusCode::CONFLICT, "too_many_proofs", error.to_string()),
-            ProofError::Store(error) => error.into(),
-        }
-    }
 }

@@ -36,8 +36,9 @@ pub struct DuePayment {
     pub status: PaymentStatus,
     /// Whether the customer was told how to pay it.
     pub has_instructions: bool,
-    /// Whether its time is over: a gateway that has not ended it by itself is to be told so.
-    pub is_overdue: bool,
+    /// Whether nobody is to pay it any more: its time is over, or it was called off here. A gateway that still takes money for
+    /// it is to be told so.
+    pub is_over: bool,
 }
 
 /// What a gateway said when it was asked.
@@ -63,8 +64,9 @@ pub struct GatewayReport<'a> {
 
 impl Store {
     /// Payments through `gateways` that are due to be asked about, after `last` by id, at most `limit`: those that wait
-    /// for too long, once more when their time is over; those that are closed here, when their time at the gateway is over,
-    /// until the gateway named their end; and those of which something was told that the gateway could not be asked about.
+    /// for too long, once more when their time is over; those that were called off here, so that they are called off there
+    /// too; those that are closed here, when their time at the gateway is over; both until the gateway named their end; and
+    /// those of which something was told that the gateway could not be asked about.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
@@ -84,7 +86,7 @@ impl Store {
                       gateway_transaction_id AS transaction_id, method AS "method: PaymentMethod",
                       status AS "status: PaymentStatus",
                       (qr_string IS NOT NULL OR va_number IS NOT NULL OR bill_key IS NOT NULL) AS "has_instructions!",
-                      coalesce(expires_at < now() - ages.unknown, false) AS "is_overdue!"
+                      status = 'CANCELLED' OR coalesce(expires_at < now() - ages.unknown, false) AS "is_over!"
                FROM payments, ages
                WHERE gateway = ANY($1) AND ($2::uuid IS NULL OR id > $2)
                  AND ((status IN ('PENDING', 'UNKNOWN')
@@ -99,6 +101,10 @@ impl Store {
                        AND coalesce(expires_at, created_at) < now() - ages.pending
                        AND (checked_at IS NULL OR checked_at < coalesce(expires_at, created_at)
                             OR checked_at < now() - greatest((checked_at - coalesce(expires_at, created_at)) / 4, ages.pending)))
+                   OR (status = 'CANCELLED' AND answered_at IS NULL
+                       AND created_at > now() - ages.forgotten AND updated_at < now() - ages.pending
+                       AND (checked_at IS NULL OR checked_at < updated_at
+                            OR checked_at < now() - greatest((checked_at - updated_at) / 4, ages.pending)))
                    OR (doubted_at IS NOT NULL AND doubted_at > now() - ages.forgotten
                        AND (checked_at IS NULL OR checked_at < doubted_at
                             OR checked_at < now() - greatest((checked_at - doubted_at) / 4, ages.unknown))))

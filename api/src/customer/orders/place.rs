@@ -18,7 +18,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::{
     idempotency::Idempotency,
-    orders::{NewOrder, Offer, OrderError, Refusal, Selection},
+    orders::{NewOrder, Offer, Refusal, Selection},
     promos::PromoUse,
 };
 use utoipa::ToSchema;
@@ -32,7 +32,7 @@ use crate::{
         promos::{plain_code, promo_code},
     },
     extract::{Body, IdempotencyKey},
-    payment_ways::{PaymentWay, beyond_limit, gateway_for, not_begun},
+    payment_ways::{PaymentWay, gateway_for, not_begun},
     problem::Problem,
 };
 
@@ -337,32 +337,5 @@ impl QuoteBody {
             currency: CURRENCY,
             payment_methods,
         }
-    }
-}
-
-impl From<OrderError> for Problem {
-    fn from(error: OrderError) -> Self {
-        let refusal = match error {
-            OrderError::Store(error) => return error.into(),
-            OrderError::Refused(refusal) => refusal,
-        };
-        let refused = |code| Self::new(StatusCode::CONFLICT, code, refusal.to_string());
-        let (code, field) = match refusal {
-            Refusal::UnknownPlan => ("unknown_plan", "plan_id"),
-            Refusal::PlanInactive => ("plan_inactive", "plan_id"),
-            Refusal::RegionUnknown => ("region_unknown", "region"),
-            Refusal::RegionWithoutPlan => ("region_without_plan", "region"),
-            Refusal::ImageUnknown => ("image_unknown", "image"),
-            Refusal::ImageNotForProvider => ("image_not_for_provider", "image"),
-            Refusal::TermNotOffered => ("term_not_offered", "term_months"),
-            Refusal::SshKeyUnknown => ("ssh_key_unknown", "ssh_key_ids"),
-            Refusal::SshKeysTooLong(_) => ("ssh_keys_too_long", "ssh_key_ids"),
-            Refusal::ProviderDisabled => return refused("provider_disabled"),
-            Refusal::PlanUnavailable => return refused("plan_unavailable"),
-            Refusal::OutOfStock => return refused("out_of_stock"),
-            Refusal::PaymentLimit(outside) => return beyond_limit(&outside, None),
-            Refusal::Promo(refusal) => (refusal.code(), "promo_code"),
-        };
-        Self::field(code, field, refusal.to_string())
     }
 }

@@ -134,7 +134,7 @@ pub(super) async fn ask(
     let intake = shop.store.apply_report(&report).await?;
     let fits = !matches!(intake, Intake::AskFirst | Intake::Mismatch { .. } | Intake::UnknownPayment);
     assert!(fits, "{said:?}: {intake:?}");
-    if said.status == P::Pending && due.is_overdue && reality.call_off(due.id) {
+    if said.status == P::Pending && due.is_over && reality.call_off(due.id) {
         shop.store.apply_report(&GatewayReport { status: P::Expired, ..report }).await?;
     }
     Ok(())
