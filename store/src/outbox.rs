@@ -13,7 +13,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
-use crate::{Result, Store, new_id};
+use crate::{Result, Store, new_id, pool::KEEPALIVES};
 
 mod dead;
 mod standing;
@@ -240,5 +240,5 @@ pub async fn hears(listener: &mut PgListener) -> Result<()> {
 /// A connection that nobody else waits for.
 async fn alone(server: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
     let options = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-    options.connect_with(server.clone()).await
+    options.connect_with(server.clone().options(KEEPALIVES)).await
 }

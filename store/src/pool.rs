@@ -78,6 +78,12 @@ impl PoolSettings {
     }
 }
 
+/// Probes on connections that nothing is said on: a NAT in between does not forget them, and the server ends the session of
+/// a client that is gone within half a minute, and frees its locks. The server sends them, since the driver has no say in
+/// its own socket; the client's system answers.
+pub(crate) const KEEPALIVES: [(&str, &str); 3] =
+    [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
+
 /// The pool. A single statement is executed on `&Pool`; what takes several goes through [`Pool::begin`] or
 /// [`Pool::acquire`], of which at most three quarters of the connections are in use: however many transactions wait for
 /// one that is stuck, reads go on.
@@ -113,7 +119,7 @@ impl Pool {
                 // Poolers refuse what they don't know at a session's start, and today's servers write floats in full anyway.
                 options.extra_float_digits(None)
             } else {
-                options.options(settings.session())
+                options.options(settings.session()).options(KEEPALIVES)
             })
             .await?;
         Ok(Self {

@@ -33,13 +33,17 @@ fn code(error: sqlx::Error) -> Option<String> {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn every_session_is_bounded_and_in_utc(_: PgPoolOptions, options: PgConnectOptions) {
+async fn every_session_is_bounded_kept_alive_and_in_utc(_: PgPoolOptions, options: PgConnectOptions) {
     // What an address says besides must not lift the bounds.
     let pool = pool(options.options([("lock_timeout", "0"), ("TimeZone", "Asia/Jakarta")])).await;
     let shown = "SELECT concat_ws(' ', current_setting('lock_timeout'), current_setting('statement_timeout'),
                  current_setting('idle_in_transaction_session_timeout'), current_setting('TimeZone'))";
     let settings: String = sqlx::query_scalar(shown).fetch_one(&pool).await.unwrap();
     assert_eq!(settings, "200ms 400ms 300ms UTC");
+    let probes = "SELECT concat_ws(' ', current_setting('tcp_keepalives_idle'),
+                  current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count'))";
+    let probes: String = sqlx::query_scalar(probes).fetch_one(&pool).await.unwrap();
+    assert_eq!(probes, "10 5 3");
     let mut long = pool.begin_long().await.unwrap();
     let settings: String = sqlx::query_scalar(shown).fetch_one(&mut *long).await.unwrap();
     assert_eq!(settings, "200ms 10min 300ms UTC");
