@@ -3,13 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use adapters::providers::{CloudProvider, ProviderError};
-use domain::{
-    ids::{InstanceId, UserId},
-    instance::InstanceStatus,
-    provisioning::FailureClass,
-    rate_limit::Caller,
-};
-use store::StoreError;
+use domain::{instance::InstanceStatus, provisioning::FailureClass, rate_limit::Caller};
+use store::{StoreError, instances::ServerRef};
 
 use crate::{AppState, problem::Problem};
 
@@ -25,18 +20,11 @@ pub(crate) struct AtProvider {
     pub id: String,
 }
 
-/// Finds a server at its provider, for calls of `caller`. `owner` restricts to that customer's servers.
+/// The way to a server, for calls of `caller`.
 ///
 /// # Errors
-/// 404 when there is no such server (of that owner), 409 `instance_conflict` when it is not there yet or not any
-/// more, 409 `provider_disabled`.
-pub(crate) async fn find(
-    state: &AppState,
-    instance: InstanceId,
-    owner: Option<UserId>,
-    caller: Caller,
-) -> Result<AtProvider, Problem> {
-    let server = state.store.server_ref(instance, owner).await?;
+/// 409 `instance_conflict` when it is not there yet or not any more, 409 `provider_disabled`.
+pub(crate) fn reach(state: &AppState, server: ServerRef, caller: Caller) -> Result<AtProvider, Problem> {
     match server.provider_instance_id {
         Some(id) if server.status != InstanceStatus::Terminated => {
             Ok(AtProvider { provider: state.providers.get(&server.provider, caller)?, id })

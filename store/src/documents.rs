@@ -65,11 +65,23 @@ pub struct CreditNoteDocument {
 }
 
 impl Store {
-    /// An issued invoice with all that its paper says. `owner` restricts to that customer's.
+    /// A customer's issued invoice with all that its paper says.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such invoice (of that owner), or it is not issued.
-    pub async fn invoice_document(
+    /// [`StoreError::NotFound`] when the customer has no such invoice, or it is not issued.
+    pub async fn invoice_document_of(&self, owner: UserId, invoice: InvoiceId) -> Result<InvoiceDocument> {
+        self.find_invoice_document(invoice, Some(owner)).await
+    }
+
+    /// Anybody's issued invoice with all that its paper says.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such invoice, or it is not issued.
+    pub async fn any_invoice_document(&self, invoice: InvoiceId) -> Result<InvoiceDocument> {
+        self.find_invoice_document(invoice, None).await
+    }
+
+    async fn find_invoice_document(
         &self,
         invoice: InvoiceId,
         owner: Option<UserId>,
@@ -95,11 +107,27 @@ impl Store {
         Ok(InvoiceDocument { buyer: self.buyer(invoice.id).await?, invoice, lines, payment, credit_notes })
     }
 
-    /// A credit note with all that its paper says. `owner` restricts to that customer's.
+    /// A customer's credit note with all that its paper says.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such credit note (of that owner).
-    pub async fn credit_note_document(
+    /// [`StoreError::NotFound`] when the customer has no such credit note.
+    pub async fn credit_note_document_of(
+        &self,
+        owner: UserId,
+        note: CreditNoteId,
+    ) -> Result<CreditNoteDocument> {
+        self.find_credit_note_document(note, Some(owner)).await
+    }
+
+    /// Anybody's credit note with all that its paper says.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such credit note.
+    pub async fn any_credit_note_document(&self, note: CreditNoteId) -> Result<CreditNoteDocument> {
+        self.find_credit_note_document(note, None).await
+    }
+
+    async fn find_credit_note_document(
         &self,
         note: CreditNoteId,
         owner: Option<UserId>,

@@ -25,7 +25,7 @@ mod targets;
 pub use deletion::DeletionJob;
 pub use progress::{ActionJob, ActionTurn, ActionWork, ObservedServer};
 pub(crate) use request::request;
-pub use request::{ACTIONS_PER_HOUR, NewAction};
+pub use request::{ACTIONS_PER_HOUR, NewAction, RequestedBy};
 pub use targets::ResizeTarget;
 
 /// An action as it stands.
@@ -77,11 +77,23 @@ macro_rules! select_actions {
 }
 
 impl Store {
-    /// One action of a server. `owner` restricts to that customer's servers.
+    /// One action of a customer's server.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the server (of that owner) has no such action.
-    pub async fn action(
+    /// [`StoreError::NotFound`] when the customer has no such server, or it no such action.
+    pub async fn action_of(&self, owner: UserId, instance: InstanceId, action: ActionId) -> Result<Action> {
+        self.find_action(instance, action, Some(owner)).await
+    }
+
+    /// One action of anybody's server.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such server, or it has no such action.
+    pub async fn any_action(&self, instance: InstanceId, action: ActionId) -> Result<Action> {
+        self.find_action(instance, action, None).await
+    }
+
+    async fn find_action(
         &self,
         instance: InstanceId,
         action: ActionId,
@@ -99,17 +111,30 @@ impl Store {
         .ok_or(StoreError::NotFound("action"))
     }
 
-    /// A server's actions, newest first. `owner` restricts to that customer's servers.
+    /// The actions of a customer's server, newest first.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such server (of that owner).
+    /// [`StoreError::NotFound`] when the customer has no such server.
     pub async fn actions_of(
         &self,
+        owner: UserId,
         instance: InstanceId,
-        owner: Option<UserId>,
         page: &PageRequest,
     ) -> Result<Page<Action>> {
-        self.server_ref(instance, owner).await?;
+        self.server_ref_of(owner, instance).await?;
+        self.list_actions(instance, page).await
+    }
+
+    /// The actions of anybody's server, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such server.
+    pub async fn any_actions(&self, instance: InstanceId, page: &PageRequest) -> Result<Page<Action>> {
+        self.any_server_ref(instance).await?;
+        self.list_actions(instance, page).await
+    }
+
+    async fn list_actions(&self, instance: InstanceId, page: &PageRequest) -> Result<Page<Action>> {
         let rows = select_actions!(
             "WHERE a.instance_id = $1 AND ($2::uuid IS NULL OR a.id < $2) ORDER BY a.id DESC LIMIT $3",
             instance.0,

@@ -100,11 +100,23 @@ macro_rules! select_instances {
 }
 
 impl Store {
-    /// One server. `owner` restricts to that customer's servers.
+    /// A customer's server.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such server (of that owner).
-    pub async fn instance(&self, instance: InstanceId, owner: Option<UserId>) -> Result<Instance> {
+    /// [`StoreError::NotFound`] when the customer has no such server.
+    pub async fn instance_of(&self, owner: UserId, instance: InstanceId) -> Result<Instance> {
+        self.find_instance(instance, Some(owner)).await
+    }
+
+    /// Anybody's server.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such server.
+    pub async fn any_instance(&self, instance: InstanceId) -> Result<Instance> {
+        self.find_instance(instance, None).await
+    }
+
+    async fn find_instance(&self, instance: InstanceId, owner: Option<UserId>) -> Result<Instance> {
         select_instances!(
             "WHERE s.id = $1 AND ($2::uuid IS NULL OR s.user_id = $2)",
             instance.0,
@@ -138,11 +150,23 @@ impl Store {
         Ok(page.cut(rows, |instance| instance.id.0))
     }
 
-    /// Where a server is at its provider. `owner` restricts to that customer's servers.
+    /// Where a customer's server is at its provider.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such server (of that owner).
-    pub async fn server_ref(&self, instance: InstanceId, owner: Option<UserId>) -> Result<ServerRef> {
+    /// [`StoreError::NotFound`] when the customer has no such server.
+    pub async fn server_ref_of(&self, owner: UserId, instance: InstanceId) -> Result<ServerRef> {
+        self.find_server_ref(instance, Some(owner)).await
+    }
+
+    /// Where anybody's server is at its provider.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such server.
+    pub async fn any_server_ref(&self, instance: InstanceId) -> Result<ServerRef> {
+        self.find_server_ref(instance, None).await
+    }
+
+    async fn find_server_ref(&self, instance: InstanceId, owner: Option<UserId>) -> Result<ServerRef> {
         sqlx::query_as!(
             ServerRef,
             r#"SELECT p.slug AS provider, s.provider_instance_id, s.status AS "status: InstanceStatus"

@@ -95,11 +95,23 @@ impl Payment {
 }
 
 impl Store {
-    /// One attempt. `owner` restricts to that customer's.
+    /// A customer's attempt.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such payment (of that owner).
-    pub async fn payment(&self, payment: PaymentId, owner: Option<UserId>) -> Result<Payment> {
+    /// [`StoreError::NotFound`] when the customer has no such payment.
+    pub async fn payment_of(&self, owner: UserId, payment: PaymentId) -> Result<Payment> {
+        self.find_payment(payment, Some(owner)).await
+    }
+
+    /// Anybody's attempt.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such payment.
+    pub async fn any_payment(&self, payment: PaymentId) -> Result<Payment> {
+        self.find_payment(payment, None).await
+    }
+
+    async fn find_payment(&self, payment: PaymentId, owner: Option<UserId>) -> Result<Payment> {
         let filter = Filter { payment: Some(payment), owner, ..Filter::all() };
         self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("payment"))
     }
@@ -224,8 +236,21 @@ impl LockedOrder {
     }
 }
 
-/// Locks an order. `owner` restricts to that customer's orders.
-pub(crate) async fn lock_order(
+/// Locks a customer's order.
+pub(crate) async fn lock_order_of(
+    tx: &mut PgConnection,
+    owner: UserId,
+    order: OrderId,
+) -> Result<LockedOrder> {
+    find_and_lock_order(tx, order, Some(owner)).await
+}
+
+/// Locks anybody's order.
+pub(crate) async fn lock_order(tx: &mut PgConnection, order: OrderId) -> Result<LockedOrder> {
+    find_and_lock_order(tx, order, None).await
+}
+
+async fn find_and_lock_order(
     tx: &mut PgConnection,
     order: OrderId,
     owner: Option<UserId>,

@@ -140,7 +140,7 @@ impl Store {
             gateway: new.gateway,
             pay_within_ms: new.pay_within_ms,
         };
-        let locked = payments::lock_invoice(&mut tx, invoice, None).await?;
+        let locked = payments::lock_invoice(&mut tx, invoice).await?;
         self.check_payment_limits(new.gateway, attempt.way(), locked.total).map_err(Refusal::from)?;
         payments::begin_invoice_payment(&mut tx, &locked, payment_id, &attempt).await?;
         tx.commit().await?;
@@ -167,7 +167,7 @@ impl Store {
         owner: UserId,
         page: &PageRequest,
     ) -> Result<Page<Renewal>> {
-        self.server_ref(instance, Some(owner)).await?;
+        self.server_ref_of(owner, instance).await?;
         self.select_renewals(owner, None, Some(instance), page).await
     }
 

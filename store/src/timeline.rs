@@ -24,11 +24,23 @@ pub struct TimelineEntry {
 }
 
 impl Store {
-    /// An order's steps, oldest first. `owner` restricts to that customer's orders.
+    /// The steps of a customer's order, oldest first.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such order (of that owner).
-    pub async fn order_timeline(&self, order: OrderId, owner: Option<UserId>) -> Result<Vec<TimelineEntry>> {
+    /// [`StoreError::NotFound`] when the customer has no such order.
+    pub async fn timeline_of(&self, owner: UserId, order: OrderId) -> Result<Vec<TimelineEntry>> {
+        self.find_timeline(order, Some(owner)).await
+    }
+
+    /// The steps of anybody's order, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such order.
+    pub async fn any_timeline(&self, order: OrderId) -> Result<Vec<TimelineEntry>> {
+        self.find_timeline(order, None).await
+    }
+
+    async fn find_timeline(&self, order: OrderId, owner: Option<UserId>) -> Result<Vec<TimelineEntry>> {
         let visible = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT FROM orders WHERE id = $1 AND ($2::uuid IS NULL OR user_id = $2)) AS "visible!""#,
             order.0,

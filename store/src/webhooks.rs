@@ -206,8 +206,8 @@ impl BillId {
     /// Locks it. Its attempt is locked after it, as everybody does.
     async fn lock(self, tx: &mut PgConnection) -> Result<Bill> {
         Ok(match self {
-            Self::Order(order) => Bill::Order(lock_order(tx, order, None).await?),
-            Self::Invoice(invoice) => Bill::Invoice(lock_invoice(tx, invoice, None).await?),
+            Self::Order(order) => Bill::Order(lock_order(tx, order).await?),
+            Self::Invoice(invoice) => Bill::Invoice(lock_invoice(tx, invoice).await?),
             Self::Deposit(deposit) => Bill::Deposit(wallet::lock_deposit(tx, deposit).await?),
         })
     }

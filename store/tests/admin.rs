@@ -202,7 +202,7 @@ async fn retries_are_numbered(pool: PgPool) {
     .await
     .unwrap();
     assert_eq!(store.retry_provisioning(order, &origin()).await.unwrap().retry, 2);
-    let steps = store.order_timeline(order, None).await.unwrap();
+    let steps = store.any_timeline(order).await.unwrap();
     let retries: Vec<&Value> = steps.iter().map(|step| &step.detail["retry"]).collect();
     assert_eq!(retries, [&Value::from(1), &Value::from(2)]);
 }

@@ -15,7 +15,7 @@ use store::{
     Store, StoreError,
     audit::{Actor, Origin},
     idempotency::Idempotency,
-    instance_actions::{Action, ActionTurn, NewAction, ObservedServer},
+    instance_actions::{Action, ActionTurn, NewAction, ObservedServer, RequestedBy},
     orders::{NewOrder, Selection},
     page::PageRequest,
     provisioning::ProviderTrouble,
@@ -68,7 +68,7 @@ impl Shop {
     async fn ask(&self, action: &InstanceAction, key: Option<&str>) -> Result<Action, StoreError> {
         let new = NewAction {
             instance: self.server,
-            owner: Some(self.customer),
+            by: RequestedBy::Customer(self.customer),
             action,
             origin: &self.me(),
             idempotency_key: key,
@@ -81,7 +81,7 @@ impl Shop {
         let origin = Origin { actor: Actor::ApiKey(ApiKeyId(Uuid::nil())), ip: None, request_id: None };
         let new = NewAction {
             instance: self.server,
-            owner: None,
+            by: RequestedBy::Program,
             action: &InstanceAction::Delete,
             origin: &origin,
             idempotency_key: None,
@@ -98,7 +98,7 @@ impl Shop {
     }
 
     async fn read(&self, action: ActionId) -> Action {
-        self.store.action(self.server, action, None).await.unwrap()
+        self.store.any_action(self.server, action).await.unwrap()
     }
 
     async fn outbox(&self) -> Vec<String> {
@@ -174,7 +174,7 @@ async fn actions_are_done_one_at_a_time_in_the_order_asked(pool: PgPool) {
     assert_eq!(shop.read(off.id).await.status, ActionStatus::Pending);
 
     shop.store.complete_action(reboot.id, None, &observed()).await.unwrap();
-    let seen = shop.store.instance(shop.server, Some(shop.customer)).await.unwrap();
+    let seen = shop.store.instance_of(shop.customer, shop.server).await.unwrap();
     assert_eq!(seen.power_state, PowerState::Off);
     assert_eq!(seen.ipv4.as_deref(), Some("203.0.113.7"), "what the provider does not tell is kept");
     assert_eq!(seen.ipv6.as_deref(), Some("2001:db8::7"));
@@ -184,7 +184,7 @@ async fn actions_are_done_one_at_a_time_in_the_order_asked(pool: PgPool) {
     assert_eq!(shop.begin().await, off.id);
     shop.store.complete_action(off.id, None, &observed()).await.unwrap();
     assert!(matches!(shop.turn().await, ActionTurn { is_terminated: false, work: None, .. }));
-    let listed = shop.store.actions_of(shop.server, Some(shop.customer), &ALL).await.unwrap().data;
+    let listed = shop.store.actions_of(shop.customer, shop.server, &ALL).await.unwrap().data;
     assert_eq!(listed.iter().map(|action| action.id).collect::<Vec<_>>(), [off.id, reboot.id]);
 }
 
@@ -195,7 +195,7 @@ async fn a_rename_is_done_on_the_way(pool: PgPool) {
     let reboot = shop.ask(&InstanceAction::Reboot, None).await.unwrap();
     assert_eq!(shop.begin().await, reboot.id);
     assert_eq!(shop.read(rename.id).await.status, ActionStatus::Completed);
-    assert_eq!(shop.store.instance(shop.server, None).await.unwrap().name, "Toko");
+    assert_eq!(shop.store.any_instance(shop.server).await.unwrap().name, "Toko");
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -219,16 +219,16 @@ async fn a_strangers_server_is_not_there(pool: PgPool) {
     let stranger = register(&shop.pool, "budi@example.com").await;
     let new = NewAction {
         instance: shop.server,
-        owner: Some(stranger),
+        by: RequestedBy::Customer(stranger),
         action: &InstanceAction::Reboot,
         origin: &shop.me(),
         idempotency_key: None,
     };
     assert!(matches!(shop.store.request_action(&new).await, Err(StoreError::NotFound("instance"))));
     let mine = shop.ask(&InstanceAction::Reboot, None).await.unwrap();
-    let read = shop.store.action(shop.server, mine.id, Some(stranger)).await;
+    let read = shop.store.action_of(stranger, shop.server, mine.id).await;
     assert!(matches!(read, Err(StoreError::NotFound("action"))));
-    let listed = shop.store.actions_of(shop.server, Some(stranger), &ALL).await;
+    let listed = shop.store.actions_of(stranger, shop.server, &ALL).await;
     assert!(matches!(listed, Err(StoreError::NotFound("instance"))));
 }
 
@@ -249,7 +249,7 @@ async fn the_servers_state_forbids(pool: PgPool) {
 
     shop.run("UPDATE instances SET status = 'SUSPENDED'").await;
     assert_eq!(shop.turn().await.work, None, "what waits is refused when the state changed");
-    let refused = shop.store.actions_of(shop.server, None, &ALL).await.unwrap().data;
+    let refused = shop.store.any_actions(shop.server, &ALL).await.unwrap().data;
     assert!(refused.iter().all(|a| a.failure_class == Some(FailureClass::Conflict)));
     assert_eq!(conflict(shop.ask(&InstanceAction::PowerOn, None).await), "SUSPENDED");
 }
@@ -272,7 +272,7 @@ async fn a_delete_ends_the_server_and_all_that_waits(pool: PgPool) {
     assert_eq!((job.provider.as_str(), job.provider_instance_id.as_deref()), ("digitalocean", Some("4711")));
     shop.store.terminate_instance(delete.id).await.unwrap();
     shop.store.terminate_instance(delete.id).await.unwrap();
-    let gone = shop.store.instance(shop.server, None).await.unwrap();
+    let gone = shop.store.any_instance(shop.server).await.unwrap();
     assert_eq!((gone.status, gone.power_state), (InstanceStatus::Terminated, PowerState::Off));
     assert!(matches!(shop.turn().await, ActionTurn { is_terminated: true, work: None, .. }));
     assert_eq!(conflict(shop.ask(&InstanceAction::Reboot, None).await), "TERMINATED");
@@ -357,7 +357,7 @@ async fn rebuilds_and_resizes_go_by_the_catalog(pool: PgPool) {
     shop.begin().await;
     assert!(shop.store.action_job(rebuild.id).await.unwrap().image.is_some());
     shop.store.complete_action(rebuild.id, None, &observed()).await.unwrap();
-    assert_eq!(shop.store.instance(shop.server, None).await.unwrap().image, "debian-12");
+    assert_eq!(shop.store.any_instance(shop.server).await.unwrap().image, "debian-12");
     sqlx::query("UPDATE image_sources SET unavailable_since = now(), unavailable_reason = 'gone'")
         .execute(&shop.pool)
         .await

@@ -144,7 +144,7 @@ impl Shop {
             "UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1' WHERE order_id = $1";
         sqlx::query(sql).bind(order.0).execute(&self.pool).await.unwrap();
         self.store.activate_order(order).await.unwrap();
-        self.store.order(order, None).await.unwrap().instance_id.unwrap()
+        self.store.any_order(order).await.unwrap().instance_id.unwrap()
     }
 
     async fn count(&self, sql: &'static str) -> i64 {

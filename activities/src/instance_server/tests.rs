@@ -18,7 +18,7 @@ use sqlx::{
 use store::{
     audit::{Actor, Origin},
     credentials::CredentialsKeys,
-    instance_actions::{Action, NewAction},
+    instance_actions::{Action, NewAction, RequestedBy},
 };
 use testkit::{SimulatedCloud, at_once};
 use uuid::Uuid;
@@ -77,7 +77,7 @@ impl World {
         let origin = Origin { actor: Actor::System, ip: None, request_id: None };
         let new = NewAction {
             instance: self.server,
-            owner: None,
+            by: RequestedBy::Program,
             action: &action,
             origin: &origin,
             idempotency_key: None,
@@ -102,11 +102,11 @@ impl World {
     }
 
     async fn read(&self, action: ActionId) -> Action {
-        self.store().action(self.server, action, None).await.unwrap()
+        self.store().any_action(self.server, action).await.unwrap()
     }
 
     async fn instance(&self) -> store::instances::Instance {
-        self.store().instance(self.server, None).await.unwrap()
+        self.store().any_instance(self.server).await.unwrap()
     }
 
     async fn fault(&self, route: &str, kind: &str, times: u32) {

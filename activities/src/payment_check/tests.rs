@@ -115,7 +115,7 @@ impl Shop {
         };
         let placed =
             store.place_order(&order, &Idempotency::new("test", "order", &1).unwrap()).await.unwrap();
-        let payment = store.payment(placed.to_charge.unwrap(), None).await.unwrap();
+        let payment = store.any_payment(placed.to_charge.unwrap()).await.unwrap();
         let charge = Charge {
             gateway_order_id: payment.gateway_order_id,
             amount: payment.amount,
@@ -137,7 +137,7 @@ impl Shop {
 
     /// Places an order that waits for its money.
     pub(crate) async fn charged(&self, gateway: &'static str) -> Placed {
-        let placed = self.order(gateway, None).await;
+        let placed = self.any_order(gateway).await;
         let told = self.janitor.gateways[gateway].create(&placed.charge).await.unwrap();
         let instructions = payments::Instructions {
             transaction_id: told.transaction_id,
@@ -166,11 +166,11 @@ impl Shop {
     }
 
     async fn status(&self, placed: &Placed) -> PaymentStatus {
-        self.janitor.store.payment(placed.payment, None).await.unwrap().status
+        self.janitor.store.any_payment(placed.payment).await.unwrap().status
     }
 
     async fn order_status(&self, placed: &Placed) -> OrderStatus {
-        self.janitor.store.order(placed.order, None).await.unwrap().status
+        self.janitor.store.any_order(placed.order).await.unwrap().status
     }
 }
 
@@ -197,7 +197,7 @@ async fn a_charge_without_an_answer_is_found_with_what_it_is_paid_by(pool: PgPoo
     {
         let placed = shop.unanswered(gateway, bank).await;
         assert_eq!(shop.check().await, PaymentsChecked { waiting: 1, ..Default::default() }, "{gateway}");
-        let payment = shop.janitor.store.payment(placed.payment, None).await.unwrap();
+        let payment = shop.janitor.store.any_payment(placed.payment).await.unwrap();
         assert_eq!(payment.status, PaymentStatus::Pending);
         assert_eq!(
             (payment.qr_string.is_some(), payment.va_number.is_some()),
@@ -218,7 +218,7 @@ async fn a_charge_without_an_answer_is_found_with_what_it_is_paid_by(pool: PgPoo
 async fn a_charge_that_never_arrived_is_denied(pool: PgPool) {
     let shop = Shop::open(pool).await;
     for gateway in ["midtrans", "xendit"] {
-        let placed = shop.order(gateway, None).await;
+        let placed = shop.any_order(gateway).await;
         assert_eq!(shop.check().await, PaymentsChecked { closed: 1, ..Default::default() }, "{gateway}");
         assert_eq!(shop.status(&placed).await, PaymentStatus::Denied);
         assert_eq!(shop.order_status(&placed).await, OrderStatus::PendingPayment);

@@ -145,7 +145,7 @@ pub(super) async fn html(
     Params(query): Params<PaperQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let document = state.store.invoice_document(id, None).await?;
+    let document = state.store.any_invoice_document(id).await?;
     answer::html(&headers, &Paper::of_invoice(&document, &state.seller, query.lang))
 }
 
@@ -166,7 +166,7 @@ pub(super) async fn pdf(
     Params(query): Params<PaperQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let document = state.store.invoice_document(id, None).await?;
+    let document = state.store.any_invoice_document(id).await?;
     answer::pdf(&headers, Paper::of_invoice(&document, &state.seller, query.lang)).await
 }
 

@@ -307,7 +307,7 @@ async fn reviewed(
     order: OrderId,
     payment: Payment,
 ) -> Result<AdminReviewedPayment, Problem> {
-    let status = state.store.order(order, None).await?.status;
+    let status = state.store.any_order(order).await?.status;
     let decision = AdminPaymentDecision {
         id: payment.id,
         method: payment.method,

@@ -265,7 +265,7 @@ pub(super) async fn timeline(
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
 ) -> Result<Json<AdminTimeline>, Problem> {
-    let steps = state.store.order_timeline(order, None).await?;
+    let steps = state.store.any_timeline(order).await?;
     let step = |entry| AdminTimelineEntry::in_language(entry, staff.language);
     Ok(Json(AdminTimeline { data: steps.into_iter().map(step).collect::<Result<_, _>>()? }))
 }

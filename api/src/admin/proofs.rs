@@ -36,7 +36,7 @@ pub(super) async fn list(
     State(state): State<AppState>,
     Id(payment): Id<PaymentId>,
 ) -> Result<Json<AdminProofs>, Problem> {
-    let proofs = state.store.proofs(payment, None).await?;
+    let proofs = state.store.any_proofs(payment).await?;
     Ok(Json(AdminProofs { data: proofs.into_iter().map(PaymentProof::from).collect() }))
 }
 

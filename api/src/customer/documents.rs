@@ -42,7 +42,7 @@ async fn invoice_html(
     Params(query): Params<PaperQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let document = state.store.invoice_document(id, Some(me.id)).await?;
+    let document = state.store.invoice_document_of(me.id, id).await?;
     answer::html(&headers, &Paper::of_invoice(&document, &state.seller, query.lang))
 }
 
@@ -64,7 +64,7 @@ async fn invoice_pdf(
     Params(query): Params<PaperQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let document = state.store.invoice_document(id, Some(me.id)).await?;
+    let document = state.store.invoice_document_of(me.id, id).await?;
     answer::pdf(&headers, Paper::of_invoice(&document, &state.seller, query.lang)).await
 }
 
@@ -85,7 +85,7 @@ async fn credit_note_html(
     Params(query): Params<PaperQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let document = state.store.credit_note_document(id, Some(me.id)).await?;
+    let document = state.store.credit_note_document_of(me.id, id).await?;
     answer::html(&headers, &Paper::of_credit_note(&document, &state.seller, query.lang))
 }
 
@@ -107,6 +107,6 @@ async fn credit_note_pdf(
     Params(query): Params<PaperQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let document = state.store.credit_note_document(id, Some(me.id)).await?;
+    let document = state.store.credit_note_document_of(me.id, id).await?;
     answer::pdf(&headers, Paper::of_credit_note(&document, &state.seller, query.lang)).await
 }

@@ -128,7 +128,7 @@ async fn get(
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<Json<Instance>, Problem> {
-    Ok(Json(state.store.instance(id, Some(me.id)).await?.into()))
+    Ok(Json(state.store.instance_of(me.id, id).await?.into()))
 }
 
 impl From<store::instances::Instance> for Instance {

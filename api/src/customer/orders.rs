@@ -210,7 +210,7 @@ async fn timeline(
     State(state): State<AppState>,
     Id(id): Id<OrderId>,
 ) -> Result<Json<Timeline>, Problem> {
-    let entries = state.store.order_timeline(id, Some(me.id)).await?;
+    let entries = state.store.timeline_of(me.id, id).await?;
     let step = |entry: TimelineEntry| {
         let message = wording::on_timeline(&entry, me.language)?;
         Ok(TimelineStep { step: entry.step, at: entry.at, status: entry.status, message })
@@ -243,7 +243,7 @@ async fn cancel(
 
 impl Order {
     async fn read(state: &AppState, owner: &CurrentUser, id: OrderId) -> Result<Self, StoreError> {
-        let order = state.store.order(id, Some(owner.id)).await?;
+        let order = state.store.order_of(owner.id, id).await?;
         let payment = state.store.latest_payment(id).await?;
         Ok(Self::new(order, payment, owner.language))
     }

@@ -187,8 +187,8 @@ async fn get(
     State(state): State<AppState>,
     Id(payment): Id<PaymentId>,
 ) -> Result<Json<PaymentDetail>, Problem> {
-    let proofs = state.store.proofs(payment, Some(customer.id)).await?;
-    let payment = state.store.payment(payment, Some(customer.id)).await?.into();
+    let proofs = state.store.proofs_of(customer.id, payment).await?;
+    let payment = state.store.payment_of(customer.id, payment).await?.into();
     Ok(Json(PaymentDetail { payment, proofs: proofs.into_iter().map(PaymentProof::from).collect() }))
 }
 
@@ -235,7 +235,7 @@ async fn pay(
     let payment = if opened.is_new {
         charge(&state, opened.payment_id).await?
     } else {
-        charged_elsewhere(&state, state.store.payment(opened.payment_id, Some(customer.id)).await?).await?
+        charged_elsewhere(&state, state.store.payment_of(customer.id, opened.payment_id).await?).await?
     };
     let location = format!("/api/v1/payments/{}", payment.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(payment.into())))
@@ -261,7 +261,7 @@ pub(crate) async fn charge(state: &AppState, payment: PaymentId) -> Result<Payme
                 %panic,
                 "charging ended unexpectedly"
             );
-            state.store.payment(payment, None).await
+            state.store.any_payment(payment).await
         }
     }
 }
@@ -277,7 +277,7 @@ pub(crate) async fn charged_elsewhere(state: &AppState, mut payment: Payment) ->
             return charge(state, payment.id).await;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
-        payment = state.store.payment(payment.id, None).await?;
+        payment = state.store.any_payment(payment.id).await?;
     }
     Ok(payment)
 }
@@ -293,7 +293,7 @@ fn awaits_gateway(payment: &Payment) -> bool {
 }
 
 async fn charge_now(state: &AppState, payment: PaymentId) -> Result<Payment, StoreError> {
-    let payment = state.store.payment(payment, None).await?;
+    let payment = state.store.any_payment(payment).await?;
     let Some(slug) = payment.gateway.as_deref() else { return Ok(payment) };
     crash_point("charge.before");
     let result = match state.payments.gateways.get(slug) {

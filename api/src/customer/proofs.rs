@@ -102,7 +102,7 @@ async fn upload(
     headers: HeaderMap,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Json<PaymentProof>), Problem> {
-    state.store.payment(payment, Some(customer.id)).await?;
+    state.store.payment_of(customer.id, payment).await?;
     let file = only_file(form_of(&headers, form)?).await?;
     let content_type = file.kind()?;
     let new = NewProof { customer: customer.id, payment, content_type, bytes: &file.bytes };

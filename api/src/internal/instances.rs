@@ -16,6 +16,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use store::instance_actions::RequestedBy;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -119,8 +120,8 @@ async fn get(
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<Json<InternalInstance>, Problem> {
-    let instance = state.store.instance(id, None).await?.into();
-    let provider_instance_id = state.store.server_ref(id, None).await?.provider_instance_id;
+    let instance = state.store.any_instance(id).await?.into();
+    let provider_instance_id = state.store.any_server_ref(id).await?.provider_instance_id;
     let (live, live_as_of, live_problem) = match live(&state, id, Caller::Display(key.id.into())).await {
         Ok(told) => (Some(told.value), Some(told.as_of), None),
         Err(problem) if problem.code == "instance_conflict" => (None, None, Some("not_there".to_owned())),
@@ -130,7 +131,7 @@ async fn get(
 }
 
 async fn live(state: &AppState, id: InstanceId, caller: Caller) -> Result<Told<Live>, Problem> {
-    let server = at_provider::find(state, id, None, caller).await?;
+    let server = at_provider::reach(state, state.store.any_server_ref(id).await?, caller)?;
     let question = Question::of_server(server.provider.slug(), id, "server".to_owned(), LIVE_FOR);
     let ask = || async move { server.provider.get_instance(&server.id).await.map(Live::from) };
     provider_reads::read(&state.store, question, ask).await
@@ -155,8 +156,12 @@ async fn delete(
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<(StatusCode, Json<InternalActionTaken>), Problem> {
-    let requester =
-        Requester { owner: None, origin: client.origin(key.actor()), key: None, may_delete: true };
+    let requester = Requester {
+        by: RequestedBy::Program,
+        origin: client.origin(key.actor()),
+        key: None,
+        may_delete: true,
+    };
     let action = submit(&state, id, &InstanceAction::Delete, &requester).await?;
     Ok((StatusCode::ACCEPTED, Json(InternalActionTaken { action: action.into() })))
 }
@@ -191,8 +196,12 @@ async fn act(
     Body(body): Body<ActionRequest>,
 ) -> Result<(StatusCode, Json<InternalActionTaken>), Problem> {
     let may_delete = key.has(Scope::InstancesDelete);
-    let requester =
-        Requester { owner: None, origin: client.origin(key.actor()), key: idempotency_key, may_delete };
+    let requester = Requester {
+        by: RequestedBy::Program,
+        origin: client.origin(key.actor()),
+        key: idempotency_key,
+        may_delete,
+    };
     let action = ask(&state, id, body, &requester).await?;
     Ok((StatusCode::ACCEPTED, Json(InternalActionTaken { action: action.into() })))
 }
@@ -216,7 +225,7 @@ async fn get_action(
     State(state): State<AppState>,
     Ids(instance, action): Ids<InstanceId, ActionId>,
 ) -> Result<Json<InternalAction>, Problem> {
-    Ok(Json(state.store.action(instance, action, None).await?.into()))
+    Ok(Json(state.store.any_action(instance, action).await?.into()))
 }
 
 impl From<ProviderInstance> for Live {

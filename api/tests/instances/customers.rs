@@ -191,7 +191,7 @@ async fn snapshots_and_measurements_are_the_providers(pool: PgPool) {
     let none = world.mine(Method::GET, "/snapshots", &Value::Null).await;
     assert_eq!((none.status, &none.body["data"]), (StatusCode::OK, &json!([])));
 
-    let droplet = world.app.store.server_ref(world.server, None).await.unwrap().provider_instance_id.unwrap();
+    let droplet = world.app.store.any_server_ref(world.server).await.unwrap().provider_instance_id.unwrap();
     let request = adapters::providers::ProviderAction::Snapshot { name: "before".to_owned() };
     let receipt = world.provider.perform_action(&droplet, &request).await.unwrap();
     while world.provider.action_progress(&droplet, &receipt).await.unwrap()
@@ -243,6 +243,6 @@ async fn a_rename_is_done_without_the_provider(pool: PgPool) {
     let seen = world.mine(Method::GET, "", &Value::Null).await.body;
     assert_eq!((&seen["name"], &seen["hostname"]), (&json!("Toko Bu Siti"), &json!("web-1")));
     let id = taken["action"]["id"].as_str().unwrap().parse().unwrap();
-    let done = world.app.store.action(world.server, id, Some(world.customer)).await.unwrap();
+    let done = world.app.store.action_of(world.customer, world.server, id).await.unwrap();
     assert_eq!(done.status, ActionStatus::Completed);
 }

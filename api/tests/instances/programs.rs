@@ -135,7 +135,7 @@ async fn a_server_is_shown_with_what_its_provider_tells(pool: PgPool) {
     let path = format!("/instances/{}", world.server);
     let seen = world.internal(Method::GET, &path, &Value::Null).await;
     assert_eq!(seen.status, StatusCode::OK, "{}", seen.body);
-    let server = world.app.store.server_ref(world.server, None).await.unwrap();
+    let server = world.app.store.any_server_ref(world.server).await.unwrap();
     assert_eq!(seen.body["provider_instance_id"], json!(server.provider_instance_id));
     assert_eq!((&seen.body["status"], &seen.body["provider"]), (&json!("ACTIVE"), &json!("digitalocean")));
     let tag = format!("wb-{}", world.order);
@@ -179,7 +179,7 @@ async fn programs_ask_for_what_customers_may_and_more(pool: PgPool) {
             .await
             .unwrap()
     };
-    let current = world.app.store.instance(world.server, None).await.unwrap().plan;
+    let current = world.app.store.any_instance(world.server).await.unwrap().plan;
     let larger: Uuid = sqlx::query_scalar(
         "SELECT l.id FROM plans l JOIN plans c ON c.provider_id = l.provider_id AND c.slug = $1
          WHERE l.disk_gb > c.disk_gb ORDER BY l.disk_gb LIMIT 1",

@@ -22,7 +22,7 @@ use crate::{
     audit::{self, AuditEntry, Origin},
     events::Entry,
     idempotency::Claim,
-    instance_actions::{self, NewAction},
+    instance_actions::{self, NewAction, RequestedBy},
     ledger,
     money_act::MoneyAct,
     outbox,
@@ -248,8 +248,13 @@ async fn power_off(tx: &mut PgConnection, dispute: &Dispute, origin: &Origin) ->
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| StoreError::Conflict { object: "instance", state: "not there".to_owned() })?;
-    let new =
-        NewAction { instance, owner: None, action: &InstanceAction::PowerOff, origin, idempotency_key: None };
+    let new = NewAction {
+        instance,
+        by: RequestedBy::Program,
+        action: &InstanceAction::PowerOff,
+        origin,
+        idempotency_key: None,
+    };
     instance_actions::request(tx, &new).await.map(drop)
 }
 

@@ -23,13 +23,31 @@ const LONGEST_QUEUE: i64 = 10;
 /// What a customer may have done to servers within an hour, unless it is set otherwise.
 pub const ACTIONS_PER_HOUR: u32 = 120;
 
+/// Who asks for an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestedBy {
+    /// A customer, for a server of their own, and not for more than one customer may.
+    Customer(UserId),
+    /// A program of ours, for anybody's.
+    Program,
+}
+
+impl RequestedBy {
+    const fn customer(self) -> Option<UserId> {
+        match self {
+            Self::Customer(customer) => Some(customer),
+            Self::Program => None,
+        }
+    }
+}
+
 /// Something asked for a server.
 #[derive(Debug, Clone, Copy)]
 pub struct NewAction<'a> {
     /// The server.
     pub instance: InstanceId,
-    /// Restricts to that customer's servers.
-    pub owner: Option<UserId>,
+    /// Who asks, and so which servers are in reach.
+    pub by: RequestedBy,
     /// What is to be done.
     pub action: &'a InstanceAction,
     /// Who asks.
@@ -51,16 +69,16 @@ impl Store {
     /// give the earlier one; a delete gives the one that is under way or done.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such server (of that owner), [`StoreError::Conflict`] naming what
+    /// [`StoreError::NotFound`] when there is no such server in reach, [`StoreError::Conflict`] naming what
     /// is in the way, [`StoreError::IdempotencyMismatch`] when the key was used for another action,
     /// [`StoreError::TooManyActions`] for a customer who had too many done lately.
     pub async fn request_action(&self, new: &NewAction<'_>) -> Result<Action> {
         let mut tx = self.pool.begin().await?;
-        if let Some(owner) = new.owner {
+        if let RequestedBy::Customer(owner) = new.by {
             unpaid::lock_account(&mut tx, owner).await?;
         }
         let action = request(&mut tx, new).await?;
-        if let Some(owner) = new.owner {
+        if let RequestedBy::Customer(owner) = new.by {
             self.refuse_if_too_many(&mut tx, owner, new.action.kind()).await?;
         }
         tx.commit().await?;
@@ -113,7 +131,7 @@ pub(crate) async fn request(tx: &mut PgConnection, new: &NewAction<'_>) -> Resul
         renewals::withdraw_open(tx, new.instance).await?;
     }
     // A customer's own acts are in the list of actions; those of others are accounted for.
-    if new.owner.is_none() {
+    if new.by == RequestedBy::Program {
         record(tx, new, action.id).await?;
     }
     outbox::enqueue(tx, &Message::ActionRequested { instance_id: new.instance }).await?;
@@ -124,7 +142,7 @@ async fn lock(tx: &mut PgConnection, new: &NewAction<'_>) -> Result<()> {
     sqlx::query_scalar!(
         "SELECT id FROM instances WHERE id = $1 AND ($2::uuid IS NULL OR user_id = $2) FOR NO KEY UPDATE",
         new.instance.0,
-        new.owner.map(|id| id.0),
+        new.by.customer().map(|id| id.0),
     )
     .fetch_optional(tx)
     .await?

@@ -89,9 +89,9 @@ impl Store {
     async fn recognise(&self, due: &Due) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         let parties = if due.is_order {
-            lock_order(&mut tx, due.id.into(), None).await?.parties()
+            lock_order(&mut tx, due.id.into()).await?.parties()
         } else {
-            lock_invoice(&mut tx, due.id.into(), None).await?.parties()
+            lock_invoice(&mut tx, due.id.into()).await?.parties()
         };
         let day = due.now.format("%Y-%m-%d").to_string();
         let booked = recognise(&mut tx, parties, &day).await?;

@@ -18,7 +18,7 @@ impl Store {
     /// payment (a payment that was quicker wins).
     pub async fn cancel_order(&self, order: OrderId, owner: UserId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        let status = payments::lock_order(&mut tx, order, Some(owner)).await?.status;
+        let status = payments::lock_order_of(&mut tx, owner, order).await?.status;
         // The transition itself would also take a paid order: that is for admins.
         if status != OrderStatus::PendingPayment
             || !transition::apply(&mut tx, order, Transition::Cancel).await?

@@ -123,11 +123,23 @@ macro_rules! select_orders {
 }
 
 impl Store {
-    /// One order. `owner` restricts to that customer's orders.
+    /// A customer's order.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such order (of that owner).
-    pub async fn order(&self, order: OrderId, owner: Option<UserId>) -> Result<Order> {
+    /// [`StoreError::NotFound`] when the customer has no such order.
+    pub async fn order_of(&self, owner: UserId, order: OrderId) -> Result<Order> {
+        self.find_order(order, Some(owner)).await
+    }
+
+    /// Anybody's order.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such order.
+    pub async fn any_order(&self, order: OrderId) -> Result<Order> {
+        self.find_order(order, None).await
+    }
+
+    async fn find_order(&self, order: OrderId, owner: Option<UserId>) -> Result<Order> {
         select_orders!(
             "WHERE o.id = $1 AND ($2::uuid IS NULL OR o.user_id = $2)",
             order.0,

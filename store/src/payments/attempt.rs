@@ -86,7 +86,7 @@ impl Store {
         if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, payment_id.0).await? {
             return Ok(Opened { payment_id: earlier.into(), is_new: false });
         }
-        let order = lock_order(&mut tx, new.order, Some(new.user)).await?;
+        let order = lock_order_of(&mut tx, new.user, new.order).await?;
         if order.status != OrderStatus::PendingPayment {
             return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
         }
@@ -124,7 +124,7 @@ impl Store {
                 .await?;
             }
         }
-        self.payment(payment, None).await
+        self.any_payment(payment).await
     }
 
     /// Closes an attempt that its gateway refused, and has its customer choose another method.
@@ -179,9 +179,9 @@ async fn lock_what_it_pays(tx: &mut PgConnection, payment: PaymentId) -> Result<
     .await?
     .ok_or(StoreError::NotFound("payment"))?;
     if let Some(order) = pays.order_id {
-        lock_order(tx, order, None).await?;
+        lock_order(tx, order).await?;
     } else if let Some(invoice) = pays.invoice_id {
-        lock_invoice(tx, invoice, None).await?;
+        lock_invoice(tx, invoice).await?;
     } else if let Some(deposit) = pays.deposit_id {
         wallet::lock_deposit(tx, deposit).await?;
     }

@@ -15,7 +15,7 @@ use crate::{Result, events::Entry, ledger};
 /// [`crate::StoreError::InsufficientBalance`] when there is not enough, [`crate::StoreError::Conflict`] when it does not
 /// wait.
 pub(crate) async fn pay_from_wallet(tx: &mut PgConnection, order: OrderId, payment: PaymentId) -> Result<()> {
-    let order = lock_order(tx, order, None).await?;
+    let order = lock_order(tx, order).await?;
     let payment = lock_payment(tx, payment).await?;
     settle_from_wallet(tx, &order, &payment).await
 }
@@ -26,7 +26,7 @@ pub(crate) async fn capture_hold(tx: &mut PgConnection, order: OrderId) -> Resul
     if position.held == Rupiah::ZERO {
         return Ok(());
     }
-    let order = lock_order(tx, order, None).await?;
+    let order = lock_order(tx, order).await?;
     let price = position.held_price(order.price())?;
     if let Some(capture) = Movement::capture(order.parties(), &position, price)? {
         ledger::post(tx, &capture, None).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn release_hold(tx: &mut PgConnection, order: OrderId, event: &
     if position.held == Rupiah::ZERO {
         return Ok(Rupiah::ZERO);
     }
-    let order = lock_order(tx, order, None).await?;
+    let order = lock_order(tx, order).await?;
     if let Some(release) = Movement::release(order.parties(), event, &position)? {
         ledger::post(tx, &release, None).await?;
         let released = MoneyReleased {

@@ -66,9 +66,21 @@ impl LockedInvoice {
     }
 }
 
-/// Locks an issued invoice that belongs to no order, and before it the server that it is over a term of. `owner`
-/// restricts to that customer's.
-pub(crate) async fn lock_invoice(
+/// Locks a customer's issued invoice that belongs to no order, and before it the server that it is over a term of.
+pub(crate) async fn lock_invoice_of(
+    tx: &mut PgConnection,
+    owner: UserId,
+    invoice: InvoiceId,
+) -> Result<LockedInvoice> {
+    find_and_lock_invoice(tx, invoice, Some(owner)).await
+}
+
+/// The same for anybody's invoice.
+pub(crate) async fn lock_invoice(tx: &mut PgConnection, invoice: InvoiceId) -> Result<LockedInvoice> {
+    find_and_lock_invoice(tx, invoice, None).await
+}
+
+async fn find_and_lock_invoice(
     tx: &mut PgConnection,
     invoice: InvoiceId,
     owner: Option<UserId>,
@@ -109,7 +121,7 @@ impl Store {
         if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, payment_id.0).await? {
             return Ok(Opened { payment_id: earlier.into(), is_new: false });
         }
-        let invoice = lock_invoice(&mut tx, new.invoice, Some(new.user)).await?;
+        let invoice = lock_invoice_of(&mut tx, new.user, new.invoice).await?;
         self.check_payment_limits(new.gateway, new.way(), invoice.total)?;
         if new.method != PaymentMethod::Wallet {
             let attempt = Beginning::InvoiceAttempt(invoice.id);

@@ -107,12 +107,21 @@ impl Store {
         Ok(proof)
     }
 
-    /// The files of a payment, the first first. `owner` restricts to that customer's payments.
+    /// The files of a customer's payment, the first first.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such payment (of that owner).
-    pub async fn proofs(&self, payment: PaymentId, owner: Option<UserId>) -> Result<Vec<Proof>> {
-        self.payment(payment, owner).await?;
+    /// [`StoreError::NotFound`] when the customer has no such payment.
+    pub async fn proofs_of(&self, owner: UserId, payment: PaymentId) -> Result<Vec<Proof>> {
+        self.payment_of(owner, payment).await?;
+        proofs_of(&mut *self.pool.acquire().await?, payment).await
+    }
+
+    /// The files of anybody's payment, the first first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such payment.
+    pub async fn any_proofs(&self, payment: PaymentId) -> Result<Vec<Proof>> {
+        self.any_payment(payment).await?;
         proofs_of(&mut *self.pool.acquire().await?, payment).await
     }
 

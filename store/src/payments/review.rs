@@ -80,12 +80,12 @@ impl Store {
         act: &MoneyAct,
     ) -> Result<Payment, ApprovalError> {
         let mut tx = self.pool.begin().await?;
-        let order = lock_order(&mut tx, order, None).await?;
+        let order = lock_order(&mut tx, order).await?;
         act.refuse_own(order.user_id)?;
         // Requests of one key are about one order, so they wait for each other at its lock.
         if let Some(earlier) = act.earlier(&mut tx).await? {
             drop(tx);
-            return Ok(self.payment(earlier.into(), None).await?);
+            return Ok(self.any_payment(earlier.into()).await?);
         }
         let transfer = transfer_to_approve(&mut tx, &order, approval).await?;
         let id = transfer.payment.id;
@@ -98,7 +98,7 @@ impl Store {
         let outcome = take(&mut tx, &order, &transfer, approval, act).await?;
         record_approval(&mut tx, &order, id, outcome, approval, act).await?;
         tx.commit().await?;
-        Ok(self.payment(id, None).await?)
+        Ok(self.any_payment(id).await?)
     }
 
     /// Refuses an open attempt to pay an order: the one that is named, or the only bank transfer that waits, or where
@@ -116,7 +116,7 @@ impl Store {
         reason: &str,
     ) -> Result<Payment, ApprovalError> {
         let mut tx = self.pool.begin().await?;
-        let order = lock_order(&mut tx, order, None).await?;
+        let order = lock_order(&mut tx, order).await?;
         let LockedPayment { id, status: before, .. } = attempt_to_reject(&mut tx, &order, payment).await?;
         if !before.is_open() {
             return Err(StoreError::Conflict { object: "payment", state: before.to_string() }.into());
@@ -142,7 +142,7 @@ impl Store {
         };
         audit::record(&mut tx, origin, &act).await?;
         tx.commit().await?;
-        Ok(self.payment(id, None).await?)
+        Ok(self.any_payment(id).await?)
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn give_back(
     if total == Rupiah::ZERO {
         return Ok(total);
     }
-    let order = lock_order(tx, order, None).await?;
+    let order = lock_order(tx, order).await?;
     let billed = Billed::of_order(&order);
     let sums = Sums { total, tax: position.tax_in_all(billed.price)?, is_all: true };
     let credit_note = take_back_invoice(tx, &billed, sums, reason).await?;

@@ -50,7 +50,7 @@ impl Store {
         if let Some(earlier) = earlier(&mut tx, act, id).await? {
             return Ok(of_order(&mut tx, order, earlier).await?);
         }
-        let before = lock_order(&mut tx, order, None).await?;
+        let before = lock_order(&mut tx, order).await?;
         act.refuse_own(before.user_id)?;
         let billed = Billed::of_order(&before);
         let position = position(&mut tx, &billed, id).await?;

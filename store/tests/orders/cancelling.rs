@@ -11,11 +11,11 @@ async fn an_unpaid_order_is_called_off_with_its_bill(pool: PgPool) {
     let order = shop.place(&shop.basket().await, "k").await.unwrap().order_id;
     shop.store.cancel_order(order, shop.customer).await.unwrap();
 
-    let cancelled = shop.store.order(order, Some(shop.customer)).await.unwrap();
+    let cancelled = shop.store.order_of(shop.customer, order).await.unwrap();
     assert_eq!(cancelled.status, OrderStatus::Cancelled);
     assert_eq!(cancelled.invoice.status, InvoiceStatus::Void);
     assert_eq!(shop.count("SELECT count(*) FROM payments WHERE status = 'CANCELLED'").await, 1);
-    let steps = shop.store.order_timeline(order, Some(shop.customer)).await.unwrap();
+    let steps = shop.store.timeline_of(shop.customer, order).await.unwrap();
     let steps: Vec<&str> = steps.iter().map(|entry| entry.step.as_str()).collect();
     assert_eq!(steps, ["order_placed", "order_cancelled"]);
     let claimed = shop.store.claim_outbox(Room::of(10), 60.0).await.unwrap();

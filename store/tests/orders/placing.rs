@@ -233,7 +233,7 @@ async fn a_quote_is_the_price_that_is_billed(pool: PgPool) {
     order.selection.term_months = 12;
     let quote = shop.store.quote_order(&order.selection).await.unwrap().quote;
     let placed = shop.place(&order, "k").await.unwrap();
-    let billed = shop.store.order(placed.order_id, None).await.unwrap();
+    let billed = shop.store.any_order(placed.order_id).await.unwrap();
     assert_eq!((quote.total, quote.total), (billed.total, billed.invoice.total));
 }
 

@@ -41,28 +41,25 @@ async fn lists_come_newest_first_in_pages(pool: PgPool) {
 async fn nobody_sees_anothers_things(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.place(&shop.basket().await, "k").await.unwrap().order_id;
-    let order = shop.store.order(order, Some(shop.customer)).await.unwrap();
+    let order = shop.store.order_of(shop.customer, order).await.unwrap();
     let stranger = register(&shop.pool, "budi@example.com").await;
 
-    assert!(matches!(shop.store.order(order.id, Some(stranger)).await, Err(StoreError::NotFound("order"))));
+    assert!(matches!(shop.store.order_of(stranger, order.id).await, Err(StoreError::NotFound("order"))));
     assert!(matches!(
         shop.store.invoice(order.invoice.id, stranger).await,
         Err(StoreError::NotFound("invoice"))
     ));
-    assert!(matches!(
-        shop.store.order_timeline(order.id, Some(stranger)).await,
-        Err(StoreError::NotFound("order"))
-    ));
+    assert!(matches!(shop.store.timeline_of(stranger, order.id).await, Err(StoreError::NotFound("order"))));
     assert!(shop.store.orders_of(stranger, None, &ALL).await.unwrap().data.is_empty());
     assert!(shop.store.invoices_of(stranger, None, &ALL).await.unwrap().data.is_empty());
-    assert_eq!(shop.store.order(order.id, None).await.unwrap().user_id, shop.customer);
+    assert_eq!(shop.store.any_order(order.id).await.unwrap().user_id, shop.customer);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_order_names_what_was_ordered(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let id = shop.place(&shop.basket().await, "k").await.unwrap().order_id;
-    let order = shop.store.order(id, Some(shop.customer)).await.unwrap();
+    let order = shop.store.order_of(shop.customer, id).await.unwrap();
     assert_eq!((order.plan.as_str(), order.provider.as_str()), ("do-basic-1gb", "digitalocean"));
     assert_eq!((order.region.as_str(), order.image.as_str()), ("sgp1", "ubuntu-24-04"));
     assert_eq!((order.hostname.as_str(), order.term_months, order.auto_renew), ("web-1", 1, false));
@@ -93,20 +90,20 @@ async fn a_failed_order_tells_its_class_and_its_server(pool: PgPool) {
         "UPDATE orders SET status = 'PROVISIONING_FAILED', failure_class = 'CAPACITY', failure_message = 'sold out'",
     )
     .await;
-    let order = shop.store.order(id, Some(shop.customer)).await.unwrap();
+    let order = shop.store.order_of(shop.customer, id).await.unwrap();
     assert_eq!(order.status, OrderStatus::ProvisioningFailed);
     assert_eq!(order.failure_class, Some(FailureClass::Capacity));
     assert_eq!(order.failure_message.as_deref(), Some("sold out"));
     assert_eq!(order.instance_id.map(|id| id.0), Some(instance));
 
-    let server = shop.store.instance(instance.into(), Some(shop.customer)).await.unwrap();
+    let server = shop.store.instance_of(shop.customer, instance.into()).await.unwrap();
     assert_eq!((server.status, server.order_id), (InstanceStatus::Provisioning, id));
     assert_eq!((server.plan.as_str(), server.memory_mb), ("do-basic-1gb", 1024));
     let active = shop.store.instances_of(shop.customer, Some(InstanceStatus::Active), &ALL).await.unwrap();
     assert!(active.data.is_empty());
     let stranger = register(&shop.pool, "budi@example.com").await;
     assert!(matches!(
-        shop.store.instance(instance.into(), Some(stranger)).await,
+        shop.store.instance_of(stranger, instance.into()).await,
         Err(StoreError::NotFound("instance"))
     ));
 }

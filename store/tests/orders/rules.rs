@@ -41,7 +41,7 @@ async fn an_illegal_transition_is_refused(pool: PgPool) {
     shop.run("UPDATE orders SET status = 'CANCELLED'").await;
     refusal(&shop.pool, "UPDATE orders SET status = 'PAID'").await;
     refusal(&shop.pool, "UPDATE orders SET status = 'PENDING_PAYMENT'").await;
-    assert_eq!(shop.store.order(order, None).await.unwrap().status, OrderStatus::Cancelled);
+    assert_eq!(shop.store.any_order(order).await.unwrap().status, OrderStatus::Cancelled);
     let born_active = "INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname,
                                            term_months, total, policy, expires_at)
         SELECT gen_random_uuid(), user_id, 'ACTIVE', provider_id, plan_id, region_id, image_id, hostname, term_months,

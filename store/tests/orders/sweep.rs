@@ -98,12 +98,12 @@ async fn a_server_must_have_a_workflow_that_does_what_is_asked_for(pool: PgPool)
     let order = shop.order("server").await;
     shop.pay(order, admin).await;
     shop.store.start_provisioning(order).await.unwrap();
-    let server = shop.store.order(order, None).await.unwrap().instance_id.unwrap();
+    let server = shop.store.any_order(order).await.unwrap().instance_id.unwrap();
     let made = shop.store.wake_instance(server, &origin()).await.unwrap_err();
     assert!(matches!(&made, StoreError::Conflict { state, .. } if state == "PROVISIONING"), "{made:?}");
     shop.run("UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1'").await;
     shop.store.activate_order(order).await.unwrap();
-    assert_eq!(shop.store.order(order, None).await.unwrap().status, OrderStatus::Active);
+    assert_eq!(shop.store.any_order(order).await.unwrap().status, OrderStatus::Active);
     shop.three_minutes_later().await;
     let work = OpenWork::Instance(server);
     assert_eq!(shop.expected().await, [Expected { work, is_stalled: false }]);

@@ -111,6 +111,6 @@ async fn customers_read_their_own(pool: PgPool) {
     assert_eq!((oldest.data[0].id, oldest.next), (first.id, None));
 
     assert!(shop.store.payments_of(shop.admin, None, &page(None)).await.unwrap().data.is_empty());
-    let foreign = shop.store.payment(first.id, Some(shop.admin)).await;
+    let foreign = shop.store.payment_of(shop.admin, first.id).await;
     assert!(matches!(foreign, Err(StoreError::NotFound("payment"))), "{foreign:?}");
 }

@@ -53,7 +53,7 @@ impl Shop {
             pay_within_ms: 3_600_000,
         };
         let opened = self.store.open_invoice_payment(&attempt, &promise(key)).await?;
-        self.store.payment(opened.payment_id, None).await
+        self.store.any_payment(opened.payment_id).await
     }
 }
 

@@ -39,13 +39,13 @@ async fn fifty_identical_notifications_at_once_are_one_payment(pool: PgPool) {
     assert_eq!(answers.iter().filter(|a| matches!(a, Intake::Applied { .. })).count(), 1);
     assert_eq!(answers.iter().filter(|a| **a == Intake::AlreadyHandled).count(), 49);
 
-    let paid = shop.store.order(order, None).await.unwrap();
+    let paid = shop.store.any_order(order).await.unwrap();
     assert_eq!((paid.status, paid.invoice.status), (OrderStatus::Paid, InvoiceStatus::Paid));
     assert!(paid.paid_at.is_some());
     for (sql, expected) in EFFECTS {
         assert_eq!(shop.count(sql).await, *expected, "{sql}");
     }
-    let steps = shop.store.order_timeline(order, None).await.unwrap();
+    let steps = shop.store.any_timeline(order).await.unwrap();
     let message = format!("QRIS payment received: {}.", payment.amount);
     assert!(steps.iter().any(|step| step_words(step) == message), "{steps:?}");
 }
@@ -208,7 +208,7 @@ async fn a_payment_after_cancellation_goes_to_the_balance(pool: PgPool) {
     let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
     assert_eq!(outcome(late), Some(PaymentOutcome::Credited));
     assert_eq!(shop.payment_status(payment.id).await, P::Paid);
-    let order = shop.store.order(order, None).await.unwrap();
+    let order = shop.store.any_order(order).await.unwrap();
     assert_eq!((order.status, order.invoice.status), (OrderStatus::Cancelled, InvoiceStatus::Void));
     assert_credited(&shop, &payment).await;
 }
@@ -235,7 +235,7 @@ async fn two_attempts_paid_at_once_pay_the_order_once(pool: PgPool) {
         gateway: Some(MIDTRANS),
     };
     let second = shop.store.open_payment(&attempt, &promise("second")).await.unwrap();
-    let second = shop.store.payment(second.payment_id, None).await.unwrap();
+    let second = shop.store.any_payment(second.payment_id).await.unwrap();
     let mut both = JoinSet::new();
     for (payment, key) in [(first, "a:settlement"), (second, "b:settlement")] {
         let store = shop.store.clone();

@@ -51,7 +51,7 @@ async fn a_proof_is_kept_and_told_of(pool: PgPool) {
     assert_eq!((proof.payment_id, proof.content_type), (payment, ProofKind::Pdf));
     assert_eq!(proof.size as usize, file(1).len());
     assert_eq!(proof.sha256.len(), 64);
-    assert_eq!(shop.store.proofs(payment, Some(shop.customer)).await.unwrap(), [proof]);
+    assert_eq!(shop.store.proofs_of(shop.customer, payment).await.unwrap(), [proof]);
 
     let steps = shop.texts("SELECT status FROM order_timeline WHERE step = 'proof_uploaded'").await;
     assert_eq!(steps, ["waiting"]);
@@ -112,7 +112,7 @@ async fn only_the_owner_proves_and_only_a_transfer(pool: PgPool) {
     let stranger = account(&shop.store, "eve@example.com", Role::Customer).await;
     let refused = shop.prove_as(stranger, payment, &file(1)).await.unwrap_err();
     assert!(matches!(refused, ProofError::Store(StoreError::NotFound("payment"))), "{refused:?}");
-    assert!(matches!(shop.store.proofs(payment, Some(stranger)).await, Err(StoreError::NotFound("payment"))));
+    assert!(matches!(shop.store.proofs_of(stranger, payment).await, Err(StoreError::NotFound("payment"))));
 
     let (_, qris) = shop.order_by(PaymentMethod::Qris, "another").await;
     let refused = shop.prove(qris.id, &file(1)).await.unwrap_err();

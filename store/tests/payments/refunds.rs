@@ -53,7 +53,7 @@ impl Shop {
     }
 
     async fn invoice_status(&self, order: OrderId) -> InvoiceStatus {
-        self.store.order(order, None).await.unwrap().invoice.status
+        self.store.any_order(order).await.unwrap().invoice.status
     }
 
     /// A paid invoice that belongs to no order, with what it brought: 111,000, of which 11,000 are tax.
@@ -144,7 +144,7 @@ async fn a_part_of_what_is_set_aside_goes_back_and_the_rest_is_taken(pool: PgPoo
     let shop = Shop::open(pool).await;
     shop.deposit(500_000, "deposit").await;
     let order = shop.order_from_balance("order").await.unwrap().order_id;
-    let billed = shop.store.order(order, None).await.unwrap();
+    let billed = shop.store.any_order(order).await.unwrap();
     let total = billed.total.get();
     let refunded = shop.refund(order, some(33_333), To::Wallet).await.unwrap();
     assert_eq!(shop.wallet().await, (500_000 - total + 33_333, total - 33_333));
@@ -295,7 +295,7 @@ async fn an_invoice_without_an_order_goes_back_in_parts_and_both_ways(pool: PgPo
     shop.assert_books_are_sound().await;
 
     let (order, _) = shop.paid_order().await;
-    let of_order = shop.store.order(order, None).await.unwrap().invoice.id;
+    let of_order = shop.store.any_order(order).await.unwrap().invoice.id;
     let new = shop.new_refund(Part::Whole, To::Wallet);
     let refused = shop.store.refund_invoice(of_order, &new, &shop.anew()).await;
     assert!(conflict(&refused), "{refused:?}");

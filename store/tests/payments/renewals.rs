@@ -13,7 +13,7 @@ use domain::{
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use store::{
     Store, StoreError,
-    instance_actions::NewAction,
+    instance_actions::{NewAction, RequestedBy},
     ledger::Recognised,
     orders::{OrderError, Refusal},
     page::PageRequest,
@@ -32,7 +32,7 @@ impl Shop {
     pub(crate) async fn server(&self, deposited: i64) -> (OrderId, InstanceId) {
         self.deposit(deposited, "server/deposit").await;
         let instance = self.another_server("server").await;
-        (self.store.instance(instance, None).await.unwrap().order_id, instance)
+        (self.store.any_instance(instance).await.unwrap().order_id, instance)
     }
 
     pub(crate) async fn renew(
@@ -59,14 +59,14 @@ impl Shop {
     }
 
     async fn expires_at(&self, instance: InstanceId) -> DateTime<Utc> {
-        self.store.instance(instance, None).await.unwrap().expires_at.unwrap()
+        self.store.any_instance(instance).await.unwrap().expires_at.unwrap()
     }
 
     /// One more server with a month paid from the balance.
     async fn another_server(&self, key: &str) -> InstanceId {
         let order = self.order_from_balance(key).await.unwrap().order_id;
         self.activate(order).await;
-        self.store.order(order, None).await.unwrap().instance_id.unwrap()
+        self.store.any_order(order).await.unwrap().instance_id.unwrap()
     }
 
     /// Moves the end of the only server's term.
@@ -95,8 +95,13 @@ impl Shop {
     async fn ask_to_delete(&self, instance: InstanceId) {
         let action = InstanceAction::Delete;
         let origin = self.admins_origin();
-        let new =
-            NewAction { instance, owner: None, action: &action, origin: &origin, idempotency_key: None };
+        let new = NewAction {
+            instance,
+            by: RequestedBy::Program,
+            action: &action,
+            origin: &origin,
+            idempotency_key: None,
+        };
         self.store.request_action(&new).await.unwrap();
     }
 
@@ -365,7 +370,7 @@ async fn terms_are_counted_in_jakarta_from_their_anchor(pool: PgPool) {
     let shop = Shop { store: Store::new(elsewhere), ..shop };
 
     let (_, instance) = shop.server(1_000_000).await;
-    let server = shop.store.instance(instance, None).await.unwrap();
+    let server = shop.store.any_instance(instance).await.unwrap();
     let (starts_at, ends_at) = (server.starts_at.unwrap(), server.expires_at.unwrap());
     assert_eq!(ends_at, later(starts_at, 1));
     let kept = shop.count("SELECT anchor_day::bigint FROM instances").await;

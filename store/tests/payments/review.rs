@@ -37,7 +37,7 @@ impl Shop {
             gateway: None,
         };
         let opened = self.store.open_payment(&attempt, &promise(key)).await.unwrap();
-        self.store.payment(opened.payment_id, None).await.unwrap()
+        self.store.any_payment(opened.payment_id).await.unwrap()
     }
 }
 
@@ -52,7 +52,7 @@ async fn a_bank_transfer_is_approved(pool: PgPool) {
     let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
     let approved = shop.approve(order, Some(transfer.amount)).await.unwrap();
     assert_eq!((approved.id, approved.status), (transfer.id, P::Paid));
-    let paid = shop.store.order(order, None).await.unwrap();
+    let paid = shop.store.any_order(order).await.unwrap();
     assert_eq!((paid.status, paid.invoice.status), (OrderStatus::Paid, InvoiceStatus::Paid));
     let signed = "SELECT count(*) FROM payments p JOIN audit_log a ON a.object_id = p.order_id
                   WHERE p.approved_by = a.actor_id AND p.note = 'seen' AND a.action = 'payment.approve'
@@ -98,7 +98,7 @@ async fn an_expired_order_is_approved_while_it_can_be_had(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, qris) = shop.order().await;
     shop.store.expire_order(order).await.unwrap();
-    assert_eq!(shop.store.order(order, None).await.unwrap().invoice.status, InvoiceStatus::Void);
+    assert_eq!(shop.store.any_order(order).await.unwrap().invoice.status, InvoiceStatus::Void);
     // Nothing is due any more, so what arrived has to be said.
     let unsaid = shop.approve(order, None).await.unwrap_err();
     assert!(matches!(unsaid, ApprovalError::AmountRequired), "{unsaid:?}");
@@ -111,7 +111,7 @@ async fn an_expired_order_is_approved_while_it_can_be_had(pool: PgPool) {
 
     sqlx::query("UPDATE plans SET stock_limit = 1").execute(&shop.pool).await.unwrap();
     shop.approve(order, Some(qris.amount)).await.unwrap();
-    let revived = shop.store.order(order, None).await.unwrap();
+    let revived = shop.store.any_order(order).await.unwrap();
     assert_eq!((revived.status, revived.invoice.status), (OrderStatus::Paid, InvoiceStatus::Paid));
     assert_eq!(shop.wallet().await, (qris.amount.get(), 0));
     shop.assert_books_are_sound().await;

@@ -73,7 +73,7 @@ async fn too_much_goes_to_the_balance(pool: PgPool) {
     assert_eq!(paid.status, P::Paid);
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
     assert_eq!(shop.balance().await, (16_800, 0));
-    let steps = shop.store.order_timeline(order, None).await.unwrap();
+    let steps = shop.store.any_timeline(order).await.unwrap();
     assert!(steps.iter().any(|s| step_words(s).contains("Rp16.800 more than was due")), "{steps:?}");
     shop.assert_books_are_sound().await;
 }
@@ -171,9 +171,9 @@ async fn what_is_due_is_the_same_wherever_it_is_asked(pool: PgPool) {
     // With the order's end nothing is due: the part is on the balance, and the transfer it came by is over.
     shop.store.expire_order(order).await.unwrap();
     assert_eq!(shop.balance().await, (total - 10_000, 0));
-    let over = shop.store.payment(transfer.id, None).await.unwrap();
+    let over = shop.store.any_payment(transfer.id).await.unwrap();
     assert_eq!((over.status, over.amount_due()), (P::Expired, None));
-    let waiting = shop.store.payment(second.id, None).await.unwrap();
+    let waiting = shop.store.any_payment(second.id).await.unwrap();
     assert_eq!((waiting.status, waiting.amount_due()), (P::Pending, None));
     let before = shop.count("SELECT count(*) FROM ledger_movements").await;
     for payment in [None, Some(transfer.id), Some(second.id)] {

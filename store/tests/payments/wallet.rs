@@ -142,7 +142,7 @@ async fn the_money_of_an_order_is_held_and_taken_when_it_runs(pool: PgPool) {
     let placed = shop.order_from_balance("order").await.unwrap();
     let again = shop.order_from_balance("order").await.unwrap();
     assert_eq!((again.order_id, again.to_charge), (placed.order_id, None));
-    let order = shop.store.order(placed.order_id, None).await.unwrap();
+    let order = shop.store.any_order(placed.order_id).await.unwrap();
     let total = order.total.get();
     assert_eq!((order.status, order.invoice.status), (OrderStatus::Paid, InvoiceStatus::Paid));
     assert_eq!(shop.wallet().await, (500_000 - total, total));
@@ -271,7 +271,7 @@ async fn a_hold_survives_failures_and_ends_with_the_order(pool: PgPool) {
     let cancelled = shop.store.cancel_order_for_staff(order, "sold out", &shop.anew()).await.unwrap();
     assert_eq!(cancelled.returned.get(), held.1);
     assert_eq!(shop.wallet().await, (500_000, 0));
-    let order = shop.store.order(order, None).await.unwrap();
+    let order = shop.store.any_order(order).await.unwrap();
     assert_eq!((order.status, order.invoice.status), (OrderStatus::Cancelled, InvoiceStatus::Refunded));
     assert_eq!(shop.texts("SELECT number FROM credit_notes").await.len(), 1);
     shop.assert_books_are_sound().await;

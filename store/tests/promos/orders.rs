@@ -52,7 +52,7 @@ async fn quote_order_and_invoice_agree(pool: PgPool) {
     assert_eq!(shop.uses().await, 0);
 
     let (order, payment) = shop.order("order").await;
-    let order = shop.store.order(order, None).await.unwrap();
+    let order = shop.store.any_order(order).await.unwrap();
     assert_eq!((order.total, payment.amount), (quoted.total, quoted.total));
     assert!(order.total < plain.total);
     let promo = order.promo.unwrap();
@@ -143,7 +143,7 @@ async fn a_late_payment_takes_the_code_again(pool: PgPool) {
     // It was placed in time: that the code is over by now does not matter.
     shop.run("UPDATE promos SET ends_at = now() - interval '1 second'").await;
     shop.tell(&payment, P::Paid).await;
-    assert_eq!(shop.store.order(order, None).await.unwrap().status, OrderStatus::Paid);
+    assert_eq!(shop.store.any_order(order).await.unwrap().status, OrderStatus::Paid);
     assert_eq!((shop.state_of_order(order).await.as_str(), shop.uses().await), ("RESERVED", 1));
     shop.activate(order).await;
     assert_eq!(shop.state_of_order(order).await, "REDEEMED");
@@ -159,7 +159,7 @@ async fn a_late_payment_keeps_its_price_when_the_code_is_used_up(pool: PgPool) {
     shop.store.expire_order(late).await.unwrap();
     let (quicker, _) = budi.order("quicker").await;
     shop.tell(&payment, P::Paid).await;
-    let order = shop.store.order(late, None).await.unwrap();
+    let order = shop.store.any_order(late).await.unwrap();
     assert_eq!((order.status, order.invoice.status), (OrderStatus::Paid, InvoiceStatus::Paid));
     assert_eq!((order.total, order.invoice.total), (payment.amount, payment.amount));
     assert_eq!((shop.state_of_order(late).await.as_str(), shop.uses().await), ("HONOURED", 1));
@@ -197,7 +197,7 @@ async fn an_order_from_the_balance_costs_what_the_code_leaves(pool: PgPool) {
     shop.store.create_promo(&new, shop.admin, &shop.admins_origin()).await.unwrap();
     let order = shop.new_order(PaymentMethod::Wallet, Some("gratis"));
     let placed = shop.store.place_order(&order, &promise("order")).await.unwrap();
-    let order = shop.store.order(placed.order_id, None).await.unwrap();
+    let order = shop.store.any_order(placed.order_id).await.unwrap();
     // What is left of a price is what gateways can charge, and PPN on it.
     assert_eq!((order.status, order.total), (OrderStatus::Paid, Rupiah::new(1_110)));
     assert_eq!(shop.wallet().await, 10_001 - 1_110);

@@ -35,10 +35,10 @@ async fn it_goes_on_at_another_provider_and_everybody_is_told(pool: PgPool) {
     let server = shop.store.start_provisioning(order).await.unwrap().instance_id.unwrap();
     let sql = "SELECT p.slug FROM instances i JOIN providers p ON p.id = i.provider_id WHERE i.order_id = $1";
     assert_eq!(shop.text(sql, order).await, "vultr", "{server}");
-    let ordered = shop.store.order(order, None).await.unwrap();
+    let ordered = shop.store.any_order(order).await.unwrap();
     assert_eq!(ordered.provider, "digitalocean", "what was ordered stays");
 
-    let steps = shop.store.order_timeline(order, Some(shop.customer)).await.unwrap();
+    let steps = shop.store.timeline_of(shop.customer, order).await.unwrap();
     let step = steps.iter().find(|step| step.step == "provisioning_moved").unwrap();
     let words = step_words(step);
     assert!(words.starts_with("DigitalOcean has no room"), "{words}");

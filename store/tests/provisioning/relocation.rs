@@ -73,7 +73,7 @@ async fn the_audit_log_the_timeline_and_the_customer_tell_of_it(pool: PgPool) {
     assert_eq!((&before["placement"], &after["placement"]), (&from, &to));
     assert_eq!(after["status"], "PROVISIONING");
 
-    let steps = shop.store.order_timeline(order, Some(shop.customer)).await.unwrap();
+    let steps = shop.store.timeline_of(shop.customer, order).await.unwrap();
     let step = steps.iter().find(|step| step.step == "provisioning_retried").unwrap();
     let words = step_words(step);
     assert!(words.contains("at Vultr in Singapore"), "{words}");

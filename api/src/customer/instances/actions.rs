@@ -11,6 +11,7 @@ use domain::{
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use store::instance_actions::RequestedBy;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -116,8 +117,12 @@ async fn request(
     Id(instance): Id<InstanceId>,
     Body(body): Body<ActionRequest>,
 ) -> Result<(StatusCode, Json<ActionTaken>), Problem> {
-    let requester =
-        Requester { owner: Some(me.id), origin: client.origin(me.actor()), key, may_delete: false };
+    let requester = Requester {
+        by: RequestedBy::Customer(me.id),
+        origin: client.origin(me.actor()),
+        key,
+        may_delete: false,
+    };
     let action = ask(&state, instance, body, &requester).await?;
     Ok((StatusCode::ACCEPTED, Json(ActionTaken { action: action.into() })))
 }
@@ -138,7 +143,7 @@ async fn list(
     Id(instance): Id<InstanceId>,
     paging: Paging,
 ) -> Result<Paged<Action>, Problem> {
-    let page = state.store.actions_of(instance, Some(me.id), &paging.request()).await?;
+    let page = state.store.actions_of(me.id, instance, &paging.request()).await?;
     Ok(Paged::new(page, Action::from))
 }
 
@@ -161,7 +166,7 @@ async fn get(
     State(state): State<AppState>,
     Ids(instance, action): Ids<InstanceId, ActionId>,
 ) -> Result<Json<Action>, Problem> {
-    Ok(Json(state.store.action(instance, action, Some(me.id)).await?.into()))
+    Ok(Json(state.store.action_of(me.id, instance, action).await?.into()))
 }
 
 impl From<store::instance_actions::Action> for Action {

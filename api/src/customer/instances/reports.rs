@@ -164,7 +164,7 @@ async fn snapshots(
 ) -> Result<Aged<Snapshots>, Problem> {
     let caller = Caller::Display(me.id.into());
     let at_provider::AtProvider { provider, id } =
-        at_provider::find(&state, instance, Some(me.id), caller).await?;
+        at_provider::reach(&state, state.store.server_ref_of(me.id, instance).await?, caller)?;
     let question = Question::of_server(provider.slug(), instance, "snapshots".to_owned(), FRESH_FOR);
     let ask = || async move {
         let found = provider.list_snapshots(&id).await?;
@@ -201,7 +201,7 @@ async fn metrics(
 ) -> Result<Aged<Metrics>, Problem> {
     let caller = Caller::Display(me.id.into());
     let at_provider::AtProvider { provider, id } =
-        at_provider::find(&state, instance, Some(me.id), caller).await?;
+        at_provider::reach(&state, state.store.server_ref_of(me.id, instance).await?, caller)?;
     let query = range.until(Utc::now(), kind);
     if !provider.capabilities().contains(&query.kind.capability()) {
         // Refused with the reason, without a call.
@@ -239,7 +239,8 @@ async fn console(
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
 ) -> Result<([(header::HeaderName, &'static str); 1], Json<Console>), Problem> {
-    let server = at_provider::find(&state, instance, Some(me.id), Caller::Action(me.id.into())).await?;
+    let server = state.store.server_ref_of(me.id, instance).await?;
+    let server = at_provider::reach(&state, server, Caller::Action(me.id.into()))?;
     let url = at_provider::answer(server.provider.console_url(&server.id)).await?;
     tracing::info!(event = "console.opened", instance_id = %instance, "a console was opened");
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(Console { url: url.expose_secret().to_owned() })))

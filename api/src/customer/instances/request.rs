@@ -3,15 +3,15 @@
 use axum::http::StatusCode;
 use domain::{
     api_key::Scope,
-    ids::{InstanceId, PlanId, UserId},
+    ids::{InstanceId, PlanId},
     instance::{ActionKind, InstanceAction},
     rate_limit::Caller,
 };
 use serde_json::{Map, Value, json};
 use store::{
-    StoreError,
+    Store, StoreError,
     audit::{Actor, Origin},
-    instance_actions::{Action, NewAction},
+    instance_actions::{Action, NewAction, RequestedBy},
     instances::ServerRef,
 };
 
@@ -21,8 +21,8 @@ use crate::{AppState, at_provider, auth::scope_missing, extract::IdempotencyKey,
 /// Who asks.
 #[derive(Debug)]
 pub(crate) struct Requester {
-    /// Restricts to that customer's servers; programs reach all.
-    pub owner: Option<UserId>,
+    /// What they can reach.
+    pub by: RequestedBy,
     /// Who, for the record.
     pub origin: Origin,
     /// Their word that a repeated request means the same one.
@@ -32,6 +32,13 @@ pub(crate) struct Requester {
 }
 
 impl Requester {
+    async fn server_ref(&self, store: &Store, instance: InstanceId) -> Result<ServerRef, StoreError> {
+        match self.by {
+            RequestedBy::Customer(owner) => store.server_ref_of(owner, instance).await,
+            RequestedBy::Program => store.any_server_ref(instance).await,
+        }
+    }
+
     /// Whose the calls are that their request needs.
     fn caller(&self) -> Caller {
         match self.origin.actor {
@@ -46,7 +53,7 @@ impl Requester {
 /// the server's own.
 ///
 /// # Errors
-/// 404 when there is no such server (of that owner); 422 for what can't be read or had; 409 when the server's state
+/// 404 when there is no such server in their reach; 422 for what can't be read or had; 409 when the server's state
 /// or its provider's abilities are in the way.
 pub(crate) async fn ask(
     state: &AppState,
@@ -55,21 +62,21 @@ pub(crate) async fn ask(
     requester: &Requester,
 ) -> Result<Action, Problem> {
     let action = parse(request)?;
-    let server = state.store.server_ref(instance, requester.owner).await?;
+    let server = requester.server_ref(&state.store, instance).await?;
     let kind = action.kind();
-    if requester.owner.is_some() && !kind.is_for_customers() {
+    if matches!(requester.by, RequestedBy::Customer(_)) && !kind.is_for_customers() {
         let detail = format!("`{kind}` changes what is paid for, and can't be asked for here yet");
         return Err(Problem::new(StatusCode::CONFLICT, "not_supported_yet", detail));
     }
     require_ability(state, &server, kind)?;
-    require_target(state, instance, &server, &action, requester).await?;
+    require_target(state, instance, server, &action, requester).await?;
     submit(state, instance, &action, requester).await
 }
 
 /// Takes an action in that needs no check but that of the server's state.
 ///
 /// # Errors
-/// 403 when it is a delete and they may not, 404 when there is no such server (of that owner), 409 when its state is in
+/// 403 when it is a delete and they may not, 404 when there is no such server in their reach, 409 when its state is in
 /// the way, 422 `idempotency_key_reused`.
 pub(crate) async fn submit(
     state: &AppState,
@@ -82,7 +89,7 @@ pub(crate) async fn submit(
     }
     let new = NewAction {
         instance,
-        owner: requester.owner,
+        by: requester.by,
         action,
         origin: &requester.origin,
         idempotency_key: requester.key.as_ref().map(|key| key.0.as_str()),
@@ -157,7 +164,7 @@ fn require_ability(state: &AppState, server: &ServerRef, kind: ActionKind) -> Re
 async fn require_target(
     state: &AppState,
     instance: InstanceId,
-    server: &ServerRef,
+    server: ServerRef,
     action: &InstanceAction,
     requester: &Requester,
 ) -> Result<(), Problem> {
@@ -168,7 +175,7 @@ async fn require_target(
         }
         InstanceAction::Resize { plan_id } => require_plan(state, instance, *plan_id).await,
         InstanceAction::Restore { snapshot_id } => {
-            let server = at_provider::find(state, instance, requester.owner, requester.caller()).await?;
+            let server = at_provider::reach(state, server, requester.caller())?;
             let own = at_provider::answer(server.provider.list_snapshots(&server.id)).await?;
             if own.iter().any(|snapshot| snapshot.id == *snapshot_id) {
                 return Ok(());

@@ -72,7 +72,7 @@ pub(super) async fn pay(
     let payment = if opened.is_new {
         charge(&state, opened.payment_id).await?
     } else {
-        charged_elsewhere(&state, state.store.payment(opened.payment_id, Some(me.id)).await?).await?
+        charged_elsewhere(&state, state.store.payment_of(me.id, opened.payment_id).await?).await?
     };
     let location = format!("/api/v1/payments/{}", payment.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(payment.into())))

@@ -250,7 +250,7 @@ pub(super) async fn place(
         Some(payment) => charge(&state, payment).await?,
         None => charged_elsewhere(&state, state.store.latest_payment(placed.order_id).await?).await?,
     };
-    let order = state.store.order(placed.order_id, Some(me.id)).await?;
+    let order = state.store.order_of(me.id, placed.order_id).await?;
     let location = format!("/api/v1/orders/{}", order.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Order::new(order, payment, me.language))))
 }

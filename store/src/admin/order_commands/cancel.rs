@@ -17,7 +17,7 @@ use crate::{
     audit::{self, AuditEntry, Origin},
     events::Entry,
     idempotency::Claim,
-    instance_actions::{self, NewAction},
+    instance_actions::{self, NewAction, RequestedBy},
     money_act::MoneyAct,
     outbox, refunds,
 };
@@ -143,7 +143,7 @@ async fn delete_server(tx: &mut PgConnection, order: OrderId, origin: &Origin) -
     if let Some(instance) = instance {
         let delete = NewAction {
             instance,
-            owner: None,
+            by: RequestedBy::Program,
             action: &InstanceAction::Delete,
             origin,
             idempotency_key: None,

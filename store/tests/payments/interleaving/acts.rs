@@ -14,7 +14,7 @@ use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use store::{
     StoreError,
     disputes::{Decision, Dispute, DisputeFilter},
-    instance_actions::NewAction,
+    instance_actions::{NewAction, RequestedBy},
     orders::{OrderError, Refusal},
     page::PageRequest,
     payments::{NewAttempt, NewInvoiceAttempt, Payment},
@@ -258,8 +258,13 @@ async fn start_and_activate(shop: &Shop, order: OrderId) -> Result<(), StoreErro
 async fn end_server(shop: &Shop, instance: InstanceId, act: Act) -> Result<(), StoreError> {
     if matches!(act, Act::Delete) {
         let (action, origin) = (InstanceAction::Delete, shop.admins_origin());
-        let new =
-            NewAction { instance, owner: None, action: &action, origin: &origin, idempotency_key: None };
+        let new = NewAction {
+            instance,
+            by: RequestedBy::Program,
+            action: &action,
+            origin: &origin,
+            idempotency_key: None,
+        };
         return shop.store.request_action(&new).await.map(drop);
     }
     match shop.store.next_action(instance).await?.work {

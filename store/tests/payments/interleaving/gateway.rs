@@ -119,7 +119,7 @@ pub(super) async fn ask(
     if !is_reachable {
         return shop.store.note_payment_question(due.id).await;
     }
-    let payment = shop.store.payment(due.id, None).await?;
+    let payment = shop.store.any_payment(due.id).await?;
     let said = reality.asked(&payment);
     let report = GatewayReport {
         gateway: MIDTRANS,

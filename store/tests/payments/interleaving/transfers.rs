@@ -61,7 +61,7 @@ async fn arrives_as_shown(
     // What is due changes with every other transfer: whoever relies on it sits at the order alone.
     let desk = reality.desk(order);
     let _alone = desk.write().await;
-    let shown = shop.store.payment(transfer.id, None).await?;
+    let shown = shop.store.any_payment(transfer.id).await?;
     let Some(due) = shown.amount_due() else { return Ok(()) };
     reality.transferred(shop.customer, due.get());
     let approval = Approval { payment: named, ..Approval::default() };
@@ -112,7 +112,7 @@ async fn settle_by_name(
 ) -> Result<(), StoreError> {
     let order = transfer.order_id.unwrap();
     for again in 0..5 {
-        let status = shop.store.payment(transfer.id, None).await?.status;
+        let status = shop.store.any_payment(transfer.id).await?.status;
         if status == P::Paid {
             break;
         }
