@@ -137,7 +137,7 @@ impl Shop {
 
     /// Places an order that waits for its money.
     pub(crate) async fn charged(&self, gateway: &'static str) -> Placed {
-        let placed = self.any_order(gateway).await;
+        let placed = self.order(gateway, None).await;
         let told = self.janitor.gateways[gateway].create(&placed.charge).await.unwrap();
         let instructions = payments::Instructions {
             transaction_id: told.transaction_id,
@@ -218,7 +218,7 @@ async fn a_charge_without_an_answer_is_found_with_what_it_is_paid_by(pool: PgPoo
 async fn a_charge_that_never_arrived_is_denied(pool: PgPool) {
     let shop = Shop::open(pool).await;
     for gateway in ["midtrans", "xendit"] {
-        let placed = shop.any_order(gateway).await;
+        let placed = shop.order(gateway, None).await;
         assert_eq!(shop.check().await, PaymentsChecked { closed: 1, ..Default::default() }, "{gateway}");
         assert_eq!(shop.status(&placed).await, PaymentStatus::Denied);
         assert_eq!(shop.order_status(&placed).await, OrderStatus::PendingPayment);

@@ -105,8 +105,8 @@ impl Store {
 async fn lock(tx: &mut PgConnection, dispute: DisputeId) -> Result<(Dispute, Option<Billed>)> {
     let found = read::read(tx, dispute).await?;
     let billed = match (found.order_id, found.invoice_id, found.deposit_id) {
-        (Some(order), ..) => Some(Billed::of_order(&lock_order(tx, order, None).await?)),
-        (None, Some(invoice), _) => Some(Billed::of_invoice(&lock_invoice(tx, invoice, None).await?)),
+        (Some(order), ..) => Some(Billed::of_order(&lock_order(tx, order).await?)),
+        (None, Some(invoice), _) => Some(Billed::of_invoice(&lock_invoice(tx, invoice).await?)),
         (None, None, Some(deposit)) => {
             wallet::lock_deposit(tx, deposit).await?;
             None

@@ -9,7 +9,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{LockedOrder, Payment, lock_invoice, lock_order, pay_from_wallet, tell_of_refusal};
+use super::{LockedOrder, Payment, lock_invoice, lock_order, lock_order_of, pay_from_wallet, tell_of_refusal};
 use crate::{
     Result, Store, StoreError,
     idempotency::{self, Claim, Idempotency},
