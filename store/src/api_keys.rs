@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    new_id, opaque_token,
+    boxed, new_id, opaque_token,
 };
 
 /// A key to be made.
@@ -67,6 +67,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Taken`] when the name is in use; see [`Store::rotate_api_key`].
+    #[boxed]
     pub async fn create_api_key(&self, new: &NewApiKey<'_>, origin: &Origin) -> Result<(ApiKeyId, String)> {
         let plaintext = opaque_token::generate(KEY_PREFIX)?;
         let id: ApiKeyId = new_id();
@@ -95,6 +96,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn rotate_api_key(&self, key: &NewApiKey<'_>, origin: &Origin) -> Result<(ApiKeyId, String)> {
         let plaintext = opaque_token::generate(KEY_PREFIX)?;
         let new: ApiKeyId = new_id();
@@ -123,6 +125,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such key, or it has ended already.
+    #[boxed]
     pub async fn revoke_api_key(&self, name: &str, origin: &Origin) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let id = sqlx::query_scalar!(
@@ -142,6 +145,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn api_keys(&self) -> Result<Vec<ApiKey>> {
         Ok(sqlx::query_as!(
             ApiKey,
@@ -157,6 +161,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn find_api_key(&self, key_hash: &[u8]) -> Result<Option<ValidKey>> {
         Ok(sqlx::query_as!(
             ValidKey,
@@ -174,6 +179,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn touch_api_key(&self, key: &ValidKey) -> Result<()> {
         if key.is_use_noted {
             return Ok(());

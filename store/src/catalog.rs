@@ -10,7 +10,7 @@ use domain::{
     money::Rupiah,
 };
 
-use crate::{Result, Store, StoreError};
+use crate::{Result, Store, StoreError, boxed};
 
 /// A cloud we resell.
 #[derive(Debug, Clone)]
@@ -100,6 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn providers(&self, configured: &[String], slug: Option<&str>) -> Result<Vec<Provider>> {
         Ok(sqlx::query_as!(
             Provider,
@@ -119,6 +120,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is none.
+    #[boxed]
     pub async fn provider_exists(&self, slug: &str) -> Result<()> {
         sqlx::query_scalar!("SELECT id FROM providers WHERE slug = $1", slug)
             .fetch_optional(&self.pool)
@@ -131,6 +133,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn plans(
         &self,
         configured: &[String],
@@ -161,6 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn terms(&self) -> Result<Vec<Term>> {
         let rows = sqlx::query!("SELECT months, discount_bp FROM terms WHERE is_active ORDER BY months")
             .fetch_all(&self.pool)
@@ -178,6 +182,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn regions(&self, configured: &[String], provider: Option<&str>) -> Result<Vec<Region>> {
         Ok(sqlx::query_as!(
             Region,
@@ -196,6 +201,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn images(&self, configured: &[String], provider: Option<&str>) -> Result<Vec<Image>> {
         Ok(sqlx::query_as!(
             Image,

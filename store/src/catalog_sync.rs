@@ -20,7 +20,7 @@ pub use diff::{Change, Changed, Changes};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    new_id, outbox,
+    boxed, new_id, outbox,
     page::{Page, PageRequest},
 };
 
@@ -158,6 +158,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such provider.
+    #[boxed]
     pub async fn request_catalog_sync(
         &self,
         provider: &str,
@@ -197,6 +198,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such provider or run.
+    #[boxed]
     pub async fn begin_catalog_sync(
         &self,
         provider: &str,
@@ -238,6 +240,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn fail_catalog_sync(&self, sync: CatalogSyncId, error: &str) -> Result<()> {
         sqlx::query!(
             "UPDATE catalog_syncs SET status = 'FAILED', error = $2, finished_at = now()
@@ -254,6 +257,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn catalog_syncs(
         &self,
         provider: Option<&str>,
@@ -280,6 +284,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such run.
+    #[boxed]
     pub async fn catalog_sync(&self, sync: CatalogSyncId) -> Result<(CatalogSync, SyncReport)> {
         let row = sqlx::query!(
             r#"SELECT s.id AS "id: CatalogSyncId", p.slug AS provider, s.status AS "status: RunStatus",

@@ -17,6 +17,7 @@ pub use seal::{CredentialsKeys, SealError};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
 };
 use seal::Sealed;
 
@@ -35,6 +36,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when `owner` has no such server, [`StoreError::Conflict`] when it is gone,
     /// [`StoreError::Credentials`] when this process can't open the password.
+    #[boxed]
     pub async fn server_credentials(
         &self,
         instance: InstanceId,
@@ -81,6 +83,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Credentials`] when this process can't make or open it.
+    #[boxed]
     pub async fn ensure_root_password(&self, instance: InstanceId) -> Result<SecretString> {
         if let Some(password) = self.root_password(instance).await? {
             return Ok(password);

@@ -9,7 +9,7 @@ use domain::{
 };
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     invoices::{Invoice, InvoiceLine},
     refunds::CreditNote,
 };
@@ -69,6 +69,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such invoice, or it is not issued.
+    #[boxed]
     pub async fn invoice_document_of(&self, owner: UserId, invoice: InvoiceId) -> Result<InvoiceDocument> {
         self.find_invoice_document(invoice, Some(owner)).await
     }
@@ -77,6 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such invoice, or it is not issued.
+    #[boxed]
     pub async fn any_invoice_document(&self, invoice: InvoiceId) -> Result<InvoiceDocument> {
         self.find_invoice_document(invoice, None).await
     }
@@ -111,6 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such credit note.
+    #[boxed]
     pub async fn credit_note_document_of(
         &self,
         owner: UserId,
@@ -123,6 +126,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such credit note.
+    #[boxed]
     pub async fn any_credit_note_document(&self, note: CreditNoteId) -> Result<CreditNoteDocument> {
         self.find_credit_note_document(note, None).await
     }

@@ -7,13 +7,14 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{Result, Store, events::Entry, payments, provisioning::order_status, transition};
+use crate::{Result, Store, boxed, events::Entry, payments, provisioning::order_status, transition};
 
 impl Store {
     /// Reminds the customer of an unpaid order. Once per order; nothing happens when it is paid or closed.
     ///
     /// # Errors
     /// [`crate::StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn remind_of_payment(&self, order: OrderId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         if order_status(&mut tx, order).await? == OrderStatus::PendingPayment {
@@ -32,6 +33,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn expire_order(&self, order: OrderId) -> Result<OrderStatus> {
         let mut tx = self.pool.begin().await?;
         if transition::apply(&mut tx, order, Transition::Expire).await? {

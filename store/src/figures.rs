@@ -2,7 +2,7 @@
 
 use domain::order::OrderStatus;
 
-use crate::{Result, Store};
+use crate::{Result, Store, boxed};
 
 /// The orders in one status.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +31,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn orders_by_status(&self) -> Result<Vec<OrdersInStatus>> {
         let counted = sqlx::query!(
             r#"SELECT status AS "status: OrderStatus", count(*) AS "orders!",

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::event::GatewayRefuses;
 
-use crate::{Result, Store, events::Entry};
+use crate::{Result, Store, boxed, events::Entry};
 
 /// A gateway that does not accept our credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_credentials_refused(&self, gateway: &str, message: &str) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         let noted = sqlx::query!(
@@ -52,6 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_credentials_accepted(&self, gateway: &str) -> Result<bool> {
         let mended = sqlx::query!(
             "UPDATE gateway_credentials SET refused_since = NULL, message = NULL, updated_at = now()
@@ -67,6 +69,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn refusing_gateways(&self) -> Result<Vec<RefusingGateway>> {
         Ok(sqlx::query_as!(
             RefusingGateway,

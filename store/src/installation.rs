@@ -1,13 +1,14 @@
 //! Which installation the database belongs to. A copy of it, such as staging's of production's, knows the original's
 //! servers by their ids: whoever works on it has to say first that it is a copy.
 
-use crate::{Result, Store, StoreError};
+use crate::{Result, Store, StoreError, boxed};
 
 impl Store {
     /// Takes the database for this installation, when nobody has.
     ///
     /// # Errors
     /// [`StoreError::OtherInstallation`] when it belongs to another.
+    #[boxed]
     pub async fn claim_installation(&self) -> Result<()> {
         let ours = self.installation().id();
         sqlx::query!("INSERT INTO installation (id) VALUES ($1) ON CONFLICT (singleton) DO NOTHING", ours)
@@ -22,6 +23,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::OtherInstallation`] when it belongs neither to `from` nor to this installation.
+    #[boxed]
     pub async fn take_over_installation(&self, from: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let taken = sqlx::query!(

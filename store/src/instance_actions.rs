@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -81,6 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such server, or it no such action.
+    #[boxed]
     pub async fn action_of(&self, owner: UserId, instance: InstanceId, action: ActionId) -> Result<Action> {
         self.find_action(instance, action, Some(owner)).await
     }
@@ -89,6 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such server, or it has no such action.
+    #[boxed]
     pub async fn any_action(&self, instance: InstanceId, action: ActionId) -> Result<Action> {
         self.find_action(instance, action, None).await
     }
@@ -115,6 +117,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such server.
+    #[boxed]
     pub async fn actions_of(
         &self,
         owner: UserId,
@@ -129,6 +132,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such server.
+    #[boxed]
     pub async fn any_actions(&self, instance: InstanceId, page: &PageRequest) -> Result<Page<Action>> {
         self.any_server_ref(instance).await?;
         self.list_actions(instance, page).await

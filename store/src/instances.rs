@@ -9,7 +9,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -104,6 +104,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such server.
+    #[boxed]
     pub async fn instance_of(&self, owner: UserId, instance: InstanceId) -> Result<Instance> {
         self.find_instance(instance, Some(owner)).await
     }
@@ -112,6 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such server.
+    #[boxed]
     pub async fn any_instance(&self, instance: InstanceId) -> Result<Instance> {
         self.find_instance(instance, None).await
     }
@@ -131,6 +133,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn instances_of(
         &self,
         owner: UserId,
@@ -154,6 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such server.
+    #[boxed]
     pub async fn server_ref_of(&self, owner: UserId, instance: InstanceId) -> Result<ServerRef> {
         self.find_server_ref(instance, Some(owner)).await
     }
@@ -162,6 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such server.
+    #[boxed]
     pub async fn any_server_ref(&self, instance: InstanceId) -> Result<ServerRef> {
         self.find_server_ref(instance, None).await
     }
@@ -184,6 +189,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer or there is no such server.
+    #[boxed]
     pub async fn instance_start(&self, instance: InstanceId) -> Result<InstanceStart> {
         instance_start(&mut *self.pool.acquire().await?, instance).await
     }

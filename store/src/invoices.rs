@@ -17,7 +17,7 @@ pub use drafts::{DraftedInvoice, NewDraft};
 pub(crate) use issue::{Draft, issue, void, write_draft};
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -70,6 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when `owner` has no such invoice.
+    #[boxed]
     pub async fn invoice(&self, invoice: InvoiceId, owner: UserId) -> Result<(Invoice, Vec<InvoiceLine>)> {
         let found = sqlx::query_as!(
             Invoice,
@@ -92,6 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn invoices_of(
         &self,
         owner: UserId,

@@ -21,7 +21,7 @@ pub use check::{AccountTotal, Finding, LedgerReport};
 pub use checks::{LedgerCheck, LedgerCheckResult};
 pub use revenue::Recognised;
 
-use crate::{Result, Store, crash_point::crash_point, new_id};
+use crate::{Result, Store, boxed, crash_point::crash_point, new_id};
 
 /// What a customer has with us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::InsufficientBalance`] when the customer has less than that.
+    #[boxed]
     pub async fn book(&self, movement: &Movement) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         let booked = post(&mut tx, movement, None).await?;
@@ -48,6 +49,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn position(&self, service: Service) -> Result<Position> {
         position(&mut *self.pool.acquire().await?, service).await
     }

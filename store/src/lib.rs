@@ -78,6 +78,10 @@ pub use elapsed::Elapsed;
 pub use error::StoreError;
 pub use pool::PoolSettings;
 
+/// Puts an `async fn`'s future on the heap. Every public one has it: what is behind a pointer is compiled here, once; a bare
+/// future is compiled anew in each crate and each test that awaits it, with all of the SQL inside (ADR 51).
+pub(crate) use async_recursion::async_recursion as boxed;
+
 use pool::Pool;
 
 /// Longest wait of a migration for a lock, be it on a table or for another process that migrates.
@@ -104,6 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the URL is malformed or no connection comes about in time.
+    #[boxed]
     pub async fn connect(url: &str, settings: &PoolSettings) -> Result<Self> {
         Self::connect_with(url.parse()?, settings).await
     }
@@ -112,6 +117,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when no connection comes about in time.
+    #[boxed]
     pub async fn connect_with(options: PgConnectOptions, settings: &PoolSettings) -> Result<Self> {
         let options = options.application_name("webrana");
         let pool = Pool::connect(options.clone(), settings).await?;
@@ -197,6 +203,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Migrate`] when a migration fails or one that has run was changed.
+    #[boxed]
     pub async fn migrate(&self) -> Result<()> {
         let mut connection = match &self.direct {
             Some(server) => PgConnection::connect_with(server).await?,
@@ -219,12 +226,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
     }
 
     /// Closes every connection, waiting for those in use.
+    #[boxed]
     pub async fn close(&self) {
         self.pool.connections().close().await;
     }

@@ -7,7 +7,7 @@ use domain::{
 };
 
 use crate::{
-    Result, Store, StoreError, events,
+    Result, Store, StoreError, boxed, events,
     page::{Page, PageRequest},
 };
 
@@ -60,6 +60,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn notifications(
         &self,
         user: UserId,
@@ -88,6 +89,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn unread_notifications(&self, user: UserId) -> Result<i64> {
         Ok(sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!" FROM in_app_notifications WHERE user_id = $1 AND NOT is_read"#,
@@ -101,6 +103,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the person has no such notification.
+    #[boxed]
     pub async fn read_notification(&self, user: UserId, id: NotificationId) -> Result<Notification> {
         let row = sqlx::query_as!(
             Row,
@@ -121,6 +124,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn read_all_notifications(&self, user: UserId) -> Result<u64> {
         let done = sqlx::query!(
             "UPDATE in_app_notifications SET is_read = true, read_at = now() WHERE user_id = $1 AND NOT is_read",
@@ -135,6 +139,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the person has no such notification.
+    #[boxed]
     pub async fn delete_notification(&self, user: UserId, id: NotificationId) -> Result<()> {
         let done =
             sqlx::query!("DELETE FROM in_app_notifications WHERE id = $1 AND user_id = $2", id.0, user.0)

@@ -13,7 +13,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
-use crate::{Result, Store, new_id, pool::KEEPALIVES};
+use crate::{Result, Store, boxed, new_id, pool::KEEPALIVES};
 
 mod dead;
 mod standing;
@@ -102,6 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn claim_outbox(&self, room: Room, lease_seconds: f64) -> Result<Vec<Claimed>> {
         let limit = |places: usize| i64::try_from(places).unwrap_or(i64::MAX);
         let rows = sqlx::query!(
@@ -148,6 +149,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; the messages are then delivered again.
+    #[boxed]
     pub async fn mark_dispatched(&self, ids: &[OutboxId]) -> Result<()> {
         let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
         sqlx::query!(
@@ -164,6 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; the lease then runs out by itself.
+    #[boxed]
     pub async fn postpone_outbox(&self, id: OutboxId, seconds: f64, error: &str) -> Result<()> {
         sqlx::query!(
             "UPDATE outbox SET claimed_until = now() + make_interval(secs => $2), last_error = $3
@@ -181,6 +184,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer or there is no such order.
+    #[boxed]
     pub async fn order_standing(&self, order: OrderId) -> Result<(OrderStatus, OrderStart)> {
         let mut connection = self.pool.acquire().await?;
         let start = order_start(&mut connection, order).await?;
@@ -197,6 +201,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn listen_outbox(&self) -> Result<PgListener> {
         let mut listener = match &self.direct {
             Some(server) => PgListener::connect_with(&alone(server).await?).await?,
@@ -211,6 +216,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn is_outbox_neglected(&self, patience: Duration) -> Result<bool> {
         let server = self.direct.clone().unwrap_or_else(|| self.pool.connections().connect_options());
         let mut connection = PgConnection::connect_with(&server).await?;
@@ -232,6 +238,7 @@ impl Store {
 ///
 /// # Errors
 /// [`crate::StoreError::Db`] when it does not.
+#[boxed]
 pub async fn hears(listener: &mut PgListener) -> Result<()> {
     sqlx::query("SELECT 1").execute(listener).await?;
     Ok(())

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
 };
 
 /// The scope of a pause of all provisioning.
@@ -31,6 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn pauses(&self) -> Result<Vec<Pause>> {
         Ok(sqlx::query_as!(
             Pause,
@@ -44,6 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn pause_of(&self, provider: &str) -> Result<Option<Pause>> {
         Ok(sqlx::query_as!(
             Pause,
@@ -59,6 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such provider.
+    #[boxed]
     pub async fn pause_provisioning(
         &self,
         scope: &str,
@@ -96,6 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when nothing is paused there.
+    #[boxed]
     pub async fn resume_provisioning(&self, scope: &str, origin: &Origin) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let reason =

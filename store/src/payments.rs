@@ -32,7 +32,7 @@ pub use review::{Approval, ApprovalError};
 pub(crate) use settle::{Settlement, mark_paid, settle};
 
 use crate::{
-    Elapsed, Result, Store, StoreError,
+    Elapsed, Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -99,6 +99,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such payment.
+    #[boxed]
     pub async fn payment_of(&self, owner: UserId, payment: PaymentId) -> Result<Payment> {
         self.find_payment(payment, Some(owner)).await
     }
@@ -107,6 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such payment.
+    #[boxed]
     pub async fn any_payment(&self, payment: PaymentId) -> Result<Payment> {
         self.find_payment(payment, None).await
     }
@@ -126,6 +128,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn latest_payment(&self, order: OrderId) -> Result<Payment> {
         let filter = Filter { order: Some(order), ..Filter::all() };
         self.select_payments(&filter).await?.pop().ok_or(StoreError::NotFound("order"))
@@ -135,6 +138,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn payments_of(
         &self,
         owner: UserId,

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry},
+    boxed,
     idempotency::Claim,
     ledger,
     money_act::MoneyAct,
@@ -48,6 +49,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when it was booked before, [`StoreError::Ledger`] when the fee is more than the whole or
     /// nothing is paid out, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    #[boxed]
     pub async fn book_payout(&self, new: &NewPayout<'_>, act: &MoneyAct) -> Result<Payout> {
         let movement = Movement::gateway_payout(new.gateway, new.reference, new.gross, new.fee)?;
         let mut tx = self.pool.begin().await?;
@@ -91,6 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn payouts(&self, page: &PageRequest) -> Result<Page<Payout>> {
         Ok(page.cut(self.select_payouts(None, page.before, page.fetch()).await?, |payout| payout.id.0))
     }

@@ -20,7 +20,7 @@ pub use relocation::{Elsewhere, ElsewhereRefusal, RetryError};
 pub(crate) use failover::{fail_over, moved_after};
 pub(crate) use relocation::{change_order, resolve};
 
-use crate::{Result, Store};
+use crate::{Result, Store, boxed};
 
 /// One place an order's server was or is to be bought, for admins.
 #[derive(Debug, Clone)]
@@ -90,6 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn placements(&self, order: OrderId) -> Result<Vec<Placement>> {
         Ok(sqlx::query_as!(
             Placement,
@@ -113,6 +114,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn provider_of_order(&self, order: OrderId) -> Result<String> {
         sqlx::query_scalar!(
             "SELECT p.slug FROM current_placements c JOIN providers p ON p.id = c.provider_id WHERE c.order_id = $1",

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 
 pub use circuit::{Circuit, Entry, Shut};
 
-use crate::{Result, Store, pool::Transaction};
+use crate::{Result, Store, boxed, pool::Transaction};
 
 /// Slots this far away are not given: who wants one comes back later.
 const FARTHEST: Micros = 30_000_000;
@@ -97,6 +97,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; no call may be made then.
+    #[boxed]
     pub async fn lease_calls(&self, provider: &str, lane: &Lane, wish: &Wish) -> Result<Leased> {
         let Wish { caller, wanted, shares } = *wish;
         let mut tx = self.pool.begin().await?;
@@ -146,6 +147,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn silence_lane(&self, provider: &str, lane: &Lane, silence: Duration) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let line = lock(&mut tx, provider, lane).await?;
@@ -160,6 +162,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn skip_call(&self, provider: &str, lane: &Lane) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let line = lock(&mut tx, provider, lane).await?;
@@ -172,6 +175,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn observe_limit(&self, provider: &str, lane: &Lane, limit: Option<u32>) -> Result<()> {
         let limit = limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
         sqlx::query!(

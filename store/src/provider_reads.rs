@@ -8,7 +8,7 @@ use domain::ids::InstanceId;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Result, Store, new_id};
+use crate::{Result, Store, boxed, new_id};
 
 /// What is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn provider_read(&self, key: &ReadKey, bound: Duration) -> Result<ReadTurn> {
         let row = self.read_row(key).await?;
         if row.as_ref().is_none_or(|row| !row.is_fresh && row.is_due)
@@ -116,6 +117,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn keep_provider_read(
         &self,
         key: &ReadKey,
@@ -149,6 +151,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; the turn then ends by itself.
+    #[boxed]
     pub async fn fail_provider_read(&self, key: &ReadKey, refresh: Uuid, pause: Duration) -> Result<()> {
         sqlx::query!(
             "UPDATE provider_reads SET next_refresh_at = now() + make_interval(secs => $5), refresh = NULL

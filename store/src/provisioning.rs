@@ -24,7 +24,7 @@ pub(crate) use activate::begin_term;
 pub use failure::{ProviderTrouble, ProvisioningFailure};
 pub use waiting::Wanted;
 
-use crate::{Elapsed, Result, Store, StoreError, events::Entry, new_id, placements, transition};
+use crate::{Elapsed, Result, Store, StoreError, boxed, events::Entry, new_id, placements, transition};
 
 /// What became of the wish to begin provisioning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +95,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn start_provisioning(&self, order: OrderId) -> Result<StartedProvisioning> {
         let mut tx = self.pool.begin().await?;
         let started = transition::apply(&mut tx, order, Transition::StartProvisioning).await?;
@@ -135,6 +136,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the order has no server's record yet, or its image is not offered there;
     /// [`StoreError::Credentials`] when a password is needed and this process can't make or open it.
+    #[boxed]
     pub async fn provisioning_job(&self, order: OrderId) -> Result<ProvisioningJob> {
         let row = sqlx::query!(
             r#"SELECT o.status AS "status: OrderStatus", o.user_id AS "customer: UserId", p.slug AS provider,
@@ -192,6 +194,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; nothing may be sent then either.
+    #[boxed]
     pub async fn mark_create_sent(&self, order: OrderId, fence: i32) -> Result<bool> {
         let marked = sqlx::query!(
             "UPDATE provisioning_tasks t
@@ -213,6 +216,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; the next try then waits out the listing lag first.
+    #[boxed]
     pub async fn clear_create_sent(&self, order: OrderId, fence: i32) -> Result<()> {
         sqlx::query!(
             "UPDATE provisioning_tasks SET create_sent_at = NULL, updated_at = now()
@@ -229,6 +233,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the order has another server already or the server another order.
+    #[boxed]
     pub async fn save_server(&self, order: OrderId, provider_instance_id: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         tie_server(&mut tx, order, provider_instance_id).await?;
@@ -244,6 +249,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn forget_server(&self, order: OrderId, provider_instance_id: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let forgotten = sqlx::query!(
@@ -274,6 +280,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn save_address(
         &self,
         order: OrderId,
@@ -298,6 +305,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such server.
+    #[boxed]
     pub async fn note_term_end(&self, instance: InstanceId) -> Result<()> {
         let noted = sqlx::query!(
             "UPDATE instances SET updated_at = now(),

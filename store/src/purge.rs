@@ -3,7 +3,7 @@
 
 use domain::purge::{PurgeRule, Purgeable};
 
-use crate::{Result, Store};
+use crate::{Result, Store, boxed};
 
 impl Store {
     /// Deletes at most `most` rows of one kind that are older than the rule says, by the database's clock. Answers how
@@ -11,6 +11,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn purge(&self, rule: &PurgeRule, most: u32) -> Result<u64> {
         #[allow(clippy::cast_precision_loss, reason = "an age to the millisecond is precise enough")]
         let (age, most) = (rule.kept_for_ms as f64 / 1000.0, i64::from(most));

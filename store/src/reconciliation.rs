@@ -21,7 +21,7 @@ pub use report::{Finding, NewFinding};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    new_id, outbox,
+    boxed, new_id, outbox,
     page::{Page, PageRequest},
 };
 
@@ -74,6 +74,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such provider.
+    #[boxed]
     pub async fn request_reconciliation(
         &self,
         provider: &str,
@@ -101,6 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such provider.
+    #[boxed]
     pub async fn begin_reconciliation(
         &self,
         provider: &str,
@@ -138,6 +140,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn fail_reconciliation(&self, run: ReconciliationId, error: &str) -> Result<()> {
         sqlx::query!(
             "UPDATE reconciliations SET status = 'FAILED', error = $2, finished_at = now()
@@ -154,6 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn reconciliations(
         &self,
         provider: Option<&str>,
@@ -167,6 +171,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such run.
+    #[boxed]
     pub async fn reconciliation(&self, run: ReconciliationId) -> Result<Reconciliation> {
         let mut rows = self.select_reconciliations(Some(run), None, None, 1).await?;
         rows.pop().ok_or(StoreError::NotFound("reconciliation"))
@@ -212,6 +217,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn size_prices(&self, provider: &str) -> Result<Vec<(String, Decimal)>> {
         let rows = sqlx::query!(
             r#"SELECT coalesce(s.slug, l.provider_slug) AS "slug!",

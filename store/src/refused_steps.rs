@@ -2,7 +2,7 @@
 
 use domain::{event::StepRefused, ids::OrderId, provisioning::FailureClass};
 
-use crate::{Result, Store, events::Entry};
+use crate::{Result, Store, boxed, events::Entry};
 
 impl Store {
     /// Notes with the order, if the workflow is one's, why it does not go on, and tells administrators, of each step once an
@@ -10,6 +10,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_refused_step(&self, workflow_id: &str, step: &str, error: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let order = workflow_id.strip_prefix("order/").and_then(|id| id.parse::<OrderId>().ok());

@@ -14,7 +14,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
     invoices::{self, Draft},
@@ -99,6 +99,7 @@ impl Store {
     /// it, [`OrderError::Refused`] when the term is not on offer or its price not be paid in this way,
     /// [`StoreError::TooMuchUnpaid`] when one was asked for as often as it may be within a day,
     /// [`StoreError::InsufficientBalance`] when the balance was to pay and does not suffice, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    #[boxed]
     pub async fn open_renewal(
         &self,
         new: &NewRenewal,
@@ -151,6 +152,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when `owner` has no such renewal.
+    #[boxed]
     pub async fn renewal(&self, renewal: RenewalId, owner: UserId) -> Result<Renewal> {
         let page = PageRequest { before: None, limit: 1 };
         let mut found = self.select_renewals(owner, Some(renewal), None, &page).await?;
@@ -161,6 +163,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when `owner` has no such server.
+    #[boxed]
     pub async fn renewals_of(
         &self,
         instance: InstanceId,

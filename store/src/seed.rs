@@ -5,7 +5,7 @@
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
-use crate::{Result, Store, new_id};
+use crate::{Result, Store, boxed, new_id};
 
 mod data;
 
@@ -14,6 +14,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; nothing is loaded then.
+    #[boxed]
     pub async fn seed(&self) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         providers(&mut tx).await?;

@@ -1,12 +1,13 @@
 //! What the database server has for this process, and what it does with our sessions.
 
-use crate::{PoolSettings, Result, Store};
+use crate::{PoolSettings, Result, Store, boxed};
 
 impl Store {
     /// Most connections that the server lets this role have to this database, whoever has them.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn most_connections(&self) -> Result<u32> {
         let most = sqlx::query_scalar!(
             r#"SELECT least(
@@ -25,6 +26,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn session_problems(&self, settings: &PoolSettings) -> Result<Vec<String>> {
         let mut problems = Vec::new();
         for (name, wanted) in settings.session() {

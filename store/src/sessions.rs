@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, Actor, AuditEntry, Origin},
-    new_id, opaque_token,
+    boxed, new_id, opaque_token,
     page::{Page, PageRequest},
     throttles::{self, Attempt},
     users::{self, NewUser, User, about},
@@ -108,6 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Taken`] with [`users::EMAIL_CONSTRAINT`] when the address has an account.
+    #[boxed]
     pub async fn register(&self, new: &NewUser, session: &NewSession, origin: &Origin) -> Result<Opened> {
         let mut tx = self.pool.begin().await?;
         let id: UserId = new_id();
@@ -123,6 +124,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn login(
         &self,
         user: User,
@@ -144,6 +146,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn session_holder(
         &self,
         session: SessionId,
@@ -170,6 +173,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn rotate_refresh_token(
         &self,
         token: &str,
@@ -226,6 +230,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the user has no such session, or it is logged out already.
+    #[boxed]
     pub async fn revoke_session(&self, user: UserId, session: SessionId, origin: &Origin) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let revoked = sqlx::query!(
@@ -247,6 +252,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn revoke_all_sessions(&self, user: UserId, origin: &Origin) -> Result<u64> {
         let mut tx = self.pool.begin().await?;
         let ended = revoke_all_but(&mut tx, user, None).await?;
@@ -260,6 +266,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such account.
+    #[boxed]
     pub async fn change_password(
         &self,
         user: UserId,
@@ -290,6 +297,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn sessions(
         &self,
         user: UserId,

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    new_id,
+    boxed, new_id,
     orders::{OrderError, Refusal},
     page::{Page, PageRequest},
 };
@@ -72,6 +72,7 @@ impl Store {
     ///
     /// # Errors
     /// [`SshKeyError::Exists`] and [`SshKeyError::TooMany`].
+    #[boxed]
     pub async fn add_ssh_key(
         &self,
         user: UserId,
@@ -118,6 +119,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn ssh_keys(&self, user: UserId, page: PageRequest) -> Result<Page<SshKey>> {
         let rows = sqlx::query_as!(
             SshKey,
@@ -136,6 +138,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the person has no such key.
+    #[boxed]
     pub async fn ssh_key(&self, user: UserId, id: SshKeyId) -> Result<SshKey> {
         sqlx::query_as!(
             SshKey,
@@ -153,6 +156,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the person has no such key.
+    #[boxed]
     pub async fn remove_ssh_key(&self, user: UserId, id: SshKeyId, origin: &Origin) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let fingerprint = sqlx::query_scalar!(
@@ -172,6 +176,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::SshKeyUnknown`] and [`Refusal::SshKeysTooLong`].
+    #[boxed]
     pub async fn check_ssh_keys(&self, user: UserId, ids: &[SshKeyId]) -> Result<(), OrderError> {
         for_server(&mut *self.pool.acquire().await?, user, ids).await.map(drop)
     }

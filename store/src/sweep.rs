@@ -16,6 +16,7 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, Actor, AuditEntry, Origin},
+    boxed,
     events::Entry,
     outbox,
 };
@@ -77,6 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn expected_workflows(&self, rules: &SweepRules) -> Result<Vec<Expected>> {
         let (mut paid, unpaid) = self.expected_of_orders(rules).await?;
         paid.extend(self.expected_of_refunds(rules).await?);
@@ -162,6 +164,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] naming its status when it has come
     /// to its end.
+    #[boxed]
     pub async fn wake_order(&self, order: OrderId, origin: &Origin) -> Result<WokenOrder> {
         let mut tx = self.pool.begin().await?;
         let standing = sqlx::query!(
@@ -195,6 +198,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such server, [`StoreError::Conflict`] naming its status when it is gone,
     /// or being made by its order's workflow.
+    #[boxed]
     pub async fn wake_instance(&self, instance: InstanceId, origin: &Origin) -> Result<InstanceStatus> {
         let mut tx = self.pool.begin().await?;
         let standing = sqlx::query!(
@@ -226,6 +230,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; what was begun by then stays.
+    #[boxed]
     pub async fn wake_lost(&self, lost: &[OpenWork], refund: RefundPolicy) -> Result<usize> {
         let origin = Origin { actor: Actor::System, ip: None, request_id: None };
         let mut woken = Vec::with_capacity(lost.len());

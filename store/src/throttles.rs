@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    opaque_token,
+    boxed, opaque_token,
     users::about,
 };
 
@@ -51,6 +51,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn admit_login(&self, email: &EmailKey, network: &str, origin: &Origin) -> Result<Admission> {
         let subject = account(email);
         let mut tx = self.pool.begin().await?;
@@ -95,6 +96,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn admit_proof(&self, session: SessionId) -> Result<Admission> {
         let subject = opaque_token::hash(format!("session\0{session}").as_bytes());
         let mut tx = self.pool.begin().await?;
@@ -110,6 +112,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the address has no account.
+    #[boxed]
     pub async fn unlock_logins(&self, email: &EmailKey, origin: &Origin) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         let user = sqlx::query_scalar!(

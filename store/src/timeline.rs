@@ -6,7 +6,7 @@ use domain::{
     ids::{OrderId, UserId},
 };
 
-use crate::{Result, Store, StoreError, events};
+use crate::{Result, Store, StoreError, boxed, events};
 
 /// One step as read.
 #[derive(Debug, Clone)]
@@ -28,6 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such order.
+    #[boxed]
     pub async fn timeline_of(&self, owner: UserId, order: OrderId) -> Result<Vec<TimelineEntry>> {
         self.find_timeline(order, Some(owner)).await
     }
@@ -36,6 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn any_timeline(&self, order: OrderId) -> Result<Vec<TimelineEntry>> {
         self.find_timeline(order, None).await
     }

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    new_id,
+    boxed, new_id,
 };
 
 /// A person with an account.
@@ -72,6 +72,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Taken`] with [`EMAIL_CONSTRAINT`] when the address has an account.
+    #[boxed]
     pub async fn create_user(&self, new: &NewUser, origin: &Origin) -> Result<User> {
         let mut tx = self.pool.begin().await?;
         let user = insert(&mut tx, new_id(), new, origin).await?;
@@ -83,6 +84,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is none by that id.
+    #[boxed]
     pub async fn user(&self, id: UserId) -> Result<User> {
         sqlx::query_as!(
             User,
@@ -100,6 +102,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn credentials(&self, email: &EmailKey) -> Result<Option<Credentials>> {
         let row = sqlx::query!(
             r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
@@ -128,6 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such account.
+    #[boxed]
     pub async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<User> {
         sqlx::query_as!(
             User,
@@ -150,6 +154,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such account.
+    #[boxed]
     pub async fn set_suspended(&self, id: UserId, suspended: bool, origin: &Origin) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let changed = sqlx::query!(

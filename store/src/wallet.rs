@@ -12,13 +12,14 @@ pub use deposits::{Deposit, NewDeposit, OpenedDeposit};
 pub(crate) use deposits::{LockedDeposit, lock_deposit, settle_deposit};
 pub use statement::{StatementFilter, Transaction};
 
-use crate::{Result, Store, ledger::Balances};
+use crate::{Result, Store, boxed, ledger::Balances};
 
 impl Store {
     /// What a customer can spend, and what is set aside. Nothing for somebody who never had any.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn wallet(&self, owner: UserId) -> Result<Balances> {
         Ok(sqlx::query_as!(
             Balances,

@@ -22,7 +22,7 @@ pub(crate) use events::{Misfit, tell_administrators};
 pub use requery::{DuePayment, GatewayReport};
 
 use crate::{
-    Result, Store,
+    Result, Store, boxed,
     crash_point::crash_point,
     disputes::{self, Claim},
     events::Entry,
@@ -126,6 +126,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; nothing was kept then.
+    #[boxed]
     pub async fn apply_notification(&self, told: &VerifiedNotification<'_>) -> Result<Intake> {
         let mut connection = self.pool.acquire().await?;
         let Some(found) = find(&mut connection, told).await? else {

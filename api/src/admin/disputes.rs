@@ -229,7 +229,7 @@ async fn decide(
     decision: Decision<'_>,
     act: &MoneyAct,
 ) -> Result<Json<AdminDispute>, Problem> {
-    let decided = state.store.decide_dispute(dispute, decision, act).await?;
+    let decided = state.store.decide_dispute(dispute, &decision, act).await?;
     tracing::info!(
         event = "dispute.decided",
         dispute_id = %dispute,

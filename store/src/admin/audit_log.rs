@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
-    Result, Store,
+    Result, Store, boxed,
     page::{Page, PageRequest},
 };
 
@@ -55,6 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn audit_log(&self, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
         let rows = sqlx::query_as!(
             AuditEntry,

@@ -12,7 +12,7 @@ use super::order_commands;
 use crate::{
     Result, Store, StoreError,
     audit::{self, Actor, AuditEntry, Origin},
-    new_id,
+    boxed, new_id,
     page::{Page, PageRequest},
 };
 
@@ -68,6 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such provider, or no such order.
+    #[boxed]
     pub async fn request_bulk_retry(&self, new: &NewBulkRetry, origin: &Origin) -> Result<BulkRetry> {
         if let Some(provider) = &new.provider {
             self.provider_exists(provider).await?;
@@ -120,6 +121,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such one.
+    #[boxed]
     pub async fn bulk_retry(&self, id: BulkRetryId) -> Result<BulkRetry> {
         self.select_bulk_retries(Some(id), None, 1).await?.pop().ok_or(StoreError::NotFound("bulk retry"))
     }
@@ -128,6 +130,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn bulk_retries(&self, page: PageRequest) -> Result<Page<BulkRetry>> {
         let rows = self.select_bulk_retries(None, page.before, page.fetch()).await?;
         Ok(page.cut(rows, |row| row.id.0))
@@ -163,6 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such one.
+    #[boxed]
     pub async fn stop_bulk_retry(&self, id: BulkRetryId, origin: &Origin) -> Result<BulkRetry> {
         let mut tx = self.pool.begin().await?;
         let stopped = sqlx::query!(
@@ -190,6 +194,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn advance_bulk_retries(&self) -> Result<u64> {
         let due = sqlx::query!(
             r#"UPDATE bulk_retries b SET advanced_at = now()

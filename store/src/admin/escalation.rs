@@ -2,7 +2,7 @@
 
 use domain::{event::OrdersWait, ids::OrderId};
 
-use crate::{Result, Store, events::Entry};
+use crate::{Result, Store, boxed, events::Entry};
 
 /// Orders named in a notice.
 const NAMED: usize = 20;
@@ -13,6 +13,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; they are told of with the next call.
+    #[boxed]
     pub async fn escalate_failed_orders(&self) -> Result<usize> {
         let mut tx = self.pool.begin().await?;
         let waiting = sqlx::query!(

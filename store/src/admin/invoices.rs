@@ -8,7 +8,7 @@ use domain::{
 };
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     invoices::{self, InvoiceLine},
     page::{Page, PageRequest},
 };
@@ -68,6 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn invoices_for_staff(
         &self,
         filter: &InvoiceFilter,
@@ -80,6 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such invoice.
+    #[boxed]
     pub async fn invoice_for_staff(&self, invoice: InvoiceId) -> Result<(InvoiceDetail, Vec<InvoiceLine>)> {
         let one = PageRequest { before: None, limit: 1 };
         let found = self.select_invoices(Some(invoice), &InvoiceFilter::default(), one).await?.pop();

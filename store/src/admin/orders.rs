@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{PaymentDetail, PaymentFilter, WebhookSummary};
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     disputes::{Dispute, DisputeFilter},
     page::{Page, PageRequest},
     placements::Placement,
@@ -203,6 +203,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn orders_for_staff(
         &self,
         filter: &OrderFilter,
@@ -219,6 +220,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn order_for_staff(&self, order: OrderId) -> Result<OrderDetail> {
         const LIMIT: i64 = 100;
         let mut rows = self.order_rows(&OrderFilter::default(), Some(order.0), None, None, 1).await?;

@@ -9,7 +9,7 @@ use domain::{
 use uuid::Uuid;
 
 use crate::{
-    Result, Store,
+    Result, Store, boxed,
     page::{Page, PageRequest},
 };
 
@@ -110,6 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn payments_for_staff(
         &self,
         filter: &PaymentFilter,
@@ -149,6 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn transfers_awaiting_approval(
         &self,
         filter: &PaymentFilter,
@@ -186,6 +188,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn order_webhooks(&self, order: OrderId) -> Result<Vec<WebhookSummary>> {
         Ok(sqlx::query_as!(
             WebhookSummary,

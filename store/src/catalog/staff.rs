@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
 };
 
 /// A provider with what staff want to know about it.
@@ -37,6 +38,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn providers_for_staff(&self, slug: Option<&str>) -> Result<Vec<ProviderDetail>> {
         Ok(sqlx::query_as!(
             ProviderDetail,
@@ -57,6 +59,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such provider.
+    #[boxed]
     pub async fn set_provider_active(
         &self,
         slug: &str,

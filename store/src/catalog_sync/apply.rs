@@ -9,7 +9,7 @@ use super::{
     CatalogSync, CostDifference, ImageFact, OfferChange, ProviderCatalog, RegionFact, SizeFact, SyncReport,
     diff::{Changes, changes, listed},
 };
-use crate::{Result, Store, StoreError, events::Entry};
+use crate::{Result, Store, StoreError, boxed, events::Entry};
 
 /// Price of US dollars in the form they are compared and stored.
 fn normal(mut size: SizeFact) -> SizeFact {
@@ -24,6 +24,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when a list is empty: a provider that has nothing at all has trouble, and believing it
     /// would take everything off sale.
+    #[boxed]
     pub async fn complete_catalog_sync(
         &self,
         sync: CatalogSyncId,

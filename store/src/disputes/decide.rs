@@ -20,6 +20,7 @@ use super::{Dispute, read};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
     events::Entry,
     idempotency::Claim,
     instance_actions::{self, NewAction, RequestedBy},
@@ -64,10 +65,11 @@ impl Store {
     /// [`StoreError::NotFound`] when there is no such dispute; [`StoreError::Conflict`] naming its status when it is decided
     /// already, or was dismissed and what it is about went back otherwise since, or what is in the way of powering its server off; [`StoreError::OwnMoney`] when the payment is the
     /// administrator's; [`StoreError::IdempotencyMismatch`]. Nothing moved.
+    #[boxed]
     pub async fn decide_dispute(
         &self,
         dispute: DisputeId,
-        decision: Decision<'_>,
+        decision: &Decision<'_>,
         act: &MoneyAct,
     ) -> Result<Dispute> {
         let by = act.by;
@@ -80,7 +82,7 @@ impl Store {
         if !before.status.may_become(decision.status()) {
             return Err(StoreError::Conflict { object: "dispute", state: before.status.to_string() });
         }
-        match decision {
+        match *decision {
             Decision::Dismiss { reason } => dismiss(&mut tx, dispute, by, reason).await?,
             Decision::Accept { suspend_server, note } => {
                 refuse_if_gone_otherwise(&mut tx, &before).await?;

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::Dispute;
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -37,6 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such dispute.
+    #[boxed]
     pub async fn dispute(&self, dispute: DisputeId) -> Result<Dispute> {
         read(&mut *self.pool.acquire().await?, dispute).await
     }
@@ -45,6 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn disputes(&self, filter: &DisputeFilter, page: PageRequest) -> Result<Page<Dispute>> {
         let mut connection = self.pool.acquire().await?;
         let rows = select(&mut connection, filter, page.before, page.fetch()).await?;

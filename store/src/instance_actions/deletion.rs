@@ -7,7 +7,9 @@ use domain::{
 };
 
 use super::progress::{fail_all_waiting, finish, instance_of, lock, note_trouble};
-use crate::{Elapsed, Result, Store, StoreError, events::Entry, provisioning::ProviderTrouble, renewals};
+use crate::{
+    Elapsed, Result, Store, StoreError, boxed, events::Entry, provisioning::ProviderTrouble, renewals,
+};
 
 /// Everything it takes to delete a server, and to be sure that it is gone.
 #[derive(Debug, Clone)]
@@ -33,6 +35,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such action.
+    #[boxed]
     pub async fn deletion_job(&self, action: ActionId) -> Result<DeletionJob> {
         sqlx::query_as!(
             DeletionJob,
@@ -58,6 +61,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_undeleted(&self, action: ActionId, trouble: &ProviderTrouble) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         note_trouble(&mut tx, action, trouble).await?;
@@ -97,6 +101,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such action.
+    #[boxed]
     pub async fn terminate_instance(&self, action: ActionId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let instance = instance_of(&mut tx, action).await?.ok_or(StoreError::NotFound("action"))?;

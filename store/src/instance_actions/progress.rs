@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::typed;
-use crate::{Result, Store, StoreError, provisioning::ProviderTrouble};
+use crate::{Result, Store, StoreError, boxed, provisioning::ProviderTrouble};
 
 /// Whose turn it is at a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such server.
+    #[boxed]
     pub async fn next_action(&self, instance: InstanceId) -> Result<ActionTurn> {
         let mut tx = self.pool.begin().await?;
         let status = lock(&mut tx, instance).await?;
@@ -121,6 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such action, or its server was never made.
+    #[boxed]
     pub async fn action_job(&self, action: ActionId) -> Result<ActionJob> {
         let row = sqlx::query!(
             r#"SELECT a.instance_id, s.order_id, a.action AS "kind: ActionKind", a.params,
@@ -171,6 +173,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; the server is then read once more.
+    #[boxed]
     pub async fn note_proven_ours(&self, instance: InstanceId, provider_instance_id: &str) -> Result<()> {
         sqlx::query!(
             "UPDATE instances SET proven_of = $3 WHERE id = $1 AND provider_instance_id = $2",
@@ -187,6 +190,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; nothing may be sent then either.
+    #[boxed]
     pub async fn mark_action_sent(&self, action: ActionId) -> Result<bool> {
         let marked = sqlx::query!(
             "UPDATE instance_actions SET sent_at = coalesce(sent_at, now()), updated_at = now()
@@ -202,6 +206,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; the next try then looks first.
+    #[boxed]
     pub async fn clear_action_sent(&self, action: ActionId) -> Result<()> {
         sqlx::query!(
             "UPDATE instance_actions SET sent_at = NULL, updated_at = now()
@@ -217,6 +222,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn save_receipt(&self, action: ActionId, receipt: &Value) -> Result<()> {
         sqlx::query!(
             "UPDATE instance_actions SET receipt = $2, updated_at = now() WHERE id = $1 AND status = 'in_progress'",
@@ -232,6 +238,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_action_trouble(&self, action: ActionId, trouble: &ProviderTrouble) -> Result<()> {
         note_trouble(&mut *self.pool.acquire().await?, action, trouble).await
     }
@@ -241,6 +248,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn complete_action(
         &self,
         action: ActionId,
@@ -279,6 +287,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn fail_action(&self, action: ActionId, class: FailureClass, message: &str) -> Result<()> {
         fail(&mut *self.pool.acquire().await?, action, class, message).await
     }

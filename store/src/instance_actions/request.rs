@@ -14,7 +14,7 @@ use super::{Action, by_id, params_of};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    new_id, outbox, renewals, unpaid,
+    boxed, new_id, outbox, renewals, unpaid,
 };
 
 /// Actions that may wait for one server. More are refused: whoever asks that often should look first.
@@ -72,6 +72,7 @@ impl Store {
     /// [`StoreError::NotFound`] when there is no such server in reach, [`StoreError::Conflict`] naming what
     /// is in the way, [`StoreError::IdempotencyMismatch`] when the key was used for another action,
     /// [`StoreError::TooManyActions`] for a customer who had too many done lately.
+    #[boxed]
     pub async fn request_action(&self, new: &NewAction<'_>) -> Result<Action> {
         let mut tx = self.pool.begin().await?;
         if let RequestedBy::Customer(owner) = new.by {

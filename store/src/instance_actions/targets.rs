@@ -2,7 +2,7 @@
 
 use domain::ids::{InstanceId, PlanId};
 
-use crate::{Result, Store, StoreError};
+use crate::{Result, Store, StoreError, boxed};
 
 /// A plan as the target of a resize.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn can_rebuild_from(&self, instance: InstanceId, image: &str) -> Result<bool> {
         Ok(sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT FROM instances s
@@ -40,6 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such plan or server.
+    #[boxed]
     pub async fn resize_target(&self, instance: InstanceId, plan: PlanId) -> Result<ResizeTarget> {
         sqlx::query_as!(
             ResizeTarget,

@@ -6,7 +6,7 @@ use domain::{
     outbox::{Message, order_workflow_id},
 };
 
-use crate::{Result, Store, StoreError, outbox};
+use crate::{Result, Store, StoreError, boxed, outbox};
 
 /// How an order's server comes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn ask_for_provisioning(&self, order: OrderId) -> Result<ProvisioningStanding> {
         let mut tx = self.pool.begin().await?;
         let standing = sqlx::query!(

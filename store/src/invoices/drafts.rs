@@ -16,6 +16,7 @@ use super::{Draft, InvoiceLine, issue, void, write_draft};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
     new_id, tax,
@@ -75,6 +76,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such customer, [`StoreError::Amount`] when the sum leaves the range,
     /// [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    #[boxed]
     pub async fn draft_invoice(
         &self,
         new: &NewDraft<'_>,
@@ -99,6 +101,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such invoice made by hand, [`StoreError::Conflict`] naming its status
     /// when it is no draft any more, [`StoreError::OwnMoney`] when it bills the administrator.
+    #[boxed]
     pub async fn change_draft(
         &self,
         invoice: InvoiceId,
@@ -119,6 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::change_draft`], but for `OwnMoney`.
+    #[boxed]
     pub async fn issue_invoice(
         &self,
         invoice: InvoiceId,
@@ -148,6 +152,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such invoice, [`StoreError::Conflict`] naming its status when it was
     /// paid or withdrawn before, [`StoreError::OwnMoney`] when it bills the administrator.
+    #[boxed]
     pub async fn void_invoice(
         &self,
         invoice: InvoiceId,

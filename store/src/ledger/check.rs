@@ -6,7 +6,7 @@ use domain::{ledger::AccountKind, money::Rupiah};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-use crate::{Result, Store};
+use crate::{Result, Store, boxed};
 
 /// How many cases of one fault are listed.
 const LISTED: usize = 20;
@@ -273,6 +273,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn trial_balance(&self) -> Result<Vec<AccountTotal>> {
         trial_balance(&mut *self.pool.acquire().await?).await
     }
@@ -281,6 +282,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn check_ledger(&self) -> Result<LedgerReport> {
         let mut tx = self.pool.begin_long().await?;
         sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;

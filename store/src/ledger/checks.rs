@@ -13,6 +13,7 @@ use super::{AccountTotal, Finding, LedgerReport};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
     events::Entry,
     new_id, outbox,
     page::{Page, PageRequest},
@@ -62,6 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn request_ledger_check(&self, user: UserId, origin: &Origin) -> Result<LedgerCheck> {
         let mut tx = self.pool.begin().await?;
         let id: LedgerCheckId = new_id();
@@ -86,6 +88,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when nobody asked for the check that is named.
+    #[boxed]
     pub async fn begin_ledger_check(
         &self,
         asked_for: Option<LedgerCheckId>,
@@ -114,6 +117,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such check.
+    #[boxed]
     pub async fn keep_ledger_check(
         &self,
         check: LedgerCheckId,
@@ -145,6 +149,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such check.
+    #[boxed]
     pub async fn ledger_check(&self, id: LedgerCheckId) -> Result<LedgerCheck> {
         let row = sqlx::query_as!(
             Row,
@@ -163,6 +168,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn ledger_checks(&self, sound: Option<bool>, page: PageRequest) -> Result<Page<LedgerCheck>> {
         let rows = sqlx::query_as!(
             Row,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{columns, position, post};
 use crate::{
-    Result, Store,
+    Result, Store, boxed,
     payments::{lock_invoice, lock_order},
     term,
 };
@@ -49,6 +49,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; what was recognised by then stays.
+    #[boxed]
     pub async fn recognise_revenue(&self, cursor: Option<Uuid>, limit: i64) -> Result<Recognised> {
         let due = sqlx::query_as!(
             Due,

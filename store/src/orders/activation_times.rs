@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
 
-use crate::{Result, Store};
+use crate::{Result, Store, boxed};
 
 /// An order that is ACTIVE, and the way there by the database's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn activations(&self, orders: &[OrderId]) -> Result<Vec<Activation>> {
         let ids: Vec<uuid::Uuid> = orders.iter().map(|order| order.0).collect();
         Ok(sqlx::query_as!(

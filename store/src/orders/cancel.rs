@@ -7,7 +7,7 @@ use domain::{
     outbox::Message,
 };
 
-use crate::{Result, Store, StoreError, events::Entry, outbox, payments, transition};
+use crate::{Result, Store, StoreError, boxed, events::Entry, outbox, payments, transition};
 
 impl Store {
     /// Calls off an unpaid order of `owner`: its invoice becomes void, its open payments are cancelled, what was
@@ -16,6 +16,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when `owner` has no such order, [`StoreError::Conflict`] when it is not waiting for
     /// payment (a payment that was quicker wins).
+    #[boxed]
     pub async fn cancel_order(&self, order: OrderId, owner: UserId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let status = payments::lock_order_of(&mut tx, owner, order).await?.status;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{OrderError, Refusal};
 use crate::{
-    Store, StoreError,
+    Store, StoreError, boxed,
     promos::{self, Found, PromoUse},
     tax,
 };
@@ -89,6 +89,7 @@ impl Store {
     ///
     /// # Errors
     /// [`OrderError::Refused`] when it can't be had, [`OrderError::Store`] when the database does not answer.
+    #[boxed]
     pub async fn quote_order(&self, selection: &Selection) -> Result<Offer, OrderError> {
         resolve(&mut *self.pool.acquire().await?, selection).await
     }
@@ -97,6 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::quote_order`], and [`Refusal::Promo`] when the code does not apply.
+    #[boxed]
     pub async fn quote_order_with_promo(
         &self,
         selection: &Selection,

@@ -21,7 +21,7 @@ use super::{
     offer::{Offer, in_stock, resolve},
 };
 use crate::{
-    Store, StoreError,
+    Store, StoreError, boxed,
     idempotency::{self, Idempotency},
     ledger, new_id, numbers, payments,
     promos::{self, PromoUse},
@@ -72,6 +72,7 @@ impl Store {
     /// [`OrderError::Refused`] when the selection can't be had or its price not be paid in this way;
     /// [`StoreError::IdempotencyMismatch`] when the key was used for another request; [`StoreError::TooMuchUnpaid`] when the account has as many unpaid orders as it may;
     /// [`StoreError::InsufficientBalance`] when the balance was to pay and does not suffice.
+    #[boxed]
     pub async fn place_order(&self, new: &NewOrder, request: &Idempotency) -> Result<Placed, OrderError> {
         loop {
             let refused = match self.try_place(new, request).await {

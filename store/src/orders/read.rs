@@ -10,7 +10,7 @@ use domain::{
 };
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -127,6 +127,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such order.
+    #[boxed]
     pub async fn order_of(&self, owner: UserId, order: OrderId) -> Result<Order> {
         self.find_order(order, Some(owner)).await
     }
@@ -135,6 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn any_order(&self, order: OrderId) -> Result<Order> {
         self.find_order(order, None).await
     }
@@ -155,6 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn orders_of(
         &self,
         owner: UserId,

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
     events::Entry,
     page::{Page, PageRequest},
 };
@@ -121,6 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; the lease then runs out by itself.
+    #[boxed]
     pub async fn fail_outbox(&self, id: OutboxId, error: &str) -> Result<Failed> {
         let mut tx = self.pool.begin().await?;
         let locked = sqlx::query!(
@@ -156,6 +158,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn undelivered_messages(
         &self,
         filter: &DeadFilter,
@@ -183,6 +186,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such message, [`StoreError::Conflict`] naming its state when it is not
     /// dead.
+    #[boxed]
     pub async fn requeue_message(&self, id: OutboxId, origin: &Origin) -> Result<OutboxMessage> {
         let mut tx = self.pool.begin().await?;
         let before = lock_dead(&mut tx, id).await?;
@@ -202,6 +206,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn requeue_dead_messages(&self, kind: Option<&str>, origin: &Origin) -> Result<u64> {
         let mut tx = self.pool.begin().await?;
         let requeued = sqlx::query!(
@@ -229,6 +234,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such message, [`StoreError::Conflict`] naming its state when it is not
     /// dead.
+    #[boxed]
     pub async fn skip_message(&self, id: OutboxId, reason: &str, origin: &Origin) -> Result<OutboxMessage> {
         let mut tx = self.pool.begin().await?;
         let before = lock_dead(&mut tx, id).await?;

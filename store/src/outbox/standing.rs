@@ -2,7 +2,7 @@
 
 use domain::outbox::MessageClass;
 
-use crate::{Result, Store};
+use crate::{Result, Store, boxed};
 
 /// Messages that wait to be delivered; dead ones don't.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn outbox_by_class(&self) -> Result<Vec<ClassBacklog>> {
         let rows = sqlx::query!(
             r#"SELECT c.class AS "class!: MessageClass", count(o.id) FILTER (WHERE o.dead_at IS NULL) AS "waiting!",
@@ -53,6 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn outbox_backlog(&self) -> Result<Backlog> {
         let nothing = Backlog { waiting: 0, oldest_seconds: 0.0, dead: 0 };
         let classes = self.outbox_by_class().await?;

@@ -9,9 +9,11 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{LockedOrder, Payment, lock_invoice, lock_order, lock_order_of, pay_from_wallet, tell_of_refusal};
+use super::{
+    LockedOrder, Payment, lock_invoice, lock_order, lock_order_of, pay_from_wallet, tell_of_refusal,
+};
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     idempotency::{self, Claim, Idempotency},
     new_id, orders, promos,
     unpaid::{self, Beginning},
@@ -80,6 +82,7 @@ impl Store {
     /// [`StoreError::InsufficientBalance`] when the balance was to pay it and does not suffice,
     /// [`StoreError::PaymentLimit`] when so much can't be paid in this way,
     /// [`StoreError::TooMuchUnpaid`] when there were as many attempts as there may be within a day.
+    #[boxed]
     pub async fn open_payment(&self, new: &NewAttempt, request: &Idempotency) -> Result<Opened> {
         let payment_id: PaymentId = new_id();
         let mut tx = self.pool.begin().await?;
@@ -109,6 +112,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such payment.
+    #[boxed]
     pub async fn record_charge(&self, payment: PaymentId, result: &ChargeResult) -> Result<Payment> {
         match result {
             ChargeResult::Ready(instructions) => self.keep_instructions(payment, instructions).await?,

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 
 use super::{LockedPayment, Opened, Settlement, lock_payment, mark_paid};
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
     invoices, ledger, new_id, renewals,
@@ -111,6 +111,7 @@ impl Store {
     /// it does not wait for money (or why it would be paid for nothing), [`StoreError::IdempotencyMismatch`] when the key
     /// was used for another request, [`StoreError::InsufficientBalance`] when the balance was to pay it and does not
     /// suffice, [`StoreError::PaymentLimit`] when so much can't be paid in this way.
+    #[boxed]
     pub async fn open_invoice_payment(
         &self,
         new: &NewInvoiceAttempt,

@@ -15,6 +15,7 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
     events::Entry,
     new_id,
     unpaid::{self, Beginning},
@@ -84,6 +85,7 @@ impl Store {
     /// [`ProofError::TooMany`]; [`StoreError::TooMuchUnpaid`] when the order has, or the account has sent within a day,
     /// as many or as much as may be; [`StoreError::NotFound`] when the customer has no such payment, [`StoreError::Conflict`]
     /// naming its method or status when it is no bank transfer or not open.
+    #[boxed]
     pub async fn add_proof(&self, new: &NewProof<'_>) -> Result<Proof, ProofError> {
         let sha256 = Sha256::digest(new.bytes);
         let mut tx = self.pool.begin().await?;
@@ -111,6 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the customer has no such payment.
+    #[boxed]
     pub async fn proofs_of(&self, owner: UserId, payment: PaymentId) -> Result<Vec<Proof>> {
         self.payment_of(owner, payment).await?;
         proofs_of(&mut *self.pool.acquire().await?, payment).await
@@ -120,6 +123,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such payment.
+    #[boxed]
     pub async fn any_proofs(&self, payment: PaymentId) -> Result<Vec<Proof>> {
         self.any_payment(payment).await?;
         proofs_of(&mut *self.pool.acquire().await?, payment).await
@@ -129,6 +133,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the payment has no such proof.
+    #[boxed]
     pub async fn read_proof(&self, payment: PaymentId, proof: ProofId, origin: &Origin) -> Result<ProofFile> {
         let mut tx = self.pool.begin().await?;
         let file = sqlx::query_as!(

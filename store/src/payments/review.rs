@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
     events::Entry,
     idempotency::Claim,
     money_act::MoneyAct,
@@ -73,6 +74,7 @@ impl Store {
     /// [`StoreError`]: `NotFound` when there is no such order, or it has no such payment; `Conflict` naming the order's
     /// status when it can't be paid (any more) and no transfer is open, or the payment's when it is paid, closed or no
     /// bank transfer; `OwnMoney` when the order is the administrator's; `IdempotencyMismatch`.
+    #[boxed]
     pub async fn approve_payment(
         &self,
         order: OrderId,
@@ -108,6 +110,7 @@ impl Store {
     /// # Errors
     /// [`ApprovalError::SeveralWait`]. Of [`StoreError`]: `NotFound` when there is no such order, or it has no such
     /// payment; `Conflict` naming the payment's status (the latest's, when none is named) when it is not open.
+    #[boxed]
     pub async fn reject_payment(
         &self,
         order: OrderId,

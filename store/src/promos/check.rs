@@ -9,7 +9,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::{Found, PromoUse, find};
-use crate::{Result, Store, StoreError, orders, orders::OrderError};
+use crate::{Result, Store, StoreError, boxed, orders, orders::OrderError};
 
 /// What a code would come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,7 @@ impl Store {
     /// # Errors
     /// [`OrderError::Refused`] when the plan or term itself can't be had, [`OrderError::Store`] when the database does
     /// not answer.
+    #[boxed]
     pub async fn check_order_promo(
         &self,
         wanted: Option<&PromoUse>,
@@ -61,6 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn check_deposit_promo(
         &self,
         wanted: Option<&PromoUse>,

@@ -9,7 +9,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -131,6 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn promos(&self, filter: &PromoFilter, page: PageRequest) -> Result<Page<PromoDetail>> {
         let rows = select(&mut *self.pool.acquire().await?, None, filter, page).await?;
         Ok(page.cut(rows, |promo| promo.id.0))
@@ -140,6 +141,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such promo.
+    #[boxed]
     pub async fn promo(&self, promo: PromoId) -> Result<PromoDetail> {
         by_id(&mut *self.pool.acquire().await?, promo).await
     }
@@ -148,6 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such promo.
+    #[boxed]
     pub async fn promo_redemptions(
         &self,
         promo: PromoId,

@@ -13,7 +13,7 @@ use super::read::{PromoDetail, by_id};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    new_id,
+    boxed, new_id,
 };
 
 /// A code to be made.
@@ -135,6 +135,7 @@ impl Store {
     ///
     /// # Errors
     /// [`PromoError::Terms`] when they make no sense, [`PromoError::CodeTaken`] when the code is there already.
+    #[boxed]
     pub async fn create_promo(
         &self,
         new: &NewPromo,
@@ -175,6 +176,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such promo; [`PromoError`] when the change makes no sense, takes
     /// another one's code, would rewrite what was used, or has a limit below what is used.
+    #[boxed]
     pub async fn change_promo(
         &self,
         promo: PromoId,
@@ -206,6 +208,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such promo, [`PromoError::Undeletable`] when it was used.
+    #[boxed]
     pub async fn delete_promo(&self, promo: PromoId, origin: &Origin) -> Result<(), PromoError> {
         let mut tx = self.pool.begin().await?;
         let before = lock(&mut tx, promo).await?;

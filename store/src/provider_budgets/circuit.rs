@@ -10,7 +10,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::finish;
-use crate::{Result, Store, events};
+use crate::{Result, Store, boxed, events};
 
 /// A provider's circuit, for those who look.
 #[derive(Debug, Clone)]
@@ -84,6 +84,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn circuits(&self) -> Result<Vec<Circuit>> {
         Ok(sqlx::query_as!(
             Circuit,
@@ -99,6 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; no call may be made then.
+    #[boxed]
     pub async fn enter_circuit(&self, provider: &str, scope: CircuitScope) -> Result<Entry> {
         let rows = sqlx::query!(
             r#"SELECT state AS "state: CircuitState", failures FROM provider_circuits
@@ -134,6 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_failed_call(&self, provider: &str, scope: CircuitScope, reason: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         move_circuit(&mut tx, provider, scope, |breaker, now| breaker.failed(now, reason)).await?;
@@ -145,6 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_refused_call(&self, provider: &str, scope: CircuitScope, reason: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let begins =
@@ -159,6 +163,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_answered_call(&self, provider: &str, scope: CircuitScope) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         for scope in [CircuitScope::Account, scope] {

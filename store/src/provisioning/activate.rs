@@ -13,7 +13,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::order_status;
-use crate::{Result, Store, StoreError, events::Entry, instances, outbox, payments, transition};
+use crate::{Result, Store, StoreError, boxed, events::Entry, instances, outbox, payments, transition};
 
 impl Store {
     /// Makes the order `ACTIVE`: the term begins, what was set aside of the balance is taken, the customer is told, and the
@@ -21,6 +21,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the order is not provisioning, not active and not called off.
+    #[boxed]
     pub async fn activate_order(&self, order: OrderId) -> Result<Activation> {
         let mut tx = self.pool.begin().await?;
         if !transition::apply(&mut tx, order, Transition::Activate).await? {

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 
 use super::{next_try, order_status};
 use crate::{
-    Result, Store,
+    Result, Store, boxed,
     events::Entry,
     placements::{Moved, fail_over, moved_after},
     transition,
@@ -44,6 +44,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_provider_trouble(&self, order: OrderId, trouble: &ProviderTrouble) -> Result<()> {
         sqlx::query!(
             "UPDATE provisioning_tasks SET last_error_class = $2, last_error = $3, last_error_code = $4,
@@ -66,6 +67,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn fail_provisioning(
         &self,
         order: OrderId,

@@ -2,13 +2,14 @@
 
 use domain::ids::{InstanceId, OrderId};
 
-use crate::{Result, Store, StoreError};
+use crate::{Result, Store, StoreError, boxed};
 
 impl Store {
     /// The network of an order's customer where its server is to be made, if it is known and stays.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn network_of(&self, order: OrderId) -> Result<Option<String>> {
         Ok(sqlx::query_scalar!(
             "SELECT n.provider_network_id
@@ -28,6 +29,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it is another customer's.
+    #[boxed]
     pub async fn save_network(&self, order: OrderId, provider_network_id: &str) -> Result<()> {
         let saved = sqlx::query!(
             "INSERT INTO customer_networks (user_id, provider_id, region_id, provider_network_id)
@@ -52,6 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn forget_network(&self, provider: &str, provider_network_id: &str) -> Result<()> {
         sqlx::query!(
             "DELETE FROM customer_networks n USING providers p
@@ -70,6 +73,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn networks_to_remove(&self, provider: &str, of: Option<InstanceId>) -> Result<Vec<String>> {
         Ok(sqlx::query_scalar!(
             "UPDATE customer_networks n SET removing_since = coalesce(n.removing_since, now())
@@ -92,6 +96,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; it is then deleted again.
+    #[boxed]
     pub async fn note_network_removed(&self, provider: &str, provider_network_id: &str) -> Result<()> {
         sqlx::query!(
             "DELETE FROM customer_networks n USING providers p

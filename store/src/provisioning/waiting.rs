@@ -7,7 +7,7 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{Result, Store, StoreError, events::Entry};
+use crate::{Result, Store, StoreError, boxed, events::Entry};
 
 /// What is wanted of an order whose server is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order.
+    #[boxed]
     pub async fn wanted_of_order(&self, order: OrderId) -> Result<Wanted> {
         sqlx::query_as!(
             Wanted,
@@ -40,6 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_not_ready(&self, order: OrderId, provider_instance_id: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let server = provider_instance_id.to_owned();
@@ -55,6 +57,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; the server is then found gone again.
+    #[boxed]
     pub async fn note_replaced(&self, order: OrderId, provider_instance_id: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         sqlx::query!(

@@ -3,7 +3,7 @@
 
 use domain::{ids::OrderId, provisioning::CREATE_LOOKS};
 
-use crate::{Result, Store};
+use crate::{Result, Store, boxed};
 
 /// Most orders that one look is about.
 const AT_ONCE: i64 = 200;
@@ -14,6 +14,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn create_again(&self, order: OrderId, fence: i32) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let cleared = sqlx::query!(
@@ -44,6 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn due_create_watches(&self, provider: &str) -> Result<Vec<OrderId>> {
         Ok(sqlx::query_scalar!(
             r#"SELECT w.order_id AS "id: OrderId" FROM create_watches w JOIN providers p ON p.id = w.provider_id
@@ -60,6 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; the look is then made once more.
+    #[boxed]
     pub async fn note_create_looks(&self, provider: &str, orders: &[OrderId]) -> Result<()> {
         let orders: Vec<uuid::Uuid> = orders.iter().map(|order| order.0).collect();
         let looks: Vec<f64> = CREATE_LOOKS.iter().map(std::time::Duration::as_secs_f64).collect();
@@ -94,6 +97,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn provider_trouble(&self, provider: &str) -> Result<u32> {
         let failures = sqlx::query_scalar!(
             r#"SELECT coalesce(max(failures), 0) AS "failures!" FROM provider_circuits

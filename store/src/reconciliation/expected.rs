@@ -9,7 +9,7 @@ use domain::{
 };
 use uuid::Uuid;
 
-use crate::{Result, Store};
+use crate::{Result, Store, boxed};
 
 /// A row of the queries that orders with their servers come from.
 struct Row {
@@ -54,6 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn known_servers(
         &self,
         provider: &str,
@@ -96,6 +97,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn unlisted_servers(
         &self,
         provider: &str,
@@ -137,6 +139,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn correct_record(&self, believed: &KnownInstance, seen: &SeenServer) -> Result<bool> {
         let power = if seen.power == PowerState::Unknown { believed.power } else { seen.power };
         let corrected = sqlx::query!(

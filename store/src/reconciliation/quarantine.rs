@@ -13,7 +13,7 @@ use super::enqueue;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    new_id,
+    boxed, new_id,
     page::{Page, PageRequest},
 };
 
@@ -111,6 +111,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such provider.
+    #[boxed]
     pub async fn quarantine_server(&self, new: &NewQuarantine) -> Result<Quarantined> {
         let for_seconds = std::time::Duration::from_millis(new.for_ms).as_secs_f64();
         sqlx::query!(
@@ -153,6 +154,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn quarantine_of(&self, provider: &str) -> Result<Vec<Quarantined>> {
         let which = Which { provider: Some(provider), released: true, ..Which::default() };
         self.select_quarantined(which, None, i64::MAX).await
@@ -163,6 +165,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn quarantined_servers(
         &self,
         provider: Option<&str>,
@@ -178,6 +181,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is none of that id.
+    #[boxed]
     pub async fn quarantined_server(&self, id: QuarantineId) -> Result<Quarantined> {
         let which = Which { id: Some(id), released: true, gone: true, ..Which::default() };
         self.select_quarantined(which, None, 1).await?.pop().ok_or(StoreError::NotFound("quarantined server"))
@@ -218,6 +222,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; it is then powered off again.
+    #[boxed]
     pub async fn note_powered_off(&self, id: QuarantineId) -> Result<()> {
         sqlx::query!(
             "UPDATE quarantined_servers SET powered_off_at = coalesce(powered_off_at, now()) WHERE id = $1",
@@ -233,6 +238,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; nothing may be deleted then.
+    #[boxed]
     pub async fn note_delete_requested(&self, id: QuarantineId) -> Result<bool> {
         let noted = sqlx::query!(
             "UPDATE quarantined_servers SET delete_requested_at = coalesce(delete_requested_at, now())
@@ -249,6 +255,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_quarantined_gone(&self, id: QuarantineId) -> Result<()> {
         sqlx::query!(
             "UPDATE quarantined_servers SET deleted_at = coalesce(deleted_at, now()) WHERE id = $1",
@@ -263,6 +270,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn release_wanted(&self, id: QuarantineId) -> Result<bool> {
         let released = sqlx::query!(
             "UPDATE quarantined_servers SET released_at = now(), release_reason = 'it is wanted after all'
@@ -278,6 +286,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer; it is then given power again.
+    #[boxed]
     pub async fn note_power_restored(&self, id: QuarantineId) -> Result<()> {
         sqlx::query!("UPDATE quarantined_servers SET power_restored_at = now() WHERE id = $1", id.0)
             .execute(&self.pool)
@@ -291,6 +300,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is none of that id, [`StoreError::Conflict`] when it was let go before or its
     /// deletion was asked for.
+    #[boxed]
     pub async fn release_quarantined(
         &self,
         id: QuarantineId,

@@ -14,7 +14,7 @@ use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     events::Entry,
     new_id,
     page::{Page, PageRequest},
@@ -90,6 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such run.
+    #[boxed]
     pub async fn complete_reconciliation(
         &self,
         run: ReconciliationId,
@@ -135,6 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn findings(
         &self,
         run: ReconciliationId,

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 
 use super::Refund;
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -55,6 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn credit_notes(&self, invoice: InvoiceId, owner: UserId) -> Result<Vec<CreditNote>> {
         Ok(sqlx::query_as!(
             CreditNote,
@@ -72,6 +73,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such refund.
+    #[boxed]
     pub async fn refund(&self, refund: RefundId) -> Result<Refund> {
         read(&mut *self.pool.acquire().await?, refund).await
     }
@@ -80,6 +82,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn refunds(&self, filter: &RefundFilter, page: PageRequest) -> Result<Page<Refund>> {
         let mut connection = self.pool.acquire().await?;
         let rows = select(&mut connection, filter, page.before, page.fetch()).await?;

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry},
-    disputes,
+    boxed, disputes,
     idempotency::Claim,
     ledger,
     money_act::MoneyAct,
@@ -39,6 +39,7 @@ impl Store {
     /// was paid. Of [`StoreError`]: `NotFound` when there is no such order; `Conflict` naming its status when there is
     /// nothing to give back, its server is being made, or all is wanted back of one that runs; `OwnMoney` when it is the
     /// administrator's; `IdempotencyMismatch`.
+    #[boxed]
     pub async fn refund_order(
         &self,
         order: OrderId,
@@ -90,6 +91,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::refund_order`], about the invoice: `Conflict` also when it is an order's, or not paid.
+    #[boxed]
     pub async fn refund_invoice(
         &self,
         invoice: InvoiceId,

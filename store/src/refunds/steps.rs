@@ -18,7 +18,7 @@ use super::{Refund, read, tell};
 use crate::{
     Elapsed, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    ledger, outbox,
+    boxed, ledger, outbox,
 };
 
 /// What a gateway is to give back.
@@ -58,6 +58,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such refund, or it goes to the balance.
+    #[boxed]
     pub async fn refund_job(&self, refund: RefundId) -> Result<RefundJob> {
         sqlx::query_as!(
             RefundJob,
@@ -76,6 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn begin_refund_call(&self, refund: RefundId) -> Result<Option<RefundCall>> {
         Ok(sqlx::query_as!(
             RefundCall,
@@ -98,6 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn refund_call_refused(
         &self,
         refund: RefundId,
@@ -122,6 +125,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn refund_call_open(
         &self,
         refund: RefundId,
@@ -144,6 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_refund_trouble(&self, refund: RefundId, error: &str) -> Result<()> {
         sqlx::query!(
             "UPDATE refunds SET last_error = $2, updated_at = now() WHERE id = $1 AND status IN ('REQUESTED', 'SENT')",
@@ -160,6 +165,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such refund.
+    #[boxed]
     pub async fn settle_refund(
         &self,
         refund: RefundId,
@@ -191,6 +197,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such refund.
+    #[boxed]
     pub async fn return_refund(&self, refund: RefundId, error: &str) -> Result<RefundStatus> {
         let mut tx = self.pool.begin().await?;
         let locked = lock(&mut tx, refund).await?;
@@ -219,6 +226,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such refund, [`StoreError::Conflict`] naming its status when it has
     /// ended.
+    #[boxed]
     pub async fn retry_refund(
         &self,
         refund: RefundId,

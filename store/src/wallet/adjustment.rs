@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry},
+    boxed,
     events::Entry,
     idempotency::Claim,
     ledger,
@@ -50,6 +51,7 @@ impl Store {
     /// [`StoreError::NotFound`] when there is no such account, [`StoreError::InsufficientBalance`] when more is to be
     /// taken than is there, [`StoreError::Ledger`] when nothing is, [`StoreError::OwnMoney`] when the balance is the
     /// administrator's, [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    #[boxed]
     pub async fn adjust_wallet(&self, new: &NewAdjustment<'_>, act: &MoneyAct) -> Result<Adjustment> {
         let id: Uuid = new_id();
         act.refuse_own(new.customer)?;

@@ -13,7 +13,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, boxed,
     crash_point::crash_point,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
@@ -105,6 +105,7 @@ impl Store {
     /// [`StoreError::IdempotencyMismatch`] when the key was used for another request, [`StoreError::Promo`] when the
     /// code does not apply, [`StoreError::PaymentLimit`] when so much can't be paid in this way,
     /// [`StoreError::TooMuchUnpaid`] when the account has as many unpaid deposits as it may.
+    #[boxed]
     pub async fn open_deposit(&self, new: &NewDeposit, request: &Idempotency) -> Result<OpenedDeposit> {
         let (deposit_id, payment_id): (DepositId, PaymentId) = (new_id(), new_id());
         let mut tx = self.pool.begin().await?;
@@ -146,6 +147,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when `owner` has no such deposit.
+    #[boxed]
     pub async fn deposit(&self, deposit: DepositId, owner: UserId) -> Result<Deposit> {
         let page = PageRequest { before: None, limit: 1 };
         self.select_deposits(owner, Some(deposit), page)
@@ -159,6 +161,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn deposits_of(&self, owner: UserId, page: PageRequest) -> Result<Page<Deposit>> {
         self.select_deposits(owner, None, page).await
     }

@@ -9,7 +9,7 @@ use domain::{
 use uuid::Uuid;
 
 use crate::{
-    Result, Store,
+    Result, Store, boxed,
     page::{Page, PageRequest},
 };
 
@@ -53,6 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn wallet_statement(
         &self,
         owner: UserId,

@@ -9,6 +9,7 @@ use domain::{
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
     page::{Page, PageRequest},
 };
 
@@ -60,6 +61,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn webhooks(&self, filter: &WebhookFilter, page: PageRequest) -> Result<Page<WebhookDetail>> {
         let rows = sqlx::query_as!(
             WebhookDetail,
@@ -85,6 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such notification.
+    #[boxed]
     pub async fn webhook(&self, id: WebhookEventId) -> Result<WebhookDetail> {
         sqlx::query_as!(
             WebhookDetail,
@@ -103,6 +106,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such notification.
+    #[boxed]
     pub async fn replay_webhook(&self, id: WebhookEventId, origin: &Origin) -> Result<KeptWebhook> {
         let mut tx = self.pool.begin().await?;
         let kept =

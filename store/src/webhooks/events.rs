@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use super::{Effect, VerifiedNotification};
-use crate::{Result, Store, disputes, events::Entry, new_id, payments::LockedPayment};
+use crate::{Result, Store, boxed, disputes, events::Entry, new_id, payments::LockedPayment};
 
 /// Notifications that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
 /// tells of all.
@@ -43,6 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn keep_unbelieved(
         &self,
         gateway: &str,
@@ -75,6 +76,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn keep_unanswered(&self, told: &VerifiedNotification<'_>) -> Result<()> {
         let key = format!("{}#unanswered", told.identity());
         let mut tx = self.pool.begin().await?;
@@ -101,6 +103,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn keep_unreadable(&self, gateway: &str, reason: &str, body: &[u8]) -> Result<bool> {
         if !self.keep_unbelieved(gateway, WebhookOutcome::Unreadable, reason, body).await? {
             return Ok(false);

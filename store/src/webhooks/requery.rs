@@ -14,7 +14,7 @@ use super::{
     events::{self, Misfit},
 };
 use crate::{
-    Result, Store,
+    Result, Store, boxed,
     crash_point::crash_point,
     payments::{LockedPayment, lock_payment},
 };
@@ -70,6 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn due_payments(
         &self,
         gateways: &[String],
@@ -125,6 +126,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; nothing was changed then.
+    #[boxed]
     pub async fn apply_report(&self, report: &GatewayReport<'_>) -> Result<Intake> {
         let mut tx = self.pool.begin().await?;
         crash_point("report.begun");
@@ -160,6 +162,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_payment_question(&self, payment: PaymentId) -> Result<()> {
         sqlx::query!("UPDATE payments SET checked_at = now() WHERE id = $1", payment.0)
             .execute(&self.pool)
@@ -171,6 +174,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn note_never_charged(&self, payment: PaymentId) -> Result<()> {
         let mut connection = self.pool.acquire().await?;
         note_answer(&mut connection, payment, PaymentStatus::Denied, None).await
@@ -181,6 +185,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
     pub async fn give_payments_up(
         &self,
         gateways: &[String],

@@ -55,7 +55,7 @@ impl Shop {
         decision: Decision<'_>,
         key: &str,
     ) -> Result<Dispute, StoreError> {
-        self.store.decide_dispute(dispute, decision, &self.act(key)).await
+        self.store.decide_dispute(dispute, &decision, &self.act(key)).await
     }
 
     /// A paid order of which the gateway says that all of it was withdrawn.
@@ -339,7 +339,7 @@ async fn several_administrators_at_once_book_it_once(pool: PgPool) {
     let (_, _, dispute) = shop.withdrawn(P::Denied).await;
     let decide = |key: &'static str| {
         let (store, act) = (shop.store.clone(), shop.act(key));
-        async move { store.decide_dispute(dispute.id, ACCEPT, &act).await }
+        async move { store.decide_dispute(dispute.id, &ACCEPT, &act).await }
     };
     let all = futures::future::join_all(["a", "b", "c", "d", "e", "f"].map(decide)).await;
     assert_eq!(all.iter().filter(|decided| decided.is_ok()).count(), 1);

@@ -124,7 +124,7 @@ async fn settle_down(shops: &[Shop], reality: &Reality) -> Result<(), StoreError
     for shop in shops {
         for dispute in acts::disputes_of(shop).await {
             let accept = Decision::Accept { suspend_server: false, note: None };
-            match shop.store.decide_dispute(dispute.id, accept, &shop.anew()).await {
+            match shop.store.decide_dispute(dispute.id, &accept, &shop.anew()).await {
                 // It was dismissed, and all of the payment was taken back in another dispute since.
                 Ok(_) | Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error),

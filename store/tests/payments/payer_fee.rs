@@ -126,7 +126,7 @@ async fn a_fee_that_goes_back_with_the_money_is_no_loss_of_the_customers(pool: P
     let parts: Vec<_> = disputes.iter().map(|d| (d.amount.get(), d.payer_fee.get())).collect();
     assert_eq!(parts, [(30_000, FEE), (20_000, 0)]);
     for dispute in &disputes {
-        shop.store.decide_dispute(dispute.id, ACCEPT, &shop.anew()).await.unwrap();
+        shop.store.decide_dispute(dispute.id, &ACCEPT, &shop.anew()).await.unwrap();
     }
     assert_eq!(shop.wallet().await, (0, 0));
     for account in [A::GatewayClearing, A::GatewayFees, A::CustomerReceivable] {
@@ -147,7 +147,7 @@ async fn a_fee_that_goes_back_alone_is_a_dispute_of_nothing_but_the_fee(pool: Pg
         let disputes = shop.store.disputes(&DisputeFilter::default(), PAGE).await.unwrap().data;
         let open = disputes.iter().find(|dispute| dispute.decided_at.is_none()).unwrap();
         assert_eq!((open.amount.get(), open.payer_fee.get()), [(50_000, 0), (0, FEE)][n]);
-        shop.store.decide_dispute(open.id, ACCEPT, &shop.anew()).await.unwrap();
+        shop.store.decide_dispute(open.id, &ACCEPT, &shop.anew()).await.unwrap();
         assert_eq!(shop.on_account(A::GatewayClearing).await, [-FEE, 0][n]);
         shop.assert_books_are_sound().await;
     }
@@ -165,7 +165,7 @@ async fn what_is_withdrawn_takes_the_fee_along_and_what_came_and_went_pays_nothi
     shop.tell(&with_fee(&payment, P::Denied, "denied")).await;
     let dispute = shop.store.disputes(&DisputeFilter::default(), PAGE).await.unwrap().data.remove(0);
     assert_eq!((dispute.amount, dispute.payer_fee.get()), (payment.amount, FEE));
-    shop.store.decide_dispute(dispute.id, ACCEPT, &shop.anew()).await.unwrap();
+    shop.store.decide_dispute(dispute.id, &ACCEPT, &shop.anew()).await.unwrap();
     assert_eq!(shop.on_account(A::GatewayClearing).await, 0);
 
     let gone = shop.open_deposit(50_000, "deposit").await;

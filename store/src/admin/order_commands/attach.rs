@@ -13,7 +13,7 @@ use super::{lock, move_or_conflict};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    outbox, provisioning,
+    boxed, outbox, provisioning,
 };
 
 /// A server as its provider told of it.
@@ -47,6 +47,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] when it is not being provisioned and
     /// has not failed, has another server, or the server is another order's or has no address yet.
+    #[boxed]
     pub async fn attach_server(
         &self,
         order: OrderId,

@@ -15,6 +15,7 @@ use super::{Before, lock, move_or_conflict};
 use crate::{
     Result, Store,
     audit::{self, AuditEntry, Origin},
+    boxed,
     events::Entry,
     idempotency::Claim,
     instance_actions::{self, NewAction, RequestedBy},
@@ -47,6 +48,7 @@ impl Store {
     /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] naming its status when it can't
     /// be called off any more, [`StoreError::OwnMoney`] when it is the administrator's,
     /// [`StoreError::IdempotencyMismatch`] when the key was used for another request.
+    #[boxed]
     pub async fn cancel_order_for_staff(
         &self,
         order: OrderId,

@@ -13,6 +13,7 @@ use super::{lock, move_or_conflict};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
+    boxed,
     events::Entry,
     outbox, placements,
 };
@@ -36,6 +37,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] when it is not being provisioned and
     /// has not failed, or no server of it is known.
+    #[boxed]
     pub async fn replace_server(
         &self,
         order: OrderId,

@@ -14,6 +14,7 @@ use super::{Before, lock, move_or_conflict};
 use crate::{
     Result, Store,
     audit::{self, AuditEntry, Origin},
+    boxed,
     events::Entry,
     outbox,
     placements::{self, Elsewhere, ElsewhereRefusal, Place, RetryError},
@@ -38,6 +39,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such order, [`StoreError::Conflict`] naming its status when it is
     /// not `PROVISIONING_FAILED`.
+    #[boxed]
     pub async fn retry_provisioning(&self, order: OrderId, origin: &Origin) -> Result<RetriedOrder> {
         let mut tx = self.pool.begin().await?;
         let retried = retry(&mut tx, order, origin).await?;
@@ -51,6 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::retry_provisioning`], and [`RetryError::Refused`] when the order can't go there.
+    #[boxed]
     pub async fn retry_provisioning_elsewhere(
         &self,
         order: OrderId,

@@ -222,7 +222,7 @@ async fn decide(shop: &Shop, random: &mut StdRng) -> Result<(), StoreError> {
         Decision::Accept { suspend_server: false, note: None }
     };
     let act = shop.anew();
-    let decide = || shop.store.decide_dispute(dispute.id, decision, &act);
+    let decide = || shop.store.decide_dispute(dispute.id, &decision, &act);
     let (one, two) = tokio::join!(decide(), decide());
     one.and(two).map(drop)
 }
