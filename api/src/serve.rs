@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use async_recursion::async_recursion as boxed;
 use axum::{Router, extract::ConnectInfo, http::StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -89,6 +90,7 @@ impl Default for Bounds {
 
 /// Serves `router` until `stop`; then takes no more connections, ends those that nothing is asked on, and returns when
 /// the requests under way have been answered. Handlers find the client's address in `ConnectInfo<SocketAddr>`.
+#[boxed]
 pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) {
     let server = Server { router, addresses: Addresses::new(bounds.per_address), bounds, stop };
     let places = Arc::new(Semaphore::new(server.bounds.connections.clamp(1, Semaphore::MAX_PERMITS)));

@@ -13,7 +13,8 @@ use temporalio_common::protos::temporal::api::{
 };
 use tonic::{Code, Status};
 
-use crate::call::{is_not_ours, timed};
+use crate::boxed;
+use engine::{is_not_ours, timed};
 
 /// How long a closed workflow's history is kept.
 const RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -71,6 +72,7 @@ pub enum BootstrapError {
 ///
 /// # Errors
 /// [`BootstrapError`] when something is missing that is not ours to make, or the engine does not answer.
+#[boxed]
 pub async fn ensure(client: &Client) -> Result<(), BootstrapError> {
     let namespace = client.options().namespace.clone();
     ensure_namespace(client.connection(), &namespace).await?;

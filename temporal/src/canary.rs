@@ -27,10 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::{
-    call::timed,
-    connect::{TemporalConfig, connect},
-};
+use engine::{TemporalConfig, connect, timed};
 
 /// How often it is tried.
 const EVERY: Duration = Duration::from_secs(3600);

@@ -8,6 +8,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use engine::TemporalConfig;
 use store::{
     Store, StoreError,
     outbox::{self, Claimed, Room},
@@ -16,16 +17,16 @@ use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-mod engine;
+mod deliverer;
 mod pulse;
 mod watchdog;
 
 use crate::{
+    boxed,
     canary::{self, StartDelay},
-    connect::TemporalConfig,
     roles::{self, Roles},
 };
-use engine::{Delivery, Engine};
+use deliverer::{Deliverer, Delivery};
 use pulse::{Outcome, Pulse};
 
 pub use watchdog::Stuck;
@@ -59,6 +60,7 @@ enum Trouble {
 /// # Errors
 /// [`Stuck`] when nothing is taken any more although messages wait: the process is then to end, and somebody to start it
 /// again.
+#[boxed]
 pub async fn run(
     store: Store,
     config: TemporalConfig,
@@ -105,7 +107,7 @@ async fn deliver_until(
     start_delay: &StartDelay,
     stop: &CancellationToken,
 ) -> Result<(), Trouble> {
-    let engine = Arc::new(Engine::new(store.clone(), config.clone(), start_delay.clone()));
+    let deliverer = Arc::new(Deliverer::new(store.clone(), config.clone(), start_delay.clone()));
     let mut listener = in_time(store.listen_outbox()).await?;
     role.working();
     let (mut under_way, mut pulse) = (UnderWay::default(), Pulse::default());
@@ -129,7 +131,7 @@ async fn deliver_until(
             let claimed = in_time(store.claim_outbox(room, LEASE_SECONDS)).await?;
             is_full = claimed.len() == room.total;
             for message in claimed {
-                under_way.begin(&engine, message);
+                under_way.begin(&deliverer, message);
             }
         }
         // Messages were taken, or must not be: all places are taken, or the engine is away. That the database answers other
@@ -193,12 +195,12 @@ impl UnderWay {
         self.tasks.is_empty()
     }
 
-    fn begin(&mut self, engine: &Arc<Engine>, message: Claimed) {
+    fn begin(&mut self, deliverer: &Arc<Deliverer>, message: Claimed) {
         if is_unhurried(&message) {
             self.unhurried += 1;
         }
         let span = tracing::info_span!("delivery", outbox_id = %message.id, kind = message.kind);
-        self.tasks.spawn(Arc::clone(engine).deliver(message).instrument(span));
+        self.tasks.spawn(Arc::clone(deliverer).deliver(message).instrument(span));
     }
 
     /// Waits until one has ended.

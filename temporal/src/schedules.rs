@@ -25,7 +25,8 @@ use workflows::{
     ReconcileWorkflow, SweepWorkflow, queues,
 };
 
-use crate::call::is_not_ours;
+use crate::boxed;
+use engine::is_not_ours;
 
 /// How often it is looked whether a server may have surfaced late. Without an order to look for nothing is called.
 const CREATE_WATCH: Duration = Duration::from_secs(60);
@@ -235,6 +236,7 @@ impl Schedule {
     ///
     /// # Errors
     /// [`ScheduleError`] when the engine refuses for another reason or does not answer.
+    #[boxed]
     pub async fn ensure(self, client: &Client) -> Result<Ensured, ScheduleError> {
         let outcome = match self.create(client).await {
             Err(error) if is_refused(&error, Code::AlreadyExists) => self.set_anew(client).await,

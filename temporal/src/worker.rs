@@ -33,9 +33,11 @@ use workflows::{
     PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow, queues,
 };
 
+use engine::{ConnectError, TemporalConfig, connect_metered};
+
 use crate::{
     bootstrap::{self, BootstrapError},
-    connect::{ConnectError, TemporalConfig, connect_metered},
+    boxed,
     meter::Meter,
     pause::Pauses,
     roles::{Pulse, Roles},
@@ -141,6 +143,7 @@ pub struct RoleDied(&'static str);
 ///
 /// # Errors
 /// [`RoleDied`] as soon as one of them is gone for good: the process is then to end, and somebody to start it again.
+#[boxed]
 pub async fn run(settings: WorkerSettings, roles: Roles, stop: CancellationToken) -> Result<(), RoleDied> {
     let reports = roles;
     let mut roles: Vec<Role> = settings.providers.slugs().map(Role::Provider).collect();

@@ -4,6 +4,10 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
+use engine::{
+    TemporalConfig,
+    security::{ClientPair, Pem, Security, Tls},
+};
 use http_body_util::{BodyExt, Empty, Full, combinators::BoxBody};
 use hyper::{
     Request, Response, Uri,
@@ -19,10 +23,6 @@ use rustls::{
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     server::WebPkiClientVerifier,
-};
-use temporal::{
-    TemporalConfig,
-    security::{ClientPair, Pem, Security, Tls},
 };
 use temporalio_common::protos::temporal::api::{
     common::v1::WorkflowExecution,

@@ -64,7 +64,7 @@ pub struct Check {
 impl Check {
     /// Starts a run that asks about every payment that waits, whatever its age.
     pub async fn start(stack: &Stack) -> Self {
-        let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
+        let client = engine::connect(&stack.temporal).await.expect("the engine answers");
         let prefix = &stack.temporal.queue_prefix;
         let start = PaymentCheckStart {
             policy: PaymentCheckPolicy {

@@ -17,6 +17,7 @@ use domain::{
     role::Role,
     unpaid::UnpaidLimits,
 };
+use engine::TemporalConfig;
 use simulators::gateway::Settings;
 use sqlx::{Connection, Executor, PgConnection};
 use store::{
@@ -26,7 +27,7 @@ use store::{
     credentials::CredentialsKeys,
     sessions::SessionPolicy,
 };
-use temporal::{TemporalConfig, dispatcher, roles::Roles, worker};
+use temporal::{dispatcher, roles::Roles, worker};
 use testkit::SimulatedGateway;
 use tokio::{runtime::Runtime, sync::OnceCell};
 use tokio_util::sync::CancellationToken;

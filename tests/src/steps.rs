@@ -26,7 +26,7 @@ pub async fn pending(stack: &Stack, order: &Value) -> Vec<PendingStep> {
             run_id: String::new(),
         }),
     };
-    let client = temporal::connect(&stack.temporal).await.expect("the engine");
+    let client = engine::connect(&stack.temporal).await.expect("the engine");
     let mut service = client.connection().workflow_service();
     let described = service.describe_workflow_execution(request.into_request());
     let pending = described.await.expect("a workflow").into_inner().pending_activities;

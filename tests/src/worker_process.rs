@@ -2,11 +2,11 @@
 
 use std::process::{ExitStatus, Stdio};
 
-use secrecy::ExposeSecret;
-use temporal::{
+use engine::{
     TemporalConfig,
     security::{Pem, Security},
 };
+use secrecy::ExposeSecret;
 use tokio::process::{Child, Command};
 
 use crate::{

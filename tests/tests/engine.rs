@@ -6,13 +6,14 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
 
+use engine::{
+    ConnectError, TemporalConfig, connect,
+    security::{Pem, Tls},
+};
 use temporal::{
-    ConnectError, TemporalConfig,
     bootstrap::{self, BootstrapError},
-    connect,
     dev_server::DevServer,
     schedules::{Ensured, PurgeSettings, Schedule},
-    security::{Pem, Tls},
 };
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::{

@@ -59,7 +59,7 @@ impl Owner {
 
     /// What the engine recorded of the workflow.
     async fn history(&self) -> Value {
-        let client = temporal::connect(&self.customer.stack.temporal).await.expect("the engine");
+        let client = engine::connect(&self.customer.stack.temporal).await.expect("the engine");
         let workflow = client.get_workflow_handle::<InstanceWorkflow>(format!("instance/{}", self.server));
         let history = workflow.fetch_history(WorkflowFetchHistoryOptions::default()).to_json();
         serde_json::from_slice(&history.await.expect("a history")).expect("JSON")
@@ -67,7 +67,7 @@ impl Owner {
 
     /// Waits until the engine lists the workflow with this status.
     async fn await_workflow(&self, status: &str) {
-        let client = temporal::connect(&self.customer.stack.temporal).await.expect("the engine");
+        let client = engine::connect(&self.customer.stack.temporal).await.expect("the engine");
         let query = format!("WorkflowId = 'instance/{}' AND ExecutionStatus = '{status}'", self.server);
         until(&query, || async {
             let mut listed = client.list_workflows(query.as_str(), WorkflowListOptions::default());
@@ -77,7 +77,7 @@ impl Owner {
     }
 
     async fn lose_workflow(&self) {
-        let client = temporal::connect(&self.customer.stack.temporal).await.expect("the engine");
+        let client = engine::connect(&self.customer.stack.temporal).await.expect("the engine");
         let workflow = client.get_workflow_handle::<InstanceWorkflow>(format!("instance/{}", self.server));
         workflow.terminate(WorkflowTerminateOptions::default()).await.expect("it ends");
     }

@@ -71,7 +71,7 @@ async fn the_engine_is_told_nothing_personal() {
     let instance =
         customer.get(&format!("/instances/{}", active["instance_id"].as_str().expect("an id"))).await;
 
-    let client = temporal::connect(&stack.temporal).await.expect("the engine");
+    let client = engine::connect(&stack.temporal).await.expect("the engine");
     let workflow = client
         .get_workflow_handle::<OrderWorkflow>(format!("order/{}", order["id"].as_str().expect("an id")));
     let history = workflow.fetch_history(WorkflowFetchHistoryOptions::default());
@@ -284,7 +284,7 @@ fn hasty() -> Options {
 
 /// How the order's workflow stands, once the engine's visibility finds it by `query`.
 async fn found_by(stack: &Stack, query: &str, order: &Value) -> String {
-    let client = temporal::connect(&stack.temporal).await.expect("the engine");
+    let client = engine::connect(&stack.temporal).await.expect("the engine");
     let query = format!("{query} AND WorkflowId = 'order/{}'", order["id"].as_str().expect("an id"));
     until(&format!("the engine lists {query}"), || async {
         let mut listed = client.list_workflows(query.as_str(), WorkflowListOptions::default());

@@ -139,7 +139,7 @@ async fn an_order_or_server_whose_workflow_was_terminated_goes_on_by_itself() {
         customer.pay(order).await;
         customer.await_status(order, "PROVISIONING").await;
     }
-    let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
+    let client = engine::connect(&stack.temporal).await.expect("the engine answers");
     until("every message is delivered", || async {
         (stack.store.outbox_backlog().await.expect("a backlog").waiting == 0).then_some(())
     })

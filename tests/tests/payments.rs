@@ -28,7 +28,7 @@ async fn an_order_becomes_active_though_its_notification_was_lost() {
     customer.pay_with(&unanswered, json!({})).await;
     let unpaid = customer.place_order().await;
 
-    let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
+    let client = engine::connect(&stack.temporal).await.expect("the engine answers");
     let prefix = &stack.temporal.queue_prefix;
     let rare =
         PaymentCheckSettings { every: Duration::from_secs(3600), policy: PaymentCheckPolicy::default() };

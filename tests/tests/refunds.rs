@@ -178,7 +178,7 @@ async fn what_is_in_doubt_waits_for_somebody_who_has_it_asked_for_again() {
     let asked = json!({ "id": asked });
     let open = await_refund(&admin, &asked, "SENT").await;
     assert!(open["in_doubt_since"].is_string(), "{open}");
-    let client = temporal::connect(&stack.temporal).await.expect("the engine");
+    let client = engine::connect(&stack.temporal).await.expect("the engine");
     let workflow = client.get_workflow_handle::<workflows::RefundWorkflow>(format!(
         "refund/{}",
         asked["id"].as_str().unwrap()

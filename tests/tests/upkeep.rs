@@ -43,7 +43,7 @@ async fn an_administrator_has_every_provider_looked_at() {
 #[tokio::test]
 async fn what_is_due_happens_by_itself() {
     let stack = Stack::start(stack::Options::default()).await.expect("the system starts");
-    let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
+    let client = engine::connect(&stack.temporal).await.expect("the engine answers");
     let prefix = &stack.temporal.queue_prefix;
     let rare = ScheduleSettings { reconcile: ReconcileSettings::default(), ..Default::default() };
     let often = ScheduleSettings { reconcile_every: Duration::from_secs(1), ..rare };
@@ -87,7 +87,7 @@ async fn books_that_are_not_sound_are_found_kept_and_told() {
                   UPDATE ledger_accounts SET balance = balance + 7 WHERE kind = 'CUSTOMER_WALLET'; COMMIT";
     database.execute(forced).await.expect("the books are wrong now");
 
-    let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
+    let client = engine::connect(&stack.temporal).await.expect("the engine answers");
     let daily = LedgerUpkeepSettings::default();
     let schedule = Schedule::of_ledger(&stack.temporal.queue_prefix, &daily);
     schedule.clone().ensure(&client).await.expect("the schedule is made");
@@ -120,7 +120,7 @@ async fn what_serves_nobody_any_more_is_deleted_when_due() {
     let aged = "UPDATE idempotency_keys SET created_at = now() - interval '31 days'";
     database.execute(aged).await.expect("the order was placed a month ago");
 
-    let client = temporal::connect(&stack.temporal).await.expect("the engine answers");
+    let client = engine::connect(&stack.temporal).await.expect("the engine answers");
     let often = PurgeSettings { every: Duration::from_secs(1), ..PurgeSettings::default() };
     let schedule = Schedule::of_purge(&stack.temporal.queue_prefix, &often);
     schedule.ensure(&client).await.expect("the schedule is made");

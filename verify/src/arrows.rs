@@ -4,7 +4,7 @@ use crate::cargo;
 use std::collections::BTreeSet;
 
 /// What each room may know of the others.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("messages", &["domain"]),
     ("workflows", &["domain"]),
@@ -12,7 +12,8 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("store", &["domain"]),
     ("activities", &["domain", "workflows", "store", "adapters"]),
     ("api", &["domain", "messages", "workflows", "store", "adapters"]),
-    ("temporal", &["domain", "workflows", "store", "adapters", "activities"]),
+    ("engine", &[]),
+    ("temporal", &["engine", "domain", "workflows", "store", "adapters", "activities"]),
     // A simulator that shared code with the adapter it stands in for would share its mistakes.
     ("simulators", &[]),
     // For tests only: it is nobody's dependency but for their development.
@@ -27,6 +28,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
             "adapters",
             "activities",
             "api",
+            "engine",
             "temporal",
             "simulators",
         ],
@@ -41,6 +43,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
             "adapters",
             "activities",
             "api",
+            "engine",
             "temporal",
             "simulators",
             "testkit",

@@ -46,7 +46,8 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::{connect::TemporalConfig, dispatcher::watched, roles::Roles};
+    use crate::{dispatcher::watched, roles::Roles};
+    use engine::TemporalConfig;
 
     /// A second instead of a minute.
     const SILENCE: Duration = Duration::from_secs(1);

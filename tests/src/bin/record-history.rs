@@ -2,7 +2,7 @@
 //! `TEMPORAL_ADDRESS=… cargo run -p webrana-tests --bin record-history -- order/<id> > workflows/histories/<path>.json`
 
 use anyhow::{Context, Result};
-use temporal::TemporalConfig;
+use engine::TemporalConfig;
 use temporalio_client::WorkflowFetchHistoryOptions;
 use workflows::OrderWorkflow;
 
@@ -10,7 +10,7 @@ use workflows::OrderWorkflow;
 async fn main() -> Result<()> {
     let workflow_id = std::env::args().nth(1).context("which workflow? give its id, such as order/<uuid>")?;
     let address = std::env::var("TEMPORAL_ADDRESS").context("TEMPORAL_ADDRESS is not set")?;
-    let client = temporal::connect(&TemporalConfig::plain(address)).await?;
+    let client = engine::connect(&TemporalConfig::plain(address)).await?;
     let workflow = client.get_workflow_handle::<OrderWorkflow>(workflow_id);
     let history = workflow.fetch_history(WorkflowFetchHistoryOptions::default()).to_json().await?;
     println!("{}", String::from_utf8(history)?);

@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use engine::TemporalConfig;
 use futures::future::join_all;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
-use temporal::TemporalConfig;
 use webrana::{
     progress::Progress,
     stack::{

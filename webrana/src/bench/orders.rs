@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use domain::ids::OrderId;
-use temporal::TemporalConfig;
+use engine::TemporalConfig;
 
 use super::{
     baseline::Floor,
@@ -87,7 +87,7 @@ impl fmt::Display for Turn {
 async fn measure(stack: &LocalStack, n: usize, concurrency: usize, progress: &Progress) -> Result<Measured> {
     let address =
         stack.env().get("TEMPORAL_ADDRESS").context("the stack has no TEMPORAL_ADDRESS")?.to_owned();
-    let engine = temporal::connect(&TemporalConfig::plain(address)).await?;
+    let engine = engine::connect(&TemporalConfig::plain(address)).await?;
     let shop = Shop::open(stack.env(), concurrency.max(PLACING_CONCURRENCY)).await?;
     let floor = Floor::start(engine.clone());
     progress.say("the customers are registered; warming up");

@@ -3,10 +3,10 @@
 
 use super::strength::{Guarded, SHORTEST_CREDENTIAL};
 use anyhow::{Context, Result, bail};
+use engine::security::{ClientPair, Pem, Security, Tls};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use temporal::security::{ClientPair, Pem, Security, Tls};
 use temporalio_client::envconfig::{ClientConfigProfile, DataSource, LoadClientConfigProfileOptions};
 use temporalio_common::envconfig::{ClientConfigTLS, load_client_config_profile};
 
@@ -171,12 +171,12 @@ impl TemporalConfig {
     ///
     /// # Errors
     /// When no address is set, or the settings contradict each other.
-    pub fn engine(&self) -> Result<temporal::TemporalConfig> {
+    pub fn engine(&self) -> Result<engine::TemporalConfig> {
         let profile = self.merged()?;
         let address = profile.address.clone().context(
             "TEMPORAL_ADDRESS is missing: set it, or use `webrana dev`, which starts a Temporal of its own",
         )?;
-        Ok(temporal::TemporalConfig {
+        Ok(engine::TemporalConfig {
             security: security(&address, &profile)?,
             address,
             namespace: profile.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),

@@ -284,7 +284,7 @@ fn help_names_the_file_section_and_hides_secrets() {
     assert!(!help.contains("hunter2"));
 }
 
-fn engine(toml: &str, arguments: &[&str]) -> Result<::temporal::TemporalConfig> {
+fn engine(toml: &str, arguments: &[&str]) -> Result<::engine::TemporalConfig> {
     parse(toml, &[], arguments)?.temporal.engine()
 }
 

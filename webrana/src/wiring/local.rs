@@ -160,7 +160,7 @@ impl Services {
                 .spawn("the orders' figures", super::figures::show_orders(store.clone(), stop.clone()));
         }
         // Before the first order: a workflow may carry search attributes from its start.
-        let client = temporal::connect(&temporal).await?;
+        let client = engine::connect(&temporal).await?;
         temporal::bootstrap::ensure(&client).await?;
         let settings = WorkerSettings {
             temporal: temporal.clone(),

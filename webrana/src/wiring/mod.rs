@@ -18,12 +18,12 @@ use anyhow::{Context, Result};
 use api::serve::Bounds;
 use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost};
 use domain::rate_limit::Caller;
+use engine::TemporalConfig;
 use probe::TemporalProbe;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use store::Store;
-use temporal::TemporalConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

@@ -1,9 +1,9 @@
 //! What `/health` asks Temporal.
 
 use api::public::health::Probe;
+use engine::TemporalConfig;
 use futures::future::BoxFuture;
 use std::sync::Arc;
-use temporal::TemporalConfig;
 use temporalio_client::Client;
 use tokio::sync::OnceCell;
 
@@ -23,10 +23,10 @@ impl TemporalProbe {
         let (cell, config) = (Arc::clone(&self.client), self.config.clone());
         // In a task of its own: the question may be given up before the connection has come about.
         let connecting = tokio::spawn(async move {
-            cell.get_or_try_init(|| async { temporal::connect(&config).await }).await.cloned()
+            cell.get_or_try_init(|| async { engine::connect(&config).await }).await.cloned()
         });
         let client = connecting.await.ok().and_then(Result::ok).ok_or("no connection")?;
-        temporal::is_reachable(&client).await.map_err(|_| "no answer".to_owned())
+        engine::is_reachable(&client).await.map_err(|_| "no answer".to_owned())
     }
 }
 

@@ -8,7 +8,8 @@ use tonic::{Code, IntoRequest, Request, Status};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request that is given up after ten seconds.
-pub(crate) fn timed<T>(message: T) -> Request<T> {
+#[must_use]
+pub fn timed<T>(message: T) -> Request<T> {
     let mut request = message.into_request();
     request.set_timeout(TIMEOUT);
     request
@@ -16,6 +17,7 @@ pub(crate) fn timed<T>(message: T) -> Request<T> {
 
 /// Whether the engine keeps a call from us for good: whoever runs it for others makes namespaces, search attributes and
 /// schedules himself, or does not offer the service at all.
-pub(crate) fn is_not_ours(status: &Status) -> bool {
+#[must_use]
+pub fn is_not_ours(status: &Status) -> bool {
     matches!(status.code(), Code::PermissionDenied | Code::Unimplemented)
 }

@@ -2,6 +2,7 @@
 
 use activities::crash_point;
 use domain::outbox::{How, Plan};
+use engine::{ConnectError, TemporalConfig, connect, timed};
 use store::{Store, StoreError, outbox::Claimed};
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::workflowservice::v1::SignalWithStartWorkflowExecutionRequest;
@@ -9,9 +10,7 @@ use tonic::{Code, Status};
 
 use super::{DATABASE_TIMEOUT, pulse::Outcome};
 use crate::{
-    call::timed,
     canary::{self, StartDelay},
-    connect::{ConnectError, TemporalConfig, connect},
     messages::Envelope,
 };
 
@@ -69,14 +68,14 @@ pub(super) struct Delivery {
 }
 
 /// The engine, connected when first needed and again after it was away.
-pub(super) struct Engine {
+pub(super) struct Deliverer {
     store: Store,
     config: TemporalConfig,
     client: tokio::sync::Mutex<Option<Client>>,
     start_delay: StartDelay,
 }
 
-impl Engine {
+impl Deliverer {
     pub(super) fn new(store: Store, config: TemporalConfig, start_delay: StartDelay) -> Self {
         Self { store, config, client: tokio::sync::Mutex::new(None), start_delay }
     }

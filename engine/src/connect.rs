@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use async_recursion::async_recursion as boxed;
 use secrecy::{ExposeSecret, SecretString};
 use temporalio_client::{
     Client, ClientOptions, ClientTlsOptions, Connection, ConnectionOptions, GrpcCompression, TlsOptions,
@@ -92,12 +93,17 @@ fn in_full(error: &dyn std::error::Error) -> String {
 /// # Errors
 /// [`ConnectError`] when the address is malformed, a certificate can't be read, the two don't trust each other, or the
 /// engine does not answer within ten seconds.
+#[boxed]
 pub async fn connect(config: &TemporalConfig) -> Result<Client, ConnectError> {
     connect_metered(config, None).await
 }
 
 /// The same, with every call among the metrics.
-pub(crate) async fn connect_metered(
+///
+/// # Errors
+/// As [`connect`].
+#[boxed]
+pub async fn connect_metered(
     config: &TemporalConfig,
     meter: Option<TemporalMeter>,
 ) -> Result<Client, ConnectError> {
@@ -157,6 +163,7 @@ fn headers(security: &Security) -> Option<HashMap<String, String>> {
 ///
 /// # Errors
 /// Says in words why the engine does not answer.
+#[boxed]
 pub async fn is_reachable(client: &Client) -> Result<(), String> {
     let mut service = client.connection().workflow_service();
     service
