@@ -13,14 +13,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adapters::providers::{
-    CloudProvider, CreateInstance, CreateTicket, ProviderError, ProviderInstance, Registry,
-};
+use adapters::providers::{CloudProvider, CreateInstance, CreateTicket, ProviderError, Registry};
 use domain::{
     ids::OrderId,
     order::OrderStatus,
     provisioning::{FailureClass, cohort_tag, order_tag},
     rate_limit::Caller,
+    server::ProviderServer,
 };
 use store::{
     Store, StoreError,
@@ -302,7 +301,7 @@ impl ProviderActivities {
         provider: &dyn CloudProvider,
         order: OrderId,
         server: &str,
-    ) -> Result<Option<ProviderInstance>, StepError> {
+    ) -> Result<Option<ProviderServer>, StepError> {
         match provider.get_instance(server).await {
             Ok(seen) => Ok(seen.ready.then_some(seen)),
             Err(error) if error.class == FailureClass::NotFound => {
@@ -312,7 +311,7 @@ impl ProviderActivities {
         }
     }
 
-    async fn save_address(&self, order: OrderId, seen: &ProviderInstance) -> Result<Waited, StepError> {
+    async fn save_address(&self, order: OrderId, seen: &ProviderServer) -> Result<Waited, StepError> {
         let ipv4 = seen.ipv4.map(|ip| ip.to_string());
         let ipv6 = seen.ipv6.map(|ip| ip.to_string());
         self.store.save_address(order, ipv4, ipv6, seen.power).await?;
@@ -362,10 +361,9 @@ fn is_over(status: OrderStatus) -> Result<bool, StepError> {
 }
 
 /// The oldest server that carries the order's tag.
-fn oldest(order: OrderId, listed: &[ProviderInstance]) -> Option<String> {
+fn oldest(order: OrderId, listed: &[ProviderServer]) -> Option<String> {
     let tag = order_tag(order);
-    let mut found: Vec<&ProviderInstance> =
-        listed.iter().filter(|server| server.tags.contains(&tag)).collect();
+    let mut found: Vec<&ProviderServer> = listed.iter().filter(|server| server.tags.contains(&tag)).collect();
     found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     // Pages move when a server is made meanwhile: the same one may be listed twice.
     found.dedup_by(|a, b| a.id == b.id);

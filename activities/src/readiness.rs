@@ -10,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-use adapters::providers::{CloudProvider, InstancePage, ProviderError, ProviderInstance};
+use adapters::providers::{CloudProvider, InstancePage, ProviderError};
 use async_trait::async_trait;
-use domain::provisioning::FailureClass;
+use domain::{provisioning::FailureClass, server::ProviderServer};
 use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_millis(500);
 const RECENT: Duration = Duration::from_secs(5);
 
 /// The servers of a cohort, as a list that was begun after the question showed them.
-pub(crate) type Listing = Arc<Vec<ProviderInstance>>;
+pub(crate) type Listing = Arc<Vec<ProviderServer>>;
 type Answer = Result<Listing, ProviderError>;
 
 /// Who can list the servers of a cohort, page by page.
@@ -199,7 +199,7 @@ impl<L: Lists + 'static> Board<L> {
         self.lock().pages = calls;
     }
 
-    async fn list(&self, cohort: &str, calls: &mut u32) -> Result<Vec<ProviderInstance>, ProviderError> {
+    async fn list(&self, cohort: &str, calls: &mut u32) -> Result<Vec<ProviderServer>, ProviderError> {
         let (mut found, mut next) = (Vec::new(), None);
         loop {
             *calls += 1;

@@ -6,16 +6,14 @@ mod support;
 use axum::http::{Method, StatusCode};
 use domain::{
     Rupiah,
+    catalog::{ProviderCatalog, ProviderImage, ProviderRegion, ProviderSize},
     ids::ReconciliationId,
     reconciliation::{FindingAction, FindingKind, FindingReason},
     role::Role,
 };
 use serde_json::{Value, json};
 use sqlx::{PgPool, types::Decimal};
-use store::{
-    catalog_sync::{ImageFact, ProviderCatalog, RegionFact, SizeFact},
-    reconciliation::{NewFinding, NewQuarantine},
-};
+use store::reconciliation::{NewFinding, NewQuarantine};
 use support::{Answer, App, As, state};
 use uuid::Uuid;
 
@@ -95,8 +93,13 @@ async fn a_sync_is_asked_for_and_its_report_read(pool: PgPool) {
     assert_eq!(outbox(&pool).await, [(format!("catalog-sync/digitalocean/{run}"), expected)]);
 
     let told = ProviderCatalog {
-        regions: vec![RegionFact { slug: "sgp1".into(), name: "S".into(), country: None, available: true }],
-        sizes: vec![SizeFact {
+        regions: vec![ProviderRegion {
+            slug: "sgp1".into(),
+            name: "S".into(),
+            country: None,
+            available: true,
+        }],
+        sizes: vec![ProviderSize {
             slug: "s-1vcpu-1gb".into(),
             vcpu: 1,
             memory_mb: 1024,
@@ -106,7 +109,7 @@ async fn a_sync_is_asked_for_and_its_report_read(pool: PgPool) {
             regions: Vec::new(),
             available: true,
         }],
-        images: vec![ImageFact {
+        images: vec![ProviderImage {
             slug: "ubuntu-24-04-x64".into(),
             name: "24.04".into(),
             distribution: "Ubuntu".into(),

@@ -53,6 +53,37 @@ pub struct Reversal {
     pub amount_as_received: String,
 }
 
+/// What does not fit about what a gateway tells. Kept as JSON: words for it are found when it is shown, unless they are
+/// the gateway's own, or were kept before there were kinds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", content = "params", rename_all = "snake_case")]
+pub enum MisfitReason {
+    /// It names another amount than the payment's.
+    OtherAmount {
+        /// Amount and currency in the gateway's own words.
+        told: String,
+        /// What the payment is about.
+        expected: Rupiah,
+    },
+    /// No payment has that name.
+    UnknownPayment,
+    /// It takes money back of which nothing is left.
+    MoreThanAll {
+        /// The gateway's name for the reversal.
+        reversal: String,
+        /// The amount in the gateway's own words.
+        amount: String,
+    },
+    /// It never told what became of the payment, and is asked no more.
+    GivenUp {
+        /// Where the payment stands here.
+        status: PaymentStatus,
+    },
+    /// In somebody's words.
+    #[serde(untagged)]
+    Written(String),
+}
+
 impl Reversal {
     /// All that is left of an attempt was taken back, since its gateway says it stands at `status` now.
     #[must_use]

@@ -22,7 +22,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-pub use attempt::{ChargeResult, Instructions, NewAttempt, Opened};
+pub use attempt::{ChargeResult, NewAttempt, Opened};
 pub(crate) use hold::{capture_hold, pay_from_wallet, release_hold};
 pub use invoice::NewInvoiceAttempt;
 pub(crate) use invoice::{LockedInvoice, begin as begin_invoice_payment, lock_invoice, settle_invoice};

@@ -1,12 +1,18 @@
 //! Taking over what providers tell of their catalogs, on a real Postgres.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
-use domain::{ids::UserId, instance::Capability, role::Role, upkeep::RunStatus};
+use domain::{
+    catalog::{ProviderCatalog, ProviderImage, ProviderRegion, ProviderSize},
+    ids::UserId,
+    instance::Capability,
+    role::Role,
+    upkeep::RunStatus,
+};
 use sqlx::{PgPool, types::Decimal};
 use store::{
     Store, StoreError,
     audit::{Actor, Origin},
-    catalog_sync::{ImageFact, OfferChange, ProviderCatalog, RegionFact, SizeFact},
+    catalog_sync::OfferChange,
     page::PageRequest,
     users::NewUser,
 };
@@ -50,9 +56,9 @@ impl Shop {
         ProviderCatalog {
             sizes: sizes
                 .into_iter()
-                .map(|(slug, vcpu, price_monthly_usd)| SizeFact {
+                .map(|(slug, vcpu, price_monthly_usd)| ProviderSize {
                     slug,
-                    vcpu,
+                    vcpu: vcpu.unsigned_abs(),
                     memory_mb: 1024,
                     disk_gb: 25,
                     transfer_gb: 1000,
@@ -63,11 +69,11 @@ impl Shop {
                 .collect(),
             regions: regions
                 .into_iter()
-                .map(|slug| RegionFact { name: slug.clone(), slug, country: None, available: true })
+                .map(|slug| ProviderRegion { name: slug.clone(), slug, country: None, available: true })
                 .collect(),
             images: images
                 .into_iter()
-                .map(|slug| ImageFact {
+                .map(|slug| ProviderImage {
                     name: slug.clone(),
                     slug,
                     distribution: "Ubuntu".to_owned(),

@@ -4,10 +4,11 @@
 use domain::{
     hostname::Hostname,
     ids::{ActionId, ApiKeyId, InstanceId, OrderId, UserId},
-    instance::{ActionKind, ActionStatus, InstanceAction, InstanceStatus, PowerState},
+    instance::{ActionKind, ActionStatus, ActionTurn, InstanceAction, InstanceStatus, PowerState},
     order::OrderStatus,
     policy::OrderPolicy,
     provisioning::FailureClass,
+    server::ServerState,
 };
 use serde_json::json;
 use sqlx::PgPool;
@@ -15,7 +16,7 @@ use store::{
     Store, StoreError,
     audit::{Actor, Origin},
     idempotency::Idempotency,
-    instance_actions::{Action, ActionTurn, NewAction, ObservedServer, RequestedBy},
+    instance_actions::{Action, NewAction, RequestedBy},
     orders::{NewOrder, Selection},
     page::PageRequest,
     provisioning::ProviderTrouble,
@@ -94,7 +95,7 @@ impl Shop {
     }
 
     async fn begin(&self) -> ActionId {
-        self.turn().await.work.expect("an action waits").id
+        self.turn().await.work.expect("an action waits").action_id
     }
 
     async fn read(&self, action: ActionId) -> Action {
@@ -157,8 +158,8 @@ fn conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
     }
 }
 
-fn observed() -> ObservedServer {
-    ObservedServer { power: PowerState::Off, ipv4: None, ipv6: Some("2001:db8::7".to_owned()) }
+fn observed() -> ServerState {
+    ServerState { power: PowerState::Off, ipv4: None, ipv6: Some("2001:db8::7".parse().unwrap()) }
 }
 
 #[sqlx::test(migrations = "../migrations")]

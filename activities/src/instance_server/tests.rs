@@ -84,7 +84,7 @@ impl World {
         };
         let asked = self.store().request_action(&new).await.unwrap().id;
         assert_eq!(
-            self.store().next_action(self.server).await.unwrap().work.map(|work| work.id),
+            self.store().next_action(self.server).await.unwrap().work.map(|work| work.action_id),
             Some(asked)
         );
         asked

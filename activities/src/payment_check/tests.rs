@@ -139,10 +139,10 @@ impl Shop {
     pub(crate) async fn charged(&self, gateway: &'static str) -> Placed {
         let placed = self.order(gateway, None).await;
         let told = self.janitor.gateways[gateway].create(&placed.charge).await.unwrap();
-        let instructions = payments::Instructions {
+        let instructions = Instructions {
             transaction_id: told.transaction_id,
             qr_string: told.qr_string,
-            ..payments::Instructions::default()
+            ..Instructions::default()
         };
         let ready = ChargeResult::Ready(instructions);
         self.janitor.store.record_charge(placed.payment, &ready).await.unwrap();

@@ -32,8 +32,8 @@ impl Lists for Arc<Fake> {
     }
 }
 
-fn server(id: &str) -> ProviderInstance {
-    ProviderInstance {
+fn server(id: &str) -> ProviderServer {
+    ProviderServer {
         id: id.to_owned(),
         name: String::new(),
         tags: vec![],

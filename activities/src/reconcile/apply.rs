@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use adapters::providers::{ProviderAction, ProviderError, ProviderInstance};
+use adapters::providers::{ProviderAction, ProviderError};
 use domain::{
     instance::{Capability, PowerState},
     provisioning::FailureClass,
     reconciliation::{FindingAction, FindingKind, FindingReason, Verdict, most_at_once},
+    server::ProviderServer,
 };
 use serde_json::{Value, json};
 use store::reconciliation::{NewFinding, NewQuarantine, Quarantined};
@@ -164,7 +165,7 @@ impl Observation<'_> {
     /// Whether the database still says so: an order may have been retried, a server attached since the list was read.
     async fn is_still_unwanted(
         &self,
-        server: &ProviderInstance,
+        server: &ProviderServer,
         reason: FindingReason,
     ) -> Result<bool, StepError> {
         let judged = self.judge(std::slice::from_ref(server)).await?;
@@ -178,7 +179,7 @@ impl Observation<'_> {
     async fn power_off(
         &self,
         quarantined: &Quarantined,
-        server: &ProviderInstance,
+        server: &ProviderServer,
     ) -> Result<FindingAction, StepError> {
         if server.power != PowerState::Off {
             self.servers.perform_action(&server.id, &self.switch_off()).await?;

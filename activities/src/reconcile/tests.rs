@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use adapters::providers::{CloudProvider, CreateInstance, ProviderAction, ProviderInstance};
+use adapters::providers::{CloudProvider, CreateInstance, ProviderAction};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     ids::{OrderId, QuarantineId},
@@ -13,6 +13,7 @@ use domain::{
     policy::StepPolicy,
     provisioning::{FLEET_TAG, cohort_tag, order_tag},
     reconciliation::{FindingAction, FindingReason},
+    server::ProviderServer,
     upkeep::ReconcileSettings,
 };
 use rust_decimal::Decimal;
@@ -108,7 +109,7 @@ impl Fleet {
     }
 
     /// The record of an order's server.
-    async fn record(&self, order: OrderId, status: &str, server: Option<&ProviderInstance>) {
+    async fn record(&self, order: OrderId, status: &str, server: Option<&ProviderServer>) {
         sqlx::query(
             "INSERT INTO instances (id, order_id, user_id, provider_id, plan_id, region_id, image_id, name, hostname,
                  status, provider_instance_id, ipv4, ipv6, power_state, starts_at, expires_at)
@@ -127,12 +128,12 @@ impl Fleet {
     }
 
     /// A running server with an order's tag.
-    async fn server(&self, order: OrderId) -> ProviderInstance {
+    async fn server(&self, order: OrderId) -> ProviderServer {
         self.marked(&Installation::default().tag(), order).await
     }
 
     /// The same with another mark of its installation.
-    async fn marked(&self, fleet: &str, order: OrderId) -> ProviderInstance {
+    async fn marked(&self, fleet: &str, order: OrderId) -> ProviderServer {
         let ticket = self.cloud.ready_to_create().await.unwrap();
         let request = CreateInstance {
             tag: order_tag(order),
@@ -150,7 +151,7 @@ impl Fleet {
         self.cloud.get_instance(&created.id).await.unwrap()
     }
 
-    async fn active(&self) -> (OrderId, ProviderInstance) {
+    async fn active(&self) -> (OrderId, ProviderServer) {
         let order = self.order(&["PAID", "PROVISIONING", "ACTIVE"]).await;
         let server = self.server(order).await;
         self.record(order, "ACTIVE", Some(&server)).await;
@@ -175,11 +176,11 @@ impl Fleet {
         self.store().quarantined_servers(Some(SLUG), true, ALL).await.unwrap().data
     }
 
-    async fn is_on(&self, server: &ProviderInstance) -> bool {
+    async fn is_on(&self, server: &ProviderServer) -> bool {
         self.cloud.get_instance(&server.id).await.unwrap().power == PowerState::On
     }
 
-    async fn is_gone(&self, server: &ProviderInstance) -> bool {
+    async fn is_gone(&self, server: &ProviderServer) -> bool {
         self.cloud.get_instance(&server.id).await.is_err()
     }
 
@@ -192,13 +193,13 @@ impl Fleet {
     }
 }
 
-fn about<'a>(findings: &'a [Finding], server: &ProviderInstance) -> Option<&'a Finding> {
+fn about<'a>(findings: &'a [Finding], server: &ProviderServer) -> Option<&'a Finding> {
     findings.iter().find(|finding| finding.provider_instance_id == server.id)
 }
 
 fn verdict(
     findings: &[Finding],
-    server: &ProviderInstance,
+    server: &ProviderServer,
 ) -> Option<(FindingKind, FindingReason, FindingAction)> {
     about(findings, server).map(|finding| (finding.kind, finding.reason, finding.action))
 }

@@ -137,7 +137,7 @@ impl GatewayError {
     }
 }
 
-/// Why a notification is not believed.
+/// Why a webhook event is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
     /// It is not of the shape the gateway sends.

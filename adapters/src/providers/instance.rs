@@ -1,9 +1,6 @@
-//! Servers, as they are asked for and as the provider reports them.
+//! Servers, as they are asked for and listed.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use chrono::{DateTime, Utc};
-use domain::instance::PowerState;
+use domain::server::ProviderServer;
 use secrecy::SecretString;
 
 /// What it takes to create a server. Sizes, regions and images are the provider's own slugs.
@@ -31,36 +28,11 @@ pub struct CreateInstance {
     pub network: Option<String>,
 }
 
-/// A server as the provider reports it, in our words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderInstance {
-    /// The provider's own id, as text.
-    pub id: String,
-    /// Its name or label at the provider.
-    pub name: String,
-    /// Tags it carries.
-    pub tags: Vec<String>,
-    /// The provider's slug of its size.
-    pub size: String,
-    /// The provider's slug of its region.
-    pub region: String,
-    /// Public IPv4, once assigned.
-    pub ipv4: Option<Ipv4Addr>,
-    /// Public IPv6, once assigned.
-    pub ipv6: Option<Ipv6Addr>,
-    /// Whether it is on.
-    pub power: PowerState,
-    /// True when it boots no longer, is not locked and has an address: a customer can log in.
-    pub ready: bool,
-    /// When the provider made it.
-    pub created_at: DateTime<Utc>,
-}
-
 /// Servers that came with one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstancePage {
     /// The servers.
-    pub instances: Vec<ProviderInstance>,
+    pub instances: Vec<ProviderServer>,
     /// What to ask for the next page by; `None` on the last.
     pub next: Option<String>,
 }

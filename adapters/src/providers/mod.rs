@@ -4,12 +4,13 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
+    catalog::{ProviderImage, ProviderRegion, ProviderSize},
     instance::Capability,
     rate_limit::{Caller, Lane},
+    server::ProviderServer,
 };
 
 mod action;
-mod catalog;
 mod channel;
 pub mod cloud_init;
 mod descriptor;
@@ -25,12 +26,11 @@ pub mod vultr;
 
 pub use crate::http::Effect;
 pub use action::{ActionProgress, ActionReceipt, ProviderAction, Snapshot};
-pub use catalog::{ProviderImage, ProviderRegion, ProviderSize};
 pub use channel::CreateTicket;
 pub use descriptor::{Account, Descriptor, Environment, Terms};
 use error::{NO_VERDICT, success_body};
 pub use error::{ProviderError, Refuses};
-pub use instance::{CreateInstance, InstancePage, ProviderInstance};
+pub use instance::{CreateInstance, InstancePage};
 pub use metrics::{MetricKind, MetricsQuery, Series};
 pub use pacing::{Call, CallOutcome, Health, NotAdmitted, Paced, Pacer, Quota, Shut, Unpaced};
 pub use registry::{Registry, UnknownProvider};
@@ -107,13 +107,13 @@ pub trait CloudProvider: Send + Sync + std::fmt::Debug {
         &self,
         ticket: CreateTicket,
         request: &CreateInstance,
-    ) -> Result<ProviderInstance, ProviderError>;
+    ) -> Result<ProviderServer, ProviderError>;
 
     /// One page of the servers that carry `tag`: one call. `page` is the `next` of the page before.
     async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError>;
 
     /// All servers that carry `tag`, oldest first. More than one of an order's is a duplicate to be reported.
-    async fn find_by_tag(&self, tag: &str) -> Result<Vec<ProviderInstance>, ProviderError> {
+    async fn find_by_tag(&self, tag: &str) -> Result<Vec<ProviderServer>, ProviderError> {
         let mut found = Vec::new();
         let mut next = None;
         loop {
@@ -138,7 +138,7 @@ pub trait CloudProvider: Send + Sync + std::fmt::Debug {
     async fn forget_tag(&self, tag: &str) -> Result<(), ProviderError>;
 
     /// One server. [`domain::provisioning::FailureClass::NotFound`] when the provider does not know it.
-    async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError>;
+    async fn get_instance(&self, id: &str) -> Result<ProviderServer, ProviderError>;
 
     /// Asks to delete a server; one that is gone already counts as deleted. Success is the provider's promise, not
     /// the end: only a server that is neither read nor listed any more costs nothing.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use adapters::providers::{CreateInstance, ProviderInstance};
-use domain::{instance::PowerState, provisioning::FailureClass};
+use adapters::providers::CreateInstance;
+use domain::{instance::PowerState, provisioning::FailureClass, server::ProviderServer};
 use serde_json::json;
 
 use crate::vendor::{COHORT, FLEET, Lab, TAG, Vendor, create, request, tag, until};
@@ -37,7 +37,7 @@ pub async fn a_server_is_created_found_ready_deleted_and_gone<V: Vendor>() {
     provider.delete_instance(&made.id).await.expect("gone already counts as deleted");
 }
 
-fn ids(found: &[ProviderInstance]) -> Vec<&str> {
+fn ids(found: &[ProviderServer]) -> Vec<&str> {
     found.iter().map(|instance| instance.id.as_str()).collect()
 }
 

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, marker::PhantomData, sync::Arc, time::Duration};
 
-use adapters::providers::{
-    self, Account, CloudProvider, CreateInstance, Descriptor, ProviderError, ProviderInstance,
-};
-use domain::provisioning::FailureClass;
+use adapters::providers::{self, Account, CloudProvider, CreateInstance, Descriptor, ProviderError};
+use domain::{provisioning::FailureClass, server::ProviderServer};
 use serde_json::{Value, json};
 use simulators::{
     Handle,
@@ -158,17 +156,17 @@ impl<V: Vendor> Lab<V> {
     }
 
     /// Creates the server of an order.
-    pub async fn make(&self, tag: &str) -> ProviderInstance {
+    pub async fn make(&self, tag: &str) -> ProviderServer {
         create(&self.provider, &request::<V>(tag)).await.unwrap()
     }
 
     /// Creates one and waits until a customer can log in.
-    pub async fn make_ready(&self, tag: &str) -> ProviderInstance {
+    pub async fn make_ready(&self, tag: &str) -> ProviderServer {
         let made = self.make(tag).await;
         until(async || self.read(&made.id).await, |i| i.ready).await
     }
 
-    pub async fn read(&self, id: &str) -> ProviderInstance {
+    pub async fn read(&self, id: &str) -> ProviderServer {
         self.provider.get_instance(id).await.unwrap()
     }
 
@@ -189,7 +187,7 @@ fn client() -> reqwest::Client {
 pub async fn create(
     provider: &Arc<dyn CloudProvider>,
     request: &CreateInstance,
-) -> Result<ProviderInstance, ProviderError> {
+) -> Result<ProviderServer, ProviderError> {
     let ticket = provider.ready_to_create().await?;
     provider.create_instance(ticket, request).await
 }

@@ -155,7 +155,10 @@ async fn get(
     Ok(Json(Invoice {
         summary: invoice.into(),
         lines: lines.iter().map(|line| InvoiceLine::in_language(line, me.language)).collect(),
-        credit_notes: credit_notes.into_iter().map(InvoiceCreditNote::from).collect(),
+        credit_notes: credit_notes
+            .into_iter()
+            .map(|note| InvoiceCreditNote::in_language(note, me.language))
+            .collect(),
     }))
 }
 
@@ -180,12 +183,13 @@ impl From<store::invoices::Invoice> for InvoiceSummary {
     }
 }
 
-impl From<store::refunds::CreditNote> for InvoiceCreditNote {
-    fn from(row: store::refunds::CreditNote) -> Self {
+impl InvoiceCreditNote {
+    /// A credit note, with its reason in words.
+    pub(crate) fn in_language(row: store::refunds::CreditNote, language: Language) -> Self {
         Self {
             id: row.id,
             number: row.number,
-            reason: row.reason,
+            reason: messages::credit_reason(&row.reason, language),
             net: row.net,
             tax: row.tax,
             total: row.total,

@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
+    gateway::Instructions,
     ids::{DepositId, InvoiceId, OrderId, PaymentId},
     payment_limits::Payable,
 };
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use store::{
     Elapsed, StoreError,
     idempotency::Idempotency,
-    payments::{ChargeResult, Instructions, NewAttempt, Payment},
+    payments::{ChargeResult, NewAttempt, Payment},
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -336,7 +337,7 @@ async fn ask(gateway: &Arc<dyn PaymentGateway>, payment: &Payment, patience: Dur
         pay_within: payment.time_left.unwrap_or_default().get(),
     };
     match tokio::time::timeout(patience, create(gateway, &charge, patience)).await {
-        Ok(Ok(instructions)) => ChargeResult::Ready(kept(instructions)),
+        Ok(Ok(instructions)) => ChargeResult::Ready(instructions),
         Ok(Err(error)) => failed(&error),
         Err(_) => ChargeResult::Unknown(format!("no answer within {patience:?}")),
     }
@@ -347,7 +348,7 @@ async fn create(
     gateway: &Arc<dyn PaymentGateway>,
     charge: &Charge,
     patience: Duration,
-) -> Result<adapters::payments::Instructions, GatewayError> {
+) -> Result<Instructions, GatewayError> {
     let started = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
@@ -373,16 +374,5 @@ fn failed(error: &GatewayError) -> ChargeResult {
         GatewayFailure::Retryable { .. } | GatewayFailure::Unknown { .. } => {
             ChargeResult::Unknown(error.to_string())
         }
-    }
-}
-
-fn kept(instructions: adapters::payments::Instructions) -> Instructions {
-    Instructions {
-        transaction_id: instructions.transaction_id,
-        qr_string: instructions.qr_string,
-        va_number: instructions.va_number,
-        bill_key: instructions.bill_key,
-        biller_code: instructions.biller_code,
-        expires_at: instructions.expires_at,
     }
 }

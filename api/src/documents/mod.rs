@@ -6,7 +6,6 @@ pub(crate) mod answer;
 mod html;
 pub(crate) mod paper;
 mod pdf;
-mod phrases;
 #[cfg(test)]
 mod tests;
 

@@ -5,14 +5,15 @@ use std::{
     time::Duration,
 };
 
-use adapters::providers::ProviderInstance;
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use domain::{
     api_key::Scope,
     ids::{ActionId, InstanceId},
     instance::{InstanceAction, PowerState},
+    language::Language,
     rate_limit::Caller,
+    server::ProviderServer,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -228,8 +229,8 @@ async fn get_action(
     Ok(Json(state.store.any_action(instance, action).await?.into()))
 }
 
-impl From<ProviderInstance> for Live {
-    fn from(server: ProviderInstance) -> Self {
+impl From<ProviderServer> for Live {
+    fn from(server: ProviderServer) -> Self {
         Self {
             name: server.name,
             tags: server.tags,
@@ -250,7 +251,8 @@ impl From<store::instance_actions::Action> for InternalAction {
             requested_by: row.requested_by.clone(),
             requester_id: row.requester_id,
             trouble: row.trouble.clone(),
-            action: row.into(),
+            // Programs read English.
+            action: Action::in_language(row, Language::English),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Beginning to pay: further attempts, and what the gateway answered to a charge.
 
-use chrono::{DateTime, Utc};
 use domain::{
     billing::{Bank, PaymentMethod},
+    gateway::Instructions,
     ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
     order::OrderStatus,
     payment_limits::Way,
@@ -42,23 +42,6 @@ pub struct Opened {
     pub payment_id: PaymentId,
     /// False when an earlier request with the same key began it.
     pub is_new: bool,
-}
-
-/// What a customer needs in order to pay.
-#[derive(Debug, Clone, Default)]
-pub struct Instructions {
-    /// The gateway's id of the transaction.
-    pub transaction_id: String,
-    /// QRIS: the text of the QR code.
-    pub qr_string: Option<String>,
-    /// Virtual account: its number.
-    pub va_number: Option<String>,
-    /// Mandiri: the bill's key.
-    pub bill_key: Option<String>,
-    /// Mandiri: the biller's code.
-    pub biller_code: Option<String>,
-    /// Until when the gateway takes the money, if it says so.
-    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// How a gateway answered to a charge.
@@ -107,7 +90,7 @@ impl Store {
         Ok(Opened { payment_id, is_new: true })
     }
 
-    /// Keeps what a gateway answered to a charge. A notification that was quicker wins: only an attempt that is still
+    /// Keeps what a gateway answered to a charge. A webhook event that was quicker wins: only an attempt that is still
     /// open changes its status.
     ///
     /// # Errors

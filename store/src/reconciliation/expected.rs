@@ -5,7 +5,8 @@ use domain::{
     ids::{InstanceId, OrderId},
     instance::{InstanceStatus, PowerState},
     order::OrderStatus,
-    reconciliation::{KnownInstance, KnownServer, SeenServer},
+    reconciliation::{KnownInstance, KnownServer},
+    server::ProviderServer,
 };
 use uuid::Uuid;
 
@@ -140,7 +141,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn correct_record(&self, believed: &KnownInstance, seen: &SeenServer) -> Result<bool> {
+    pub async fn correct_record(&self, believed: &KnownInstance, seen: &ProviderServer) -> Result<bool> {
         let power = if seen.power == PowerState::Unknown { believed.power } else { seen.power };
         let corrected = sqlx::query!(
             "UPDATE instances i SET power_state = $2, ipv4 = coalesce($3, ipv4), ipv6 = coalesce($4, ipv6),
@@ -151,8 +152,8 @@ impl Store {
                                WHERE a.instance_id = i.id AND a.status IN ('pending', 'in_progress'))",
             believed.id.0,
             power.as_str(),
-            seen.ipv4,
-            seen.ipv6,
+            seen.ipv4.map(|ip| ip.to_string()),
+            seen.ipv6.map(|ip| ip.to_string()),
             believed.status.as_str(),
             believed.power.as_str(),
             believed.ipv4,

@@ -5,6 +5,7 @@ use domain::{
     event::OrderMoneyReturned,
     ids::{CreditNoteId, OrderId},
     ledger::Service,
+    refund::CreditReason,
 };
 use serde_json::json;
 use sqlx::PgConnection;
@@ -51,7 +52,8 @@ pub(crate) async fn give_back(
     let order = lock_order(tx, order).await?;
     let billed = Billed::of_order(&order);
     let sums = Sums { total, tax: position.tax_in_all(billed.price)?, is_all: true };
-    let credit_note = take_back_invoice(tx, &billed, sums, reason).await?;
+    let credited = CreditReason::Written(reason.to_owned());
+    let credit_note = take_back_invoice(tx, &billed, sums, &credited).await?;
     for movement in position.give_back(order.parties(), event)? {
         ledger::post(tx, &movement, Some(reason)).await?;
     }
@@ -76,7 +78,7 @@ pub(crate) async fn credit(
     total: Rupiah,
     tax: Rupiah,
     is_all: bool,
-    reason: &str,
+    reason: &CreditReason,
 ) -> Result<()> {
     take_back_invoice(tx, billed, Sums { total, tax, is_all }, reason).await.map(drop)
 }
@@ -87,7 +89,7 @@ pub(super) async fn take_back_invoice(
     tx: &mut PgConnection,
     billed: &Billed,
     sums: Sums,
-    reason: &str,
+    reason: &CreditReason,
 ) -> Result<Option<Issued>> {
     let paid = sqlx::query_scalar!(
         "UPDATE invoices SET status = CASE WHEN $2 THEN 'REFUNDED' ELSE status END
@@ -109,7 +111,7 @@ async fn issue_credit_note(
     tx: &mut PgConnection,
     billed: &Billed,
     sums: Sums,
-    reason: &str,
+    reason: &CreditReason,
 ) -> Result<Issued> {
     let id: CreditNoteId = new_id();
     let number = numbers::take(tx, Series::CreditNote).await?;
@@ -121,7 +123,7 @@ async fn issue_credit_note(
         billed.invoice.0,
         billed.order().map(|order| order.0),
         billed.customer.0,
-        reason,
+        reason.to_text(),
         sums.total.minus(sums.tax)?.get(),
         sums.tax.get(),
         sums.total.get(),

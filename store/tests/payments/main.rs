@@ -25,6 +25,7 @@ use domain::{
     Rupiah,
     billing::{Evidence, PaymentMethod, PaymentStatus},
     event::Event,
+    gateway::{About, GatewayReport, Instructions, Outcome, WebhookEvent},
     hostname::Hostname,
     ids::{OrderId, PaymentId, UserId},
     language::Language,
@@ -44,7 +45,6 @@ use store::{
     payments::Payment,
     timeline::TimelineEntry,
     users::NewUser,
-    webhooks::{Intake, VerifiedNotification},
 };
 
 const MIDTRANS: &str = "midtrans";
@@ -134,8 +134,8 @@ impl Shop {
         self.store.any_payment(payment).await.unwrap().status
     }
 
-    async fn tell(&self, told: &VerifiedNotification<'_>) -> Intake {
-        self.store.apply_notification(told).await.unwrap()
+    async fn tell(&self, told: &WebhookEvent) -> Outcome {
+        self.store.apply_webhook_event(told).await.unwrap()
     }
 
     async fn assert_books_are_sound(&self) {
@@ -178,19 +178,22 @@ impl Shop {
 }
 
 /// What Midtrans says about a payment when it is asked.
-fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> VerifiedNotification<'a> {
-    VerifiedNotification {
+fn told(payment: &Payment, status: PaymentStatus, key: &str) -> WebhookEvent {
+    WebhookEvent {
         gateway: MIDTRANS,
-        dedupe_key: key,
-        gateway_order_id: &payment.gateway_order_id,
-        transaction_id: Some("transaction-1"),
-        status,
-        amount: Some(payment.amount),
-        payer_fee: None,
-        amount_as_received: "as charged",
-        reversals: &[],
-        evidence: Evidence::Asked,
-        body: br#"{"raw":true}"#,
+        dedupe_key: key.into(),
+        about: About::Attempt(payment.gateway_order_id.clone()),
+        evidence: Some(Evidence::Asked),
+        body: br#"{"raw":true}"#.to_vec(),
+        report: GatewayReport {
+            transaction_id: Some("transaction-1".into()),
+            status,
+            amount: Some(payment.amount),
+            payer_fee: None,
+            amount_as_received: "as charged".into(),
+            reversals: Vec::new(),
+            instructions: Instructions::default(),
+        },
     }
 }
 

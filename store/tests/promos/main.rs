@@ -11,6 +11,7 @@ mod staff;
 use domain::{
     Rupiah,
     billing::{Evidence, PaymentMethod, PaymentStatus},
+    gateway::{About, GatewayReport, Instructions, Outcome, WebhookEvent},
     hostname::Hostname,
     ids::{DepositId, OrderId, PromoId, UserId},
     policy::OrderPolicy,
@@ -28,7 +29,6 @@ use store::{
     promos::NewPromo,
     users::NewUser,
     wallet::{Deposit, NewDeposit, OpenedDeposit},
-    webhooks::{Intake, VerifiedNotification},
 };
 
 const MIDTRANS: &str = "midtrans";
@@ -118,9 +118,9 @@ impl Shop {
         self.store.deposit(opened.deposit_id, self.customer).await.unwrap()
     }
 
-    async fn tell(&self, payment: &Payment, status: PaymentStatus) -> Intake {
+    async fn tell(&self, payment: &Payment, status: PaymentStatus) -> Outcome {
         let key = format!("{}:{status}", payment.id);
-        self.store.apply_notification(&told(payment, status, &key)).await.unwrap()
+        self.store.apply_webhook_event(&told(payment, status, &key)).await.unwrap()
     }
 
     async fn wallet(&self) -> i64 {
@@ -207,19 +207,22 @@ fn deposit_refusal(opened: Result<OpenedDeposit, StoreError>) -> PromoRefusal {
 }
 
 /// What Midtrans says about a payment.
-fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> VerifiedNotification<'a> {
-    VerifiedNotification {
+fn told(payment: &Payment, status: PaymentStatus, key: &str) -> WebhookEvent {
+    WebhookEvent {
         gateway: MIDTRANS,
-        dedupe_key: key,
-        gateway_order_id: &payment.gateway_order_id,
-        transaction_id: Some("transaction-1"),
-        status,
-        amount: Some(payment.amount),
-        payer_fee: None,
-        amount_as_received: "as charged",
-        reversals: &[],
-        evidence: Evidence::Asked,
-        body: br#"{"raw":true}"#,
+        dedupe_key: key.into(),
+        about: About::Attempt(payment.gateway_order_id.clone()),
+        evidence: Some(Evidence::Asked),
+        body: br#"{"raw":true}"#.to_vec(),
+        report: GatewayReport {
+            transaction_id: Some("transaction-1".into()),
+            status,
+            amount: Some(payment.amount),
+            payer_fee: None,
+            amount_as_received: "as charged".into(),
+            reversals: Vec::new(),
+            instructions: Instructions::default(),
+        },
     }
 }
 

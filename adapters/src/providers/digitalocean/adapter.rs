@@ -4,7 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{circuit::CircuitScope, instance::Capability, provisioning::FailureClass, rate_limit::Caller};
+use domain::{
+    catalog::{ProviderImage, ProviderRegion, ProviderSize},
+    circuit::CircuitScope,
+    instance::Capability,
+    provisioning::FailureClass,
+    rate_limit::Caller,
+    server::ProviderServer,
+};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -18,8 +25,8 @@ use crate::{
     http::{self, SetupError},
     providers::{
         Account, ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect,
-        InstancePage, MetricKind, MetricsQuery, ProviderAction, ProviderError, ProviderImage,
-        ProviderInstance, ProviderRegion, ProviderSize, Quota, Series, Snapshot, Terms,
+        InstancePage, MetricKind, MetricsQuery, ProviderAction, ProviderError, Quota, Series, Snapshot,
+        Terms,
         channel::{Channel, Manners},
     },
 };
@@ -185,7 +192,7 @@ impl CloudProvider for DigitalOcean {
         &self,
         ticket: CreateTicket,
         request: &CreateInstance,
-    ) -> Result<ProviderInstance, ProviderError> {
+    ) -> Result<ProviderServer, ProviderError> {
         let user_data = mapper::user_data(request).await?;
         let call = self.request(Method::POST, &["droplets"]).json(&mapper::to_create(request, user_data));
         let body = self.channel.send_with(ticket, LANE, call).await?;
@@ -207,7 +214,7 @@ impl CloudProvider for DigitalOcean {
         self.delete(&["tags", tag]).await
     }
 
-    async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
+    async fn get_instance(&self, id: &str) -> Result<ProviderServer, ProviderError> {
         let id = mapper::to_id(id, "droplet")?;
         let OneDroplet { droplet } = self.read(&["droplets", &id], &[]).await?;
         Ok(mapper::to_instance(droplet))

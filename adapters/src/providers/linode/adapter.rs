@@ -4,7 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use domain::{circuit::CircuitScope, instance::Capability, provisioning::FailureClass, rate_limit::Caller};
+use domain::{
+    catalog::{ProviderImage, ProviderRegion, ProviderSize},
+    circuit::CircuitScope,
+    instance::Capability,
+    provisioning::FailureClass,
+    rate_limit::Caller,
+    server::ProviderServer,
+};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,8 +26,7 @@ use crate::{
     http::{self, SetupError},
     providers::{
         Account, ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect,
-        InstancePage, MetricsQuery, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
-        ProviderRegion, ProviderSize, Quota, Series, Snapshot, Terms,
+        InstancePage, MetricsQuery, ProviderAction, ProviderError, Quota, Series, Snapshot, Terms,
         channel::{Channel, Manners},
     },
 };
@@ -210,7 +216,7 @@ impl CloudProvider for Linode {
         &self,
         ticket: CreateTicket,
         request: &CreateInstance,
-    ) -> Result<ProviderInstance, ProviderError> {
+    ) -> Result<ProviderServer, ProviderError> {
         let call = self.request(Method::POST, &["linode", "instances"]).json(&mapper::to_create(request));
         let body = self.channel.send_with(ticket, CREATE, call).await?;
         let made = serde_json::from_slice(&body)
@@ -233,7 +239,7 @@ impl CloudProvider for Linode {
         self.delete(&["tags", tag]).await
     }
 
-    async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
+    async fn get_instance(&self, id: &str) -> Result<ProviderServer, ProviderError> {
         Ok(mapper::to_instance(self.instance(&mapper::to_id(id, "Linode")?).await?))
     }
 

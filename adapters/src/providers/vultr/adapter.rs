@@ -3,7 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{circuit::CircuitScope, instance::Capability, provisioning::FailureClass, rate_limit::Caller};
+use domain::{
+    catalog::{ProviderImage, ProviderRegion, ProviderSize},
+    circuit::CircuitScope,
+    instance::Capability,
+    provisioning::FailureClass,
+    rate_limit::Caller,
+    server::ProviderServer,
+};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -20,8 +27,7 @@ use crate::{
     http::{self, SetupError},
     providers::{
         Account, ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect,
-        InstancePage, MetricsQuery, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
-        ProviderRegion, ProviderSize, Quota, Series, Snapshot, Terms,
+        InstancePage, MetricsQuery, ProviderAction, ProviderError, Quota, Series, Snapshot, Terms,
         channel::{Channel, Manners},
     },
 };
@@ -216,7 +222,7 @@ impl CloudProvider for Vultr {
         &self,
         ticket: CreateTicket,
         request: &CreateInstance,
-    ) -> Result<ProviderInstance, ProviderError> {
+    ) -> Result<ProviderServer, ProviderError> {
         let user_data = mapper::user_data(&request.ssh_public_keys, request.root_password.as_ref()).await?;
         let call = self.request(Method::POST, &["instances"]).json(&mapper::to_create(request, user_data));
         let body = self.channel.send_with(ticket, LANE, call).await?;
@@ -234,7 +240,7 @@ impl CloudProvider for Vultr {
         Ok(())
     }
 
-    async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
+    async fn get_instance(&self, id: &str) -> Result<ProviderServer, ProviderError> {
         let id = mapper::to_id(id, "an instance")?;
         Ok(mapper::to_instance(self.server(&id).await?))
     }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     ids::{ActionId, InstanceId},
     instance::{ActionKind, ActionStatus},
+    language::Language,
     provisioning::FailureClass,
 };
 use garde::Validate;
@@ -74,7 +75,7 @@ pub(crate) struct ActionFailure {
     pub class: FailureClass,
     /// In words a customer understands.
     #[schema(example = "The provider has no room for this at the moment. Please try again later.")]
-    pub message: String,
+    pub message: &'static str,
 }
 
 /// What was taken in.
@@ -124,7 +125,7 @@ async fn request(
         may_delete: false,
     };
     let action = ask(&state, instance, body, &requester).await?;
-    Ok((StatusCode::ACCEPTED, Json(ActionTaken { action: action.into() })))
+    Ok((StatusCode::ACCEPTED, Json(ActionTaken { action: Action::in_language(action, me.language) })))
 }
 
 /// List what was asked for one of my servers, newest first.
@@ -144,7 +145,7 @@ async fn list(
     paging: Paging,
 ) -> Result<Paged<Action>, Problem> {
     let page = state.store.actions_of(me.id, instance, &paging.request()).await?;
-    Ok(Paged::new(page, Action::from))
+    Ok(Paged::new(page, |row| Action::in_language(row, me.language)))
 }
 
 /// Watch something that was asked for one of my servers.
@@ -166,18 +167,20 @@ async fn get(
     State(state): State<AppState>,
     Ids(instance, action): Ids<InstanceId, ActionId>,
 ) -> Result<Json<Action>, Problem> {
-    Ok(Json(state.store.action_of(me.id, instance, action).await?.into()))
+    let action = state.store.action_of(me.id, instance, action).await?;
+    Ok(Json(Action::in_language(action, me.language)))
 }
 
-impl From<store::instance_actions::Action> for Action {
-    fn from(row: store::instance_actions::Action) -> Self {
-        let failure = row.failure_class.zip(row.failure_message);
+impl Action {
+    /// An action, with why it failed in words.
+    pub(crate) fn in_language(row: store::instance_actions::Action, language: Language) -> Self {
+        let failure = |class| ActionFailure { class, message: messages::action_failure(class, language) };
         Self {
             id: row.id,
             action: row.kind,
             params: row.params,
             status: row.status,
-            failure: failure.map(|(class, message)| ActionFailure { class, message }),
+            failure: row.failure_class.map(failure),
             result: row.result,
             created_at: row.created_at,
             started_at: row.started_at,

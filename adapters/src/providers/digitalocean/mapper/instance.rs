@@ -1,6 +1,6 @@
 //! Droplets and their snapshots.
 
-use domain::{instance::PowerState, provisioning::FailureClass};
+use domain::{instance::PowerState, provisioning::FailureClass, server::ProviderServer};
 use uuid::Uuid;
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
     error::{failure, not_an_id},
 };
 use crate::providers::{
-    CreateInstance, ProviderError, ProviderInstance, Snapshot,
+    CreateInstance, ProviderError, Snapshot,
     cloud_init::{NotHashed, cloud_config},
 };
 
@@ -32,9 +32,9 @@ pub(in super::super) fn to_create(request: &CreateInstance, user_data: Option<St
     }
 }
 
-pub(in super::super) fn to_instance(droplet: Droplet) -> ProviderInstance {
+pub(in super::super) fn to_instance(droplet: Droplet) -> ProviderServer {
     let ipv4 = public(&droplet.networks.v4);
-    ProviderInstance {
+    ProviderServer {
         id: droplet.id.to_string(),
         name: droplet.name,
         size: droplet.size_slug,
@@ -99,7 +99,7 @@ mod tests {
         }
     }
 
-    fn droplet(body: serde_json::Value) -> ProviderInstance {
+    fn droplet(body: serde_json::Value) -> ProviderServer {
         to_instance(serde_json::from_value(body).unwrap())
     }
 

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{instance::PowerState, provisioning::FailureClass};
+use domain::{instance::PowerState, provisioning::FailureClass, server::ProviderServer};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use super::{
     super::types::{CreateLinode, Deploy, Instance, Metadata},
     error::failure,
 };
-use crate::providers::{CreateInstance, ProviderError, ProviderInstance};
+use crate::providers::{CreateInstance, ProviderError};
 
 /// The label is the order's tag: labels are unique at the vendor, so an order's second create is refused.
 pub(in super::super) fn to_create(request: &CreateInstance) -> CreateLinode<'_> {
@@ -53,10 +53,10 @@ fn cloud_config(request: &CreateInstance) -> String {
     format!("#cloud-config\n{config}\n")
 }
 
-pub(in super::super) fn to_instance(linode: Instance) -> ProviderInstance {
+pub(in super::super) fn to_instance(linode: Instance) -> ProviderServer {
     let ipv4 = linode.ipv4.iter().filter_map(|text| text.parse().ok()).find(|ip: &Ipv4Addr| !ip.is_private());
     let ipv6 = linode.ipv6.as_deref().and_then(|text| text.split('/').next()?.parse().ok());
-    ProviderInstance {
+    ProviderServer {
         id: linode.id.to_string(),
         name: linode.label,
         size: linode.kind,

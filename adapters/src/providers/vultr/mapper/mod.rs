@@ -5,7 +5,7 @@ mod catalog;
 mod error;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{instance::PowerState, provisioning::FailureClass};
+use domain::{instance::PowerState, provisioning::FailureClass, server::ProviderServer};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub(super) use self::{
 };
 use super::types::{CreateServer, Server, Source};
 use crate::providers::{
-    CreateInstance, ProviderError, ProviderInstance,
+    CreateInstance, ProviderError,
     cloud_init::{NotHashed, cloud_config},
 };
 
@@ -54,9 +54,9 @@ pub(super) async fn user_data(
     Ok(config.map(|text| STANDARD.encode(text)))
 }
 
-pub(super) fn to_instance(server: Server) -> ProviderInstance {
+pub(super) fn to_instance(server: Server) -> ProviderServer {
     let ipv4 = server.main_ip.parse().ok().filter(|ip: &std::net::Ipv4Addr| !ip.is_unspecified());
-    ProviderInstance {
+    ProviderServer {
         ready: is_settled(&server) && server.power_status == "running" && ipv4.is_some(),
         power: match (server.status.as_str(), server.power_status.as_str()) {
             // The vendor says `running` of what is still to be installed.
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    fn server(change: Value) -> ProviderInstance {
+    fn server(change: Value) -> ProviderServer {
         let mut body = json!({
             "id": "4f0f12e5-1f84-404f-aa84-85f431ea5ec2", "os": "Debian 12 x64 (bookworm)", "ram": 1024, "disk": 25,
             "main_ip": "198.18.0.7", "vcpu_count": 1, "region": "sgp", "plan": "vc2-1c-1gb",

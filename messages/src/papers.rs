@@ -1,36 +1,54 @@
 //! The words of papers, in each language.
 
 use chrono::{DateTime, Utc};
-use domain::{
-    billing::{Bank, InvoiceStatus, PaymentMethod},
-    language::Language,
-};
+use domain::{billing::InvoiceStatus, language::Language};
+
+use crate::times;
 
 /// What papers say in one language.
-pub(super) struct Phrases {
+#[derive(Debug)]
+pub struct Phrases {
+    /// What an invoice is called.
     pub invoice: &'static str,
+    /// What a credit note is called.
     pub credit_note: &'static str,
+    /// Before who is billed.
     pub billed_to: &'static str,
+    /// Before who gets the money back.
     pub credited_to: &'static str,
+    /// Before the day of issue.
     pub issued: &'static str,
+    /// Before the day it is to be paid by.
     pub due: &'static str,
+    /// Before the day it was paid.
     pub paid: &'static str,
+    /// Before the number of the invoice that a credit note is about.
     pub for_invoice: &'static str,
     /// Heads of the columns of lines.
     pub columns: [&'static str; 4],
+    /// Before the sum of the lines.
     pub subtotal: &'static str,
+    /// Before what is taken off.
     pub discount: &'static str,
     /// The tax base, when it is the whole price.
     pub tax_base: &'static str,
     /// The tax base, when it is a part of the price.
     pub other_tax_base: &'static str,
+    /// What the tax is called.
     pub tax: &'static str,
+    /// Before the total.
     pub total: &'static str,
+    /// Before what a credit note gives back, without tax.
     pub net: &'static str,
+    /// Before all that a credit note gives back.
     pub credited: &'static str,
+    /// Before the total in words.
     pub in_words: &'static str,
+    /// Heads how it was paid.
     pub payment: &'static str,
+    /// Heads what went back.
     pub credit_notes: &'static str,
+    /// At the foot of each page.
     pub footer: &'static str,
     /// Before the number of a page, and before the number of pages.
     pub page_of: [&'static str; 2],
@@ -94,7 +112,8 @@ const ENGLISH: Phrases = Phrases {
 
 impl Phrases {
     /// Those of a language.
-    pub(super) const fn of(language: Language) -> &'static Self {
+    #[must_use]
+    pub const fn of(language: Language) -> &'static Self {
         match language {
             Language::Indonesian => &INDONESIAN,
             Language::English => &ENGLISH,
@@ -102,17 +121,20 @@ impl Phrases {
     }
 
     /// A day in Jakarta: `28 November 2026`.
-    pub(super) fn day(&self, at: DateTime<Utc>) -> String {
-        messages::day(at, self.language)
+    #[must_use]
+    pub fn day(&self, at: DateTime<Utc>) -> String {
+        times::day(at, self.language)
     }
 
     /// A moment in Jakarta: `28 November 2026, 09:38 WIB`.
-    pub(super) fn moment(&self, at: DateTime<Utc>) -> String {
-        messages::moment(at, self.language)
+    #[must_use]
+    pub fn moment(&self, at: DateTime<Utc>) -> String {
+        times::moment(at, self.language)
     }
 
     /// A tax with its rate: `PPN 12%`.
-    pub(super) fn tax_at(&self, basis_points: i32) -> String {
+    #[must_use]
+    pub fn tax_at(&self, basis_points: i32) -> String {
         let (whole, rest) = (basis_points / 100, basis_points % 100);
         let decimals = match rest {
             0 => String::new(),
@@ -123,7 +145,8 @@ impl Phrases {
 }
 
 /// What an invoice's status is called on its stamp.
-pub(super) const fn status(status: InvoiceStatus, language: Language) -> &'static str {
+#[must_use]
+pub const fn invoice_status(status: InvoiceStatus, language: Language) -> &'static str {
     match (status, language) {
         (InvoiceStatus::Draft, Language::Indonesian) => "Konsep",
         (InvoiceStatus::Draft, Language::English) => "Draft",
@@ -136,11 +159,6 @@ pub(super) const fn status(status: InvoiceStatus, language: Language) -> &'stati
         (InvoiceStatus::Refunded, Language::Indonesian) => "Dikembalikan",
         (InvoiceStatus::Refunded, Language::English) => "Refunded",
     }
-}
-
-/// What a way of paying is called.
-pub(super) fn method(method: PaymentMethod, bank: Option<Bank>, language: Language) -> String {
-    messages::capital(&messages::payment_method(method, bank, language))
 }
 
 #[cfg(test)]

@@ -1,9 +1,25 @@
-//! What a provider sells, in our words. Slugs are the provider's own.
+//! What a provider sells, in its own slugs and our words.
 
 use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::instance::Capability;
+
+/// What a provider says it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProviderCatalog {
+    /// Where servers can be made.
+    pub regions: Vec<ProviderRegion>,
+    /// Sizes of servers.
+    pub sizes: Vec<ProviderSize>,
+    /// Operating systems.
+    pub images: Vec<ProviderImage>,
+    /// What can be done to its servers.
+    pub capabilities: Vec<Capability>,
+}
 
 /// A place where servers can be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProviderRegion {
     /// The provider's slug.
     pub slug: String,
@@ -16,7 +32,7 @@ pub struct ProviderRegion {
 }
 
 /// A size of server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProviderSize {
     /// The provider's slug.
     pub slug: String,
@@ -37,7 +53,7 @@ pub struct ProviderSize {
 }
 
 /// An operating system image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProviderImage {
     /// The provider's slug or id, as it is put into a create.
     pub slug: String,
