@@ -157,6 +157,7 @@ impl Store {
                 Some(sync.0)
             }
             None => {
+                // DO UPDATE rather than DO NOTHING: only so the row of a run that is there already is returned.
                 sqlx::query_scalar!(
                     "INSERT INTO catalog_syncs (id, provider_id, run_key, status)
                      SELECT $1, id, $3, 'RUNNING' FROM providers WHERE slug = $2

@@ -135,6 +135,7 @@ struct Found {
 /// Looks up what an event is about, and whether it is a repetition. Nothing is locked.
 async fn find(connection: &mut PgConnection, event: &WebhookEvent) -> Result<Option<Found>> {
     let identity = event.identity();
+    // `IS TRUE`: an event that names no amount of ours compares with NULL, and is no repetition.
     let row = sqlx::query!(
         r#"SELECT id AS "id: PaymentId", order_id, invoice_id, deposit_id,
                   (amount = $3 AND EXISTS (SELECT FROM webhook_events WHERE gateway = $1 AND dedupe_key = $4))
