@@ -79,7 +79,7 @@ impl ServerActivities {
         let snapshot = snapshot_made(provider, &job, made).await?;
         let seen = match power {
             Some(power) => ServerState::powered(power),
-            None => in_turn(|| provider.get_instance(&job.provider_instance_id)).await?.state(),
+            None => in_turn(|| provider.get_server(&job.provider_instance_id)).await?.state(),
         };
         Ok(self.store.complete_action(run.action_id, snapshot.as_deref(), &seen).await?)
     }
@@ -178,7 +178,7 @@ impl ServerActivities {
                 None => Ok(None),
             },
             InstanceAction::Resize { .. } => {
-                let server = in_turn(|| provider.get_instance(&job.provider_instance_id)).await?;
+                let server = in_turn(|| provider.get_server(&job.provider_instance_id)).await?;
                 Ok((Some(&server.size) == job.size.as_ref()).then_some(Asked::Done(None)))
             }
             _ => Ok(None),
@@ -233,7 +233,7 @@ async fn await_done(
 
 /// What the server's state says about a refusal.
 async fn clash(provider: &dyn CloudProvider, job: &ActionJob) -> Result<Clash, StepError> {
-    let server = in_turn(|| provider.get_instance(&job.provider_instance_id)).await?;
+    let server = in_turn(|| provider.get_server(&job.provider_instance_id)).await?;
     Ok(match (&job.action, server.power) {
         (InstanceAction::PowerOn, PowerState::On) if server.ready => Clash::AsWanted,
         (InstanceAction::PowerOff | InstanceAction::Shutdown, PowerState::Off) => Clash::AsWanted,

@@ -13,7 +13,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adapters::providers::{CloudProvider, CreateInstance, CreateTicket, ProviderError, Registry};
+use adapters::providers::{CloudProvider, CreateServer, CreateTicket, ProviderError, Registry};
 use domain::{
     ids::OrderId,
     order::OrderStatus,
@@ -206,7 +206,7 @@ impl ProviderActivities {
         order: OrderId,
         (job, network): (&ProvisioningJob, Option<String>),
     ) -> Result<String, StepError> {
-        let request = CreateInstance {
+        let request = CreateServer {
             tag: order_tag(order),
             fleet: self.store.installation().tag(),
             cohort: cohort_tag(order),
@@ -218,7 +218,7 @@ impl ProviderActivities {
             root_password: job.root_password.clone(),
             network,
         };
-        match provider.create_instance(ticket, &request).await {
+        match provider.create_server(ticket, &request).await {
             Ok(created) => Ok(created.id),
             // The order's name is taken, so its server exists: it is taken, or waited for, but never made again.
             Err(error) if error.class == FailureClass::Conflict => {
@@ -302,7 +302,7 @@ impl ProviderActivities {
         order: OrderId,
         server: &str,
     ) -> Result<Option<ProviderServer>, StepError> {
-        match provider.get_instance(server).await {
+        match provider.get_server(server).await {
             Ok(seen) => Ok(seen.ready.then_some(seen)),
             Err(error) if error.class == FailureClass::NotFound => {
                 Err(self.confirm_lost(provider, order, server).await?)

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use adapters::providers::{CloudProvider, InstancePage, ProviderError};
+use adapters::providers::{CloudProvider, ProviderError, ServerPage};
 use async_trait::async_trait;
 use domain::{provisioning::FailureClass, server::ProviderServer};
 use tokio::{
@@ -34,7 +34,7 @@ type Answer = Result<Listing, ProviderError>;
 #[async_trait]
 pub(crate) trait Lists: Send + Sync {
     /// One call.
-    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<InstancePage, ProviderError>;
+    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<ServerPage, ProviderError>;
 
     /// What one call takes of the limit, see [`CloudProvider::list_spacing`].
     fn spacing(&self) -> Option<Duration>;
@@ -42,8 +42,8 @@ pub(crate) trait Lists: Send + Sync {
 
 #[async_trait]
 impl Lists for Arc<dyn CloudProvider> {
-    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
-        self.list_instances(cohort, page).await
+    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<ServerPage, ProviderError> {
+        self.list_servers(cohort, page).await
     }
 
     fn spacing(&self) -> Option<Duration> {
@@ -204,7 +204,7 @@ impl<L: Lists + 'static> Board<L> {
         loop {
             *calls += 1;
             let page = self.lists.page(cohort, next.as_deref()).await?;
-            found.extend(page.instances);
+            found.extend(page.servers);
             next = page.next;
             if next.is_none() {
                 return Ok(found);

@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{ids::PaymentId, rate_limit::HeldBy, unpaid::TooMuchUnpaid};
+use domain::{causes::in_full, ids::PaymentId, rate_limit::HeldBy, unpaid::TooMuchUnpaid};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
@@ -142,8 +142,14 @@ impl Problem {
 
     /// 500: our fault; the cause goes to the log, not to the client.
     #[must_use]
-    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(event = "http.request_failed", error = %cause, "request failed");
+    pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        Self::failed(&in_full(cause))
+    }
+
+    /// 500, where nothing but words says why; they are for the log.
+    #[must_use]
+    pub fn failed(why: &str) -> Self {
+        tracing::error!(event = "http.request_failed", error = why, "request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
     }
 

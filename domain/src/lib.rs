@@ -5,6 +5,7 @@
 pub mod api_key;
 pub mod billing;
 pub mod catalog;
+pub mod causes;
 pub mod circuit;
 pub mod dispute;
 pub mod email;

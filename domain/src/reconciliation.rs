@@ -87,7 +87,7 @@ text_enum! {
 
 /// An order with its server as we believe them to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownServer {
+pub struct KnownOrder {
     /// The order.
     pub order_id: OrderId,
     /// Where the order stands.
@@ -153,8 +153,8 @@ impl FindingReason {
 #[must_use]
 pub fn judge(
     server: &ProviderServer,
-    attached: Option<&KnownServer>,
-    tagged: Option<&KnownServer>,
+    attached: Option<&KnownOrder>,
+    tagged: Option<&KnownOrder>,
     young_after: DateTime<Utc>,
 ) -> Verdict {
     use FindingKind::{Duplicate, Orphan};
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    fn known(order_status: OrderStatus, instance: Option<(InstanceStatus, Option<&str>)>) -> KnownServer {
+    fn known(order_status: OrderStatus, instance: Option<(InstanceStatus, Option<&str>)>) -> KnownOrder {
         let instance = instance.map(|(status, server)| KnownInstance {
             id: Uuid::nil().into(),
             status,
@@ -294,7 +294,7 @@ mod tests {
             power: PowerState::On,
             busy: false,
         });
-        KnownServer { order_id: Uuid::nil().into(), order_status, instance }
+        KnownOrder { order_id: Uuid::nil().into(), order_status, instance }
     }
 
     const LATE: i64 = 1_000;
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn whoever_may_still_be_waiting_for_a_server_is_left_in_peace() {
         let verdict =
-            |tagged: Option<&KnownServer>, young_after| judge(&server(), None, tagged, at(young_after));
+            |tagged: Option<&KnownOrder>, young_after| judge(&server(), None, tagged, at(young_after));
         assert_eq!(verdict(None, 99), Verdict::NotYetJudged);
         for status in [OrderStatus::Paid, OrderStatus::Provisioning] {
             let waiting = known(status, Some((InstanceStatus::Provisioning, None)));

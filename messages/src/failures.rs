@@ -88,3 +88,18 @@ pub const fn order_failure(class: FailureClass, language: Language) -> &'static 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_words_in_both_languages() {
+        for class in FailureClass::ALL {
+            for words in [action_failure, order_failure] {
+                let (id, en) = (words(*class, Language::Indonesian), words(*class, Language::English));
+                assert!(id != en && id.ends_with('.') && en.ends_with('.'), "{class}: {id} {en}");
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adapters::providers::{CloudProvider, CreateInstance, ProviderAction};
+use adapters::providers::{CloudProvider, CreateServer, ProviderAction};
 use domain::{
     ids::{InstanceId, OrderId, UserId},
     installation::Installation,
@@ -157,7 +157,7 @@ async fn paid_order(pool: &PgPool) -> OrderId {
 }
 
 async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {
-    let request = CreateInstance {
+    let request = CreateServer {
         tag: order_tag(order),
         fleet: Installation::default().tag(),
         cohort: cohort_tag(order),
@@ -170,7 +170,7 @@ async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {
         network: None,
     };
     let ticket = cloud.ready_to_create().await.unwrap();
-    cloud.create_instance(ticket, &request).await.unwrap().id
+    cloud.create_server(ticket, &request).await.unwrap().id
 }
 
 fn class<T>(outcome: Result<T, StepError>) -> FailureClass {
@@ -292,7 +292,7 @@ async fn a_resize_grows_the_plan(pool: PgPool) {
         .unwrap();
     world.done(InstanceAction::Resize { plan_id: plan.into() }).await;
     assert_eq!(world.instance().await.plan, "do-basic-2gb");
-    let size = world.cloud.get_instance(&world.droplet).await.unwrap().size;
+    let size = world.cloud.get_server(&world.droplet).await.unwrap().size;
     assert_ne!(size, "s-1vcpu-1gb");
 }
 

@@ -89,7 +89,7 @@ impl Observation<'_> {
     }
 
     async fn note_if_gone(&self, quarantined: &Quarantined) -> Result<(), StepError> {
-        match self.provider.get_instance(&quarantined.provider_instance_id).await {
+        match self.provider.get_server(&quarantined.provider_instance_id).await {
             Err(error) if error.class == FailureClass::NotFound => {
                 Ok(self.store.note_quarantined_gone(quarantined.id).await?)
             }
@@ -210,7 +210,7 @@ impl Observation<'_> {
         quarantined: &Quarantined,
         reason: FindingReason,
     ) -> Result<FindingAction, StepError> {
-        let server = match self.servers.get_instance(&quarantined.provider_instance_id).await {
+        let server = match self.servers.get_server(&quarantined.provider_instance_id).await {
             Ok(server) => server,
             Err(error) if error.class == FailureClass::NotFound => return Ok(FindingAction::Deleted),
             Err(error) => return Err(error.into()),
@@ -223,7 +223,7 @@ impl Observation<'_> {
         if !may_be_deleted {
             return Ok(FindingAction::InQuarantine);
         }
-        self.servers.delete_instance(&server.id).await?;
+        self.servers.delete_server(&server.id).await?;
         tracing::warn!(
             event = "reconcile.deleted",
             provider = self.provider.slug(),

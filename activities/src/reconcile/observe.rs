@@ -12,7 +12,7 @@ use domain::{
     ids::OrderId,
     provisioning::{FailureClass, order_tag},
     reconciliation::{
-        FindingAction, FindingKind, FindingReason, KnownInstance, KnownServer, Verdict, differences,
+        FindingAction, FindingKind, FindingReason, KnownInstance, KnownOrder, Verdict, differences,
         is_correctable, judge, monthly_cost,
     },
     server::ProviderServer,
@@ -53,7 +53,7 @@ pub(super) struct Observed {
 pub(super) struct JudgedServer {
     pub(super) server: ProviderServer,
     /// The record that names it.
-    pub(super) attached: Option<KnownServer>,
+    pub(super) attached: Option<KnownOrder>,
     /// The order whose tag it carries.
     pub(super) order: Option<OrderId>,
     pub(super) verdict: Verdict,
@@ -127,13 +127,13 @@ impl<'a> Observation<'a> {
         let ids: Vec<String> = servers.iter().map(|server| server.id.clone()).collect();
         let slug = self.provider.slug();
         let known = self.store.known_servers(slug, &orders, &ids, self.run.at).await?;
-        let here = |k: &&KnownServer| k.instance.as_ref().is_some_and(|i| i.provider == slug);
-        let by_server: BTreeMap<&str, &KnownServer> = known
+        let here = |k: &&KnownOrder| k.instance.as_ref().is_some_and(|i| i.provider == slug);
+        let by_server: BTreeMap<&str, &KnownOrder> = known
             .iter()
             .filter(here)
             .filter_map(|k| Some((k.instance.as_ref()?.server.as_deref()?, k)))
             .collect();
-        let by_order: BTreeMap<OrderId, &KnownServer> = known.iter().map(|k| (k.order_id, k)).collect();
+        let by_order: BTreeMap<OrderId, &KnownOrder> = known.iter().map(|k| (k.order_id, k)).collect();
         let settled = self.settled();
         let judged = servers.iter().map(|server| {
             let attached = by_server.get(server.id.as_str()).copied();
@@ -205,11 +205,11 @@ impl<'a> Observation<'a> {
 
     async fn absence(
         &self,
-        known: &KnownServer,
+        known: &KnownOrder,
         instance: &KnownInstance,
         server: &str,
     ) -> Result<Option<NewFinding>, StepError> {
-        match self.provider.get_instance(server).await {
+        match self.provider.get_server(server).await {
             Ok(read) if self.store.installation().owns(&read.tags) => Ok(None),
             Ok(read) => {
                 let judged = self.wanted(read, known);
@@ -225,7 +225,7 @@ impl<'a> Observation<'a> {
         }
     }
 
-    fn wanted(&self, server: ProviderServer, known: &KnownServer) -> JudgedServer {
+    fn wanted(&self, server: ProviderServer, known: &KnownOrder) -> JudgedServer {
         JudgedServer {
             server,
             attached: Some(known.clone()),
@@ -297,7 +297,7 @@ fn keep_oldest_of_failed_orders(servers: &mut [JudgedServer]) {
     }
 }
 
-fn ghost(known: &KnownServer, instance: &KnownInstance, server: String) -> NewFinding {
+fn ghost(known: &KnownOrder, instance: &KnownInstance, server: String) -> NewFinding {
     NewFinding {
         kind: FindingKind::Ghost,
         reason: FindingReason::NotAtProvider,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use adapters::providers::{CloudProvider, CreateInstance, ProviderAction};
+use adapters::providers::{CloudProvider, CreateServer, ProviderAction};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     ids::{OrderId, QuarantineId},
@@ -135,7 +135,7 @@ impl Fleet {
     /// The same with another mark of its installation.
     async fn marked(&self, fleet: &str, order: OrderId) -> ProviderServer {
         let ticket = self.cloud.ready_to_create().await.unwrap();
-        let request = CreateInstance {
+        let request = CreateServer {
             tag: order_tag(order),
             fleet: fleet.to_owned(),
             cohort: cohort_tag(order),
@@ -147,8 +147,8 @@ impl Fleet {
             root_password: None,
             network: None,
         };
-        let created = self.cloud.create_instance(ticket, &request).await.unwrap();
-        self.cloud.get_instance(&created.id).await.unwrap()
+        let created = self.cloud.create_server(ticket, &request).await.unwrap();
+        self.cloud.get_server(&created.id).await.unwrap()
     }
 
     async fn active(&self) -> (OrderId, ProviderServer) {
@@ -177,11 +177,11 @@ impl Fleet {
     }
 
     async fn is_on(&self, server: &ProviderServer) -> bool {
-        self.cloud.get_instance(&server.id).await.unwrap().power == PowerState::On
+        self.cloud.get_server(&server.id).await.unwrap().power == PowerState::On
     }
 
     async fn is_gone(&self, server: &ProviderServer) -> bool {
-        self.cloud.get_instance(&server.id).await.is_err()
+        self.cloud.get_server(&server.id).await.is_err()
     }
 
     fn calls(&self, route: &str) -> u64 {
@@ -222,7 +222,7 @@ async fn a_dry_run_tells_everything_and_changes_nothing(pool: PgPool) {
     let coming = fleet.server(waiting).await;
     fleet.record(waiting, "PROVISIONING", None).await;
     let (_, lost) = fleet.active().await;
-    fleet.cloud.delete_instance(&lost.id).await.unwrap();
+    fleet.cloud.delete_server(&lost.id).await.unwrap();
     let (_, off) = fleet.active().await;
     fleet.cloud.perform_action(&off.id, &ProviderAction::PowerOff).await.unwrap();
     let acts = fleet.calls(ACTIONS);
@@ -332,7 +332,7 @@ async fn a_young_server_is_not_accused(pool: PgPool) {
     assert!(fleet.is_on(&young).await);
     // Nor is one missed that was made after the list was read.
     let (_, lost) = fleet.active().await;
-    fleet.cloud.delete_instance(&lost.id).await.unwrap();
+    fleet.cloud.delete_server(&lost.id).await.unwrap();
     assert!(fleet.compare_at(ACT, Utc::now()).await.is_empty());
 }
 

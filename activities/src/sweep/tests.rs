@@ -9,7 +9,11 @@ struct Empty;
 
 #[async_trait::async_trait]
 impl RunningWorkflows for Empty {
-    async fn not_running(&self, workflow_ids: &[String], most: usize) -> Result<HashSet<String>, String> {
+    async fn not_running(
+        &self,
+        workflow_ids: &[String],
+        most: usize,
+    ) -> Result<HashSet<String>, EngineError> {
         Ok(workflow_ids.iter().take(most).cloned().collect())
     }
 }

@@ -133,8 +133,8 @@ async fn get(
 
 async fn live(state: &AppState, id: InstanceId, caller: Caller) -> Result<Told<Live>, Problem> {
     let server = at_provider::reach(state, state.store.any_server_ref(id).await?, caller)?;
-    let question = Question::of_server(server.provider.slug(), id, "server".to_owned(), LIVE_FOR);
-    let ask = || async move { server.provider.get_instance(&server.id).await.map(Live::from) };
+    let question = Question::of_instance(server.provider.slug(), id, "server".to_owned(), LIVE_FOR);
+    let ask = || async move { server.provider.get_server(&server.id).await.map(Live::from) };
     provider_reads::read(&state.store, question, ask).await
 }
 

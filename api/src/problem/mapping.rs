@@ -2,7 +2,7 @@
 
 use adapters::providers::{ProviderError, UnknownProvider};
 use axum::http::StatusCode;
-use domain::{ids::PaymentId, provisioning::FailureClass, rate_limit::HeldBy};
+use domain::{causes::in_full, ids::PaymentId, provisioning::FailureClass, rate_limit::HeldBy};
 use store::{
     StoreError,
     orders::{OrderError, Refusal},
@@ -41,7 +41,11 @@ impl From<StoreError> for Problem {
             }
             StoreError::Promo(refusal) => Self::field(refusal.code(), "promo_code", refusal.to_string()),
             error if error.is_transient() => {
-                tracing::warn!(event = "database.unavailable", %error, "database unavailable");
+                tracing::warn!(
+                    event = "database.unavailable",
+                    error = in_full(&error),
+                    "database unavailable"
+                );
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "please try again in a moment")
                     .retry_after(1)
             }

@@ -11,7 +11,7 @@ mod reads;
 
 use std::{sync::Arc, time::Duration};
 
-use adapters::providers::{CloudProvider, CreateInstance, Paced, Registry};
+use adapters::providers::{CloudProvider, CreateServer, Paced, Registry};
 use api::AppState;
 use axum::{
     Router,
@@ -84,7 +84,7 @@ impl World {
         let store = &self.app.store;
         self.set_status(order, "PAID").await;
         let server = store.start_provisioning(order).await.unwrap().instance_id.unwrap();
-        let request = CreateInstance {
+        let request = CreateServer {
             tag: order_tag(order),
             fleet: Installation::default().tag(),
             cohort: cohort_tag(order),
@@ -97,7 +97,7 @@ impl World {
             network: None,
         };
         let ticket = self.provider.ready_to_create().await.unwrap();
-        let made = self.provider.create_instance(ticket, &request).await.unwrap();
+        let made = self.provider.create_server(ticket, &request).await.unwrap();
         store.save_server(order, &made.id).await.unwrap();
         store.save_address(order, Some("203.0.113.7".to_owned()), None, PowerState::On).await.unwrap();
         store.activate_order(order).await.unwrap();

@@ -351,10 +351,10 @@ fn refusal(code: &str, message: String, effect: Effect, retry_after: Option<Dura
         "401" | "403" => GatewayError::Credentials { gateway: SLUG, message },
         "404" => GatewayError::NotFound { gateway: SLUG },
         "406" => GatewayError::Duplicate { gateway: SLUG },
-        "429" => GatewayError::NotNow { gateway: SLUG, message, retry_after },
+        "429" => GatewayError::NotNow { gateway: SLUG, message, retry_after, source: None },
         // Our balance there does not cover a refund just now.
         "414" if message.to_lowercase().contains("insufficient") => {
-            GatewayError::NotNow { gateway: SLUG, message, retry_after }
+            GatewayError::NotNow { gateway: SLUG, message, retry_after, source: None }
         }
         "202" => refused(code, message),
         // With 409 the same request is under way.

@@ -331,10 +331,15 @@ fn refusal(
 ) -> GatewayError {
     match status {
         _ if code == "DUPLICATE_ERROR" => GatewayError::Duplicate { gateway: SLUG },
-        StatusCode::TOO_MANY_REQUESTS => GatewayError::NotNow { gateway: SLUG, message, retry_after },
-        _ if NOT_NOW.contains(&code.as_str()) => {
-            GatewayError::NotNow { gateway: SLUG, message: format!("{code}: {message}"), retry_after }
+        StatusCode::TOO_MANY_REQUESTS => {
+            GatewayError::NotNow { gateway: SLUG, message, retry_after, source: None }
         }
+        _ if NOT_NOW.contains(&code.as_str()) => GatewayError::NotNow {
+            gateway: SLUG,
+            message: format!("{code}: {message}"),
+            retry_after,
+            source: None,
+        },
         // Of one channel, not of our key.
         StatusCode::FORBIDDEN if code == "CHANNEL_NOT_ACTIVATED" => {
             GatewayError::Refused { gateway: SLUG, code, message }
@@ -358,7 +363,7 @@ fn is_under_way(status: StatusCode, code: &str) -> bool {
 
 /// The vendor was only asked something, and can't tell.
 pub(super) fn not_told(message: &str) -> GatewayError {
-    GatewayError::NotNow { gateway: SLUG, message: message.to_owned(), retry_after: None }
+    GatewayError::NotNow { gateway: SLUG, message: message.to_owned(), retry_after: None, source: None }
 }
 
 #[cfg(test)]

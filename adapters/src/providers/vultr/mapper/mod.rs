@@ -14,14 +14,14 @@ pub(super) use self::{
     catalog::{to_image, to_region, to_series, to_size},
     error::{failure, success},
 };
-use super::types::{CreateServer, Server, Source};
+use super::types::{CreateRequest, Server, Source};
 use crate::providers::{
-    CreateInstance, ProviderError,
+    CreateServer, ProviderError,
     cloud_init::{NotHashed, cloud_config},
 };
 
-pub(super) fn to_create(request: &CreateInstance, user_data: Option<String>) -> CreateServer<'_> {
-    CreateServer {
+pub(super) fn to_create(request: &CreateServer, user_data: Option<String>) -> CreateRequest<'_> {
+    CreateRequest {
         region: &request.region,
         plan: &request.size,
         source: to_source(&request.image),
@@ -54,7 +54,7 @@ pub(super) async fn user_data(
     Ok(config.map(|text| STANDARD.encode(text)))
 }
 
-pub(super) fn to_instance(server: Server) -> ProviderServer {
+pub(super) fn to_server(server: Server) -> ProviderServer {
     let ipv4 = server.main_ip.parse().ok().filter(|ip: &std::net::Ipv4Addr| !ip.is_unspecified());
     ProviderServer {
         ready: is_settled(&server) && server.power_status == "running" && ipv4.is_some(),
@@ -95,8 +95,8 @@ mod tests {
 
     use super::*;
 
-    fn request() -> CreateInstance {
-        CreateInstance {
+    fn request() -> CreateServer {
+        CreateServer {
             tag: "wb-1".to_owned(),
             fleet: "webrana-test".to_owned(),
             cohort: "wbc-2026010203".to_owned(),
@@ -119,7 +119,7 @@ mod tests {
             "features": ["ipv6"], "tags": ["webrana", "wb-1"],
         });
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        to_instance(serde_json::from_value(body).unwrap())
+        to_server(serde_json::from_value(body).unwrap())
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn what_to_install_is_told_by_the_shape_of_its_id() {
         let named = |image: &str| {
-            let request = CreateInstance { image: image.to_owned(), ..request() };
+            let request = CreateServer { image: image.to_owned(), ..request() };
             let body = serde_json::to_value(to_create(&request, None)).unwrap();
             (body["os_id"].clone(), body["snapshot_id"].clone(), body["image_id"].clone())
         };

@@ -12,10 +12,10 @@ use super::{
     super::types::{CreateLinode, Deploy, Instance, Metadata},
     error::failure,
 };
-use crate::providers::{CreateInstance, ProviderError};
+use crate::providers::{CreateServer, ProviderError};
 
 /// The label is the order's tag: labels are unique at the vendor, so an order's second create is refused.
-pub(in super::super) fn to_create(request: &CreateInstance) -> CreateLinode<'_> {
+pub(in super::super) fn to_create(request: &CreateServer) -> CreateLinode<'_> {
     CreateLinode {
         label: &request.tag,
         region: &request.region,
@@ -45,7 +45,7 @@ fn unknown_password() -> String {
 
 /// The vendor sets keys and password itself, but would name the machine after its label. JSON is YAML, so no name can
 /// break out of its place.
-fn cloud_config(request: &CreateInstance) -> String {
+fn cloud_config(request: &CreateServer) -> String {
     let mut config = json!({ "fqdn": request.hostname });
     if request.root_password.is_some() {
         config["ssh_pwauth"] = json!(true);
@@ -53,7 +53,7 @@ fn cloud_config(request: &CreateInstance) -> String {
     format!("#cloud-config\n{config}\n")
 }
 
-pub(in super::super) fn to_instance(linode: Instance) -> ProviderServer {
+pub(in super::super) fn to_server(linode: Instance) -> ProviderServer {
     let ipv4 = linode.ipv4.iter().filter_map(|text| text.parse().ok()).find(|ip: &Ipv4Addr| !ip.is_private());
     let ipv6 = linode.ipv6.as_deref().and_then(|text| text.split('/').next()?.parse().ok());
     ProviderServer {
@@ -86,8 +86,8 @@ pub(in super::super) fn to_id(id: &str, what: &str) -> Result<String, ProviderEr
 mod tests {
     use super::*;
 
-    fn request(root_password: Option<&str>) -> CreateInstance {
-        CreateInstance {
+    fn request(root_password: Option<&str>) -> CreateServer {
+        CreateServer {
             tag: "wb-1".to_owned(),
             fleet: "webrana-test".to_owned(),
             cohort: "wbc-1".to_owned(),
@@ -142,7 +142,7 @@ mod tests {
                 "tags": ["webrana", "wb-1"], "specs": { "vcpus": 1 }, "backups": { "enabled": false },
             });
             body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-            to_instance(serde_json::from_value(body).unwrap())
+            to_server(serde_json::from_value(body).unwrap())
         };
         let ready = linode(json!({}));
         assert_eq!((ready.id.as_str(), ready.name.as_str(), ready.ready), ("52557263", "wb-1", true));

@@ -8,17 +8,17 @@ use super::{
     error::{failure, not_an_id},
 };
 use crate::providers::{
-    CreateInstance, ProviderError, Snapshot,
+    CreateServer, ProviderError, Snapshot,
     cloud_init::{NotHashed, cloud_config},
 };
 
 /// What the machine is told at its first boot.
-pub(in super::super) async fn user_data(request: &CreateInstance) -> Result<Option<String>, ProviderError> {
+pub(in super::super) async fn user_data(request: &CreateServer) -> Result<Option<String>, ProviderError> {
     let not_hashed = |error: NotHashed| failure(FailureClass::Permanent, error.to_string());
     cloud_config(&request.ssh_public_keys, request.root_password.as_ref()).await.map_err(not_hashed)
 }
 
-pub(in super::super) fn to_create(request: &CreateInstance, user_data: Option<String>) -> CreateDroplet<'_> {
+pub(in super::super) fn to_create(request: &CreateServer, user_data: Option<String>) -> CreateDroplet<'_> {
     CreateDroplet {
         name: &request.hostname,
         region: &request.region,
@@ -32,7 +32,7 @@ pub(in super::super) fn to_create(request: &CreateInstance, user_data: Option<St
     }
 }
 
-pub(in super::super) fn to_instance(droplet: Droplet) -> ProviderServer {
+pub(in super::super) fn to_server(droplet: Droplet) -> ProviderServer {
     let ipv4 = public(&droplet.networks.v4);
     ProviderServer {
         id: droplet.id.to_string(),
@@ -84,8 +84,8 @@ mod tests {
 
     use super::*;
 
-    fn request() -> CreateInstance {
-        CreateInstance {
+    fn request() -> CreateServer {
+        CreateServer {
             tag: "wb-1".to_owned(),
             fleet: "webrana-test".to_owned(),
             cohort: "wbc-1".to_owned(),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn droplet(body: serde_json::Value) -> ProviderServer {
-        to_instance(serde_json::from_value(body).unwrap())
+        to_server(serde_json::from_value(body).unwrap())
     }
 
     #[test]
@@ -113,9 +113,9 @@ mod tests {
             })
         );
         let network = Some("760e09ef-dc84-11e8-981e-3cfdfeaae000".to_owned());
-        let alone = CreateInstance { network, ..request() };
+        let alone = CreateServer { network, ..request() };
         assert_eq!(to_create(&alone, None).vpc_uuid, alone.network.as_deref());
-        let snapshot = CreateInstance { image: "7555620".to_owned(), ..request() };
+        let snapshot = CreateServer { image: "7555620".to_owned(), ..request() };
         assert_eq!(serde_json::to_value(to_create(&snapshot, None)).unwrap()["image"], 7_555_620);
     }
 

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 /// What it takes to create a server. Sizes, regions and images are the provider's own slugs.
 #[derive(Debug, Clone)]
-pub struct CreateInstance {
+pub struct CreateServer {
     /// The installation's tag. See [`domain::installation::Installation::tag`].
     pub fleet: String,
     /// The order's tag: deterministic, so the server can be found again. See [`domain::provisioning::order_tag`].
@@ -30,9 +30,9 @@ pub struct CreateInstance {
 
 /// Servers that came with one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstancePage {
+pub struct ServerPage {
     /// The servers.
-    pub instances: Vec<ProviderServer>,
+    pub servers: Vec<ProviderServer>,
     /// What to ask for the next page by; `None` on the last.
     pub next: Option<String>,
 }
