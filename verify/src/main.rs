@@ -5,9 +5,11 @@
 
 mod arrows;
 mod cargo;
+mod futures;
 mod logs;
 mod report;
 mod servers;
+mod sources;
 mod tests_run;
 
 use report::Report;
@@ -33,6 +35,7 @@ fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<
     report.step("format", || cargo::run(&["fmt", "--all", "--check"]))?;
     report.step("arrows between rooms", arrows::check)?;
     report.step("names of log events", logs::check)?;
+    report.step("futures behind pointers", futures::check)?;
     report.step("licences, bans, sources, advisories", cargo::deny)?;
     report
         .step("lints", || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
