@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     // A simulator that shared code with the adapter it stands in for would share its mistakes.
     ("simulators", &[]),
     // For tests only: it is nobody's dependency but for their development.
-    ("testkit", &["adapters", "simulators"]),
+    ("testkit", &["domain", "messages", "store", "adapters", "simulators"]),
     (
         "webrana",
         &[
