@@ -5,7 +5,6 @@
 
 mod arrows;
 mod cargo;
-#[allow(dead_code, reason = "a step once every crate holds")]
 mod floors;
 mod logs;
 mod report;
@@ -34,6 +33,7 @@ fn main() -> ExitCode {
 fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<(), String> {
     report.step("format", || cargo::run(&["fmt", "--all", "--check"]))?;
     report.step("arrows between rooms", arrows::check)?;
+    report.step("floors of modules", floors::check)?;
     report.step("names of log events", logs::check)?;
     report.step("licences, bans, sources, advisories", cargo::deny)?;
     report
