@@ -6,6 +6,7 @@
 mod arrows;
 mod cargo;
 mod futures;
+mod floors;
 mod logs;
 mod report;
 mod servers;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
 fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<(), String> {
     report.step("format", || cargo::run(&["fmt", "--all", "--check"]))?;
     report.step("arrows between rooms", arrows::check)?;
+    report.step("floors of modules", floors::check)?;
     report.step("names of log events", logs::check)?;
     report.step("futures behind pointers", futures::check)?;
     report.step("licences, bans, sources, advisories", cargo::deny)?;
