@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adapters::{payments::Gateways, providers::Registry};
 use domain::{billing::PaymentMethod, policy::OrderPolicy, refund::RefundPolicy, upkeep::ReconcileSettings};
+use futures::future::BoxFuture;
 use secrecy::SecretString;
 use store::{Store, sessions::SessionPolicy};
+
+use crate::password::PasswordCost;
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
@@ -17,7 +20,7 @@ pub struct AppState {
     /// How orders are taken.
     pub orders: Arc<OrderConfig>,
     /// Who sells, for the head of invoices.
-    pub seller: Arc<crate::Seller>,
+    pub seller: Arc<Seller>,
     /// Gateways by slug, and which one serves which method.
     pub payments: Arc<PaymentConfig>,
     /// The clouds that are set up in this installation.
@@ -32,7 +35,7 @@ pub struct AppState {
     /// Turned off when the process drains: `/readyz` then answers 503.
     pub ready: Arc<std::sync::atomic::AtomicBool>,
     /// Dependencies that `/health` asks about besides the database.
-    pub probes: Arc<Vec<Arc<dyn crate::public::health::Probe>>>,
+    pub probes: Arc<Vec<Arc<dyn Probe>>>,
 }
 
 impl AppState {
@@ -54,7 +57,7 @@ pub struct AuthConfig {
     /// Life of logins and refresh tokens.
     pub sessions: SessionPolicy,
     /// Work of one password hash: `PasswordCost::STANDARD` outside of tests.
-    pub password_cost: crate::auth::PasswordCost,
+    pub password_cost: PasswordCost,
 }
 
 /// How orders are taken.
@@ -102,4 +105,23 @@ pub struct Limits {
     pub internal_per_minute: u32,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+}
+
+/// Who sells: what stands at the head of invoices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seller {
+    /// The company's name.
+    pub name: String,
+    /// Where it is.
+    pub address: String,
+    /// Its NPWP, Indonesia's tax number.
+    pub tax_id: String,
+}
+
+/// A dependency that can be asked whether it is there.
+pub trait Probe: Send + Sync {
+    /// What it is called in the answer of `/health`.
+    fn name(&self) -> &'static str;
+    /// Asks it. The error names the reason in a few words, without addresses or credentials: the answer is public.
+    fn check(&self) -> BoxFuture<'_, Result<(), String>>;
 }

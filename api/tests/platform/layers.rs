@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use api::public::health::Probe;
+use api::Probe;
 use axum::{Extension, extract::ConnectInfo};
 use futures::future::BoxFuture;
 use serde_json::json;
