@@ -8,6 +8,8 @@ use domain::email::EmailKey;
 use domain::role::Role;
 use store::Store;
 use store::api_keys::NewApiKey;
+use store::audit::Origin;
+use store::audit::Origin;
 
 const ADMIN_NAME: &str = "Local administrator";
 
