@@ -1,42 +1,29 @@
 //! Messages to Temporal: which goes first, and what becomes of those that fail.
 
 use domain::{
-    ids::{OrderId, OutboxId, UserId},
+    ids::{OrderId, OutboxId},
     outbox::MessageClass,
 };
 use sqlx::PgPool;
 use store::{
     StoreError,
-    audit::{Actor, Origin},
-    idempotency::Idempotency,
-    money_act::MoneyAct,
     outbox::{Claimed, DeadFilter, OutboxState, Room},
     page::PageRequest,
 };
+use testkit::by_user;
 
-use crate::{Shop, register};
+use crate::Shop;
 
 const FIRST: PageRequest = PageRequest { before: None, limit: 10 };
 
 impl Shop {
-    pub(crate) async fn administrator(&self) -> UserId {
-        let admin = register(&self.pool, "admin@example.com").await;
-        sqlx::query("UPDATE users SET role = 'admin' WHERE id = $1")
-            .bind(admin.0)
-            .execute(&self.pool)
-            .await
-            .unwrap();
-        admin
-    }
-
     pub(crate) async fn order(&self, key: &str) -> OrderId {
         self.place(&self.basket().await, key).await.unwrap().order_id
     }
 
-    pub(crate) async fn pay(&self, order: OrderId, admin: UserId) {
-        let request = Idempotency::new("approve", &order.to_string(), &"body").unwrap();
-        let act = MoneyAct { by: admin, origin: by(admin), request };
-        self.store.approve_payment(order, &Default::default(), &act).await.unwrap();
+    /// Pays an order by its bank transfer.
+    pub(crate) async fn pay(&self, order: OrderId) {
+        self.app.pay(self.ordered(order).await.payment.id).await;
     }
 
     /// Writes what no version of the program can read, as the first message to the order's workflow.
@@ -67,10 +54,6 @@ impl Shop {
     }
 }
 
-fn by(admin: UserId) -> Origin {
-    Origin { actor: Actor::User(admin), ip: None, request_id: None }
-}
-
 fn kinds(claimed: &[Claimed]) -> Vec<&str> {
     let mut kinds: Vec<&str> = claimed.iter().map(|message| message.kind.as_str()).collect();
     kinds.sort_unstable();
@@ -80,12 +63,11 @@ fn kinds(claimed: &[Claimed]) -> Vec<&str> {
 #[sqlx::test(migrations = "../migrations")]
 async fn what_is_paid_goes_before_what_is_not_however_much_that_is(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let admin = shop.administrator().await;
     for number in 0..20 {
         shop.order(&format!("unpaid {number}")).await;
     }
     let paid = shop.order("paid").await;
-    shop.pay(paid, admin).await;
+    shop.pay(paid).await;
 
     let one = shop.claim(Room::of(1)).await;
     assert_eq!(kinds(&one), ["payment_confirmed"]);
@@ -104,13 +86,13 @@ async fn what_is_paid_goes_before_what_is_not_however_much_that_is(pool: PgPool)
 #[sqlx::test(migrations = "../migrations")]
 async fn a_message_nobody_can_read_holds_a_paid_order_up_once_and_is_dead_in_the_end(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let admin = shop.administrator().await;
+    shop.leave_undelivered();
     let order = shop.order("k").await;
     shop.unreadable(order, "PAID").await;
     shop.run("UPDATE outbox SET id = '00000000-0000-7000-8000-000000000000' WHERE kind = 'from_the_future'")
         .await;
     let unreadable = OutboxId(uuid::Uuid::parse_str("00000000-0000-7000-8000-000000000000").unwrap());
-    shop.pay(order, admin).await;
+    shop.pay(order).await;
 
     let first = shop.claim(Room { total: 10, unhurried: 0 }).await;
     assert_eq!(kinds(&first), ["from_the_future"], "a workflow's messages arrive in order");
@@ -139,6 +121,7 @@ async fn a_message_nobody_can_read_holds_a_paid_order_up_once_and_is_dead_in_the
 #[sqlx::test(migrations = "../migrations")]
 async fn what_never_failed_goes_before_what_did(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.leave_undelivered();
     let order = shop.order("k").await;
     for _ in 0..5 {
         let failing = shop.unreadable(order, "UNPAID").await;
@@ -175,7 +158,8 @@ async fn an_engine_that_is_away_kills_no_message(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn staff_have_dead_messages_tried_anew_or_skip_them(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let origin = by(shop.administrator().await);
+    shop.leave_undelivered();
+    let origin = by_user(shop.admin().await);
     let order = shop.order("k").await;
     let (anew, needless) = (shop.unreadable(order, "PAID").await, shop.unreadable(order, "PAID").await);
     let waits = shop.store.requeue_message(anew, &origin).await.unwrap_err();

@@ -190,6 +190,7 @@ async fn a_void_invoice_is_paid_with_its_order_only(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn the_check_finds_what_transfers_did_not_bring(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
     let part = transfer.amount.get() - 10_000;
     shop.arrived(order, part).await.unwrap();

@@ -30,7 +30,7 @@ async fn force(shop: &Shop, user: UserId, order: Uuid) -> Result<(), String> {
 }
 
 async fn plain_order(shop: &Shop, key: &str) -> Uuid {
-    let new = shop.new_order(domain::billing::PaymentMethod::Qris, None);
+    let new = shop.new_order(domain::billing::PaymentMethod::Qris, None).await;
     shop.store.place_order(&new, &crate::promise(key)).await.unwrap().order_id.0
 }
 
