@@ -59,14 +59,18 @@ impl TestApp {
     /// # Panics
     /// When the database has no schema.
     pub async fn with(pool: PgPool, settings: impl FnOnce(Store) -> Store) -> Self {
-        let app = Self::unseeded(pool, settings);
+        let app = Self::open(pool, settings);
         app.store.seed().await.expect("a seeded catalog");
         app
     }
 
-    /// The same without a catalog.
+    /// A shop with the usual settings and an empty catalog.
     #[must_use]
-    pub fn unseeded(pool: PgPool, settings: impl FnOnce(Store) -> Store) -> Self {
+    pub fn unseeded(pool: PgPool) -> Self {
+        Self::open(pool, |store| store)
+    }
+
+    fn open(pool: PgPool, settings: impl FnOnce(Store) -> Store) -> Self {
         let store = settings(Store::new(pool.clone()));
         let shared = Arc::new(Shared::default());
         let audit = Audit::of(&pool, &shared.expectations);

@@ -8,6 +8,7 @@ mod outbox;
 mod placing;
 mod reading;
 mod rules;
+mod staff;
 mod stuck;
 mod sweep;
 

@@ -19,6 +19,7 @@ mod requery;
 mod review;
 mod taken_back_meanwhile;
 mod transfers;
+mod unpaid;
 mod wallet;
 
 use std::ops::Deref;

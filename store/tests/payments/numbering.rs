@@ -45,8 +45,11 @@ impl Shop {
     }
 
     async fn until_blocked_or_done<T>(&self, work: &JoinHandle<T>) {
+        // For a row, that is: those who commit a message wait for each other, in all databases of the server, with all
+        // they hold.
         let blocked = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'
+                         AND wait_event IN ('tuple', 'transactionid')";
         while !work.is_finished() && self.count(blocked).await == 0 {
             tokio::task::yield_now().await;
         }

@@ -252,6 +252,7 @@ async fn failed_orders_of_a_kind_are_tried_again_some_a_minute(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn an_order_there_is_trouble_with_or_that_failed_otherwise_stops_no_retry_behind_it(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_alert("bulk_retry.order_failed");
     let staff = shop.admin().await;
     let mut orders = Vec::new();
     for _ in 0..3 {

@@ -3,6 +3,7 @@
 
 mod credentials;
 mod failover;
+mod instance_actions;
 mod levers;
 mod relocation;
 mod ssh_keys;
