@@ -1,10 +1,10 @@
-//! Delivers what a test left in the outbox, as the dispatcher would, to nobody.
+//! The outbox of a test: what it left there is delivered as the dispatcher would, to nobody.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use domain::{
-    ids::OutboxId,
-    outbox::{Message, Plan},
+    ids::{OrderId, OutboxId},
+    outbox::{Message, MessageClass, Plan},
 };
 use store::{
     Result, Store,
@@ -12,6 +12,9 @@ use store::{
     page::PageRequest,
 };
 use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::TestApp;
 
 /// How long a message is tried for that somebody else has a lock on: a dispatcher, where there is one.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -23,6 +26,21 @@ const LEASE_SECONDS: f64 = 60.0;
 const BATCH: Room = Room::of(1_000);
 /// Messages that are left and looked at.
 const LEFT: PageRequest = PageRequest { before: None, limit: 100 };
+
+impl TestApp {
+    /// Writes a message to an order's workflow that no version of the program can read.
+    ///
+    /// # Panics
+    /// When the database refuses it.
+    pub async fn unreadable_message(&self, order: OrderId, class: MessageClass) -> OutboxId {
+        let id = Uuid::now_v7();
+        let sql = "INSERT INTO outbox (id, workflow_id, kind, class, payload)
+                   VALUES ($1, 'order/' || $2::text, 'from_the_future', $3, '{}')";
+        let written = sqlx::query(sql).bind(id).bind(order.0).bind(class.as_str()).execute(&self.pool).await;
+        written.expect("a message");
+        id.into()
+    }
+}
 
 /// Delivers what can be delivered; answers with what can't, in words.
 pub(crate) async fn undelivered(store: &Store) -> Result<Vec<String>> {

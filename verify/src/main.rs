@@ -5,6 +5,7 @@
 
 mod arrows;
 mod cargo;
+mod inserts;
 mod logs;
 mod report;
 mod servers;
@@ -33,6 +34,7 @@ fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<
     report.step("format", || cargo::run(&["fmt", "--all", "--check"]))?;
     report.step("arrows between rooms", arrows::check)?;
     report.step("names of log events", logs::check)?;
+    report.step("rows that tests insert", inserts::check)?;
     report.step("licences, bans, sources, advisories", cargo::deny)?;
     report
         .step("lints", || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;

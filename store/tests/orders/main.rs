@@ -4,10 +4,10 @@
 
 mod cancelling;
 mod catalog;
+mod guards;
 mod outbox;
 mod placing;
 mod reading;
-mod rules;
 mod staff;
 mod stuck;
 mod sweep;

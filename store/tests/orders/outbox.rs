@@ -26,19 +26,6 @@ impl Shop {
         self.app.pay(self.ordered(order).await.payment.id).await;
     }
 
-    /// Writes what no version of the program can read, as the first message to the order's workflow.
-    async fn unreadable(&self, order: OrderId, class: &str) -> OutboxId {
-        sqlx::query_scalar(
-            "INSERT INTO outbox (id, workflow_id, kind, class, payload)
-             VALUES (gen_random_uuid(), 'order/' || $1, 'from_the_future', $2, '{}') RETURNING id",
-        )
-        .bind(order.to_string())
-        .bind(class)
-        .fetch_one(&self.pool)
-        .await
-        .unwrap()
-    }
-
     async fn claim(&self, room: Room) -> Vec<Claimed> {
         self.store.claim_outbox(room, 60.0).await.unwrap()
     }
@@ -88,7 +75,7 @@ async fn a_message_nobody_can_read_holds_a_paid_order_up_once_and_is_dead_in_the
     let shop = Shop::open(pool).await;
     shop.leave_undelivered();
     let order = shop.order("k").await;
-    shop.unreadable(order, "PAID").await;
+    shop.unreadable_message(order, MessageClass::Paid).await;
     shop.run("UPDATE outbox SET id = '00000000-0000-7000-8000-000000000000' WHERE kind = 'from_the_future'")
         .await;
     let unreadable = OutboxId(uuid::Uuid::parse_str("00000000-0000-7000-8000-000000000000").unwrap());
@@ -112,7 +99,7 @@ async fn a_message_nobody_can_read_holds_a_paid_order_up_once_and_is_dead_in_the
     assert_eq!((backlog.waiting, backlog.dead), (1, 1));
 
     // Administrators are told once an hour of a kind, however many there are.
-    let second = shop.unreadable(order, "UNPAID").await;
+    let second = shop.unreadable_message(order, MessageClass::Unpaid).await;
     assert_eq!(shop.fail_for_good(second).await, MessageClass::Unpaid.most_failures());
     let told = "SELECT count(*) FROM in_app_notifications WHERE type = 'MESSAGE_UNDELIVERED'";
     assert_eq!(shop.count(told).await, 1);
@@ -124,7 +111,7 @@ async fn what_never_failed_goes_before_what_did(pool: PgPool) {
     shop.leave_undelivered();
     let order = shop.order("k").await;
     for _ in 0..5 {
-        let failing = shop.unreadable(order, "UNPAID").await;
+        let failing = shop.unreadable_message(order, MessageClass::Unpaid).await;
         shop.store.fail_outbox(failing, "no").await.unwrap();
     }
     let early =
@@ -161,7 +148,10 @@ async fn staff_have_dead_messages_tried_anew_or_skip_them(pool: PgPool) {
     shop.leave_undelivered();
     let origin = by_user(shop.admin().await);
     let order = shop.order("k").await;
-    let (anew, needless) = (shop.unreadable(order, "PAID").await, shop.unreadable(order, "PAID").await);
+    let (anew, needless) = (
+        shop.unreadable_message(order, MessageClass::Paid).await,
+        shop.unreadable_message(order, MessageClass::Paid).await,
+    );
     let waits = shop.store.requeue_message(anew, &origin).await.unwrap_err();
     assert!(
         matches!(&waits, StoreError::Conflict { object: "message", state } if state == "WAITING"),
