@@ -201,7 +201,7 @@ async fn cancelling_an_unpaid_order_voids_its_invoice_and_closes_its_payments(po
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn cancelling_a_paid_order_keeps_its_invoice(pool: PgPool) {
+async fn cancelling_a_paid_order_refunds_its_invoice(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let store = &app.store;
     for status in ["PAID", "PROVISIONING", "PROVISIONING_FAILED"] {
@@ -210,7 +210,7 @@ async fn cancelling_a_paid_order_keeps_its_invoice(pool: PgPool) {
         assert!(cancelled.was_paid);
         let detail = store.order_for_staff(order).await.unwrap();
         assert_eq!(detail.order.status, OrderStatus::Cancelled);
-        assert_eq!(detail.invoice.unwrap().status.as_str(), "PAID");
+        assert_eq!(detail.invoice.unwrap().status.as_str(), "REFUNDED");
     }
     let order = app.order().expired().await.id;
     let refused = store.cancel_order_for_staff(order, "too late", &act(&app).await).await.unwrap_err();
