@@ -41,7 +41,7 @@ pub struct TestApp {
 #[derive(Debug, Default)]
 struct Shared {
     expectations: Arc<Expectations>,
-    accounts: AtomicU32,
+    numbers: AtomicU32,
     staff: OnceCell<UserId>,
 }
 
@@ -95,9 +95,9 @@ impl TestApp {
         self.shared.expectations.expect_alert(name);
     }
 
-    /// A number that no other account of the shop has.
-    pub(crate) fn next_account(&self) -> u32 {
-        self.shared.accounts.fetch_add(1, Ordering::Relaxed) + 1
+    /// A number that it gave nobody before.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.shared.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The administrator who does for a test what takes one: the first that the test made, or else one made for it.
