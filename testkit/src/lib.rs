@@ -14,6 +14,8 @@ mod app;
 mod audit;
 #[cfg(feature = "app")]
 mod billing;
+#[cfg(feature = "app")]
+pub mod bulk;
 #[cfg(feature = "vendors")]
 mod cloud;
 #[cfg(feature = "vendors")]

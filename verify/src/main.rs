@@ -7,6 +7,7 @@ mod arrows;
 mod cargo;
 mod futures;
 mod floors;
+mod inserts;
 mod logs;
 mod report;
 mod servers;
@@ -38,6 +39,7 @@ fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<
     report.step("floors of modules", floors::check)?;
     report.step("names of log events", logs::check)?;
     report.step("futures behind pointers", futures::check)?;
+    report.step("rows that tests insert", inserts::check)?;
     report.step("licences, bans, sources, advisories", cargo::deny)?;
     report
         .step("lints", || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
