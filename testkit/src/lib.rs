@@ -5,6 +5,8 @@
 
 mod cloud;
 mod gateway;
+#[cfg(feature = "http")]
+pub mod http;
 
 pub use cloud::{SimulatedCloud, at_once};
 pub use gateway::SimulatedGateway;

@@ -2,14 +2,10 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use adapters::providers::{self, Account, CloudProvider, Paced, Registry};
-use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
+use api::{AppState, AuthConfig, Limits, PasswordCost, PaymentConfig, Seller};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -21,7 +17,6 @@ use domain::{
     billing::{Bank, PaymentMethod},
     ids::UserId,
     payment_limits::{AmountLimits, PaymentLimits, Way},
-    policy::OrderPolicy,
     role::Role,
 };
 use secrecy::SecretString;
@@ -45,50 +40,28 @@ pub const PASSWORD: &str = "kuda-hitam-lari-7";
 
 /// State with every limit lifted and no gateway. Change what the test is about before building the [`App`].
 pub fn state(pool: &PgPool) -> AppState {
+    let store = Store::new(pool.clone())
+        .with_credentials_keys(CredentialsKeys::parse(&KEY.into()).unwrap())
+        .with_payment_limits(limits());
+    let auth = AuthConfig {
+        sessions: SessionPolicy {
+            refresh_ttl: Duration::from_secs(3600),
+            longest: Duration::from_secs(90 * 86_400),
+            grace: Duration::from_secs(10),
+        },
+        password_cost: PasswordCost::QUICK,
+        ..AuthConfig::new("a secret of at least thirty-two bytes".into())
+    };
+    let providers = Arc::new(Registry::new(vec![digitalocean()]));
     AppState {
-        store: Store::new(pool.clone())
-            .with_credentials_keys(CredentialsKeys::parse(&KEY.into()).unwrap())
-            .with_payment_limits(limits()),
-        auth: Arc::new(AuthConfig {
-            jwt_secret: SecretString::from("a secret of at least thirty-two bytes"),
-            jwt_secret_previous: None,
-            access_ttl: Duration::from_secs(900),
-            sessions: SessionPolicy {
-                refresh_ttl: Duration::from_secs(3600),
-                longest: Duration::from_secs(90 * 86_400),
-                grace: Duration::from_secs(10),
-            },
-            password_cost: PasswordCost::QUICK,
-        }),
-        orders: Arc::new(OrderConfig { policy: OrderPolicy::default(), unverified_may_order: true }),
         seller: Arc::new(Seller {
             name: "PT WeBrana Cloud".to_owned(),
             address: "Jakarta".to_owned(),
             tax_id: "01.234.567.8-901.000".to_owned(),
         }),
-        payments: Arc::new(PaymentConfig {
-            gateways: BTreeMap::new(),
-            by_method: BTreeMap::new(),
-            charge_timeout: Duration::from_secs(2),
-            refund_policy: Default::default(),
-        }),
-        providers: Arc::new(Registry::new(vec![digitalocean()])),
-        reconcile: Default::default(),
-        limits: Arc::new(Limits {
-            body_bytes: 64 * 1024,
-            request_timeout: Duration::from_secs(30),
-            body_timeout: Duration::from_secs(10),
-            upload_timeout: Duration::from_secs(120),
-            hsts: false,
-            auth_per_minute: 0,
-            refresh_per_minute: 0,
-            per_minute: 0,
-            internal_per_minute: 0,
-            trusted_proxies: Vec::new(),
-        }),
+        limits: Arc::new(Limits { body_bytes: 64 * 1024, ..Limits::uncounted() }),
         temporal_ui_url: Some("http://127.0.0.1:8233/namespaces/default".to_owned()),
-        ready: Arc::new(AtomicBool::new(true)),
-        probes: Arc::new(Vec::new()),
+        ..AppState::new(store, providers, PaymentConfig::none(), auth)
     }
 }
 
