@@ -19,7 +19,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     // A simulator that shared code with the adapter it stands in for would share its mistakes.
     ("simulators", &[]),
     // For tests only: it is nobody's dependency but for their development.
-    ("testkit", &["domain", "store", "adapters", "api", "client", "simulators"]),
+    ("testkit", &["domain", "messages", "store", "adapters", "api", "client", "simulators"]),
     (
         "webrana",
         &[

@@ -10,16 +10,11 @@ use domain::role::Role;
 use secrecy::SecretString;
 use store::Store;
 use store::api_keys::NewApiKey;
-use store::audit::{Actor, Origin};
+use store::audit::Origin;
 use store::users::NewUser;
 
 const ADMIN_NAME: &str = "Local administrator";
 const LONGEST_NAME: usize = 200;
-
-/// Acts of the command line in the audit log.
-pub fn origin() -> Origin {
-    Origin { actor: Actor::System, ip: None, request_id: None }
-}
 
 /// Brings the schema up to date and, on request, loads the catalog.
 ///
@@ -57,7 +52,7 @@ pub async fn create_administrator(
         email_verified: true,
     };
     store
-        .create_user(&new, &origin())
+        .create_user(&new, &Origin::system())
         .await
         .with_context(|| format!("the account {} cannot be made", email.as_str()))?;
     Ok(())
@@ -86,7 +81,7 @@ pub async fn local_accounts(store: &Store, secrets: &mut StackSecrets, stack: &s
         // Several stacks may share a database: each has its own key.
         let name = format!("local-stack-{stack}");
         let new = NewApiKey { name: &name, scopes: Scope::ALL, life: None };
-        let (_, key) = store.rotate_api_key(&new, &origin()).await?;
+        let (_, key) = store.rotate_api_key(&new, &Origin::system()).await?;
         secrets.internal_api_key = Some(key);
     }
     Ok(())
