@@ -134,7 +134,7 @@ impl IntoFuture for Request {
 }
 
 /// What a test expects of an answer.
-pub trait Expect {
+pub trait Expect: Sized {
     /// The body, when the status is this one.
     ///
     /// # Panics
@@ -152,9 +152,26 @@ pub trait Expect {
     /// A problem of this status and code; answers with its body.
     ///
     /// # Panics
-    /// When it is another answer.
+    /// When it is another answer, or no whole problem.
     #[track_caller]
     fn expect_problem(self, status: u16, code: &str) -> Value;
+
+    /// A problem's status and code.
+    ///
+    /// # Panics
+    /// When the answer is no problem with all that every problem says.
+    #[track_caller]
+    fn problem(&self) -> (u16, &str);
+
+    /// Names of the fields that a problem is about.
+    fn fields(&self) -> Vec<&str>;
+
+    /// A header, if it is there.
+    ///
+    /// # Panics
+    /// When it is no text.
+    #[track_caller]
+    fn header(&self, name: &str) -> Option<&str>;
 }
 
 impl Expect for Answer {
@@ -169,15 +186,29 @@ impl Expect for Answer {
     }
 
     fn expect_problem(self, status: u16, code: &str) -> Value {
-        let is = (self.status.as_u16(), self.code());
-        assert_eq!(is, (status, code), "{} was answered with {}", self.called, self.body);
-        let media_type = self.headers.get("content-type");
-        assert_eq!(
-            media_type.map(|kind| kind.as_bytes()),
-            Some(&b"application/problem+json"[..]),
-            "{}",
-            self.called
-        );
+        assert_eq!(self.problem(), (status, code), "{} was answered with {}", self.called, self.body);
         self.body
+    }
+
+    fn problem(&self) -> (u16, &str) {
+        let (called, body) = (&self.called, &self.body);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{called}: {body}");
+        assert_eq!(body["status"], self.status.as_u16(), "{called}: {body}");
+        assert_eq!(body["instance"].as_str(), self.header("x-request-id"), "{called}: {body}");
+        let code = self.code();
+        assert_eq!(body["type"], format!("https://webrana.id/problems/{code}"), "{called}: {body}");
+        for words in ["title", "detail"] {
+            assert!(body[words].as_str().is_some_and(|words| !words.is_empty()), "{called}: {body}");
+        }
+        (self.status.as_u16(), code)
+    }
+
+    fn fields(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        errors.iter().map(|error| error["field"].as_str().expect("a field")).collect()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("a text"))
     }
 }
