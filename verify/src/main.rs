@@ -5,8 +5,8 @@
 
 mod arrows;
 mod cargo;
-mod futures;
 mod floors;
+mod futures;
 mod inserts;
 mod logs;
 mod report;
