@@ -11,7 +11,7 @@ use store::{
     refunds::CreditNote,
 };
 
-use super::Seller;
+use crate::Seller;
 
 /// A paper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

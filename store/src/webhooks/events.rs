@@ -3,7 +3,6 @@
 use domain::{
     billing::WebhookOutcome,
     dispute::MisfitReason,
-    event::PaymentMismatched,
     gateway::WebhookEvent,
     ids::{PaymentId, WebhookEventId},
 };
@@ -11,7 +10,12 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use super::Effect;
-use crate::{Result, Store, boxed, disputes, events::Entry, new_id, payments::LockedPayment};
+use crate::{
+    Result, Store, boxed, disputes,
+    locks::LockedPayment,
+    new_id,
+    payments::{Misfit, tell_of_misfit},
+};
 
 /// Events that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
 /// tells of all.
@@ -25,18 +29,6 @@ struct Row<'a> {
     outcome: WebhookOutcome,
     reason: Option<&'a str>,
     body: &'a [u8],
-}
-
-/// Something that a gateway says and that does not fit, for administrators.
-pub(crate) struct Misfit<'a> {
-    pub(crate) gateway: &'a str,
-    /// What it is about, in the gateway's words.
-    pub(crate) subject: &'a str,
-    pub(crate) payment_id: Option<PaymentId>,
-    pub(crate) outcome: WebhookOutcome,
-    pub(crate) reason: MisfitReason,
-    /// The fact itself, however it came to us: it is told once.
-    pub(crate) key: &'a str,
 }
 
 impl Store {
@@ -120,7 +112,7 @@ impl Store {
             key: &key,
         };
         let mut tx = self.pool.begin().await?;
-        tell_administrators(&mut tx, misfit).await?;
+        tell_of_misfit(&mut tx, misfit).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -154,7 +146,7 @@ pub(super) async fn unknown_payment(tx: &mut PgConnection, event: &WebhookEvent)
         reason: MisfitReason::UnknownPayment,
         key: &fact,
     };
-    tell_administrators(tx, misfit).await
+    tell_of_misfit(tx, misfit).await
 }
 
 /// Keeps one that names another amount than its payment's, under a key of its own, and tells of it.
@@ -190,7 +182,7 @@ pub(super) async fn tell_of_mismatch(
         reason: MisfitReason::OtherAmount { told: amount_as_received.to_owned(), expected: payment.amount },
         key: &format!("payment/{}/mismatch/{amount_as_received}", payment.id),
     };
-    tell_administrators(tx, misfit).await
+    tell_of_misfit(tx, misfit).await
 }
 
 /// Keeps one with what becomes of it; `false` when the same event is there already.
@@ -214,19 +206,6 @@ pub(super) async fn handled(
     };
     let key = event.identity();
     insert(tx, &Row { payment_id: Some(payment.id), outcome, reason, ..Row::of(event, &key) }).await
-}
-
-/// Tells administrators of something that does not fit, once.
-pub(crate) async fn tell_administrators(tx: &mut PgConnection, misfit: Misfit<'_>) -> Result<()> {
-    let mismatched = PaymentMismatched {
-        gateway: misfit.gateway.to_owned(),
-        subject: misfit.subject.to_owned(),
-        payment_id: misfit.payment_id,
-        outcome: misfit.outcome,
-        reason: misfit.reason,
-        key: misfit.key.to_owned(),
-    };
-    Entry::of(mismatched).tell_administrators(tx).await
 }
 
 /// Keeps an event; `false` when one with its key is there already.
