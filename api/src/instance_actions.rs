@@ -11,12 +11,14 @@ use serde_json::{Map, Value, json};
 use store::{
     Store, StoreError,
     audit::{Actor, Origin},
-    instance_actions::{Action, NewAction, RequestedBy},
+    instance_actions::{Action as Taken, NewAction, RequestedBy},
     instances::ServerRef,
 };
 
-use super::actions::ActionRequest;
 use crate::{AppState, at_provider, auth::scope_missing, extract::IdempotencyKey, problem::Problem};
+pub(crate) use bodies::{Action, ActionRequest};
+
+mod bodies;
 
 /// Who asks.
 #[derive(Debug)]
@@ -60,7 +62,7 @@ pub(crate) async fn ask(
     instance: InstanceId,
     request: ActionRequest,
     requester: &Requester,
-) -> Result<Action, Problem> {
+) -> Result<Taken, Problem> {
     let action = parse(request)?;
     let server = requester.server_ref(&state.store, instance).await?;
     let kind = action.kind();
@@ -83,7 +85,7 @@ pub(crate) async fn submit(
     instance: InstanceId,
     action: &InstanceAction,
     requester: &Requester,
-) -> Result<Action, Problem> {
+) -> Result<Taken, Problem> {
     if action.kind() == ActionKind::Delete && !requester.may_delete {
         return Err(scope_missing(Scope::InstancesDelete));
     }

@@ -1,16 +1,21 @@
 //! The whole product in one process, on its own servers and simulators.
 
-use super::ServerOptions;
-use super::Servers;
-use super::data_dir::{self, DataDir};
-use super::env_file::{EnvFile, WrittenEnvFile};
-use super::secrets::StackSecrets;
+mod accounts;
+mod gateways;
+mod place;
+mod services;
+
+pub use self::place::{Place, refuse_in_production};
+
+use self::services::{Listeners, Services, Wanted};
 use crate::config::Config;
-use crate::dev::Place;
 use crate::progress::Progress;
-use crate::simulate;
+use crate::stack::data_dir::{self, DataDir};
+use crate::stack::env_file::{EnvFile, WrittenEnvFile};
+use crate::stack::secrets::StackSecrets;
+use crate::stack::{ServerOptions, Servers};
 use crate::telemetry;
-use crate::wiring::local::{Listeners, Services, Wanted};
+use crate::vendors;
 use anyhow::Result;
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
@@ -144,8 +149,8 @@ impl LocalStack {
         ]
         .map(|(key, label)| (key, label.to_owned()));
         let simulator = |name: &str| format!("{name} (simulator)");
-        let gateways = simulate::gateways().iter().map(|it| (&*it.url_env, simulator(it.vendor.name)));
-        let providers = simulate::providers().iter().map(|it| (&*it.url_env, simulator(it.vendor.name)));
+        let gateways = vendors::gateways().iter().map(|it| (&*it.url_env, simulator(it.vendor.name)));
+        let providers = vendors::providers().iter().map(|it| (&*it.url_env, simulator(it.vendor.name)));
         for (key, label) in parts.into_iter().chain(gateways).chain(providers) {
             if let Some(value) = self.env.get(key) {
                 progress.note(format!("            {label:<26} {value}"));

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    customer::orders::place::{parse_hostname, refuse_too_many},
+    bodies::server_spec::{parse_hostname, refuse_too_many},
     problem::Problem,
 };
 

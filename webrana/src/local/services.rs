@@ -1,17 +1,18 @@
 //! The product itself within a local stack: simulators, API, worker and dispatcher, all in this process.
 
-use super::Stores;
-use super::bootstrap;
+use super::accounts;
 use super::gateways::{self, GatewayListeners};
 use crate::config::Config;
 use crate::config::vendor_setting::possessive;
 use crate::progress::Progress;
-use crate::simulate::{self, Limits, SimulatedProvider};
+use crate::random::random_token;
 use crate::stack::Servers;
 use crate::stack::env_file::EnvFile;
 use crate::stack::ports::PortChoice;
-use crate::stack::secrets::{StackSecrets, random_token};
+use crate::stack::secrets::StackSecrets;
 use crate::tasks::Tasks;
+use crate::vendors::{self, Limits, SimulatedProvider};
+use crate::wiring::{self, Stores, bootstrap};
 use adapters::providers;
 use anyhow::{Context, Result};
 use secrecy::ExposeSecret;
@@ -49,7 +50,7 @@ impl Listeners {
             api: ports.listen(config.api.port, "the API")?,
             internal: ports.listen(config.api.internal_port, "the internal API")?,
             metrics: ports.listen(config.observability.metrics_port, "metrics")?,
-            providers: simulate::providers().iter().map(simulator).collect::<Result<_>>()?,
+            providers: vendors::providers().iter().map(simulator).collect::<Result<_>>()?,
             gateways: GatewayListeners::open(ports)?,
         })
     }
@@ -88,11 +89,11 @@ impl Services {
     ) -> Result<Self> {
         config.auth = config.auth.with_secret_unless_given(&secrets.jwt_secret);
         config.credentials = config.credentials.with_key_unless_given(&secrets.credentials_key);
-        let stores = super::stores(&config, true).await?;
+        let stores = wiring::stores(&config, true).await?;
         let store = &stores.main;
         bootstrap::migrate(store, true).await?;
         store.claim_installation().await?;
-        bootstrap::local_accounts(store, &mut secrets, &stack_name(servers)).await?;
+        accounts::ensure(store, &mut secrets, &stack_name(servers)).await?;
         secrets.save(servers.data_dir().state())?;
         progress.say("the database has its schema and catalog");
 
@@ -138,26 +139,27 @@ impl Services {
         [api, internal, metrics]: [TcpListener; 3],
         env: &mut EnvFile,
     ) -> Result<()> {
-        let state = super::app_state(config, stores, Arc::clone(&self.ready))?;
+        let state = wiring::app_state(config, stores, Arc::clone(&self.ready))?;
         let providers = if wanted.provider_workers { Arc::clone(&state.providers) } else { Arc::default() };
         let store = stores.main.clone();
-        let (temporal, roles) = (super::temporal(config)?, Roles::default());
+        let (temporal, roles) = (wiring::temporal(config)?, Roles::default());
         env.set("API_URL", plain(&url_of(&api)?));
         env.set("API_DOCS_URL", format!("{}/api/docs", plain(&url_of(&api)?)));
         env.set("INTERNAL_URL", plain(&url_of(&internal)?));
-        let (stop, bounds) = (self.product.stop_token(), super::bounds(config));
-        let api = super::serve_http(api, api::router(state.clone()), bounds.clone(), stop.clone());
+        let (stop, bounds) = (self.product.stop_token(), wiring::bounds(config));
+        let api = wiring::serve_http(api, api::router(state.clone()), bounds.clone(), stop.clone());
         self.product.spawn("the API", api);
-        let internal = super::serve_http(internal, api::internal_router(state), bounds.clone(), stop.clone());
+        let internal =
+            wiring::serve_http(internal, api::internal_router(state), bounds.clone(), stop.clone());
         self.product.spawn("the internal API", internal);
         if config.observability.prometheus_enabled {
             env.set("METRICS_URL", plain(&url_of(&metrics)?));
             let health = crate::worker_health::routes(store.clone(), roles.clone());
-            self.product.spawn("metrics", super::serve_metrics(metrics, health, bounds, stop.clone())?);
+            self.product.spawn("metrics", wiring::serve_metrics(metrics, health, bounds, stop.clone())?);
             self.product
-                .spawn("the pools' figures", super::figures::show_pools(stores.named(), stop.clone()));
+                .spawn("the pools' figures", wiring::figures::show_pools(stores.named(), stop.clone()));
             self.product
-                .spawn("the orders' figures", super::figures::show_orders(store.clone(), stop.clone()));
+                .spawn("the orders' figures", wiring::figures::show_orders(store.clone(), stop.clone()));
         }
         // Before the first order: a workflow may carry search attributes from its start.
         let client = engine::connect(&temporal).await?;
@@ -166,13 +168,13 @@ impl Services {
             temporal: temporal.clone(),
             store: store.clone(),
             providers,
-            configured: super::configured(config),
+            configured: wiring::configured(config),
             lifecycle: true,
             schedules: Some(config.upkeep.schedules()),
             ledger: Some(config.upkeep.ledger()),
             purge: Some(config.upkeep.purge()),
             sweep: Some(config.upkeep.sweep(config.payments.refund_policy())),
-            payments: gateways::payment_work(&config.payments, &store)?,
+            payments: wiring::gateways::payment_work(&config.payments, &store)?,
         };
         let (worker_stop, dispatcher_stop) = (stop.clone(), stop);
         let worker_roles = roles.clone();

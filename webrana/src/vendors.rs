@@ -1,8 +1,13 @@
 //! Vendors and their simulators, joined by slug: the one place that knows both registries.
 
+use crate::config::vendor_setting::possessive;
 use adapters::{payments, providers};
+use anyhow::{Context, Result};
+use axum::Router;
 use simulators::{gateway, provider};
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use url::Url;
 
 /// A provider and its simulator.
 #[derive(Debug)]
@@ -37,6 +42,15 @@ pub struct SimulatorCredential {
     pub env: &'static str,
     /// What the vendor's begin with.
     pub prefix: &'static str,
+}
+
+/// Whether a simulator limits how often it is called and how much an account may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limits {
+    /// As its vendor does.
+    AsTheVendor,
+    /// Not at all.
+    Lifted,
 }
 
 static PROVIDERS: LazyLock<Vec<SimulatedProvider>> = LazyLock::new(|| {
@@ -98,6 +112,63 @@ pub fn credentials() -> impl Iterator<Item = SimulatorCredential> {
         both.map(|(vendor, simulator)| SimulatorCredential { env: vendor.env, prefix: simulator.prefix })
     };
     providers().iter().map(of_provider).chain(gateways().iter().flat_map(of_gateway))
+}
+
+impl SimulatedProvider {
+    /// The HTTP service of the simulator.
+    ///
+    /// # Errors
+    /// When its state cannot be read.
+    pub fn app(
+        &self,
+        credential: &str,
+        boot_seconds: f64,
+        limits: Limits,
+        state_dir: Option<&Path>,
+    ) -> Result<Router> {
+        let mut settings = provider::Settings { boot_seconds, ..Default::default() };
+        if limits == Limits::Lifted {
+            (settings.rate_limits, settings.account_limit) = (false, None);
+        }
+        let state = state_dir.map(|directory| state_file(directory, self.vendor.slug));
+        let config = provider::Config { token: credential.to_owned(), settings, state };
+        let service =
+            (self.simulator.open)(config).with_context(|| unreadable(self.vendor.slug, self.vendor.name))?;
+        Ok(service.router)
+    }
+}
+
+impl SimulatedGateway {
+    /// The HTTP service of the simulator; it notifies an API of payments.
+    ///
+    /// # Errors
+    /// When its state cannot be read.
+    pub fn app(&self, credentials: &[&str], api_url: &Url, state_dir: Option<&Path>) -> Result<Router> {
+        let config = gateway::Config {
+            credentials: credentials.iter().map(|credential| (*credential).to_owned()).collect(),
+            settings: gateway::Settings {
+                notification_url: Some(webhook(api_url, self.vendor.slug)),
+                ..Default::default()
+            },
+            state: state_dir.map(|directory| state_file(directory, self.vendor.slug)),
+        };
+        let service =
+            (self.simulator.open)(config).with_context(|| unreadable(self.vendor.slug, self.vendor.name))?;
+        Ok(service.router)
+    }
+}
+
+fn state_file(directory: &Path, slug: &str) -> PathBuf {
+    directory.join(format!("{slug}.json"))
+}
+
+fn unreadable(slug: &str, name: &str) -> String {
+    format!("the state of {} simulator cannot be read: remove {slug}.json", possessive(name))
+}
+
+/// Where an API takes a gateway's notifications.
+fn webhook(api_url: &Url, gateway: &str) -> String {
+    format!("{}/api/v1/webhooks/{gateway}", api_url.as_str().trim_end_matches('/'))
 }
 
 #[cfg(test)]

@@ -13,7 +13,10 @@ use argon2::{
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
-use super::common_passwords::is_common;
+use crate::problem::Problem;
+use common::is_common;
+
+mod common;
 
 /// How much work one hash is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,6 +50,12 @@ pub enum PasswordError {
     /// The hashing thread died.
     #[error("the hashing thread failed")]
     Thread,
+}
+
+impl From<PasswordError> for Problem {
+    fn from(error: PasswordError) -> Self {
+        Self::internal(&error)
+    }
 }
 
 /// Why a password is not accepted. Says nothing about the password.

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::LazyLock};
 
 /// Lower case, most common first; lines with `# ` are about the list.
 static LIST: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    let lines = include_str!("common_passwords.txt").lines();
+    let lines = include_str!("common.txt").lines();
     lines.filter(|line| !line.starts_with("# ") && *line != "#").chain(OURS.iter().copied()).collect()
 });
 
