@@ -294,6 +294,7 @@ async fn a_server_is_terminated_only_when_it_is_gone(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_delete_never_gives_up_and_tells_of_refusals(pool: PgPool) {
     let world = World::new(pool).await;
+    world.expect_alert("deletion.still_there");
     sqlx::query("UPDATE users SET role = 'admin'").execute(&world.pool).await.unwrap();
     let delete = world.begin(InstanceAction::Delete).await;
     let refuse = json!({
