@@ -275,7 +275,8 @@ async fn bill(tx: &mut PgConnection, new: &NewRenewal, server: &Renewable) -> Re
     })
     .map_err(StoreError::from)?;
     let id = new_id();
-    invoices::write_draft(tx, &Draft { id, user: new.user, quote: &quote, tax, note: None }).await?;
+    invoices::write_draft(tx, &Draft { id, user: new.user, order: None, quote: &quote, tax, note: None })
+        .await?;
     invoices::issue(tx, id, server.due_at).await?;
     Ok(id)
 }
