@@ -4,8 +4,10 @@
 //! What is seen are paths: `crate::module` and as many `super::` as lead to the crate's root. A method of a type that
 //! everybody has (`Store`) is called without a path, so its callers are not seen.
 
+mod api;
 mod rust;
 mod store;
+mod webrana;
 
 use crate::cargo;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,8 @@ use std::path::{Path, PathBuf};
 type Floors = &'static [(&'static str, &'static [&'static str])];
 
 /// The crates that have floors.
-const CRATES: [(&str, Floors); 1] = [("store", store::FLOORS)];
+const CRATES: [(&str, Floors); 3] =
+    [("store", store::FLOORS), ("api", api::FLOORS), ("webrana", webrana::FLOORS)];
 
 /// A module leans on another one, and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

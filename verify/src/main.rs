@@ -6,9 +6,12 @@
 mod arrows;
 mod cargo;
 mod floors;
+mod futures;
+mod inserts;
 mod logs;
 mod report;
 mod servers;
+mod sources;
 mod tests_run;
 
 use report::Report;
@@ -35,6 +38,8 @@ fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<
     report.step("arrows between rooms", arrows::check)?;
     report.step("floors of modules", floors::check)?;
     report.step("names of log events", logs::check)?;
+    report.step("futures behind pointers", futures::check)?;
+    report.step("rows that tests insert", inserts::check)?;
     report.step("licences, bans, sources, advisories", cargo::deny)?;
     report
         .step("lints", || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;

@@ -9,14 +9,3 @@ mod pdf;
 mod phrases;
 #[cfg(test)]
 mod tests;
-
-/// Who sells: what stands at the head of invoices.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seller {
-    /// The company's name.
-    pub name: String,
-    /// Where it is.
-    pub address: String,
-    /// Its NPWP, Indonesia's tax number.
-    pub tax_id: String,
-}
