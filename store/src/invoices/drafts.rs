@@ -12,18 +12,14 @@ use domain::{
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{
-    Draft, InvoiceLine,
-    issue::{issue, rewrite_draft},
-    void, write_draft,
-};
+use super::{Draft, InvoiceLine, void, write::rewrite_draft, write_draft};
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
-    new_id, tax,
+    new_id, numbers, tax,
 };
 
 /// A bill to be drafted.
@@ -148,7 +144,7 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
-        issue(&mut tx, invoice, due_at).await?;
+        numbers::issue_invoice(&mut tx, invoice, due_at).await?;
         let issued = read(&mut tx, invoice).await?;
         record(&mut tx, origin, "invoice.issue", Some(&before), &issued, None).await?;
         tell_of_issue(&mut tx, &issued).await?;

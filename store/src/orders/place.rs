@@ -26,7 +26,7 @@ use crate::{
     invoices::{self, Draft},
     ledger,
     locks::lock_account,
-    new_id, outbox,
+    new_id, numbers, outbox,
     payments::{self, NewPayment, PayableUntil, Pays},
     promos::{self, PromoUse},
     unpaid::{self, Beginning},
@@ -106,7 +106,7 @@ impl Store {
         };
         payments::insert(&mut tx, &payment).await?;
         // Takes the number, for which every order of the moment waits: what must be locked is, and little is left to do.
-        invoices::issue(&mut tx, invoice, expires_at).await?;
+        numbers::issue_invoice(&mut tx, invoice, expires_at).await?;
         if new.method == PaymentMethod::Wallet {
             payments::pay_from_wallet(&mut tx, order_id, payment_id).await?;
         }

@@ -1,6 +1,5 @@
-//! How an invoice comes into the world: as a draft, then as a document with a number.
+//! How an invoice comes into the world: as a draft. It becomes a document with its number ([`crate::numbers`]).
 
-use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     ids::{InvoiceId, OrderId, UserId},
@@ -9,7 +8,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{Result, numbers};
+use crate::Result;
 
 /// What a draft says.
 pub(crate) struct Draft<'a> {
@@ -112,14 +111,4 @@ impl Line {
         let PriceLine { quantity, unit_price, total, .. } = *line;
         Ok(Self { description: line.description.store()?, quantity, unit_price, total })
     }
-}
-
-/// Makes a draft a document with the year's next number, which it answers with. The draft is the caller's: its transaction
-/// wrote or locked it. Comes after everything that locks, as [`numbers`] has it.
-pub(crate) async fn issue(
-    tx: &mut PgConnection,
-    invoice: InvoiceId,
-    due_at: DateTime<Utc>,
-) -> Result<String> {
-    numbers::issue_invoice(tx, invoice, due_at).await
 }
