@@ -9,7 +9,10 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{Payment, gateway_order_id, pay_from_wallet, tell_of_refusal};
+use super::{
+    NewPayment, PayableUntil, Payment, Pays, insert, new_payment::next_attempt, pay_from_wallet,
+    tell_of_refusal,
+};
 use crate::{
     Result, Store, StoreError, boxed,
     idempotency::{self, Claim, Idempotency},
@@ -182,27 +185,16 @@ pub(super) async fn insert_attempt(
     bank: Option<Bank>,
     gateway: Option<&str>,
 ) -> Result<()> {
-    let earlier =
-        sqlx::query_scalar!(r#"SELECT count(*) AS "earlier!" FROM payments WHERE order_id = $1"#, order.id.0)
-            .fetch_one(&mut *tx)
-            .await?;
-    let attempt = u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1);
-    sqlx::query!(
-        "INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
-                               status, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'PENDING', $10)",
-        payment.0,
-        order.invoice_id.0,
-        order.id.0,
-        order.user_id.0,
+    let new = NewPayment {
+        id: payment,
+        pays: Pays::Order { order: order.id, invoice: order.invoice_id },
+        attempt: next_attempt(tx, order.invoice_id).await?,
+        customer: order.user_id,
+        method,
+        bank,
         gateway,
-        gateway_order_id(order.id, attempt),
-        method.as_str(),
-        bank.map(Bank::as_str),
-        order.total.get(),
-        order.expires_at,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
+        amount: order.total,
+        until: PayableUntil::At(order.expires_at),
+    };
+    insert(tx, &new).await
 }

@@ -11,14 +11,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::Billed;
-use crate::{
-    Result,
-    events::Entry,
-    ledger,
-    locks::lock_order,
-    new_id,
-    numbers::{self, Series},
-};
+use crate::{Result, events::Entry, ledger, locks::lock_order, new_id, numbers};
 
 /// What a credit note says.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +108,7 @@ async fn issue_credit_note(
     reason: &CreditReason,
 ) -> Result<Issued> {
     let id: CreditNoteId = new_id();
-    let number = numbers::take(tx, Series::CreditNote).await?;
+    let number = numbers::take_for_credit_note(tx).await?;
     sqlx::query!(
         "INSERT INTO credit_notes (id, number, invoice_id, order_id, user_id, reason, net, tax, total)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
