@@ -45,6 +45,7 @@ fn id(object: &Value) -> &str {
 #[tokio::test]
 async fn what_is_paid_overtakes_any_number_of_unpaid_orders() {
     let stack = Stack::start(Options::default()).await.expect("the system starts");
+    stack.audit.leave_undelivered();
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;
     // As placing so many orders at once leaves them; nobody ever pays for these.
@@ -78,6 +79,7 @@ async fn what_is_paid_overtakes_any_number_of_unpaid_orders() {
 #[tokio::test]
 async fn messages_that_can_never_succeed_are_put_aside_and_told() {
     let stack = Stack::start(Options::default()).await.expect("the system starts");
+    stack.audit.leave_undelivered();
     let (customer, admin) = (Customer::register(&stack).await, Customer::admin(&stack).await);
     let order = customer.place_order().await;
     // One that nobody can read, before everything else that is said to the order's workflow, and one that the engine
