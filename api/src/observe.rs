@@ -12,16 +12,7 @@ use axum::{
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
-use crate::{AppState, auth::Client, extract::invalid_query, problem::Problem};
-
-tokio::task_local! {
-    static REQUEST_ID: String;
-}
-
-/// The id of the request that this task is answering.
-pub(crate) fn current_request_id() -> Option<String> {
-    REQUEST_ID.try_with(Clone::clone).ok()
-}
+use crate::{AppState, client::Client, extract::invalid_query, problem::Problem, request_id};
 
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -47,7 +38,7 @@ pub(crate) async fn observe(State(state): State<AppState>, mut request: Request,
         record(method, route, response.status(), started.elapsed());
         response
     };
-    REQUEST_ID.scope(id.clone(), answer.instrument(span)).await
+    request_id::with(id.clone(), answer.instrument(span)).await
 }
 
 /// What is wrong with an address: its escapes must be of UTF-8 text, without U+0000, which Postgres can't take.

@@ -14,16 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     AppState,
     problem::{FieldError, Problem},
-    public::health,
+    routes,
 };
 
 pub(crate) mod docs;
-
-/// A file as it is, for the documentation of answers that are no JSON.
-#[derive(ToSchema)]
-#[schema(value_type = String, format = Binary)]
-#[allow(dead_code, reason = "it describes what is sent as bytes")]
-pub(crate) struct FileBytes(Vec<u8>);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -63,7 +57,7 @@ pub fn document() -> openapi::OpenApi {
 
 /// Every documented route, at its full path.
 pub(crate) fn described_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Base::openapi()).merge(health::routes()).nest("/api/v1", crate::v1())
+    OpenApiRouter::with_openapi(Base::openapi()).merge(routes::health()).nest("/api/v1", routes::v1())
 }
 
 /// The document of the internal port.
@@ -78,7 +72,7 @@ pub(crate) fn described_internal_routes() -> OpenApiRouter<AppState> {
     base.info.title = "WeBrana Cloud, for programs of ours".to_owned();
     let here = |tag: &openapi::Tag| ["internal", "health"].contains(&tag.name.as_str());
     base.tags.get_or_insert_default().retain(here);
-    OpenApiRouter::with_openapi(base).merge(health::routes()).merge(crate::internal::provider_routes())
+    OpenApiRouter::with_openapi(base).merge(routes::health()).merge(routes::for_programs())
 }
 
 /// Adds what every operation shares.

@@ -3,7 +3,7 @@
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod},
-    payment_limits::{AmountLimits, OutsideLimits, Payable, Way},
+    payment_limits::{AmountLimits, Payable, Way},
 };
 use serde::Serialize;
 use store::{
@@ -128,18 +128,8 @@ pub(crate) fn not_begun(state: &AppState, payable: Payable, error: impl Into<Ord
                 [] => "Nothing else here takes that; please ask our team".to_owned(),
                 others => format!("What takes it: {}", others.join(", ")),
             };
-            beyond_limit(&outside, Some(&advice))
+            Problem::beyond_limit(&outside, Some(&advice))
         }
         error => error.into(),
     }
-}
-
-/// 422: so much can't be paid in this way.
-pub(crate) fn beyond_limit(outside: &OutsideLimits, advice: Option<&str>) -> Problem {
-    let mut message = outside.to_string();
-    if let Some(advice) = advice {
-        message.push_str(". ");
-        message.push_str(advice);
-    }
-    Problem::field("payment_method_limit", "payment_method", message)
 }

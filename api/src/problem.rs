@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{ids::PaymentId, rate_limit::HeldBy, unpaid::TooMuchUnpaid};
+use domain::{ids::PaymentId, payment_limits::OutsideLimits, rate_limit::HeldBy, unpaid::TooMuchUnpaid};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
@@ -156,6 +156,16 @@ impl Problem {
         }
     }
 
+    /// 422: so much can't be paid in this way; `advice` says what takes it.
+    pub(crate) fn beyond_limit(outside: &OutsideLimits, advice: Option<&str>) -> Self {
+        let mut message = outside.to_string();
+        if let Some(advice) = advice {
+            message.push_str(". ");
+            message.push_str(advice);
+        }
+        Self::field("payment_method_limit", "payment_method", message)
+    }
+
     /// 503: the answer would have to come from a provider.
     #[must_use]
     pub fn provider_unavailable() -> Self {
@@ -206,7 +216,7 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.retry_after;
         let challenge = self.challenge.unwrap_or(r#"Bearer realm="webrana""#);
-        self.instance = self.0.instance.take().or_else(crate::observe::current_request_id);
+        self.instance = self.0.instance.take().or_else(crate::request_id::current);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

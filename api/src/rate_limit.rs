@@ -25,7 +25,7 @@ use governor::{
 
 use crate::{
     Limits,
-    auth::{Client, Network},
+    client::{Client, Network},
     problem::Problem,
 };
 

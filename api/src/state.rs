@@ -8,8 +8,11 @@ use std::{
 
 use adapters::{payments::Gateways, providers::Registry};
 use domain::{billing::PaymentMethod, policy::OrderPolicy, refund::RefundPolicy, upkeep::ReconcileSettings};
+use futures::future::BoxFuture;
 use secrecy::SecretString;
 use store::{Store, sessions::SessionPolicy};
+
+use crate::password::PasswordCost;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -23,7 +26,7 @@ pub struct AppState {
     /// How orders are taken.
     pub orders: Arc<OrderConfig>,
     /// Who sells, for the head of invoices.
-    pub seller: Arc<crate::Seller>,
+    pub seller: Arc<Seller>,
     /// Gateways by slug, and which one serves which method.
     pub payments: Arc<PaymentConfig>,
     /// The clouds that are set up in this installation.
@@ -38,7 +41,7 @@ pub struct AppState {
     /// Turned off when the process drains: `/readyz` then answers 503.
     pub ready: Arc<AtomicBool>,
     /// Dependencies that `/health` asks about besides the database.
-    pub probes: Arc<Vec<Arc<dyn crate::public::health::Probe>>>,
+    pub probes: Arc<Vec<Arc<dyn Probe>>>,
 }
 
 impl AppState {
@@ -49,7 +52,7 @@ impl AppState {
             store,
             auth: Arc::new(auth),
             orders: Arc::new(OrderConfig { policy: OrderPolicy::default(), unverified_may_order: true }),
-            seller: Arc::new(crate::Seller::of_development()),
+            seller: Arc::new(Seller::of_development()),
             payments: Arc::new(payments),
             providers,
             reconcile: ReconcileSettings::default(),
@@ -78,7 +81,7 @@ pub struct AuthConfig {
     /// Life of logins and refresh tokens.
     pub sessions: SessionPolicy,
     /// Work of one password hash: `PasswordCost::STANDARD` outside of tests.
-    pub password_cost: crate::auth::PasswordCost,
+    pub password_cost: PasswordCost,
 }
 
 impl AuthConfig {
@@ -93,7 +96,7 @@ impl AuthConfig {
                 longest: 90 * DAY,
                 grace: Duration::from_secs(10),
             },
-            password_cost: crate::auth::PasswordCost::STANDARD,
+            password_cost: PasswordCost::STANDARD,
         }
     }
 }
@@ -155,6 +158,37 @@ pub struct Limits {
     pub internal_per_minute: u32,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+}
+
+/// Who sells: what stands at the head of invoices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seller {
+    /// The company's name.
+    pub name: String,
+    /// Where it is.
+    pub address: String,
+    /// Its NPWP, Indonesia's tax number.
+    pub tax_id: String,
+}
+
+impl Seller {
+    /// A seller that nobody takes for a real one.
+    #[must_use]
+    pub fn of_development() -> Self {
+        Self {
+            name: "WeBrana Cloud (development)".to_owned(),
+            address: "Jalan Contoh No. 1\nJakarta 10110, Indonesia".to_owned(),
+            tax_id: "00.000.000.0-000.000".to_owned(),
+        }
+    }
+}
+
+/// A dependency that can be asked whether it is there.
+pub trait Probe: Send + Sync {
+    /// What it is called in the answer of `/health`.
+    fn name(&self) -> &'static str;
+    /// Asks it. The error names the reason in a few words, without addresses or credentials: the answer is public.
+    fn check(&self) -> BoxFuture<'_, Result<(), String>>;
 }
 
 impl Default for Limits {

@@ -4,6 +4,7 @@ use std::{future::IntoFuture, pin::Pin};
 
 use domain::{ids::UserId, role::Role};
 use store::{audit::Origin, users::NewUser};
+use uuid::Uuid;
 
 use crate::TestApp;
 
@@ -19,7 +20,7 @@ impl TestApp {
     /// Somebody with an account: a customer named Sari with a proven address like no other, where nothing else is said.
     pub fn account(&self) -> NewAccount<'_> {
         let new = NewUser {
-            email: format!("person-{}@example.com", self.next_account()),
+            email: format!("{}@example.com", Uuid::now_v7().simple()),
             full_name: "Sari".to_owned(),
             password_hash: "x".to_owned(),
             role: Role::Customer,

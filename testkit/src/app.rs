@@ -17,10 +17,10 @@ use crate::audit::{Audit, Expectations};
 /// When it is dropped and the test did not fail, the shop is audited; what is found wrong fails the test:
 /// - the books are sound ([`Store::check_ledger`]), unless the test said [`Self::expect_unsound_books`];
 /// - no message is undelivered, unless it said [`Self::leave_undelivered`]. There is no engine in most tests, so the audit
-///   takes what is left as the dispatcher would: it claims, reads and plans each message and marks it delivered. What can't
-///   be claimed, read or planned, is dead, failed, or was claimed and forgotten is undelivered. What is superseded, or was
-///   put off for a while by no fault of its own (and what waits behind it), is not; nor is there anything to wait for in a
-///   start that lies ahead: it is the engine's once it is handed over;
+///   takes what is left as the dispatcher would: it claims, reads and plans each message and marks it delivered. Of what was
+///   claimed by the test, or put off by no fault of its own, it is as if the time had come; what is superseded needs no
+///   reading; a start that lies ahead is the engine's to wait for. What can't be claimed, read or planned, what failed by its
+///   own fault and what is dead is undelivered;
 /// - no alert was raised on the test's thread by code that logs to no subscriber of the test's own, unless it said
 ///   [`Self::expect_alert`].
 ///
@@ -41,7 +41,7 @@ pub struct TestApp {
 #[derive(Debug, Default)]
 struct Shared {
     expectations: Arc<Expectations>,
-    accounts: AtomicU32,
+    numbers: AtomicU32,
     staff: OnceCell<UserId>,
 }
 
@@ -59,14 +59,18 @@ impl TestApp {
     /// # Panics
     /// When the database has no schema.
     pub async fn with(pool: PgPool, settings: impl FnOnce(Store) -> Store) -> Self {
-        let app = Self::unseeded(pool, settings);
+        let app = Self::open(pool, settings);
         app.store.seed().await.expect("a seeded catalog");
         app
     }
 
-    /// The same without a catalog.
+    /// A shop with the usual settings and an empty catalog.
     #[must_use]
-    pub fn unseeded(pool: PgPool, settings: impl FnOnce(Store) -> Store) -> Self {
+    pub fn unseeded(pool: PgPool) -> Self {
+        Self::open(pool, |store| store)
+    }
+
+    fn open(pool: PgPool, settings: impl FnOnce(Store) -> Store) -> Self {
         let store = settings(Store::new(pool.clone()));
         let shared = Arc::new(Shared::default());
         let audit = Audit::of(&pool, &shared.expectations);
@@ -91,9 +95,9 @@ impl TestApp {
         self.shared.expectations.expect_alert(name);
     }
 
-    /// A number that no other account of the shop has.
-    pub(crate) fn next_account(&self) -> u32 {
-        self.shared.accounts.fetch_add(1, Ordering::Relaxed) + 1
+    /// A number that it gave nobody before.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.shared.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The administrator who does for a test what takes one: the first that the test made, or else one made for it.

@@ -106,10 +106,10 @@ impl TestApp {
     /// # Panics
     /// When it is refused.
     pub async fn ssh_key(&self, customer: UserId, name: &str) -> SshKeyId {
-        let number = self.next_account();
+        let number = self.next_number();
         let new = NewSshKey {
             name: name.to_owned(),
-            public_key: format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{number} {name}"),
+            public_key: format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{number:A>43} {name}"),
             fingerprint: format!("SHA256:{number}"),
         };
         self.store.add_ssh_key(customer, &new, &by_user(customer)).await.expect("an SSH key").id

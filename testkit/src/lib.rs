@@ -14,12 +14,16 @@ mod app;
 mod audit;
 #[cfg(feature = "app")]
 mod billing;
+#[cfg(feature = "app")]
+pub mod bulk;
 #[cfg(feature = "vendors")]
 mod cloud;
 #[cfg(feature = "vendors")]
 mod gateway;
 #[cfg(feature = "vendors")]
 pub mod http;
+#[cfg(feature = "app")]
+pub mod leftovers;
 #[cfg(feature = "app")]
 mod orders;
 #[cfg(feature = "app")]

@@ -7,7 +7,7 @@ use domain::{
     order::OrderStatus,
     provisioning::FailureClass,
 };
-use store::{payments::Approval, provisioning::ProvisioningFailure};
+use store::{StoreError, payments::Approval, provisioning::ProvisioningFailure};
 
 use crate::{Ordered, TestApp, new_money_act, webhook_event};
 
@@ -62,12 +62,22 @@ impl TestApp {
     /// # Panics
     /// When it can't be.
     pub async fn activate(&self, order: OrderId) -> InstanceId {
-        let server = self.provision(order).await;
-        self.store.save_server(order, &server.to_string()).await.expect("a server");
-        let address = Some("192.0.2.1".to_owned());
-        self.store.save_address(order, address, None, PowerState::On).await.expect("its address");
-        self.store.activate_order(order).await.expect("an active order");
-        server
+        self.try_activate(order).await.expect("an active order").expect("a server's record")
+    }
+
+    /// The same, where somebody else may be quicker to end the order. Answers with its server's record, if it has one.
+    ///
+    /// # Errors
+    /// As the steps of provisioning.
+    pub async fn try_activate(&self, order: OrderId) -> Result<Option<InstanceId>, StoreError> {
+        let begun = self.store.start_provisioning(order).await?;
+        if let Some(server) = begun.instance_id {
+            self.store.save_server(order, &server.to_string()).await?;
+            let address = Some("192.0.2.1".to_owned());
+            self.store.save_address(order, address, None, PowerState::On).await?;
+        }
+        self.store.activate_order(order).await?;
+        Ok(begun.instance_id)
     }
 
     /// Ends a paid order's try to be provisioned in failure.

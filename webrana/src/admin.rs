@@ -1,7 +1,7 @@
 //! Commands for whoever runs an installation: schema, administrators.
 
 use crate::config::{Config, strength};
-use crate::stack::secrets::random_token;
+use crate::random::random_token;
 use crate::wiring::{self, bootstrap};
 use anyhow::{Result, bail};
 use domain::email::EmailKey;

@@ -3,11 +3,10 @@
 pub(crate) mod customer;
 
 use crate::config::Config;
-use crate::dev::{Place, refuse_in_production};
+use crate::local::{LocalStack, Log, Parts, Place, StackOptions, refuse_in_production};
 use crate::progress::Progress;
 use crate::signals;
 use crate::stack::data_dir;
-use crate::stack::local::{LocalStack, Log, Parts, StackOptions};
 use crate::stack::ports::PortChoice;
 use anyhow::{Context, Result, bail};
 use customer::{Customer, Order, TimelineEntry};

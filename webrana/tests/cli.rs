@@ -83,7 +83,7 @@ fn production_says_what_it_lacks_and_never_prints_a_secret() {
         .unwrap();
     assert!(!bare.status.success());
     assert!(said(&bare).contains("JWT_SECRET is missing"), "{}", said(&bare));
-    let [jwt, token, server_key] = [(); 3].map(|()| webrana::stack::secrets::random_token());
+    let [jwt, token, server_key] = [(); 3].map(|()| webrana::random::random_token());
     let key = BASE64_STANDARD.encode(rand::rng().random::<[u8; 32]>());
     std::fs::write(directory.path().join("token"), format!("{token}\n")).unwrap();
     let sound = webrana(directory.path())

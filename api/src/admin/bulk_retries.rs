@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::{Administrator, Staff},
+    client::Client,
     extract::{Body, Id, Paged, Paging},
     problem::Problem,
 };

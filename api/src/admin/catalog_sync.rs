@@ -19,7 +19,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::providers::require_set_up;
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::{Administrator, Staff},
+    client::Client,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
 };

@@ -21,7 +21,8 @@ use utoipa::ToSchema;
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::{Administrator, Client},
+    auth::Administrator,
+    client::Client,
     extract::{Body, Id, IdempotencyKey},
     problem::Problem,
 };

@@ -15,13 +15,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     AppState,
     auth::Staff,
-    customer::invoices::{InvoiceCreditNote, InvoiceLine},
+    bodies::{FileBytes, InvoiceCreditNote, InvoiceLine},
     documents::{
         answer::{self, PaperQuery},
         paper::Paper,
     },
     extract::{Id, Paged, Paging, Params},
-    openapi::FileBytes,
     problem::Problem,
 };
 

@@ -13,7 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::{Administrator, Staff},
+    client::Client,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
 };

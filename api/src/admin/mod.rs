@@ -1,6 +1,5 @@
 //! The admin area: staff read, administrators act on orders, invoices, money and promos, superadministrators manage
-//! providers; each handler's extractor says who may call it, `Treasurer` for what moves money. Whoever may not gets 403 `forbidden`. What the internal
-//! endpoints share with this area is in `retry`.
+//! providers; each handler's extractor says who may call it, `Treasurer` for what moves money. Whoever may not gets 403 `forbidden`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -28,7 +27,6 @@ mod providers;
 mod reason;
 mod reconciliation;
 mod refunds;
-pub(crate) mod retry;
 mod treasurer;
 mod wake;
 mod webhooks;

@@ -14,7 +14,7 @@ use super::treasurer::Treasurer;
 use crate::{
     AppState,
     auth::Staff,
-    customer::wallet::WalletBody,
+    bodies::WalletBody,
     extract::{Body, Id},
     problem::Problem,
 };

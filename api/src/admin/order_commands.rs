@@ -15,15 +15,14 @@ use store::{
 };
 use utoipa::ToSchema;
 
-use super::{
-    retry::{self, RetryAccepted, RetryRequest},
-    treasurer::Treasurer,
-};
+use super::treasurer::Treasurer;
 use crate::{
     AppState,
-    auth::{Administrator, Client},
+    auth::Administrator,
+    client::Client,
     extract::{Body, Id},
     problem::Problem,
+    provisioning_retry::{RetryAccepted, RetryRequest, retry},
 };
 
 /// Most that one transfer may be, in rupiah.
@@ -171,7 +170,7 @@ pub(super) async fn retry_provisioning(
     body: Option<Body<RetryRequest>>,
 ) -> Result<(StatusCode, Json<RetryAccepted>), Problem> {
     let request = body.map(|Body(request)| request).unwrap_or_default();
-    retry::retry(&state, order, &client.origin(admin.actor()), request).await
+    retry(&state, order, &client.origin(admin.actor()), request).await
 }
 
 /// Call an order off that has not come to its end: unpaid, paid, being provisioned, or failed. What was paid goes back to

@@ -14,7 +14,8 @@ use utoipa::ToSchema;
 use super::{order_commands::not_blank, reason::WithReason};
 use crate::{
     AppState, at_provider,
-    auth::{Administrator, Client},
+    auth::Administrator,
+    client::Client,
     extract::{Body, Id},
     problem::Problem,
 };

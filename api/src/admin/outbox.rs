@@ -11,7 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::reason::WithReason;
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::{Administrator, Staff},
+    client::Client,
     extract::{Body, Id, Paged, Paging, Params},
     problem::Problem,
 };

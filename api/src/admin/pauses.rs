@@ -14,7 +14,8 @@ use utoipa::ToSchema;
 use super::reason::WithReason;
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::{Administrator, Staff},
+    client::Client,
     extract::Body,
     problem::Problem,
 };

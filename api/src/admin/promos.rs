@@ -18,7 +18,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::{Administrator, Staff},
+    client::Client,
     extract::{Body, Id, Moment, Paged, Paging, Params},
     problem::Problem,
 };

@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    auth::{Client, Staff},
-    customer::proofs::PaymentProof,
+    auth::Staff,
+    bodies::{FileBytes, PaymentProof},
+    client::Client,
     extract::{Id, Ids},
-    openapi::FileBytes,
     problem::Problem,
 };
 

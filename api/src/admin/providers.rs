@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    auth::{Client, Staff, Superadministrator},
+    auth::{Staff, Superadministrator},
+    client::Client,
     extract::Body,
     problem::Problem,
 };

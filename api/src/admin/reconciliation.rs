@@ -17,7 +17,8 @@ use uuid::Uuid;
 use super::{providers::require_set_up, reason::WithReason};
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::{Administrator, Staff},
+    client::Client,
     extract::{Body, Id, Paged, Paging, Params},
     problem::Problem,
 };

@@ -16,7 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::treasurer::Treasurer;
 use crate::{
     AppState,
-    auth::{Administrator, Client, Staff},
+    auth::{Administrator, Staff},
+    client::Client,
     extract::{Body, Id, Paged, Paging, Params},
     problem::Problem,
 };

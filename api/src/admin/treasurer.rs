@@ -5,12 +5,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use serde::Serialize;
 use store::{idempotency::Idempotency, money_act::MoneyAct};
 
-use crate::{
-    AppState,
-    auth::{Administrator, Client},
-    extract::IdempotencyKey,
-    problem::Problem,
-};
+use crate::{AppState, auth::Administrator, client::Client, extract::IdempotencyKey, problem::Problem};
 
 /// An administrator who moves customers' money. Answers as [`Administrator`] and [`IdempotencyKey`] do, in this order.
 #[derive(Debug)]

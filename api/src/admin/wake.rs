@@ -9,12 +9,7 @@ use domain::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    AppState,
-    auth::{Administrator, Client},
-    extract::Id,
-    problem::Problem,
-};
+use crate::{AppState, auth::Administrator, client::Client, extract::Id, problem::Problem};
 
 /// An order whose workflow is started or woken.
 #[derive(Debug, Serialize, ToSchema)]

@@ -10,6 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, erro
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use super::principal::TOKEN_CHALLENGE;
 use crate::{AuthConfig, problem::Problem};
 
 const ISSUER: &str = "webrana";
@@ -37,11 +38,26 @@ pub(super) struct Claims {
 
 /// Why a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InvalidToken {
+pub(super) enum InvalidToken {
     /// It was good once.
     Expired,
     /// Malformed, tampered with, or not ours.
     Invalid,
+}
+
+impl From<InvalidToken> for Problem {
+    fn from(error: InvalidToken) -> Self {
+        match error {
+            InvalidToken::Expired => Self::unauthorized(
+                "token_expired",
+                "the access token has expired; get a new one at /auth/refresh",
+            ),
+            InvalidToken::Invalid => {
+                Self::unauthorized("token_invalid", "this is not an access token of ours")
+            }
+        }
+        .challenge(TOKEN_CHALLENGE)
+    }
 }
 
 /// Issues a token that ends after the configured time.
@@ -126,7 +142,7 @@ mod tests {
                 longest: std::time::Duration::from_secs(6000),
                 grace: std::time::Duration::from_secs(10),
             },
-            password_cost: crate::PasswordCost::QUICK,
+            password_cost: crate::password::PasswordCost::QUICK,
         }
     }
 

@@ -16,13 +16,12 @@ use store::{
 };
 
 use super::{
-    Client, CurrentUser, access_token,
+    CurrentUser, access_token,
     bodies::{LoginAnswer, LoginBody, RefreshBody, Registration},
-    password,
     principal::account_suspended,
     turns,
 };
-use crate::{AppState, AuthConfig, extract::Body, problem::Problem};
+use crate::{AppState, AuthConfig, client::Client, extract::Body, password, problem::Problem};
 
 /// RFC 6749 section 5.1: answers with tokens are not to be cached.
 type TokenAnswer = ([(HeaderName, &'static str); 1], Json<LoginAnswer>);

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::password;
+use crate::password;
 
 /// A new account.
 #[derive(Debug, Deserialize, Validate, ToSchema)]

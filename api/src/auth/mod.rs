@@ -1,5 +1,5 @@
-//! Who is asking: registration, login and sessions (`account`, `profile`), SSH keys, access tokens, passwords, and the
-//! extractors that handlers name to say whom they serve ([`Customer`], [`Staff`], [`Administrator`],
+//! Who is asking: registration, login and sessions (`account`, `profile`), SSH keys, access tokens, and the
+//! extractors that handlers name to say whom they serve ([`CurrentUser`], [`Staff`], [`Administrator`],
 //! [`Superadministrator`], [`InternalKey`]).
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -9,21 +9,13 @@ use crate::AppState;
 mod access_token;
 mod account;
 mod bodies;
-mod client;
-mod common_passwords;
-pub(crate) mod password;
 mod principal;
 mod profile;
 pub(crate) mod ssh_keys;
 mod turns;
 
-pub(crate) use access_token::InvalidToken;
-pub use client::Client;
-pub(crate) use client::Network;
-pub use password::PasswordCost;
-pub(crate) use password::PasswordError;
+pub(crate) use principal::scope_missing;
 pub use principal::{Administrator, CurrentUser, InternalKey, Staff, Superadministrator, right};
-pub(crate) use principal::{TOKEN_CHALLENGE, scope_missing};
 
 /// `/auth/*`.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -241,7 +241,7 @@ pub(crate) fn scope_missing(scope: Scope) -> Problem {
 
 const API_KEY_CHALLENGE: &str = r#"ApiKey realm="webrana""#;
 /// What a token that is no good is answered with (RFC 6750, 3).
-pub(crate) const TOKEN_CHALLENGE: &str = r#"Bearer realm="webrana", error="invalid_token""#;
+pub(super) const TOKEN_CHALLENGE: &str = r#"Bearer realm="webrana", error="invalid_token""#;
 
 fn accepted_language(headers: &HeaderMap) -> Option<Language> {
     headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::accepted)

@@ -5,14 +5,16 @@ use domain::{email::EmailKey, ids::SessionId};
 use store::users::ProfileChange;
 
 use super::{
-    Client, CurrentUser,
+    CurrentUser,
     account::admitted,
     bodies::{PasswordBody, ProfileBody, SessionBody, UserBody},
-    password, turns,
+    turns,
 };
 use crate::{
     AppState,
+    client::Client,
     extract::{Body, Id, Paged, Paging},
+    password,
     problem::Problem,
 };
 

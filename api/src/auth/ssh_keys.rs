@@ -13,9 +13,10 @@ use ssh_key::{HashAlg, PublicKey, public::KeyData};
 use store::ssh_keys::{NewSshKey, SshKey};
 use utoipa::ToSchema;
 
-use super::{Client, CurrentUser};
+use super::CurrentUser;
 use crate::{
     AppState,
+    client::Client,
     extract::{Body, Id, Paged, Paging},
     problem::Problem,
 };

@@ -14,7 +14,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::{Client, CurrentUser, ssh_keys::fingerprint},
+    auth::{CurrentUser, ssh_keys::fingerprint},
+    client::Client,
     extract::Id,
     problem::Problem,
 };

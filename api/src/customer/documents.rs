@@ -7,12 +7,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState,
     auth::CurrentUser,
+    bodies::FileBytes,
     documents::{
         answer::{self, PaperQuery},
         paper::Paper,
     },
     extract::{Id, Params},
-    openapi::FileBytes,
     problem::Problem,
 };
 

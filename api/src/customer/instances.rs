@@ -1,26 +1,22 @@
 //! A customer's servers.
 
 use axum::{Json, extract::State};
-use chrono::{DateTime, Utc};
-use domain::{
-    ids::{InstanceId, OrderId},
-    instance::{InstanceStatus, PowerState},
-};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use domain::{ids::InstanceId, instance::InstanceStatus};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
     auth::CurrentUser,
+    bodies::Instance,
     extract::{Id, Paged, Paging, Params},
     problem::Problem,
 };
 
-pub(crate) mod actions;
+mod actions;
 mod renewals;
 mod reports;
-pub(crate) mod request;
 
 /// Routes under `/instances`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -38,63 +34,6 @@ pub fn routes() -> OpenApiRouter<AppState> {
 struct InstanceQuery {
     /// Only servers in this status.
     status: Option<InstanceStatus>,
-}
-
-/// A server.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Instance {
-    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
-    id: InstanceId,
-    /// The order it was bought with.
-    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
-    order_id: OrderId,
-    /// Its display name.
-    #[schema(example = "web-1")]
-    name: String,
-    #[schema(example = "web-1.example.com")]
-    hostname: String,
-    status: InstanceStatus,
-    /// As last told by the provider.
-    power_state: PowerState,
-    /// Null until it is assigned.
-    #[schema(example = "203.0.113.7")]
-    ipv4: Option<String>,
-    /// Null if it has none.
-    #[schema(example = "2001:db8::7")]
-    ipv6: Option<String>,
-    /// Slug of the provider.
-    #[schema(example = "digitalocean")]
-    provider: String,
-    #[schema(example = "DigitalOcean")]
-    provider_name: String,
-    /// Slug of the region.
-    #[schema(example = "sgp1")]
-    region: String,
-    #[schema(example = "Singapore")]
-    region_name: String,
-    /// Slug of the plan.
-    #[schema(example = "do-basic-1gb")]
-    plan: String,
-    #[schema(example = "Basic 1 GB")]
-    plan_name: String,
-    #[schema(example = 1)]
-    vcpu: i32,
-    /// MiB.
-    #[schema(example = 1024)]
-    memory_mb: i32,
-    /// GiB.
-    #[schema(example = 25)]
-    disk_gb: i32,
-    /// Slug of the image.
-    #[schema(example = "ubuntu-24-04")]
-    image: String,
-    /// Whether the term is renewed by itself.
-    auto_renew: bool,
-    /// When the paid term began; null until the server is active.
-    starts_at: Option<DateTime<Utc>>,
-    /// When the paid term ends; null until the server is active.
-    expires_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
 }
 
 /// List my servers, newest first.
@@ -129,33 +68,4 @@ async fn get(
     Id(id): Id<InstanceId>,
 ) -> Result<Json<Instance>, Problem> {
     Ok(Json(state.store.instance_of(me.id, id).await?.into()))
-}
-
-impl From<store::instances::Instance> for Instance {
-    fn from(row: store::instances::Instance) -> Self {
-        Self {
-            id: row.id,
-            order_id: row.order_id,
-            name: row.name,
-            hostname: row.hostname,
-            status: row.status,
-            power_state: row.power_state,
-            ipv4: row.ipv4,
-            ipv6: row.ipv6,
-            provider: row.provider,
-            provider_name: row.provider_name,
-            region: row.region,
-            region_name: row.region_name,
-            plan: row.plan,
-            plan_name: row.plan_name,
-            vcpu: row.vcpu,
-            memory_mb: row.memory_mb,
-            disk_gb: row.disk_gb,
-            image: row.image,
-            auto_renew: row.auto_renew,
-            starts_at: row.starts_at,
-            expires_at: row.expires_at,
-            created_at: row.created_at,
-        }
-    }
 }

@@ -9,17 +9,15 @@ use axum::{
     },
     http::{HeaderMap, StatusCode, header},
 };
-use chrono::{DateTime, Utc};
 use domain::{
-    ids::{PaymentId, ProofId},
+    ids::PaymentId,
     proof::{LARGEST_PROOF, ProofKind},
 };
-use serde::Serialize;
-use store::payments::{NewProof, Proof};
+use store::payments::NewProof;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, auth::CurrentUser, extract::Id, problem::Problem};
+use crate::{AppState, auth::CurrentUser, bodies::PaymentProof, extract::Id, problem::Problem};
 
 /// The route as the router names it: its bodies may take longer to arrive.
 pub(crate) const UPLOAD: &str = "/api/v1/payments/{id}/proof";
@@ -30,35 +28,6 @@ const ENVELOPE: usize = 64 * 1024;
 /// `/payments/{id}/proof`, which takes larger bodies than all others.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(upload)).layer(DefaultBodyLimit::max(LARGEST_PROOF + ENVELOPE))
-}
-
-/// A file that proves a bank transfer, without its bytes.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PaymentProof {
-    #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
-    id: ProofId,
-    payment_id: PaymentId,
-    content_type: ProofKind,
-    /// In bytes.
-    #[schema(example = 184_320)]
-    size: i32,
-    /// Of its bytes, in hexadecimal.
-    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
-    sha256: String,
-    uploaded_at: DateTime<Utc>,
-}
-
-impl From<Proof> for PaymentProof {
-    fn from(proof: Proof) -> Self {
-        Self {
-            id: proof.id,
-            payment_id: proof.payment_id,
-            content_type: proof.content_type,
-            size: proof.size,
-            sha256: proof.sha256,
-            uploaded_at: proof.uploaded_at,
-        }
-    }
 }
 
 /// The form.

@@ -18,19 +18,20 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::{
     idempotency::Idempotency,
-    ledger::Balances,
     wallet::{Deposit, NewDeposit},
 };
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    payments::{PaymentBody, charge, charged_elsewhere},
+    payments::PaymentBody,
     promos::{plain_code, promo_code},
 };
 use crate::{
     AppState,
     auth::CurrentUser,
+    bodies::WalletBody,
+    charging::{charge, charged_elsewhere},
     extract::{Body, Id, IdempotencyKey, Paged, Paging},
     payment_ways::{gateway_for, not_begun},
     problem::Problem,
@@ -45,25 +46,6 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(statement::transactions))
         .routes(routes!(list, open))
         .routes(routes!(get))
-}
-
-/// What a customer has with us, in whole rupiah.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct WalletBody {
-    /// Can be spent.
-    #[schema(example = 366_800)]
-    balance: Rupiah,
-    /// Set aside for orders that do not run yet; not a part of `balance`.
-    #[schema(example = 133_200)]
-    held: Rupiah,
-    #[schema(example = "IDR")]
-    currency: &'static str,
-}
-
-impl From<Balances> for WalletBody {
-    fn from(balances: Balances) -> Self {
-        Self { balance: balances.wallet, held: balances.holds, currency: CURRENCY }
-    }
 }
 
 /// Money to be put into the balance.

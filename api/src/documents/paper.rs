@@ -10,10 +10,8 @@ use store::{
     refunds::CreditNote,
 };
 
-use super::{
-    Seller,
-    phrases::{self, Phrases},
-};
+use super::phrases::{self, Phrases};
+use crate::Seller;
 
 /// A paper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

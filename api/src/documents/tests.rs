@@ -18,7 +18,8 @@ use store::{
 };
 use uuid::Uuid;
 
-use super::{Seller, html, paper::Paper, pdf};
+use super::{html, paper::Paper, pdf};
+use crate::Seller;
 
 fn seller() -> Seller {
     Seller {

@@ -22,13 +22,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState, at_provider,
-    auth::{Client, InternalKey, right},
-    customer::instances::{
-        Instance,
-        actions::{Action, ActionRequest},
-        request::{Requester, ask, submit},
-    },
+    auth::{InternalKey, right},
+    bodies::Instance,
+    client::Client,
     extract::{Body, Id, IdempotencyKey, Ids},
+    instance_actions::{Action, ActionRequest, Requester, ask, submit},
     problem::Problem,
     provider_reads::{self, Question, Told},
 };

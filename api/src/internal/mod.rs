@@ -7,10 +7,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    admin::retry::{self, RetryAccepted, RetryRequest},
-    auth::{Client, InternalKey, right},
+    auth::{InternalKey, right},
+    client::Client,
     extract::{Body, Id},
     problem::Problem,
+    provisioning_retry::{RetryAccepted, RetryRequest, retry},
 };
 
 mod catalog;
@@ -54,5 +55,5 @@ async fn retry_provisioning(
     body: Option<Body<RetryRequest>>,
 ) -> Result<(StatusCode, Json<RetryAccepted>), Problem> {
     let request = body.map(|Body(request)| request).unwrap_or_default();
-    retry::retry(&state, order, &client.origin(key.actor()), request).await
+    retry(&state, order, &client.origin(key.actor()), request).await
 }

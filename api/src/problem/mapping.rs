@@ -1,4 +1,5 @@
-//! Every error of other rooms as a problem. All of them stand here, so that one thing has one code everywhere.
+//! Every error of other crates as a problem. All of them stand here, so that one thing has one code everywhere; an error
+//! of this crate is mapped where it is declared.
 
 use adapters::providers::{ProviderError, UnknownProvider};
 use axum::http::StatusCode;
@@ -14,10 +15,6 @@ use store::{
 };
 
 use super::{FieldError, Problem};
-use crate::{
-    auth::{InvalidToken, PasswordError, TOKEN_CHALLENGE},
-    payment_ways::beyond_limit,
-};
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -33,7 +30,7 @@ impl From<StoreError> for Problem {
             StoreError::InsufficientBalance => {
                 Self::new(StatusCode::CONFLICT, "insufficient_balance", error.to_string())
             }
-            StoreError::PaymentLimit(outside) => beyond_limit(&outside, None),
+            StoreError::PaymentLimit(outside) => Self::beyond_limit(&outside, None),
             StoreError::TooMuchUnpaid(refusal) => Self::too_much_unpaid(refusal),
             StoreError::TooManyActions { frees_in_seconds, .. } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_actions", error.to_string())
@@ -79,27 +76,6 @@ impl From<UnknownProvider> for Problem {
     }
 }
 
-impl From<InvalidToken> for Problem {
-    fn from(error: InvalidToken) -> Self {
-        match error {
-            InvalidToken::Expired => Self::unauthorized(
-                "token_expired",
-                "the access token has expired; get a new one at /auth/refresh",
-            ),
-            InvalidToken::Invalid => {
-                Self::unauthorized("token_invalid", "this is not an access token of ours")
-            }
-        }
-        .challenge(TOKEN_CHALLENGE)
-    }
-}
-
-impl From<PasswordError> for Problem {
-    fn from(error: PasswordError) -> Self {
-        Self::internal(&error)
-    }
-}
-
 impl From<SshKeyError> for Problem {
     fn from(error: SshKeyError) -> Self {
         let code = match error {
@@ -131,7 +107,7 @@ impl From<OrderError> for Problem {
             Refusal::ProviderDisabled => return refused("provider_disabled"),
             Refusal::PlanUnavailable => return refused("plan_unavailable"),
             Refusal::OutOfStock => return refused("out_of_stock"),
-            Refusal::PaymentLimit(outside) => return beyond_limit(&outside, None),
+            Refusal::PaymentLimit(outside) => return Self::beyond_limit(&outside, None),
             Refusal::Promo(refusal) => (refusal.code(), "promo_code"),
         };
         Self::field(code, field, refusal.to_string())

@@ -17,7 +17,7 @@ use domain::{
     circuit::{CircuitScope, CircuitState},
     outbox::MessageClass,
 };
-use futures::future::{BoxFuture, join_all};
+use futures::future::join_all;
 use store::{
     outbox::ClassBacklog,
     pauses::{EVERYWHERE, Pause},
@@ -36,14 +36,6 @@ const OUTBOX_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The services of the original design that are modules of this program and live as long as its database does.
 const SERVICES: [&str; 6] = ["auth", "billing", "catalog", "instance", "notification", "order"];
-
-/// A dependency that can be asked whether it is there.
-pub trait Probe: Send + Sync {
-    /// What it is called in the answer of `/health`.
-    fn name(&self) -> &'static str;
-    /// Asks it. The error names the reason in a few words, without addresses or credentials: the answer is public.
-    fn check(&self) -> BoxFuture<'_, Result<(), String>>;
-}
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::auth::Network;
+use crate::client::Network;
 
 /// Counts connections by address.
 #[derive(Debug, Clone)]

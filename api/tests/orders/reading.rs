@@ -3,7 +3,10 @@ use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use store::provisioning::ProvisioningFailure;
-use testkit::http::{Method, StatusCode, redacted};
+use testkit::{
+    http::{Method, StatusCode, redacted},
+    leftovers::event_of_another_version,
+};
 use uuid::Uuid;
 
 use crate::Shop;
@@ -76,15 +79,7 @@ async fn an_event_of_another_version_hides_none_of_the_others(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let placed = shop.place(&shop.basket().await, "k").await.body;
     let id = placed["id"].as_str().unwrap();
-    // As a later version writes it, which no method of ours does.
-    shop.run(
-        "WITH event AS (
-             INSERT INTO events (kind, data, dedupe_key, order_id, step, status)
-             SELECT 'server_painted', '{}', 'painted', id, 'server_painted', 'done' FROM orders RETURNING id)
-         INSERT INTO in_app_notifications (id, user_id, event_id, type)
-         SELECT gen_random_uuid(), user_id, event.id, 'VPS_PAINTED' FROM event, orders",
-    )
-    .await;
+    event_of_another_version(&shop.pool).await;
     let timeline = shop.me.get(&format!("/orders/{id}/timeline")).await.body;
     let words: Vec<&str> =
         timeline["data"].as_array().unwrap().iter().map(|step| step["message"].as_str().unwrap()).collect();

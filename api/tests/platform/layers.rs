@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use api::{AppState, public::health::Probe};
+use api::{AppState, Probe};
 use axum::{Extension, extract::ConnectInfo};
 use futures::future::BoxFuture;
 use serde_json::json;

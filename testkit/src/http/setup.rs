@@ -101,7 +101,11 @@ impl Setup {
         };
         let mut shop = match self.is_seeded {
             true => TestApp::with(self.pool, settings).await,
-            false => TestApp::unseeded(self.pool, settings),
+            false => {
+                let mut shop = TestApp::unseeded(self.pool);
+                shop.store = settings(shop.store.clone());
+                shop
+            }
         };
         let auth = AuthConfig {
             password_cost: PasswordCost::QUICK,

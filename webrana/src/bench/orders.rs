@@ -14,8 +14,8 @@ use super::{
     shop::Shop,
     stack::{self, StackArguments},
 };
+use crate::local::{LocalStack, Parts};
 use crate::progress::Progress;
-use crate::stack::local::{LocalStack, Parts};
 
 /// Orders placed one by one, to see what an order takes when nothing else goes on.
 const IDLE_ORDERS: usize = 20;

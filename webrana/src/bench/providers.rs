@@ -24,10 +24,10 @@ use super::{
     workers::Workers,
 };
 use crate::demo::customer::Customer;
+use crate::local::{LocalStack, Parts};
 use crate::progress::Progress;
-use crate::simulate::{self, SimulatedProvider};
 use crate::stack::env_file::EnvFile;
-use crate::stack::local::{LocalStack, Parts};
+use crate::vendors::{self, SimulatedProvider};
 
 /// Customers who place and pay the burst.
 const AT_ONCE: usize = 20;
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// The providers by the limit that a burst of orders meets there, the shortest window first.
 fn contenders() -> Vec<&'static SimulatedProvider> {
-    let mut all: Vec<_> = simulate::providers().iter().collect();
+    let mut all: Vec<_> = vendors::providers().iter().collect();
     all.sort_by_key(|it| it.vendor.create_window().map(|window| window.period));
     all
 }

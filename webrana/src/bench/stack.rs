@@ -6,11 +6,10 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::config::Config;
-use crate::dev::{Place, refuse_in_production};
+use crate::local::{LocalStack, Log, Parts, Place, StackOptions, refuse_in_production};
 use crate::progress::Progress;
 use crate::signals;
 use crate::stack::data_dir;
-use crate::stack::local::{LocalStack, Log, Parts, StackOptions};
 use crate::stack::ports::PortChoice;
 use crate::stack::postgres_binaries::Choice;
 

@@ -12,8 +12,8 @@ use super::{
     load::{Run, closed_loop},
     stack::{self, StackArguments},
 };
+use crate::local::{LocalStack, Parts};
 use crate::progress::Progress;
-use crate::stack::local::{LocalStack, Parts};
 use figures::{Figures, Measured};
 use notifications::{Sender, Taken};
 use payer::Till;

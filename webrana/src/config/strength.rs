@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn what_is_random_is_taken() {
         for _ in 0..1000 {
-            assert_eq!(weakness(&crate::stack::secrets::random_token(), 32), None);
+            assert_eq!(weakness(&crate::random::random_token(), 32), None);
             let bytes = rand::rng().random::<[u8; 32]>();
             assert_eq!(weak_key(&BASE64_STANDARD.encode(bytes)), None);
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

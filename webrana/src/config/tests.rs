@@ -172,7 +172,7 @@ fn a_seller_has_lines_of_address_and_a_tax_number_that_is_one() {
 
 /// A secret as it should be.
 fn secret() -> String {
-    crate::stack::secrets::random_token()
+    crate::random::random_token()
 }
 
 fn key() -> String {

@@ -1,7 +1,7 @@
 //! The command line of `webrana simulate`: a port and the credentials of each simulator, whichever there are.
 
-use super::vendors::{self, SimulatedGateway, SimulatedProvider};
 use crate::config::vendor_setting::{VendorSetting, possessive};
+use crate::vendors::{self, SimulatedGateway, SimulatedProvider};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command};
 use std::collections::BTreeMap;

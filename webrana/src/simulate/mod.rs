@@ -1,11 +1,6 @@
 //! `webrana simulate`: the vendors' stand-ins by themselves, on loopback.
 
 mod arguments;
-pub mod vendors;
-
-pub use self::vendors::{
-    SimulatedGateway, SimulatedProvider, credentials, gateway_of, gateways, provider_of, providers,
-};
 
 use self::arguments::SimulatorArguments;
 use crate::config::general::GeneralConfig;
@@ -13,10 +8,10 @@ use crate::config::vendor_setting::possessive;
 use crate::signals;
 use crate::stack::ports::PortChoice;
 use crate::tasks::Tasks;
+use crate::vendors::{self, Limits};
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use simulators::{gateway, provider};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
@@ -58,83 +53,17 @@ pub struct Arguments {
     general: GeneralConfig,
 }
 
-/// Whether a simulator limits how often it is called and how much an account may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limits {
-    /// As its vendor does.
-    AsTheVendor,
-    /// Not at all.
-    Lifted,
-}
-
-impl SimulatedProvider {
-    /// The HTTP service of the simulator.
-    ///
-    /// # Errors
-    /// When its state cannot be read.
-    pub fn app(
-        &self,
-        credential: &str,
-        boot_seconds: f64,
-        limits: Limits,
-        state_dir: Option<&Path>,
-    ) -> Result<Router> {
-        let mut settings = provider::Settings { boot_seconds, ..Default::default() };
-        if limits == Limits::Lifted {
-            (settings.rate_limits, settings.account_limit) = (false, None);
-        }
-        let state = state_dir.map(|directory| state_file(directory, self.vendor.slug));
-        let config = provider::Config { token: credential.to_owned(), settings, state };
-        let service =
-            (self.simulator.open)(config).with_context(|| unreadable(self.vendor.slug, self.vendor.name))?;
-        Ok(service.router)
-    }
-}
-
-impl SimulatedGateway {
-    /// The HTTP service of the simulator; it notifies an API of payments.
-    ///
-    /// # Errors
-    /// When its state cannot be read.
-    pub fn app(&self, credentials: &[&str], api_url: &Url, state_dir: Option<&Path>) -> Result<Router> {
-        let config = gateway::Config {
-            credentials: credentials.iter().map(|credential| (*credential).to_owned()).collect(),
-            settings: gateway::Settings {
-                notification_url: Some(webhook(api_url, self.vendor.slug)),
-                ..Default::default()
-            },
-            state: state_dir.map(|directory| state_file(directory, self.vendor.slug)),
-        };
-        let service =
-            (self.simulator.open)(config).with_context(|| unreadable(self.vendor.slug, self.vendor.name))?;
-        Ok(service.router)
-    }
-}
-
-fn state_file(directory: &Path, slug: &str) -> PathBuf {
-    directory.join(format!("{slug}.json"))
-}
-
-fn unreadable(slug: &str, name: &str) -> String {
-    format!("the state of {} simulator cannot be read: remove {slug}.json", possessive(name))
-}
-
-/// Where an API takes a gateway's notifications.
-fn webhook(api_url: &Url, gateway: &str) -> String {
-    format!("{}/api/v1/webhooks/{gateway}", api_url.as_str().trim_end_matches('/'))
-}
-
 impl Arguments {
     /// The simulators that are wanted: slug, name, version and service.
     fn wanted(&self) -> Result<Vec<(&'static str, &'static str, &'static str, Router)>> {
         let (wanted, state_dir) = (&self.simulators, self.state_dir.as_deref());
         let mut all = Vec::new();
-        for it in providers().iter().filter(|it| wanted.wants(it.vendor.slug)) {
+        for it in vendors::providers().iter().filter(|it| wanted.wants(it.vendor.slug)) {
             let credential = wanted.credential(it.vendor.environment.credential);
             let app = it.app(credential, self.boot_seconds, Limits::AsTheVendor, state_dir)?;
             all.push((it.vendor.slug, it.vendor.name, it.simulator.version, app));
         }
-        for it in gateways().iter().filter(|it| wanted.wants(it.vendor.slug)) {
+        for it in vendors::gateways().iter().filter(|it| wanted.wants(it.vendor.slug)) {
             let credentials: Vec<&str> =
                 it.vendor.credentials.iter().map(|known| wanted.credential(known.env)).collect();
             let app = it.app(&credentials, &self.api_url, state_dir)?;

@@ -3,7 +3,6 @@
 pub mod cache;
 pub mod data_dir;
 pub mod env_file;
-pub mod local;
 pub mod pids;
 pub mod ports;
 pub mod postgres;

@@ -112,7 +112,7 @@ impl Cluster {
         let unfinished = self.home.join("data.new");
         super::data_dir::remove_tree(&unfinished)?;
         let password = self.home.join("password");
-        self.write_private(&password, &super::secrets::random_token())?;
+        self.write_private(&password, &crate::random::random_token())?;
         let program = binaries.program("initdb");
         let mut initdb = self.command(&program);
         initdb.arg("--pgdata").arg(&unfinished).arg("--pwfile").arg(&password);

@@ -1,11 +1,8 @@
 //! Secrets of a local stack: made at random on the first start, kept with its data.
 
-use crate::simulate;
+use crate::random::{random_key, random_token};
+use crate::vendors;
 use anyhow::{Context, Result, ensure};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use rand::Rng;
-use rand::distr::Alphanumeric;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +10,6 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-const LENGTH: usize = 40;
 const FILE: &str = "secrets.toml";
 
 /// What a local stack's parts and its user authenticate with.
@@ -67,7 +63,7 @@ impl StackSecrets {
 
     fn read(text: &str) -> Result<Self> {
         let secrets: Self = toml::from_str(text)?;
-        let known: Vec<String> = simulate::credentials().map(|credential| key(credential.env)).collect();
+        let known: Vec<String> = vendors::credentials().map(|credential| key(credential.env)).collect();
         let unknown = secrets.simulators.keys().find(|name| !known.contains(name));
         ensure!(unknown.is_none(), "`{}` is no secret of a stack", unknown.map_or("", String::as_str));
         Ok(secrets.completed())
@@ -75,7 +71,7 @@ impl StackSecrets {
 
     /// With a secret for each simulator: stacks of earlier versions have none for those that came later.
     fn completed(mut self) -> Self {
-        for credential in simulate::credentials() {
+        for credential in vendors::credentials() {
             let random = || format!("{}{}", credential.prefix, random_token());
             self.simulators.entry(key(credential.env)).or_insert_with(random);
         }
@@ -110,16 +106,6 @@ fn key(variable: &str) -> String {
     variable.to_lowercase()
 }
 
-/// A random token of letters and digits, 238 bits strong.
-pub fn random_token() -> String {
-    rand::rng().sample_iter(Alphanumeric).take(LENGTH).map(char::from).collect()
-}
-
-/// A random key of 32 bytes, in base64.
-fn random_key() -> String {
-    BASE64_STANDARD.encode(rand::rng().random::<[u8; 32]>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +117,7 @@ mod tests {
         let second = StackSecrets::load_or_create(directory.path()).unwrap();
         assert_eq!(first.admin_password, second.admin_password);
         assert_eq!(first.credentials_key, second.credentials_key);
-        assert_eq!(first.jwt_secret.len(), LENGTH);
+        assert_eq!(first.jwt_secret.len(), 40);
         assert_ne!(first.jwt_secret, StackSecrets::random().jwt_secret);
     }
 
@@ -151,7 +137,7 @@ mod tests {
         assert_ne!(token(&first, "VULTR_API_KEY"), token(&later, "VULTR_API_KEY"));
         assert!(token(&later, "DIGITALOCEAN_TOKEN").starts_with("dop_v1_"));
         let all: std::collections::BTreeSet<_> = later.simulators.values().collect();
-        assert_eq!(all.len(), simulate::credentials().count());
+        assert_eq!(all.len(), vendors::credentials().count());
         assert!(later.of_simulator("HETZNER_TOKEN").is_err(), "nobody is given another vendor's secret");
         fs::write(&path, format!("{text}hetzner_token = 'x'\n")).unwrap();
         assert!(StackSecrets::load_or_create(directory.path()).is_err());

@@ -43,7 +43,7 @@ struct Scratch {
 
 impl Scratch {
     fn new(beside: &Path) -> Result<Self> {
-        let path = beside.join(format!(".installing-{}", super::secrets::random_token()));
+        let path = beside.join(format!(".installing-{}", crate::random::random_token()));
         fs::create_dir_all(&path)?;
         Ok(Self { path })
     }

@@ -3,7 +3,6 @@
 pub mod bootstrap;
 pub mod figures;
 pub mod gateways;
-pub mod local;
 mod metrics;
 mod probe;
 mod stores;

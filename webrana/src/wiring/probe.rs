@@ -1,6 +1,6 @@
 //! What `/health` asks Temporal.
 
-use api::public::health::Probe;
+use api::Probe;
 use engine::TemporalConfig;
 use futures::future::BoxFuture;
 use std::sync::Arc;

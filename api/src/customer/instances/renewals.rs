@@ -21,7 +21,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState,
     auth::CurrentUser,
-    customer::payments::{PaymentBody, charge, charged_elsewhere},
+    charging::{charge, charged_elsewhere},
+    customer::payments::PaymentBody,
     extract::{Body, Id, IdempotencyKey, Ids, Paged, Paging},
     payment_ways::{gateway_for, not_begun},
     problem::Problem,

@@ -14,7 +14,8 @@ use store::{
 use crate::{
     AppState,
     auth::CurrentUser,
-    customer::payments::{PayRequest, PaymentBody, charge, charged_elsewhere},
+    charging::{charge, charged_elsewhere},
+    customer::payments::{PayRequest, PaymentBody},
     extract::{Body, Id, IdempotencyKey},
     payment_ways::{gateway_for, not_begun},
     problem::Problem,

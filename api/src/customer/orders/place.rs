@@ -8,7 +8,6 @@ use axum::{
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod},
-    hostname::Hostname,
     ids::{PlanId, SshKeyId},
     language::Language,
     money::CURRENCY,
@@ -27,17 +26,13 @@ use super::Order;
 use crate::{
     AppState,
     auth::CurrentUser,
-    customer::{
-        payments::{charge, charged_elsewhere},
-        promos::{plain_code, promo_code},
-    },
+    bodies::server_spec::{parse_hostname, refuse_too_many},
+    charging::{charge, charged_elsewhere},
+    customer::promos::{plain_code, promo_code},
     extract::{Body, IdempotencyKey},
     payment_ways::{PaymentWay, gateway_for, not_begun},
     problem::Problem,
 };
-
-/// As many SSH keys one server may be ordered with.
-const MAX_SSH_KEYS: usize = 10;
 
 /// What to buy.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -295,19 +290,6 @@ impl OrderRequest {
             promo,
         })
     }
-}
-
-pub(crate) fn parse_hostname(text: &str) -> Result<Hostname, Problem> {
-    Hostname::parse(text).map_err(|error| Problem::field("invalid_hostname", "hostname", error.to_string()))
-}
-
-/// Providers take the keys with the server's first boot, which has little room.
-pub(crate) fn refuse_too_many(ssh_keys: &[SshKeyId]) -> Result<(), Problem> {
-    if ssh_keys.len() <= MAX_SSH_KEYS {
-        return Ok(());
-    }
-    let message = format!("at most {MAX_SSH_KEYS} keys can be put on a server");
-    Err(Problem::field("validation_failed", "ssh_key_ids", message))
 }
 
 impl QuoteBody {
