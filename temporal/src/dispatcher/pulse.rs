@@ -179,6 +179,8 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use domain::outbox::MessageClass;
     use uuid::Uuid;
 
@@ -189,7 +191,7 @@ mod tests {
     fn message() -> Claimed {
         Claimed {
             id: Uuid::nil().into(),
-            message: Err("of a test".to_owned()),
+            message: Err(Arc::new(serde_json::Error::io(std::io::Error::other("of a test")))),
             kind: "payment_confirmed".to_owned(),
             class: MessageClass::Paid,
             is_superseded: false,
