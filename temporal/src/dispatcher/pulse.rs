@@ -182,7 +182,6 @@ mod tests {
     use std::sync::Arc;
 
     use domain::outbox::MessageClass;
-    use serde::de::Error;
     use uuid::Uuid;
 
     use super::*;
@@ -192,7 +191,7 @@ mod tests {
     fn message() -> Claimed {
         Claimed {
             id: Uuid::nil().into(),
-            message: Err(Arc::new(serde_json::Error::custom("of a test"))),
+            message: Err(Arc::new(serde_json::Error::io(std::io::Error::other("of a test")))),
             kind: "payment_confirmed".to_owned(),
             class: MessageClass::Paid,
             is_superseded: false,
