@@ -189,7 +189,7 @@ mod tests {
     fn message() -> Claimed {
         Claimed {
             id: Uuid::nil().into(),
-            message: Err("of a test".to_owned()),
+            message: serde_json::from_str("of a test").map_err(std::sync::Arc::new),
             kind: "payment_confirmed".to_owned(),
             class: MessageClass::Paid,
             is_superseded: false,
