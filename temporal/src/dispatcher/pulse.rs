@@ -179,8 +179,6 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use domain::outbox::MessageClass;
     use uuid::Uuid;
 
@@ -191,7 +189,7 @@ mod tests {
     fn message() -> Claimed {
         Claimed {
             id: Uuid::nil().into(),
-            message: Err(Arc::new(serde_json::Error::io(std::io::Error::other("of a test")))),
+            message: serde_json::from_str("of a test").map_err(std::sync::Arc::new),
             kind: "payment_confirmed".to_owned(),
             class: MessageClass::Paid,
             is_superseded: false,
