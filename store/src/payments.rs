@@ -32,7 +32,7 @@ pub use review::{Approval, ApprovalError};
 pub(crate) use settle::{Settlement, mark_paid, settle};
 
 use crate::{
-    Elapsed, Result, Store, StoreError, boxed,
+    Elapsed, Object, Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -301,7 +301,7 @@ impl LockedPayment {
     }
 
     fn no_such_money(&self) -> StoreError {
-        StoreError::Conflict { object: "payment", state: format!("one by {}", self.method) }
+        StoreError::Conflict { object: Object::Payment, state: format!("one by {}", self.method) }
     }
 }
 

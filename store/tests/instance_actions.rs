@@ -152,7 +152,7 @@ async fn place(pool: &PgPool, store: &Store, customer: UserId) -> OrderId {
 
 fn conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
     match outcome {
-        Err(StoreError::Conflict { object: "instance", state }) => state,
+        Err(StoreError::Conflict { object: store::Object::Instance, state }) => state,
         other => panic!("no conflict: {other:?}"),
     }
 }

@@ -12,7 +12,11 @@ use domain::billing::{Evidence, WebhookOutcome, is_name_of_attempt};
 use store::webhooks::{Intake, KeptWebhook, VerifiedNotification};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, crash_point::crash_point, problem::Problem};
+use crate::{
+    AppState,
+    crash_point::crash_point,
+    problem::{Code, Problem},
+};
 
 mod bodies;
 
@@ -126,7 +130,7 @@ async fn take(
                 "a notification with a wrong signature"
             );
             keep(state, gateway.slug(), WebhookOutcome::BadSignature, "the signature is wrong", body).await;
-            return Err(Problem::unauthorized("bad_signature", "the signature is wrong; nothing was moved")
+            return Err(Problem::new(Code::BadSignature, "the signature is wrong; nothing was moved")
                 .challenge(r#"Signature realm="webhooks""#));
         }
         Err(error @ WebhookError::Irrelevant(_)) => {
@@ -231,7 +235,7 @@ async fn unreadable_notification(state: &AppState, gateway: &str, reason: &str, 
         Err(error) => return error.into(),
     }
     let detail = format!("it is authentic and can't be read: {reason}; it is kept, and nothing was moved");
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unreadable_notification", detail)
+    Problem::new(Code::UnreadableNotification, detail)
 }
 
 /// The gateway does not say the same when it is asked, or does not say anything.
@@ -252,7 +256,7 @@ async fn unconfirmed(
         let reason = "the gateway knows nothing of it when it is asked";
         keep(state, gateway, WebhookOutcome::Unconfirmed, reason, body).await;
         let detail = "the gateway knows of no such payment of ours; nothing was moved";
-        return Problem::field("unconfirmed_payment", "payment_request_id", detail);
+        return Problem::field(Code::UnconfirmedPayment, "payment_request_id", detail);
     }
     tracing::error!(
         event = "webhook.unanswered",
@@ -262,7 +266,7 @@ async fn unconfirmed(
         "a notification could not be confirmed"
     );
     let detail = "the payment could not be looked up at the gateway; please send it again";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "gateway_unavailable", detail).retry_after(GATEWAY_PAUSE)
+    Problem::new(Code::GatewayUnavailable, detail).retry_after(GATEWAY_PAUSE)
 }
 
 fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<Receipt>, Problem> {
@@ -300,7 +304,7 @@ fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<
                 "a signed notification names another amount than its payment"
             );
             let detail = format!("the payment is about {expected}; nothing was moved");
-            return Err(Problem::field("amount_mismatch", "gross_amount", detail));
+            return Err(Problem::field(Code::AmountMismatch, "gross_amount", detail));
         }
         Intake::UnknownPayment => {
             tracing::warn!(
@@ -310,7 +314,7 @@ fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<
                 "a signed notification is about no payment of ours"
             );
             let detail = "no payment of ours has this name; nothing was moved";
-            return Err(Problem::field("unknown_payment", "order_id", detail));
+            return Err(Problem::field(Code::UnknownPayment, "order_id", detail));
         }
     };
     Ok(Json(Receipt { status }))
@@ -336,17 +340,13 @@ async fn keep(state: &AppState, gateway: &str, outcome: WebhookOutcome, reason: 
 }
 
 fn malformed(error: &WebhookError) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_notification", error.to_string())
+    Problem::new(Code::MalformedNotification, error.to_string())
 }
 
 fn unreadable(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            "the notification is larger than we accept",
-        )
+        Problem::new(Code::BodyTooLarge, "the notification is larger than we accept")
     } else {
-        Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", "the body could not be read to its end")
+        Problem::new(Code::BodyUnreadable, "the body could not be read to its end")
     }
 }

@@ -9,7 +9,7 @@ use super::{
     CatalogSync, CostDifference, ImageFact, OfferChange, ProviderCatalog, RegionFact, SizeFact, SyncReport,
     diff::{Changes, changes, listed},
 };
-use crate::{Result, Store, StoreError, boxed, events::Entry};
+use crate::{Object, Result, Store, StoreError, boxed, events::Entry};
 
 /// Price of US dollars in the form they are compared and stored.
 fn normal(mut size: SizeFact) -> SizeFact {
@@ -31,7 +31,7 @@ impl Store {
         told: &ProviderCatalog,
     ) -> Result<CatalogSync> {
         if told.regions.is_empty() || told.sizes.is_empty() || told.images.is_empty() {
-            return Err(StoreError::Conflict { object: "provider's catalog", state: "empty".to_owned() });
+            return Err(StoreError::Conflict { object: Object::Catalog, state: "empty".to_owned() });
         }
         let mut tx = self.pool.begin().await?;
         let run = sqlx::query!(

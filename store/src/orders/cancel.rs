@@ -7,7 +7,7 @@ use domain::{
     outbox::Message,
 };
 
-use crate::{Result, Store, StoreError, boxed, events::Entry, outbox, payments, transition};
+use crate::{Object, Result, Store, StoreError, boxed, events::Entry, outbox, payments, transition};
 
 impl Store {
     /// Calls off an unpaid order of `owner`: its invoice becomes void, its open payments are cancelled, what was
@@ -24,7 +24,7 @@ impl Store {
         if status != OrderStatus::PendingPayment
             || !transition::apply(&mut tx, order, Transition::Cancel).await?
         {
-            return Err(StoreError::Conflict { object: "order", state: status.to_string() });
+            return Err(StoreError::Conflict { object: Object::Order, state: status.to_string() });
         }
         sqlx::query!("UPDATE invoices SET status = 'VOID' WHERE order_id = $1 AND status = 'OPEN'", order.0)
             .execute(&mut *tx)

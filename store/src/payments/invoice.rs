@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 
 use super::{LockedPayment, Opened, Settlement, lock_payment, mark_paid};
 use crate::{
-    Result, Store, StoreError, boxed,
+    Object, Result, Store, StoreError, boxed,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
     invoices, ledger, new_id, renewals,
@@ -152,7 +152,7 @@ pub(crate) async fn begin(
 }
 
 async fn refuse_if_pointless(tx: &mut PgConnection, invoice: &LockedInvoice) -> Result<()> {
-    let in_the_way = |state: String| Err(StoreError::Conflict { object: "invoice", state });
+    let in_the_way = |state: String| Err(StoreError::Conflict { object: Object::Invoice, state });
     if invoice.status != InvoiceStatus::Open {
         return in_the_way(invoice.status.to_string());
     }

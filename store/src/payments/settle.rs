@@ -14,7 +14,8 @@ use sqlx::PgConnection;
 
 use super::{LockedOrder, LockedPayment, release_hold};
 use crate::{
-    Result, StoreError, crash_point::crash_point, events::Entry, ledger, orders, outbox, promos, transition,
+    Object, Result, StoreError, crash_point::crash_point, events::Entry, ledger, orders, outbox, promos,
+    transition,
 };
 
 /// How it is known that the money is ours, and how much it is.
@@ -97,7 +98,7 @@ pub(super) async fn settle_from_wallet(
 ) -> Result<()> {
     let from_wallet = payment.drawn()?;
     if order.status != OrderStatus::PendingPayment {
-        return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
+        return Err(StoreError::Conflict { object: Object::Order, state: order.status.to_string() });
     }
     let set_aside = ledger::position(tx, Service::Order(order.id)).await?.held;
     let price = order.claim(set_aside).price_by(payment.method)?;
@@ -295,7 +296,7 @@ pub(crate) async fn mark_paid(
 
 async fn pay_order(tx: &mut PgConnection, order: &LockedOrder, payment: &LockedPayment) -> Result<()> {
     if !transition::apply(tx, order.id, Transition::Pay).await? {
-        return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
+        return Err(StoreError::Conflict { object: Object::Order, state: order.status.to_string() });
     }
     crash_point("settle.order_paid");
     // An expired order's invoice is void; money that came late brings it back with its order.
