@@ -74,7 +74,7 @@ mod tests {
         let mut shop = Shop::open(pool.clone()).await;
         let store = shop.janitor.store.clone();
         for admin in ["a@example.com", "b@example.com"] {
-            shop.admin(admin).await;
+            shop.admin().email(admin).await;
         }
         let gateways = watched(shop.janitor.gateways.clone(), &store);
         let told = async || -> i64 {

@@ -63,20 +63,21 @@ impl PurgeActivities {
 mod tests {
     use domain::purge::{PurgeBounds, PurgeRule, Purgeable};
     use sqlx::PgPool;
+    use testkit::TestApp;
 
     use super::*;
 
     /// Fifty throttles of which the last five are young.
-    async fn throttles(pool: PgPool) -> PurgeActivities {
-        sqlx::query(
+    async fn throttles(pool: PgPool) -> (TestApp, PurgeActivities) {
+        let app = TestApp::unseeded(pool);
+        app.run(
             "INSERT INTO auth_throttles (subject_hash, network, failures, updated_at)
              SELECT decode(lpad(to_hex(n), 8, '0'), 'hex'), '', 1, now() - make_interval(days => 51 - n)
              FROM generate_series(1, 50) n",
         )
-        .execute(&pool)
-        .await
-        .unwrap();
-        PurgeActivities { store: Store::new(pool) }
+        .await;
+        let activities = PurgeActivities { store: app.store.clone() };
+        (app, activities)
     }
 
     fn run(longest_ms: u64) -> PurgeRun {
@@ -88,7 +89,7 @@ mod tests {
 
     #[sqlx::test(migrations = "../migrations")]
     async fn rows_go_a_few_at_a_time_until_none_is_left(pool: PgPool) {
-        let activities = throttles(pool).await;
+        let (_app, activities) = throttles(pool).await;
         let purged = activities.purge(run(60_000)).await.unwrap();
         assert_eq!((purged.rows, purged.is_done), (45, true));
         let again = activities.purge(run(60_000)).await.unwrap();
@@ -97,7 +98,8 @@ mod tests {
 
     #[sqlx::test(migrations = "../migrations")]
     async fn a_run_without_time_leaves_the_rest_to_the_next(pool: PgPool) {
-        let purged = throttles(pool).await.purge(run(0)).await.unwrap();
+        let (_app, activities) = throttles(pool).await;
+        let purged = activities.purge(run(0)).await.unwrap();
         assert_eq!((purged.rows, purged.is_done), (0, false));
     }
 }

@@ -17,13 +17,12 @@ use domain::{
         CircuitScope::{self, Creates, Lists, Metrics},
         CircuitState,
     },
-    event::Event,
     ids::UserId,
-    language::Language,
     rate_limit::{Caller, Class, HeldBy, Lane, Shares, Window},
 };
 use sqlx::PgPool;
 use store::Store;
+use testkit::TestApp;
 
 const SECOND: Window = Window { calls: 10, period: Duration::from_secs(1) };
 const LANES: &[Lane] = &[Lane::new("all", &[SECOND])];
@@ -70,6 +69,7 @@ impl Vendor {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn two_processes_at_saturation_are_never_refused(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let vendor = Arc::new(Vendor::default());
     let over = Arc::new(AtomicBool::new(false));
     let started = Instant::now();
@@ -103,6 +103,7 @@ const WIDE: &[Lane] = &[Lane::new("all", &[Window { calls: 100, period: Duration
 
 #[sqlx::test(migrations = "../migrations")]
 async fn customers_go_before_other_work_and_creates_come_last(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let budget = budget(&pool, WIDE);
     let order = Arc::new(Mutex::new(Vec::new()));
     let creates = [("create", Caller::Servers, Call::Create); 20];
@@ -150,6 +151,7 @@ fn flood(
 
 #[sqlx::test(migrations = "../migrations")]
 async fn orders_keep_their_floor_and_others_their_reboots_while_a_customer_floods(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let (vendor, over) = (Arc::new(Vendor::default()), Arc::new(AtomicBool::new(false)));
     let calls = Arc::new(Mutex::new(Vec::new()));
     let (worker, api) = (budget(&pool, LANES), budget(&pool, LANES));
@@ -193,6 +195,7 @@ async fn orders_keep_their_floor_and_others_their_reboots_while_a_customer_flood
 
 #[sqlx::test(migrations = "../migrations")]
 async fn who_had_too_much_is_told_when_to_come_back(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let budget = budget(&pool, LANES);
     let reader = Caller::Display(customer(1).into());
     let refusal = loop {
@@ -207,6 +210,7 @@ async fn who_had_too_much_is_told_when_to_come_back(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_refused_call_silences_every_process(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let (one, other) = (budget(&pool, LANES), budget(&pool, LANES));
     go(&one, Call::Other).await;
     one.report("all", &CallOutcome::RateLimited(Some(Duration::from_millis(700)))).await;
@@ -230,13 +234,14 @@ async fn state_of(store: &Store, scope: CircuitScope) -> Option<CircuitState> {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_outage_opens_the_circuit_for_every_process_and_one_call_tries(pool: PgPool) {
+    let app = TestApp::unseeded(pool.clone());
     let (one, other) = (budget(&pool, LANES), budget(&pool, LANES));
     one.enter(Lists).await.unwrap();
     for _ in 0..4 {
         one.left(Lists, &failed()).await;
     }
     one.left(Lists, &Health::Unclear).await;
-    let store = Store::new(pool.clone());
+    let store = app.store.clone();
     assert_eq!(state_of(&store, Lists).await, Some(CircuitState::Closed));
     long_ago(&pool, "failing_since").await;
     other.left(Lists, &failed()).await;
@@ -260,6 +265,7 @@ async fn an_outage_opens_the_circuit_for_every_process_and_one_call_tries(pool: 
 
 #[sqlx::test(migrations = "../migrations")]
 async fn trouble_with_one_kind_of_call_is_no_trouble_with_another(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let pacer = budget(&pool, LANES);
     for _ in 0..5 {
         pacer.left(Metrics, &failed()).await;
@@ -274,7 +280,8 @@ async fn trouble_with_one_kind_of_call_is_no_trouble_with_another(pool: PgPool) 
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_refused_account_stops_every_call_and_staff_are_told_once(pool: PgPool) {
-    administrator(&pool).await;
+    let app = TestApp::unseeded(pool.clone());
+    app.admin().await;
     let (one, other) = (budget(&pool, LANES), budget(&pool, LANES));
     let refused = Health::Refused(CircuitScope::Account, "Unable to authenticate you".to_owned());
     one.left(Lists, &refused).await;
@@ -283,22 +290,26 @@ async fn a_refused_account_stops_every_call_and_staff_are_told_once(pool: PgPool
         let shut = other.enter(*scope).await.unwrap_err();
         assert!(shut.refused && shut.reason.contains("Unable to authenticate you"), "{shut:?}");
     }
-    assert_eq!(told(&pool).await.len(), 1);
-    assert!(told(&pool).await[0].contains("vendor refuses our account: Unable to authenticate you"));
+    assert_eq!(app.told("PROVIDER_ALERT").await.len(), 1);
+    assert!(
+        app.told("PROVIDER_ALERT").await[0]
+            .contains("vendor refuses our account: Unable to authenticate you")
+    );
 
     // The key is mended: the next try finds out, and everything goes on.
     long_ago(&pool, "retry_at").await;
     one.enter(Creates).await.unwrap();
     one.left(Creates, &Health::Answered).await;
-    let store = Store::new(pool.clone());
+    let store = app.store.clone();
     assert_eq!(state_of(&store, CircuitScope::Account).await, Some(CircuitState::Closed));
     other.enter(Lists).await.unwrap();
     one.left(Lists, &refused).await;
-    assert_eq!(told(&pool).await.len(), 1, "at most once an hour");
+    assert_eq!(app.told("PROVIDER_ALERT").await.len(), 1, "at most once an hour");
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_full_account_stops_creates_only(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let pacer = budget(&pool, LANES);
     pacer.left(Creates, &Health::Refused(Creates, "droplet limit".to_owned())).await;
     assert!(pacer.enter(Creates).await.unwrap_err().refused);
@@ -309,38 +320,19 @@ async fn a_full_account_stops_creates_only(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn of_two_circuits_that_are_tried_neither_is_tried_in_vain(pool: PgPool) {
+    let app = TestApp::unseeded(pool.clone());
     let pacer = budget(&pool, LANES);
     pacer.left(Lists, &Health::Refused(CircuitScope::Account, "who are you?".to_owned())).await;
     long_ago(&pool, "retry_at").await;
     pacer.left(Creates, &Health::Refused(Creates, "droplet limit".to_owned())).await;
     assert!(pacer.enter(Creates).await.unwrap_err().reason.contains("droplet limit"));
-    let store = Store::new(pool.clone());
+    let store = app.store.clone();
     assert_eq!(
         state_of(&store, CircuitScope::Account).await,
         Some(CircuitState::Open),
         "the try is not spent"
     );
     pacer.enter(Lists).await.unwrap();
-}
-
-async fn administrator(pool: &PgPool) {
-    sqlx::query(
-        "INSERT INTO users (id, email, full_name, password_hash, role)
-         VALUES (gen_random_uuid(), 'staff@example.com', 'S', 'x', 'admin')",
-    )
-    .execute(pool)
-    .await
-    .unwrap();
-}
-
-async fn told(pool: &PgPool) -> Vec<String> {
-    let sql = "SELECT e.kind, e.data FROM in_app_notifications n JOIN events e ON e.id = n.event_id
-               WHERE n.type = 'PROVIDER_ALERT'";
-    let rows: Vec<(String, serde_json::Value)> = sqlx::query_as(sql).fetch_all(pool).await.unwrap();
-    let words = |(kind, data): (String, serde_json::Value)| {
-        messages::in_app(&Event::read(&kind, data).unwrap(), Language::English).unwrap().message
-    };
-    rows.into_iter().map(words).collect()
 }
 
 async fn long_ago(pool: &PgPool, column: &str) {
@@ -350,6 +342,7 @@ async fn long_ago(pool: &PgPool, column: &str) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn headers_change_the_pace_and_tell_of_others(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let pacer = budget(&pool, LANES);
     let limit = async || -> Option<i32> {
         sqlx::query_scalar("SELECT observed_limit FROM provider_budgets").fetch_one(&pool).await.unwrap()
@@ -373,6 +366,7 @@ async fn headers_change_the_pace_and_tell_of_others(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn without_the_database_no_call_is_made(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let pacer = budget(&pool, LANES);
     pool.close().await;
     assert_eq!(
@@ -387,6 +381,7 @@ async fn without_the_database_no_call_is_made(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn one_who_leaves_the_queue_takes_no_slot(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let pacer = budget(&pool, LANES);
     for _ in 0..3 {
         // The first leaves before any slot is leased; a later one may find one, which is then used up.

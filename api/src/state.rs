@@ -1,6 +1,10 @@
 //! What every handler can reach.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use adapters::{payments::Gateways, providers::Registry};
 use domain::{billing::PaymentMethod, policy::OrderPolicy, refund::RefundPolicy, upkeep::ReconcileSettings};
@@ -9,6 +13,8 @@ use secrecy::SecretString;
 use store::{Store, sessions::SessionPolicy};
 
 use crate::password::PasswordCost;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
@@ -33,12 +39,30 @@ pub struct AppState {
     /// follow; `None` when there is no UI.
     pub temporal_ui_url: Option<String>,
     /// Turned off when the process drains: `/readyz` then answers 503.
-    pub ready: Arc<std::sync::atomic::AtomicBool>,
+    pub ready: Arc<AtomicBool>,
     /// Dependencies that `/health` asks about besides the database.
     pub probes: Arc<Vec<Arc<dyn Probe>>>,
 }
 
 impl AppState {
+    /// The state of an installation on a developer's machine, with these parts. What differs is said over it:
+    /// `AppState { limits, ..AppState::new(…) }`. It is the one place where a state is made from nothing.
+    pub fn new(store: Store, providers: Arc<Registry>, payments: PaymentConfig, auth: AuthConfig) -> Self {
+        Self {
+            store,
+            auth: Arc::new(auth),
+            orders: Arc::new(OrderConfig { policy: OrderPolicy::default(), unverified_may_order: true }),
+            seller: Arc::new(Seller::of_development()),
+            payments: Arc::new(payments),
+            providers,
+            reconcile: ReconcileSettings::default(),
+            limits: Arc::default(),
+            temporal_ui_url: None,
+            ready: Arc::new(AtomicBool::new(true)),
+            probes: Arc::default(),
+        }
+    }
+
     /// Slugs of the clouds that are set up in this installation.
     pub(crate) fn configured(&self) -> Vec<String> {
         self.providers.slugs().map(str::to_owned).collect()
@@ -58,6 +82,23 @@ pub struct AuthConfig {
     pub sessions: SessionPolicy,
     /// Work of one password hash: `PasswordCost::STANDARD` outside of tests.
     pub password_cost: PasswordCost,
+}
+
+impl AuthConfig {
+    /// Access tokens of a quarter of an hour, logins of thirty days, and passwords hashed with the standard's work.
+    pub fn new(jwt_secret: SecretString) -> Self {
+        Self {
+            jwt_secret,
+            jwt_secret_previous: None,
+            access_ttl: Duration::from_secs(15 * 60),
+            sessions: SessionPolicy {
+                refresh_ttl: 30 * DAY,
+                longest: 90 * DAY,
+                grace: Duration::from_secs(10),
+            },
+            password_cost: PasswordCost::STANDARD,
+        }
+    }
 }
 
 /// How orders are taken.
@@ -82,8 +123,20 @@ pub struct PaymentConfig {
     pub refund_policy: RefundPolicy,
 }
 
+impl PaymentConfig {
+    /// No gateway: customers can pay by bank transfer only, and from their balance.
+    pub fn none() -> Self {
+        Self {
+            gateways: Gateways::new(),
+            by_method: BTreeMap::new(),
+            charge_timeout: Duration::from_secs(2),
+            refund_policy: RefundPolicy::default(),
+        }
+    }
+}
+
 /// Bounds on what a client may ask for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Largest request body in bytes.
     pub body_bytes: usize,
@@ -118,10 +171,54 @@ pub struct Seller {
     pub tax_id: String,
 }
 
+impl Seller {
+    /// A seller that nobody takes for a real one.
+    #[must_use]
+    pub fn of_development() -> Self {
+        Self {
+            name: "WeBrana Cloud (development)".to_owned(),
+            address: "Jalan Contoh No. 1\nJakarta 10110, Indonesia".to_owned(),
+            tax_id: "00.000.000.0-000.000".to_owned(),
+        }
+    }
+}
+
 /// A dependency that can be asked whether it is there.
 pub trait Probe: Send + Sync {
     /// What it is called in the answer of `/health`.
     fn name(&self) -> &'static str;
     /// Asks it. The error names the reason in a few words, without addresses or credentials: the answer is public.
     fn check(&self) -> BoxFuture<'_, Result<(), String>>;
+}
+
+impl Default for Limits {
+    /// What holds on a developer's machine where nobody says otherwise.
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            request_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(10),
+            upload_timeout: Duration::from_secs(120),
+            hsts: false,
+            auth_per_minute: 30,
+            refresh_per_minute: 600,
+            per_minute: 60_000,
+            internal_per_minute: 6_000,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Limits {
+    /// Those of [`Limits::default`], but that nobody's requests are counted.
+    #[must_use]
+    pub fn uncounted() -> Self {
+        Self {
+            auth_per_minute: 0,
+            refresh_per_minute: 0,
+            per_minute: 0,
+            internal_per_minute: 0,
+            ..Self::default()
+        }
+    }
 }

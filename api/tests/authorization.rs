@@ -1,13 +1,10 @@
 //! Who may call what: every operation of the OpenAPI document is called without any right to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
-
-use axum::http::{Method, StatusCode};
 use domain::{api_key::Scope, role::Role};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use support::{App, As, state};
+use testkit::http::{Caller, Method, StatusCode, TestApi};
 
 /// What anybody may call. Everything else wants to know who is asking.
 const PUBLIC: &[(&str, &str)] = &[
@@ -110,9 +107,9 @@ fn schemes(operation: &Value) -> Vec<String> {
 }
 
 /// Sends what the operation would never accept, except for who is asking.
-async fn refusal(app: &App, operation: &Operation, who: As<'_>) -> (StatusCode, String) {
+async fn refusal(who: &Caller, operation: &Operation) -> (StatusCode, String) {
     let body = if operation.method == Method::GET { Value::Null } else { json!({}) };
-    let answer = app.call(operation.method.clone(), &operation.path, who, &body).await;
+    let answer = who.request(operation.method.clone(), &operation.path).json(&body).await;
     let code = answer.code().to_owned();
     (answer.status, code)
 }
@@ -141,74 +138,75 @@ fn the_document_says_what_each_audience_needs() {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn nobody_gets_in_without_credentials(pool: PgPool) {
-    let app = App::new(state(&pool));
+    let app = TestApi::setup(pool).unseeded().open().await;
     for operation in guarded() {
         let expected = match operation.audience {
             Audience::Programs => "api_key_missing",
             Audience::Customers | Audience::Staff => "token_missing",
         };
-        let refused = refusal(&app, &operation, As::Nobody).await;
+        let refused = refusal(&app.nobody(), &operation).await;
         assert_eq!(refused, (StatusCode::UNAUTHORIZED, expected.to_owned()), "{operation:?}");
     }
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn wrong_credentials_open_nothing(pool: PgPool) {
-    let app = App::new(state(&pool));
-    let (_, superadmin) = app.user(Role::Superadmin).await;
+    let app = TestApi::setup(pool).unseeded().open().await;
+    let superadmin = app.user(Role::Superadmin).await;
     let key = app.api_key().await;
     for operation in guarded() {
-        let wrong: &[(As, &str)] = match operation.audience {
-            Audience::Programs => &[
-                (As::Key("wbk_not-a-key-of-ours"), "api_key_invalid"),
-                (As::Token(&superadmin), "api_key_missing"),
+        let nobody = app.nobody();
+        let wrong: [(&Caller, &str); 2] = match operation.audience {
+            Audience::Programs => [
+                (&nobody.with_key("wbk_not-a-key-of-ours"), "api_key_invalid"),
+                (&superadmin, "api_key_missing"),
             ],
             Audience::Customers | Audience::Staff => {
-                &[(As::Token("not.a.token"), "token_invalid"), (As::Key(&key), "token_missing")]
+                [(&nobody.as_user("not.a.token"), "token_invalid"), (&nobody.with_key(&key), "token_missing")]
             }
         };
         for (who, code) in wrong {
-            let refused = refusal(&app, &operation, *who).await;
-            assert_eq!(refused, (StatusCode::UNAUTHORIZED, (*code).to_owned()), "{operation:?} as {who:?}");
+            let refused = refusal(who, &operation).await;
+            assert_eq!(refused, (StatusCode::UNAUTHORIZED, code.to_owned()), "{operation:?} as {who:?}");
         }
     }
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn programs_do_what_their_key_is_for(pool: PgPool) {
-    let app = App::new(state(&pool));
+    let app = TestApi::setup(pool).unseeded().open().await;
     let programs: Vec<_> = guarded().into_iter().filter(|one| one.audience == Audience::Programs).collect();
     for (number, operation) in programs.iter().enumerate() {
         let [scope] = operation.scopes.as_slice() else { panic!("{operation:?} names no scope") };
         let others: Vec<Scope> = Scope::ALL.iter().copied().filter(|other| other.as_str() != scope).collect();
         assert_eq!(others.len(), Scope::ALL.len() - 1, "{scope} is no scope");
         let without = app.api_key_for(&format!("without {number}"), &others).await;
-        let refused = refusal(&app, operation, As::Key(&without)).await;
+        let refused = refusal(&app.nobody().with_key(&without), operation).await;
         assert_eq!(refused, (StatusCode::FORBIDDEN, "scope_missing".to_owned()), "{operation:?}");
         let with = app.api_key_for(&format!("with {number}"), &[scope.parse().unwrap()]).await;
-        let (allowed, _) = refusal(&app, operation, As::Key(&with)).await;
+        let (allowed, _) = refusal(&app.nobody().with_key(&with), operation).await;
         assert!(![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&allowed), "{operation:?}");
     }
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn the_admin_area_is_for_staff_and_its_acts_for_administrators(pool: PgPool) {
-    let app = App::new(state(&pool));
-    let (_, customer) = app.user(Role::Customer).await;
-    let (_, support) = app.user(Role::Support).await;
-    let (_, admin) = app.user(Role::Admin).await;
-    let (_, superadmin) = app.user(Role::Superadmin).await;
+    let app = TestApi::setup(pool).unseeded().open().await;
+    let customer = app.user(Role::Customer).await;
+    let support = app.user(Role::Support).await;
+    let admin = app.user(Role::Admin).await;
+    let superadmin = app.user(Role::Superadmin).await;
     let forbidden = (StatusCode::FORBIDDEN, "forbidden".to_owned());
     for operation in guarded().iter().filter(|operation| operation.audience == Audience::Staff) {
-        assert_eq!(refusal(&app, operation, As::Token(&customer)).await, forbidden, "{operation:?}");
-        let for_support = refusal(&app, operation, As::Token(&support)).await;
+        assert_eq!(refusal(&customer, operation).await, forbidden, "{operation:?}");
+        let for_support = refusal(&support, operation).await;
         assert_eq!(for_support == forbidden, operation.method != Method::GET, "{operation:?} as support");
-        let mut highest = As::Token(&admin);
+        let mut highest = &admin;
         if FOR_SUPERADMINS.contains(&(operation.method.as_str(), operation.template.as_str())) {
-            assert_eq!(refusal(&app, operation, highest).await, forbidden, "{operation:?} as admin");
-            highest = As::Token(&superadmin);
+            assert_eq!(refusal(highest, operation).await, forbidden, "{operation:?} as admin");
+            highest = &superadmin;
         }
-        let (allowed, _) = refusal(&app, operation, highest).await;
+        let (allowed, _) = refusal(highest, operation).await;
         let turned_away = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&allowed);
         assert!(!turned_away && !allowed.is_server_error(), "{operation:?}: {allowed}");
     }

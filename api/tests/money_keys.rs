@@ -2,13 +2,10 @@
 //! wants one, or is listed here with why it needs none.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
-
-use axum::http::Method;
 use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use support::{App, As, state};
+use testkit::http::{Method, TestApi};
 
 /// What changes something and moves no money, or what moves it once by itself.
 const NEED_NO_KEY: &[(&str, &str, &str)] = &[
@@ -115,16 +112,16 @@ fn what_changes_something_wants_a_key_or_says_why_not() {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_wants_a_key_does_nothing_without_one(pool: PgPool) {
-    let app = App::new(state(&pool));
-    let (_, customer) = app.user(Role::Customer).await;
-    let (_, admin) = app.user(Role::Superadmin).await;
+    let app = TestApi::setup(pool).unseeded().open().await;
+    let customer = app.user(Role::Customer).await;
+    let admin = app.user(Role::Superadmin).await;
     let mut asked = 0;
     for Change { method, path, .. } in changes().iter().filter(|change| change.wants_key) {
         let who = if path.starts_with("/api/v1/admin/") { &admin } else { &customer };
         let path =
             path.strip_prefix("/api/v1").unwrap().replace("{id}", "0193e7d0-4362-7709-b262-4de1f9ad2f5e");
         let method: Method = method.parse().unwrap();
-        let refused = app.call(method, &path, As::Token(who), &json!({})).await;
+        let refused = who.request(method, &path).json(&json!({})).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (400, "idempotency_key_required"), "{path}");
         asked += 1;
     }

@@ -1,90 +1,72 @@
 //! Promo codes over HTTP: made by administrators, asked about and used by customers.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-mod support;
+use std::ops::Deref;
 
-use axum::{
-    body::Body,
-    http::{Method, Request, StatusCode},
-};
 use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use support::{Answer, App, As, state};
+use testkit::{
+    PLAN,
+    http::{Answer, StatusCode, TestApi, User},
+};
 use uuid::Uuid;
 
 /// A seeded shop with one administrator and one customer.
 struct Shop {
-    pool: PgPool,
-    app: App,
-    admin: String,
-    token: String,
+    api: TestApi,
+    admin: User,
+    me: User,
+}
+
+impl Deref for Shop {
+    type Target = TestApi;
+
+    fn deref(&self) -> &TestApi {
+        &self.api
+    }
 }
 
 impl Shop {
     async fn open(pool: PgPool) -> Self {
-        let app = App::new(state(&pool));
-        app.store.seed().await.unwrap();
-        let (_, admin) = app.user(Role::Admin).await;
-        let (_, token) = app.user(Role::Customer).await;
-        Self { pool, app, admin, token }
-    }
-
-    fn me(&self) -> As<'_> {
-        As::Token(&self.token)
-    }
-
-    fn admin(&self) -> As<'_> {
-        As::Token(&self.admin)
+        let api = TestApi::new(pool).await;
+        let (admin, me) = (api.user(Role::Admin).await, api.user(Role::Customer).await);
+        Self { api, admin, me }
     }
 
     /// Makes a code and answers with it.
     async fn promo(&self, body: Value) -> Value {
-        let made = self.app.post("/admin/promos", self.admin(), &body).await;
+        let made = self.admin.post("/admin/promos", &body).await;
         assert_eq!(made.status, StatusCode::CREATED, "{:?}", made.body);
         made.body
     }
 
     async fn change(&self, promo: &Value, body: &Value) -> Answer {
-        self.app.call(Method::PATCH, &path(promo), self.admin(), body).await
-    }
-
-    async fn plan(&self) -> Uuid {
-        let sql = "SELECT id FROM plans WHERE slug = 'do-basic-1gb'";
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+        self.admin.patch(&path(promo), body).await
     }
 
     async fn basket(&self, code: &str) -> Value {
         json!({
-            "plan_id": self.plan().await, "region": "sgp1", "image": "ubuntu-24-04",
+            "plan_id": self.plan(PLAN).await, "region": "sgp1", "image": "ubuntu-24-04",
             "hostname": "web-1.example.com", "term_months": 3, "promo_code": code,
             "payment_method": "MANUAL_TRANSFER",
         })
     }
 
-    async fn place(&self, who: &str, code: &str, key: &str) -> Answer {
-        let request = Request::post("/api/v1/orders")
-            .header("authorization", format!("Bearer {who}"))
-            .header("content-type", "application/json")
-            .header("idempotency-key", key)
-            .body(Body::from(self.basket(code).await.to_string()));
-        self.app.send(request.unwrap()).await
+    async fn place(&self, who: &User, code: &str, key: &str) -> Answer {
+        who.post("/orders", &self.basket(code).await).key(key).await
     }
 
     /// What a customer is told of a code for three months of the smallest plan.
-    async fn check_order(&self, who: As<'_>, code: &str) -> Value {
-        let query = format!("plan_id={}&term_months=3", self.plan().await);
+    async fn check_order(&self, who: &User, code: &str) -> Value {
+        let query = format!("plan_id={}&term_months=3", self.plan(PLAN).await);
         self.checked(who, code, &query).await
     }
 
-    async fn checked(&self, who: As<'_>, code: &str, query: &str) -> Value {
-        let answer = self.app.get(&format!("/promos/{code}/check?{query}"), who).await;
+    async fn checked(&self, who: &User, code: &str, query: &str) -> Value {
+        let answer = who.get(&format!("/promos/{code}/check?{query}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{code}?{query}: {:?}", answer.body);
         answer.body
-    }
-
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 }
 
@@ -106,9 +88,9 @@ fn ten_percent() -> Value {
 #[sqlx::test(migrations = "../migrations")]
 async fn administrators_make_codes_and_others_do_not(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let (_, support) = shop.app.user(Role::Support).await;
-    for outsider in [&support, &shop.token] {
-        let answer = shop.app.post("/admin/promos", As::Token(outsider), &ten_percent()).await;
+    let support = shop.user(Role::Support).await;
+    for outsider in [&support, &shop.me] {
+        let answer = outsider.post("/admin/promos", &ten_percent()).await;
         refused(&answer, 403, "forbidden", None);
     }
     for (change, code, field) in [
@@ -135,7 +117,7 @@ async fn administrators_make_codes_and_others_do_not(pool: PgPool) {
     ] {
         let mut body = ten_percent();
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        refused(&shop.app.post("/admin/promos", shop.admin(), &body).await, 422, code, Some(field));
+        refused(&shop.admin.post("/admin/promos", &body).await, 422, code, Some(field));
     }
     assert_eq!(shop.count("SELECT count(*) FROM promos").await, 0);
 
@@ -143,7 +125,7 @@ async fn administrators_make_codes_and_others_do_not(pool: PgPool) {
         "code": "hemat10", "kind": "ORDER_PERCENT", "value": 10, "min_amount": 100_000, "max_amount": 50_000,
         "per_user_limit": 1, "global_limit": 500, "starts_at": "2026-11-01T00:00:00Z", "ends_at": "2027-01-01T00:00:00Z",
     });
-    let made = shop.app.post("/admin/promos", shop.admin(), &body).await;
+    let made = shop.admin.post("/admin/promos", &body).await;
     assert_eq!(made.status, StatusCode::CREATED, "{:?}", made.body);
     let location = format!("/api/v1{}", path(&made.body));
     assert_eq!(made.headers["location"], location.as_str());
@@ -152,25 +134,20 @@ async fn administrators_make_codes_and_others_do_not(pool: PgPool) {
         assert_eq!(made.body[field], expected, "{field}");
     }
     assert_eq!((&made.body["is_active"], &made.body["uses"]), (&json!(true), &json!(0)));
-    let twice = shop.app.post("/admin/promos", shop.admin(), &ten_percent()).await;
+    let twice = shop.admin.post("/admin/promos", &ten_percent()).await;
     refused(&twice, 409, "promo_code_taken", None);
-    let read = shop.app.get(&path(&made.body), As::Token(&support)).await;
+    let read = support.get(&path(&made.body)).await;
     assert_eq!(read.body, made.body);
-    refused(&shop.app.get(&path(&made.body), shop.me()).await, 403, "forbidden", None);
-    refused(
-        &shop.app.get(&format!("/admin/promos/{}", Uuid::now_v7()), shop.admin()).await,
-        404,
-        "not_found",
-        None,
-    );
+    refused(&shop.me.get(&path(&made.body)).await, 403, "forbidden", None);
+    refused(&shop.admin.get(&format!("/admin/promos/{}", Uuid::now_v7())).await, 404, "not_found", None);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_code_changes_but_what_was_used_does_not(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let promo = shop.promo(ten_percent()).await;
-    let (_, support) = shop.app.user(Role::Support).await;
-    let outsider = shop.app.call(Method::PATCH, &path(&promo), As::Token(&support), &json!({})).await;
+    let support = shop.user(Role::Support).await;
+    let outsider = support.patch(&path(&promo), &json!({})).await;
     refused(&outsider, 403, "forbidden", None);
     let limited = shop.change(&promo, &json!({ "global_limit": 9, "min_amount": 1_000, "value": 20 })).await;
     assert_eq!(
@@ -188,23 +165,23 @@ async fn a_code_changes_but_what_was_used_does_not(pool: PgPool) {
     shop.promo(json!({ "code": "LAIN", "kind": "DEPOSIT_FIXED", "value": 5_000 })).await;
     refused(&shop.change(&promo, &json!({ "code": "lain" })).await, 409, "promo_code_taken", None);
 
-    assert_eq!(shop.place(&shop.token, "hemat10", "k").await.status, StatusCode::CREATED);
+    assert_eq!(shop.place(&shop.me, "hemat10", "k").await.status, StatusCode::CREATED);
     for change in [json!({ "value": 11 }), json!({ "kind": "ORDER_FIXED" }), json!({ "code": "BARU" })] {
         refused(&shop.change(&promo, &change).await, 409, "promo_in_use", None);
     }
-    let (_, stranger) = shop.app.user(Role::Customer).await;
+    let stranger = shop.user(Role::Customer).await;
     assert_eq!(shop.place(&stranger, "hemat10", "k").await.status, StatusCode::CREATED);
     refused(&shop.change(&promo, &json!({ "global_limit": 1 })).await, 409, "promo_in_use", None);
-    let kept = shop.app.call(Method::DELETE, &path(&promo), shop.admin(), &Value::Null).await;
+    let kept = shop.admin.delete(&path(&promo)).await;
     refused(&kept, 409, "promo_in_use", None);
     assert!(kept.body["detail"].as_str().unwrap().contains("deactivate it instead"));
     let off = shop.change(&promo, &json!({ "is_active": false })).await.body;
     assert_eq!((&off["is_active"], &off["uses"], &off["reserved"]), (&json!(false), &json!(2), &json!(2)));
-    let uses = shop.app.get(&format!("{}/redemptions?limit=1", path(&promo)), As::Token(&support)).await.body;
+    let uses = support.get(&format!("{}/redemptions?limit=1", path(&promo))).await.body;
     assert_eq!((&uses["data"][0]["state"], uses["next_cursor"].is_string()), (&json!("RESERVED"), true));
 
     let log = format!("/admin/audit-log?object_id={}&action=promo.change", promo["id"].as_str().unwrap());
-    let log = shop.app.get(&log, shop.admin()).await.body;
+    let log = shop.admin.get(&log).await.body;
     assert_eq!(log["data"].as_array().unwrap().len(), 3);
     let last = &log["data"][0];
     assert_eq!((&last["before"]["is_active"], &last["after"]["is_active"]), (&json!(true), &json!(false)));
@@ -218,7 +195,7 @@ async fn codes_are_listed_and_deleted(pool: PgPool) {
         shop.promo(json!({ "code": code, "kind": kind, "value": 10 })).await;
     }
     let codes = async |query: &str| {
-        let listed = shop.app.get(&format!("/admin/promos?{query}"), shop.admin()).await;
+        let listed = shop.admin.get(&format!("/admin/promos?{query}")).await;
         assert_eq!(listed.status, StatusCode::OK, "{query}: {:?}", listed.body);
         let codes = listed.body["data"].as_array().unwrap().iter().map(|promo| promo["code"].clone());
         (Value::from_iter(codes), listed.body["next_cursor"].as_str().map(str::to_owned))
@@ -231,21 +208,16 @@ async fn codes_are_listed_and_deleted(pool: PgPool) {
     let rest = codes(&format!("limit=2&cursor={}", cursor.unwrap())).await;
     assert_eq!((first, rest), (json!(["BONUS1", "HEMAT2"]), (json!(["HEMAT1"]), None)));
     for bad in ["kind=GIFT", "active=maybe", "limit=0"] {
-        let answer = shop.app.get(&format!("/admin/promos?{bad}"), shop.admin()).await;
+        let answer = shop.admin.get(&format!("/admin/promos?{bad}")).await;
         refused(&answer, 400, "invalid_query", None);
     }
-    let listed = shop.app.get("/admin/promos?search=BONUS", shop.admin()).await.body;
+    let listed = shop.admin.get("/admin/promos?search=BONUS").await.body;
     let gone = path(&listed["data"][0]);
-    let (_, support) = shop.app.user(Role::Support).await;
-    refused(
-        &shop.app.call(Method::DELETE, &gone, As::Token(&support), &Value::Null).await,
-        403,
-        "forbidden",
-        None,
-    );
-    let deleted = shop.app.call(Method::DELETE, &gone, shop.admin(), &Value::Null).await;
+    let support = shop.user(Role::Support).await;
+    refused(&support.delete(&gone).await, 403, "forbidden", None);
+    let deleted = shop.admin.delete(&gone).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
-    refused(&shop.app.call(Method::DELETE, &gone, shop.admin(), &Value::Null).await, 404, "not_found", None);
+    refused(&shop.admin.delete(&gone).await, 404, "not_found", None);
     assert_eq!(codes("search=BONUS").await.0, json!([]));
 }
 
@@ -255,21 +227,21 @@ async fn quote_check_order_and_invoice_agree(pool: PgPool) {
     let mut limited = ten_percent();
     limited["per_user_limit"] = json!(1);
     shop.promo(limited).await;
-    let quoted = shop.app.post("/orders/quote", shop.me(), &shop.basket("Hemat10").await).await;
+    let quoted = shop.me.post("/orders/quote", &shop.basket("Hemat10").await).await;
     assert_eq!(quoted.status, StatusCode::OK, "{:?}", quoted.body);
     let line = quoted.body["lines"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(line["description"], "Promo HEMAT10");
     let discount = -line["total"].as_i64().unwrap();
     // Ten percent of 387,000 less 5 percent.
     assert_eq!(discount, 36_765);
-    let checked = shop.check_order(shop.me(), "hemat10").await;
+    let checked = shop.check_order(&shop.me, "hemat10").await;
     let expected = json!({
         "code": "HEMAT10", "applies": true, "message": "This code takes Rp36.765 off.", "discount": 36_765,
         "total": quoted.body["total"], "currency": "IDR",
     });
     assert_eq!(checked, expected);
 
-    let placed = shop.place(&shop.token, "hemat10", "key").await;
+    let placed = shop.place(&shop.me, "hemat10", "key").await;
     assert_eq!(placed.status, StatusCode::CREATED, "{:?}", placed.body);
     assert_eq!(placed.body["promo"], json!({ "code": "HEMAT10", "discount": 36_765 }));
     assert_eq!(
@@ -277,17 +249,16 @@ async fn quote_check_order_and_invoice_agree(pool: PgPool) {
         (&quoted.body["total"], &quoted.body["total"])
     );
     let invoice = format!("/invoices/{}", placed.body["invoice"]["id"].as_str().unwrap());
-    let invoice = shop.app.get(&invoice, shop.me()).await.body;
+    let invoice = shop.me.get(&invoice).await.body;
     assert_eq!(
         (invoice["lines"].as_array().unwrap().last(), &invoice["total"]),
         (Some(&line), &quoted.body["total"])
     );
     // The code in another case is the same request, and answered though the code is used up for this customer.
-    let again = shop.place(&shop.token, "HEMAT10", "key").await;
+    let again = shop.place(&shop.me, "HEMAT10", "key").await;
     assert_eq!((again.status, &again.body), (StatusCode::CREATED, &placed.body));
-    refused(&shop.place(&shop.token, "LAIN", "key").await, 422, "idempotency_key_reused", None);
-    let read =
-        shop.app.get(&format!("/orders/{}", placed.body["id"].as_str().unwrap()), shop.me()).await.body;
+    refused(&shop.place(&shop.me, "LAIN", "key").await, 422, "idempotency_key_reused", None);
+    let read = shop.me.get(&format!("/orders/{}", placed.body["id"].as_str().unwrap())).await.body;
     assert_eq!(read["promo"], placed.body["promo"]);
 }
 
@@ -295,16 +266,16 @@ async fn quote_check_order_and_invoice_agree(pool: PgPool) {
 async fn a_code_that_does_not_apply_says_why_everywhere(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let promo = shop.promo(ten_percent()).await;
-    let plain = shop.app.post("/orders/quote", shop.me(), &json!({
-        "plan_id": shop.plan().await, "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1.example.com",
+    let plain = shop.me.post("/orders/quote", &json!({
+        "plan_id": shop.plan(PLAN).await, "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1.example.com",
         "term_months": 3,
     })).await;
     let everywhere = async |code: &str, reason: &str| {
-        let quoted = shop.app.post("/orders/quote", shop.me(), &shop.basket(code).await).await;
+        let quoted = shop.me.post("/orders/quote", &shop.basket(code).await).await;
         refused(&quoted, 422, reason, Some("promo_code"));
-        let placed = shop.place(&shop.token, code, "key").await;
+        let placed = shop.place(&shop.me, code, "key").await;
         refused(&placed, 422, reason, Some("promo_code"));
-        let checked = shop.check_order(shop.me(), code).await;
+        let checked = shop.check_order(&shop.me, code).await;
         assert_eq!((&checked["applies"], &checked["reason"]), (&json!(false), &json!(reason)), "{checked}");
         assert!(checked["message"].as_str().unwrap().ends_with('.') && checked.get("discount").is_none());
         assert_eq!(checked["total"], plain.body["total"]);
@@ -330,12 +301,12 @@ async fn a_code_that_does_not_apply_says_why_everywhere(pool: PgPool) {
     let change =
         json!({ "kind": "ORDER_PERCENT", "per_user_limit": 1, "global_limit": 2, "min_amount": 367_650 });
     assert_eq!(shop.change(&promo, &change).await.status, StatusCode::OK);
-    let (_, sari) = shop.app.user(Role::Customer).await;
-    let (_, budi) = shop.app.user(Role::Customer).await;
+    let sari = shop.user(Role::Customer).await;
+    let budi = shop.user(Role::Customer).await;
     assert_eq!(shop.place(&sari, "HEMAT10", "key").await.status, StatusCode::CREATED);
-    assert_eq!(shop.check_order(As::Token(&sari), "HEMAT10").await["reason"], "promo_already_used");
+    assert_eq!(shop.check_order(&sari, "HEMAT10").await["reason"], "promo_already_used");
     // To others she does not exist: what they are told says nothing of how often it was used.
-    let told = shop.check_order(shop.me(), "HEMAT10").await;
+    let told = shop.check_order(&shop.me, "HEMAT10").await;
     assert_eq!((&told["applies"], told.as_object().unwrap().len()), (&json!(true), 6), "{told}");
     assert_eq!(shop.place(&budi, "HEMAT10", "key").await.status, StatusCode::CREATED);
     everywhere("HEMAT10", "promo_used_up").await;
@@ -348,18 +319,18 @@ async fn a_check_wants_to_know_what_for(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.promo(json!({ "code": "BONUS10", "kind": "DEPOSIT_PERCENT", "value": 10, "max_amount": 25_000 }))
         .await;
-    let told = shop.checked(shop.me(), "bonus10", "amount=500000").await;
+    let told = shop.checked(&shop.me, "bonus10", "amount=500000").await;
     let expected = json!({
         "code": "BONUS10", "applies": true, "message": "This code gives Rp25.000 on top.", "bonus": 25_000,
         "total": 525_000, "currency": "IDR",
     });
     assert_eq!(told, expected);
-    assert_eq!(shop.check_order(shop.me(), "BONUS10").await["reason"], "promo_not_for_orders");
+    assert_eq!(shop.check_order(&shop.me, "BONUS10").await["reason"], "promo_not_for_orders");
     shop.promo(ten_percent()).await;
-    let told = shop.checked(shop.me(), "HEMAT10", "amount=500000").await;
+    let told = shop.checked(&shop.me, "HEMAT10", "amount=500000").await;
     assert_eq!((&told["reason"], &told["total"]), (&json!("promo_not_for_deposits"), &json!(500_000)));
 
-    let plan = shop.plan().await;
+    let plan = shop.plan(PLAN).await;
     for (query, status, code) in [
         (String::new(), 400, "invalid_query"),
         (format!("plan_id={plan}"), 400, "invalid_query"),
@@ -372,12 +343,12 @@ async fn a_check_wants_to_know_what_for(pool: PgPool) {
         (format!("plan_id={plan}&term_months=2"), 422, "term_not_offered"),
         (format!("plan_id={}&term_months=1", Uuid::now_v7()), 422, "unknown_plan"),
     ] {
-        let answer = shop.app.get(&format!("/promos/HEMAT10/check?{query}"), shop.me()).await;
+        let answer = shop.me.get(&format!("/promos/HEMAT10/check?{query}")).await;
         refused(&answer, status, code, None);
     }
     for odd in ["A%2FB", "%F0%9F%8E%81", "a%20b%20c"] {
-        assert_eq!(shop.checked(shop.me(), odd, "amount=50000").await["reason"], "promo_unknown", "{odd}");
+        assert_eq!(shop.checked(&shop.me, odd, "amount=50000").await["reason"], "promo_unknown", "{odd}");
     }
-    let nobody = shop.app.get("/promos/HEMAT10/check?amount=50000", As::Nobody).await;
+    let nobody = shop.nobody().get("/promos/HEMAT10/check?amount=50000").await;
     refused(&nobody, 401, "token_missing", None);
 }

@@ -46,6 +46,14 @@ pub struct Origin {
     pub request_id: Option<String>,
 }
 
+impl Origin {
+    /// We ourselves, at nobody's request.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self { actor: Actor::System, ip: None, request_id: None }
+    }
+}
+
 /// One act to be logged.
 #[derive(Debug)]
 pub(crate) struct AuditEntry<'a> {

@@ -2,8 +2,10 @@
 //! installation (`configured` has the slugs of those), and that the provider has at present.
 
 mod staff;
+mod stock;
 
 pub use staff::ProviderDetail;
+pub(crate) use stock::{in_stock, still_offered};
 
 use domain::{
     ids::{PlanId, ProviderId},

@@ -20,9 +20,9 @@ pub use read::DisputeFilter;
 use crate::{
     Result,
     events::Entry,
+    locks::LockedPayment,
     new_id,
-    payments::LockedPayment,
-    webhooks::{Misfit, tell_administrators},
+    payments::{Misfit, tell_of_misfit, undisputed},
 };
 
 /// Money that a gateway took back, and what we make of it.
@@ -210,11 +210,6 @@ pub(crate) async fn open(
     Ok(first)
 }
 
-/// What of a payment neither went back through its gateway nor is in dispute.
-pub(crate) async fn undisputed(tx: &mut PgConnection, payment: PaymentId) -> Result<Rupiah> {
-    Ok(sqlx::query_scalar!(r#"SELECT undisputed($1) AS "left!: Rupiah""#, payment.0).fetch_one(tx).await?)
-}
-
 /// What of the fee that the payer of a payment paid is not in dispute.
 async fn undisputed_payer_fee(tx: &mut PgConnection, payment: PaymentId) -> Result<Rupiah> {
     Ok(sqlx::query_scalar!(r#"SELECT undisputed_payer_fee($1) AS "left!: Rupiah""#, payment.0)
@@ -253,5 +248,5 @@ async fn tell_of_more_than_all(tx: &mut PgConnection, payment: &LockedPayment, c
         ),
         key: &format!("payment/{}/reversal/{}", payment.id, claim.reversal.name),
     };
-    tell_administrators(tx, &misfit).await
+    tell_of_misfit(tx, &misfit).await
 }

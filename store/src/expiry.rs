@@ -7,7 +7,9 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{Result, Store, boxed, events::Entry, payments, provisioning::order_status, transition};
+use crate::{
+    Result, Store, boxed, events::Entry, invoices, payments, provisioning::order_status, transition,
+};
 
 impl Store {
     /// Reminds the customer of an unpaid order. Once per order; nothing happens when it is paid or closed.
@@ -37,7 +39,8 @@ impl Store {
     pub async fn expire_order(&self, order: OrderId) -> Result<OrderStatus> {
         let mut tx = self.pool.begin().await?;
         if transition::apply(&mut tx, order, Transition::Expire).await? {
-            close_billing(&mut tx, order).await?;
+            invoices::void_of_order(&mut tx, order).await?;
+            close_part_paid_transfer(&mut tx, order).await?;
             payments::release_hold(&mut tx, order, "expired").await?;
             let unpaid = unpaid(&mut tx, order).await?;
             let expired = OrderExpired { order_id: order, hostname: unpaid.hostname };
@@ -61,10 +64,8 @@ async fn unpaid(tx: &mut PgConnection, order: OrderId) -> Result<Unpaid> {
         .await?)
 }
 
-async fn close_billing(tx: &mut PgConnection, order: OrderId) -> Result<()> {
-    sqlx::query!("UPDATE invoices SET status = 'VOID' WHERE order_id = $1 AND status = 'OPEN'", order.0)
-        .execute(&mut *tx)
-        .await?;
+/// The transfer that brought a part of the money is over. Other attempts stay open: their money may be under way.
+async fn close_part_paid_transfer(tx: &mut PgConnection, order: OrderId) -> Result<()> {
     sqlx::query!(
         "UPDATE payments SET status = 'EXPIRED', updated_at = now()
          WHERE order_id = $1 AND method = 'MANUAL_TRANSFER' AND status IN ('PENDING', 'UNKNOWN')

@@ -1,6 +1,7 @@
 //! Invoices as they are shown. An order's is issued with it ([`crate::orders`]), a further term's with the wish for it
 //! ([`crate::renewals`]); what staff bill by hand begins as a draft ([`drafts`]). Once issued they never change.
 
+mod close;
 mod drafts;
 mod issue;
 
@@ -13,8 +14,9 @@ use domain::{
 };
 use sqlx::PgConnection;
 
+pub(crate) use close::{call_off_order, pay, void, void_of_order};
 pub use drafts::{DraftedInvoice, NewDraft};
-pub(crate) use issue::{Draft, issue, void, write_draft};
+pub(crate) use issue::{Draft, issue, write_draft};
 
 use crate::{
     Result, Store, StoreError, boxed,

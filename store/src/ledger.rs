@@ -1,8 +1,8 @@
 //! The books in the database. [`domain::ledger`] makes the movements; the tables refuse what does not balance, what
 //! was booked before, what takes more than a customer has, and every change of what is written.
 //!
-//! Within a transaction the accounts of a customer are locked last, after the order and its payments, and always both
-//! of them in the order of their ids.
+//! Within a transaction the accounts of a customer are locked after all rows ([`crate::locks`]), and always both of them in the
+//! order of their ids.
 
 mod check;
 mod checks;

@@ -3,7 +3,8 @@
 //! rows (sweeps, purges, the books) take one for each part, and say so. Rules are `domain`'s; nothing here
 //! calls a provider, a gateway or Temporal, and no other crate knows a table's name.
 //!
-//! Helpers that take `&mut PgConnection` are parts of a larger transaction and private to the crate.
+//! Helpers that take `&mut PgConnection` are parts of a larger transaction and private to the crate. Modules stand on floors
+//! (`docs/ARCHITECTURE.md`): each uses what is below it only. The order in which everybody locks is in `locks`.
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub mod instance_actions;
 pub mod instances;
 pub mod invoices;
 pub mod ledger;
+mod locks;
 pub mod money_act;
 pub mod notifications;
 mod numbers;
@@ -60,6 +62,7 @@ mod refused_steps;
 pub mod renewals;
 pub mod seed;
 mod server;
+mod server_terms;
 pub mod sessions;
 pub mod ssh_keys;
 pub mod sweep;

@@ -4,15 +4,16 @@ mod activation_times;
 mod cancel;
 mod offer;
 mod place;
+mod promo;
 mod read;
+mod ssh_keys;
 
 pub use activation_times::Activation;
 pub use offer::{Offer, Selection};
 pub use place::{NewOrder, Placed};
 pub use read::{InvoiceSummary, Order, OrderPromo};
 
-pub(crate) use offer::{in_stock, price_of, still_offered};
-pub(crate) use place::gateway_order_id;
+pub(crate) use ssh_keys::public_keys;
 
 use crate::StoreError;
 

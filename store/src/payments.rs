@@ -1,12 +1,10 @@
 //! Attempts to pay an order, another invoice or a deposit: the customer's reads, further attempts, what a gateway answered to a charge,
 //! what an administrator decided, and the one place where money takes effect ([`settle`]).
-//!
-//! Locks are taken in one order everywhere: the server of a renewal, the order's, invoice's or deposit's row, then its payments, then the customer's
-//! accounts in the ledger.
 
 mod attempt;
 mod hold;
 mod invoice;
+mod misfit;
 mod proofs;
 mod refusal;
 mod review;
@@ -16,23 +14,22 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, Claim, PaymentMethod, PaymentStatus},
-    ids::{DepositId, InvoiceId, OrderId, PaymentId, PlanId, UserId},
-    ledger::{FromWallet, Incoming, MoneySource, Parties, Price, Service},
-    order::OrderStatus,
+    ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
 };
 use sqlx::PgConnection;
 
 pub use attempt::{ChargeResult, Instructions, NewAttempt, Opened};
 pub(crate) use hold::{capture_hold, pay_from_wallet, release_hold};
 pub use invoice::NewInvoiceAttempt;
-pub(crate) use invoice::{LockedInvoice, begin as begin_invoice_payment, lock_invoice, settle_invoice};
+pub(crate) use invoice::{begin as begin_invoice_payment, settle_invoice};
+pub(crate) use misfit::{Misfit, tell_of_misfit};
 pub use proofs::{NewProof, Proof, ProofError, ProofFile};
 pub(crate) use refusal::tell_of_refusal;
 pub use review::{Approval, ApprovalError};
 pub(crate) use settle::{Settlement, mark_paid, settle};
 
 use crate::{
-    Elapsed, Object, Result, Store, StoreError, boxed,
+    Elapsed, Result, Store, StoreError, boxed,
     page::{Page, PageRequest},
 };
 
@@ -211,111 +208,24 @@ impl Filter {
     }
 }
 
-/// An order held until the transaction ends, with what paying it depends on.
-#[derive(Debug)]
-pub(crate) struct LockedOrder {
-    pub id: OrderId,
-    pub user_id: UserId,
-    pub plan_id: PlanId,
-    pub invoice_id: InvoiceId,
-    pub status: OrderStatus,
-    pub hostname: String,
-    pub total: Rupiah,
-    pub tax: Rupiah,
-    pub expires_at: DateTime<Utc>,
+/// What of a payment neither went back through its gateway nor is in dispute.
+pub(crate) async fn undisputed(tx: &mut PgConnection, payment: PaymentId) -> Result<Rupiah> {
+    Ok(sqlx::query_scalar!(r#"SELECT undisputed($1) AS "left!: Rupiah""#, payment.0).fetch_one(tx).await?)
 }
 
-impl LockedOrder {
-    pub(crate) const fn parties(&self) -> Parties {
-        Parties { customer: self.user_id, service: Service::Order(self.id) }
+/// What gateways call the `attempt`-th payment of an order: 37 characters and more, within every gateway's 50.
+pub(crate) fn gateway_order_id(order: OrderId, attempt: u32) -> String {
+    format!("WB-{}-{attempt}", order.0.simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::new_id;
+
+    #[test]
+    fn the_gateways_order_id_fits_midtrans() {
+        assert!(gateway_order_id(new_id(), u32::MAX).len() <= 50);
+        assert_ne!(gateway_order_id(new_id(), 1), gateway_order_id(new_id(), 1));
     }
-
-    pub(crate) const fn price(&self) -> Price {
-        Price { total: self.total, tax: self.tax }
-    }
-
-    /// What it claims, with what is set aside for it.
-    pub(crate) fn claim(&self, set_aside: Rupiah) -> Claim {
-        Claim { waits: self.status == OrderStatus::PendingPayment, total: self.total, set_aside }
-    }
-}
-
-/// Locks a customer's order.
-pub(crate) async fn lock_order_of(
-    tx: &mut PgConnection,
-    owner: UserId,
-    order: OrderId,
-) -> Result<LockedOrder> {
-    find_and_lock_order(tx, order, Some(owner)).await
-}
-
-/// Locks anybody's order.
-pub(crate) async fn lock_order(tx: &mut PgConnection, order: OrderId) -> Result<LockedOrder> {
-    find_and_lock_order(tx, order, None).await
-}
-
-async fn find_and_lock_order(
-    tx: &mut PgConnection,
-    order: OrderId,
-    owner: Option<UserId>,
-) -> Result<LockedOrder> {
-    sqlx::query_as!(
-        LockedOrder,
-        r#"SELECT o.id AS "id: OrderId", o.user_id AS "user_id: UserId", o.plan_id AS "plan_id: PlanId",
-                  i.id AS "invoice_id: InvoiceId", o.status AS "status: OrderStatus", o.hostname,
-                  o.total AS "total: Rupiah", i.tax AS "tax: Rupiah", o.expires_at
-           FROM orders o JOIN invoices i ON i.order_id = o.id
-           WHERE o.id = $1 AND ($2::uuid IS NULL OR o.user_id = $2) FOR NO KEY UPDATE OF o"#,
-        order.0,
-        owner.map(|id| id.0),
-    )
-    .fetch_optional(tx)
-    .await?
-    .ok_or(StoreError::NotFound("order"))
-}
-
-/// An attempt held until the transaction ends.
-#[derive(Debug)]
-pub(crate) struct LockedPayment {
-    pub id: PaymentId,
-    pub gateway: Option<String>,
-    pub gateway_order_id: String,
-    pub method: PaymentMethod,
-    pub bank: Option<Bank>,
-    pub amount: Rupiah,
-    pub amount_received: Option<Rupiah>,
-    /// Paid: what its gateway made the payer pay on top.
-    pub payer_fee: Rupiah,
-    pub status: PaymentStatus,
-}
-
-impl LockedPayment {
-    /// Its money, which comes from outside; [`StoreError::Conflict`] when it is paid from the balance, which brings none.
-    pub(crate) fn incoming(&self) -> Result<Incoming> {
-        MoneySource::of(self.id, self.method).incoming().ok_or_else(|| self.no_such_money())
-    }
-
-    /// Its money, which comes from the balance; [`StoreError::Conflict`] when it is paid otherwise.
-    pub(crate) fn drawn(&self) -> Result<FromWallet> {
-        MoneySource::of(self.id, self.method).from_wallet().ok_or_else(|| self.no_such_money())
-    }
-
-    fn no_such_money(&self) -> StoreError {
-        StoreError::Conflict { object: Object::Payment, state: format!("one by {}", self.method) }
-    }
-}
-
-/// Locks an attempt. Its order or deposit must be locked already.
-pub(crate) async fn lock_payment(tx: &mut PgConnection, payment: PaymentId) -> Result<LockedPayment> {
-    sqlx::query_as!(
-        LockedPayment,
-        r#"SELECT id AS "id: PaymentId", gateway, gateway_order_id, method AS "method: PaymentMethod",
-                  bank AS "bank: Bank", amount AS "amount: Rupiah", amount_received AS "amount_received: Rupiah",
-                  payer_fee AS "payer_fee: Rupiah", status AS "status: PaymentStatus"
-           FROM payments WHERE id = $1 FOR NO KEY UPDATE"#,
-        payment.0,
-    )
-    .fetch_optional(tx)
-    .await?
-    .ok_or(StoreError::NotFound("payment"))
 }

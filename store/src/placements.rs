@@ -11,13 +11,10 @@ use serde_json::json;
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
-mod failover;
 mod relocation;
 
-pub use failover::Moved;
 pub use relocation::{Elsewhere, ElsewhereRefusal, RetryError};
 
-pub(crate) use failover::{fail_over, moved_after};
 pub(crate) use relocation::{change_order, resolve};
 
 use crate::{Result, Store, boxed};

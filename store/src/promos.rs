@@ -20,8 +20,8 @@
 //! on that answer. Switching a code off takes no bonus from who opened a deposit before and pays it in time.
 //!
 //! # What makes it race-free
-//! Whoever changes how often a code is used locks the code's row first, after the order or deposit and its payments and
-//! before the customer's accounts, and counts then. Behind that the database counts by itself: `promos.uses` follows the
+//! Whoever changes how often a code is used locks the code's row first, at its place in the order of [`crate::locks`], and
+//! counts then. Behind that the database counts by itself: `promos.uses` follows the
 //! redemptions by a trigger, a CHECK holds it to the limit, and the trigger holds each customer to theirs.
 
 mod check;
@@ -37,6 +37,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
+pub(crate) use check::would_give;
 pub use check::{PlanAndTerm, PromoCheck};
 pub use read::{PromoDetail, PromoFilter, PromoRedemption};
 pub(crate) use redeem::{Bonus, bonus_of, follow_order, release_deposit, reserve_for_deposit, take_again};

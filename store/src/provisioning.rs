@@ -1,6 +1,7 @@
 //! Getting a server for a paid order: each method is one step that may run twice.
 
 mod activate;
+mod failover;
 mod failure;
 mod networks;
 mod waiting;
@@ -21,6 +22,7 @@ use sqlx::PgConnection;
 
 pub use activate::Activation;
 pub(crate) use activate::begin_term;
+pub use failover::Moved;
 pub use failure::{ProviderTrouble, ProvisioningFailure};
 pub use waiting::Wanted;
 

@@ -29,7 +29,7 @@ pub use steps::{RefundCall, RefundJob};
 use crate::{
     Object, Result, StoreError,
     events::Entry,
-    payments::{LockedInvoice, LockedOrder},
+    locks::{LockedInvoice, LockedOrder},
 };
 
 /// Money to be given back.

@@ -1,20 +1,13 @@
 //! The SSH public keys that people keep with us, to be put on the servers they order.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
-use domain::{
-    ids::{SshKeyId, UserId},
-    user_data::check_keys,
-};
+use domain::ids::{SshKeyId, UserId};
 use serde_json::json;
-use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, new_id,
-    orders::{OrderError, Refusal},
     page::{Page, PageRequest},
 };
 
@@ -171,44 +164,6 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
-
-    /// Whether a person's keys can be put on one server together.
-    ///
-    /// # Errors
-    /// [`Refusal::SshKeyUnknown`] and [`Refusal::SshKeysTooLong`].
-    #[boxed]
-    pub async fn check_ssh_keys(&self, user: UserId, ids: &[SshKeyId]) -> Result<(), OrderError> {
-        for_server(&mut *self.pool.acquire().await?, user, ids).await.map(drop)
-    }
-}
-
-/// The public keys that a person means by `ids`, each once and in the order given, to be put on one server.
-///
-/// # Errors
-/// [`Refusal::SshKeyUnknown`] when one is not theirs, [`Refusal::SshKeysTooLong`] when they are too much together.
-pub(crate) async fn for_server(
-    connection: &mut PgConnection,
-    user: UserId,
-    ids: &[SshKeyId],
-) -> Result<Vec<String>, OrderError> {
-    let mut seen = BTreeSet::new();
-    let wanted: Vec<SshKeyId> = ids.iter().copied().filter(|id| seen.insert(*id)).collect();
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let raw: Vec<uuid::Uuid> = wanted.iter().map(|id| id.0).collect();
-    let rows = sqlx::query!(
-        r#"SELECT id AS "id: SshKeyId", public_key FROM ssh_keys WHERE user_id = $1 AND id = ANY($2)"#,
-        user.0,
-        &raw,
-    )
-    .fetch_all(connection)
-    .await?;
-    let key_of = |id: SshKeyId| rows.iter().find(|row| row.id == id).map(|row| row.public_key.clone());
-    let keys: Option<Vec<String>> = wanted.iter().map(|id| key_of(*id)).collect();
-    let keys = keys.ok_or(Refusal::SshKeyUnknown)?;
-    check_keys(&keys).map_err(Refusal::from)?;
-    Ok(keys)
 }
 
 fn act<'a>(action: &'a str, id: SshKeyId, fingerprint: &str) -> AuditEntry<'a> {

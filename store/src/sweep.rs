@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Object, Result, Store, StoreError,
-    audit::{self, Actor, AuditEntry, Origin},
+    audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
     outbox,
@@ -234,7 +234,7 @@ impl Store {
     /// [`StoreError::Db`] when the database does not answer; what was begun by then stays.
     #[boxed]
     pub async fn wake_lost(&self, lost: &[OpenWork], refund: RefundPolicy) -> Result<usize> {
-        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
+        let origin = Origin::system();
         let mut woken = Vec::with_capacity(lost.len());
         for work in lost {
             let outcome = match *work {

@@ -1,9 +1,9 @@
 //! What an account has begun without paying, counted before it may begin more. What is too much is decided by
 //! [`domain::unpaid`].
 //!
-//! Whoever begins something holds a lock until the commit under which the count stays what it is: the account's, taken
-//! before all others, for what is counted per account; the order's, invoice's or server's for what is counted per such.
-//! Customers never wait for each other here.
+//! Whoever begins something holds a lock until the commit under which the count stays what it is: the account's for what is
+//! counted per account; the order's, invoice's or server's for what is counted per such. Customers never wait for each other
+//! here.
 
 use domain::{
     ids::{InstanceId, InvoiceId, OrderId, PlanId, UserId},
@@ -63,13 +63,6 @@ impl Beginning<'_> {
             Self::Proof { bytes, .. } => Wish::Proof { bytes },
         }
     }
-}
-
-/// Locks an account until the caller's transaction ends, so that what it has begun is counted by one request after the
-/// other. To be called before anything else is locked.
-pub(crate) async fn lock_account(tx: &mut PgConnection, user: UserId) -> Result<()> {
-    sqlx::query!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.0).fetch_optional(tx).await?;
-    Ok(())
 }
 
 /// Refuses with [`StoreError::TooMuchUnpaid`] what would be more than the account may begin. The caller holds the lock

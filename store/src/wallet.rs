@@ -8,8 +8,8 @@ mod statement;
 use domain::ids::UserId;
 
 pub use adjustment::{Adjustment, NewAdjustment};
+pub(crate) use deposits::settle_deposit;
 pub use deposits::{Deposit, NewDeposit, OpenedDeposit};
-pub(crate) use deposits::{LockedDeposit, lock_deposit, settle_deposit};
 pub use statement::{StatementFilter, Transaction};
 
 use crate::{Result, Store, boxed, ledger::Balances};

@@ -18,7 +18,6 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 pub use archive::{KeptWebhook, WebhookDetail, WebhookFilter};
-pub(crate) use events::{Misfit, tell_administrators};
 pub use requery::{DuePayment, GatewayReport};
 
 use crate::{
@@ -26,12 +25,12 @@ use crate::{
     crash_point::crash_point,
     disputes::{self, Claim},
     events::Entry,
-    payments::{
-        LockedInvoice, LockedOrder, LockedPayment, Settlement, lock_invoice, lock_order, lock_payment,
-        settle, settle_invoice, tell_of_refusal,
+    locks::{
+        LockedDeposit, LockedInvoice, LockedOrder, LockedPayment, lock_deposit, lock_invoice, lock_order,
+        lock_payment,
     },
-    promos,
-    wallet::{self, LockedDeposit},
+    payments::{Settlement, settle, settle_invoice, tell_of_refusal},
+    promos, wallet,
 };
 
 /// A notification whose origin is proven.
@@ -209,7 +208,7 @@ impl BillId {
         Ok(match self {
             Self::Order(order) => Bill::Order(lock_order(tx, order).await?),
             Self::Invoice(invoice) => Bill::Invoice(lock_invoice(tx, invoice).await?),
-            Self::Deposit(deposit) => Bill::Deposit(wallet::lock_deposit(tx, deposit).await?),
+            Self::Deposit(deposit) => Bill::Deposit(lock_deposit(tx, deposit).await?),
         })
     }
 }

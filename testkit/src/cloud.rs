@@ -1,12 +1,17 @@
 //! An account at a simulated provider.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use adapters::providers::{self, Account, CloudProvider, Descriptor, Paced};
 use simulators::{
     Handle,
     provider::{self, Routes, Settings},
 };
+
+use crate::http::{Caller, control};
 
 /// A provider's simulator, and how our adapter reaches an account there. It runs until it is dropped.
 #[derive(Debug)]
@@ -18,6 +23,7 @@ pub struct SimulatedCloud {
     /// How the account is reached: five seconds for an answer, a lag of a second, and no budget.
     pub account: Account,
     routes: Routes,
+    control: OnceLock<Caller>,
 }
 
 /// Nothing takes any time, and nothing limits how often calls are made.
@@ -52,7 +58,7 @@ impl SimulatedCloud {
             listing_lag: Duration::from_secs(1),
             pacer: Paced::unpaced(),
         };
-        Self { vendor, simulator, account, routes: descriptor.routes }
+        Self { vendor, simulator, account, routes: descriptor.routes, control: OnceLock::new() }
     }
 
     /// Starts one of every provider.
@@ -91,5 +97,14 @@ impl SimulatedCloud {
     #[must_use]
     pub fn routes(&self) -> Routes {
         self.routes
+    }
+
+    /// The simulator's control API: paths below `/__sim`, such as `/faults`.
+    ///
+    /// # Panics
+    /// When no client can be made.
+    #[must_use]
+    pub fn control(&self) -> &Caller {
+        self.control.get_or_init(|| control(&self.simulator))
     }
 }

@@ -1,9 +1,14 @@
 //! An account at a simulated payment gateway.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use adapters::payments::{self, Account, Descriptor, PaymentGateway};
 use simulators::{Handle, gateway};
+
+use crate::http::{Caller, control};
 
 /// A payment gateway's simulator, and how our adapter reaches an account there. It runs until it is dropped.
 #[derive(Debug)]
@@ -15,6 +20,7 @@ pub struct SimulatedGateway {
     /// How the account is reached: five seconds for an answer.
     pub account: Account,
     charge: &'static str,
+    control: OnceLock<Caller>,
 }
 
 impl SimulatedGateway {
@@ -39,7 +45,7 @@ impl SimulatedGateway {
         let simulator = descriptor.start(config).await.expect("the simulator starts");
         let base_url = simulator.url().parse().expect("its address");
         let account = Account { base_url, credentials, timeout: Duration::from_secs(5) };
-        Self { vendor, simulator, account, charge: descriptor.charge }
+        Self { vendor, simulator, account, charge: descriptor.charge, control: OnceLock::new() }
     }
 
     /// Our adapter for the account.
@@ -66,5 +72,14 @@ impl SimulatedGateway {
     #[must_use]
     pub fn charge(&self) -> &'static str {
         self.charge
+    }
+
+    /// The simulator's control API: paths below `/__sim`, such as `/faults`.
+    ///
+    /// # Panics
+    /// When no client can be made.
+    #[must_use]
+    pub fn control(&self) -> &Caller {
+        self.control.get_or_init(|| control(&self.simulator))
     }
 }

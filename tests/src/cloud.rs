@@ -7,7 +7,10 @@ use futures::future::join_all;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use simulators::provider::{Routes, Settings};
-use testkit::{SimulatedCloud, at_once};
+use testkit::{
+    SimulatedCloud, at_once,
+    http::{Caller, Expect, control},
+};
 
 use crate::{stack::Stack, wait_until::until};
 
@@ -102,14 +105,22 @@ pub async fn servers_of(stack: &Stack, order: &Value) -> usize {
 
 /// How many servers at a provider carry a tag, also those that are not listed yet.
 pub async fn servers_with(stack: &Stack, cloud: Cloud, tag: &str) -> usize {
-    let url = format!("{}/__sim/servers?tag={tag}", stack.clouds.url(cloud));
-    let listed: Value = ask(reqwest::Client::new().get(url)).await;
+    let listed = simulator(stack, cloud).get(&format!("/servers?tag={tag}")).await.expect_success();
     listed["servers"].as_array().expect("servers").len()
 }
 
 /// Makes a provider misbehave.
 pub async fn fault(stack: &Stack, cloud: Cloud, fault: Value) {
-    ask(reqwest::Client::new().post(format!("{}/__sim/faults", stack.clouds.url(cloud))).json(&fault)).await;
+    simulator(stack, cloud).post("/faults", &fault).await.expect_success();
+}
+
+/// Ends all that a provider was made to do wrong.
+pub async fn clear_faults(stack: &Stack, cloud: Cloud) {
+    simulator(stack, cloud).delete("/faults").await.expect_success();
+}
+
+fn simulator(stack: &Stack, cloud: Cloud) -> Caller {
+    control(&stack.clouds.at(cloud).simulator)
 }
 
 /// Refuses DigitalOcean's next create for its image: only staff can mend that.
@@ -122,15 +133,15 @@ pub async fn image_is_unknown(stack: &Stack) {
 
 /// Makes a server at DigitalOcean without us, as its console does; answers with its id once it has an address.
 pub async fn droplet_by_hand(stack: &Stack) -> String {
-    let http = reqwest::Client::new();
-    let droplets = format!("{}/v2/droplets", stack.clouds.url(Cloud::DIGITALOCEAN));
+    let token = stack.clouds.account(Cloud::DIGITALOCEAN).credential.expose_secret();
+    let console =
+        simulator(stack, Cloud::DIGITALOCEAN).at(&stack.clouds.url(Cloud::DIGITALOCEAN)).as_user(token);
     let wish =
         json!({ "name": "by-hand", "region": "sgp1", "size": "s-1vcpu-1gb", "image": "ubuntu-24-04-x64" });
-    let token = stack.clouds.account(Cloud::DIGITALOCEAN).credential.expose_secret();
-    let made: Value = ask(http.post(&droplets).bearer_auth(token).json(&wish)).await;
+    let made = console.post("/v2/droplets", &wish).await.expect_success();
     let id = made["droplet"]["id"].as_u64().expect("an id");
     until("the droplet has an address", || async {
-        let seen: Value = ask(http.get(format!("{droplets}/{id}")).bearer_auth(token)).await;
+        let seen = console.get(&format!("/v2/droplets/{id}")).await.expect_success();
         let addresses = seen["droplet"]["networks"]["v4"].as_array().cloned().unwrap_or_default();
         addresses.iter().any(|address| address["type"] == "public").then_some(())
     })
@@ -140,13 +151,5 @@ pub async fn droplet_by_hand(stack: &Stack) -> String {
 
 /// Changes a provider's pace and limits.
 pub async fn configure(stack: &Stack, cloud: Cloud, change: Value) {
-    ask(reqwest::Client::new().post(format!("{}/__sim/config", stack.clouds.url(cloud))).json(&change)).await;
-}
-
-async fn ask(request: reqwest::RequestBuilder) -> Value {
-    let response = request.send().await.expect("the simulator answers");
-    let status = response.status();
-    let text = response.text().await.expect("its body arrives");
-    assert!(status.is_success(), "{status}: {text}");
-    serde_json::from_str(&text).unwrap_or(Value::Null)
+    simulator(stack, cloud).post("/config", &change).await.expect_success();
 }

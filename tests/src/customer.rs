@@ -1,117 +1,90 @@
-//! A client of the REST API, as a customer or an admin has one.
+//! Somebody who uses the REST API, as a customer or an admin does.
 
-use reqwest::{Method, StatusCode};
+use std::{ops::Deref, time::Duration};
+
+use client::{Client, Network};
 use serde_json::{Value, json};
+pub use testkit::http::{Answer, Expect};
+use testkit::http::{Caller, Method, control};
 
 use crate::{cloud::Cloud, stack::Stack, wait_until::until};
 
-/// An answer: its status and its body (null when there is none).
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: StatusCode,
-    /// The body.
-    pub body: Value,
-}
+/// The longest wait for an answer: longer than the API works on any request.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-impl Answer {
-    /// The body, when the status is as expected.
-    pub fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status.as_u16(), status, "unexpected answer: {}", self.body);
-        self.body
-    }
-
-    /// Asserts a problem of this status and code.
-    pub fn expect_problem(self, status: u16, code: &str) {
-        assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
-    }
-}
-
-/// Somebody with an access token.
+/// Somebody with an access token. What they call is below `/api/v1`.
 #[derive(Debug, Clone)]
 pub struct Customer<'a> {
     /// The system they use.
     pub stack: &'a Stack,
-    /// The API they call: the system's, unless they were sent to another process.
-    api_url: String,
-    http: reqwest::Client,
-    /// Their access token.
-    pub token: String,
+    api: Caller,
+}
+
+impl Deref for Customer<'_> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.api
+    }
 }
 
 impl<'a> Customer<'a> {
     /// Registers a new customer.
     pub async fn register(stack: &'a Stack) -> Self {
-        let mut customer = Self::nobody(stack);
         let email = format!("{}@example.test", uuid::Uuid::now_v7().simple());
         let body =
             json!({ "email": email, "password": "correct-horse-battery", "full_name": "Budi Santoso" });
-        let answer = customer.post("/auth/register", &body).await.expect(201);
-        customer.token = answer["access_token"].as_str().expect("a token").to_owned();
-        customer
+        let nobody = Self::nobody(stack);
+        let answer = nobody.post("/auth/register", &body).await.expect(201);
+        nobody.holding(&answer)
     }
 
     /// Somebody without a token.
     fn nobody(stack: &'a Stack) -> Self {
-        let (api_url, http) = (stack.api_url.clone(), reqwest::Client::new());
-        Self { stack, api_url, http, token: String::new() }
+        let network = Network::within(TIMEOUT).expect("a client");
+        Self { stack, api: Caller::new(Client::new(network, &format!("{}/api/v1", stack.api_url))) }
+    }
+
+    /// The same person with the token of a session.
+    fn holding(self, session: &Value) -> Self {
+        let token = session["access_token"].as_str().expect("a token");
+        Self { api: self.api.as_user(token), ..self }
     }
 
     /// The same person at the API of another process.
     pub fn at(&self, api_url: &str) -> Self {
-        Self { api_url: api_url.to_owned(), ..self.clone() }
+        Self { api: self.api.at(&format!("{api_url}/api/v1")), ..self.clone() }
+    }
+
+    /// The system's API from its root, for what is not below `/api/v1`.
+    pub fn at_root(&self) -> Caller {
+        self.api.at(&self.stack.api_url)
     }
 
     /// Logs the system's admin in.
     pub async fn admin(stack: &'a Stack) -> Self {
-        let mut admin = Self::nobody(stack);
+        let admin = Self::nobody(stack);
         let body = json!({ "email": stack.admin.0, "password": stack.admin.1 });
         let answer = admin.post("/auth/login", &body).await.expect(200);
-        admin.token = answer["access_token"].as_str().expect("a token").to_owned();
-        admin
-    }
-
-    /// `GET` below `/api/v1`.
-    pub async fn get(&self, path: &str) -> Answer {
-        self.send(self.request(Method::GET, path)).await
-    }
-
-    /// `POST` of a JSON body below `/api/v1`, with a fresh idempotency key.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.post_with_key(path, body, &uuid::Uuid::now_v7().to_string()).await
+        admin.holding(&answer)
     }
 
     /// `POST` with a given idempotency key.
     pub async fn post_with_key(&self, path: &str, body: &Value, key: &str) -> Answer {
-        self.send(self.request(Method::POST, path).header("Idempotency-Key", key).json(body)).await
+        self.post(path, body).key(key).await
     }
 
     /// `POST` to an internal endpoint with the system's API key.
     pub async fn post_internal(&self, path: &str) -> Answer {
-        let url = format!("{}/api/v1/internal{path}", self.stack.api_url);
-        self.send(self.http.post(url).header("X-API-Key", &self.stack.api_key)).await
+        let program = self.api.with_key(&self.stack.api_key);
+        program.request(Method::POST, &format!("/internal{path}")).await
     }
 
     /// A call of the internal API, on its own port, with the system's API key.
     pub async fn call_internal(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        let request = self.http.request(method, format!("{}/internal{path}", self.stack.internal_url));
-        let request = request.header("X-API-Key", &self.stack.api_key);
-        self.send(body.into_iter().fold(request, |request, body| request.json(body))).await
-    }
-
-    /// A request below `/api/v1` with this customer's token.
-    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self.http.request(method, format!("{}/api/v1{path}", self.api_url));
-        if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
-    }
-
-    /// Sends a request and reads the answer.
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let response = request.send().await.expect("the API answers");
-        let status = response.status();
-        let bytes = response.bytes().await.expect("the body arrives");
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status, body }
+        let program =
+            self.api.with_key(&self.stack.api_key).at(&format!("{}/internal", self.stack.internal_url));
+        program.request(method, path).json(body.unwrap_or(&Value::Null)).await
     }
 
     /// An order that the API accepts: DigitalOcean's first plan in its first region, by QRIS.
@@ -166,10 +139,7 @@ impl<'a> Customer<'a> {
     pub async fn pay_with(&self, order: &Value, particulars: Value) -> Value {
         let mut body = particulars;
         body["order_id"] = order["payment"]["gateway_order_id"].clone();
-        let url = format!("{}/__sim/pay", self.stack.gateway.simulator.url());
-        let response = self.http.post(url).json(&body).send().await.expect("the gateway answers");
-        assert!(response.status().is_success(), "{}", response.text().await.unwrap_or_default());
-        response.json().await.expect("a report")
+        control(&self.stack.gateway.simulator).post("/pay", &body).await.expect_success()
     }
 
     /// Waits until an order has the wanted status; answers with the order.

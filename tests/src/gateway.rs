@@ -7,6 +7,7 @@ use domain::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use temporalio_client::{WorkflowGetResultOptions, WorkflowStartOptions};
+use testkit::http::{Expect, control as simulator};
 use workflows::{PaymentCheckWorkflow, PaymentsChecked, queues};
 
 use crate::stack::Stack;
@@ -24,10 +25,7 @@ pub fn environment(stack: &Stack) -> Vec<(&'static str, String)> {
 
 /// Posts to the control API of the gateway's simulator.
 pub async fn control(stack: &Stack, call: &str, body: &Value) -> Value {
-    let url = format!("{}/__sim/{call}", stack.gateway.simulator.url());
-    let answer = reqwest::Client::new().post(url).json(body).send().await.expect("the gateway answers");
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
-    answer.json().await.unwrap_or_default()
+    simulator(&stack.gateway.simulator).post(&format!("/{call}"), body).await.expect_success()
 }
 
 /// Has notifications sent to `url`; one that is refused is sent again after that many seconds, as often as the vendor
@@ -53,6 +51,17 @@ pub async fn fault(stack: &Stack, fault: Value) {
 /// notifications.
 pub async fn pay(stack: &Stack, gateway_order_id: &Value) -> Value {
     control(stack, "pay", &json!({ "order_id": gateway_order_id })).await
+}
+
+/// What the gateway gave back: for each refund the charge's order id there, and the amount.
+pub async fn given_back(stack: &Stack) -> Vec<(Value, i64)> {
+    let all = simulator(&stack.gateway.simulator).get("/transactions").await.expect_success();
+    let charges = all["transactions"].as_array().expect("transactions").iter();
+    let refunds = charges.flat_map(|charge| {
+        let refunds = charge["refunds"].as_array().expect("refunds").iter();
+        refunds.map(|refund| (charge["order_id"].clone(), refund["amount"].as_i64().expect("an amount")))
+    });
+    refunds.collect()
 }
 
 /// A run of the janitor under way.

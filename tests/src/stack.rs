@@ -1,13 +1,13 @@
 //! A running system of one's own.
 
 use std::{
-    sync::{Arc, LazyLock, atomic::AtomicBool},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use adapters::{payments::Gateways, providers::Registry};
 use anyhow::{Context, Result};
-use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig, Seller};
+use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost, PaymentConfig};
 use domain::{
     api_key::Scope,
     billing::PaymentMethod,
@@ -25,7 +25,6 @@ use store::{
     api_keys::NewApiKey,
     audit::{Actor, Origin},
     credentials::CredentialsKeys,
-    sessions::SessionPolicy,
 };
 use temporal::{dispatcher, roles::Roles, worker};
 use testkit::SimulatedGateway;
@@ -161,7 +160,7 @@ impl Stack {
             .await?;
         let admin = create_admin(&store, &origin).await?;
         let providers = Arc::new(registry(&clouds, &options));
-        let state = app_state(&store, &gateway, Arc::clone(&providers), &options)?;
+        let state = app_state(&store, &gateway, Arc::clone(&providers), &options);
         let stop = CancellationToken::new();
         serve(listener, api::router(state.clone()), stop.clone());
         serve(internal, api::internal_router(state), stop.clone());
@@ -275,54 +274,23 @@ fn app_state(
     gateway: &SimulatedGateway,
     providers: Arc<Registry>,
     options: &Options,
-) -> Result<AppState> {
+) -> AppState {
     let gateways = gateways(gateway);
     let by_method = [PaymentMethod::Qris, PaymentMethod::VirtualAccount]
         .map(|method| (method, gateway.vendor.slug))
         .into();
-    Ok(AppState {
-        store: store.clone(),
-        auth: Arc::new(AuthConfig {
-            jwt_secret: JWT_SECRET.into(),
-            jwt_secret_previous: None,
-            access_ttl: Duration::from_secs(900),
-            sessions: SessionPolicy {
-                refresh_ttl: Duration::from_secs(86_400),
-                longest: Duration::from_secs(90 * 86_400),
-                grace: Duration::from_secs(10),
-            },
-            password_cost: PasswordCost::QUICK,
-        }),
+    let payments = PaymentConfig {
+        gateways,
+        by_method,
+        charge_timeout: CHARGE_TIMEOUT,
+        refund_policy: RefundPolicy { steps: HASTY, ..RefundPolicy::default() },
+    };
+    let auth = AuthConfig { password_cost: PasswordCost::QUICK, ..AuthConfig::new(JWT_SECRET.into()) };
+    AppState {
         orders: Arc::new(OrderConfig { policy: options.policy, unverified_may_order: true }),
-        seller: Arc::new(Seller {
-            name: "PT WeBrana Cloud".to_owned(),
-            address: "Jakarta".to_owned(),
-            tax_id: "01.234.567.8-901.000".to_owned(),
-        }),
-        payments: Arc::new(PaymentConfig {
-            gateways,
-            by_method,
-            charge_timeout: CHARGE_TIMEOUT,
-            refund_policy: RefundPolicy { steps: HASTY, ..RefundPolicy::default() },
-        }),
-        providers,
-        reconcile: Default::default(),
-        limits: Arc::new(Limits {
-            body_bytes: 1 << 20,
-            request_timeout: Duration::from_secs(30),
-            body_timeout: Duration::from_secs(10),
-            upload_timeout: Duration::from_secs(120),
-            hsts: false,
-            auth_per_minute: 0,
-            refresh_per_minute: 0,
-            per_minute: 0,
-            internal_per_minute: 0,
-            trusted_proxies: Vec::new(),
-        }),
-        temporal_ui_url: None,
-        ready: Arc::new(AtomicBool::new(true)),
-        probes: Arc::new(Vec::new()),
-    })
+        limits: Arc::new(Limits::uncounted()),
+        ..AppState::new(store.clone(), providers, payments, auth)
+    }
 }
 
 fn serve(listener: tokio::net::TcpListener, router: axum::Router, stop: CancellationToken) {

@@ -1,10 +1,10 @@
 //! Forged money and money that a gateway takes back, through the whole system.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
-use reqwest::Method;
+use client::Method;
 use serde_json::{Value, json};
 use webrana_tests::{
-    customer::{Answer, Customer},
+    customer::{Answer, Customer, Expect},
     gateway,
     stack::{self, Options, Stack},
     wait_until::until,
@@ -12,7 +12,7 @@ use webrana_tests::{
 
 /// Posts a notification as anybody can.
 async fn notify(customer: &Customer<'_>, body: &Value) -> Answer {
-    customer.send(customer.request(Method::POST, "/webhooks/midtrans").json(body)).await
+    customer.request(Method::POST, "/webhooks/midtrans").json(body).await
 }
 
 /// What staff read of the notification that closed a payment.

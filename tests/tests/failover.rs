@@ -8,7 +8,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use webrana_tests::{
     cloud::{self, Cloud},
-    customer::Customer,
+    customer::{Customer, Expect},
     stack::{Options, Stack},
     wait_until::LONGEST,
     worker_process::WorkerProcess,
@@ -88,9 +88,7 @@ async fn an_order_that_nobody_has_room_for_waits_for_an_admin_who_picks_a_place(
     let moves = customer.timeline(&order).await.iter().filter(|step| *step == "provisioning_moved").count();
     assert_eq!(moves, Cloud::all().len() - 1, "each of the others was tried once");
 
-    let url = format!("{}/__sim/faults", stack.clouds.url(Cloud::LINODE));
-    let cleared = customer.send(reqwest::Client::new().delete(url)).await;
-    assert!(cleared.status.is_success(), "{}", cleared.body);
+    cloud::clear_faults(&stack, Cloud::LINODE).await;
     let admin = Customer::admin(&stack).await;
     let plans = admin.get("/plans?provider=linode").await.expect(200);
     let wish = json!({ "plan_id": plans["data"][1]["id"], "region": "linode-id-cgk" });

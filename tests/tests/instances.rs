@@ -1,11 +1,16 @@
 //! What is done to a server: one thing after the other, also when its workflow was lost or its term is over.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
+use client::Method;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use temporalio_client::{WorkflowFetchHistoryOptions, WorkflowListOptions, WorkflowTerminateOptions};
-use webrana_tests::{customer::Customer, stack, wait_until::until};
+use webrana_tests::{
+    customer::{Customer, Expect},
+    stack,
+    wait_until::until,
+};
 use workflows::InstanceWorkflow;
 
 /// A customer with a running server.
@@ -143,7 +148,7 @@ async fn the_end_of_the_term_is_noted_once_and_is_not_the_servers_end() {
     owner.await_workflow("Running").await;
     let stack = owner.customer.stack;
     let path = format!("/instances/{}", owner.server);
-    owner.customer.call_internal(reqwest::Method::DELETE, &path, None).await.expect(202);
+    owner.customer.call_internal(Method::DELETE, &path, None).await.expect(202);
     owner.await_workflow("Completed").await;
     let gone = owner.customer.get(&path).await.expect(200);
     assert_eq!(gone["status"], "TERMINATED", "{gone} {}", stack.api_url);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use temporalio_client::{WorkflowFetchHistoryOptions, WorkflowListOptions};
 use webrana_tests::{
     cloud::{self, Cloud},
-    customer::Customer,
+    customer::{Customer, Expect},
     report,
     stack::{self, Options, Stack},
     wait_until::until,

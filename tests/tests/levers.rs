@@ -1,11 +1,10 @@
 //! What administrators press when orders don't get on: pauses, another server, a server that was found, calling off.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use webrana_tests::{
     cloud::{self, Cloud},
-    customer::Customer,
+    customer::{Customer, Expect},
     stack::{Options, Stack},
     steps,
     wait_until::until,
@@ -35,11 +34,8 @@ async fn stuck(stack: &Stack, customer: &Customer<'_>) -> (Value, String) {
 async fn a_pause_holds_orders_back_says_so_and_lets_them_go_on() {
     let stack = system().await;
     let (customer, admin) = (Customer::register(&stack).await, Customer::admin(&stack).await);
-    let pause =
-        admin.request(Method::PUT, "/admin/pauses/digitalocean").json(&json!({ "reason": "an incident" }));
-    admin.send(pause).await.expect(200);
-    let health: Value =
-        reqwest::get(format!("{}/health", stack.api_url)).await.expect("health").json().await.expect("JSON");
+    admin.put("/admin/pauses/digitalocean", &json!({ "reason": "an incident" })).await.expect(200);
+    let health = customer.at_root().get("/health").await.expect(200);
     assert_eq!(health["paused"], json!(["digitalocean"]), "{health}");
 
     let order = customer.place_order().await;
@@ -65,7 +61,7 @@ async fn a_pause_holds_orders_back_says_so_and_lets_them_go_on() {
     let path = format!("/admin/orders/{}/cancel", unwanted["id"].as_str().expect("an id"));
     admin.post(&path, &json!({ "reason": "not wanted any more" })).await.expect(200);
 
-    admin.send(admin.request(Method::DELETE, "/admin/pauses/digitalocean")).await.expect(204);
+    admin.delete("/admin/pauses/digitalocean").await.expect(204);
     customer.await_status(&order, "ACTIVE").await;
     assert_eq!(cloud::servers_of(&stack, &order).await, 1);
     customer.await_status(&unwanted, "CANCELLED").await;

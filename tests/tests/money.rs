@@ -1,10 +1,10 @@
 //! Attempts to make money, through the whole system: none of them does, and the books stay sound.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
-use reqwest::Method;
+use client::Method;
 use serde_json::{Value, json};
 use webrana_tests::{
-    customer::Customer,
+    customer::{Customer, Expect},
     stack::{self, Stack},
     wait_until::until,
 };
@@ -69,7 +69,7 @@ async fn of_two_announced_transfers_one_is_taken() {
     unnamed.expect_problem(409, "several_payments_wait");
     let named = json!({ "payment_id": both[1], "amount_received": order["total"] });
     let request = admin.request(Method::POST, &approve).json(&named);
-    admin.send(request).await.expect_problem(400, "idempotency_key_required");
+    request.await.expect_problem(400, "idempotency_key_required");
 
     let copies = (0..6).map(|_| admin.post_with_key(&approve, &named, "one-transfer"));
     for answer in futures::future::join_all(copies).await {

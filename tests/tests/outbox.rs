@@ -17,7 +17,7 @@ use temporalio_client::{
 };
 use webrana_tests::{
     cloud::{self, Cloud},
-    customer::Customer,
+    customer::{Customer, Expect},
     report,
     stack::{Options, Stack},
     wait_until::until,
@@ -101,8 +101,7 @@ async fn messages_that_can_never_succeed_are_put_aside_and_told() {
         (dead["data"].as_array().expect("messages").len() == 2).then_some(())
     })
     .await;
-    let health: Value =
-        reqwest::get(format!("{}/health", stack.api_url)).await.unwrap().json().await.expect("health");
+    let health = admin.at_root().get("/health").await.body;
     assert_eq!(health["dependencies"]["outbox"]["status"], "degraded", "{health}");
     assert_eq!(health["status"], "degraded");
     until("administrators are told of both kinds", || async {

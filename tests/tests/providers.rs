@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
+use client::Method;
 use domain::instance::Capability;
 use futures::future::join_all;
-use reqwest::Method;
 use serde_json::{Value, json};
 use webrana_tests::{
     cloud::{self, Cloud},
-    customer::{Answer, Customer},
+    customer::{Answer, Customer, Expect},
     report, stack,
     wait_until::until,
 };

@@ -14,28 +14,17 @@ use store::{
 };
 use webrana_tests::{
     cloud::{self, Cloud},
-    customer::Customer,
-    report,
+    customer::{Customer, Expect},
+    gateway, report,
     stack::{self, Options, Stack},
     wait_until::until,
 };
 
-/// Posts to the control API of the gateway's simulator.
-async fn control(stack: &Stack, call: &str, body: &Value) {
-    let url = format!("{}/__sim/{call}", stack.gateway.simulator.url());
-    let answer = reqwest::Client::new().post(url).json(body).send().await.expect("the gateway answers");
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
-}
-
 /// What the gateway gave back of an order's payment.
 async fn given_back(stack: &Stack, order: &Value) -> Vec<i64> {
-    let url = format!("{}/__sim/transactions", stack.gateway.simulator.url());
-    let all: Value = reqwest::get(url).await.expect("the gateway answers").json().await.expect("JSON");
-    let charges = all["transactions"].as_array().expect("transactions").iter();
-    let own = charges.filter(|charge| charge["order_id"] == order["payment"]["gateway_order_id"]);
-    own.flat_map(|charge| charge["refunds"].as_array().expect("refunds").clone())
-        .map(|refund| refund["amount"].as_i64().expect("an amount"))
-        .collect()
+    let own = &order["payment"]["gateway_order_id"];
+    let all = gateway::given_back(stack).await.into_iter();
+    all.filter(|(charge, _)| charge == own).map(|(_, amount)| amount).collect()
 }
 
 async fn refund(admin: &Customer<'_>, order: &Value, wish: Value) -> Value {
@@ -132,7 +121,7 @@ async fn what_the_gateway_refuses_goes_to_the_balance() {
     customer.await_status(&order, "ACTIVE").await;
     let name = order["payment"]["gateway_order_id"].as_str().unwrap();
     let refusal = json!({ "route": format!("POST /v2/{name}/refund"), "kind": "status", "status": 412 });
-    control(stack, "faults", &refusal).await;
+    gateway::control(stack, "faults", &refusal).await;
     let asked = refund(&admin, &order, json!({ "amount": 5_550, "destination": "GATEWAY" })).await;
     let returned = await_refund(&admin, &asked["refund"], "RETURNED_TO_WALLET").await;
     report::say(&format!("refused by the gateway: refund/{}", returned["id"].as_str().unwrap()));
@@ -150,7 +139,7 @@ async fn what_is_in_doubt_waits_for_somebody_who_has_it_asked_for_again() {
     let name = order["payment"]["gateway_order_id"].as_str().unwrap();
     // The gateway gives the money back and never says so; nor does it say anything when it is asked again.
     let route = format!("POST /v2/{name}/refund");
-    control(stack, "faults", &json!({ "route": &route, "kind": "drop_after_create" })).await;
+    gateway::control(stack, "faults", &json!({ "route": &route, "kind": "drop_after_create" })).await;
     let staff = admin.get("/auth/me").await.expect(200)["id"].as_str().unwrap().parse().unwrap();
     let policy = RefundPolicy {
         steps: StepPolicy {

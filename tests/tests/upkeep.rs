@@ -11,7 +11,7 @@ use temporal::schedules::{LedgerUpkeepSettings, PurgeSettings, Schedule, Schedul
 use temporalio_client::schedules::DeleteScheduleOptions;
 use webrana_tests::{
     cloud::Cloud,
-    customer::Customer,
+    customer::{Customer, Expect},
     stack::{self, Stack},
     wait_until::until,
 };

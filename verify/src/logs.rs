@@ -1,12 +1,12 @@
 //! Every log line is an event with one dotted name, and docs/LOGGING.md has them all and no others.
 
+use crate::cargo;
+use crate::sources::{read, rust_files};
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 /// The rooms whose processes write logs in earnest.
-const ROOMS: [&str; 8] =
-    ["domain", "workflows", "store", "adapters", "activities", "api", "temporal", "webrana"];
+const ROOMS: [&str; 9] =
+    ["domain", "workflows", "store", "adapters", "activities", "api", "engine", "temporal", "webrana"];
 const LIST: &str = "docs/LOGGING.md";
 
 /// Compares the code with the list.
@@ -14,8 +14,8 @@ pub fn check() -> Result<(), String> {
     let mut named = BTreeSet::new();
     let mut wrong = Vec::new();
     for room in ROOMS {
-        for file in sources(&Path::new(room).join("src"))? {
-            let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        for file in rust_files(room)? {
+            let text = read(&file)?;
             for body in calls(&text) {
                 match name(body) {
                     Some(name) => drop(named.insert(name.to_owned())),
@@ -24,7 +24,7 @@ pub fn check() -> Result<(), String> {
             }
         }
     }
-    let list = fs::read_to_string(LIST).map_err(|error| format!("{LIST}: {error}"))?;
+    let list = read(&cargo::root().join(LIST))?;
     let listed: BTreeSet<String> = list.lines().filter_map(listed).map(str::to_owned).collect();
     wrong.extend(named.difference(&listed).map(|name| format!("{LIST} lacks `{name}`")));
     wrong.extend(listed.difference(&named).map(|name| format!("{LIST} has `{name}`, which nothing writes")));
@@ -33,20 +33,6 @@ pub fn check() -> Result<(), String> {
         return Ok(());
     }
     Err(format!("log lines begin with `event = \"…\"` or `alert = \"…\"`:\n  {}", wrong.join("\n  ")))
-}
-
-fn sources(directory: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut files = Vec::new();
-    let entries = fs::read_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    for entry in entries {
-        let path = entry.map_err(|error| format!("{}: {error}", directory.display()))?.path();
-        if path.is_dir() {
-            files.extend(sources(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(files)
 }
 
 /// What stands within the parentheses of each call that logs, and after.

@@ -5,11 +5,13 @@
 
 mod arrows;
 mod cargo;
-#[allow(dead_code, reason = "a step once every crate holds")]
 mod floors;
+mod futures;
+mod inserts;
 mod logs;
 mod report;
 mod servers;
+mod sources;
 mod tests_run;
 
 use report::Report;
@@ -34,7 +36,10 @@ fn main() -> ExitCode {
 fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<(), String> {
     report.step("format", || cargo::run(&["fmt", "--all", "--check"]))?;
     report.step("arrows between rooms", arrows::check)?;
+    report.step("floors of modules", floors::check)?;
     report.step("names of log events", logs::check)?;
+    report.step("futures behind pointers", futures::check)?;
+    report.step("rows that tests insert", inserts::check)?;
     report.step("licences, bans, sources, advisories", cargo::deny)?;
     report
         .step("lints", || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;

@@ -8,6 +8,7 @@ use domain::email::EmailKey;
 use domain::role::Role;
 use secrecy::{ExposeSecret, SecretString};
 use store::StoreError;
+use store::audit::Origin;
 
 const SHORTEST_PASSWORD: usize = 12;
 
@@ -138,7 +139,7 @@ async fn create(arguments: AdminArguments) -> Result<()> {
 async fn unlock(arguments: UnlockArguments) -> Result<()> {
     let email = &arguments.email;
     let store = wiring::store(&arguments.config).await?;
-    match store.unlock_logins(&EmailKey::of(email), &bootstrap::origin()).await {
+    match store.unlock_logins(&EmailKey::of(email), &Origin::system()).await {
         Ok(true) => println!("The failed attempts at {email} are forgotten."),
         Ok(false) => println!("There were no failed attempts at {email}."),
         Err(StoreError::NotFound(_)) => bail!("{email} has no account"),

@@ -1,13 +1,14 @@
 //! `webrana api-key`: the keys of programs for the internal API.
 
 use crate::config::{Config, value};
-use crate::wiring::{self, bootstrap};
+use crate::wiring;
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::api_key::Scope;
 use std::time::Duration;
 use store::StoreError;
 use store::api_keys::{ApiKey, NewApiKey};
+use store::audit::Origin;
 
 /// What can be done about keys.
 #[derive(Debug, clap::Subcommand)]
@@ -86,9 +87,9 @@ async fn create(arguments: Create) -> Result<()> {
     let scopes = if arguments.scopes.is_empty() { Scope::usual() } else { arguments.scopes };
     let new = NewApiKey { name: &arguments.name, scopes: &scopes, life: arguments.expires_in };
     let made = if arguments.replace {
-        store.rotate_api_key(&new, &bootstrap::origin()).await
+        store.rotate_api_key(&new, &Origin::system()).await
     } else {
-        store.create_api_key(&new, &bootstrap::origin()).await
+        store.create_api_key(&new, &Origin::system()).await
     };
     match made {
         Ok((_, key)) => println!("{key}"),
@@ -131,7 +132,7 @@ fn line(key: &ApiKey) -> String {
 
 async fn revoke(arguments: Revoke) -> Result<()> {
     let store = wiring::store(&arguments.config).await?;
-    match store.revoke_api_key(&arguments.name, &bootstrap::origin()).await {
+    match store.revoke_api_key(&arguments.name, &Origin::system()).await {
         Ok(()) => println!("The key `{}` does not work any more.", arguments.name),
         Err(StoreError::NotFound(_)) => bail!("there is no key named `{}` that works", arguments.name),
         Err(error) => return Err(error).context("the key was not revoked"),

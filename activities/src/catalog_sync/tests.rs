@@ -4,7 +4,7 @@ use domain::policy::StepPolicy;
 use simulators::provider::Settings;
 use sqlx::PgPool;
 use store::page::PageRequest;
-use testkit::SimulatedCloud;
+use testkit::{SimulatedCloud, TestApp};
 
 use super::*;
 
@@ -17,8 +17,8 @@ async fn accounts() -> (Registry, Vec<SimulatedCloud>) {
 #[sqlx::test(migrations = "../migrations")]
 async fn every_provider_has_what_the_seed_offers(pool: PgPool) {
     let (registry, _simulators) = accounts().await;
-    let store = Store::new(pool);
-    store.seed().await.unwrap();
+    let app = TestApp::new(pool).await;
+    let store = app.store.clone();
     let slugs: Vec<&str> = registry.slugs().collect();
     let activities = CatalogSyncActivities { store: store.clone(), providers: Arc::new(registry) };
     for slug in slugs {
@@ -50,8 +50,8 @@ async fn every_provider_has_what_the_seed_offers(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn trouble_is_kept_with_the_run_that_was_asked_for(pool: PgPool) {
     let (registry, mut clouds) = accounts().await;
-    let store = Store::new(pool);
-    store.seed().await.unwrap();
+    let app = TestApp::new(pool).await;
+    let store = app.store.clone();
     let activities = CatalogSyncActivities { store: store.clone(), providers: Arc::new(registry) };
     let cloud = clouds.remove(0);
     let slug = cloud.vendor.slug;

@@ -1,13 +1,12 @@
 //! Against DigitalOcean's simulator and a database of the test's own.
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use adapters::providers::{CloudProvider, CreateInstance, ProviderAction};
 use domain::{
-    ids::{InstanceId, OrderId, UserId},
+    ids::{InstanceId, OrderId},
     installation::Installation,
     instance::{ActionStatus, InstanceAction, InstanceStatus, PowerState},
-    policy::OrderPolicy,
     provisioning::{FailureClass, cohort_tag, order_tag},
 };
 use serde_json::json;
@@ -16,11 +15,11 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use store::{
-    audit::{Actor, Origin},
+    audit::Origin,
     credentials::CredentialsKeys,
     instance_actions::{Action, NewAction, RequestedBy},
 };
-use testkit::{SimulatedCloud, at_once};
+use testkit::{SimulatedCloud, TestApp, at_once};
 use uuid::Uuid;
 
 use super::*;
@@ -34,7 +33,7 @@ const LAG: Duration = Duration::from_millis(50);
 
 /// A running server of a customer, at a simulated account.
 struct World {
-    pool: PgPool,
+    app: TestApp,
     activities: ServerActivities,
     simulated: SimulatedCloud,
     cloud: Arc<dyn CloudProvider>,
@@ -43,20 +42,27 @@ struct World {
     droplet: String,
 }
 
+impl Deref for World {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
+}
+
 impl World {
     async fn new(pool: PgPool) -> Self {
         let simulated = SimulatedCloud::start("digitalocean", at_once()).await;
         let cloud = simulated.adapter_with(|account| account.listing_lag = LAG);
         // A server without SSH keys is rebuilt with its root password.
         let keys = CredentialsKeys::parse(&format!("{}=", "A".repeat(43)).into()).unwrap();
-        let store = Store::new(pool.clone()).with_credentials_keys(keys);
-        store.seed().await.unwrap();
-        let order = paid_order(&pool).await;
-        let server = store.start_provisioning(order).await.unwrap().instance_id.unwrap();
+        let app = TestApp::with(pool, |store| store.with_credentials_keys(keys)).await;
+        let placed = app.order().provisioning().await;
+        let (order, server) = (placed.id, placed.server());
         let providers = Arc::new(Registry::new(vec![Arc::clone(&cloud)]));
-        let activities = ServerActivities { store, providers };
+        let activities = ServerActivities { store: app.store.clone(), providers };
         let droplet = create(cloud.as_ref(), order).await;
-        let world = Self { pool, activities, simulated, cloud, order, server, droplet };
+        let world = Self { app, activities, simulated, cloud, order, server, droplet };
         world.activate().await;
         world
     }
@@ -74,7 +80,7 @@ impl World {
 
     /// Takes an action in and makes it its turn.
     async fn begin(&self, action: InstanceAction) -> ActionId {
-        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
+        let origin = Origin::system();
         let new = NewAction {
             instance: self.server,
             by: RequestedBy::Program,
@@ -123,37 +129,6 @@ impl World {
     async fn droplets(&self) -> usize {
         self.cloud.find_by_tag(&order_tag(self.order)).await.unwrap().len()
     }
-}
-
-async fn paid_order(pool: &PgPool) -> OrderId {
-    let (order, customer) = (Uuid::now_v7(), UserId(Uuid::now_v7()));
-    sqlx::query(
-        "INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, 's@example.com', 'S', 'x')",
-    )
-    .bind(customer.0)
-    .execute(pool)
-    .await
-    .unwrap();
-    sqlx::query(
-        "INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
-                             total, policy, expires_at)
-         SELECT $1, $2, 'PENDING_PAYMENT', l.provider_id, l.id, r.id, i.id, 'web-1', 1, 143190, $3, now()
-         FROM plans l, regions r, images i
-         WHERE l.slug = 'do-basic-1gb' AND r.slug = 'sgp1' AND i.slug = 'ubuntu-24-04'",
-    )
-    .bind(order)
-    .bind(customer.0)
-    .bind(serde_json::to_value(OrderPolicy::default()).unwrap())
-    .execute(pool)
-    .await
-    .unwrap();
-    for statement in [
-        "INSERT INTO provisioning_tasks (id, order_id, provider_type) VALUES ($1, $1, 'digitalocean')",
-        "UPDATE orders SET status = 'PAID', paid_at = now() WHERE id = $1",
-    ] {
-        sqlx::query(statement).bind(order).execute(pool).await.unwrap();
-    }
-    order.into()
 }
 
 async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {

@@ -1,29 +1,24 @@
 //! The upkeep of the books on a database of its own.
 
-use domain::{Rupiah, ids::UserId, ledger::Movement};
+use domain::{Rupiah, ledger::Movement};
 use sqlx::PgPool;
+use testkit::TestApp;
 use uuid::Uuid;
 
 use super::*;
 
 /// Books with one movement.
-async fn books(pool: &PgPool) -> LedgerActivities {
-    let (store, id) = (Store::new(pool.clone()), Uuid::now_v7());
-    sqlx::query(
-        "INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, 'b@example.com', 'Budi', 'x')",
-    )
-    .bind(id)
-    .execute(pool)
-    .await
-    .unwrap();
-    let given = Movement::adjustment(UserId(id), Uuid::now_v7(), Rupiah::new(100_000)).unwrap();
-    assert!(store.book(&given).await.unwrap());
-    LedgerActivities { store }
+async fn books(pool: PgPool) -> (TestApp, LedgerActivities) {
+    let app = TestApp::unseeded(pool);
+    let given = Movement::adjustment(app.customer().await, Uuid::now_v7(), Rupiah::new(100_000)).unwrap();
+    assert!(app.store.book(&given).await.unwrap());
+    let activities = LedgerActivities { store: app.store.clone() };
+    (app, activities)
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn sound_books_are_found_sound_however_often_the_step_runs(pool: PgPool) {
-    let ledger = books(&pool).await;
+    let (_app, ledger) = books(pool).await;
     assert_eq!(ledger.recognise().await.unwrap(), 0);
     let run = LedgerCheckRun { check_id: None, recognised: Some(0) };
     let first = ledger.check(run, "ledger-upkeep/1").await.unwrap();
@@ -34,25 +29,26 @@ async fn sound_books_are_found_sound_however_often_the_step_runs(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn books_that_are_not_sound_are_a_finding_and_no_failure(pool: PgPool) {
-    let ledger = books(&pool).await;
-    let mut forced = pool.begin().await.unwrap();
+    let (app, ledger) = books(pool).await;
+    app.expect_unsound_books();
+    let mut forced = app.pool.begin().await.unwrap();
     for sql in [
         "SET LOCAL session_replication_role = replica",
-        "INSERT INTO ledger_movements (id, kind, cause) VALUES (gen_random_uuid(), 'ADJUSTMENT', 'empty')",
+        "UPDATE ledger_accounts SET balance = balance + 7 WHERE kind = 'CUSTOMER_WALLET'",
     ] {
         sqlx::query(sql).execute(&mut *forced).await.unwrap();
     }
     forced.commit().await.unwrap();
     let run = LedgerCheckRun { check_id: None, recognised: None };
     let found = ledger.check(run, "ledger-upkeep/1").await.unwrap();
-    assert_eq!((found.sound, found.movements, found.broken), (false, 2, 1));
+    assert_eq!((found.sound, found.movements, found.broken), (false, 1, 1));
     let kept = ledger.store.ledger_check(found.check_id).await.unwrap().result.unwrap();
-    assert_eq!(kept.broken().collect::<Vec<_>>(), ["every movement has entries"]);
+    assert_eq!(kept.broken().collect::<Vec<_>>(), ["every balance equals its entries"]);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_check_that_nobody_asked_for_is_refused_for_good(pool: PgPool) {
-    let ledger = books(&pool).await;
+    let (_app, ledger) = books(pool).await;
     let run = LedgerCheckRun { check_id: Some(Uuid::now_v7().into()), recognised: None };
     let error = ledger.check(run, "ledger-upkeep/1").await.unwrap_err();
     assert!(!error.class().is_retryable(), "{error}");

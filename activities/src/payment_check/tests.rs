@@ -1,32 +1,25 @@
 //! The janitor on a database of its own, asking the simulators of both gateways.
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use adapters::payments::Charge;
 use domain::{
     billing::{Bank, PaymentMethod},
-    hostname::Hostname,
-    ids::{OrderId, PaymentId},
+    ids::{OrderId, PaymentId, UserId},
     order::OrderStatus,
-    policy::OrderPolicy,
-    role::Role,
+    unpaid::UnpaidLimits,
 };
 use serde_json::{Value, json};
 use simulators::Handle;
 use sqlx::PgPool;
-use store::{
-    audit::{Actor, Origin},
-    idempotency::Idempotency,
-    orders::{NewOrder, Selection},
-    users::NewUser,
-};
-use testkit::SimulatedGateway;
+use store::payments::{Instructions, NewAttempt};
+use testkit::{SimulatedGateway, TestApp, request};
 
 use super::*;
 
 /// A shop whose gateways tell nobody of anything.
 pub(crate) struct Shop {
-    pub(crate) pool: PgPool,
+    app: TestApp,
     pub(crate) janitor: PaymentActivities,
     pub(crate) midtrans: Handle,
     pub(crate) xendit: Handle,
@@ -36,40 +29,36 @@ pub(crate) struct Shop {
 /// An order and its payment.
 pub(crate) struct Placed {
     pub(crate) order: OrderId,
+    customer: UserId,
     payment: PaymentId,
     pub(crate) gateway: &'static str,
     pub(crate) charge: Charge,
 }
 
+impl Deref for Shop {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
+}
+
 impl Shop {
     pub(crate) async fn open(pool: PgPool) -> Self {
-        let store = Store::new(pool.clone());
-        store.seed().await.unwrap();
+        let app = TestApp::with(pool, |store| store.with_unpaid_limits(UnpaidLimits::NONE)).await;
+        let store = app.store.clone();
         let [midtrans, xendit] =
             [SimulatedGateway::start("midtrans").await, SimulatedGateway::start("xendit").await];
         let gateways = [&midtrans, &xendit].map(|gateway| (gateway.vendor.slug, gateway.adapter())).into();
         let [midtrans, xendit] = [midtrans.simulator, xendit.simulator];
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let shop = Self { pool, janitor: PaymentActivities { store, gateways }, midtrans, xendit, http };
+        let shop = Self { app, janitor: PaymentActivities { store, gateways }, midtrans, xendit, http };
         for gateway in ["midtrans", "xendit"] {
             let nowhere =
                 json!({ "notification_url": "http://127.0.0.1:9/", "retry_interval_seconds": 3600 });
             shop.control(gateway, "config", nowhere).await;
         }
         shop
-    }
-
-    /// Somebody of the staff.
-    pub(crate) async fn admin(&self, email: &str) -> domain::ids::UserId {
-        let new = NewUser {
-            email: email.to_owned(),
-            full_name: "Admin".to_owned(),
-            password_hash: "x".to_owned(),
-            role: Role::Admin,
-            email_verified: true,
-        };
-        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
-        self.janitor.store.create_user(&new, &origin).await.unwrap().id
     }
 
     pub(crate) async fn control(&self, gateway: &str, call: &str, body: Value) {
@@ -80,50 +69,20 @@ impl Shop {
 
     /// Places an order; its gateway is not charged yet.
     async fn order(&self, gateway: &'static str, bank: Option<Bank>) -> Placed {
-        let store = &self.janitor.store;
-        let new = NewUser {
-            email: format!("{}@example.com", uuid::Uuid::now_v7()),
-            full_name: "Sari".to_owned(),
-            password_hash: "x".to_owned(),
-            role: Role::Customer,
-            email_verified: true,
+        let order = self.app.order().through(gateway);
+        let placed = match bank {
+            Some(bank) => order.paid_to(bank).place().await,
+            None => order.place().await,
         };
-        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
-        let user = store.create_user(&new, &origin).await.unwrap().id;
-        let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'")
-            .fetch_one(&self.pool)
-            .await
-            .unwrap();
-        let method = if bank.is_some() { PaymentMethod::VirtualAccount } else { PaymentMethod::Qris };
-        let order = NewOrder {
-            user,
-            selection: Selection {
-                plan_id: plan.into(),
-                region: "sgp1".into(),
-                image: "ubuntu-24-04".into(),
-                term_months: 1,
-                configured: vec!["digitalocean".to_owned()],
-            },
-            hostname: Hostname::parse("web-1").unwrap(),
-            auto_renew: false,
-            policy: OrderPolicy::default(),
-            method,
-            bank,
-            gateway: Some(gateway),
-            ssh_key_ids: Vec::new(),
-            promo: None,
-        };
-        let placed =
-            store.place_order(&order, &Idempotency::new("test", "order", &1).unwrap()).await.unwrap();
-        let payment = store.any_payment(placed.to_charge.unwrap()).await.unwrap();
+        let payment = placed.payment;
         let charge = Charge {
             gateway_order_id: payment.gateway_order_id,
             amount: payment.amount,
-            method,
+            method: payment.method,
             bank,
             pay_within: Duration::from_secs(3_600),
         };
-        Placed { order: placed.order_id, payment: payment.id, gateway, charge }
+        Placed { order: placed.id, customer: placed.customer, payment: payment.id, gateway, charge }
     }
 
     /// Places an order whose gateway got the charge, and whose answer was lost.
@@ -139,10 +98,10 @@ impl Shop {
     pub(crate) async fn charged(&self, gateway: &'static str) -> Placed {
         let placed = self.order(gateway, None).await;
         let told = self.janitor.gateways[gateway].create(&placed.charge).await.unwrap();
-        let instructions = payments::Instructions {
+        let instructions = Instructions {
             transaction_id: told.transaction_id,
             qr_string: told.qr_string,
-            ..payments::Instructions::default()
+            ..Instructions::default()
         };
         let ready = ChargeResult::Ready(instructions);
         self.janitor.store.record_charge(placed.payment, &ready).await.unwrap();
@@ -268,12 +227,20 @@ async fn one_gateway_out_of_order_does_not_stop_the_other(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn more_than_one_batch_is_asked_about(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    shop.charged("midtrans").await;
-    let copies = "INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, amount,
-                                        status, gateway_transaction_id)
-                  SELECT gen_random_uuid(), invoice_id, order_id, user_id, gateway, 'copy-' || n, method, amount,
-                         'PENDING', 't' FROM payments, generate_series(1, 120) n";
-    sqlx::query(copies).execute(&shop.pool).await.unwrap();
+    let placed = shop.charged("midtrans").await;
+    // The gateway knows nothing of the others.
+    for n in 0..120 {
+        let attempt = NewAttempt {
+            user: placed.customer,
+            order: placed.order,
+            method: PaymentMethod::Qris,
+            bank: None,
+            gateway: Some("midtrans"),
+        };
+        let opened = shop.store.open_payment(&attempt, &request(&format!("copy-{n}"))).await.unwrap();
+        let told = Instructions { transaction_id: "t".to_owned(), ..Instructions::default() };
+        shop.store.record_charge(opened.payment_id, &ChargeResult::Ready(told)).await.unwrap();
+    }
     let checked = shop.check().await;
     assert_eq!((checked.asked(), checked.waiting), (121, 1));
     assert_eq!(shop.midtrans.calls("GET /v2/{order_id}/status"), 121);
@@ -304,9 +271,7 @@ async fn a_payment_there_is_trouble_with_does_not_stop_those_behind_it(pool: PgP
 async fn an_attempt_that_was_called_off_is_asked_about_until_the_gateway_answers(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let placed = shop.charged("midtrans").await;
-    let owner: uuid::Uuid =
-        sqlx::query_scalar("SELECT user_id FROM orders").fetch_one(&shop.pool).await.unwrap();
-    shop.janitor.store.cancel_order(placed.order, owner.into()).await.unwrap();
+    shop.janitor.store.cancel_order(placed.order, placed.customer).await.unwrap();
     let ended = "UPDATE payments SET expires_at = now() - interval '1 minute', created_at = now() - interval '1 hour'";
     sqlx::query(ended).execute(&shop.pool).await.unwrap();
     shop.pay(&placed, json!({})).await;
@@ -316,7 +281,7 @@ async fn an_attempt_that_was_called_off_is_asked_about_until_the_gateway_answers
     let later = "UPDATE payments SET checked_at = checked_at - interval '1 hour'";
     sqlx::query(later).execute(&shop.pool).await.unwrap();
     assert_eq!(shop.check().await, PaymentsChecked { settled: 1, ..Default::default() });
-    assert_eq!(shop.janitor.store.wallet(owner.into()).await.unwrap().wallet, placed.charge.amount);
+    assert_eq!(shop.janitor.store.wallet(placed.customer).await.unwrap().wallet, placed.charge.amount);
     assert_eq!(shop.check().await, PaymentsChecked::default());
 }
 
@@ -364,12 +329,7 @@ async fn an_attempt_of_a_cancelled_order_is_called_off_at_its_gateway_at_once(po
     let shop = Shop::open(pool).await;
     for gateway in ["midtrans", "xendit"] {
         let placed = shop.charged(gateway).await;
-        let owner: uuid::Uuid = sqlx::query_scalar("SELECT user_id FROM orders WHERE id = $1")
-            .bind(placed.order.0)
-            .fetch_one(&shop.pool)
-            .await
-            .unwrap();
-        shop.janitor.store.cancel_order(placed.order, owner.into()).await.unwrap();
+        shop.janitor.store.cancel_order(placed.order, placed.customer).await.unwrap();
         assert_eq!(shop.check().await, PaymentsChecked { closed: 1, ..Default::default() }, "{gateway}");
         let attempt = Attempt { gateway_order_id: &placed.charge.gateway_order_id, transaction_id: None };
         let there = shop.janitor.gateways[gateway].status(attempt).await.unwrap();

@@ -1,15 +1,19 @@
 //! Against simulators and a database of the test's own.
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
-use domain::installation::Installation;
+use domain::{
+    ids::{SshKeyId, UserId},
+    installation::Installation,
+};
 use serde_json::{Value, json};
 use simulators::{Handle, provider::Settings};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use testkit::{SimulatedCloud, at_once};
+use store::audit::Origin;
+use testkit::{SimulatedCloud, TestApp, at_once};
 use uuid::Uuid;
 
 use super::*;
@@ -24,69 +28,42 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A seeded shop whose orders wait for a server.
 pub(crate) struct Shop {
-    pool: PgPool,
+    app: TestApp,
     pub(crate) activities: ProviderActivities,
-    user: Uuid,
+    customer: UserId,
+    ssh_key: SshKeyId,
+}
+
+impl Deref for Shop {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
 }
 
 impl Shop {
     pub(crate) async fn new(pool: PgPool, cloud: Arc<dyn CloudProvider>) -> Self {
-        let store = Store::new(pool.clone());
-        store.seed().await.unwrap();
-        let activities = ProviderActivities::new(store, Arc::new(Registry::new(vec![cloud])));
-        let mut shop = Self { pool, activities, user: Uuid::nil() };
-        shop.next_customer("a@example.com").await;
-        shop
+        let app = TestApp::new(pool).await;
+        let activities = ProviderActivities::new(app.store.clone(), Arc::new(Registry::new(vec![cloud])));
+        let customer = app.customer().await;
+        let ssh_key = app.ssh_key(customer, "laptop").await;
+        Self { app, activities, customer, ssh_key }
     }
 
     /// From now on somebody else orders.
-    pub(crate) async fn next_customer(&mut self, email: &str) {
-        self.user = Uuid::now_v7();
-        sqlx::query("INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, $2, 'A', 'x')")
-            .bind(self.user)
-            .bind(email)
-            .execute(&self.pool)
-            .await
-            .unwrap();
+    pub(crate) async fn next_customer(&mut self) {
+        self.customer = self.customer().await;
+        self.ssh_key = self.ssh_key(self.customer, "laptop").await;
     }
 
     pub(crate) async fn order(&self, plan: &str, region: &str) -> OrderId {
-        let id = Uuid::now_v7();
-        sqlx::query(
-            "INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
-                                 total, policy, expires_at, ssh_keys)
-             SELECT $1, $2, 'PENDING_PAYMENT', l.provider_id, l.id, r.id, i.id, 'web-1', 1, 143190, '{}', now(),
-                    ARRAY['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFuZCBub3cgZm9yIHNvbWV0aGluZyBlbHNlIQ== a']
-             FROM plans l, regions r, images i
-             WHERE l.slug = $3 AND r.slug = $4 AND i.slug = 'ubuntu-24-04'",
-        )
-        .bind(id)
-        .bind(self.user)
-        .bind(plan)
-        .bind(region)
-        .execute(&self.pool)
-        .await
-        .unwrap();
-        sqlx::query("INSERT INTO provisioning_tasks (id, order_id, provider_type) VALUES ($1, $1, 'x')")
-            .bind(id)
-            .execute(&self.pool)
-            .await
-            .unwrap();
-        sqlx::query("UPDATE orders SET status = 'PAID' WHERE id = $1")
-            .bind(id)
-            .execute(&self.pool)
-            .await
-            .unwrap();
-        self.activities.store.start_provisioning(id.into()).await.unwrap();
-        id.into()
+        let order = self.app.order().by(self.customer).plan(plan).region(region);
+        order.ssh_keys(&[self.ssh_key]).provisioning().await.id
     }
 
     pub(crate) async fn job(&self, order: OrderId) -> ProvisioningJob {
         self.activities.store.provisioning_job(order).await.unwrap()
-    }
-
-    pub(crate) async fn run(&self, sql: &'static str) {
-        sqlx::query(sql).execute(&self.pool).await.unwrap();
     }
 
     /// A create was sent and its answer lost, long enough ago.
@@ -400,14 +377,12 @@ async fn nobody_creates_for_an_order_that_left_provisioning_meanwhile(pool: PgPo
     let shop = Shop::new(pool, cloud).await;
     let order = shop.order("do-basic-1gb", "sgp1").await;
     let before = shop.job(order).await.create_fence;
-    shop.run(
-        "UPDATE orders SET status = 'PROVISIONING_FAILED', failure_class = 'CAPACITY', failure_message = 'full'",
-    )
-    .await;
+    shop.fail(order, FailureClass::Capacity).await;
     let store = &shop.activities.store;
     assert!(!store.mark_create_sent(order, before).await.unwrap());
     assert!(!store.mark_create_sent(order, shop.job(order).await.create_fence).await.unwrap());
-    shop.run("UPDATE orders SET status = 'PROVISIONING', failure_class = NULL, failure_message = NULL").await;
+    store.retry_provisioning(order, &Origin::system()).await.unwrap();
+    shop.provision(order).await;
     assert!(!store.mark_create_sent(order, before).await.unwrap(), "the try before the failure");
     assert!(store.mark_create_sent(order, shop.job(order).await.create_fence).await.unwrap());
 }

@@ -2,16 +2,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "the vendor simulated here lives by this machine's clock")]
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use adapters::providers::{CloudProvider, CreateInstance, ProviderAction, ProviderInstance};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    ids::{OrderId, QuarantineId},
+    ids::{InstanceId, OrderId, QuarantineId, UserId},
     installation::Installation,
-    instance::PowerState,
+    instance::{InstanceAction, PowerState},
     policy::StepPolicy,
-    provisioning::{FLEET_TAG, cohort_tag, order_tag},
+    provisioning::{FLEET_TAG, FailureClass, cohort_tag, order_tag},
     reconciliation::{FindingAction, FindingReason},
     upkeep::ReconcileSettings,
 };
@@ -20,11 +20,12 @@ use serde_json::json;
 use simulators::Handle;
 use sqlx::PgPool;
 use store::{
-    audit::{Actor, Origin},
+    audit::Origin,
+    instance_actions::{NewAction, RequestedBy},
     page::PageRequest,
     reconciliation::{Begun, Finding, Quarantined},
 };
-use testkit::{SimulatedCloud, at_once};
+use testkit::{SimulatedCloud, TestApp, at_once, by_user};
 use uuid::Uuid;
 
 use super::*;
@@ -44,11 +45,19 @@ const ACT: ReconcileSettings = ReconcileSettings { dry_run: false, ..REPORT };
 
 /// A seeded shop with a simulated account.
 struct Fleet {
-    pool: PgPool,
+    app: TestApp,
     activities: ReconcileActivities,
     simulator: Handle,
     cloud: Arc<dyn CloudProvider>,
-    admin: Uuid,
+    admin: UserId,
+}
+
+impl Deref for Fleet {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
 }
 
 impl Fleet {
@@ -59,71 +68,48 @@ impl Fleet {
             account.listing_lag = Duration::from_secs(10);
         });
         let simulator = simulated.simulator;
-        let store = Store::new(pool.clone());
-        store.seed().await.unwrap();
-        let admin = Uuid::now_v7();
-        sqlx::query(
-            "INSERT INTO users (id, email, full_name, password_hash, role) VALUES ($1, 'a@example.com', 'A', 'x', 'admin')",
-        )
-        .bind(admin)
-        .execute(&pool)
-        .await
-        .unwrap();
+        let app = TestApp::new(pool).await;
+        let admin = app.admin().await;
         let providers = Arc::new(Registry::new(vec![Arc::clone(&cloud)]));
-        Self { pool, activities: ReconcileActivities { store, providers }, simulator, cloud, admin }
+        let activities = ReconcileActivities { store: app.store.clone(), providers };
+        Self { app, activities, simulator, cloud, admin }
     }
 
     fn store(&self) -> &Store {
         &self.activities.store
     }
 
-    /// An order moved along `path`.
-    async fn order(&self, path: &[&str]) -> OrderId {
-        let id = Uuid::now_v7();
-        sqlx::query(
-            "INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
-                                 total, policy, expires_at)
-             SELECT $1, $2, 'PENDING_PAYMENT', l.provider_id, l.id, r.id, i.id, 'web-1', 1, 143190, '{}', now()
-             FROM plans l, regions r, images i
-             WHERE l.slug = 'do-basic-1gb' AND r.slug = 'sgp1' AND i.slug = 'ubuntu-24-04'",
-        )
-        .bind(id)
-        .bind(self.admin)
-        .execute(&self.pool)
-        .await
-        .unwrap();
-        for status in path {
-            let reason = if *status == "PROVISIONING_FAILED" { Some("CAPACITY") } else { None };
-            sqlx::query(
-                "UPDATE orders SET status = $2, failure_class = $3, failure_message = $3 WHERE id = $1",
-            )
-            .bind(id)
-            .bind(status)
-            .bind(reason)
-            .execute(&self.pool)
-            .await
-            .unwrap();
-        }
-        id.into()
+    /// An order whose server is being made.
+    async fn provisioning(&self) -> OrderId {
+        self.app.order().provisioning().await.id
     }
 
-    /// The record of an order's server.
-    async fn record(&self, order: OrderId, status: &str, server: Option<&ProviderInstance>) {
-        sqlx::query(
-            "INSERT INTO instances (id, order_id, user_id, provider_id, plan_id, region_id, image_id, name, hostname,
-                 status, provider_instance_id, ipv4, ipv6, power_state, starts_at, expires_at)
-             SELECT $1, id, user_id, provider_id, plan_id, region_id, image_id, hostname, hostname, $2, $3, $4, $5,
-                    'ON', now(), now() FROM orders WHERE id = $6",
-        )
-        .bind(Uuid::now_v7())
-        .bind(status)
-        .bind(server.map(|server| server.id.clone()))
-        .bind(server.and_then(|server| server.ipv4).map(|ip| ip.to_string()))
-        .bind(server.and_then(|server| server.ipv6).map(|ip| ip.to_string()))
-        .bind(order.0)
-        .execute(&self.pool)
-        .await
-        .unwrap();
+    /// The provider's server is the one of the order's record.
+    async fn attach(&self, order: OrderId, server: &ProviderInstance) {
+        self.store().save_server(order, &server.id).await.unwrap();
+        let [ipv4, ipv6] = [server.ipv4.map(|ip| ip.to_string()), server.ipv6.map(|ip| ip.to_string())];
+        self.store().save_address(order, ipv4, ipv6, PowerState::On).await.unwrap();
+    }
+
+    /// Asks for something to be done to an order's server.
+    async fn request(&self, order: OrderId, action: InstanceAction) -> InstanceId {
+        let server = self.store().any_order(order).await.unwrap().instance_id.unwrap();
+        let new = NewAction {
+            instance: server,
+            by: RequestedBy::Program,
+            action: &action,
+            origin: &Origin::system(),
+            idempotency_key: None,
+        };
+        self.store().request_action(&new).await.unwrap();
+        server
+    }
+
+    /// The order's server is deleted, as far as we know.
+    async fn terminate(&self, order: OrderId) {
+        let server = self.request(order, InstanceAction::Delete).await;
+        let turn = self.store().next_action(server).await.unwrap();
+        self.store().terminate_instance(turn.work.unwrap().id).await.unwrap();
     }
 
     /// A running server with an order's tag.
@@ -151,9 +137,10 @@ impl Fleet {
     }
 
     async fn active(&self) -> (OrderId, ProviderInstance) {
-        let order = self.order(&["PAID", "PROVISIONING", "ACTIVE"]).await;
+        let order = self.provisioning().await;
         let server = self.server(order).await;
-        self.record(order, "ACTIVE", Some(&server)).await;
+        self.attach(order, &server).await;
+        self.store().activate_order(order).await.unwrap();
         (order, server)
     }
 
@@ -186,10 +173,6 @@ impl Fleet {
     fn calls(&self, route: &str) -> u64 {
         self.simulator.calls(route)
     }
-
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
-    }
 }
 
 fn about<'a>(findings: &'a [Finding], server: &ProviderInstance) -> Option<&'a Finding> {
@@ -211,15 +194,12 @@ async fn a_dry_run_tells_everything_and_changes_nothing(pool: PgPool) {
     let fleet = Fleet::new(pool).await;
     let (_, well) = fleet.active().await;
     let stray = fleet.server(Uuid::now_v7().into()).await;
-    let cancelled = fleet.server(fleet.order(&["CANCELLED"]).await).await;
+    let cancelled = fleet.server(fleet.app.order().cancelled().await.id).await;
     let (twice, _) = fleet.active().await;
     let duplicate = fleet.server(twice).await;
-    let ended = fleet.order(&["PAID", "PROVISIONING", "ACTIVE"]).await;
-    let costly = fleet.server(ended).await;
-    fleet.record(ended, "TERMINATED", Some(&costly)).await;
-    let waiting = fleet.order(&["PAID", "PROVISIONING"]).await;
-    let coming = fleet.server(waiting).await;
-    fleet.record(waiting, "PROVISIONING", None).await;
+    let (ended, costly) = fleet.active().await;
+    fleet.terminate(ended).await;
+    let coming = fleet.server(fleet.provisioning().await).await;
     let (_, lost) = fleet.active().await;
     fleet.cloud.delete_instance(&lost.id).await.unwrap();
     let (_, off) = fleet.active().await;
@@ -250,11 +230,13 @@ async fn a_dry_run_tells_everything_and_changes_nothing(pool: PgPool) {
     assert_eq!((run.monthly_cost.get(), run.servers_listed), (4 * 96_000, 8));
     assert_eq!((fleet.calls(ACTIONS), fleet.calls(DELETES)), (acts, 1));
     assert!(fleet.quarantine().await.is_empty());
-    assert_eq!(fleet.count("SELECT count(*) FROM instances WHERE power_state = 'OFF'").await, 0);
+    let ours_are_off = "SELECT count(*) FROM instances WHERE power_state = 'OFF' AND status <> 'TERMINATED'";
+    assert_eq!(fleet.count(ours_are_off).await, 0);
 
     // The same findings an hour later are no news.
     fleet.compare(REPORT).await;
-    assert_eq!(fleet.count("SELECT count(*) FROM in_app_notifications").await, 1);
+    let told = "SELECT count(*) FROM in_app_notifications WHERE type = 'RECONCILIATION_REPORT'";
+    assert_eq!(fleet.count(told).await, 1);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -263,9 +245,8 @@ async fn unwanted_servers_are_powered_off_and_later_deleted(pool: PgPool) {
     let stray = fleet.server(Uuid::now_v7().into()).await;
     let (order, kept) = fleet.active().await;
     let duplicate = fleet.server(order).await;
-    let failed = fleet.order(&["PAID", "PROVISIONING", "PROVISIONING_FAILED"]).await;
+    let failed = fleet.app.order().failed(FailureClass::Capacity).await.id;
     let (may_be_taken, newer) = (fleet.server(failed).await, fleet.server(failed).await);
-    fleet.record(failed, "PROVISIONING", None).await;
 
     let week = ReconcileSettings { quarantine_ms: 7 * 24 * 3_600_000, ..ACT };
     let found = fleet.compare(week).await;
@@ -343,8 +324,7 @@ async fn a_released_server_is_left_alone_and_gets_its_power_back(pool: PgPool) {
     fleet.compare(week).await;
     assert!(!fleet.is_on(&stray).await);
     let row: QuarantineId = fleet.quarantine().await.remove(0).id;
-    let origin = Origin { actor: Actor::User(fleet.admin.into()), ip: None, request_id: None };
-    let admin = fleet.admin.into();
+    let (admin, origin) = (fleet.admin, by_user(fleet.admin));
     fleet.store().release_quarantined(row, "kept for an investigation", week, admin, &origin).await.unwrap();
     let twice = fleet.store().release_quarantined(row, "again", week, admin, &origin).await.unwrap_err();
     assert_eq!(twice.to_string(), "the quarantined_server is released already");
@@ -360,15 +340,14 @@ async fn a_released_server_is_left_alone_and_gets_its_power_back(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn what_turns_out_to_be_wanted_is_given_back(pool: PgPool) {
     let fleet = Fleet::new(pool).await;
-    let order = fleet.order(&["EXPIRED"]).await;
+    let expired = fleet.app.order().expired().await;
+    let order = expired.id;
     let server = fleet.server(order).await;
     fleet.compare(ACT).await;
     assert!(!fleet.is_on(&server).await);
-    for status in ["PAID", "PROVISIONING"] {
-        let moved = sqlx::query("UPDATE orders SET status = $2 WHERE id = $1").bind(order.0).bind(status);
-        moved.execute(&fleet.pool).await.unwrap();
-    }
-    fleet.record(order, "PROVISIONING", Some(&server)).await;
+    fleet.pay(expired.payment.id).await;
+    fleet.provision(order).await;
+    fleet.attach(order, &server).await;
     assert!(fleet.compare(ACT).await.is_empty());
     assert!(fleet.is_on(&server).await);
     let row = fleet.quarantine().await.remove(0);
@@ -409,16 +388,9 @@ async fn our_record_is_corrected_and_the_rest_told(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_server_that_is_worked_on_does_not_differ(pool: PgPool) {
     let fleet = Fleet::new(pool).await;
-    let (_, server) = fleet.active().await;
+    let (order, server) = fleet.active().await;
     fleet.cloud.perform_action(&server.id, &ProviderAction::PowerOff).await.unwrap();
-    sqlx::query(
-        "INSERT INTO instance_actions (id, instance_id, action, requested_by, request_hash)
-         SELECT $1, id, 'power_off', 'system', ''::bytea FROM instances",
-    )
-    .bind(Uuid::now_v7())
-    .execute(&fleet.pool)
-    .await
-    .unwrap();
+    fleet.request(order, InstanceAction::PowerOff).await;
     assert!(fleet.compare(ACT).await.is_empty());
 }
 

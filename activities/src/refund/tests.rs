@@ -4,20 +4,14 @@ use domain::{
     Rupiah,
     ids::UserId,
     refund::{RefundDestination, RefundPolicy},
-    role::Role,
 };
 use serde_json::{Value, json};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use store::{
-    audit::{Actor, Origin},
-    idempotency::Idempotency,
-    money_act::MoneyAct,
-    refunds::{NewRefund, Part},
-    users::NewUser,
-};
+use store::refunds::{NewRefund, Part};
+use testkit::new_money_act;
 
 use super::*;
 use crate::{
@@ -38,15 +32,7 @@ impl Desk {
     async fn open(pool: PgPool) -> Self {
         let shop = Shop::open(pool).await;
         let (store, gateways) = (shop.janitor.store.clone(), shop.janitor.gateways.clone());
-        let new = NewUser {
-            email: "admin@example.com".to_owned(),
-            full_name: "Admin".to_owned(),
-            password_hash: "x".to_owned(),
-            role: Role::Admin,
-            email_verified: true,
-        };
-        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
-        let admin = store.create_user(&new, &origin).await.unwrap().id;
+        let admin = shop.admin().await;
         Self { shop, refunds: RefundGatewayActivities { store, gateways }, admin }
     }
 
@@ -66,11 +52,7 @@ impl Desk {
             gateways: &["midtrans", "xendit"],
             policy: RefundPolicy::default(),
         };
-        let act = MoneyAct {
-            by: self.admin,
-            origin: Origin { actor: Actor::User(self.admin), ip: None, request_id: None },
-            request: Idempotency::new("test", &uuid::Uuid::now_v7().to_string(), &()).unwrap(),
-        };
+        let act = new_money_act(self.admin);
         self.refunds.store.refund_order(placed.order, &new, &act).await.unwrap().refund.id
     }
 
@@ -117,11 +99,6 @@ impl Desk {
     async fn last_error(&self, refund: RefundId) -> String {
         self.refunds.store.refund(refund).await.unwrap().last_error.unwrap_or_default()
     }
-
-    async fn assert_books_are_sound(&self) {
-        let report = self.refunds.store.check_ledger().await.unwrap();
-        assert!(report.sound, "{:#?}", report.findings);
-    }
 }
 
 fn some(amount: i64) -> Part {
@@ -155,7 +132,7 @@ async fn money_goes_back_once_however_often_it_is_asked_for(pool: PgPool) {
     assert_eq!(desk.settle(given).await, RefundStatus::Completed);
     assert_eq!(desk.shop.xendit.calls("POST /refunds"), 1);
     assert_eq!(desk.given_back(&xendit).await, [xendit.charge.amount.get()]);
-    desk.assert_books_are_sound().await;
+    desk.shop.assert_books_are_sound().await;
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -171,7 +148,7 @@ async fn a_lost_answer_is_asked_for_again_and_gives_nothing_back_twice(pool: PgP
         assert_eq!(desk.settle(given).await, RefundStatus::Completed);
         assert_eq!(desk.given_back(&placed).await, [placed.charge.amount.get()], "{gateway}");
     }
-    desk.assert_books_are_sound().await;
+    desk.shop.assert_books_are_sound().await;
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -194,7 +171,7 @@ async fn what_a_gateway_refuses_goes_to_the_balance(pool: PgPool) {
         assert_eq!(desk.give_up(refund).await, RefundStatus::ReturnedToWallet, "{gateway}");
         assert_eq!(desk.try_once(refund, LONG).await, Err(FailureClass::Conflict), "{gateway}");
     }
-    desk.assert_books_are_sound().await;
+    desk.shop.assert_books_are_sound().await;
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -253,7 +230,7 @@ async fn trouble_of_a_moment_neither_ends_a_refund_nor_is_forgotten(pool: PgPool
             assert_eq!(desk.given_back(&placed).await, [placed.charge.amount.get()], "{gateway}: {fault}");
         }
     }
-    desk.assert_books_are_sound().await;
+    desk.shop.assert_books_are_sound().await;
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -285,6 +262,6 @@ async fn only_proof_of_absence_lets_money_go_to_the_balance(pool: PgPool) {
             _ => (FailureClass::Retryable, RefundStatus::Sent),
         };
         assert_eq!((later, desk.give_up(refund).await), (Err(class), status), "{gateway}");
-        desk.assert_books_are_sound().await;
+        desk.shop.assert_books_are_sound().await;
     }
 }

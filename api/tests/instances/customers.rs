@@ -1,9 +1,5 @@
 //! What a customer may have done, and what is refused with a clear problem.
 
-use axum::{
-    body::Body,
-    http::{Method, Request, StatusCode},
-};
 use domain::{
     instance::{ActionStatus, InstanceAction},
     role::Role,
@@ -12,7 +8,9 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::{World, assert_problem, support::As};
+use testkit::http::{Method, StatusCode};
+
+use crate::{World, assert_problem};
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_action_is_taken_in_and_watched(pool: PgPool) {
@@ -22,7 +20,7 @@ async fn an_action_is_taken_in_and_watched(pool: PgPool) {
     let action = &taken.body["action"];
     assert_eq!((&action["action"], &action["status"]), (&json!("rebuild"), &json!("pending")));
     assert_eq!(action["params"], json!({ "image": "debian-12" }));
-    assert_eq!(world.told().await, 1);
+    assert_eq!(world.told_to_look().await, 1);
 
     let id = action["id"].as_str().unwrap();
     let seen = world.mine(Method::GET, &format!("/actions/{id}"), &Value::Null).await;
@@ -41,7 +39,7 @@ async fn a_failure_is_told_in_words_and_keeps_the_providers_own(pool: PgPool) {
     let world = World::open(pool).await;
     let id = world.ask(json!({ "action": "reboot" })).await.body["action"]["id"].clone();
     let id = id.as_str().unwrap();
-    let store = &world.app.store;
+    let store = &world.store;
     store.next_action(world.server).await.unwrap();
     let class = domain::provisioning::FailureClass::Configuration;
     store.fail_action(id.parse().unwrap(), class, "digitalocean: Unable to authenticate you.").await.unwrap();
@@ -50,7 +48,7 @@ async fn a_failure_is_told_in_words_and_keeps_the_providers_own(pool: PgPool) {
     assert_eq!((&seen["status"], &seen["failure"]["class"]), (&json!("failed"), &json!("CONFIGURATION")));
     assert!(!seen.to_string().contains("authenticate"), "{seen}");
     let within = world
-        .internal(Method::GET, &format!("/instances/{}/actions/{id}", world.server), &Value::Null)
+        .program(Method::GET, &format!("/instances/{}/actions/{id}", world.server), &Value::Null)
         .await
         .body;
     assert_eq!(within["trouble"]["message"], "digitalocean: Unable to authenticate you.", "{within}");
@@ -60,26 +58,19 @@ async fn a_failure_is_told_in_words_and_keeps_the_providers_own(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_repeated_request_is_one_action(pool: PgPool) {
     let world = World::open(pool).await;
-    let send = async |body: Value| {
-        let request = Request::post(format!("/api/v1/instances/{}/actions", world.server))
-            .header("authorization", format!("Bearer {}", world.token))
-            .header("idempotency-key", "same")
-            .header("content-type", "application/json")
-            .body(Body::from(body.to_string()));
-        world.app.send(request.unwrap()).await
-    };
+    let send = async |body: Value| world.mine(Method::POST, "/actions", &body).key("same").await;
     let first = send(json!({ "action": "reboot" })).await;
     let second = send(json!({ "action": "reboot", "params": {} })).await;
     assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.body);
     assert_eq!(first.body["action"]["id"], second.body["action"]["id"]);
-    assert_eq!(world.told().await, 1);
+    assert_eq!(world.told_to_look().await, 1);
     assert_problem(&send(json!({ "action": "power_off" })).await, 422, "idempotency_key_reused");
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn bad_input_is_named_and_changes_nothing(pool: PgPool) {
     let world = World::open(pool).await;
-    let calls = world.simulator.calls("POST /v2/droplets/{id}/actions");
+    let calls = world.calls("POST /v2/droplets/{id}/actions");
     for (body, status, code, field) in [
         (json!({}), 422, "invalid_body", "action"),
         (json!({ "action": "explode" }), 422, "unknown_action", "action"),
@@ -113,15 +104,15 @@ async fn bad_input_is_named_and_changes_nothing(pool: PgPool) {
     let plan = json!({ "action": "resize", "params": { "plan_id": Uuid::nil() } });
     assert_problem(&world.ask(plan).await, 409, "not_supported_yet");
     assert_problem(&world.ask(json!({ "action": "delete" })).await, 409, "not_supported_yet");
-    assert_eq!(world.told().await, 0);
-    assert_eq!(world.simulator.calls("POST /v2/droplets/{id}/actions"), calls);
+    assert_eq!(world.told_to_look().await, 0);
+    assert_eq!(world.calls("POST /v2/droplets/{id}/actions"), calls);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn another_customers_server_is_not_there(pool: PgPool) {
     let world = World::open(pool).await;
     let id = world.ask(json!({ "action": "reboot" })).await.body["action"]["id"].clone();
-    let (_, stranger) = world.app.user(Role::Customer).await;
+    let stranger = world.user(Role::Customer).await;
     let (own, action) = (format!("/instances/{}", world.server), id.as_str().unwrap());
     let reboot = json!({ "action": "reboot" });
     for (method, path, body) in [
@@ -132,7 +123,7 @@ async fn another_customers_server_is_not_there(pool: PgPool) {
         (Method::GET, format!("{own}/metrics?kind=cpu"), &Value::Null),
         (Method::POST, format!("{own}/console"), &Value::Null),
     ] {
-        let answer = world.app.call(method, &path, As::Token(&stranger), body).await;
+        let answer = stranger.request(method, &path).json(body).await;
         assert_problem(&answer, 404, "not_found");
     }
     let unknown = world.mine(Method::GET, &format!("/actions/{}", Uuid::nil()), &Value::Null).await;
@@ -142,16 +133,15 @@ async fn another_customers_server_is_not_there(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn the_servers_state_is_named_when_it_forbids(pool: PgPool) {
     let world = World::open(pool).await;
-    let deletion =
-        world.internal(Method::DELETE, &format!("/instances/{}", world.server), &Value::Null).await;
+    let deletion = world.program(Method::DELETE, &format!("/instances/{}", world.server), &Value::Null).await;
     assert_eq!(deletion.status, StatusCode::ACCEPTED, "{}", deletion.body);
     let refused = world.ask(json!({ "action": "reboot" })).await;
     assert_problem(&refused, 409, "instance_conflict");
     assert_eq!(refused.body["detail"], "the instance is being deleted");
 
     let id = deletion.body["action"]["id"].as_str().unwrap().parse().unwrap();
-    world.app.store.next_action(world.server).await.unwrap();
-    world.app.store.terminate_instance(id).await.unwrap();
+    world.store.next_action(world.server).await.unwrap();
+    world.store.terminate_instance(id).await.unwrap();
     for refused in [
         world.ask(json!({ "action": "reboot" })).await,
         world.mine(Method::GET, "/snapshots", &Value::Null).await,
@@ -170,10 +160,7 @@ async fn what_the_provider_lacks_is_said_with_its_reason(pool: PgPool) {
     assert!(console.body["detail"].as_str().unwrap().contains("console"), "{}", console.body);
 
     // A server of a provider that is not set up here.
-    sqlx::query("UPDATE instances SET provider_id = (SELECT id FROM providers WHERE slug = 'linode')")
-        .execute(&world.pool)
-        .await
-        .unwrap();
+    world.run("UPDATE instances SET provider_id = (SELECT id FROM providers WHERE slug = 'linode')").await;
     for refused in [
         world.ask(json!({ "action": "reboot" })).await,
         world.mine(Method::GET, "/snapshots", &Value::Null).await,
@@ -191,10 +178,10 @@ async fn snapshots_and_measurements_are_the_providers(pool: PgPool) {
     let none = world.mine(Method::GET, "/snapshots", &Value::Null).await;
     assert_eq!((none.status, &none.body["data"]), (StatusCode::OK, &json!([])));
 
-    let droplet = world.app.store.any_server_ref(world.server).await.unwrap().provider_instance_id.unwrap();
+    let droplet = world.store.any_server_ref(world.server).await.unwrap().provider_instance_id.unwrap();
     let request = adapters::providers::ProviderAction::Snapshot { name: "before".to_owned() };
-    let receipt = world.provider.perform_action(&droplet, &request).await.unwrap();
-    while world.provider.action_progress(&droplet, &receipt).await.unwrap()
+    let receipt = world.account().perform_action(&droplet, &request).await.unwrap();
+    while world.account().action_progress(&droplet, &receipt).await.unwrap()
         == adapters::providers::ActionProgress::InProgress
     {
         tokio::task::yield_now().await;
@@ -205,7 +192,7 @@ async fn snapshots_and_measurements_are_the_providers(pool: PgPool) {
     let restore = json!({ "action": "restore", "params": { "snapshot_id": one["data"][0]["id"] } });
     assert_eq!(world.ask(restore).await.status, StatusCode::ACCEPTED);
 
-    let asked = world.simulator.calls("GET /v2/monitoring/metrics/droplet/{metric}");
+    let asked = world.calls("GET /v2/monitoring/metrics/droplet/{metric}");
     for _ in 0..3 {
         let metrics = world.mine(Method::GET, "/metrics?kind=cpu&range=6h", &Value::Null).await;
         assert_eq!(metrics.status, StatusCode::OK, "{}", metrics.body);
@@ -214,11 +201,7 @@ async fn snapshots_and_measurements_are_the_providers(pool: PgPool) {
         // The server is too young for points.
         assert_eq!(*line, json!({ "name": "cpu", "unit": "percent", "points": [] }));
     }
-    assert_eq!(
-        world.simulator.calls("GET /v2/monitoring/metrics/droplet/{metric}"),
-        asked + 1,
-        "kept for a moment"
-    );
+    assert_eq!(world.calls("GET /v2/monitoring/metrics/droplet/{metric}"), asked + 1, "kept for a moment");
     for bad in ["/metrics", "/metrics?kind=mood", "/metrics?kind=cpu&range=1y"] {
         assert_problem(&world.mine(Method::GET, bad, &Value::Null).await, 400, "invalid_query");
     }
@@ -239,10 +222,10 @@ async fn a_rename_is_done_without_the_provider(pool: PgPool) {
     let name = InstanceAction::Rename { name: "Toko Bu Siti".to_owned() };
     let taken = world.ask(json!({ "action": "rename", "params": { "name": "Toko Bu Siti" } })).await.body;
     assert_eq!(taken["action"]["action"], json!(name.kind()));
-    world.app.store.next_action(world.server).await.unwrap();
+    world.store.next_action(world.server).await.unwrap();
     let seen = world.mine(Method::GET, "", &Value::Null).await.body;
     assert_eq!((&seen["name"], &seen["hostname"]), (&json!("Toko Bu Siti"), &json!("web-1")));
     let id = taken["action"]["id"].as_str().unwrap().parse().unwrap();
-    let done = world.app.store.action_of(world.customer, world.server, id).await.unwrap();
+    let done = world.store.action_of(world.me.id, world.server, id).await.unwrap();
     assert_eq!(done.status, ActionStatus::Completed);
 }

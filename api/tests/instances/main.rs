@@ -2,51 +2,48 @@
 //! what is taken in waits.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod customers;
 mod programs;
 mod reads;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
-use adapters::providers::{CloudProvider, CreateInstance, Paced, Registry};
+use adapters::providers::{CloudProvider, CreateInstance, Paced};
 use api::AppState;
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    http::{Method, Request, StatusCode},
-};
 use domain::{
-    ids::{InstanceId, OrderId, UserId},
+    ids::{InstanceId, OrderId},
     installation::Installation,
     instance::PowerState,
     provisioning::{cohort_tag, order_tag},
+    rate_limit::Caller,
     role::Role,
 };
 use serde_json::{Value, json};
-use simulators::{Handle, provider::Settings};
+use simulators::provider::Settings;
 use sqlx::PgPool;
-use support::{Answer, App, As};
-use testkit::{SimulatedCloud, at_once};
-use tower::ServiceExt;
+use testkit::{
+    SimulatedCloud, at_once,
+    http::{Answer, Caller as Client, Expect, Method, Request, TestApi, User},
+};
 use uuid::Uuid;
 
 /// A customer with a server at DigitalOcean's simulator.
 struct World {
-    pool: PgPool,
-    app: App,
-    /// Another process.
-    other: App,
-    internal: Router,
-    provider: Arc<dyn CloudProvider>,
-    simulator: Handle,
-    customer: UserId,
-    token: String,
+    api: TestApi,
+    me: User,
+    /// The same customer at another process.
+    me_there: Client,
     key: String,
     order: OrderId,
     server: InstanceId,
+}
+
+impl Deref for World {
+    type Target = TestApi;
+
+    fn deref(&self) -> &TestApi {
+        &self.api
+    }
 }
 
 impl World {
@@ -55,35 +52,46 @@ impl World {
     }
 
     /// With a rate budget, and with other settings.
-    async fn open_with(pool: PgPool, pacer: Paced, set: impl FnOnce(AppState) -> AppState) -> Self {
+    async fn open_with(
+        pool: PgPool,
+        pacer: Paced,
+        set: impl FnOnce(AppState) -> AppState + Send + 'static,
+    ) -> Self {
         let settings = Settings { action_seconds: 1.0, account_limit: None, ..at_once() };
         let simulated = SimulatedCloud::start("digitalocean", settings).await;
-        let provider = simulated.adapter_with(|account| {
+        let setup = TestApi::setup(pool).cloud(simulated, |account| {
             account.listing_lag = Duration::from_millis(10);
             account.pacer = pacer;
         });
-        let simulator = simulated.simulator;
-        let registry = Arc::new(Registry::new(vec![Arc::clone(&provider)]));
-        let state = set(AppState { providers: registry, ..support::state(&pool) });
-        let other = App::new(state.clone());
-        let internal = api::internal_router(state.clone());
-        let app = App::new(state);
-        app.store.seed().await.unwrap();
-        let (customer, token) = app.user(Role::Customer).await;
-        let key = app.api_key().await;
-        let order = place(&app, &token).await;
-        let server = Uuid::nil().into();
-        let mut world =
-            Self { pool, app, other, internal, provider, simulator, customer, token, key, order, server };
-        world.server = world.activate(order).await;
+        let api = setup.state(set).open().await;
+        let me = api.user(Role::Customer).await;
+        let key = api.api_key().await;
+        let (order, server) = (place(&me).await, Uuid::nil().into());
+        let me_there = api.beside(|state| state).nobody().as_user(&me.token);
+        let mut world = Self { api, me, me_there, key, order, server };
+        world.server = world.run_at_the_cloud(order).await;
         world
     }
 
-    /// Does to an order what its workflow would.
-    async fn activate(&self, order: OrderId) -> InstanceId {
-        let store = &self.app.store;
-        self.set_status(order, "PAID").await;
-        let server = store.start_provisioning(order).await.unwrap().instance_id.unwrap();
+    /// Its account at the cloud.
+    fn account(&self) -> Arc<dyn CloudProvider> {
+        self.state.providers.get("digitalocean", Caller::Servers).unwrap()
+    }
+
+    /// How often a route of the cloud was called.
+    fn calls(&self, route: &str) -> u64 {
+        self.cloud("digitalocean").simulator.calls(route)
+    }
+
+    /// The transfer for an order arrives.
+    async fn pay_for(&self, order: OrderId) {
+        self.pay(self.ordered(order).await.payment.id).await;
+    }
+
+    /// Does to an order what its workflow would, with a server that is there.
+    async fn run_at_the_cloud(&self, order: OrderId) -> InstanceId {
+        self.pay_for(order).await;
+        let server = self.provision(order).await;
         let request = CreateInstance {
             tag: order_tag(order),
             fleet: Installation::default().tag(),
@@ -96,30 +104,18 @@ impl World {
             root_password: None,
             network: None,
         };
-        let ticket = self.provider.ready_to_create().await.unwrap();
-        let made = self.provider.create_instance(ticket, &request).await.unwrap();
-        store.save_server(order, &made.id).await.unwrap();
-        store.save_address(order, Some("203.0.113.7".to_owned()), None, PowerState::On).await.unwrap();
-        store.activate_order(order).await.unwrap();
+        let account = self.account();
+        let ticket = account.ready_to_create().await.unwrap();
+        let made = account.create_instance(ticket, &request).await.unwrap();
+        self.store.save_server(order, &made.id).await.unwrap();
+        self.store.save_address(order, Some("203.0.113.7".to_owned()), None, PowerState::On).await.unwrap();
+        self.store.activate_order(order).await.unwrap();
         server
     }
 
-    async fn set_status(&self, order: OrderId, status: &str) {
-        sqlx::query("UPDATE orders SET status = $2 WHERE id = $1")
-            .bind(order.0)
-            .bind(status)
-            .execute(&self.pool)
-            .await
-            .unwrap();
-    }
-
-    fn me(&self) -> As<'_> {
-        As::Token(&self.token)
-    }
-
     /// A customer's request under the server's path.
-    async fn mine(&self, method: Method, path: &str, body: &Value) -> Answer {
-        self.app.call(method, &format!("/instances/{}{path}", self.server), self.me(), body).await
+    fn mine(&self, method: Method, path: &str, body: &Value) -> Request {
+        self.me.request(method, &format!("/instances/{}{path}", self.server)).json(body)
     }
 
     async fn ask(&self, body: Value) -> Answer {
@@ -127,59 +123,32 @@ impl World {
     }
 
     /// A program's request on the internal port.
-    async fn internal(&self, method: Method, path: &str, body: &Value) -> Answer {
-        self.internal_with(method, path, body, Some(&self.key), None).await
+    fn program(&self, method: Method, path: &str, body: &Value) -> Request {
+        self.program_with(&self.key, method, path, body)
     }
 
-    async fn internal_with(
-        &self,
-        method: Method,
-        path: &str,
-        body: &Value,
-        key: Option<&str>,
-        idempotency_key: Option<&str>,
-    ) -> Answer {
-        let mut request = Request::builder().method(method).uri(format!("/internal{path}"));
-        if let Some(key) = key {
-            request = request.header("x-api-key", key);
-        }
-        if let Some(key) = idempotency_key {
-            request = request.header("idempotency-key", key);
-        }
-        let request = match body {
-            Value::Null => request.body(Body::empty()),
-            body => request.header("content-type", "application/json").body(Body::from(body.to_string())),
-        };
-        let response = self.internal.clone().oneshot(request.unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        }
+    /// The same with another key.
+    fn program_with(&self, key: &str, method: Method, path: &str, body: &Value) -> Request {
+        self.internal().with_key(key).request(method, path).json(body)
     }
 
     /// Makes the provider answer a route once with 500.
     async fn break_once(&self, route: &str) {
         let fault = json!({ "route": route, "kind": "status", "status": 500, "times": 1 });
-        let set = reqwest::Client::new().post(format!("{}/__sim/faults", self.simulator.url())).json(&fault);
-        assert!(set.send().await.unwrap().status().is_success());
+        self.cloud("digitalocean").control().post("/faults", &fault).await.expect_success();
     }
 
     /// What is kept of providers is as old as it may be.
     async fn outdate_reads(&self) {
-        sqlx::query(
+        self.run(
             "UPDATE provider_reads SET fresh_until = now(), next_refresh_at = now(), \
                      fetched_at = fetched_at - interval '90 seconds'",
         )
-        .execute(&self.pool)
-        .await
-        .unwrap();
+        .await;
     }
 
     /// How often the server's workflow was told to look.
-    async fn told(&self) -> i64 {
+    async fn told_to_look(&self) -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM outbox WHERE workflow_id = $1 AND kind = 'action_requested'")
             .bind(format!("instance/{}", self.server))
             .fetch_one(&self.pool)
@@ -188,23 +157,16 @@ impl World {
     }
 }
 
-async fn place(app: &App, token: &str) -> OrderId {
-    let plans = app.get("/plans?provider=digitalocean", As::Nobody).await.body;
+async fn place(customer: &User) -> OrderId {
+    let plans = customer.get("/plans?provider=digitalocean").await.body;
     let body = json!({
         "plan_id": plans["data"][0]["id"], "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1",
         "term_months": 1, "payment_method": "MANUAL_TRANSFER",
     });
-    let request = Request::post("/api/v1/orders")
-        .header("authorization", format!("Bearer {token}"))
-        .header("idempotency-key", Uuid::now_v7().to_string())
-        .header("content-type", "application/json")
-        .body(Body::from(body.to_string()));
-    let placed = app.send(request.unwrap()).await;
-    assert_eq!(placed.status, StatusCode::CREATED, "{}", placed.body);
-    placed.body["id"].as_str().unwrap().parse().unwrap()
+    let placed = customer.post("/orders", &body).await.expect(201);
+    placed["id"].as_str().unwrap().parse().unwrap()
 }
 
 fn assert_problem(answer: &Answer, status: u16, code: &str) {
-    assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{}", answer.body);
-    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert_eq!(answer.problem(), (status, code), "{}", answer.body);
 }

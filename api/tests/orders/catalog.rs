@@ -1,14 +1,12 @@
-use axum::{body::Body, http::Request};
 use serde_json::Value;
 use sqlx::PgPool;
 
-use crate::{
-    Shop,
-    support::{Answer, As},
-};
+use testkit::http::Answer;
+
+use crate::Shop;
 
 async fn read(shop: &Shop, path: &str) -> Answer {
-    shop.app.get(path, As::Nobody).await
+    shop.nobody().get(path).await
 }
 
 fn slugs(answer: &Answer) -> Vec<&str> {
@@ -82,10 +80,7 @@ async fn who_has_the_answer_is_not_sent_it_again(pool: PgPool) {
         let first = read(&shop, path).await;
         let tag = first.headers["etag"].to_str().unwrap();
         assert!(first.headers["cache-control"].to_str().unwrap().starts_with("public"), "{path}");
-        let ask_again = || {
-            Request::get(format!("/api/v1{path}")).header("if-none-match", tag).body(Body::empty()).unwrap()
-        };
-        let again = shop.app.send(ask_again()).await;
+        let again = shop.nobody().get(path).header("if-none-match", tag).await;
         assert_eq!((again.status.as_u16(), again.body), (304, Value::Null), "{path}");
         assert_eq!(again.headers["etag"], tag);
     }

@@ -1,9 +1,6 @@
 //! The catalog, quotes, placing, reading and calling off orders, over HTTP.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod access;
 mod catalog;
 mod placing;
@@ -11,59 +8,46 @@ mod reading;
 mod refusals;
 mod relocation;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{ops::Deref, time::Duration};
 
-use api::{AppState, PaymentConfig};
-use axum::{body::Body, http::Request};
-use domain::{billing::PaymentMethod, ids::UserId, role::Role};
+use domain::{ids::OrderId, role::Role};
 use serde_json::{Value, json};
-use simulators::Handle;
 use sqlx::PgPool;
-use support::{Answer, App, As};
-use testkit::SimulatedGateway;
-use uuid::Uuid;
+use testkit::{
+    SimulatedGateway,
+    http::{Answer, Expect, Setup, TestApi, User},
+};
 
 /// A seeded shop with one customer.
 struct Shop {
-    pool: PgPool,
-    app: App,
-    customer: UserId,
-    token: String,
+    api: TestApi,
+    me: User,
+}
+
+impl Deref for Shop {
+    type Target = TestApi;
+
+    fn deref(&self) -> &TestApi {
+        &self.api
+    }
 }
 
 impl Shop {
     /// A shop whose only way to pay is by bank transfer.
     async fn open(pool: PgPool) -> Self {
-        let state = support::state(&pool);
-        Self::with(pool, state).await
+        Self::set_up(TestApi::setup(pool)).await
     }
 
     /// A shop with a gateway that answers within `charge_timeout` or not at all.
-    async fn with_gateway(pool: PgPool, charge_timeout: Duration) -> (Self, Handle) {
-        let simulated = SimulatedGateway::start("midtrans").await;
-        let gateway = simulated.adapter_with(|account| account.timeout = Duration::from_secs(10));
-        let payments = PaymentConfig {
-            by_method: BTreeMap::from([
-                (PaymentMethod::Qris, gateway.slug()),
-                (PaymentMethod::VirtualAccount, gateway.slug()),
-            ]),
-            gateways: BTreeMap::from([(gateway.slug(), gateway)]),
-            charge_timeout,
-            refund_policy: Default::default(),
-        };
-        let state = AppState { payments: Arc::new(payments), ..support::state(&pool) };
-        (Self::with(pool, state).await, simulated.simulator)
+    async fn with_gateway(pool: PgPool, charge_timeout: Duration) -> Self {
+        let gateway = SimulatedGateway::start("midtrans").await;
+        Self::set_up(TestApi::setup(pool).gateway(gateway).charge_timeout(charge_timeout)).await
     }
 
-    async fn with(pool: PgPool, state: AppState) -> Self {
-        let app = App::new(state);
-        app.store.seed().await.unwrap();
-        let (customer, token) = app.user(Role::Customer).await;
-        Self { pool, app, customer, token }
-    }
-
-    fn me(&self) -> As<'_> {
-        As::Token(&self.token)
+    async fn set_up(setup: Setup) -> Self {
+        let api = setup.open().await;
+        let me = api.user(Role::Customer).await;
+        Self { api, me }
     }
 
     /// The body of an order of the smallest plan.
@@ -88,40 +72,23 @@ impl Shop {
     }
 
     async fn place(&self, body: &Value, key: &str) -> Answer {
-        place(&self.app, &self.token, body.to_string(), Some(key)).await
+        self.me.post("/orders", body).key(key).await
     }
 
-    async fn plan(&self, slug: &str) -> Uuid {
-        sqlx::query_scalar("SELECT id FROM plans WHERE slug = $1")
-            .bind(slug)
-            .fetch_one(&self.pool)
-            .await
-            .unwrap()
+    /// What is placed is paid: the transfer arrives.
+    async fn pay_for(&self, order: &Value) -> OrderId {
+        let order: OrderId = order.as_str().unwrap().parse().unwrap();
+        self.pay(self.ordered(order).await.payment.id).await;
+        order
     }
 
-    async fn run(&self, sql: &'static str) {
-        sqlx::query(sql).execute(&self.pool).await.unwrap();
+    /// Makes the gateway's next charges fail in some way.
+    async fn fault(&self, fault: Value) {
+        self.gateway("midtrans").control().post("/faults", &fault).await.expect(201);
     }
 
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    /// How often the gateway was asked to charge.
+    fn charges(&self) -> u64 {
+        self.gateway("midtrans").simulator.calls("POST /v2/charge")
     }
-}
-
-/// Posts an order with the body as it is.
-async fn place(app: &App, token: &str, body: String, key: Option<&str>) -> Answer {
-    let mut request = Request::post("/api/v1/orders")
-        .header("authorization", format!("Bearer {token}"))
-        .header("content-type", "application/json");
-    if let Some(key) = key {
-        request = request.header("idempotency-key", key);
-    }
-    app.send(request.body(Body::from(body)).unwrap()).await
-}
-
-/// Makes the gateway's next charges fail in some way.
-async fn fault(simulator: &Handle, fault: Value) {
-    let url = format!("{}/__sim/faults", simulator.url());
-    let answer = reqwest::Client::new().post(url).json(&fault).send().await.unwrap();
-    assert_eq!(answer.status(), 201);
 }

@@ -1,17 +1,17 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use axum::http::StatusCode;
 use serde_json::json;
 use sqlx::PgPool;
+use testkit::http::StatusCode;
 use tokio::task::JoinSet;
 
-use crate::{Shop, fault, place};
+use crate::Shop;
 
 const PATIENT: Duration = Duration::from_secs(10);
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_order_is_placed_with_what_it_takes_to_pay(pool: PgPool) {
-    let (shop, _simulator) = Shop::with_gateway(pool, PATIENT).await;
+    let shop = Shop::with_gateway(pool, PATIENT).await;
     let body =
         shop.basket_with(json!({ "payment_method": "QRIS", "term_months": 3, "auto_renew": true })).await;
     let placed = shop.place(&body, "k").await;
@@ -43,7 +43,7 @@ async fn an_order_is_placed_with_what_it_takes_to_pay(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn each_bank_has_its_own_instructions(pool: PgPool) {
-    let (shop, _simulator) = Shop::with_gateway(pool, PATIENT).await;
+    let shop = Shop::with_gateway(pool, PATIENT).await;
     for bank in ["BCA", "BNI", "BRI", "PERMATA", "MANDIRI"] {
         let body = shop.basket_with(json!({ "payment_method": "VIRTUAL_ACCOUNT", "bank": bank })).await;
         let payment = shop.place(&body, bank).await.body["payment"].clone();
@@ -71,7 +71,8 @@ async fn a_bank_transfer_needs_no_gateway(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_gateway_that_is_slow_or_down_does_not_stop_an_order(pool: PgPool) {
-    let (shop, simulator) = Shop::with_gateway(pool, Duration::from_millis(200)).await;
+    let shop = Shop::with_gateway(pool, Duration::from_millis(200)).await;
+    shop.expect_alert("charge.refused");
     let body = shop.basket_with(json!({ "payment_method": "QRIS" })).await;
     let cases = [
         (json!({ "route": "POST /v2/charge", "kind": "delay", "seconds": 5 }), "UNKNOWN"),
@@ -83,7 +84,7 @@ async fn a_gateway_that_is_slow_or_down_does_not_stop_an_order(pool: PgPool) {
         (json!({ "route": "POST /v2/charge", "kind": "status", "status": 502, "body": "<html>" }), "UNKNOWN"),
     ];
     for (n, (trouble, status)) in cases.into_iter().enumerate() {
-        fault(&simulator, trouble).await;
+        shop.fault(trouble).await;
         let placed = shop.place(&body, &n.to_string()).await;
         assert_eq!(
             (placed.status, placed.body["status"].as_str()),
@@ -97,28 +98,24 @@ async fn a_gateway_that_is_slow_or_down_does_not_stop_an_order(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_charge_that_the_gateway_has_no_time_for_is_made_again(pool: PgPool) {
-    let (shop, simulator) = Shop::with_gateway(pool, PATIENT).await;
+    let shop = Shop::with_gateway(pool, PATIENT).await;
     let body = shop.basket_with(json!({ "payment_method": "QRIS" })).await;
     let busy = json!({ "route": "POST /v2/charge", "kind": "status", "status": 429, "times": 2 });
-    fault(&simulator, busy).await;
+    shop.fault(busy).await;
     let placed = shop.place(&body, "k").await;
     assert!(placed.body["payment"]["qr_string"].is_string(), "{}", placed.body);
-    assert_eq!(
-        (placed.body["payment"]["status"].as_str(), simulator.calls("POST /v2/charge")),
-        (Some("PENDING"), 3)
-    );
+    assert_eq!((placed.body["payment"]["status"].as_str(), shop.charges()), (Some("PENDING"), 3));
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn identical_requests_at_once_get_the_same_order_and_instructions(pool: PgPool) {
-    let (shop, simulator) = Shop::with_gateway(pool, PATIENT).await;
+    let shop = Shop::with_gateway(pool, PATIENT).await;
     // Slow enough for the later requests to arrive while the first one waits for the gateway.
-    fault(&simulator, json!({ "route": "POST /v2/charge", "kind": "delay", "seconds": 0.3 })).await;
-    let body = shop.basket_with(json!({ "payment_method": "QRIS" })).await.to_string();
+    shop.fault(json!({ "route": "POST /v2/charge", "kind": "delay", "seconds": 0.3 })).await;
+    let body = shop.basket_with(json!({ "payment_method": "QRIS" })).await;
     let mut requests = JoinSet::new();
     for _ in 0..10 {
-        let (app, token, body) = (shop.app.clone(), shop.token.clone(), body.clone());
-        requests.spawn(async move { place(&app, &token, body, Some("k")).await });
+        requests.spawn(shop.me.post("/orders", &body).key("k").into_future());
     }
     let answers = requests.join_all().await;
     assert!(answers.iter().all(|answer| answer.status == StatusCode::CREATED));
@@ -126,7 +123,7 @@ async fn identical_requests_at_once_get_the_same_order_and_instructions(pool: Pg
     assert_eq!(distinct.len(), 1, "{distinct:?}");
     assert!(answers[0].body["payment"]["qr_string"].is_string());
     assert_eq!(shop.count("SELECT count(*) FROM orders").await, 1);
-    assert_eq!(simulator.calls("POST /v2/charge"), 1);
+    assert_eq!(shop.charges(), 1);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -156,7 +153,7 @@ async fn a_key_stands_for_one_request(pool: PgPool) {
 async fn a_quote_is_what_the_order_costs(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let body = shop.basket_with(json!({ "term_months": 12 })).await;
-    let quote = shop.app.post("/orders/quote", shop.me(), &body).await;
+    let quote = shop.me.post("/orders/quote", &body).await;
     assert_eq!(quote.status, StatusCode::OK, "{:?}", quote.body);
     assert_eq!(quote.body["lines"][0]["total"], 1_548_000);
     assert_eq!(quote.body["lines"][1]["total"], -232_200);

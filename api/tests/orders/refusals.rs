@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use api::{AppState, OrderConfig};
-use axum::http::StatusCode;
 use domain::policy::OrderPolicy;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testkit::http::{Expect, Method, StatusCode, TestApi};
 use uuid::Uuid;
 
-use crate::{
-    Shop, place,
-    support::{self, As},
-};
+use crate::Shop;
 
 /// Everything an order leaves behind, counted.
 const TRACES: &str = "SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM invoices)
@@ -86,29 +83,26 @@ async fn a_quote_is_refused_for_the_same_reasons(pool: PgPool) {
             continue;
         }
         let body = shop.basket_with(change.clone()).await;
-        let answer = shop.app.post("/orders/quote", shop.me(), &body).await;
+        let answer = shop.me.post("/orders/quote", &body).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{change}: {:?}", answer.body);
         assert_eq!(answer.body["errors"][0]["field"], field, "{change}: {:?}", answer.body);
     }
     let without_payment = shop.basket_with(json!({ "payment_method": null })).await;
-    assert_eq!(shop.app.post("/orders/quote", shop.me(), &without_payment).await.status, StatusCode::OK);
+    assert_eq!(shop.me.post("/orders/quote", &without_payment).await.status, StatusCode::OK);
     assert_eq!(shop.count(TRACES).await, 0);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_cannot_be_read_is_refused_before_anything_else(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let good = shop.basket().await.to_string();
-    let malformed = place(&shop.app, &shop.token, "{\"plan_id\":".into(), Some("k")).await;
-    assert_eq!((malformed.status.as_u16(), malformed.code()), (400, "malformed_json"));
-    let keyless = place(&shop.app, &shop.token, good.clone(), None).await;
-    assert_eq!((keyless.status.as_u16(), keyless.code()), (400, "idempotency_key_required"));
-    let foolish = place(&shop.app, &shop.token, good.clone(), Some(&"k".repeat(256))).await;
-    assert_eq!((foolish.status.as_u16(), foolish.code()), (400, "idempotency_key_invalid"));
-    let stranger = place(&shop.app, "no-token", good, Some("k")).await;
-    assert_eq!((stranger.status.as_u16(), stranger.code()), (401, "token_invalid"));
-    let nobody = shop.app.post("/orders", As::Nobody, &shop.basket().await).await;
-    assert_eq!((nobody.status.as_u16(), nobody.code()), (401, "token_missing"));
+    let good = shop.basket().await;
+    let post = || shop.me.request(Method::POST, "/orders");
+    post().body("application/json", "{\"plan_id\":").key("k").await.expect_problem(400, "malformed_json");
+    post().json(&good).await.expect_problem(400, "idempotency_key_required");
+    post().json(&good).key(&"k".repeat(256)).await.expect_problem(400, "idempotency_key_invalid");
+    let stranger = shop.nobody().as_user("no-token");
+    stranger.post("/orders", &good).key("k").await.expect_problem(401, "token_invalid");
+    shop.nobody().post("/orders", &good).await.expect_problem(401, "token_missing");
     assert_eq!(shop.count(TRACES).await, 0);
 }
 
@@ -128,7 +122,7 @@ async fn what_cannot_be_delivered_at_the_moment_is_a_conflict(pool: PgPool) {
         let body = shop.basket_with(json!({ "plan_id": shop.plan(plan).await })).await;
         let answer = shop.place(&body, "k").await;
         assert_eq!((answer.status.as_u16(), answer.code()), (409, code), "{:?}", answer.body);
-        let answer = shop.app.post("/orders/quote", shop.me(), &body).await;
+        let answer = shop.me.post("/orders/quote", &body).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (409, code), "{:?}", answer.body);
     }
     shop.run("UPDATE providers SET is_active = false").await;
@@ -150,13 +144,9 @@ async fn what_is_sold_out_is_a_conflict(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn an_unproven_email_orders_only_where_that_is_allowed(pool: PgPool) {
     let strict = OrderConfig { policy: OrderPolicy::default(), unverified_may_order: false };
-    let state = AppState { orders: Arc::new(strict), ..support::state(&pool) };
-    let shop = Shop::with(pool, state).await;
-    sqlx::query("UPDATE users SET email_verified_at = NULL WHERE id = $1")
-        .bind(shop.customer.0)
-        .execute(&shop.pool)
-        .await
-        .unwrap();
+    let setup = TestApi::setup(pool).state(|state| AppState { orders: Arc::new(strict), ..state });
+    let shop = Shop::set_up(setup).await;
+    shop.run("UPDATE users SET email_verified_at = NULL").await;
     let refused = shop.place(&shop.basket().await, "k").await;
     assert_eq!((refused.status.as_u16(), refused.code()), (403, "email_unverified"));
     assert_eq!(shop.count(TRACES).await, 0);

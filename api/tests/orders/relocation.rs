@@ -1,27 +1,22 @@
 //! Failed orders that administrators and programs send elsewhere.
 
-use axum::http::StatusCode;
 use domain::{failover::FailoverPolicy, ids::OrderId, provisioning::FailureClass, role::Role};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use store::provisioning::ProvisioningFailure;
 
-use crate::{Shop, support::As};
+use testkit::http::StatusCode;
+
+use crate::Shop;
 
 impl Shop {
     /// An order that could not be provisioned.
     async fn failed(&self, key: &str) -> OrderId {
         let placed = self.place(&self.basket().await, key).await;
-        let order: OrderId = placed.body["id"].as_str().unwrap().parse().unwrap();
-        sqlx::query("UPDATE orders SET status = 'PAID' WHERE id = $1")
-            .bind(order.0)
-            .execute(&self.pool)
-            .await
-            .unwrap();
-        self.app.store.start_provisioning(order).await.unwrap();
+        let order = self.pay_for(&placed.body["id"]).await;
+        self.provision(order).await;
         let failure = ProvisioningFailure { class: FailureClass::Capacity, message: "sold out".to_owned() };
-        let moved =
-            self.app.store.fail_provisioning(order, 1, &failure, &["vultr".to_owned()]).await.unwrap();
+        let moved = self.store.fail_provisioning(order, 1, &failure, &["vultr".to_owned()]).await.unwrap();
         assert_eq!(moved, None, "{:?} is the default", FailoverPolicy::OFF);
         order
     }
@@ -30,23 +25,23 @@ impl Shop {
 #[sqlx::test(migrations = "../migrations")]
 async fn an_administrator_picks_a_region_and_a_program_a_plan(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let (_, admin) = shop.app.user(Role::Admin).await;
-    let key = shop.app.api_key().await;
+    let admin = shop.user(Role::Admin).await;
+    let key = shop.api_key().await;
 
     let one = shop.failed("k1").await;
     let path = format!("/admin/orders/{one}/retry-provisioning");
-    let accepted = shop.app.post(&path, As::Token(&admin), &json!({ "region": "syd1" })).await;
+    let accepted = admin.post(&path, &json!({ "region": "syd1" })).await;
     assert_eq!(accepted.status, StatusCode::ACCEPTED, "{:?}", accepted.body);
     assert_eq!(accepted.body, json!({ "id": one, "status": "PROVISIONING", "retry": 1 }));
 
     let two = shop.failed("k2").await;
     let path = format!("/internal/orders/{two}/retry-provisioning");
     let plan = shop.plan("do-basic-2gb").await;
-    let accepted = shop.app.post(&path, As::Key(&key), &json!({ "plan_id": plan })).await;
+    let accepted = shop.nobody().with_key(&key).post(&path, &json!({ "plan_id": plan })).await;
     assert_eq!(accepted.status, StatusCode::ACCEPTED, "{:?}", accepted.body);
 
     let places = async |order: OrderId| {
-        let read = shop.app.get(&format!("/admin/orders/{order}"), As::Token(&admin)).await;
+        let read = admin.get(&format!("/admin/orders/{order}")).await;
         let places = read.body["placements"].as_array().unwrap().clone();
         let words = |place: &Value| {
             ["reason", "plan", "region"].map(|field| place[field].as_str().unwrap().to_owned()).join(" ")
@@ -55,17 +50,17 @@ async fn an_administrator_picks_a_region_and_a_program_a_plan(pool: PgPool) {
     };
     assert_eq!(places(one).await, ["ordered do-basic-1gb sgp1", "admin do-basic-1gb syd1"]);
     assert_eq!(places(two).await, ["ordered do-basic-1gb sgp1", "admin do-basic-2gb sgp1"]);
-    let log = shop.app.get(&format!("/admin/audit-log?object_id={one}"), As::Token(&admin)).await;
+    let log = admin.get(&format!("/admin/audit-log?object_id={one}")).await;
     assert_eq!(log.body["data"][0]["after"]["placement"]["region"], "syd1");
     assert_eq!(log.body["data"][0]["before"]["placement"]["region"], "sgp1");
-    let order = shop.app.get(&format!("/orders/{one}"), shop.me()).await;
+    let order = shop.me.get(&format!("/orders/{one}")).await;
     assert_eq!(order.body["region"], "sgp1", "what the customer ordered stays");
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_cannot_be_had_is_a_clear_problem(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let (_, admin) = shop.app.user(Role::Admin).await;
+    let admin = shop.user(Role::Admin).await;
     let order = shop.failed("k1").await;
     shop.run("UPDATE plans SET is_active = false WHERE slug = 'do-basic-4gb'").await;
     shop.run("UPDATE providers SET is_active = false WHERE slug = 'linode'").await;
@@ -81,7 +76,7 @@ async fn what_cannot_be_had_is_a_clear_problem(pool: PgPool) {
         (json!({ "provider": "vultr" }), 422, "invalid_body", "provider"),
     ];
     for (body, status, code, field) in cases {
-        let refused = shop.app.post(&path, As::Token(&admin), &body).await;
+        let refused = admin.post(&path, &body).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (status, code), "{body}");
         assert_eq!(refused.body["errors"][0]["field"].as_str().unwrap_or_default(), field, "{body}");
     }
@@ -91,10 +86,10 @@ async fn what_cannot_be_had_is_a_clear_problem(pool: PgPool) {
     );
 
     shop.run("UPDATE provisioning_tasks SET create_sent_at = now()").await;
-    let pending = shop.app.post(&path, As::Token(&admin), &json!({ "region": "syd1" })).await;
+    let pending = admin.post(&path, &json!({ "region": "syd1" })).await;
     assert_eq!((pending.status, pending.code()), (StatusCode::CONFLICT, "outcome_pending"));
-    let where_it_is = shop.app.post(&path, As::Token(&admin), &json!({})).await;
+    let where_it_is = admin.post(&path, &json!({})).await;
     assert_eq!(where_it_is.status, StatusCode::ACCEPTED);
-    let late = shop.app.post(&path, As::Token(&admin), &json!({ "region": "syd1" })).await;
+    let late = admin.post(&path, &json!({ "region": "syd1" })).await;
     assert_eq!((late.status, late.code()), (StatusCode::CONFLICT, "order_conflict"));
 }

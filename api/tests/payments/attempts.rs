@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use axum::{body::Body, http::Request};
 use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{Shop, support::As, text};
+use testkit::http::Method;
+
+use crate::{Shop, text};
 
 #[sqlx::test(migrations = "../migrations")]
 async fn when_the_gateway_is_slow_another_attempt_helps(pool: PgPool) {
@@ -49,9 +50,9 @@ async fn an_order_whose_charge_never_began_is_charged_when_it_is_asked_for_again
     let again = shop.order().await;
     assert_eq!((&again["id"], &again["payment"]["id"]), (&order["id"], &order["payment"]["id"]));
     assert!(text(&again["payment"], "qr_string").starts_with("000201"));
-    assert_eq!(shop.simulator.calls("POST /v2/charge"), 2);
+    assert_eq!(shop.charges(), 2);
     assert_eq!(shop.order().await["payment"], again["payment"], "once is enough");
-    assert_eq!(shop.simulator.calls("POST /v2/charge"), 2);
+    assert_eq!(shop.charges(), 2);
     shop.pay(&json!({ "order_id": again["payment"]["gateway_order_id"] })).await;
     assert_eq!(text(&shop.read(&order).await, "status"), "PAID");
 }
@@ -84,7 +85,7 @@ async fn the_same_key_is_the_same_attempt(pool: PgPool) {
     let (one, two) = tokio::join!(shop.pay_again(&order, "k", &body), shop.pay_again(&order, "k", &body));
     assert_eq!((one.status.as_u16(), two.status.as_u16()), (201, 201));
     assert_eq!(one.body, two.body);
-    assert_eq!(shop.simulator.calls("POST /v2/charge"), 2);
+    assert_eq!(shop.charges(), 2);
 
     let other = shop.pay_again(&order, "k", &json!({ "payment_method": "MANUAL_TRANSFER" })).await;
     assert_eq!((other.status.as_u16(), other.code()), (422, "idempotency_key_reused"));
@@ -106,7 +107,7 @@ async fn nonsense_is_named_and_changes_nothing(pool: PgPool) {
     }
     let path = format!("/orders/{}/pay", text(&order, "id"));
     let qris = json!({ "payment_method": "QRIS" });
-    let keyless = shop.app.post(&path, shop.me(), &qris).await;
+    let keyless = shop.me.request(Method::POST, &path).json(&qris).await;
     assert_eq!((keyless.status.as_u16(), keyless.code()), (400, "idempotency_key_required"));
     let nobody = json!({ "id": uuid::Uuid::now_v7() });
     assert_eq!(shop.pay_again(&nobody, "nobody", &qris).await.status, 404);
@@ -116,6 +117,7 @@ async fn nonsense_is_named_and_changes_nothing(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_refused_charge_is_denied_and_its_customer_told_to_choose_another_method(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_alert("charge.refused");
     let order = shop.order().await;
     shop.refuse_next_charge().await;
     let refused = shop.pay_again(&order, "again", &json!({ "payment_method": "QRIS" })).await;
@@ -123,7 +125,7 @@ async fn a_refused_charge_is_denied_and_its_customer_told_to_choose_another_meth
     assert_eq!(text(&shop.read(&order).await, "status"), "PENDING_PAYMENT");
     let noted = "SELECT count(*) FROM payments WHERE status = 'DENIED' AND note LIKE '%402%'";
     assert_eq!(shop.count(noted).await, 1);
-    let timeline = shop.app.get(&format!("/orders/{}/timeline", text(&order, "id")), shop.me()).await.body;
+    let timeline = shop.me.get(&format!("/orders/{}/timeline", text(&order, "id"))).await.body;
     let step = timeline["data"].as_array().unwrap().last().unwrap();
     assert_eq!((text(step, "step"), text(step, "status")), ("payment_closed", "failed"), "{timeline}");
     assert!(text(step, "message").contains("choose another way"), "{step}");
@@ -133,27 +135,28 @@ async fn a_refused_charge_is_denied_and_its_customer_told_to_choose_another_meth
 #[sqlx::test(migrations = "../migrations")]
 async fn whatever_a_refused_charge_was_for_its_customer_is_told(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_alert("charge.refused");
     let qris = json!({ "payment_method": "QRIS" });
     shop.refuse_next_charge().await;
     let deposit = json!({ "amount": 50_000, "payment_method": "QRIS" });
-    let deposit = shop.post_with_key("/wallet/deposits", "d", &deposit).await;
+    let deposit = shop.me.post("/wallet/deposits", &deposit).key("d").await;
     assert_eq!((deposit.status.as_u16(), text(&deposit.body, "status")), (201, "DENIED"));
     shop.assert_told(1, "/wallet").await;
 
     let server = shop.server().await;
     shop.refuse_next_charge().await;
     let wish = json!({ "term_months": 1, "payment_method": "QRIS" });
-    let renewal = shop.post_with_key(&format!("/instances/{server}/renew"), "r", &wish).await;
+    let renewal = shop.me.post(&format!("/instances/{server}/renew"), &wish).key("r").await;
     assert_eq!(text(&renewal.body["payment"], "status"), "DENIED", "{}", renewal.body);
     let invoice = format!("/invoices/{}", text(&renewal.body["invoice"], "id"));
     shop.assert_told(2, &invoice).await;
     shop.refuse_next_charge().await;
-    let again = shop.post_with_key(&format!("{invoice}/pay"), "i", &qris).await;
+    let again = shop.me.post(&format!("{invoice}/pay"), &qris).key("i").await;
     assert_eq!(text(&again.body, "status"), "DENIED");
     shop.assert_told(3, &invoice).await;
 
     // A gateway that denies later tells the same; what needs no money any more tells nothing.
-    let attempt = shop.post_with_key(&format!("{invoice}/pay"), "late", &qris).await.body;
+    let attempt = shop.me.post(&format!("{invoice}/pay"), &qris).key("late").await.body;
     let name = text(&attempt, "gateway_order_id");
     assert_eq!(shop.pay(&json!({ "order_id": name, "outcome": "deny", "duplicates": 2 })).await, [200, 200]);
     shop.assert_told(4, &invoice).await;
@@ -162,17 +165,14 @@ async fn whatever_a_refused_charge_was_for_its_customer_is_told(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_gateway_that_refuses_our_credentials_shows_in_health(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let health = async || -> Value {
-        let request = Request::get("/health").body(Body::empty()).unwrap();
-        shop.app.send(request).await.body
-    };
+    let health = async || -> Value { shop.root().get("/health").await.body };
     let well = health().await;
     assert_eq!(
         (&well["status"], &well["gateways"]["midtrans"]["status"]),
         (&json!("up"), &json!("up")),
         "{well}"
     );
-    assert!(shop.app.store.note_credentials_refused("midtrans", "401: unknown merchant").await.unwrap());
+    assert!(shop.store.note_credentials_refused("midtrans", "401: unknown merchant").await.unwrap());
     let ill = health().await;
     assert_eq!((&ill["status"], &ill["gateways"]["xendit"]["status"]), (&json!("degraded"), &json!("up")));
     let midtrans = &ill["gateways"]["midtrans"];
@@ -184,7 +184,7 @@ async fn a_gateway_that_refuses_our_credentials_shows_in_health(pool: PgPool) {
         midtrans["since"].is_string() && !ill.to_string().contains("merchant"),
         "the answer is public: {ill}"
     );
-    assert!(shop.app.store.note_credentials_accepted("midtrans").await.unwrap());
+    assert!(shop.store.note_credentials_accepted("midtrans").await.unwrap());
     assert_eq!(health().await["status"], "up");
 }
 
@@ -194,24 +194,23 @@ async fn customers_read_their_own_payments(pool: PgPool) {
     let order = shop.order().await;
     let second = shop.pay_again(&order, "again", &json!({ "payment_method": "MANUAL_TRANSFER" })).await.body;
     let first = &order["payment"];
-    let newest = shop.app.get("/payments?limit=1", shop.me()).await.body;
+    let newest = shop.me.get("/payments?limit=1").await.body;
     assert_eq!(newest["data"][0]["id"], second["id"]);
     let rest = format!("/payments?limit=1&cursor={}", text(&newest, "next_cursor"));
-    let rest = shop.app.get(&rest, shop.me()).await.body;
+    let rest = shop.me.get(&rest).await.body;
     assert_eq!((&rest["data"][0]["id"], rest["next_cursor"].is_null()), (&first["id"], true));
     let path = format!("/payments/{}", text(first, "id"));
-    let mut read = shop.app.get(&path, shop.me()).await.body;
+    let mut read = shop.me.get(&path).await.body;
     assert_eq!(read.as_object_mut().unwrap().remove("proofs"), Some(json!([])));
     assert_eq!(read, *first);
     let of_order = format!("/payments?order_id={}", text(&order, "id"));
-    assert_eq!(shop.app.get(&of_order, shop.me()).await.body["data"].as_array().unwrap().len(), 2);
-    assert_eq!(shop.app.get("/payments?order_id=x", shop.me()).await.code(), "invalid_query");
+    assert_eq!(shop.me.get(&of_order).await.body["data"].as_array().unwrap().len(), 2);
+    assert_eq!(shop.me.get("/payments?order_id=x").await.code(), "invalid_query");
 
-    let (_, stranger) = shop.app.user(Role::Customer).await;
-    let stranger = As::Token(&stranger);
-    assert_eq!(shop.app.get(&path, stranger).await.status, 404);
-    assert_eq!(shop.app.get("/payments", stranger).await.body["data"], json!([]));
-    assert_eq!(shop.app.get("/payments", As::Nobody).await.status, 401);
+    let stranger = shop.user(Role::Customer).await;
+    assert_eq!(stranger.get(&path).await.status, 404);
+    assert_eq!(stranger.get("/payments").await.body["data"], json!([]));
+    assert_eq!(shop.nobody().get("/payments").await.status, 401);
 }
 
 impl Shop {
@@ -222,7 +221,7 @@ impl Shop {
 
     /// So many refused charges were told of, the last one with this to go to.
     async fn assert_told(&self, times: usize, url: &str) {
-        let all = self.app.get("/notifications", self.me()).await.body;
+        let all = self.me.get("/notifications").await.body;
         let told: Vec<&Value> = all["data"]
             .as_array()
             .unwrap()

@@ -2,63 +2,48 @@ use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{PATIENT, Shop, support::Answer, text};
+use testkit::http::{Answer, Method, User};
+
+use crate::{PATIENT, Shop, text};
 
 /// A shop with an administrator, whom alerts go to.
 struct Desk {
     shop: Shop,
-    admin: String,
+    admin: User,
 }
 
 impl Desk {
     async fn open(pool: PgPool, gateway: &'static str) -> Self {
         let shop = Shop::through(pool, gateway, PATIENT).await;
-        let (_, admin) = shop.app.user(Role::Admin).await;
+        let admin = shop.user(Role::Admin).await;
         Self { shop, admin }
-    }
-
-    fn simulator(&self, gateway: &str) -> String {
-        if gateway == "xendit" { self.shop.xendit.url() } else { self.shop.simulator.url() }
     }
 
     /// A paid order and its payment's name.
     async fn paid(&self, gateway: &str) -> (Value, Value) {
         let order = self.shop.order_again(&format!("order-{}", uuid::Uuid::now_v7()), "web-1").await;
         let name = order["payment"]["gateway_order_id"].clone();
-        let paid = self.shop.pay_at(&self.simulator(gateway), &json!({ "order_id": name })).await;
+        let paid = self.shop.pay_at(gateway, &json!({ "order_id": name })).await;
         assert_eq!(paid, [200]);
         (order, name)
     }
 
     /// Has the gateway do something without our asking; answers with what we said to its notification.
     async fn happens(&self, gateway: &str, what: &str, body: Value) -> Vec<u64> {
-        let answer = self.shop.control_at(&self.simulator(gateway), what, &body).await;
+        let answer = self.shop.control_at(gateway, what, &body).await;
         answer["deliveries"].as_array().unwrap().iter().map(|d| d["status"].as_u64().unwrap()).collect()
     }
 
     async fn disputes(&self, filter: &str) -> Vec<Value> {
-        let me = crate::support::As::Token(&self.admin);
-        let answer = self.shop.app.get(&format!("/admin/disputes{filter}"), me).await;
+        let answer = self.admin.get(&format!("/admin/disputes{filter}")).await;
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         answer.body["data"].as_array().unwrap().clone()
     }
 
-    async fn decide(
-        &self,
-        token: &str,
-        dispute: &Value,
-        how: &str,
-        key: Option<&str>,
-        body: Value,
-    ) -> Answer {
-        let path = format!("/api/v1/admin/disputes/{}/{how}", text(dispute, "id"));
-        let mut request = axum::http::Request::post(path)
-            .header("authorization", format!("Bearer {token}"))
-            .header("content-type", "application/json");
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        self.shop.app.send(request.body(axum::body::Body::from(body.to_string())).unwrap()).await
+    async fn decide(&self, who: &User, dispute: &Value, how: &str, key: Option<&str>, body: Value) -> Answer {
+        let path = format!("/admin/disputes/{}/{how}", text(dispute, "id"));
+        let request = who.request(Method::POST, &path).json(&body);
+        key.into_iter().fold(request, |request, key| request.key(key)).await
     }
 
     async fn alerts(&self, kind: &'static str) -> i64 {
@@ -73,6 +58,7 @@ impl Desk {
 #[sqlx::test(migrations = "../migrations")]
 async fn what_a_gateway_takes_back_is_told_once_shown_and_decided(pool: PgPool) {
     let desk = Desk::open(pool, "midtrans").await;
+    desk.shop.expect_alert("payment.disputed");
     let (order, name) = desk.paid("midtrans").await;
     assert_eq!(
         desk.happens("midtrans", "refund", json!({ "order_id": name, "amount": 10_000 })).await,
@@ -87,13 +73,12 @@ async fn what_a_gateway_takes_back_is_told_once_shown_and_decided(pool: PgPool) 
     assert_eq!(desk.disputes("?kind=REFUND&status=OPEN&gateway=midtrans").await, [all[1].clone()]);
     assert_eq!(desk.disputes("?limit=1").await, [all[0].clone()]);
 
-    let me = crate::support::As::Token(&desk.admin);
-    let shown = desk.shop.app.get(&format!("/admin/orders/{}", text(&order, "id")), me).await.body;
+    let shown = desk.admin.get(&format!("/admin/orders/{}", text(&order, "id"))).await.body;
     assert_eq!(shown["disputes"], json!(all));
     assert_eq!(shown["payments"][0]["disputed"], order["payment"]["amount"]);
     assert_eq!(shown["payments"][0]["open_disputes"], 2);
     let path = format!("/admin/disputes/{}", text(&all[0], "id"));
-    assert_eq!(desk.shop.app.get(&path, me).await.body, all[0]);
+    assert_eq!(desk.admin.get(&path).await.body, all[0]);
 
     let dismissed =
         desk.decide(&desk.admin, &all[1], "dismiss", Some("d"), json!({ "reason": "settled" })).await;
@@ -105,13 +90,14 @@ async fn what_a_gateway_takes_back_is_told_once_shown_and_decided(pool: PgPool) 
     assert_eq!(again.body, accepted.body);
     let other = desk.decide(&desk.admin, &all[0], "accept", Some("b"), json!({})).await;
     assert_eq!((other.status.as_u16(), other.code()), (409, "dispute_conflict"));
-    let report = desk.shop.app.store.check_ledger().await.unwrap();
+    let report = desk.shop.store.check_ledger().await.unwrap();
     assert!(report.sound, "{:#?}", report.findings);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn xendits_refunds_and_withdrawals_are_disputes_and_ours_are_not(pool: PgPool) {
     let desk = Desk::open(pool, "xendit").await;
+    desk.shop.expect_alert("payment.disputed");
     let (_, name) = desk.paid("xendit").await;
     assert_eq!(
         desk.happens("xendit", "refund", json!({ "reference_id": name, "amount": 10_000 })).await,
@@ -127,6 +113,7 @@ async fn xendits_refunds_and_withdrawals_are_disputes_and_ours_are_not(pool: PgP
 #[sqlx::test(migrations = "../migrations")]
 async fn a_withdrawal_counts_only_if_the_gateway_says_so_too(pool: PgPool) {
     let desk = Desk::open(pool, "midtrans").await;
+    desk.shop.expect_alert("payment.disputed");
     let (_, name) = desk.paid("midtrans").await;
     for outcome in ["deny", "expire", "cancel", "pending"] {
         // Told late or by a forger: the gateway says that it is settled.
@@ -143,10 +130,11 @@ async fn a_withdrawal_counts_only_if_the_gateway_says_so_too(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn who_may_decide_and_what_is_refused(pool: PgPool) {
     let desk = Desk::open(pool, "midtrans").await;
+    desk.shop.expect_alert("payment.disputed");
     let (_, name) = desk.paid("midtrans").await;
     desk.happens("midtrans", "withdraw", json!({ "order_id": name })).await;
     let dispute = desk.disputes("").await.remove(0);
-    let (_, support) = desk.shop.app.user(Role::Support).await;
+    let support = desk.shop.user(Role::Support).await;
     for how in ["accept", "dismiss"] {
         let refused = desk.decide(&support, &dispute, how, Some("k"), json!({ "reason": "because" })).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (403, "forbidden"));
@@ -182,6 +170,7 @@ async fn the_dashboards_test_alerts_nobody(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn authentic_and_unreadable_is_kept_and_told_of(pool: PgPool) {
     let desk = Desk::open(pool, "midtrans").await;
+    desk.shop.expect_alert("webhook.unreadable");
     let order = desk.shop.order().await;
     let name = text(&order["payment"], "gateway_order_id");
     let mut odd = crate::signed(name, "143190.00");

@@ -4,7 +4,7 @@ use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{Shop, support::As, text};
+use crate::{Shop, text};
 
 impl Shop {
     /// A signed notification that closed an attempt, as it went over the wire.
@@ -15,12 +15,12 @@ impl Shop {
     }
 
     async fn wallet_balance(&self) -> Value {
-        self.app.get("/wallet", self.me()).await.body["balance"].clone()
+        self.me.get("/wallet").await.body["balance"].clone()
     }
 
     async fn deposit_by_name(&self, amount: i64) -> Value {
         let body = json!({ "amount": amount, "payment_method": "VIRTUAL_ACCOUNT", "bank": "BNI" });
-        let opened = self.post_with_key("/wallet/deposits", "deposit", &body).await;
+        let opened = self.me.post("/wallet/deposits", &body).key("deposit").await;
         assert_eq!(opened.status, 201, "{:?}", opened.body);
         opened.body["payment"]["gateway_order_id"].clone()
     }
@@ -72,24 +72,24 @@ async fn an_open_attempt_is_paid_without_asking(pool: PgPool) {
     let order = shop.order().await;
     assert_eq!(shop.pay(&json!({ "order_id": order["payment"]["gateway_order_id"] })).await, [200]);
     assert_eq!(text(&shop.read(&order).await, "status"), "PAID");
-    assert_eq!(shop.simulator.calls("GET /v2/{order_id}/status"), 0);
+    assert_eq!(shop.calls("midtrans", "GET /v2/{order_id}/status"), 0);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn nobody_is_shown_a_proof(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_alert("webhook.bad_signature");
     let order = shop.order().await;
     let name = &order["payment"]["gateway_order_id"];
     let told = shop.cancelled(name).await;
     shop.pay(&json!({ "order_id": name, "tamper": "signature" })).await;
     let proof = text(&told, "signature_key");
     for role in [Role::Support, Role::Admin, Role::Superadmin] {
-        let (_, token) = shop.app.user(role).await;
-        let staff = As::Token(&token);
-        let list = shop.app.get("/admin/webhooks", staff).await.body;
+        let staff = shop.user(role).await;
+        let list = staff.get("/admin/webhooks").await.body;
         assert_eq!(list["data"].as_array().unwrap().len(), 2);
         for webhook in list["data"].as_array().unwrap() {
-            let shown = shop.app.get(&format!("/admin/webhooks/{}", text(webhook, "id")), staff).await.body;
+            let shown = staff.get(&format!("/admin/webhooks/{}", text(webhook, "id"))).await.body;
             assert!(text(&shown, "body").contains("[redacted]"), "{shown}");
             assert!(!shown.to_string().contains(&proof[..32]), "{shown}");
         }

@@ -1,20 +1,16 @@
 //! Invoices that belong to no order over HTTP: what staff bill by hand, and further terms of a server.
 
-use axum::http::Method;
 use domain::{ids::OrderId, role::Role};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{
-    Shop,
-    support::{Answer, As},
-    text,
-    wallet::post_as,
-};
+use testkit::http::Answer;
+
+use crate::{Shop, text};
 
 impl Shop {
     async fn my_id(&self) -> Value {
-        self.app.get("/auth/me", self.me()).await.body["id"].clone()
+        self.me.get("/auth/me").await.body["id"].clone()
     }
 
     /// A running server with a month paid from the balance; answers with its id.
@@ -22,12 +18,7 @@ impl Shop {
         self.paid_deposit(1_000_000, "for-the-server").await;
         let order = self.order_from_balance("the-server").await.body;
         let id: OrderId = text(&order, "id").parse().unwrap();
-        self.app.store.start_provisioning(id).await.unwrap();
-        sqlx::query("UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1'")
-            .execute(&self.pool)
-            .await
-            .unwrap();
-        self.app.store.activate_order(id).await.unwrap();
+        self.activate(id).await;
         text(&self.read(&order).await, "instance_id").to_owned()
     }
 }
@@ -39,10 +30,10 @@ fn refused(answer: &Answer, status: u16, code: &str) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_bill_made_by_hand_is_issued_and_paid(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let (_, admin) = shop.app.user(Role::Admin).await;
+    let admin = shop.user(Role::Admin).await;
     let line = json!({ "description": "Migration by our team, hours", "quantity": 3, "unit_price": 250_000 });
     let body = json!({ "user_id": shop.my_id().await, "lines": [line], "note": "as agreed" });
-    let draft = post_as(&shop.app, &admin, "/admin/invoices", "draft", &body).await;
+    let draft = admin.post("/admin/invoices", &body).key("draft").await;
     assert_eq!(draft.status, 201, "{}", draft.body);
     let id = text(&draft.body, "id");
     assert_eq!((draft.body["number"].is_null(), text(&draft.body, "status")), (true, "DRAFT"));
@@ -50,44 +41,37 @@ async fn a_bill_made_by_hand_is_issued_and_paid(pool: PgPool) {
         (draft.body["tax_base"].as_i64(), draft.body["total"].as_i64()),
         (Some(687_500), Some(832_500))
     );
-    refused(&shop.app.get(&format!("/invoices/{id}"), shop.me()).await, 404, "not_found");
+    refused(&shop.me.get(&format!("/invoices/{id}")).await, 404, "not_found");
 
     let change = json!({ "lines": [{ "description": "Two hours", "quantity": 2, "unit_price": 250_000 }] });
     let path = format!("/admin/invoices/{id}/draft");
-    let changed = shop.app.call(Method::PUT, &path, As::Token(&admin), &change).await;
+    let changed = admin.put(&path, &change).await;
     assert_eq!(changed.body["total"], 555_000, "{}", changed.body);
     let path = format!("/admin/invoices/{id}/issue");
-    let issued = shop.app.post(&path, As::Token(&admin), &json!({})).await;
+    let issued = admin.post(&path, &json!({})).await;
     assert_eq!((issued.status.as_u16(), text(&issued.body, "status")), (200, "OPEN"), "{}", issued.body);
-    refused(&shop.app.post(&path, As::Token(&admin), &json!({})).await, 409, "invoice_conflict");
+    refused(&admin.post(&path, &json!({})).await, 409, "invoice_conflict");
 
     let pay = |method: &str| json!({ "payment_method": method });
     let path = format!("/invoices/{id}/pay");
-    refused(
-        &shop.post_with_key(&path, "t", &pay("MANUAL_TRANSFER")).await,
-        422,
-        "payment_method_unavailable",
-    );
-    refused(&shop.post_with_key(&path, "w", &pay("WALLET")).await, 409, "insufficient_balance");
-    let attempt = shop.post_with_key(&path, "q", &pay("QRIS")).await;
+    refused(&shop.me.post(&path, &pay("MANUAL_TRANSFER")).key("t").await, 422, "payment_method_unavailable");
+    refused(&shop.me.post(&path, &pay("WALLET")).key("w").await, 409, "insufficient_balance");
+    let attempt = shop.me.post(&path, &pay("QRIS")).key("q").await;
     assert_eq!(attempt.status, 201, "{}", attempt.body);
     let name = text(&attempt.body, "gateway_order_id");
     assert!(name.starts_with("WI-") && attempt.body["qr_string"].is_string(), "{}", attempt.body);
     assert_eq!(shop.pay(&json!({ "order_id": name, "duplicates": 2 })).await, [200, 200]);
-    let paid = shop.app.get(&format!("/invoices/{id}"), shop.me()).await.body;
+    let paid = shop.me.get(&format!("/invoices/{id}")).await.body;
     assert_eq!((text(&paid, "status"), paid["order_id"].is_null()), ("PAID", true), "{paid}");
-    refused(&shop.post_with_key(&path, "late", &pay("QRIS")).await, 409, "invoice_conflict");
-    let void = shop
-        .app
-        .post(&format!("/admin/invoices/{id}/void"), As::Token(&admin), &json!({ "reason": "billed twice" }))
-        .await;
+    refused(&shop.me.post(&path, &pay("QRIS")).key("late").await, 409, "invoice_conflict");
+    let void = admin.post(&format!("/admin/invoices/{id}/void"), &json!({ "reason": "billed twice" })).await;
     refused(&void, 409, "invoice_conflict");
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_cannot_be_billed_is_refused(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let (_, admin) = shop.app.user(Role::Admin).await;
+    let admin = shop.user(Role::Admin).await;
     let me = shop.my_id().await;
     let with = |line: Value| json!({ "user_id": me, "lines": [line] });
     let good = json!({ "description": "Two hours", "quantity": 2, "unit_price": 250_000 });
@@ -107,11 +91,11 @@ async fn what_cannot_be_billed_is_refused(pool: PgPool) {
     .into_iter()
     .enumerate()
     {
-        let answer = post_as(&shop.app, &admin, "/admin/invoices", &format!("bad-{n}"), &body).await;
+        let answer = admin.post("/admin/invoices", &body).key(&format!("bad-{n}")).await;
         refused(&answer, 422, code);
     }
     let nobody = json!({ "user_id": uuid::Uuid::now_v7(), "lines": [good] });
-    refused(&post_as(&shop.app, &admin, "/admin/invoices", "nobody", &nobody).await, 404, "not_found");
+    refused(&admin.post("/admin/invoices", &nobody).key("nobody").await, 404, "not_found");
     assert_eq!(shop.count("SELECT count(*) FROM invoices").await, 0);
 }
 
@@ -121,30 +105,30 @@ async fn a_server_is_renewed_from_the_balance_or_through_the_gateway(pool: PgPoo
     let server = shop.server().await;
     let path = format!("/instances/{server}/renew");
     let from_balance = json!({ "term_months": 3, "payment_method": "WALLET" });
-    let renewed = shop.post_with_key(&path, "three", &from_balance).await;
+    let renewed = shop.me.post(&path, &from_balance).key("three").await;
     assert_eq!(renewed.status, 201, "{}", renewed.body);
     assert_eq!(text(&renewed.body["invoice"], "status"), "PAID");
     assert_eq!(text(&renewed.body["payment"], "status"), "PAID");
-    let instance = shop.app.get(&format!("/instances/{server}"), shop.me()).await.body;
+    let instance = shop.me.get(&format!("/instances/{server}")).await.body;
     assert_eq!(instance["expires_at"], renewed.body["ends_at"]);
-    let again = shop.post_with_key(&path, "three", &from_balance).await;
+    let again = shop.me.post(&path, &from_balance).key("three").await;
     assert_eq!((again.status.as_u16(), &again.body["id"]), (201, &renewed.body["id"]));
     let other = json!({ "term_months": 6, "payment_method": "WALLET" });
-    refused(&shop.post_with_key(&path, "three", &other).await, 422, "idempotency_key_reused");
+    refused(&shop.me.post(&path, &other).key("three").await, 422, "idempotency_key_reused");
 
     let by_code = json!({ "term_months": 1, "payment_method": "QRIS" });
-    let open = shop.post_with_key(&path, "one", &by_code).await.body;
+    let open = shop.me.post(&path, &by_code).key("one").await.body;
     assert!(open["ends_at"].is_null() && open["payment"]["qr_string"].is_string(), "{open}");
     assert_eq!(shop.pay(&json!({ "order_id": open["payment"]["gateway_order_id"] })).await, [200]);
     let one = format!("/instances/{server}/renewals/{}", text(&open, "id"));
-    let paid = shop.app.get(&one, shop.me()).await.body;
+    let paid = shop.me.get(&one).await.body;
     assert_eq!(paid["starts_at"], renewed.body["ends_at"]);
-    let all = shop.app.get(&format!("/instances/{server}/renewals"), shop.me()).await.body;
+    let all = shop.me.get(&format!("/instances/{server}/renewals")).await.body;
     assert_eq!(all["data"].as_array().map(Vec::len), Some(2));
 
-    let (_, stranger) = shop.app.user(Role::Customer).await;
-    refused(&shop.app.get(&one, As::Token(&stranger)).await, 404, "not_found");
-    refused(&post_as(&shop.app, &stranger, &path, "mine", &by_code).await, 404, "not_found");
+    let stranger = shop.user(Role::Customer).await;
+    refused(&stranger.get(&one).await, 404, "not_found");
+    refused(&stranger.post(&path, &by_code).key("mine").await, 404, "not_found");
     for (n, (body, code)) in [
         (json!({ "term_months": 2, "payment_method": "QRIS" }), "term_not_offered"),
         (json!({ "term_months": 0, "payment_method": "QRIS" }), "term_not_offered"),
@@ -156,29 +140,29 @@ async fn a_server_is_renewed_from_the_balance_or_through_the_gateway(pool: PgPoo
     .into_iter()
     .enumerate()
     {
-        refused(&shop.post_with_key(&path, &format!("bad-{n}"), &body).await, 422, code);
+        refused(&shop.me.post(&path, &body).key(&format!("bad-{n}")).await, 422, code);
     }
     let poor = json!({ "term_months": 12, "payment_method": "WALLET" });
-    refused(&shop.post_with_key(&path, "poor", &poor).await, 409, "insufficient_balance");
+    refused(&shop.me.post(&path, &poor).key("poor").await, 409, "insufficient_balance");
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_payout_is_booked_once(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let (_, admin) = shop.app.user(Role::Admin).await;
+    let admin = shop.user(Role::Admin).await;
     shop.paid_deposit(500_000, "deposit").await;
-    let book = async |body: &Value| shop.app.post_anew("/admin/payouts", As::Token(&admin), body).await;
+    let book = async |body: &Value| admin.post("/admin/payouts", body).await;
     let payout =
         json!({ "gateway": "midtrans", "reference": "2026-11-28-1", "gross": 500_000, "fee": 3_500 });
     let booked = book(&payout).await;
     assert_eq!((booked.status.as_u16(), booked.body["fee"].as_i64()), (201, Some(3_500)), "{}", booked.body);
     refused(&book(&payout).await, 409, "payout_conflict");
     let another = json!({ "gateway": "midtrans", "reference": "2026-11-28-2", "gross": 1_000, "fee": 0 });
-    let again = async |body: &Value| post_as(&shop.app, &admin, "/admin/payouts", "payout", body).await;
+    let again = async |body: &Value| admin.post("/admin/payouts", body).key("payout").await;
     let one = again(&another).await;
     assert_eq!((one.status.as_u16(), again(&another).await.body), (201, one.body));
     refused(&again(&payout).await, 422, "idempotency_key_reused");
-    let all = shop.app.get("/admin/payouts", As::Token(&admin)).await.body;
+    let all = admin.get("/admin/payouts").await.body;
     assert_eq!(
         (all["data"][1]["gross"].as_i64(), all["data"].as_array().map(Vec::len)),
         (Some(500_000), Some(2))
@@ -194,6 +178,6 @@ async fn a_payout_is_booked_once(pool: PgPool) {
         bad[field] = value;
         refused(&book(&bad).await, 422, code);
     }
-    let books = shop.app.store.check_ledger().await.unwrap();
+    let books = shop.store.check_ledger().await.unwrap();
     assert!(books.sound, "{:#?}", books.findings);
 }

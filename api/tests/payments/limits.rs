@@ -4,12 +4,9 @@ use domain::{Rupiah, role::Role};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{
-    Shop,
-    support::{Answer, As},
-    text,
-    wallet::post_as,
-};
+use testkit::http::Answer;
+
+use crate::{Shop, text};
 
 /// Everything that an attempt to pay writes.
 const WRITTEN: &str = "SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM payments)
@@ -19,14 +16,11 @@ const WRITTEN: &str = "SELECT (SELECT count(*) FROM orders) + (SELECT count(*) F
 impl Shop {
     /// From now on a month of any plan costs more than a QR code takes.
     async fn raise_prices(&self) {
-        sqlx::query("UPDATE plans SET price_monthly = 20000000").execute(&self.pool).await.unwrap();
+        self.run("UPDATE plans SET price_monthly = 20000000").await;
     }
 
     async fn basket(&self, way: &Value) -> Value {
-        let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'")
-            .fetch_one(&self.pool)
-            .await
-            .unwrap();
+        let plan = self.plan("do-basic-1gb").await;
         let mut body = json!({
             "plan_id": plan, "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1.example.com",
             "term_months": 1,
@@ -43,7 +37,7 @@ impl Shop {
         }
         assert_eq!(answer.body["errors"][0]["field"], "payment_method");
         assert_eq!(self.count(WRITTEN).await, written);
-        assert_eq!(self.simulator.calls("POST /v2/charge"), 0);
+        assert_eq!(self.charges(), 0);
     }
 }
 
@@ -58,7 +52,7 @@ fn by(way: &str) -> Value {
 async fn an_order_beyond_a_methods_limit_is_refused_at_the_quote_and_before_it_is_written(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.raise_prices().await;
-    let quote = shop.app.post("/orders/quote", shop.me(), &shop.basket(&json!({})).await).await;
+    let quote = shop.me.post("/orders/quote", &shop.basket(&json!({})).await).await;
     assert_eq!(quote.status, 200, "{}", quote.body);
     let usable: Vec<(&str, bool)> = quote.body["payment_methods"]
         .as_array()
@@ -72,17 +66,17 @@ async fn an_order_beyond_a_methods_limit_is_refused_at_the_quote_and_before_it_i
     let too_much = format!("QRIS takes at most {}", Rupiah::new(10_000_000));
     let said = [too_much.as_str(), "VIRTUAL_ACCOUNT of BCA", "MANUAL_TRANSFER"];
     let qris = shop.basket(&by("QRIS")).await;
-    shop.assert_refused(&shop.app.post("/orders/quote", shop.me(), &qris).await, 0, &said).await;
-    shop.assert_refused(&shop.post_with_key("/orders", "k", &qris).await, 0, &said).await;
+    shop.assert_refused(&shop.me.post("/orders/quote", &qris).await, 0, &said).await;
+    shop.assert_refused(&shop.me.post("/orders", &qris).key("k").await, 0, &said).await;
 
     // The same key is still free, and another way is taken.
-    let placed = shop.post_with_key("/orders", "k", &shop.basket(&by("MANUAL_TRANSFER")).await).await;
+    let placed = shop.me.post("/orders", &shop.basket(&by("MANUAL_TRANSFER")).await).key("k").await;
     assert_eq!(placed.status, 201, "{}", placed.body);
     let written = shop.count(WRITTEN).await;
     let refused = shop.pay_again(&placed.body, "again", &by("QRIS")).await;
     shop.assert_refused(&refused, written, &said).await;
     let invoice = format!("/invoices/{}/pay", text(&placed.body["invoice"], "id"));
-    shop.assert_refused(&shop.post_with_key(&invoice, "i", &by("QRIS")).await, written, &said).await;
+    shop.assert_refused(&shop.me.post(&invoice, &by("QRIS")).key("i").await, written, &said).await;
     assert_eq!(shop.pay_again(&placed.body, "bni", &by("BNI")).await.status, 201);
 }
 
@@ -94,26 +88,25 @@ async fn deposits_renewals_and_bills_are_bounded_alike(pool: PgPool) {
         body["amount"] = json!(amount);
         body
     };
-    let qris = shop.post_with_key("/wallet/deposits", "q", &deposit(10_000_001, "QRIS")).await;
+    let qris = shop.me.post("/wallet/deposits", &deposit(10_000_001, "QRIS")).key("q").await;
     shop.assert_refused(&qris, 0, &["QRIS takes at most", "VIRTUAL_ACCOUNT of BNI"]).await;
     assert!(!text(&qris.body, "detail").contains("WALLET"), "a balance does not fill itself");
-    let bca = shop.post_with_key("/wallet/deposits", "b", &deposit(50_000_001, "BCA")).await;
+    let bca = shop.me.post("/wallet/deposits", &deposit(50_000_001, "BCA")).key("b").await;
     shop.assert_refused(&bca, 0, &["VIRTUAL_ACCOUNT of BCA takes at most"]).await;
 
-    let (_, admin) = shop.app.user(Role::Admin).await;
-    let me = shop.app.get("/auth/me", shop.me()).await.body["id"].clone();
+    let admin = shop.user(Role::Admin).await;
+    let me = shop.me.get("/auth/me").await.body["id"].clone();
     let line = json!({ "description": "Migration", "quantity": 1, "unit_price": 20_000_000 });
-    let draft =
-        post_as(&shop.app, &admin, "/admin/invoices", "d", &json!({ "user_id": me, "lines": [line] })).await;
+    let draft = admin.post("/admin/invoices", &json!({ "user_id": me, "lines": [line] })).key("d").await;
     let id = text(&draft.body, "id").to_owned();
     let issue = format!("/admin/invoices/{id}/issue");
-    let issued = shop.app.post(&issue, As::Token(&admin), &json!({})).await;
+    let issued = admin.post(&issue, &json!({})).await;
     assert_eq!(issued.status, 200, "{}", issued.body);
     let written = shop.count(WRITTEN).await;
-    let bill = shop.post_with_key(&format!("/invoices/{id}/pay"), "q", &by("QRIS")).await;
+    let bill = shop.me.post(&format!("/invoices/{id}/pay"), &by("QRIS")).key("q").await;
     shop.assert_refused(&bill, written, &["QRIS", "VIRTUAL_ACCOUNT of BRI", "WALLET"]).await;
 
-    assert_eq!(shop.post_with_key("/wallet/deposits", "ok", &deposit(10_000_000, "QRIS")).await.status, 201);
+    assert_eq!(shop.me.post("/wallet/deposits", &deposit(10_000_000, "QRIS")).key("ok").await.status, 201);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -126,20 +119,20 @@ async fn a_further_term_beyond_the_limit_is_refused_and_the_earlier_wish_stays(p
         body["term_months"] = json!(1);
         body
     };
-    assert_eq!(shop.post_with_key(&path, "first", &wish("QRIS")).await.status, 201);
+    assert_eq!(shop.me.post(&path, &wish("QRIS")).key("first").await.status, 201);
     shop.raise_prices().await;
     let written = shop.count(WRITTEN).await;
-    let refused = shop.post_with_key(&path, "second", &wish("QRIS")).await;
+    let refused = shop.me.post(&path, &wish("QRIS")).key("second").await;
     assert_eq!((refused.status.as_u16(), refused.code()), (422, "payment_method_limit"), "{}", refused.body);
     assert_eq!(shop.count(WRITTEN).await, written);
     assert_eq!(shop.count("SELECT count(*) FROM invoices WHERE status = 'VOID'").await, 0);
-    assert_eq!(shop.post_with_key(&path, "third", &wish("BRI")).await.status, 201);
+    assert_eq!(shop.me.post(&path, &wish("BRI")).key("third").await.status, 201);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn anybody_may_read_how_much_each_way_takes(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let all = shop.app.get("/payment-methods", As::Nobody).await;
+    let all = shop.nobody().get("/payment-methods").await;
     assert_eq!(all.status, 200, "{}", all.body);
     let ways = all.body["data"].as_array().unwrap();
     assert_eq!(ways.len(), 8, "QRIS, five banks, transfer and balance");
@@ -151,12 +144,12 @@ async fn anybody_may_read_how_much_each_way_takes(pool: PgPool) {
     assert_eq!((qris["pays"].as_array().unwrap().len(), qris.get("usable")), (3, None));
     assert!(all.headers.contains_key("etag") && all.headers.contains_key("cache-control"));
 
-    let much = shop.app.get("/payment-methods?amount=12000000", As::Nobody).await.body;
+    let much = shop.nobody().get("/payment-methods?amount=12000000").await.body;
     let reason = text(&much["data"][0], "reason");
     let (most, wanted) = (Rupiah::new(10_000_000), Rupiah::new(12_000_000));
     assert_eq!(reason, format!("QRIS takes at most {most} at once; this is {wanted}"));
     assert_eq!((&much["data"][0]["usable"], &much["data"][1]["usable"]), (&json!(false), &json!(true)));
-    let deposits = shop.app.get("/payment-methods?for=DEPOSIT&amount=5000", As::Nobody).await.body;
+    let deposits = shop.nobody().get("/payment-methods?for=DEPOSIT&amount=5000").await.body;
     let usable: Vec<_> = deposits["data"].as_array().unwrap().iter().map(|way| &way["usable"]).collect();
     assert_eq!(usable, [true, false, true, true, true, true], "BCA takes Rp10.000 and more");
 
@@ -166,7 +159,7 @@ async fn anybody_may_read_how_much_each_way_takes(pool: PgPool) {
         ("amount=x", "invalid_query"),
         ("for=TEA", "invalid_query"),
     ] {
-        let refused = shop.app.get(&format!("/payment-methods?{query}"), As::Nobody).await;
+        let refused = shop.nobody().get(&format!("/payment-methods?{query}")).await;
         assert_eq!(refused.code(), code, "{query}: {}", refused.body);
     }
 }

@@ -1,8 +1,5 @@
-//! Paying over HTTP: an API on a real port, the Midtrans simulator that notifies it, and a customer.
+//! Paying over HTTP: an API on a real port, the gateways' simulators that notify it, and a customer.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-#[path = "../support/mod.rs"]
-mod support;
 
 mod archive;
 mod attempts;
@@ -20,19 +17,16 @@ mod wallet;
 mod webhook;
 mod xendit_webhook;
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{ops::Deref, time::Duration};
 
-use adapters::payments::PaymentGateway;
-use api::{AppState, PaymentConfig};
-use axum::{body::Body, http::Request};
-use domain::{billing::PaymentMethod, role::Role};
+use domain::role::Role;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
-use simulators::Handle;
 use sqlx::PgPool;
-use support::{Answer, App, As};
-use testkit::SimulatedGateway;
-use tokio::net::TcpListener;
+use testkit::{
+    SimulatedGateway,
+    http::{Answer, Expect, Method, Request, TestApi, User},
+};
 
 const KEY: &str = "SB-Mid-server-api";
 const TOKEN: &str = "xendits-callback-token";
@@ -42,12 +36,16 @@ const PATIENT: Duration = Duration::from_secs(10);
 
 /// A seeded shop with two gateways and one customer.
 struct Shop {
-    pool: PgPool,
-    app: App,
-    token: String,
-    simulator: Handle,
-    xendit: Handle,
-    http: reqwest::Client,
+    api: TestApi,
+    me: User,
+}
+
+impl Deref for Shop {
+    type Target = TestApi;
+
+    fn deref(&self) -> &TestApi {
+        &self.api
+    }
 }
 
 impl Shop {
@@ -62,60 +60,46 @@ impl Shop {
 
     /// A shop that charges through the given gateway.
     async fn through(pool: PgPool, gateway: &'static str, charge_timeout: Duration) -> Self {
-        let simulator =
-            SimulatedGateway::with("midtrans", |config| config.credentials = vec![KEY.to_owned()]);
-        let xendit = SimulatedGateway::with("xendit", |config| {
-            config.credentials = vec![KEY.to_owned(), TOKEN.to_owned()];
-        });
-        let both = [simulator.await, xendit.await];
-        let payments = PaymentConfig {
-            gateways: gateways(&both),
-            by_method: BTreeMap::from(
-                [PaymentMethod::Qris, PaymentMethod::VirtualAccount].map(|method| (method, gateway)),
-            ),
-            charge_timeout,
-            refund_policy: Default::default(),
+        let known = |slug, secrets: &[&str]| {
+            let credentials = secrets.iter().map(|&secret| secret.to_owned()).collect();
+            SimulatedGateway::with(slug, |config| config.credentials = credentials)
         };
-        let state = AppState { payments: Arc::new(payments), ..support::state(&pool) };
-        let api = serve(state.clone()).await;
-        let app = App::new(state);
-        app.store.seed().await.unwrap();
-        let (_, token) = app.user(Role::Customer).await;
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let [simulator, xendit] = both.map(|gateway| gateway.simulator);
-        let shop = Self { pool, app, token, simulator, xendit, http };
-        for (simulator, slug) in [(shop.simulator.url(), "midtrans"), (shop.xendit.url(), "xendit")] {
-            let url = format!("http://{api}/api/v1/webhooks/{slug}");
-            // No second try comes while a test looks at what the first one did.
-            let settings = json!({ "notification_url": url, "retry_interval_seconds": 3600 });
-            shop.control_at(&simulator, "config", &settings).await;
-        }
-        shop
-    }
-
-    fn me(&self) -> As<'_> {
-        As::Token(&self.token)
+        let setup = TestApi::setup(pool)
+            .gateway(known("midtrans", &[KEY]).await)
+            .gateway(known("xendit", &[KEY, TOKEN]).await)
+            .charging_through(gateway)
+            .charge_timeout(charge_timeout);
+        let api = setup.open().await;
+        let me = api.user(Role::Customer).await;
+        Self { api, me }
     }
 
     /// Calls the control API of Midtrans' simulator.
     async fn control(&self, call: &str, body: &Value) -> Value {
-        self.control_at(&self.simulator.url(), call, body).await
+        self.control_at("midtrans", call, body).await
     }
 
-    async fn control_at(&self, simulator: &str, call: &str, body: &Value) -> Value {
-        let url = format!("{simulator}/__sim/{call}");
-        let answer = self.http.post(url).json(body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{call}: {}", answer.text().await.unwrap());
-        answer.json().await.unwrap()
+    async fn control_at(&self, gateway: &str, call: &str, body: &Value) -> Value {
+        self.gateway(gateway).control().post(&format!("/{call}"), body).await.expect_success()
+    }
+
+    /// How often a route of a gateway was called.
+    fn calls(&self, gateway: &str, route: &str) -> u64 {
+        self.gateway(gateway).simulator.calls(route)
+    }
+
+    /// How often Midtrans was asked to charge.
+    fn charges(&self) -> u64 {
+        self.calls("midtrans", "POST /v2/charge")
     }
 
     /// Pays as told and answers with the status of each notification's first delivery.
     async fn pay(&self, pay: &Value) -> Vec<u64> {
-        self.pay_at(&self.simulator.url(), pay).await
+        self.pay_at("midtrans", pay).await
     }
 
-    async fn pay_at(&self, simulator: &str, pay: &Value) -> Vec<u64> {
-        let answer = self.control_at(simulator, "pay", pay).await;
+    async fn pay_at(&self, gateway: &str, pay: &Value) -> Vec<u64> {
+        let answer = self.control_at(gateway, "pay", pay).await;
         answer["deliveries"].as_array().unwrap().iter().map(|d| d["status"].as_u64().unwrap()).collect()
     }
 
@@ -126,68 +110,37 @@ impl Shop {
 
     /// Places an order under an idempotency key, for a server of that name.
     async fn order_again(&self, key: &str, hostname: &str) -> Value {
-        let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'")
-            .fetch_one(&self.pool)
-            .await
-            .unwrap();
         let body = json!({
-            "plan_id": plan, "region": "sgp1", "image": "ubuntu-24-04", "hostname": format!("{hostname}.example.com"),
-            "term_months": 1, "payment_method": "QRIS",
+            "plan_id": self.plan("do-basic-1gb").await, "region": "sgp1", "image": "ubuntu-24-04",
+            "hostname": format!("{hostname}.example.com"), "term_months": 1, "payment_method": "QRIS",
         });
-        let placed = self.post_with_key("/orders", key, &body).await;
-        assert_eq!(placed.status, 201, "{:?}", placed.body);
-        placed.body
-    }
-
-    /// Posts as the customer with an idempotency key.
-    async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Answer {
-        let request = Request::post(format!("/api/v1{path}"))
-            .header("authorization", format!("Bearer {}", self.token))
-            .header("content-type", "application/json")
-            .header("idempotency-key", key)
-            .body(Body::from(body.to_string()));
-        self.app.send(request.unwrap()).await
+        self.me.post("/orders", &body).key(key).await.expect(201)
     }
 
     /// Begins another attempt to pay `order`.
     async fn pay_again(&self, order: &Value, key: &str, body: &Value) -> Answer {
-        self.post_with_key(&format!("/orders/{}/pay", text(order, "id")), key, body).await
+        self.me.post(&format!("/orders/{}/pay", text(order, "id")), body).key(key).await
     }
 
     /// Posts a notification as it is.
-    async fn notify(&self, body: impl Into<Body>) -> Answer {
-        let request = Request::post("/api/v1/webhooks/midtrans").header("content-type", "application/json");
-        self.app.send(request.body(body.into()).unwrap()).await
+    async fn notify(&self, body: impl Into<Vec<u8>>) -> Answer {
+        self.webhook("midtrans").body("application/json", body).await
+    }
+
+    /// A notification, to be completed.
+    fn webhook(&self, gateway: &str) -> Request {
+        self.nobody().request(Method::POST, &format!("/webhooks/{gateway}"))
     }
 
     /// The order as its customer reads it.
     async fn read(&self, order: &Value) -> Value {
-        self.app.get(&format!("/orders/{}", text(order, "id")), self.me()).await.body
+        self.me.get(&format!("/orders/{}", text(order, "id"))).await.body
     }
 
     async fn payment_status(&self, payment: &Value) -> String {
-        let answer = self.app.get(&format!("/payments/{}", text(payment, "id")), self.me()).await;
+        let answer = self.me.get(&format!("/payments/{}", text(payment, "id"))).await;
         text(&answer.body, "status").to_owned()
     }
-
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
-    }
-}
-
-fn gateways(both: &[SimulatedGateway]) -> BTreeMap<&'static str, Arc<dyn PaymentGateway>> {
-    let patient = |gateway: &SimulatedGateway| {
-        gateway.adapter_with(|account| account.timeout = Duration::from_secs(10))
-    };
-    both.iter().map(|gateway| (gateway.vendor.slug, patient(gateway))).collect()
-}
-
-/// Serves the API on a free port, for as long as the test's runtime lives.
-async fn serve(state: AppState) -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(api::serve::serve(listener, api::router(state), Default::default(), Default::default()));
-    address
 }
 
 /// A signed notification of money for an order id.

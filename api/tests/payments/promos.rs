@@ -2,48 +2,37 @@
 
 use domain::{
     Rupiah,
-    promo::{PromoCode, PromoKind, PromoTerms},
-    role::Role,
+    promo::{PromoKind, PromoTerms},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use store::{
-    audit::{Actor, Origin},
-    promos::NewPromo,
-};
 
-use crate::{Shop, support::Answer, text};
+use testkit::http::Answer;
+
+use crate::{Shop, text};
 
 impl Shop {
     /// Makes `BONUS10`: ten percent on top, at most 40,000, once for each.
     async fn bonus10(&self) {
-        let (admin, _) = self.app.user(Role::Admin).await;
-        let terms = PromoTerms {
-            kind: PromoKind::DepositPercent,
-            value: 10,
-            min_amount: Some(Rupiah::new(50_000)),
-            max_amount: Some(Rupiah::new(40_000)),
-            per_user_limit: Some(1),
-            global_limit: None,
-            starts_at: None,
-            ends_at: None,
+        let terms = |terms: &mut PromoTerms| {
+            terms.min_amount = Some(Rupiah::new(50_000));
+            terms.max_amount = Some(Rupiah::new(40_000));
+            terms.per_user_limit = Some(1);
         };
-        let new = NewPromo { code: PromoCode::parse("BONUS10").unwrap(), terms };
-        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
-        self.app.store.create_promo(&new, admin, &origin).await.unwrap();
+        self.promo("BONUS10", PromoKind::DepositPercent, 10).terms(terms).await;
     }
 
     async fn open_with(&self, code: &str, amount: i64, key: &str) -> Answer {
         let body = json!({ "amount": amount, "payment_method": "QRIS", "promo_code": code });
-        self.post_with_key("/wallet/deposits", key, &body).await
+        self.me.post("/wallet/deposits", &body).key(key).await
     }
 
     async fn read_deposit(&self, deposit: &Value) -> Value {
-        self.app.get(&format!("/wallet/deposits/{}", text(deposit, "id")), self.me()).await.body
+        self.me.get(&format!("/wallet/deposits/{}", text(deposit, "id"))).await.body
     }
 
     async fn balance(&self) -> i64 {
-        self.app.get("/wallet", self.me()).await.body["balance"].as_i64().unwrap()
+        self.me.get("/wallet").await.body["balance"].as_i64().unwrap()
     }
 }
 
@@ -65,13 +54,13 @@ async fn a_deposit_brings_its_bonus_once(pool: PgPool) {
     assert_eq!(shop.balance().await, 540_000);
     let read = shop.read_deposit(&deposit).await;
     assert_eq!((text(&read, "status"), text(&read, "bonus_status")), ("PAID", "REDEEMED"));
-    let lines = shop.app.get("/wallet/transactions", shop.me()).await.body;
+    let lines = shop.me.get("/wallet/transactions").await.body;
     let lines: Vec<_> = lines["data"].as_array().unwrap().iter().collect();
     assert_eq!(lines.len(), 2);
     assert_eq!((text(lines[0], "kind"), &lines[0]["amount"]), ("PROMO_BONUS", &json!(40_000)));
     assert_eq!(text(lines[0], "description"), "Bonus on a deposit: BONUS10");
     assert_eq!((text(lines[1], "kind"), &lines[1]["balance"]), ("DEPOSIT", &json!(500_000)));
-    let report = shop.app.store.check_ledger().await.unwrap();
+    let report = shop.store.check_ledger().await.unwrap();
     assert!(report.sound, "{:#?}", report.findings);
     let refused = shop.open_with("BONUS10", 500_000, "more").await;
     assert_eq!((refused.status.as_u16(), refused.code()), (422, "promo_already_used"));
@@ -91,7 +80,7 @@ async fn a_deposit_that_expires_gives_the_code_back(pool: PgPool) {
     let second = shop.open_with("BONUS10", 100_000, "second").await.body;
     assert_eq!(shop.pay(&json!({ "order_id": second["payment"]["gateway_order_id"] })).await, [200]);
     assert_eq!(shop.balance().await, 110_000);
-    let listed = shop.app.get("/wallet/deposits", shop.me()).await.body;
+    let listed = shop.me.get("/wallet/deposits").await.body;
     let bonuses: Vec<_> = listed["data"].as_array().unwrap().iter().map(|d| d["bonus"].clone()).collect();
     assert_eq!(bonuses, [json!(10_000), json!(5_000)]);
 }

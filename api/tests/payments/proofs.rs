@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Router,
     body::{Body, to_bytes},
     http::Request,
 };
@@ -10,13 +11,11 @@ use domain::role::Role;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+
+use testkit::http::{Answer, Caller, Method, User};
 use tower::ServiceExt;
 
-use crate::{
-    Shop,
-    support::{self, Answer, App, As},
-    text,
-};
+use crate::{Shop, text};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\na picture";
 const PDF: &[u8] = b"%PDF-1.7 a receipt";
@@ -48,16 +47,13 @@ impl Shop {
         self.pay_again(&order, "transfer", &json!({ "payment_method": "MANUAL_TRANSFER" })).await.body
     }
 
-    async fn send_form(&self, who: &str, payment: &Value, kind: &str, body: Vec<u8>) -> Answer {
-        let request = Request::post(format!("/api/v1/payments/{}/proof", text(payment, "id")))
-            .header("authorization", format!("Bearer {who}"))
-            .header("content-type", kind)
-            .body(Body::from(body));
-        self.app.send(request.unwrap()).await
+    async fn send_form(&self, who: &Caller, payment: &Value, kind: &str, body: Vec<u8>) -> Answer {
+        let path = format!("/payments/{}/proof", text(payment, "id"));
+        who.request(Method::POST, &path).body(kind, body).await
     }
 
     async fn send(&self, payment: &Value, parts: &[Part<'_>]) -> Answer {
-        self.send_form(&self.token, payment, "multipart/form-data; boundary=edge", form(parts)).await
+        self.send_form(&self.me, payment, "multipart/form-data; boundary=edge", form(parts)).await
     }
 
     async fn kept(&self) -> i64 {
@@ -79,33 +75,30 @@ async fn a_proof_goes_from_the_customer_to_staff(pool: PgPool) {
     assert_eq!(text(&sent.body, "sha256").len(), 64);
     let again = shop.send(&payment, &[("file", Some("image/png"), PNG)]).await;
     assert_eq!((again.status.as_u16(), &again.body), (201, &sent.body));
-    let mine = shop.app.get(&format!("/payments/{}", text(&payment, "id")), shop.me()).await.body;
+    let mine = shop.me.get(&format!("/payments/{}", text(&payment, "id"))).await.body;
     assert_eq!(mine["proofs"], json!([sent.body]));
 
-    let (_, support) = shop.app.user(Role::Support).await;
+    let support = shop.user(Role::Support).await;
     let proofs = format!("/admin/payments/{}/proofs", text(&payment, "id"));
-    let listed = shop.app.get(&proofs, As::Token(&support)).await.body;
+    let listed = support.get(&proofs).await.body;
     assert_eq!(listed["data"], json!([sent.body]));
-    let waiting = shop.app.get("/admin/payments?awaiting_approval=true", As::Token(&support)).await.body;
+    let waiting = support.get("/admin/payments?awaiting_approval=true").await.body;
     assert_eq!(waiting["data"].as_array().unwrap().len(), 1);
     assert_eq!((&waiting["data"][0]["id"], &waiting["data"][0]["proofs"]), (&payment["id"], &json!(1)));
 
-    let request = Request::get(format!("/api/v1{proofs}/{}", text(&sent.body, "id")))
-        .header("authorization", format!("Bearer {support}"))
-        .body(Body::empty());
-    let answer = shop.app.router().oneshot(request.unwrap()).await.unwrap();
-    assert_eq!(answer.status(), 200);
+    let answer = support.get(&format!("{proofs}/{}", text(&sent.body, "id"))).reply().await;
+    assert_eq!(answer.status, 200);
     for (name, value) in [
         ("content-type", "image/png"),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
         ("content-security-policy", "sandbox; default-src 'none'"),
     ] {
-        assert_eq!(answer.headers()[name], value);
+        assert_eq!(answer.headers[name], value);
     }
-    let named = answer.headers()["content-disposition"].to_str().unwrap().to_owned();
+    let named = answer.headers["content-disposition"].to_str().unwrap().to_owned();
     assert!(named.starts_with("attachment; filename=\"proof-") && named.ends_with(".png\""), "{named}");
-    assert_eq!(to_bytes(answer.into_body(), MIB).await.unwrap(), PNG);
+    assert_eq!(answer.bytes, PNG);
     assert_eq!(shop.count("SELECT count(*) FROM audit_log WHERE action = 'payment_proof.read'").await, 1);
 }
 
@@ -151,7 +144,7 @@ async fn what_is_no_form_is_refused(pool: PgPool) {
         (400, "malformed_multipart", "multipart/form-data; boundary=edge", b"no form".to_vec()),
         (422, "proof_missing", "multipart/form-data; boundary=edge", b"--edge--\r\n".to_vec()),
     ] {
-        let refused = shop.send_form(&shop.token, &payment, kind, body).await;
+        let refused = shop.send_form(&shop.me, &payment, kind, body).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (status, code), "{kind}");
     }
     assert_eq!(shop.kept().await, 0);
@@ -172,19 +165,17 @@ async fn five_mebibytes_fit_and_a_byte_more_does_not(pool: PgPool) {
     }
     assert_eq!(shop.kept().await, 1);
     // Elsewhere the limit is what it was.
-    let request = Request::post(format!("/api/v1/orders/{}/pay", text(&payment, "order_id")))
-        .header("authorization", format!("Bearer {}", shop.token))
-        .header("content-type", "application/json")
-        .header("idempotency-key", "large")
-        .body(Body::from(vec![b' '; MIB]));
-    assert_eq!(shop.app.send(request.unwrap()).await.code(), "body_too_large");
+    let path = format!("/orders/{}/pay", text(&payment, "order_id"));
+    let large = shop.me.request(Method::POST, &path).key("large");
+    let large = large.body("application/json", vec![b' '; MIB]);
+    assert_eq!(large.await.code(), "body_too_large");
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_proof_is_for_ones_own_open_transfer(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let payment = shop.transfer().await;
-    let (_, stranger) = shop.app.user(Role::Customer).await;
+    let stranger = shop.user(Role::Customer).await;
     let body = form(&[("file", Some("image/png"), PNG)]);
     let foreign = shop.send_form(&stranger, &payment, "multipart/form-data; boundary=edge", body).await;
     assert_eq!((foreign.status.as_u16(), foreign.code()), (404, "not_found"));
@@ -192,9 +183,9 @@ async fn a_proof_is_for_ones_own_open_transfer(pool: PgPool) {
     let order = shop.order_again("qris", "web-2").await;
     let qris = shop.send(&order["payment"], &[("file", Some("image/png"), PNG)]).await;
     assert_eq!((qris.status.as_u16(), qris.code()), (409, "payment_conflict"));
-    let (_, admin) = shop.app.user(Role::Admin).await;
+    let admin = shop.user(Role::Admin).await;
     let reject = format!("/admin/orders/{}/reject-payment", text(&payment, "order_id"));
-    let rejected = shop.app.post(&reject, As::Token(&admin), &json!({ "reason": "Nothing arrived" })).await;
+    let rejected = admin.post(&reject, &json!({ "reason": "Nothing arrived" })).await;
     assert_eq!(rejected.status, 200, "{:?}", rejected.body);
     let late = shop.send(&payment, &[("file", Some("image/png"), PNG)]).await;
     assert_eq!((late.status.as_u16(), late.code()), (409, "payment_conflict"));
@@ -217,47 +208,53 @@ async fn of_ten_uploads_at_once_five_are_kept(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_file_may_take_longer_to_arrive_than_other_bodies(pool: PgPool) {
-    let shop = Shop::open(pool.clone()).await;
+    let shop = Shop::open(pool).await;
     let payment = shop.transfer().await;
-    let app = |upload_timeout| {
-        let mut state = support::state(&pool);
-        let limits = Arc::make_mut(&mut state.limits);
-        (limits.body_timeout, limits.upload_timeout) = (Duration::from_millis(100), upload_timeout);
-        App::new(state)
-    };
-    // It comes in two parts, with more than the usual time between them.
-    let slow = |body: Vec<u8>| {
-        let (first, second) = body.split_at(body.len() / 2);
-        let parts = futures::stream::iter([first.to_vec(), second.to_vec()]).enumerate().then(
-            async |(place, part)| {
-                tokio::time::sleep(Duration::from_millis(400 * place as u64)).await;
-                Ok::<_, std::io::Error>(part)
-            },
-        );
-        Body::from_stream(Box::pin(parts))
-    };
-    let request = |path: &str, kind: &str, body: Body| {
-        Request::post(format!("/api/v1{path}"))
-            .header("authorization", format!("Bearer {}", shop.token))
-            .header("content-type", kind)
-            .header("idempotency-key", "slow")
-            .body(body)
-            .unwrap()
+    let process = |upload_timeout| {
+        let process = shop.beside(|mut state| {
+            let limits = Arc::make_mut(&mut state.limits);
+            (limits.body_timeout, limits.upload_timeout) = (Duration::from_millis(100), upload_timeout);
+            state
+        });
+        process.router()
     };
     let upload = || {
         let path = format!("/payments/{}/proof", text(&payment, "id"));
         let file = form(&[("file", Some("image/png"), PNG)]);
-        request(&path, "multipart/form-data; boundary=edge", slow(file))
+        slow(&shop.me, &path, "multipart/form-data; boundary=edge", file)
     };
-    let late = app(Duration::from_millis(100)).send(upload()).await;
-    assert_eq!((late.status.as_u16(), late.code()), (408, "request_timeout"));
+    let late = sent(process(Duration::from_millis(100)), upload()).await;
+    assert_eq!((late.0, late.1["code"].as_str()), (408, Some("request_timeout")));
     let pay = format!("/orders/{}/pay", text(&payment, "order_id"));
     let body = json!({ "payment_method": "QRIS" }).to_string().into_bytes();
-    let patient = app(Duration::from_secs(60));
-    let late = patient.send(request(&pay, "application/json", slow(body))).await;
-    assert_eq!((late.status.as_u16(), late.code()), (408, "request_timeout"));
+    let patient = process(Duration::from_secs(60));
+    let late = sent(patient.clone(), slow(&shop.me, &pay, "application/json", body)).await;
+    assert_eq!((late.0, late.1["code"].as_str()), (408, Some("request_timeout")));
     assert_eq!((shop.kept().await, shop.count("SELECT count(*) FROM payments").await), (0, 2));
 
-    let sent = patient.send(upload()).await;
-    assert_eq!(sent.status, 201, "{:?}", sent.body);
+    let (status, proof) = sent(patient, upload()).await;
+    assert_eq!(status, 201, "{proof}");
+}
+
+/// A request whose body comes in two parts, with more than the usual time between them: no client sends one.
+fn slow(who: &User, path: &str, kind: &str, body: Vec<u8>) -> Request<Body> {
+    let (first, second) = body.split_at(body.len() / 2);
+    let parts =
+        futures::stream::iter([first.to_vec(), second.to_vec()]).enumerate().then(async |(place, part)| {
+            tokio::time::sleep(Duration::from_millis(400 * place as u64)).await;
+            Ok::<_, std::io::Error>(part)
+        });
+    Request::post(format!("/api/v1{path}"))
+        .header("authorization", format!("Bearer {}", who.token))
+        .header("content-type", kind)
+        .header("idempotency-key", "slow")
+        .body(Body::from_stream(Box::pin(parts)))
+        .unwrap()
+}
+
+/// The answer's status and body.
+async fn sent(router: Router, request: Request<Body>) -> (u16, Value) {
+    let answer = router.oneshot(request).await.unwrap();
+    let (status, body) = (answer.status().as_u16(), to_bytes(answer.into_body(), MIB).await.unwrap());
+    (status, serde_json::from_slice(&body).unwrap_or_default())
 }

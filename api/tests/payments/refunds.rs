@@ -1,28 +1,22 @@
 //! Refunds over HTTP: bad requests, both ways back, and who sees what.
 
-use axum::{
-    body::Body,
-    http::{Method, Request},
-};
 use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{
-    Shop,
-    support::{Answer, As},
-    text,
-};
+use testkit::http::{Answer, Method, User};
+
+use crate::{Shop, text};
 
 struct Desk {
     shop: Shop,
-    admin: String,
+    admin: User,
 }
 
 impl Desk {
     async fn open(pool: PgPool) -> Self {
         let shop = Shop::open(pool).await;
-        let (_, admin) = shop.app.user(Role::Admin).await;
+        let admin = shop.user(Role::Admin).await;
         Self { shop, admin }
     }
 
@@ -35,15 +29,8 @@ impl Desk {
     }
 
     async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Answer {
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("/api/v1{path}"))
-            .header("authorization", format!("Bearer {}", self.admin))
-            .header("content-type", "application/json");
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        self.shop.app.send(request.body(Body::from(body.to_string())).unwrap()).await
+        let request = self.admin.request(Method::POST, path).json(body);
+        key.into_iter().fold(request, |request, key| request.key(key)).await
     }
 
     async fn refund(&self, order: &str, key: &str, change: Value) -> Answer {
@@ -53,7 +40,7 @@ impl Desk {
     }
 
     async fn all(&self, query: &str) -> Vec<Value> {
-        let page = self.shop.app.get(&format!("/admin/refunds{query}"), As::Token(&self.admin)).await;
+        let page = self.admin.get(&format!("/admin/refunds{query}")).await;
         assert_eq!(page.status, 200, "{:?}", page.body);
         page.body["data"].as_array().unwrap().clone()
     }
@@ -130,8 +117,7 @@ async fn a_part_goes_to_the_balance_and_the_rest_through_the_gateway(pool: PgPoo
     let sent = rest.body["refund"].clone();
     assert_eq!((text(&sent, "status"), text(&sent, "gateway")), ("REQUESTED", "midtrans"));
     assert_eq!(desk.shop.wallet().await, (11_100, 0));
-    let read =
-        desk.shop.app.get(&format!("/admin/refunds/{}", text(&sent, "id")), As::Token(&desk.admin)).await;
+    let read = desk.admin.get(&format!("/admin/refunds/{}", text(&sent, "id"))).await;
     assert_eq!(read.body, sent);
     let retried = desk.post(&format!("/admin/refunds/{}/retry", text(&sent, "id")), None, &json!({})).await;
     assert_eq!((retried.status.as_u16(), &retried.body), (202, &sent));
@@ -144,18 +130,17 @@ async fn a_part_goes_to_the_balance_and_the_rest_through_the_gateway(pool: PgPoo
     assert_eq!(desk.all(&format!("?order_id={order}")).await.len(), 2);
     assert!(desk.all("?invoice_id=0193e7d0-4362-7709-b262-4de1f9ad2f5e").await.is_empty());
     assert_eq!(desk.all("?limit=1").await, std::slice::from_ref(&sent));
-    let unknown = desk.shop.app.get("/admin/refunds?status=GONE", As::Token(&desk.admin)).await;
+    let unknown = desk.admin.get("/admin/refunds?status=GONE").await;
     assert_eq!((unknown.status.as_u16(), unknown.code()), (400, "invalid_query"));
 
-    let mine = desk.shop.app.get("/refunds", desk.shop.me()).await.body;
+    let mine = desk.shop.me.get("/refunds").await.body;
     let seen: Vec<_> = mine["data"].as_array().unwrap().iter().map(|r| (&r["id"], &r["status"])).collect();
     assert_eq!(seen, [(&sent["id"], &sent["status"]), (&made["id"], &made["status"])]);
     assert!(mine["data"][0].get("last_error").is_none() && mine["data"][0].get("requested_by").is_none());
-    let (_, other) = desk.shop.app.user(Role::Customer).await;
-    let theirs = desk.shop.app.get(&format!("/refunds?order_id={order}"), As::Token(&other)).await.body;
+    let other = desk.shop.user(Role::Customer).await;
+    let theirs = other.get(&format!("/refunds?order_id={order}")).await.body;
     assert_eq!(theirs["data"], json!([]));
-    let invoice =
-        desk.shop.app.get(&format!("/invoices/{}", text(&sent, "invoice_id")), desk.shop.me()).await;
+    let invoice = desk.shop.me.get(&format!("/invoices/{}", text(&sent, "invoice_id"))).await;
     assert_eq!(invoice.body["credit_notes"].as_array().map(Vec::len), Some(2));
     assert_eq!(text(&invoice.body, "status"), "REFUNDED");
 }

@@ -1,20 +1,17 @@
 //! The balance over HTTP: deposits through the gateway, orders paid from it, statements, corrections, refunds.
 
-use axum::{body::Body, http::Request};
 use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{
-    Shop,
-    support::{Answer, App, As},
-    text,
-};
+use testkit::http::{Answer, Method, User};
+
+use crate::{Shop, text};
 
 impl Shop {
     async fn deposit(&self, amount: i64, key: &str) -> Value {
         let body = json!({ "amount": amount, "payment_method": "QRIS" });
-        let opened = self.post_with_key("/wallet/deposits", key, &body).await;
+        let opened = self.me.post("/wallet/deposits", &body).key(key).await;
         assert_eq!(opened.status, 201, "{:?}", opened.body);
         opened.body
     }
@@ -26,31 +23,18 @@ impl Shop {
     }
 
     pub(crate) async fn wallet(&self) -> (i64, i64) {
-        let answer = self.app.get("/wallet", self.me()).await;
+        let answer = self.me.get("/wallet").await;
         assert_eq!((answer.status.as_u16(), text(&answer.body, "currency")), (200, "IDR"));
         (answer.body["balance"].as_i64().unwrap(), answer.body["held"].as_i64().unwrap())
     }
 
     pub(crate) async fn order_from_balance(&self, key: &str) -> Answer {
-        let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'")
-            .fetch_one(&self.pool)
-            .await
-            .unwrap();
         let body = json!({
-            "plan_id": plan, "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1.example.com",
+            "plan_id": self.plan("do-basic-1gb").await, "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1.example.com",
             "term_months": 1, "payment_method": "WALLET",
         });
-        self.post_with_key("/orders", key, &body).await
+        self.me.post("/orders", &body).key(key).await
     }
-}
-
-pub(crate) async fn post_as(app: &App, token: &str, path: &str, key: &str, body: &Value) -> Answer {
-    let request = Request::post(format!("/api/v1{path}"))
-        .header("authorization", format!("Bearer {token}"))
-        .header("content-type", "application/json")
-        .header("idempotency-key", key)
-        .body(Body::from(body.to_string()));
-    app.send(request.unwrap()).await
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -70,10 +54,10 @@ async fn from_a_deposit_to_an_order_and_back(pool: PgPool) {
     assert!(shop.pay(&pay).await.iter().all(|status| *status == 200));
     assert_eq!(shop.wallet().await, (500_000, 0));
     let path = format!("/wallet/deposits/{}", text(&deposit, "id"));
-    let read = shop.app.get(&path, shop.me()).await.body;
+    let read = shop.me.get(&path).await.body;
     assert_eq!(text(&read, "status"), "PAID");
     assert!(read["credited_at"].is_string());
-    let listed = shop.app.get("/wallet/deposits", shop.me()).await.body;
+    let listed = shop.me.get("/wallet/deposits").await.body;
     assert_eq!(listed["data"], json!([read]));
 
     let placed = shop.order_from_balance("order").await;
@@ -82,21 +66,21 @@ async fn from_a_deposit_to_an_order_and_back(pool: PgPool) {
     let total = placed.body["total"].as_i64().unwrap();
     assert_eq!(shop.wallet().await, (500_000 - total, total));
 
-    let (_, admin) = shop.app.user(Role::Admin).await;
+    let admin = shop.user(Role::Admin).await;
     let path = format!("/admin/orders/{}/refund", text(&placed.body, "id"));
-    let refunded = shop.app.post_anew(&path, As::Token(&admin), &json!({ "reason": "sold out" })).await;
+    let refunded = admin.post(&path, &json!({ "reason": "sold out" })).await;
     assert_eq!(refunded.status, 200, "{:?}", refunded.body);
     assert_eq!((&refunded.body["status"], &refunded.body["amount"]), (&json!("REFUNDED"), &json!(total)));
     assert_eq!(shop.wallet().await, (500_000, 0));
     let invoice = format!("/invoices/{}", text(&placed.body["invoice"], "id"));
-    let invoice = shop.app.get(&invoice, shop.me()).await.body;
+    let invoice = shop.me.get(&invoice).await.body;
     let note = &invoice["credit_notes"][0];
     assert_eq!(
         (text(&invoice, "status"), &note["total"], &note["tax"]),
         ("REFUNDED", &invoice["total"], &invoice["tax"])
     );
     assert_eq!(text(note, "reason"), "sold out");
-    let again = shop.app.post_anew(&path, As::Token(&admin), &json!({ "reason": "sold out" })).await;
+    let again = admin.post(&path, &json!({ "reason": "sold out" })).await;
     assert_eq!((again.status.as_u16(), again.code()), (409, "order_conflict"));
 }
 
@@ -123,11 +107,11 @@ async fn amounts_that_are_none_move_nothing(pool: PgPool) {
     ] {
         let mut body = json!({ "amount": 50_000, "payment_method": "QRIS" });
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let refused = shop.post_with_key("/wallet/deposits", "k", &body).await;
+        let refused = shop.me.post("/wallet/deposits", &body).key("k").await;
         assert_eq!((refused.status.as_u16(), refused.code()), (422, code), "{change}: {:?}", refused.body);
     }
     let keyless = json!({ "amount": 50_000, "payment_method": "QRIS" });
-    let keyless = shop.app.post("/wallet/deposits", shop.me(), &keyless).await;
+    let keyless = shop.me.request(Method::POST, "/wallet/deposits").json(&keyless).await;
     assert_eq!((keyless.status.as_u16(), keyless.code()), (400, "idempotency_key_required"));
     assert_eq!(shop.count("SELECT count(*) FROM deposits").await, 0);
     assert_eq!(shop.count("SELECT count(*) FROM ledger_movements").await, 0);
@@ -153,15 +137,14 @@ async fn what_the_balance_does_not_cover_is_refused(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn administrators_correct_balances_and_others_do_not(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let (customer, token) = shop.app.user(Role::Customer).await;
-    let (_, support) = shop.app.user(Role::Support).await;
-    let (_, admin) = shop.app.user(Role::Admin).await;
+    let owner = shop.user(Role::Customer).await;
+    let customer = owner.id;
+    let support = shop.user(Role::Support).await;
+    let admin = shop.user(Role::Admin).await;
     let path = format!("/admin/users/{customer}/wallet-adjustments");
     let body = |amount: Value| json!({ "amount": amount, "reason": "Sorry for the outage" });
-    let adjust = async |token: &str, key: &str, amount: Value| {
-        post_as(&shop.app, token, &path, key, &body(amount)).await
-    };
-    for outsider in [&token, &support] {
+    let adjust = async |who: &User, key: &str, amount: Value| who.post(&path, &body(amount)).key(key).await;
+    for outsider in [&owner, &support] {
         let refused = adjust(outsider, "k", json!(50_000)).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (403, "forbidden"));
     }
@@ -177,16 +160,16 @@ async fn administrators_correct_balances_and_others_do_not(pool: PgPool) {
     assert_eq!(adjust(&admin, "up", json!(60_000)).await.code(), "idempotency_key_reused");
     let taken = adjust(&admin, "down", json!(-50_001)).await;
     assert_eq!((taken.status.as_u16(), taken.code()), (409, "insufficient_balance"));
-    let wallet = shop.app.get(&format!("/admin/users/{customer}/wallet"), As::Token(&support)).await.body;
+    let wallet = support.get(&format!("/admin/users/{customer}/wallet")).await.body;
     assert_eq!(wallet["balance"], 50_000);
     let nobody = format!("/admin/users/{}/wallet-adjustments", uuid::Uuid::now_v7());
-    assert_eq!(post_as(&shop.app, &admin, &nobody, "k", &body(json!(1))).await.status, 404);
+    assert_eq!(admin.post(&nobody, &body(json!(1))).key("k").await.status, 404);
 
     let log = format!("/admin/audit-log?object_id={customer}&action=wallet.adjust");
-    let log = shop.app.get(&log, As::Token(&admin)).await.body;
+    let log = admin.get(&log).await.body;
     assert_eq!(log["data"].as_array().unwrap().len(), 1);
     assert_eq!(log["data"][0]["after"]["reason"], "Sorry for the outage");
-    let lines = shop.app.get("/wallet/transactions", As::Token(&token)).await.body;
+    let lines = owner.get("/wallet/transactions").await.body;
     assert_eq!(lines["data"][0]["description"], "Correction by our team: Sorry for the outage");
 }
 
@@ -198,18 +181,18 @@ async fn a_statement_has_parts_filters_and_a_file(pool: PgPool) {
     let order = shop.order_from_balance("order").await.body;
     let total = order["total"].as_i64().unwrap();
 
-    let newest = shop.app.get("/wallet/transactions?limit=1", shop.me()).await.body;
+    let newest = shop.me.get("/wallet/transactions?limit=1").await.body;
     let line = &newest["data"][0];
     assert_eq!((text(line, "kind"), &line["amount"]), ("HOLD", &json!(-total)));
     assert_eq!((&line["balance"], &line["order_id"]), (&json!(500_000 - total), &order["id"]));
     let rest = format!("/wallet/transactions?cursor={}", text(&newest, "next_cursor"));
-    let rest = shop.app.get(&rest, shop.me()).await.body;
+    let rest = shop.me.get(&rest).await.body;
     let amounts: Vec<_> =
         rest["data"].as_array().unwrap().iter().map(|line| line["amount"].clone()).collect();
     assert_eq!((amounts, rest["next_cursor"].is_null()), (vec![json!(200_000), json!(300_000)], true));
 
     let kinds = async |query: &str| {
-        let answer = shop.app.get(&format!("/wallet/transactions?{query}"), shop.me()).await;
+        let answer = shop.me.get(&format!("/wallet/transactions?{query}")).await;
         assert_eq!(answer.status, 200, "{query}: {:?}", answer.body);
         answer.body["data"].as_array().unwrap().len()
     };
@@ -218,7 +201,7 @@ async fn a_statement_has_parts_filters_and_a_file(pool: PgPool) {
     assert_eq!(kinds("from=2020-01-01T00:00:00Z").await, 3);
     assert_eq!(kinds("until=2020-01-01T00:00:00Z").await, 0);
     for bad in ["kind=GIFT", "from=yesterday", "format=pdf"] {
-        let refused = shop.app.get(&format!("/wallet/transactions?{bad}"), shop.me()).await;
+        let refused = shop.me.get(&format!("/wallet/transactions?{bad}")).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (400, "invalid_query"), "{bad}");
     }
 
@@ -231,23 +214,16 @@ async fn a_statement_has_parts_filters_and_a_file(pool: PgPool) {
             lines[1].contains(&format!(",HOLD,-{total},{},\"Set aside for an order\",", 500_000 - total))
         );
     }
-    let (_, stranger) = shop.app.user(Role::Customer).await;
-    assert_eq!(shop.app.get("/wallet/transactions", As::Token(&stranger)).await.body["data"], json!([]));
-    let deposits = shop.app.get("/wallet/deposits", shop.me()).await.body;
+    let stranger = shop.user(Role::Customer).await;
+    assert_eq!(stranger.get("/wallet/transactions").await.body["data"], json!([]));
+    let deposits = shop.me.get("/wallet/deposits").await.body;
     let foreign = format!("/wallet/deposits/{}", text(&deposits["data"][0], "id"));
-    assert_eq!(shop.app.get(&foreign, As::Token(&stranger)).await.status, 404);
+    assert_eq!(stranger.get(&foreign).await.status, 404);
 }
 
 /// A CSV file as text.
 async fn file(shop: &Shop, path: &str, accept: &str) -> String {
-    use axum::body::to_bytes;
-    use tower::ServiceExt;
-    let request = Request::get(format!("/api/v1{path}"))
-        .header("authorization", format!("Bearer {}", shop.token))
-        .header("accept", accept)
-        .body(Body::empty())
-        .unwrap();
-    let answer = shop.app.router().oneshot(request).await.unwrap();
-    assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
-    String::from_utf8(to_bytes(answer.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+    let answer = shop.me.get(path).header("accept", accept).reply().await;
+    assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8");
+    String::from_utf8(answer.bytes.to_vec()).unwrap()
 }

@@ -33,7 +33,7 @@ async fn a_paid_qris_code_pays_the_order(pool: PgPool) {
     assert_eq!((text(&paid, "status"), text(&paid["invoice"], "status")), ("PAID", "PAID"));
     assert_eq!(text(&paid["payment"], "status"), "PAID");
     assert!(paid["paid_at"].is_string() && paid["payment"]["paid_at"].is_string());
-    let timeline = shop.app.get(&format!("/orders/{}/timeline", text(&order, "id")), shop.me()).await.body;
+    let timeline = shop.me.get(&format!("/orders/{}/timeline", text(&order, "id"))).await.body;
     let steps: Vec<&str> = timeline["data"].as_array().unwrap().iter().map(|s| text(s, "step")).collect();
     assert_eq!(steps, ["order_placed", "payment_confirmed"]);
     assert!(text(&timeline["data"][1], "message").starts_with("QRIS payment received"));
@@ -60,6 +60,7 @@ async fn the_same_notification_fifty_times_at_once_is_one_payment(pool: PgPool) 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_is_not_signed_by_the_gateway_is_kept_and_moves_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_alert("webhook.bad_signature");
     let order = shop.order().await;
     for tamper in ["signature", "amount"] {
         let forged = json!({ "order_id": gateway_order_id(&order), "tamper": tamper });
@@ -77,6 +78,7 @@ async fn what_is_not_signed_by_the_gateway_is_kept_and_moves_nothing(pool: PgPoo
 #[sqlx::test(migrations = "../migrations")]
 async fn another_amount_is_kept_and_moves_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_alert("webhook.mismatch");
     let order = shop.order().await;
     let id = gateway_order_id(&order);
     for amount in [json!(1), json!("143190.50"), json!("143191.00")] {
@@ -96,6 +98,7 @@ async fn another_amount_is_kept_and_moves_nothing(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn what_can_not_be_read_or_placed_is_said_so(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_alert("webhook.unknown_payment");
     shop.order().await;
     for malformed in ["", "{", "[]", r#"{"order_id":1}"#] {
         let refused = shop.notify(malformed).await;
@@ -108,7 +111,7 @@ async fn what_can_not_be_read_or_placed_is_said_so(pool: PgPool) {
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'UNKNOWN_PAYMENT'").await, 1);
     let alerts = "SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
     assert_eq!(shop.count(alerts).await, 0, "there is no administrator");
-    shop.app.user(Role::Admin).await;
+    shop.user(Role::Admin).await;
     let mut another = signed("WB-nobody-2", "1.00");
     another["transaction_id"] = json!("another");
     for _ in 0..2 {
@@ -138,11 +141,11 @@ async fn money_after_a_cancellation_goes_to_the_balance(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order().await;
     let path = format!("/orders/{}/cancel", text(&order, "id"));
-    assert_eq!(shop.app.post(&path, shop.me(), &Value::Null).await.status, 200);
+    assert_eq!(shop.me.post(&path, &Value::Null).await.status, 200);
     assert_eq!(shop.pay(&json!({ "order_id": gateway_order_id(&order) })).await, [200]);
     assert_eq!(text(&shop.read(&order).await, "status"), "CANCELLED");
     let paid = &order["payment"]["amount"];
-    let wallet = shop.app.get("/wallet", shop.me()).await.body;
+    let wallet = shop.me.get("/wallet").await.body;
     assert_eq!((&wallet["balance"], &wallet["held"]), (paid, &json!(0)));
 }
 
@@ -150,7 +153,7 @@ async fn money_after_a_cancellation_goes_to_the_balance(pool: PgPool) {
 async fn without_the_database_the_gateway_is_asked_to_come_back(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order().await;
-    shop.app.store.close().await;
+    shop.store.close().await;
     let answer = shop.notify(signed(gateway_order_id(&order), "143190.00").to_string()).await;
     assert_eq!((answer.status.as_u16(), answer.code()), (503, "unavailable"));
     assert!(answer.headers.contains_key("retry-after"));

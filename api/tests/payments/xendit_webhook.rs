@@ -1,8 +1,9 @@
-use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{PATIENT, Shop, TOKEN, support::Answer, text};
+use testkit::http::Answer;
+
+use crate::{PATIENT, Shop, TOKEN, text};
 
 /// What changes when money arrives; nothing of it may change otherwise.
 const TRACES: &[&str] = &[
@@ -20,15 +21,12 @@ impl Shop {
     async fn pay_by_xendit(&self, order: &Value, extra: Value) -> Vec<u64> {
         let mut pay = json!({ "reference_id": order["payment"]["gateway_order_id"] });
         pay.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        self.pay_at(&self.xendit.url(), &pay).await
+        self.pay_at("xendit", &pay).await
     }
 
     /// Posts a webhook as anybody could who saw the token.
-    async fn webhook(&self, token: &str, body: &Value) -> Answer {
-        let request = Request::post("/api/v1/webhooks/xendit")
-            .header("content-type", "application/json")
-            .header("x-callback-token", token);
-        self.app.send(request.body(Body::from(body.to_string())).unwrap()).await
+    async fn told(&self, token: &str, body: &Value) -> Answer {
+        self.webhook("xendit").header("x-callback-token", token).json(body).await
     }
 
     /// The gateway's name for an order's payment.
@@ -78,21 +76,22 @@ async fn what_xendit_confirms_pays_the_order_once(pool: PgPool) {
     ] {
         assert_eq!(shop.count(sql).await, expected, "{sql}");
     }
-    assert!(shop.xendit.calls("GET /v3/payment_requests/{payment_request_id}") >= 20);
+    assert!(shop.calls("xendit", "GET /v3/payment_requests/{payment_request_id}") >= 20);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn without_the_token_nobody_is_even_asked(pool: PgPool) {
     let shop = Shop::by_xendit(pool).await;
+    shop.expect_alert("webhook.bad_signature");
     let order = shop.order().await;
     assert_eq!(shop.pay_by_xendit(&order, json!({ "tamper": "token" })).await, [401]);
     let body = capture(&order, &shop.payment_request(&order).await);
     for token in ["", "xendits-callback-tokem", "xendits-callback-toke"] {
-        let refused = shop.webhook(token, &body).await;
+        let refused = shop.told(token, &body).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (401, "bad_signature"), "{token}");
         assert!(refused.headers.contains_key("www-authenticate"));
     }
-    assert_eq!(shop.xendit.calls("GET /v3/payment_requests/{payment_request_id}"), 0);
+    assert_eq!(shop.calls("xendit", "GET /v3/payment_requests/{payment_request_id}"), 0);
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'BAD_SIGNATURE'").await, 4);
     shop.assert_nothing_moved().await;
 }
@@ -100,16 +99,17 @@ async fn without_the_token_nobody_is_even_asked(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_webhook_that_the_gateway_does_not_confirm_moves_nothing(pool: PgPool) {
     let shop = Shop::by_xendit(pool).await;
+    shop.expect_alert("webhook.unconfirmed");
     let order = shop.order().await;
     let ours = shop.payment_request(&order).await;
     // Nobody paid: the gateway says so.
-    let unpaid = shop.webhook(TOKEN, &capture(&order, &ours)).await;
+    let unpaid = shop.told(TOKEN, &capture(&order, &ours)).await;
     assert_eq!((unpaid.status.as_u16(), &unpaid.body["status"]), (200, &json!("ignored")));
     // No such payment request; and one that is paid, but another's.
     let paid = shop.order_again("another", "another").await;
     assert_eq!(shop.pay_by_xendit(&paid, json!({})).await, [200]);
     for theirs in ["pr-00000000-0000-0000-0000-000000000000", &shop.payment_request(&paid).await] {
-        let refused = shop.webhook(TOKEN, &capture(&order, theirs)).await;
+        let refused = shop.told(TOKEN, &capture(&order, theirs)).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (422, "unconfirmed_payment"), "{theirs}");
     }
     let unconfirmed =
@@ -124,6 +124,7 @@ async fn a_webhook_that_the_gateway_does_not_confirm_moves_nothing(pool: PgPool)
 #[sqlx::test(migrations = "../migrations")]
 async fn another_amount_is_kept_and_moves_nothing(pool: PgPool) {
     let shop = Shop::by_xendit(pool).await;
+    shop.expect_alert("webhook.mismatch");
     let order = shop.order().await;
     for odd in [json!({ "tamper": "amount" }), json!({ "amount": 1 }), json!({ "amount": "143190.50" })] {
         assert_eq!(shop.pay_by_xendit(&order, odd.clone()).await, [422], "{odd}");
@@ -140,7 +141,7 @@ async fn while_the_gateway_can_not_be_asked_it_is_to_come_back(pool: PgPool) {
     let order = shop.order().await;
     let fault =
         json!({ "route": "GET /v3/payment_requests/{payment_request_id}", "kind": "status", "status": 503 });
-    shop.control_at(&shop.xendit.url(), "faults", &fault).await;
+    shop.control_at("xendit", "faults", &fault).await;
     assert_eq!(shop.pay_by_xendit(&order, json!({})).await, [503]);
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events").await, 0);
     shop.assert_nothing_moved().await;
@@ -167,9 +168,10 @@ async fn an_end_at_the_gateway_closes_the_attempt_never_the_order(pool: PgPool) 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_is_about_no_payment_and_what_can_not_be_read_is_kept(pool: PgPool) {
     let shop = Shop::by_xendit(pool).await;
+    shop.expect_alert("webhook.unreadable");
     shop.order().await;
     let refund = json!({ "event": "refund.succeeded", "data": { "id": "rfd-1", "status": "SUCCEEDED" } });
-    let ignored = shop.webhook(TOKEN, &refund).await;
+    let ignored = shop.told(TOKEN, &refund).await;
     assert_eq!((ignored.status.as_u16(), &ignored.body["status"]), (200, &json!("ignored")));
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'IGNORED'").await, 1);
     // The token came with it: somebody has to look into it.
@@ -180,7 +182,7 @@ async fn what_is_about_no_payment_and_what_can_not_be_read_is_kept(pool: PgPool)
         json!({ "event": "payment.chargeback", "data": {} }),
     ];
     for body in &unreadable {
-        let refused = shop.webhook(TOKEN, body).await;
+        let refused = shop.told(TOKEN, body).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (422, "unreadable_notification"), "{body}");
     }
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'UNREADABLE'").await, 4);

@@ -3,12 +3,14 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::{calls::TestApp, support::PASSWORD};
+use testkit::http::{Expect, Method, PASSWORD};
+
+use crate::calls::{open, try_login};
 
 #[sqlx::test(migrations = "../migrations")]
 async fn bodies(pool: PgPool) {
-    let app = TestApp::new(pool);
-    let login = |body: &str| app.post("/auth/login").raw(body).send();
+    let app = open(pool).await;
+    let login = |body: &str| app.nobody().request(Method::POST, "/auth/login").body("application/json", body);
     assert_eq!(login("{\"email\":").await.problem(), (400, "malformed_json"));
     assert_eq!(login("").await.problem(), (400, "malformed_json"));
     assert_eq!(login("[]").await.problem(), (422, "invalid_body"));
@@ -25,24 +27,27 @@ async fn bodies(pool: PgPool) {
     let large = format!(r#"{{"email":"{}","password":"x"}}"#, "x".repeat(70_000));
     assert_eq!(login(&large).await.problem(), (413, "body_too_large"));
 
-    let form =
-        app.post("/auth/login").header("content-type", "application/x-www-form-urlencoded").send().await;
+    let form = app
+        .nobody()
+        .request(Method::POST, "/auth/login")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .await;
     assert_eq!(form.problem(), (415, "unsupported_media_type"));
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn paths_methods_and_queries(pool: PgPool) {
-    let app = TestApp::new(pool);
+    let app = open(pool).await;
     let login = app.register("siti@example.com").await;
-    let get = |path: &str| app.get(path).bearer(&login.access_token).send();
+    let get = |path: &str| login.get(path);
 
     assert_eq!(get("/nothing-here").await.problem(), (404, "route_not_found"));
-    assert_eq!(get("//outside").await.problem(), (404, "route_not_found"));
-    let method = app.call("DELETE", "/auth/login").send().await;
+    assert_eq!(app.root().get("/outside").await.problem(), (404, "route_not_found"));
+    let method = app.nobody().delete("/auth/login").await;
     assert_eq!(method.problem(), (405, "method_not_allowed"));
     assert_eq!(method.header("allow"), Some("POST"));
 
-    let no_id = app.call("DELETE", "/auth/me/sessions/not-an-id").bearer(&login.access_token).send().await;
+    let no_id = login.delete("/auth/me/sessions/not-an-id").await;
     assert_eq!(no_id.problem(), (404, "not_found"));
     assert_eq!(get("/plans/a%00b").await.problem(), (400, "invalid_path"));
     assert_eq!(get("/plans/%FF").await.problem(), (400, "invalid_path"));
@@ -57,14 +62,14 @@ async fn paths_methods_and_queries(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn pages_follow_each_other(pool: PgPool) {
-    let app = TestApp::new(pool);
+    let app = open(pool).await;
     let login = app.register("siti@example.com").await;
     for _ in 0..4 {
-        app.try_login("siti@example.com", PASSWORD).await;
+        try_login(&app, "siti@example.com", PASSWORD).await;
     }
     let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
     loop {
-        let part = app.get(&format!("/auth/me/sessions?{query}")).bearer(&login.access_token).send().await;
+        let part = login.get(&format!("/auth/me/sessions?{query}")).await;
         seen.extend(
             part.body["data"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()),
         );
@@ -79,10 +84,10 @@ async fn pages_follow_each_other(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_database_that_is_away_is_our_problem_and_passing(pool: PgPool) {
-    let app = TestApp::new(pool.clone());
+    let app = open(pool.clone()).await;
     pool.close().await;
     let body = json!({ "email": "siti@example.com", "password": "some-password" });
-    let answer = app.post("/auth/login").json(&body).send().await;
+    let answer = app.nobody().request(Method::POST, "/auth/login").json(&body).await;
     assert_eq!(answer.problem(), (503, "unavailable"));
     assert_eq!(answer.header("retry-after"), Some("1"));
 }

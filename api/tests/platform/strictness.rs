@@ -3,20 +3,19 @@
 use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testkit::http::{Answer, Caller, Expect, TestApi, User};
 
-use crate::{
-    calls::{Answer, TestApp},
-    support::{App, state},
-};
+use crate::calls::open;
 
 /// A day that `chrono` knows and Postgres does not, and one that is merely nonsense.
 const BEYOND: [&str; 2] = ["-262143-01-01T00:00:00Z", "0001-01-01T00:00:00Z"];
 
 /// All there is, called as somebody who may.
-struct Caller {
-    app: TestApp,
-    token: String,
-    key: String,
+struct Everything {
+    /// Audited at the end.
+    _app: TestApi,
+    superadmin: User,
+    program: Caller,
     document: Value,
 }
 
@@ -26,14 +25,13 @@ struct Operation {
     description: Value,
 }
 
-impl Caller {
+impl Everything {
     async fn new(pool: PgPool) -> Self {
-        let state = state(&pool);
-        let others = App::new(state.clone());
-        let (_, token) = others.user(Role::Superadmin).await;
-        let key = others.api_key().await;
+        let app = open(pool).await;
+        let superadmin = app.user(Role::Superadmin).await;
+        let program = app.nobody().with_key(&app.api_key().await);
         let document = serde_json::to_value(api::document()).unwrap();
-        Self { app: TestApp::with(state), token, key, document }
+        Self { _app: app, superadmin, program, document }
     }
 
     fn operations(&self) -> Vec<Operation> {
@@ -58,15 +56,15 @@ impl Caller {
             false => segment,
         });
         let path = filled.collect::<Vec<_>>().join("/") + query;
-        let call = self.app.call(&operation.method, &path).header("idempotency-key", "strict");
-        let call = match operation.path.starts_with("/api/v1/internal/") {
-            true => call.header("x-api-key", &self.key),
-            false => call.bearer(&self.token),
+        let who = match operation.path.starts_with("/api/v1/internal/") {
+            true => &self.program,
+            false => &self.superadmin,
         };
-        match body {
-            Some(body) => call.json(body).send().await,
-            None => call.send().await,
-        }
+        let method = operation.method.parse().unwrap();
+        let request = who.request(method, &path).key("strict");
+        body.into_iter()
+            .fold(request, |request, body| request.body("application/json", body.to_string()))
+            .await
     }
 
     /// What the operation's JSON body consists of.
@@ -87,7 +85,7 @@ fn is_time(schema: &Value) -> bool {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn no_body_is_an_array(pool: PgPool) {
-    let caller = Caller::new(pool).await;
+    let caller = Everything::new(pool).await;
     let mut asked = 0;
     for operation in caller.operations() {
         let Some(schema) = caller.body(&operation) else { continue };
@@ -105,7 +103,7 @@ async fn no_body_is_an_array(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn no_time_is_beyond_what_the_database_knows(pool: PgPool) {
-    let caller = Caller::new(pool).await;
+    let caller = Everything::new(pool).await;
     let (mut bodies, mut queries) = (0, 0);
     for operation in caller.operations() {
         let name = format!("{} {}", operation.method, operation.path);
@@ -138,7 +136,7 @@ async fn no_time_is_beyond_what_the_database_knows(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn no_address_is_anything_but_text(pool: PgPool) {
-    let caller = Caller::new(pool).await;
+    let caller = Everything::new(pool).await;
     for operation in caller.operations() {
         for escape in ["%FF", "%c3%28", "a%00b"] {
             if operation.path.contains('{') {

@@ -25,11 +25,11 @@ use crate::{
     idempotency::Claim,
     instance_actions::{self, NewAction, RequestedBy},
     ledger,
+    locks::{lock_deposit, lock_invoice, lock_order, lock_payment},
     money_act::MoneyAct,
-    outbox,
-    payments::{lock_invoice, lock_order, lock_payment},
+    outbox, payments,
     refunds::{self, Billed},
-    transition, wallet,
+    transition,
 };
 
 /// What an administrator makes of a dispute.
@@ -110,7 +110,7 @@ async fn lock(tx: &mut PgConnection, dispute: DisputeId) -> Result<(Dispute, Opt
         (Some(order), ..) => Some(Billed::of_order(&lock_order(tx, order).await?)),
         (None, Some(invoice), _) => Some(Billed::of_invoice(&lock_invoice(tx, invoice).await?)),
         (None, None, Some(deposit)) => {
-            wallet::lock_deposit(tx, deposit).await?;
+            lock_deposit(tx, deposit).await?;
             None
         }
         (None, None, None) => None,
@@ -145,7 +145,7 @@ async fn dismiss(tx: &mut PgConnection, dispute: DisputeId, by: UserId, reason: 
 
 /// What was dismissed counted as still there: it may have been taken back, or given back by us, in another way since.
 async fn refuse_if_gone_otherwise(tx: &mut PgConnection, dispute: &Dispute) -> Result<()> {
-    let is_left = dispute.amount <= super::undisputed(tx, dispute.payment_id).await?
+    let is_left = dispute.amount <= payments::undisputed(tx, dispute.payment_id).await?
         && dispute.payer_fee <= super::undisputed_payer_fee(tx, dispute.payment_id).await?;
     if dispute.status == DisputeStatus::Dismissed && !is_left {
         let state = format!("{}, and what it is about went back otherwise since", dispute.status);

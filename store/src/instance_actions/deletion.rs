@@ -8,7 +8,7 @@ use domain::{
 
 use super::progress::{fail_all_waiting, finish, instance_of, lock, note_trouble};
 use crate::{
-    Elapsed, Result, Store, StoreError, boxed, events::Entry, provisioning::ProviderTrouble, renewals,
+    Elapsed, Result, Store, StoreError, boxed, events::Entry, provisioning::ProviderTrouble, server_terms,
 };
 
 /// Everything it takes to delete a server, and to be sure that it is gone.
@@ -117,7 +117,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         fail_all_waiting(&mut tx, instance).await?;
-        renewals::withdraw_open(&mut tx, instance).await?;
+        server_terms::withdraw_open(&mut tx, instance).await?;
         // Nobody misses a server that never became theirs.
         if before != InstanceStatus::Provisioning {
             let terminated = ServerTerminated { instance_id: instance, name: server.name };

@@ -14,7 +14,9 @@ use super::{Action, by_id, params_of};
 use crate::{
     Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    boxed, new_id, outbox, renewals, unpaid,
+    boxed,
+    locks::lock_account,
+    new_id, outbox, server_terms,
 };
 
 /// Actions that may wait for one server. More are refused: whoever asks that often should look first.
@@ -76,7 +78,7 @@ impl Store {
     pub async fn request_action(&self, new: &NewAction<'_>) -> Result<Action> {
         let mut tx = self.pool.begin().await?;
         if let RequestedBy::Customer(owner) = new.by {
-            unpaid::lock_account(&mut tx, owner).await?;
+            lock_account(&mut tx, owner).await?;
         }
         let action = request(&mut tx, new).await?;
         if let RequestedBy::Customer(owner) = new.by {
@@ -129,7 +131,7 @@ pub(crate) async fn request(tx: &mut PgConnection, new: &NewAction<'_>) -> Resul
     let action = insert(tx, new).await?;
     if new.action.kind() == ActionKind::Delete {
         // Nobody is to pay for another term from here on; who does so all the same has the money on the balance.
-        renewals::withdraw_open(tx, new.instance).await?;
+        server_terms::withdraw_open(tx, new.instance).await?;
     }
     // A customer's own acts are in the list of actions; those of others are accounted for.
     if new.by == RequestedBy::Program {

@@ -97,23 +97,3 @@ pub(crate) async fn issue(
     .await?;
     Ok(Some(number))
 }
-
-/// Withdraws a draft or an unpaid invoice with its open attempts to pay; `false` when it is neither. Money that comes
-/// all the same goes to the balance.
-pub(crate) async fn void(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
-    let voided = sqlx::query!(
-        "UPDATE invoices SET status = 'VOID' WHERE id = $1 AND status IN ('DRAFT', 'OPEN')",
-        invoice.0
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "UPDATE payments SET status = 'CANCELLED', updated_at = now()
-         WHERE invoice_id = $1 AND status IN ('PENDING', 'UNKNOWN')
-           AND EXISTS (SELECT FROM invoices WHERE id = $1 AND status = 'VOID')",
-        invoice.0
-    )
-    .execute(tx)
-    .await?;
-    Ok(voided.rows_affected() == 1)
-}

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{columns, position, post};
 use crate::{
     Result, Store, boxed,
-    payments::{lock_invoice, lock_order},
+    locks::{lock_invoice, lock_order},
     term,
 };
 

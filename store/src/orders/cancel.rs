@@ -7,7 +7,10 @@ use domain::{
     outbox::Message,
 };
 
-use crate::{Object, Result, Store, StoreError, boxed, events::Entry, outbox, payments, transition};
+use crate::{
+    Object, Result, Store, StoreError, boxed, events::Entry, invoices, locks::lock_order_of, outbox,
+    payments, transition,
+};
 
 impl Store {
     /// Calls off an unpaid order of `owner`: its invoice becomes void, its open payments are cancelled, what was
@@ -19,23 +22,14 @@ impl Store {
     #[boxed]
     pub async fn cancel_order(&self, order: OrderId, owner: UserId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        let status = payments::lock_order_of(&mut tx, owner, order).await?.status;
+        let status = lock_order_of(&mut tx, owner, order).await?.status;
         // The transition itself would also take a paid order: that is for admins.
         if status != OrderStatus::PendingPayment
             || !transition::apply(&mut tx, order, Transition::Cancel).await?
         {
             return Err(StoreError::Conflict { object: Object::Order, state: status.to_string() });
         }
-        sqlx::query!("UPDATE invoices SET status = 'VOID' WHERE order_id = $1 AND status = 'OPEN'", order.0)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query!(
-            "UPDATE payments SET status = 'CANCELLED', updated_at = now()
-             WHERE order_id = $1 AND status IN ('PENDING', 'UNKNOWN')",
-            order.0,
-        )
-        .execute(&mut *tx)
-        .await?;
+        invoices::call_off_order(&mut tx, order).await?;
         payments::release_hold(&mut tx, order, "cancelled").await?;
         Entry::of(OrderCancelled { order_id: order }).record(&mut tx).await?;
         outbox::enqueue(&mut tx, &Message::OrderClosed { order_id: order }).await?;

@@ -18,14 +18,17 @@ use sqlx::PgConnection;
 
 use super::{
     OrderError, Refusal, Selection,
-    offer::{Offer, in_stock, resolve},
+    offer::{Offer, resolve},
+    ssh_keys::public_keys,
 };
 use crate::{
     Store, StoreError, boxed,
+    catalog::in_stock,
     idempotency::{self, Idempotency},
-    ledger, new_id, numbers, payments,
+    ledger,
+    locks::lock_account,
+    new_id, numbers, payments,
     promos::{self, PromoUse},
-    ssh_keys,
     unpaid::{self, Beginning},
 };
 
@@ -98,13 +101,13 @@ impl Store {
     async fn try_place(&self, new: &NewOrder, request: &Idempotency) -> Result<Option<Placed>, OrderError> {
         let mut tx = self.pool.begin().await?;
         let mut offer = resolve(&mut tx, &new.selection).await?;
-        let keys = ssh_keys::for_server(&mut tx, new.user, &new.ssh_key_ids).await?;
+        let keys = public_keys(&mut tx, new.user, &new.ssh_key_ids).await?;
         if new.promo.is_none() {
             self.refuse_outside_limits(new, &offer)?;
         }
         let is_unpaid = new.method != PaymentMethod::Wallet;
         if is_unpaid {
-            unpaid::lock_account(&mut tx, new.user).await?;
+            lock_account(&mut tx, new.user).await?;
         }
         if offer.is_limited && !in_stock(&mut tx, offer.plan_id).await? {
             return Err(Refusal::OutOfStock.into());
@@ -257,7 +260,7 @@ async fn insert(
         serde_json::to_value(lines)?,
         payment_id.0,
         new.gateway,
-        gateway_order_id(order_id, 1),
+        payments::gateway_order_id(order_id, 1),
         new.method.as_str(),
         new.bank.map(Bank::as_str),
         ssh_keys,
@@ -271,11 +274,6 @@ async fn insert(
     .fetch_optional(connection)
     .await?;
     Ok(claimed.map(|_| Placed { order_id, to_charge: Some(payment_id) }))
-}
-
-/// What gateways call the `attempt`-th payment of an order: 37 characters and more, within every gateway's 50.
-pub(crate) fn gateway_order_id(order: OrderId, attempt: u32) -> String {
-    format!("WB-{}-{attempt}", order.0.simple())
 }
 
 /// An invoice's line by its columns.
@@ -298,12 +296,6 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_gateways_order_id_fits_midtrans() {
-        assert!(gateway_order_id(new_id(), u32::MAX).len() <= 50);
-        assert_ne!(gateway_order_id(new_id(), 1), gateway_order_id(new_id(), 1));
-    }
 
     #[test]
     fn an_endless_window_does_not_overflow() {

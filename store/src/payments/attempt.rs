@@ -9,15 +9,13 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{
-    LockedOrder, Payment, lock_invoice, lock_order, lock_order_of, pay_from_wallet, tell_of_refusal,
-};
+use super::{Payment, gateway_order_id, pay_from_wallet, tell_of_refusal};
 use crate::{
     Object, Result, Store, StoreError, boxed,
     idempotency::{self, Claim, Idempotency},
-    new_id, orders, promos,
+    locks::{LockedOrder, lock_deposit, lock_invoice, lock_order, lock_order_of},
+    new_id, promos,
     unpaid::{self, Beginning},
-    wallet,
 };
 
 /// A further attempt to pay an order.
@@ -187,7 +185,7 @@ async fn lock_what_it_pays(tx: &mut PgConnection, payment: PaymentId) -> Result<
     } else if let Some(invoice) = pays.invoice_id {
         lock_invoice(tx, invoice).await?;
     } else if let Some(deposit) = pays.deposit_id {
-        wallet::lock_deposit(tx, deposit).await?;
+        lock_deposit(tx, deposit).await?;
     }
     Ok(())
 }
@@ -215,7 +213,7 @@ pub(super) async fn insert_attempt(
         order.id.0,
         order.user_id.0,
         gateway,
-        orders::gateway_order_id(order.id, attempt),
+        gateway_order_id(order.id, attempt),
         method.as_str(),
         bank.map(Bank::as_str),
         order.total.get(),

@@ -8,8 +8,13 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{lock_order, lock_payment, settle::settle_from_wallet};
-use crate::{Result, events::Entry, ledger};
+use super::settle::settle_from_wallet;
+use crate::{
+    Result,
+    events::Entry,
+    ledger,
+    locks::{lock_order, lock_payment},
+};
 
 /// Pays an order that waits for money from the customer's balance, by an attempt that was written for that.
 /// [`crate::StoreError::InsufficientBalance`] when there is not enough, [`crate::StoreError::Conflict`] when it does not

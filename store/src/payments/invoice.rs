@@ -6,17 +6,19 @@ use domain::{
     billing::{Bank, InvoiceStatus, PaymentMethod, PaymentOutcome},
     event::{InvoicePaid, InvoicePaymentCredited},
     ids::{InvoiceId, PaymentId, UserId},
-    ledger::{Movement, Parties, Price, Service},
+    ledger::Movement,
     payment_limits::Way,
 };
 use sqlx::PgConnection;
 
-use super::{LockedPayment, Opened, Settlement, lock_payment, mark_paid};
+use super::{Opened, Settlement, mark_paid};
 use crate::{
     Object, Result, Store, StoreError, boxed,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
-    invoices, ledger, new_id, renewals,
+    invoices, ledger,
+    locks::{LockedInvoice, LockedPayment, lock_invoice_of, lock_payment},
+    new_id, server_terms,
     unpaid::{self, Beginning},
 };
 
@@ -43,62 +45,6 @@ impl NewInvoiceAttempt {
     pub const fn way(&self) -> Way {
         Way { method: self.method, bank: self.bank }
     }
-}
-
-/// An invoice that belongs to no order, held until the transaction ends.
-#[derive(Debug)]
-pub(crate) struct LockedInvoice {
-    pub id: InvoiceId,
-    pub user_id: UserId,
-    pub status: InvoiceStatus,
-    pub number: String,
-    pub total: Rupiah,
-    pub tax: Rupiah,
-}
-
-impl LockedInvoice {
-    pub(crate) const fn parties(&self) -> Parties {
-        Parties { customer: self.user_id, service: Service::Invoice(self.id) }
-    }
-
-    pub(crate) const fn price(&self) -> Price {
-        Price { total: self.total, tax: self.tax }
-    }
-}
-
-/// Locks a customer's issued invoice that belongs to no order, and before it the server that it is over a term of.
-pub(crate) async fn lock_invoice_of(
-    tx: &mut PgConnection,
-    owner: UserId,
-    invoice: InvoiceId,
-) -> Result<LockedInvoice> {
-    find_and_lock_invoice(tx, invoice, Some(owner)).await
-}
-
-/// The same for anybody's invoice.
-pub(crate) async fn lock_invoice(tx: &mut PgConnection, invoice: InvoiceId) -> Result<LockedInvoice> {
-    find_and_lock_invoice(tx, invoice, None).await
-}
-
-async fn find_and_lock_invoice(
-    tx: &mut PgConnection,
-    invoice: InvoiceId,
-    owner: Option<UserId>,
-) -> Result<LockedInvoice> {
-    renewals::lock_server(tx, invoice).await?;
-    sqlx::query_as!(
-        LockedInvoice,
-        r#"SELECT id AS "id: InvoiceId", user_id AS "user_id: UserId", status AS "status: InvoiceStatus",
-                  number AS "number!", total AS "total: Rupiah", tax AS "tax: Rupiah"
-           FROM invoices
-           WHERE id = $1 AND ($2::uuid IS NULL OR user_id = $2) AND order_id IS NULL AND number IS NOT NULL
-           FOR NO KEY UPDATE"#,
-        invoice.0,
-        owner.map(|id| id.0),
-    )
-    .fetch_optional(tx)
-    .await?
-    .ok_or(StoreError::NotFound("invoice"))
 }
 
 impl Store {
@@ -156,7 +102,7 @@ async fn refuse_if_pointless(tx: &mut PgConnection, invoice: &LockedInvoice) -> 
     if invoice.status != InvoiceStatus::Open {
         return in_the_way(invoice.status.to_string());
     }
-    if renewals::is_pointless(tx, invoice.id).await? {
+    if server_terms::is_pointless(tx, invoice.id).await? {
         return in_the_way("over a term of a server that is gone or being deleted".to_owned());
     }
     Ok(())
@@ -211,7 +157,7 @@ pub(crate) async fn settle_invoice(
     settlement: &Settlement<'_>,
 ) -> Result<PaymentOutcome> {
     let incoming = payment.incoming()?;
-    if invoice.status != InvoiceStatus::Open || renewals::is_pointless(tx, invoice.id).await? {
+    if invoice.status != InvoiceStatus::Open || server_terms::is_pointless(tx, invoice.id).await? {
         mark_paid(tx, payment, PaymentOutcome::Credited, settlement, None).await?;
         let late = Movement::late_payment(invoice.parties(), incoming, payment.amount)?;
         // One that is pointless may have been left open by another version.
@@ -259,8 +205,8 @@ async fn apply(
     settlement: &Settlement<'_>,
 ) -> Result<()> {
     mark_paid(tx, payment, PaymentOutcome::Applied, settlement, None).await?;
-    close(tx, invoice, payment.id).await?;
-    if !renewals::extend(tx, invoice.id).await? {
+    invoices::pay(tx, invoice.id, payment.id).await?;
+    if !server_terms::extend(tx, invoice.id).await? {
         let paid = InvoicePaid {
             invoice_id: invoice.id,
             payment_id: payment.id,
@@ -269,21 +215,5 @@ async fn apply(
         };
         Entry::of(paid).tell(tx, invoice.user_id).await?;
     }
-    Ok(())
-}
-
-/// Marks an invoice as paid and calls its other attempts off.
-async fn close(tx: &mut PgConnection, invoice: &LockedInvoice, paid_by: PaymentId) -> Result<()> {
-    sqlx::query!("UPDATE invoices SET status = 'PAID', paid_at = now() WHERE id = $1", invoice.id.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!(
-        "UPDATE payments SET status = 'CANCELLED', updated_at = now()
-         WHERE invoice_id = $1 AND id <> $2 AND status IN ('PENDING', 'UNKNOWN')",
-        invoice.id.0,
-        paid_by.0,
-    )
-    .execute(tx)
-    .await?;
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::{
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
+    locks::lock_account,
     new_id,
     unpaid::{self, Beginning},
 };
@@ -89,7 +90,7 @@ impl Store {
     pub async fn add_proof(&self, new: &NewProof<'_>) -> Result<Proof, ProofError> {
         let sha256 = Sha256::digest(new.bytes);
         let mut tx = self.pool.begin().await?;
-        unpaid::lock_account(&mut tx, new.customer).await?;
+        lock_account(&mut tx, new.customer).await?;
         let payment = lock_own_payment(&mut tx, new).await?;
         let earlier = proofs_of(&mut tx, new.payment).await?;
         if let Some(same) = earlier.iter().find(|proof| proof.sha256 == format!("{sha256:x}")) {

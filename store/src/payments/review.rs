@@ -10,16 +10,14 @@ use domain::{
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{
-    LockedOrder, LockedPayment, Payment, Settlement, attempt::insert_attempt, lock_order, lock_payment,
-    settle, settle::settle_to_wallet,
-};
+use super::{Payment, Settlement, attempt::insert_attempt, settle, settle::settle_to_wallet};
 use crate::{
     Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
     idempotency::Claim,
+    locks::{LockedOrder, LockedPayment, lock_order, lock_payment},
     money_act::MoneyAct,
     new_id,
 };

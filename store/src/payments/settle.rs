@@ -12,10 +12,14 @@ use domain::{
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{LockedOrder, LockedPayment, release_hold};
+use super::release_hold;
 use crate::{
-    Object, Result, StoreError, crash_point::crash_point, events::Entry, ledger, orders, outbox, promos,
-    transition,
+    Object, Result, StoreError, catalog,
+    crash_point::crash_point,
+    events::Entry,
+    invoices, ledger,
+    locks::{LockedOrder, LockedPayment},
+    outbox, promos, transition,
 };
 
 /// How it is known that the money is ours, and how much it is.
@@ -56,8 +60,8 @@ pub(crate) async fn settle(
         OrderStatus::PendingPayment => PaymentOutcome::Applied,
         OrderStatus::Expired
             if suffices
-                && orders::in_stock(tx, order.plan_id).await?
-                && orders::still_offered(tx, order.id).await? =>
+                && catalog::in_stock(tx, order.plan_id).await?
+                && catalog::still_offered(tx, order.id).await? =>
         {
             PaymentOutcome::Revived
         }
@@ -299,23 +303,7 @@ async fn pay_order(tx: &mut PgConnection, order: &LockedOrder, payment: &LockedP
         return Err(StoreError::Conflict { object: Object::Order, state: order.status.to_string() });
     }
     crash_point("settle.order_paid");
-    // An expired order's invoice is void; money that came late brings it back with its order.
-    sqlx::query!(
-        "UPDATE invoices SET status = 'PAID', paid_at = now() WHERE id = $1 AND status IN ('OPEN', 'VOID')",
-        order.invoice_id.0,
-    )
-    .execute(&mut *tx)
-    .await?;
-    crash_point("settle.invoice_paid");
-    sqlx::query!(
-        "UPDATE payments SET status = 'CANCELLED', updated_at = now()
-         WHERE order_id = $1 AND id <> $2 AND status IN ('PENDING', 'UNKNOWN')",
-        order.id.0,
-        payment.id.0,
-    )
-    .execute(&mut *tx)
-    .await?;
-    crash_point("settle.others_cancelled");
+    invoices::pay(tx, order.invoice_id, payment.id).await?;
     let start = outbox::order_start(tx, order.id).await?;
     outbox::enqueue(tx, &Message::PaymentConfirmed(start)).await?;
     crash_point("settle.message_written");

@@ -10,8 +10,7 @@ use uuid::Uuid;
 use super::{Place, Target};
 use crate::{
     Result, StoreError,
-    orders::{OrderError, Refusal},
-    ssh_keys,
+    orders::{self, OrderError, Refusal},
 };
 
 /// What an admin wants changed before an order is tried again.
@@ -133,7 +132,7 @@ pub(crate) async fn change_order(
             sqlx::query_scalar!(r#"SELECT user_id AS "id: UserId" FROM orders WHERE id = $1"#, order.0)
                 .fetch_one(&mut *tx)
                 .await?;
-        let keys = ssh_keys::for_server(&mut *tx, customer, ids).await?;
+        let keys = orders::public_keys(&mut *tx, customer, ids).await?;
         let put = sqlx::query!(
             "UPDATE orders SET ssh_keys = $2 WHERE id = $1 AND ssh_keys IS DISTINCT FROM $2",
             order.0,

@@ -3,13 +3,12 @@
 use domain::{
     ids::PlanId,
     money::Rupiah,
-    pricing::quote,
     promo::{PromoRefusal, Purpose},
 };
 use sqlx::PgConnection;
 
 use super::{Found, PromoUse, find};
-use crate::{Result, Store, StoreError, boxed, orders, orders::OrderError};
+use crate::{Result, Store, boxed};
 
 /// What a code would come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,32 +31,6 @@ pub struct PlanAndTerm {
 }
 
 impl Store {
-    /// What a code would take off a plan's price. `None` stands for a text that can't be a code.
-    ///
-    /// # Errors
-    /// [`OrderError::Refused`] when the plan or term itself can't be had, [`OrderError::Store`] when the database does
-    /// not answer.
-    #[boxed]
-    pub async fn check_order_promo(
-        &self,
-        wanted: Option<&PromoUse>,
-        what: &PlanAndTerm,
-    ) -> Result<PromoCheck, OrderError> {
-        let mut connection = self.pool.acquire().await?;
-        let price =
-            orders::price_of(&mut connection, what.plan_id, what.term_months, &what.configured).await?;
-        let plain = quote(&price).map_err(StoreError::from)?;
-        let net = plain.subtotal.minus(plain.discount).map_err(StoreError::from)?;
-        Ok(match would_give(&mut connection, wanted, Purpose::Order, net).await? {
-            Ok((found, amount)) => {
-                let price = domain::pricing::PriceInput { promo: Some(found.promo.discount()), ..price };
-                let total = quote(&price).map_err(StoreError::from)?.total;
-                PromoCheck { gives: Ok(amount), total }
-            }
-            Err(refusal) => PromoCheck { gives: Err(refusal), total: plain.total },
-        })
-    }
-
     /// What a code would give on top of a deposit. `None` stands for a text that can't be a code.
     ///
     /// # Errors
@@ -76,7 +49,8 @@ impl Store {
     }
 }
 
-async fn would_give(
+/// What a code would give for `amount`, or why it does not.
+pub(crate) async fn would_give(
     connection: &mut PgConnection,
     wanted: Option<&PromoUse>,
     purpose: Purpose,

@@ -9,13 +9,11 @@ use domain::{
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{next_try, order_status};
-use crate::{
-    Result, Store, boxed,
-    events::Entry,
-    placements::{Moved, fail_over, moved_after},
-    transition,
+use super::{
+    failover::{Moved, fail_over, moved_after},
+    next_try, order_status,
 };
+use crate::{Result, Store, boxed, events::Entry, transition};
 
 /// Why a try ended for good.
 #[derive(Debug, Clone)]

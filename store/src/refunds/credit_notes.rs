@@ -13,9 +13,10 @@ use super::Billed;
 use crate::{
     Result,
     events::Entry,
-    ledger, new_id,
+    ledger,
+    locks::lock_order,
+    new_id,
     numbers::{self, Series},
-    payments::lock_order,
 };
 
 /// What a credit note says.

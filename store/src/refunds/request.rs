@@ -20,13 +20,12 @@ use super::{
 use crate::{
     Object, Result, Store, StoreError,
     audit::{self, AuditEntry},
-    boxed, disputes,
+    boxed,
     idempotency::Claim,
     ledger,
+    locks::lock_order,
     money_act::MoneyAct,
-    new_id, outbox,
-    payments::lock_order,
-    transition,
+    new_id, outbox, payments, transition,
 };
 
 impl Store {
@@ -240,7 +239,7 @@ async fn way_back(tx: &mut PgConnection, billed: &Billed, gateways: &[&str]) -> 
     if !paid.gateway.as_deref().is_some_and(|gateway| gateways.contains(&gateway)) {
         return unavailable("the gateway it was paid through is not set up here".to_owned());
     }
-    let left = disputes::undisputed(tx, paid.id).await?;
+    let left = payments::undisputed(tx, paid.id).await?;
     Ok(WayBack { payment: paid.id, left })
 }
 

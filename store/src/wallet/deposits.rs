@@ -17,9 +17,11 @@ use crate::{
     crash_point::crash_point,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
-    ledger, new_id,
+    ledger,
+    locks::{LockedDeposit, LockedPayment, lock_account},
+    new_id,
     page::{Page, PageRequest},
-    payments::{LockedPayment, Payment, Settlement, mark_paid},
+    payments::{Payment, Settlement, mark_paid},
     promos::{self, Bonus},
     unpaid::{self, Beginning},
 };
@@ -109,7 +111,7 @@ impl Store {
     pub async fn open_deposit(&self, new: &NewDeposit, request: &Idempotency) -> Result<OpenedDeposit> {
         let (deposit_id, payment_id): (DepositId, PaymentId) = (new_id(), new_id());
         let mut tx = self.pool.begin().await?;
-        unpaid::lock_account(&mut tx, new.user).await?;
+        lock_account(&mut tx, new.user).await?;
         if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, deposit_id.0).await? {
             return Ok(OpenedDeposit { deposit_id: earlier.into(), to_charge: None });
         }
@@ -207,25 +209,6 @@ impl Store {
 /// What gateways call the payment of a deposit.
 fn gateway_order_id(deposit: DepositId) -> String {
     format!("WD-{}-1", deposit.0.simple())
-}
-
-/// A deposit held until the transaction ends.
-#[derive(Debug)]
-pub(crate) struct LockedDeposit {
-    pub id: DepositId,
-    user_id: UserId,
-}
-
-/// Locks a deposit.
-pub(crate) async fn lock_deposit(tx: &mut PgConnection, deposit: DepositId) -> Result<LockedDeposit> {
-    sqlx::query_as!(
-        LockedDeposit,
-        r#"SELECT id AS "id: DepositId", user_id AS "user_id: UserId" FROM deposits WHERE id = $1 FOR NO KEY UPDATE"#,
-        deposit.0,
-    )
-    .fetch_optional(tx)
-    .await?
-    .ok_or(StoreError::NotFound("deposit"))
 }
 
 /// Puts the money of a deposit's attempt on the balance, with what its promo code gives on top. It comes from outside:

@@ -2,14 +2,18 @@
 
 use domain::{
     billing::WebhookOutcome,
-    event::PaymentMismatched,
     ids::{PaymentId, WebhookEventId},
 };
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use super::{Effect, VerifiedNotification};
-use crate::{Result, Store, boxed, disputes, events::Entry, new_id, payments::LockedPayment};
+use crate::{
+    Result, Store, boxed, disputes,
+    locks::LockedPayment,
+    new_id,
+    payments::{Misfit, tell_of_misfit},
+};
 
 /// Notifications that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
 /// tells of all.
@@ -23,18 +27,6 @@ struct Event<'a> {
     outcome: WebhookOutcome,
     reason: Option<&'a str>,
     body: &'a [u8],
-}
-
-/// Something that a gateway says and that does not fit, for administrators.
-pub(crate) struct Misfit<'a> {
-    pub(crate) gateway: &'a str,
-    /// What it is about, in the gateway's words.
-    pub(crate) subject: &'a str,
-    pub(crate) payment_id: Option<PaymentId>,
-    pub(crate) outcome: WebhookOutcome,
-    pub(crate) reason: &'a str,
-    /// The fact itself, however it came to us: it is told once.
-    pub(crate) key: &'a str,
 }
 
 impl Store {
@@ -118,7 +110,7 @@ impl Store {
             key: &key,
         };
         let mut tx = self.pool.begin().await?;
-        tell_administrators(&mut tx, &misfit).await?;
+        tell_of_misfit(&mut tx, &misfit).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -152,7 +144,7 @@ pub(super) async fn unknown_payment(tx: &mut PgConnection, told: &VerifiedNotifi
         reason,
         key: &fact,
     };
-    tell_administrators(tx, &misfit).await
+    tell_of_misfit(tx, &misfit).await
 }
 
 /// Keeps one that names another amount than its payment's, under a key of its own, and tells of it.
@@ -188,7 +180,7 @@ pub(super) async fn tell_of_mismatch(
         reason: &other_amount(amount_as_received, payment),
         key: &format!("payment/{}/mismatch/{amount_as_received}", payment.id),
     };
-    tell_administrators(tx, &misfit).await
+    tell_of_misfit(tx, &misfit).await
 }
 
 fn other_amount(amount_as_received: &str, payment: &LockedPayment) -> String {
@@ -216,19 +208,6 @@ pub(super) async fn handled(
     };
     let key = told.identity();
     insert(tx, &Event { payment_id: Some(payment.id), outcome, reason, ..Event::of(told, &key) }).await
-}
-
-/// Tells administrators of something that does not fit, once.
-pub(crate) async fn tell_administrators(tx: &mut PgConnection, misfit: &Misfit<'_>) -> Result<()> {
-    let mismatched = PaymentMismatched {
-        gateway: misfit.gateway.to_owned(),
-        subject: misfit.subject.to_owned(),
-        payment_id: misfit.payment_id,
-        outcome: misfit.outcome,
-        reason: misfit.reason.to_owned(),
-        key: misfit.key.to_owned(),
-    };
-    Entry::of(mismatched).tell_administrators(tx).await
 }
 
 /// Keeps an event; `false` when one with its key is there already.

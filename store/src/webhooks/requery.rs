@@ -9,14 +9,12 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{
-    Bill, BillId, Intake, Said,
-    events::{self, Misfit},
-};
+use super::{Bill, BillId, Intake, Said, events};
 use crate::{
     Result, Store, boxed,
     crash_point::crash_point,
-    payments::{LockedPayment, lock_payment},
+    locks::{LockedPayment, lock_payment},
+    payments::{Misfit, tell_of_misfit},
 };
 
 /// A payment whose gateway is to be asked.
@@ -220,7 +218,7 @@ impl Store {
                 ),
                 key: &format!("payment/{}/given_up", payment.id),
             };
-            events::tell_administrators(&mut tx, &misfit).await?;
+            tell_of_misfit(&mut tx, &misfit).await?;
         }
         tx.commit().await?;
         Ok(given_up.len())

@@ -1,45 +1,24 @@
 //! Checks of the books are kept as they were found, and administrators hear of what is wrong.
 
-use domain::{Rupiah, ids::UserId, language::Language, ledger::Movement, role::Role};
+use domain::{Rupiah, language::Language, ledger::Movement, role::Role};
 use sqlx::PgPool;
-use store::{
-    Store, StoreError,
-    audit::{Actor, Origin},
-    page::PageRequest,
-    users::NewUser,
-};
+use store::{StoreError, audit::Origin, page::PageRequest};
+use testkit::TestApp;
 use uuid::Uuid;
-
-use crate::people;
 
 const ALL: PageRequest = PageRequest { before: None, limit: 20 };
 
-fn nobody() -> Origin {
-    Origin { actor: Actor::System, ip: None, request_id: None }
-}
-
-async fn account(store: &Store, role: Role) -> UserId {
-    let new = NewUser {
-        email: format!("{}@example.com", Uuid::now_v7()),
-        full_name: "Budi".into(),
-        password_hash: "x".into(),
-        role,
-        email_verified: true,
-    };
-    store.create_user(&new, &nobody()).await.unwrap().id
-}
-
 /// Books with one movement.
-async fn books(pool: &PgPool) -> Store {
-    let (store, id) = (Store::new(pool.clone()), Uuid::now_v7());
-    people(pool, &[id]).await;
-    let given = Movement::adjustment(UserId(id), Uuid::now_v7(), Rupiah::new(100_000)).unwrap();
-    assert!(store.book(&given).await.unwrap());
-    store
+async fn books(pool: &PgPool) -> TestApp {
+    let app = TestApp::unseeded(pool.clone());
+    let given = Movement::adjustment(app.customer().await, Uuid::now_v7(), Rupiah::new(100_000)).unwrap();
+    assert!(app.store.book(&given).await.unwrap());
+    app
 }
 
-async fn forge(pool: &PgPool) {
-    let mut forced = pool.begin().await.unwrap();
+async fn forge(app: &TestApp) {
+    app.expect_unsound_books();
+    let mut forced = app.pool.begin().await.unwrap();
     for sql in [
         "SET LOCAL session_replication_role = replica",
         "UPDATE ledger_accounts SET balance = balance + 7 WHERE kind = 'CUSTOMER_WALLET'",
@@ -51,7 +30,8 @@ async fn forge(pool: &PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_check_that_is_due_is_begun_and_kept_once(pool: PgPool) {
-    let store = books(&pool).await;
+    let app = books(&pool).await;
+    let store = &app.store;
     let id = store.begin_ledger_check(None, "ledger-upkeep/1").await.unwrap();
     assert_eq!(store.begin_ledger_check(None, "ledger-upkeep/1").await.unwrap(), id);
     let begun = store.ledger_check(id).await.unwrap();
@@ -64,7 +44,7 @@ async fn a_check_that_is_due_is_begun_and_kept_once(pool: PgPool) {
     assert_eq!(kept.broken().count(), 0);
 
     // A second run of the step, which saw something else, changes nothing.
-    forge(&pool).await;
+    forge(&app).await;
     let again = store.keep_ledger_check(id, None, &store.check_ledger().await.unwrap()).await.unwrap();
     assert_eq!((again.sound, again.recognised, again.finished_at), (true, Some(3), kept.finished_at));
     let other = store.begin_ledger_check(None, "ledger-upkeep/2").await.unwrap();
@@ -76,10 +56,11 @@ async fn a_check_that_is_due_is_begun_and_kept_once(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn administrators_hear_once_of_books_that_are_not_sound(pool: PgPool) {
-    let store = books(&pool).await;
-    let (admin, support) = (account(&store, Role::Admin).await, account(&store, Role::Support).await);
-    forge(&pool).await;
-    let asked = store.request_ledger_check(admin, &nobody()).await.unwrap();
+    let app = books(&pool).await;
+    let store = &app.store;
+    let (admin, support) = (app.admin().await, app.account().role(Role::Support).await);
+    forge(&app).await;
+    let asked = store.request_ledger_check(admin, &Origin::system()).await.unwrap();
     assert_eq!((asked.requested_by, asked.result.is_none()), (Some(admin), true));
     assert_eq!(store.begin_ledger_check(Some(asked.id), "ledger-upkeep/x").await.unwrap(), asked.id);
     let report = store.check_ledger().await.unwrap();
@@ -104,7 +85,8 @@ async fn administrators_hear_once_of_books_that_are_not_sound(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_a_check_found_stays_as_it_is(pool: PgPool) {
-    let store = books(&pool).await;
+    let app = books(&pool).await;
+    let store = &app.store;
     let nobody_asked = store.begin_ledger_check(Some(Uuid::now_v7().into()), "x").await.unwrap_err();
     assert!(matches!(nobody_asked, StoreError::NotFound("ledger check")), "{nobody_asked}");
     let id = store.begin_ledger_check(None, "ledger-upkeep/1").await.unwrap();

@@ -4,19 +4,18 @@ use domain::{
     ledger::{AccountKind, Movement},
 };
 use sqlx::PgPool;
-use store::{Store, StoreError};
+use store::StoreError;
+use testkit::TestApp;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::people;
-
 /// A customer with so much on the balance.
-async fn customer(pool: &PgPool, amount: i64) -> (Store, UserId) {
-    let (store, id) = (Store::new(pool.clone()), UserId(Uuid::now_v7()));
-    people(pool, &[id.0]).await;
+async fn customer(pool: &PgPool, amount: i64) -> (TestApp, UserId) {
+    let app = TestApp::unseeded(pool.clone());
+    let id = app.customer().await;
     let given = Movement::adjustment(id, Uuid::now_v7(), Rupiah::new(amount)).unwrap();
-    assert!(store.book(&given).await.unwrap());
-    (store, id)
+    assert!(app.store.book(&given).await.unwrap());
+    (app, id)
 }
 
 async fn refused(pool: &PgPool, sql: &'static str) -> String {
@@ -26,7 +25,7 @@ async fn refused(pool: &PgPool, sql: &'static str) -> String {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_is_written_stays_as_it_is(pool: PgPool) {
-    let (store, _) = customer(&pool, 100_000).await;
+    let (app, _) = customer(&pool, 100_000).await;
     for sql in [
         "UPDATE ledger_entries SET amount = amount * 2",
         "DELETE FROM ledger_entries",
@@ -46,12 +45,12 @@ async fn what_is_written_stays_as_it_is(pool: PgPool) {
     ] {
         assert!(refused(&pool, sql).await.contains("by entries only"), "{sql}");
     }
-    assert!(store.check_ledger().await.unwrap().sound);
+    assert!(app.store.check_ledger().await.unwrap().sound);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_does_not_balance_is_not_written(pool: PgPool) {
-    let (store, _) = customer(&pool, 100_000).await;
+    let (app, _) = customer(&pool, 100_000).await;
     let one_sided = "WITH m AS (INSERT INTO ledger_movements (id, kind, cause)
                                 VALUES (gen_random_uuid(), 'ADJUSTMENT', 'one-sided') RETURNING id)
                      INSERT INTO ledger_entries (movement_id, account_id, amount)
@@ -64,17 +63,17 @@ async fn what_does_not_balance_is_not_written(pool: PgPool) {
                        SELECT m.id, a.id, CASE a.kind WHEN 'BANK' THEN 5 ELSE -5 END
                        FROM ledger_movements m, ledger_accounts a WHERE a.kind IN ('BANK', 'REVENUE')";
     assert!(refused(&pool, added_later).await.contains("complete once it is committed"));
-    let report = store.check_ledger().await.unwrap();
+    let report = app.store.check_ledger().await.unwrap();
     assert!(report.sound, "{:?}", report.findings);
     assert_eq!((report.movements, report.entries), (1, 2));
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_hundred_debits_at_once_take_no_more_than_there_is(pool: PgPool) {
-    let (store, id) = customer(&pool, 100_000).await;
+    let (app, id) = customer(&pool, 100_000).await;
     let mut debits = JoinSet::new();
     for _ in 0..100 {
-        let store = store.clone();
+        let store = app.store.clone();
         debits.spawn(async move {
             let debit = Movement::adjustment(id, Uuid::now_v7(), Rupiah::new(-3_000)).unwrap();
             store.book(&debit).await
@@ -83,31 +82,33 @@ async fn a_hundred_debits_at_once_take_no_more_than_there_is(pool: PgPool) {
     let outcomes = debits.join_all().await;
     assert_eq!(outcomes.iter().filter(|o| matches!(o, Ok(true))).count(), 33);
     assert_eq!(outcomes.iter().filter(|o| matches!(o, Err(StoreError::InsufficientBalance))).count(), 67);
-    assert_eq!(store.wallet(id).await.unwrap().wallet, Rupiah::new(1_000));
-    assert!(store.check_ledger().await.unwrap().sound);
+    assert_eq!(app.store.wallet(id).await.unwrap().wallet, Rupiah::new(1_000));
+    assert!(app.store.check_ledger().await.unwrap().sound);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn the_same_cause_fifty_times_at_once_moves_money_once(pool: PgPool) {
-    let (store, id) = customer(&pool, 100_000).await;
+    let (app, id) = customer(&pool, 100_000).await;
     let debit = Movement::adjustment(id, Uuid::now_v7(), Rupiah::new(-1_000)).unwrap();
     let mut copies = JoinSet::new();
     for _ in 0..50 {
-        let (store, debit) = (store.clone(), debit.clone());
+        let (store, debit) = (app.store.clone(), debit.clone());
         copies.spawn(async move { store.book(&debit).await.unwrap() });
     }
     assert_eq!(copies.join_all().await.into_iter().filter(|booked| *booked).count(), 1);
-    assert_eq!(store.wallet(id).await.unwrap().wallet, Rupiah::new(99_000));
+    assert_eq!(app.store.wallet(id).await.unwrap().wallet, Rupiah::new(99_000));
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn many_customers_at_once_do_not_wait_for_each_other_in_circles(pool: PgPool) {
-    let store = Store::new(pool.clone());
-    let ids: Vec<Uuid> = (0..10).map(|_| Uuid::now_v7()).collect();
-    people(&pool, &ids).await;
+    let app = TestApp::unseeded(pool);
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(app.customer().await);
+    }
     let mut bookings = JoinSet::new();
     for n in 0..200_usize {
-        let (store, id) = (store.clone(), UserId(ids[n * 7 % ids.len()]));
+        let (store, id) = (app.store.clone(), ids[n * 7 % ids.len()]);
         let amount = if n % 3 == 0 { -1_000 } else { 2_000 };
         let movement = Movement::adjustment(id, Uuid::now_v7(), Rupiah::new(amount)).unwrap();
         bookings.spawn(async move { store.book(&movement).await });
@@ -115,12 +116,13 @@ async fn many_customers_at_once_do_not_wait_for_each_other_in_circles(pool: PgPo
     for outcome in bookings.join_all().await {
         assert!(matches!(outcome, Ok(true) | Err(StoreError::InsufficientBalance)), "{outcome:?}");
     }
-    assert!(store.check_ledger().await.unwrap().sound);
+    assert!(app.store.check_ledger().await.unwrap().sound);
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn the_check_finds_what_was_forced_in(pool: PgPool) {
-    let (store, _) = customer(&pool, 100_000).await;
+    let (app, _) = customer(&pool, 100_000).await;
+    app.expect_unsound_books();
     // What only somebody with the database's own rights can do.
     let mut forced = pool.begin().await.unwrap();
     for sql in [
@@ -132,7 +134,7 @@ async fn the_check_finds_what_was_forced_in(pool: PgPool) {
         sqlx::query(sql).execute(&mut *forced).await.unwrap();
     }
     forced.commit().await.unwrap();
-    let report = store.check_ledger().await.unwrap();
+    let report = app.store.check_ledger().await.unwrap();
     assert!(!report.sound);
     let broken: Vec<&str> = report.findings.iter().filter(|f| f.count > 0).map(|f| f.rule.as_ref()).collect();
     let expected = [

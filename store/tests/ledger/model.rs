@@ -14,13 +14,14 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use store::{Store, StoreError};
+use testkit::{
+    TestApp,
+    bulk::{catalog, invoices, orders, payments, payments_of_invoices, people},
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{
-    catalog, invoices, orders, payments, payments_of_invoices, people,
-    world::{CUSTOMERS, Cast, Event, ORDERS, TERMS, World, event},
-};
+use crate::world::{CUSTOMERS, Cast, Event, ORDERS, TERMS, World, event};
 
 const SEQUENCES: usize = 1_000;
 const AT_ONCE: usize = 8;
@@ -43,11 +44,13 @@ async fn a_thousand_sequences_do_what_the_model_does(pool: PgPoolOptions, option
             (Cast::new(Uuid::now_v7), events)
         })
         .collect();
+    let app = TestApp::unseeded(pool.clone());
+    app.expect_unsound_books();
     prepare(&pool, &sequences).await;
 
     let mut workers = JoinSet::new();
     for worker in 0..AT_ONCE {
-        let store = Store::new(pool.clone());
+        let store = app.store.clone();
         let own: Vec<_> = sequences.iter().skip(worker).step_by(AT_ONCE).cloned().collect();
         workers.spawn(async move {
             let mut house = BTreeMap::new();
@@ -64,7 +67,7 @@ async fn a_thousand_sequences_do_what_the_model_does(pool: PgPoolOptions, option
     for (account, balance) in workers.join_all().await.into_iter().flatten() {
         *expected.entry(account).or_default() += balance;
     }
-    let report = Store::new(pool).check_ledger().await.unwrap();
+    let report = app.store.check_ledger().await.unwrap();
     let booked: BTreeMap<_, _> = report.accounts.iter().map(|a| (a.account, a.balance.get())).collect();
     assert_eq!(booked, expected, "seed {seed:?}");
     // Nothing marked these payments as paid, no promo code gave these bonuses, and these refunds and disputes have no rows:

@@ -3,7 +3,7 @@ use sqlx::PgPool;
 use store::{StoreError, outbox::Room};
 use tokio::task::JoinSet;
 
-use crate::{Shop, register};
+use crate::Shop;
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_unpaid_order_is_called_off_with_its_bill(pool: PgPool) {
@@ -29,12 +29,12 @@ async fn an_unpaid_order_is_called_off_with_its_bill(pool: PgPool) {
 async fn only_the_owner_and_only_while_unpaid(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.place(&shop.basket().await, "k").await.unwrap().order_id;
-    let stranger = register(&shop.pool, "budi@example.com").await;
+    let stranger = shop.customer().await;
     let foreign = shop.store.cancel_order(order, stranger).await;
     assert!(matches!(foreign, Err(StoreError::NotFound("order"))), "{foreign:?}");
 
     // `Transition::Cancel` also starts from PAID; customers may not use it there.
-    shop.run("UPDATE orders SET status = 'PAID'").await;
+    shop.app.pay(shop.ordered(order).await.payment.id).await;
     let paid = shop.store.cancel_order(order, shop.customer).await;
     assert!(
         matches!(&paid, Err(StoreError::Conflict { object: store::Object::Order, state }) if state == "PAID"),

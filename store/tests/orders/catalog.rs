@@ -1,5 +1,5 @@
 use sqlx::PgPool;
-use store::{Store, StoreError, orders::Refusal};
+use store::{StoreError, orders::Refusal};
 use uuid::Uuid;
 
 use crate::{OrderError, Shop};
@@ -143,8 +143,7 @@ async fn nothing_of_a_disabled_provider_is_sold(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_provider_that_sells_nothing_yet_still_exists(pool: PgPool) {
-    let store = Store::new(pool);
-    store.seed().await.unwrap();
+    let store = Shop::open(pool).await.store.clone();
     store.provider_exists("vultr").await.unwrap();
     assert!(matches!(store.provider_exists("hetzner").await, Err(StoreError::NotFound("provider"))));
 }

@@ -4,81 +4,52 @@
 
 mod cancelling;
 mod catalog;
+mod guards;
 mod outbox;
 mod placing;
 mod reading;
-mod rules;
+mod staff;
 mod stuck;
 mod sweep;
 
-use domain::{
-    billing::PaymentMethod, hostname::Hostname, ids::UserId, policy::OrderPolicy, unpaid::UnpaidLimits,
-};
+use std::ops::Deref;
+
+use domain::{billing::PaymentMethod, ids::UserId, unpaid::UnpaidLimits};
 use sqlx::PgPool;
 use store::{
-    Store,
     idempotency::Idempotency,
-    orders::{NewOrder, OrderError, Placed, Selection},
+    orders::{NewOrder, OrderError, Placed},
 };
-use uuid::Uuid;
+use testkit::TestApp;
 
-const BASIC: &str = "do-basic-1gb";
-
-/// A seeded shop with one customer.
+/// A seeded shop with one customer, who may order as much as they like.
 struct Shop {
-    pool: PgPool,
-    store: Store,
+    app: TestApp,
     customer: UserId,
+}
+
+impl Deref for Shop {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
 }
 
 impl Shop {
     async fn open(pool: PgPool) -> Self {
-        let store = Store::new(pool.clone()).with_unpaid_limits(UnpaidLimits::NONE);
-        store.seed().await.unwrap();
-        let customer = register(&pool, "sari@example.com").await;
-        Self { pool, store, customer }
+        let app = TestApp::with(pool, |store| store.with_unpaid_limits(UnpaidLimits::NONE)).await;
+        let customer = app.customer().await;
+        Self { app, customer }
     }
 
     /// An order of the smallest plan, paid by bank transfer.
     async fn basket(&self) -> NewOrder {
-        NewOrder {
-            user: self.customer,
-            selection: Selection {
-                plan_id: self.plan(BASIC).await.into(),
-                region: "sgp1".into(),
-                image: "ubuntu-24-04".into(),
-                term_months: 1,
-                configured: ["digitalocean", "linode", "vultr"].map(str::to_owned).to_vec(),
-            },
-            hostname: Hostname::parse("web-1").unwrap(),
-            ssh_key_ids: Vec::new(),
-            auto_renew: false,
-            policy: OrderPolicy::default(),
-            method: PaymentMethod::ManualTransfer,
-            bank: None,
-            gateway: None,
-            promo: None,
-        }
+        self.app.order().by(self.customer).paid_by(PaymentMethod::ManualTransfer).build().await
     }
 
     async fn place(&self, order: &NewOrder, key: &str) -> Result<Placed, OrderError> {
         self.store.place_order(order, &request(order, key)).await
-    }
-
-    async fn plan(&self, slug: &str) -> Uuid {
-        sqlx::query_scalar("SELECT id FROM plans WHERE slug = $1")
-            .bind(slug)
-            .fetch_one(&self.pool)
-            .await
-            .unwrap()
-    }
-
-    async fn run(&self, sql: &'static str) {
-        sqlx::query(sql).execute(&self.pool).await.unwrap();
-    }
-
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 }
 
@@ -91,15 +62,4 @@ fn request(order: &NewOrder, key: &str) -> Idempotency {
         "hostname": order.hostname,
     });
     Idempotency::new("POST /orders", key, &body).unwrap()
-}
-
-async fn register(pool: &PgPool, email: &str) -> UserId {
-    let id = Uuid::now_v7();
-    sqlx::query("INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, $2, 'Sari', 'x')")
-        .bind(id)
-        .bind(email)
-        .execute(pool)
-        .await
-        .unwrap();
-    id.into()
 }

@@ -1,55 +1,29 @@
 //! Messages to Temporal: which goes first, and what becomes of those that fail.
 
 use domain::{
-    ids::{OrderId, OutboxId, UserId},
+    ids::{OrderId, OutboxId},
     outbox::MessageClass,
 };
 use sqlx::PgPool;
 use store::{
     StoreError,
-    audit::{Actor, Origin},
-    idempotency::Idempotency,
-    money_act::MoneyAct,
     outbox::{Claimed, DeadFilter, OutboxState, Room},
     page::PageRequest,
 };
+use testkit::by_user;
 
-use crate::{Shop, register};
+use crate::Shop;
 
 const FIRST: PageRequest = PageRequest { before: None, limit: 10 };
 
 impl Shop {
-    pub(crate) async fn administrator(&self) -> UserId {
-        let admin = register(&self.pool, "admin@example.com").await;
-        sqlx::query("UPDATE users SET role = 'admin' WHERE id = $1")
-            .bind(admin.0)
-            .execute(&self.pool)
-            .await
-            .unwrap();
-        admin
-    }
-
     pub(crate) async fn order(&self, key: &str) -> OrderId {
         self.place(&self.basket().await, key).await.unwrap().order_id
     }
 
-    pub(crate) async fn pay(&self, order: OrderId, admin: UserId) {
-        let request = Idempotency::new("approve", &order.to_string(), &"body").unwrap();
-        let act = MoneyAct { by: admin, origin: by(admin), request };
-        self.store.approve_payment(order, &Default::default(), &act).await.unwrap();
-    }
-
-    /// Writes what no version of the program can read, as the first message to the order's workflow.
-    async fn unreadable(&self, order: OrderId, class: &str) -> OutboxId {
-        sqlx::query_scalar(
-            "INSERT INTO outbox (id, workflow_id, kind, class, payload)
-             VALUES (gen_random_uuid(), 'order/' || $1, 'from_the_future', $2, '{}') RETURNING id",
-        )
-        .bind(order.to_string())
-        .bind(class)
-        .fetch_one(&self.pool)
-        .await
-        .unwrap()
+    /// Pays an order by its bank transfer.
+    pub(crate) async fn pay(&self, order: OrderId) {
+        self.app.pay(self.ordered(order).await.payment.id).await;
     }
 
     async fn claim(&self, room: Room) -> Vec<Claimed> {
@@ -67,10 +41,6 @@ impl Shop {
     }
 }
 
-fn by(admin: UserId) -> Origin {
-    Origin { actor: Actor::User(admin), ip: None, request_id: None }
-}
-
 fn kinds(claimed: &[Claimed]) -> Vec<&str> {
     let mut kinds: Vec<&str> = claimed.iter().map(|message| message.kind.as_str()).collect();
     kinds.sort_unstable();
@@ -80,12 +50,11 @@ fn kinds(claimed: &[Claimed]) -> Vec<&str> {
 #[sqlx::test(migrations = "../migrations")]
 async fn what_is_paid_goes_before_what_is_not_however_much_that_is(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let admin = shop.administrator().await;
     for number in 0..20 {
         shop.order(&format!("unpaid {number}")).await;
     }
     let paid = shop.order("paid").await;
-    shop.pay(paid, admin).await;
+    shop.pay(paid).await;
 
     let one = shop.claim(Room::of(1)).await;
     assert_eq!(kinds(&one), ["payment_confirmed"]);
@@ -104,13 +73,13 @@ async fn what_is_paid_goes_before_what_is_not_however_much_that_is(pool: PgPool)
 #[sqlx::test(migrations = "../migrations")]
 async fn a_message_nobody_can_read_holds_a_paid_order_up_once_and_is_dead_in_the_end(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let admin = shop.administrator().await;
+    shop.leave_undelivered();
     let order = shop.order("k").await;
-    shop.unreadable(order, "PAID").await;
+    shop.unreadable_message(order, MessageClass::Paid).await;
     shop.run("UPDATE outbox SET id = '00000000-0000-7000-8000-000000000000' WHERE kind = 'from_the_future'")
         .await;
     let unreadable = OutboxId(uuid::Uuid::parse_str("00000000-0000-7000-8000-000000000000").unwrap());
-    shop.pay(order, admin).await;
+    shop.pay(order).await;
 
     let first = shop.claim(Room { total: 10, unhurried: 0 }).await;
     assert_eq!(kinds(&first), ["from_the_future"], "a workflow's messages arrive in order");
@@ -130,7 +99,7 @@ async fn a_message_nobody_can_read_holds_a_paid_order_up_once_and_is_dead_in_the
     assert_eq!((backlog.waiting, backlog.dead), (1, 1));
 
     // Administrators are told once an hour of a kind, however many there are.
-    let second = shop.unreadable(order, "UNPAID").await;
+    let second = shop.unreadable_message(order, MessageClass::Unpaid).await;
     assert_eq!(shop.fail_for_good(second).await, MessageClass::Unpaid.most_failures());
     let told = "SELECT count(*) FROM in_app_notifications WHERE type = 'MESSAGE_UNDELIVERED'";
     assert_eq!(shop.count(told).await, 1);
@@ -139,9 +108,10 @@ async fn a_message_nobody_can_read_holds_a_paid_order_up_once_and_is_dead_in_the
 #[sqlx::test(migrations = "../migrations")]
 async fn what_never_failed_goes_before_what_did(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.leave_undelivered();
     let order = shop.order("k").await;
     for _ in 0..5 {
-        let failing = shop.unreadable(order, "UNPAID").await;
+        let failing = shop.unreadable_message(order, MessageClass::Unpaid).await;
         shop.store.fail_outbox(failing, "no").await.unwrap();
     }
     let early =
@@ -175,9 +145,13 @@ async fn an_engine_that_is_away_kills_no_message(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn staff_have_dead_messages_tried_anew_or_skip_them(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let origin = by(shop.administrator().await);
+    shop.leave_undelivered();
+    let origin = by_user(shop.admin().await);
     let order = shop.order("k").await;
-    let (anew, needless) = (shop.unreadable(order, "PAID").await, shop.unreadable(order, "PAID").await);
+    let (anew, needless) = (
+        shop.unreadable_message(order, MessageClass::Paid).await,
+        shop.unreadable_message(order, MessageClass::Paid).await,
+    );
     let waits = shop.store.requeue_message(anew, &origin).await.unwrap_err();
     assert!(
         matches!(&waits, StoreError::Conflict { object: store::Object::Message, state } if state == "WAITING"),

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     billing::{Bank, PaymentMethod},
-    ids::OrderId,
+    ids::{OrderId, PlanId},
     outbox::Message,
     tax::TaxRule,
 };
@@ -18,7 +18,7 @@ use store::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{Shop, register, request};
+use crate::{Shop, request};
 
 /// Everything an order leaves behind, counted.
 const TRACES: &str = "SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM invoices)
@@ -96,9 +96,9 @@ async fn what_cannot_be_had_is_refused_and_leaves_no_trace(pool: PgPool) {
     .await;
     shop.run("UPDATE terms SET is_active = false WHERE months = 12").await;
     let good = shop.basket().await;
-    let plan = |id: Uuid| {
+    let plan = |id: PlanId| {
         let mut order = good.clone();
-        order.selection.plan_id = id.into();
+        order.selection.plan_id = id;
         order
     };
     let with = |change: fn(&mut NewOrder)| {
@@ -107,7 +107,7 @@ async fn what_cannot_be_had_is_refused_and_leaves_no_trace(pool: PgPool) {
         order
     };
     let cases = [
-        (plan(Uuid::now_v7()), Refusal::UnknownPlan),
+        (plan(Uuid::now_v7().into()), Refusal::UnknownPlan),
         (plan(shop.plan("do-basic-2gb").await), Refusal::PlanInactive),
         (plan(shop.plan("vultr-regular-1gb").await), Refusal::ProviderDisabled),
         (plan(shop.plan("do-basic-4gb").await), Refusal::OutOfStock),
@@ -168,7 +168,7 @@ async fn a_key_means_one_request_of_one_customer(pool: PgPool) {
     assert!(matches!(refused, Err(OrderError::Store(StoreError::IdempotencyMismatch))), "{refused:?}");
     assert_eq!(shop.count("SELECT count(*) FROM orders").await, 1);
 
-    let neighbour = NewOrder { user: register(&shop.pool, "budi@example.com").await, ..order };
+    let neighbour = NewOrder { user: shop.customer().await, ..order };
     assert_ne!(shop.place(&neighbour, "k").await.unwrap().order_id, first.order_id);
 }
 

@@ -1,9 +1,8 @@
 use domain::{instance::InstanceStatus, order::OrderStatus, provisioning::FailureClass};
 use sqlx::PgPool;
 use store::{StoreError, page::PageRequest};
-use uuid::Uuid;
 
-use crate::{Shop, register};
+use crate::Shop;
 
 const ALL: PageRequest = PageRequest { before: None, limit: 100 };
 
@@ -42,7 +41,7 @@ async fn nobody_sees_anothers_things(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.place(&shop.basket().await, "k").await.unwrap().order_id;
     let order = shop.store.order_of(shop.customer, order).await.unwrap();
-    let stranger = register(&shop.pool, "budi@example.com").await;
+    let stranger = shop.customer().await;
 
     assert!(matches!(shop.store.order_of(stranger, order.id).await, Err(StoreError::NotFound("order"))));
     assert!(matches!(
@@ -74,36 +73,22 @@ async fn an_order_names_what_was_ordered(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_failed_order_tells_its_class_and_its_server(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let id = shop.place(&shop.basket().await, "k").await.unwrap().order_id;
-    shop.run("UPDATE orders SET status = 'PAID', paid_at = now()").await;
-    shop.run("UPDATE orders SET status = 'PROVISIONING'").await;
-    let instance = Uuid::now_v7();
-    sqlx::query(
-        "INSERT INTO instances (id, order_id, user_id, provider_id, plan_id, region_id, image_id, name, hostname, status)
-         SELECT $1, id, user_id, provider_id, plan_id, region_id, image_id, hostname, hostname, 'PROVISIONING' FROM orders",
-    )
-    .bind(instance)
-    .execute(&shop.pool)
-    .await
-    .unwrap();
-    shop.run(
-        "UPDATE orders SET status = 'PROVISIONING_FAILED', failure_class = 'CAPACITY', failure_message = 'sold out'",
-    )
-    .await;
+    let failed = shop.app.order().by(shop.customer).failed(FailureClass::Capacity).await;
+    let (id, instance) = (failed.id, failed.server());
     let order = shop.store.order_of(shop.customer, id).await.unwrap();
     assert_eq!(order.status, OrderStatus::ProvisioningFailed);
     assert_eq!(order.failure_class, Some(FailureClass::Capacity));
-    assert_eq!(order.failure_message.as_deref(), Some("sold out"));
-    assert_eq!(order.instance_id.map(|id| id.0), Some(instance));
+    assert_eq!(order.failure_message.as_deref(), Some("in the provider's words"));
+    assert_eq!(order.instance_id, Some(instance));
 
-    let server = shop.store.instance_of(shop.customer, instance.into()).await.unwrap();
+    let server = shop.store.instance_of(shop.customer, instance).await.unwrap();
     assert_eq!((server.status, server.order_id), (InstanceStatus::Provisioning, id));
     assert_eq!((server.plan.as_str(), server.memory_mb), ("do-basic-1gb", 1024));
     let active = shop.store.instances_of(shop.customer, Some(InstanceStatus::Active), &ALL).await.unwrap();
     assert!(active.data.is_empty());
-    let stranger = register(&shop.pool, "budi@example.com").await;
+    let stranger = shop.customer().await;
     assert!(matches!(
-        shop.store.instance_of(stranger, instance.into()).await,
+        shop.store.instance_of(stranger, instance).await,
         Err(StoreError::NotFound("instance"))
     ));
 }

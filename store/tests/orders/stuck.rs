@@ -13,7 +13,7 @@ use store::{
 };
 use tokio::task::JoinSet;
 
-use crate::{Shop, register, request};
+use crate::{Shop, request};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -28,7 +28,7 @@ async fn shop(pools: PgPoolOptions, options: PgConnectOptions, lock_timeout: Dur
         idle_in_transaction_timeout: MINUTE,
         ..PoolSettings::default()
     };
-    shop.store = Store::connect_with(options, &settings).await.unwrap();
+    shop.app.store = Store::connect_with(options, &settings).await.unwrap();
     let basket = shop.basket().await;
     shop.place(&basket, "the first").await.unwrap();
     shop
@@ -58,11 +58,14 @@ impl Shop {
 #[sqlx::test(migrations = "../migrations")]
 async fn reads_go_on_while_orders_wait_for_a_number(pools: PgPoolOptions, options: PgConnectOptions) {
     let shop = shop(pools, options, MINUTE).await;
+    // Each order is another customer's: one customer's own wait for each other anyway.
+    let mut customers = Vec::new();
+    for _ in 0..19 {
+        customers.push(shop.customer().await);
+    }
     let stuck = shop.stick().await;
     let mut orders = JoinSet::new();
-    for number in 0..19 {
-        // Each is another customer's: one customer's own wait for each other anyway.
-        let customer = register(&shop.pool, &format!("customer-{number}@example.com")).await;
+    for (number, customer) in customers.into_iter().enumerate() {
         let (store, basket) = (shop.store.clone(), NewOrder { user: customer, ..shop.basket().await });
         orders.spawn(async move {
             store.place_order(&basket, &request(&basket, &format!("order {number}"))).await

@@ -1,6 +1,7 @@
 //! What must have a workflow, and having one started or woken.
 
 use domain::{
+    instance::InstanceAction,
     order::OrderStatus,
     outbox::{Message, MessageClass},
     refund::RefundPolicy,
@@ -9,16 +10,13 @@ use domain::{
 use sqlx::PgPool;
 use store::{
     StoreError,
-    audit::{Actor, Origin},
+    audit::Origin,
+    instance_actions::{NewAction, RequestedBy},
     outbox::Room,
     sweep::{Expected, OpenWork},
 };
 
 use crate::Shop;
-
-fn origin() -> Origin {
-    Origin { actor: Actor::System, ip: None, request_id: None }
-}
 
 impl Shop {
     /// As if everything had happened three minutes ago and every message had been delivered.
@@ -37,10 +35,10 @@ impl Shop {
 #[sqlx::test(migrations = "../migrations")]
 async fn an_open_order_must_have_a_workflow_once_its_message_had_time(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let admin = shop.administrator().await;
+    shop.admin().await;
     let (unpaid, paid, over) =
         (shop.order("unpaid").await, shop.order("paid").await, shop.order("over").await);
-    shop.pay(paid, admin).await;
+    shop.pay(paid).await;
     shop.store.cancel_order(over, shop.customer).await.unwrap();
     assert!(shop.expected().await.is_empty(), "they are young, and messages are on their way");
     shop.three_minutes_later().await;
@@ -55,7 +53,7 @@ async fn an_open_order_must_have_a_workflow_once_its_message_had_time(pool: PgPo
     let lost = [order(paid), order(unpaid), order(over)];
     assert_eq!(shop.store.wake_lost(&lost, RefundPolicy::default()).await.unwrap(), 2);
     assert!(shop.expected().await.is_empty());
-    assert!(!shop.store.wake_order(paid, &origin()).await.unwrap().is_new);
+    assert!(!shop.store.wake_order(paid, &Origin::system()).await.unwrap().is_new);
     let messages = shop.store.claim_outbox(Room::of(10), 60.0).await.unwrap();
     let mut wakes: Vec<_> = messages.iter().map(|m| (m.class, m.message.clone().unwrap())).collect();
     wakes.sort_by_key(|(class, _)| *class);
@@ -82,39 +80,42 @@ async fn an_order_that_is_over_is_not_woken(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order("over").await;
     shop.store.cancel_order(order, shop.customer).await.unwrap();
-    let woken = shop.store.wake_order(order, &origin()).await.unwrap_err();
+    let woken = shop.store.wake_order(order, &Origin::system()).await.unwrap_err();
     assert!(
         matches!(&woken, StoreError::Conflict { object: store::Object::Order, state } if state == "CANCELLED"),
         "{woken:?}"
     );
-    let nobody = shop.store.wake_order(uuid::Uuid::nil().into(), &origin()).await.unwrap_err();
+    let nobody = shop.store.wake_order(uuid::Uuid::nil().into(), &Origin::system()).await.unwrap_err();
     assert!(matches!(nobody, StoreError::NotFound("order")));
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_server_must_have_a_workflow_that_does_what_is_asked_for(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let admin = shop.administrator().await;
     let order = shop.order("server").await;
-    shop.pay(order, admin).await;
+    shop.pay(order).await;
     shop.store.start_provisioning(order).await.unwrap();
     let server = shop.store.any_order(order).await.unwrap().instance_id.unwrap();
-    let made = shop.store.wake_instance(server, &origin()).await.unwrap_err();
+    let made = shop.store.wake_instance(server, &Origin::system()).await.unwrap_err();
     assert!(matches!(&made, StoreError::Conflict { state, .. } if state == "PROVISIONING"), "{made:?}");
-    shop.run("UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1'").await;
-    shop.store.activate_order(order).await.unwrap();
+    assert_eq!(shop.activate(order).await, server);
     assert_eq!(shop.store.any_order(order).await.unwrap().status, OrderStatus::Active);
     shop.three_minutes_later().await;
     let work = OpenWork::Instance(server);
     assert_eq!(shop.expected().await, [Expected { work, is_stalled: false }]);
 
-    shop.run(
-        "INSERT INTO instance_actions (id, instance_id, action, params, requested_by, request_hash, created_at)
-         SELECT gen_random_uuid(), id, 'reboot', '{}', 'system', 'x', now() - interval '3 minutes' FROM instances",
-    )
-    .await;
+    let reboot = NewAction {
+        instance: server,
+        by: RequestedBy::Program,
+        action: &InstanceAction::Reboot,
+        origin: &Origin::system(),
+        idempotency_key: None,
+    };
+    shop.store.request_action(&reboot).await.unwrap();
+    shop.run("UPDATE instance_actions SET created_at = created_at - interval '3 minutes'").await;
+    shop.three_minutes_later().await;
     assert_eq!(shop.expected().await, [Expected { work, is_stalled: true }]);
-    shop.store.wake_instance(server, &origin()).await.unwrap();
+    shop.store.wake_instance(server, &Origin::system()).await.unwrap();
     assert!(shop.expected().await.is_empty(), "a message is on its way");
     shop.three_minutes_later().await;
     assert_eq!(shop.expected().await, [Expected { work, is_stalled: false }], "it was woken just now");

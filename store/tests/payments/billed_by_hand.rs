@@ -38,7 +38,7 @@ impl Shop {
         self.store.issue_invoice(draft, 14, &self.admins_origin()).await
     }
 
-    async fn pay_invoice(
+    pub(crate) async fn pay_invoice(
         &self,
         invoice: InvoiceId,
         method: PaymentMethod,
@@ -122,7 +122,7 @@ async fn numbers_have_no_gaps_whoever_issues_and_drops_at_once(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let mut all = JoinSet::new();
     for n in 0..30 {
-        let shop = Shop { pool: shop.pool.clone(), store: shop.store.clone(), ..shop };
+        let shop = shop.clone();
         all.spawn(async move {
             if n % 3 == 0 {
                 shop.order_by(PaymentMethod::Qris, &format!("order {n}")).await;

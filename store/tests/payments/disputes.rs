@@ -327,7 +327,7 @@ async fn the_database_holds_what_a_dispute_is(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn nobody_decides_on_a_dispute_of_their_own(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let own = Shop { customer: shop.admin, ..shop.again() };
+    let own = Shop { customer: shop.admin, ..shop.clone() };
     let (_, _, dispute) = own.withdrawn(P::Denied).await;
     for decision in [ACCEPT, Decision::Dismiss { reason: "mine" }] {
         let refused = own.decide(dispute.id, decision).await;
@@ -353,6 +353,7 @@ async fn several_administrators_at_once_book_it_once(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn the_check_of_the_books_sees_what_is_missing(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     shop.withdrawn(P::Denied).await;
     let broken = async || {
         let report = shop.store.check_ledger().await.unwrap();

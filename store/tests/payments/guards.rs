@@ -142,6 +142,7 @@ async fn a_deposit_is_credited_once_and_stays_what_it_is(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_payment_from_the_balance_never_brings_money_in(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     shop.deposit(500_000, "deposit").await;
     let order = shop.order_from_balance("order").await.unwrap().order_id;
     let payment = shop.store.latest_payment(order).await.unwrap();
@@ -177,6 +178,7 @@ async fn a_payment_from_the_balance_never_brings_money_in(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_void_invoice_is_paid_with_its_order_only(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     let (order, _) = shop.order().await;
     shop.store.cancel_order(order, shop.customer).await.unwrap();
     let pay = "UPDATE invoices SET status = 'PAID', paid_at = now() WHERE order_id = $1";
@@ -190,6 +192,7 @@ async fn a_void_invoice_is_paid_with_its_order_only(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn the_check_finds_what_transfers_did_not_bring(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     let (order, transfer) = shop.order_by(PaymentMethod::ManualTransfer, "order").await;
     let part = transfer.amount.get() - 10_000;
     shop.arrived(order, part).await.unwrap();

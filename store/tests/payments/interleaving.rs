@@ -16,7 +16,6 @@ use domain::{
     ids::{PaymentId, UserId},
     ledger::AccountKind,
     promo::{PromoCode, PromoKind, PromoTerms},
-    role::Role,
 };
 use rand::{SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sqlx::PgPool;
@@ -25,7 +24,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use self::reality::Reality;
-use crate::{Shop, account};
+use crate::Shop;
 
 const CUSTOMERS: usize = 12;
 const STEPS: usize = 60;
@@ -47,9 +46,9 @@ async fn whatever_happens_at_once_the_books_say_what_really_happened(pool: PgPoo
     let mut lives = JoinSet::new();
     let mut shops = Vec::new();
     for n in 0..CUSTOMERS {
-        let customer = account(&shop.store, &format!("customer-{n}@example.com"), Role::Customer).await;
-        let (own, reality) = (Shop { customer, ..shop.again() }, Arc::clone(&reality));
-        shops.push(own.again());
+        let customer = shop.customer().email(format!("customer-{n}@example.com")).await;
+        let (own, reality) = (Shop { customer, ..shop.clone() }, Arc::clone(&reality));
+        shops.push(own.clone());
         lives.spawn(async move { live(&own, &reality, StdRng::seed_from_u64(seed ^ n as u64)).await });
     }
     while let Some(lived) = lives.join_next().await {

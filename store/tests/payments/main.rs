@@ -19,57 +19,51 @@ mod requery;
 mod review;
 mod taken_back_meanwhile;
 mod transfers;
+mod unpaid;
 mod wallet;
+
+use std::ops::Deref;
 
 use domain::{
     Rupiah,
-    billing::{Evidence, PaymentMethod, PaymentStatus},
-    event::Event,
-    hostname::Hostname,
-    ids::{OrderId, PaymentId, UserId},
-    language::Language,
-    order::OrderStatus,
-    policy::OrderPolicy,
-    promo::PromoCode,
-    role::Role,
+    billing::PaymentMethod,
+    ids::{OrderId, UserId},
 };
-use serde_json::Value;
 use sqlx::PgPool;
 use store::{
-    Store,
-    audit::{Actor, Origin},
-    idempotency::Idempotency,
+    audit::Origin,
     money_act::MoneyAct,
-    orders::{NewOrder, OrderError, Placed, Selection},
+    orders::{OrderError, Placed},
     payments::Payment,
-    timeline::TimelineEntry,
-    users::NewUser,
     webhooks::{Intake, VerifiedNotification},
 };
-
-const MIDTRANS: &str = "midtrans";
-const PLAN: &str = "do-basic-1gb";
-
-/// A step of a timeline in English.
-fn step_words(step: &TimelineEntry) -> String {
-    messages::timeline(step.event.as_ref().unwrap(), Language::English).unwrap()
-}
+use testkit::{
+    GATEWAY as MIDTRANS, TestApp, by_user, money_act, new_money_act, request as promise, step_words,
+    webhook_event as told,
+};
 
 /// A seeded shop with one customer and one administrator.
+#[derive(Clone)]
 struct Shop {
-    pool: PgPool,
-    store: Store,
+    app: TestApp,
     customer: UserId,
     admin: UserId,
 }
 
+impl Deref for Shop {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
+}
+
 impl Shop {
     async fn open(pool: PgPool) -> Self {
-        let store = Store::new(pool.clone());
-        store.seed().await.unwrap();
-        let customer = account(&store, "sari@example.com", Role::Customer).await;
-        let admin = account(&store, "admin@example.com", Role::Admin).await;
-        Self { pool, store, customer, admin }
+        let app = TestApp::new(pool).await;
+        let customer = app.customer().email("sari@example.com").await;
+        let admin = app.admin().email("admin@example.com").await;
+        Self { app, customer, admin }
     }
 
     /// Places an order to be paid in the given way.
@@ -85,30 +79,11 @@ impl Shop {
         code: Option<&str>,
         key: &str,
     ) -> Result<Placed, OrderError> {
-        let plan: uuid::Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = $1")
-            .bind(PLAN)
-            .fetch_one(&self.pool)
-            .await
-            .unwrap();
-        let new = NewOrder {
-            user: self.customer,
-            selection: Selection {
-                plan_id: plan.into(),
-                region: "sgp1".into(),
-                image: "ubuntu-24-04".into(),
-                term_months: 1,
-                configured: ["digitalocean", "linode", "vultr"].map(str::to_owned).to_vec(),
-            },
-            hostname: Hostname::parse("web-1").unwrap(),
-            ssh_key_ids: Vec::new(),
-            auto_renew: false,
-            policy: OrderPolicy::default(),
-            method,
-            bank: None,
-            gateway: (method == PaymentMethod::Qris).then_some(MIDTRANS),
-            promo: code.map(|code| PromoCode::parse(code).unwrap()),
-        };
-        self.store.place_order(&new, &promise(key)).await
+        let order = self.app.order().by(self.customer).paid_by(method).request(promise(key));
+        match code {
+            Some(code) => order.promo(code).try_place().await,
+            None => order.try_place().await,
+        }
     }
 
     /// Places an order to be paid by QRIS.
@@ -116,100 +91,25 @@ impl Shop {
         self.order_by(PaymentMethod::Qris, "order").await
     }
 
-    /// The same shop for a task of its own.
-    fn again(&self) -> Self {
-        Self {
-            pool: self.pool.clone(),
-            store: self.store.clone(),
-            customer: self.customer,
-            admin: self.admin,
-        }
-    }
-
-    async fn status(&self, order: OrderId) -> OrderStatus {
-        self.store.any_order(order).await.unwrap().status
-    }
-
-    async fn payment_status(&self, payment: PaymentId) -> PaymentStatus {
-        self.store.any_payment(payment).await.unwrap().status
-    }
-
     async fn tell(&self, told: &VerifiedNotification<'_>) -> Intake {
         self.store.apply_notification(told).await.unwrap()
     }
 
-    async fn assert_books_are_sound(&self) {
-        let report = self.store.check_ledger().await.unwrap();
-        assert!(report.sound, "{:#?}", report.findings);
-    }
-
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
-    }
-
-    async fn texts(&self, sql: &'static str) -> Vec<String> {
-        sqlx::query_scalar(sql).fetch_all(&self.pool).await.unwrap()
-    }
-
-    /// The messages of all notifications of a type, in English.
-    async fn told(&self, kind: &str) -> Vec<String> {
-        let sql = "SELECT e.kind, e.data FROM in_app_notifications n JOIN events e ON e.id = n.event_id
-                   WHERE n.type = $1 ORDER BY n.id";
-        let rows: Vec<(String, Value)> = sqlx::query_as(sql).bind(kind).fetch_all(&self.pool).await.unwrap();
-        let message = |(kind, data): (String, Value)| {
-            messages::in_app(&Event::read(&kind, data).unwrap(), Language::English).unwrap().message
-        };
-        rows.into_iter().map(message).collect()
-    }
-
     fn admins_origin(&self) -> Origin {
-        Origin { actor: Actor::User(self.admin), ip: None, request_id: Some("review".into()) }
+        by_user(self.admin)
     }
 
     /// The administrator acts on somebody's money; the same key means the same request.
     fn act(&self, key: &str) -> MoneyAct {
-        MoneyAct { by: self.admin, origin: self.admins_origin(), request: promise(key) }
+        money_act(self.admin, key)
     }
 
     /// The same by a request like no other.
     fn anew(&self) -> MoneyAct {
-        self.act(&uuid::Uuid::now_v7().to_string())
-    }
-}
-
-/// What Midtrans says about a payment when it is asked.
-fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> VerifiedNotification<'a> {
-    VerifiedNotification {
-        gateway: MIDTRANS,
-        dedupe_key: key,
-        gateway_order_id: &payment.gateway_order_id,
-        transaction_id: Some("transaction-1"),
-        status,
-        amount: Some(payment.amount),
-        payer_fee: None,
-        amount_as_received: "as charged",
-        reversals: &[],
-        evidence: Evidence::Asked,
-        body: br#"{"raw":true}"#,
+        new_money_act(self.admin)
     }
 }
 
 fn plus_one(amount: Rupiah) -> Rupiah {
     amount.plus(Rupiah::new(1)).unwrap()
-}
-
-fn promise(key: &str) -> Idempotency {
-    Idempotency::new("test", key, &key).unwrap()
-}
-
-async fn account(store: &Store, email: &str, role: Role) -> UserId {
-    let new = NewUser {
-        email: email.to_owned(),
-        full_name: "Sari".to_owned(),
-        password_hash: "x".to_owned(),
-        role,
-        email_verified: true,
-    };
-    let origin = Origin { actor: Actor::System, ip: None, request_id: None };
-    store.create_user(&new, &origin).await.unwrap().id
 }

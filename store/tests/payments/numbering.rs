@@ -45,8 +45,11 @@ impl Shop {
     }
 
     async fn until_blocked_or_done<T>(&self, work: &JoinHandle<T>) {
+        // For a row, that is: those who commit a message wait for each other, in all databases of the server, with all
+        // they hold.
         let blocked = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'
+                         AND wait_event IN ('tuple', 'transactionid')";
         while !work.is_finished() && self.count(blocked).await == 0 {
             tokio::task::yield_now().await;
         }
@@ -65,7 +68,7 @@ async fn orders_from_the_balance(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.numbered().await;
     shop.assert_counters_are_free(|lock| {
-        let (shop, key) = (shop.again(), format!("order/{lock}"));
+        let (shop, key) = (shop.clone(), format!("order/{lock}"));
         tokio::spawn(async move { shop.order_from_balance(&key).await.unwrap() })
     })
     .await;
@@ -77,7 +80,7 @@ async fn renewals_from_the_balance(pool: PgPool) {
     shop.numbered().await;
     let (_, server) = shop.server(1_000_000).await;
     shop.assert_counters_are_free(|lock| {
-        let (shop, key) = (shop.again(), format!("renewal/{lock}"));
+        let (shop, key) = (shop.clone(), format!("renewal/{lock}"));
         tokio::spawn(async move { shop.renew(server, 1, PaymentMethod::Wallet, &key).await.unwrap() })
     })
     .await;
@@ -88,7 +91,7 @@ async fn what_staff_bill(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.numbered().await;
     shop.assert_counters_are_free(|lock| {
-        let (shop, key) = (shop.again(), format!("draft/{lock}"));
+        let (shop, key) = (shop.clone(), format!("draft/{lock}"));
         tokio::spawn(async move {
             let draft = shop.draft(1, &key).await;
             shop.issue(draft.id).await.unwrap()
@@ -107,7 +110,7 @@ async fn refunds(pool: PgPool) {
     }
     shop.assert_counters_are_free(|lock| {
         let order = orders[LOCKS.iter().position(|known| *known == lock).unwrap()];
-        let shop = shop.again();
+        let shop = shop.clone();
         tokio::spawn(async move { shop.refund(order, Part::Whole, To::Wallet).await.unwrap() })
     })
     .await;
@@ -123,7 +126,7 @@ async fn orders_that_staff_call_off(pool: PgPool) {
     }
     shop.assert_counters_are_free(|lock| {
         let order = orders[LOCKS.iter().position(|known| *known == lock).unwrap()];
-        let shop = shop.again();
+        let shop = shop.clone();
         tokio::spawn(async move {
             shop.store.cancel_order_for_staff(order, "sold out", &shop.anew()).await.unwrap()
         })

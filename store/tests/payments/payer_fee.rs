@@ -179,6 +179,7 @@ async fn what_is_withdrawn_takes_the_fee_along_and_what_came_and_went_pays_nothi
 #[sqlx::test(migrations = "../migrations")]
 async fn the_database_and_the_check_hold_what_a_fee_is(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     let (_, open) = shop.order().await;
     let by_hand = shop.order_by(PaymentMethod::ManualTransfer, "transfer").await.1;
     let paid = shop.open_deposit(50_000, "deposit").await;

@@ -12,7 +12,7 @@ use store::{
     payments::{NewProof, Proof, ProofError},
 };
 
-use crate::{Shop, account};
+use crate::Shop;
 
 impl Shop {
     async fn transfer(&self) -> PaymentId {
@@ -45,7 +45,7 @@ fn file(number: usize) -> Vec<u8> {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_proof_is_kept_and_told_of(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    account(&shop.store, "support@example.com", Role::Support).await;
+    shop.account().email("support@example.com").role(Role::Support).await;
     let payment = shop.transfer().await;
     let proof = shop.prove(payment, &file(1)).await.unwrap();
     assert_eq!((proof.payment_id, proof.content_type), (payment, ProofKind::Pdf));
@@ -112,7 +112,7 @@ async fn ten_times_the_same_file_at_once_is_one_proof(pool: PgPool) {
 async fn only_the_owner_proves_and_only_a_transfer(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let payment = shop.transfer().await;
-    let stranger = account(&shop.store, "eve@example.com", Role::Customer).await;
+    let stranger = shop.customer().email("eve@example.com").await;
     let refused = shop.prove_as(stranger, payment, &file(1)).await.unwrap_err();
     assert!(matches!(refused, ProofError::Store(StoreError::NotFound("payment"))), "{refused:?}");
     assert!(matches!(shop.store.proofs_of(stranger, payment).await, Err(StoreError::NotFound("payment"))));

@@ -5,7 +5,6 @@ use domain::{
     order::OrderStatus,
     pricing::{BilledItem, LineDescription},
     refund::RefundDestination,
-    role::Role,
 };
 use sqlx::PgPool;
 use store::{
@@ -19,7 +18,7 @@ use store::{
 };
 use tokio::task::JoinSet;
 
-use crate::{Shop, account, promise, told};
+use crate::{Shop, promise, told};
 
 impl Shop {
     async fn approve(&self, order: OrderId, received: Option<Rupiah>) -> Result<Payment, ApprovalError> {
@@ -216,7 +215,7 @@ async fn only_a_bank_transfer_of_the_order_is_approved(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn nobody_decides_about_money_of_their_own(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let own = Shop { customer: shop.admin, ..shop.again() };
+    let own = Shop { customer: shop.admin, ..shop.clone() };
     let (order, transfer) = own.order_by(PaymentMethod::ManualTransfer, "order").await;
     let refused = own.approve(order, Some(transfer.amount)).await.unwrap_err();
     assert!(matches!(refused, ApprovalError::Store(StoreError::OwnMoney)), "{refused:?}");
@@ -224,7 +223,7 @@ async fn nobody_decides_about_money_of_their_own(pool: PgPool) {
     assert!(matches!(refused, StoreError::OwnMoney), "{refused:?}");
 
     // What somebody else approved is somebody else's to give back or to call off, too.
-    let colleague = account(&shop.store, "ani@example.com", Role::Admin).await;
+    let colleague = shop.app.admin().email("ani@example.com").await;
     let act = || MoneyAct {
         by: colleague,
         origin: Origin { actor: Actor::User(colleague), ..shop.admins_origin() },

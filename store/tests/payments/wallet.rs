@@ -3,7 +3,6 @@
 use domain::{
     Rupiah,
     billing::{InvoiceStatus, PaymentMethod, PaymentStatus as P},
-    ids::OrderId,
     ledger::{MovementKind as K, Service},
     order::OrderStatus,
     promo::PromoCode,
@@ -60,19 +59,6 @@ impl Shop {
     pub(crate) async fn wallet(&self) -> (i64, i64) {
         let balances = self.store.wallet(self.customer).await.unwrap();
         (balances.wallet.get(), balances.holds.get())
-    }
-
-    /// Gives the order's server what an active one must have, and makes the order active.
-    pub(crate) async fn activate(&self, order: OrderId) {
-        self.store.start_provisioning(order).await.unwrap();
-        sqlx::query(
-            "UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1' WHERE order_id = $1",
-        )
-        .bind(order.0)
-        .execute(&self.pool)
-        .await
-        .unwrap();
-        self.store.activate_order(order).await.unwrap();
     }
 
     pub(crate) async fn adjust(&self, amount: i64, key: &str) -> Result<i64, StoreError> {
@@ -284,7 +270,7 @@ async fn of_five_refunds_at_once_one_gives_the_money_back(pool: PgPool) {
     shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
     let mut refunds = JoinSet::new();
     for _ in 0..5 {
-        let own = shop.again();
+        let own = shop.clone();
         refunds.spawn(async move { own.refund(order, Part::Whole, To::Wallet).await });
     }
     let done: Vec<_> = refunds.join_all().await.into_iter().filter_map(Result::ok).collect();

@@ -30,13 +30,14 @@ async fn force(shop: &Shop, user: UserId, order: Uuid) -> Result<(), String> {
 }
 
 async fn plain_order(shop: &Shop, key: &str) -> Uuid {
-    let new = shop.new_order(domain::billing::PaymentMethod::Qris, None);
+    let new = shop.new_order(domain::billing::PaymentMethod::Qris, None).await;
     shop.store.place_order(&new, &crate::promise(key)).await.unwrap().order_id.0
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn limits_hold_without_the_program(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     let budi = shop.visited_by("budi").await;
     shop.promo(K::OrderFixed, 5_000, |terms| {
         (terms.global_limit, terms.per_user_limit) = (Some(2), Some(1));
@@ -133,6 +134,7 @@ async fn the_database_knows_the_same_arrows(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn the_check_finds_bonuses_without_codes_and_codes_that_do_not_follow(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     shop.promo(K::DepositFixed, 10_000, |_| ()).await;
     let deposit = shop.deposit(50_000, "deposit").await;
     let money = MoneySource::of(deposit.payment.id, deposit.payment.method).incoming().unwrap();
@@ -159,6 +161,7 @@ async fn the_check_finds_bonuses_without_codes_and_codes_that_do_not_follow(pool
 #[sqlx::test(migrations = "../migrations")]
 async fn the_check_finds_codes_that_do_not_follow_their_orders(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     shop.promo(K::OrderFixed, 10_000, |_| ()).await;
     let (order, _) = shop.order("order").await;
     shop.assert_books_are_sound().await;

@@ -8,90 +8,77 @@ mod limits;
 mod orders;
 mod staff;
 
+use std::ops::Deref;
+
 use domain::{
     Rupiah,
-    billing::{Evidence, PaymentMethod, PaymentStatus},
-    hostname::Hostname,
+    billing::{PaymentMethod, PaymentStatus},
     ids::{DepositId, OrderId, PromoId, UserId},
-    policy::OrderPolicy,
     promo::{PromoCode, PromoKind, PromoRefusal, PromoTerms},
-    role::Role,
 };
 use sqlx::PgPool;
 use store::{
-    Store, StoreError,
-    audit::{Actor, Origin},
-    idempotency::Idempotency,
+    StoreError,
+    audit::Origin,
     money_act::MoneyAct,
-    orders::{NewOrder, OrderError, Placed, Refusal, Selection},
+    orders::{NewOrder, OrderError, Placed, Refusal},
     payments::Payment,
-    promos::NewPromo,
-    users::NewUser,
     wallet::{Deposit, NewDeposit, OpenedDeposit},
-    webhooks::{Intake, VerifiedNotification},
+    webhooks::Intake,
+};
+use testkit::{
+    GATEWAY as MIDTRANS, TestApp, by_user, new_money_act, new_promo, request as promise,
+    webhook_event as told,
 };
 
-const MIDTRANS: &str = "midtrans";
 const CODE: &str = "HEMAT10";
 
 /// A seeded shop with one customer and one administrator.
 #[derive(Clone)]
 struct Shop {
-    pool: PgPool,
-    store: Store,
+    app: TestApp,
     customer: UserId,
     admin: UserId,
-    plan: uuid::Uuid,
+}
+
+impl Deref for Shop {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
 }
 
 impl Shop {
     async fn open(pool: PgPool) -> Self {
-        let store = Store::new(pool.clone());
-        store.seed().await.unwrap();
-        let customer = account(&store, "sari@example.com", Role::Customer).await;
-        let admin = account(&store, "admin@example.com", Role::Admin).await;
-        let plan = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'");
-        let plan = plan.fetch_one(&pool).await.unwrap();
-        Self { pool, store, customer, admin, plan }
+        let app = TestApp::new(pool).await;
+        let customer = app.customer().await;
+        let admin = app.admin().await;
+        Self { app, customer, admin }
     }
 
     /// The same shop as another customer sees it.
     async fn visited_by(&self, name: &str) -> Self {
-        let customer = account(&self.store, &format!("{name}@example.com"), Role::Customer).await;
+        let customer = self.customer().email(format!("{name}@example.com")).await;
         Self { customer, ..self.clone() }
     }
 
     /// Makes [`CODE`].
     async fn promo(&self, kind: PromoKind, value: i64, change: impl FnOnce(&mut PromoTerms)) -> PromoId {
-        let mut new = new_promo(CODE, kind, value);
-        change(&mut new.terms);
-        self.store.create_promo(&new, self.admin, &self.admins_origin()).await.unwrap().id
+        self.app.promo(CODE, kind, value).terms(change).await
     }
 
-    fn new_order(&self, method: PaymentMethod, code: Option<&str>) -> NewOrder {
-        NewOrder {
-            user: self.customer,
-            selection: Selection {
-                plan_id: self.plan.into(),
-                region: "sgp1".into(),
-                image: "ubuntu-24-04".into(),
-                term_months: 1,
-                configured: vec!["digitalocean".to_owned()],
-            },
-            hostname: Hostname::parse("web-1").unwrap(),
-            ssh_key_ids: Vec::new(),
-            auto_renew: false,
-            policy: OrderPolicy::default(),
-            method,
-            bank: None,
-            gateway: (method == PaymentMethod::Qris).then_some(MIDTRANS),
-            promo: code.map(|code| PromoCode::parse(code).unwrap()),
+    async fn new_order(&self, method: PaymentMethod, code: Option<&str>) -> NewOrder {
+        let order = self.app.order().by(self.customer).configured(&["digitalocean"]).paid_by(method);
+        match code {
+            Some(code) => order.promo(code).build().await,
+            None => order.build().await,
         }
     }
 
     /// Places an order with [`CODE`], to be paid by QRIS.
     async fn try_order(&self, key: &str) -> Result<Placed, OrderError> {
-        self.store.place_order(&self.new_order(PaymentMethod::Qris, Some(CODE)), &promise(key)).await
+        self.store.place_order(&self.new_order(PaymentMethod::Qris, Some(CODE)).await, &promise(key)).await
     }
 
     async fn order(&self, key: &str) -> (OrderId, Payment) {
@@ -143,51 +130,14 @@ impl Shop {
         sqlx::query_scalar(sql).bind(CODE).fetch_one(&self.pool).await.unwrap()
     }
 
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
-    }
-
-    async fn run(&self, sql: &'static str) {
-        sqlx::query(sql).execute(&self.pool).await.unwrap();
-    }
-
-    /// Gives the order's server what an active one must have, and makes the order active.
-    async fn activate(&self, order: OrderId) {
-        self.store.start_provisioning(order).await.unwrap();
-        let sql =
-            "UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1' WHERE order_id = $1";
-        sqlx::query(sql).bind(order.0).execute(&self.pool).await.unwrap();
-        self.store.activate_order(order).await.unwrap();
-    }
-
-    async fn assert_books_are_sound(&self) {
-        let report = self.store.check_ledger().await.unwrap();
-        assert!(report.sound, "{:#?}", report.findings);
-    }
-
     fn admins_origin(&self) -> Origin {
-        Origin { actor: Actor::User(self.admin), ip: None, request_id: Some("promos".into()) }
+        by_user(self.admin)
     }
 
     /// The administrator acts on somebody's money, by a request like no other.
     fn act(&self) -> MoneyAct {
-        let request = promise(&uuid::Uuid::now_v7().to_string());
-        MoneyAct { by: self.admin, origin: self.admins_origin(), request }
+        new_money_act(self.admin)
     }
-}
-
-fn new_promo(code: &str, kind: PromoKind, value: i64) -> NewPromo {
-    let terms = PromoTerms {
-        kind,
-        value,
-        min_amount: None,
-        max_amount: None,
-        per_user_limit: None,
-        global_limit: None,
-        starts_at: None,
-        ends_at: None,
-    };
-    NewPromo { code: PromoCode::parse(code).unwrap(), terms }
 }
 
 /// Why an order was refused for its code.
@@ -204,37 +154,4 @@ fn deposit_refusal(opened: Result<OpenedDeposit, StoreError>) -> PromoRefusal {
         Err(StoreError::Promo(refusal)) => refusal,
         other => panic!("{other:?}"),
     }
-}
-
-/// What Midtrans says about a payment.
-fn told<'a>(payment: &'a Payment, status: PaymentStatus, key: &'a str) -> VerifiedNotification<'a> {
-    VerifiedNotification {
-        gateway: MIDTRANS,
-        dedupe_key: key,
-        gateway_order_id: &payment.gateway_order_id,
-        transaction_id: Some("transaction-1"),
-        status,
-        amount: Some(payment.amount),
-        payer_fee: None,
-        amount_as_received: "as charged",
-        reversals: &[],
-        evidence: Evidence::Asked,
-        body: br#"{"raw":true}"#,
-    }
-}
-
-fn promise(key: &str) -> Idempotency {
-    Idempotency::new("test", key, &key).unwrap()
-}
-
-async fn account(store: &Store, email: &str, role: Role) -> UserId {
-    let new = NewUser {
-        email: email.to_owned(),
-        full_name: "Sari".to_owned(),
-        password_hash: "x".to_owned(),
-        role,
-        email_verified: true,
-    };
-    let origin = Origin { actor: Actor::System, ip: None, request_id: None };
-    store.create_user(&new, &origin).await.unwrap().id
 }

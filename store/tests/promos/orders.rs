@@ -17,6 +17,8 @@ use store::{
     refunds::{NewRefund, Part},
 };
 
+use testkit::PLAN;
+
 use crate::{CODE, Shop, promise, refusal};
 
 impl Shop {
@@ -37,13 +39,13 @@ impl Shop {
 async fn quote_order_and_invoice_agree(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.promo(K::OrderPercent, 10, |terms| terms.max_amount = Some(Rupiah::new(12_000))).await;
-    let new = shop.new_order(PaymentMethod::Qris, Some("hemat10"));
+    let new = shop.new_order(PaymentMethod::Qris, Some("hemat10")).await;
     let wanted = PromoUse { user: shop.customer, code: new.promo.clone().unwrap() };
     let quoted = shop.store.quote_order_with_promo(&new.selection, &wanted).await.unwrap().quote;
     let plain = shop.store.quote_order(&new.selection).await.unwrap().quote;
     assert_eq!(quoted.discount, Rupiah::new(12_000));
     let what = PlanAndTerm {
-        plan_id: shop.plan.into(),
+        plan_id: shop.plan(PLAN).await,
         term_months: 1,
         configured: new.selection.configured.clone(),
     };
@@ -93,7 +95,7 @@ async fn a_code_that_does_not_apply_places_nothing(pool: PgPool) {
         assert_eq!(shop.count(sql).await, 0, "{sql}");
     }
     // A balance that does not suffice gives the code back with everything else.
-    let from_balance = shop.new_order(PaymentMethod::Wallet, Some(CODE));
+    let from_balance = shop.new_order(PaymentMethod::Wallet, Some(CODE)).await;
     let refused = shop.store.place_order(&from_balance, &promise("balance")).await;
     assert!(matches!(refused, Err(OrderError::Store(StoreError::InsufficientBalance))), "{refused:?}");
     assert_eq!(shop.uses().await, 0);
@@ -195,7 +197,7 @@ async fn an_order_from_the_balance_costs_what_the_code_leaves(pool: PgPool) {
     assert_eq!(shop.wallet().await, 10_001);
     let new = crate::new_promo("GRATIS", K::OrderPercent, 100);
     shop.store.create_promo(&new, shop.admin, &shop.admins_origin()).await.unwrap();
-    let order = shop.new_order(PaymentMethod::Wallet, Some("gratis"));
+    let order = shop.new_order(PaymentMethod::Wallet, Some("gratis")).await;
     let placed = shop.store.place_order(&order, &promise("order")).await.unwrap();
     let order = shop.store.any_order(placed.order_id).await.unwrap();
     // What is left of a price is what gateways can charge, and PPN on it.

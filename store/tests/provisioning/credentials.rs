@@ -3,9 +3,9 @@
 use domain::{failover::FailoverPolicy, provisioning::FailureClass};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
-use store::{Store, StoreError, credentials::SealError, ssh_keys::NewSshKey};
+use store::{Store, StoreError, audit::Origin, credentials::SealError, ssh_keys::NewSshKey};
 
-use crate::{Shop, configured, failure, keys, origin, person};
+use crate::{Shop, configured, failure, keys};
 
 const OFF: FailoverPolicy = FailoverPolicy::OFF;
 
@@ -54,14 +54,14 @@ async fn keys_make_a_password_needless(pool: PgPool) {
         public_key: "ssh-ed25519 AAAA".into(),
         fingerprint: "SHA256:x".into(),
     };
-    let key = shop.store.add_ssh_key(shop.customer, &new, &origin()).await.unwrap();
+    let key = shop.store.add_ssh_key(shop.customer, &new, &Origin::system()).await.unwrap();
     let order = shop.order_with_keys(OFF, vec![key.id, key.id]).await;
-    shop.store.remove_ssh_key(shop.customer, key.id, &origin()).await.unwrap();
+    shop.store.remove_ssh_key(shop.customer, key.id, &Origin::system()).await.unwrap();
     let job = shop.store.provisioning_job(order).await.unwrap();
     assert_eq!(job.ssh_keys, ["ssh-ed25519 AAAA"], "once, and kept by the order");
     assert!(job.root_password.is_none());
     let server = shop.store.start_provisioning(order).await.unwrap().instance_id.unwrap();
-    let shown = shop.store.server_credentials(server, shop.customer, &origin()).await.unwrap();
+    let shown = shop.store.server_credentials(server, shop.customer, &Origin::system()).await.unwrap();
     assert!(shown.password.is_none());
     assert_eq!(shown.ssh_keys, ["ssh-ed25519 AAAA"]);
 }
@@ -72,19 +72,19 @@ async fn the_owner_sees_it_and_the_log_knows(pool: PgPool) {
     let order = shop.order(OFF).await;
     let server = shop.store.start_provisioning(order).await.unwrap().instance_id.unwrap();
     let password = shop.store.provisioning_job(order).await.unwrap().root_password.unwrap();
-    let shown = shop.store.server_credentials(server, shop.customer, &origin()).await.unwrap();
+    let shown = shop.store.server_credentials(server, shop.customer, &Origin::system()).await.unwrap();
     assert_eq!(shown.password.unwrap().expose_secret(), password.expose_secret());
     let logged = "SELECT count(*) FROM audit_log l JOIN instances i ON i.id = l.object_id
                   WHERE i.order_id = $1 AND l.action = 'instance.credentials_shown'";
-    assert_eq!(shop.count(logged, order).await, 1);
+    assert_eq!(shop.count_of(logged, order).await, 1);
 
-    let stranger = person(&shop.pool, "budi@example.com").await;
-    let refused = shop.store.server_credentials(server, stranger, &origin()).await.unwrap_err();
+    let stranger = shop.customer().await;
+    let refused = shop.store.server_credentials(server, stranger, &Origin::system()).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotFound("instance")));
-    shop.run("UPDATE instances SET status = 'TERMINATED' WHERE order_id = $1", order).await;
-    let gone = shop.store.server_credentials(server, shop.customer, &origin()).await.unwrap_err();
+    shop.run_of("UPDATE instances SET status = 'TERMINATED' WHERE order_id = $1", order).await;
+    let gone = shop.store.server_credentials(server, shop.customer, &Origin::system()).await.unwrap_err();
     assert!(matches!(gone, StoreError::Conflict { object: store::Object::Instance, .. }));
-    assert_eq!(shop.count(logged, order).await, 1);
+    assert_eq!(shop.count_of(logged, order).await, 1);
 }
 
 #[sqlx::test(migrations = "../migrations")]

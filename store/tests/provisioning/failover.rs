@@ -34,7 +34,7 @@ async fn it_goes_on_at_another_provider_and_everybody_is_told(pool: PgPool) {
 
     let server = shop.store.start_provisioning(order).await.unwrap().instance_id.unwrap();
     let sql = "SELECT p.slug FROM instances i JOIN providers p ON p.id = i.provider_id WHERE i.order_id = $1";
-    assert_eq!(shop.text(sql, order).await, "vultr", "{server}");
+    assert_eq!(shop.text_of(sql, order).await, "vultr", "{server}");
     let ordered = shop.store.any_order(order).await.unwrap();
     assert_eq!(ordered.provider, "digitalocean", "what was ordered stays");
 
@@ -60,7 +60,7 @@ async fn a_second_run_of_the_step_answers_the_same(pool: PgPool) {
     }
     assert_eq!(shop.places(order).await.len(), 2);
     let sql = "SELECT count(*) FROM order_timeline WHERE order_id = $1 AND step = 'provisioning_moved'";
-    assert_eq!(shop.count(sql, order).await, 1);
+    assert_eq!(shop.count_of(sql, order).await, 1);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -90,10 +90,10 @@ async fn it_fails_where_the_policy_the_class_or_the_budget_forbids_it(pool: PgPo
     }
 
     let dear = shop.order(ON).await;
-    shop.change("UPDATE plans SET cost_monthly_usd = 6.61 WHERE slug <> 'do-basic-1gb'").await;
+    shop.run("UPDATE plans SET cost_monthly_usd = 6.61 WHERE slug <> 'do-basic-1gb'").await;
     assert_eq!(shop.sold_out(dear, 1).await, None, "6.61 is above 110 % of 6.00");
     let fits = shop.order(ON).await;
-    shop.change("UPDATE plans SET cost_monthly_usd = 6.60 WHERE slug = 'linode-nanode-1gb'").await;
+    shop.run("UPDATE plans SET cost_monthly_usd = 6.60 WHERE slug = 'linode-nanode-1gb'").await;
     assert_eq!(shop.sold_out(fits, 1).await.as_deref(), Some("linode"));
 }
 
@@ -111,7 +111,7 @@ async fn only_what_is_set_up_on_sale_and_has_the_image_stands_in(pool: PgPool) {
     ];
     for (change, expected) in steps {
         let order = shop.order(ON).await;
-        shop.change(change).await;
+        shop.run(change).await;
         assert_eq!(shop.sold_out(order, 1).await.as_deref(), expected, "{change}");
     }
 }
@@ -178,5 +178,5 @@ async fn the_servers_workflow_starts_where_the_server_is(pool: PgPool) {
     shop.store.activate_order(order).await.unwrap();
     let sql = "SELECT payload -> 'body' ->> 'provider' FROM outbox
                WHERE kind = 'start_instance' AND payload -> 'body' ->> 'order_id' = $1::text";
-    assert_eq!(shop.text(sql, order).await, "vultr");
+    assert_eq!(shop.text_of(sql, order).await, "vultr");
 }

@@ -13,16 +13,6 @@ use store::{
 use super::*;
 
 impl Shop {
-    async fn staff(&self) -> UserId {
-        let id = person(&self.pool, &format!("{}@example.com", Uuid::now_v7())).await;
-        sqlx::query("UPDATE users SET role = 'admin' WHERE id = $1")
-            .bind(id.0)
-            .execute(&self.pool)
-            .await
-            .unwrap();
-        id
-    }
-
     /// An order that failed, as many times as there are tries.
     async fn failed(&self, class: FailureClass) -> OrderId {
         let order = self.order(FailoverPolicy::OFF).await;
@@ -32,11 +22,7 @@ impl Shop {
     }
 
     async fn cancel(&self, order: OrderId) -> Result<store::admin::CancelledOrder, StoreError> {
-        let act = MoneyAct {
-            by: self.staff().await,
-            request: Idempotency::new("cancel", &Uuid::now_v7().to_string(), &order).unwrap(),
-            origin: origin(),
-        };
+        let act = MoneyAct { by: self.admin().await, request: any_request(), origin: Origin::system() };
         self.store.cancel_order_for_staff(order, "it takes too long", &act).await
     }
 
@@ -75,7 +61,7 @@ async fn an_order_that_is_called_off_on_its_way_has_its_server_deleted(pool: PgP
     assert!(cancelled.server_may_exist && cancelled.was_paid);
     assert_eq!(shop.status(order).await, "CANCELLED");
     let wanted = "SELECT a.action FROM instance_actions a JOIN instances i ON i.id = a.instance_id WHERE i.order_id = $1";
-    assert_eq!(shop.text(wanted, order).await, ActionKind::Delete.as_str());
+    assert_eq!(shop.text_of(wanted, order).await, ActionKind::Delete.as_str());
 
     // Whoever was about to finish or to fail the try finds it closed.
     let closed = Activation::Closed(domain::order::OrderStatus::Cancelled);
@@ -87,8 +73,9 @@ async fn an_order_that_is_called_off_on_its_way_has_its_server_deleted(pool: PgP
 
     let before = shop.order(FailoverPolicy::OFF).await;
     assert!(!shop.cancel(before).await.unwrap().server_may_exist);
-    let fence =
-        shop.count("SELECT create_fence::bigint FROM provisioning_tasks WHERE order_id = $1", before).await;
+    let fence = shop
+        .count_of("SELECT create_fence::bigint FROM provisioning_tasks WHERE order_id = $1", before)
+        .await;
     assert!(!shop.store.mark_create_sent(before, fence.try_into().unwrap()).await.unwrap());
 }
 
@@ -99,19 +86,23 @@ async fn a_server_that_was_found_is_attached_once_to_one_order(pool: PgPool) {
     let under_way = shop.order(FailoverPolicy::OFF).await;
     for order in [failed, under_way] {
         let server = found(&order.to_string());
-        let attached = shop.store.attach_server(order, &server, "made by hand", &origin()).await.unwrap();
+        let attached =
+            shop.store.attach_server(order, &server, "made by hand", &Origin::system()).await.unwrap();
         assert_eq!(shop.status(order).await, "ACTIVE");
-        let again = shop.store.attach_server(order, &server, "made by hand", &origin()).await.unwrap();
+        let again =
+            shop.store.attach_server(order, &server, "made by hand", &Origin::system()).await.unwrap();
         assert_eq!(again, attached);
         assert_eq!(shop.store.activate_order(order).await.unwrap(), Activation::Before);
         assert_eq!(shop.messages(order).await.last().map(String::as_str), Some("order_closed"));
         let address = "SELECT ipv4 FROM instances WHERE order_id = $1 AND expires_at > now()";
-        assert_eq!(shop.text(address, order).await, "192.0.2.7");
-        let other = shop.store.attach_server(order, &found("8"), "another", &origin()).await.unwrap_err();
+        assert_eq!(shop.text_of(address, order).await, "192.0.2.7");
+        let other =
+            shop.store.attach_server(order, &found("8"), "another", &Origin::system()).await.unwrap_err();
         assert_eq!(other.to_string(), "the order is ACTIVE");
     }
     let late = shop.failed(FailureClass::Capacity).await;
-    let taken = shop.store.attach_server(late, &found(&failed.to_string()), "theirs", &origin()).await;
+    let taken =
+        shop.store.attach_server(late, &found(&failed.to_string()), "theirs", &Origin::system()).await;
     assert!(matches!(taken, Err(StoreError::Conflict { object: store::Object::Server, .. })), "{taken:?}");
     assert_eq!(shop.status(late).await, "PROVISIONING_FAILED");
 }
@@ -120,14 +111,14 @@ async fn a_server_that_was_found_is_attached_once_to_one_order(pool: PgPool) {
 async fn a_server_is_replaced_and_the_order_goes_on(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order(FailoverPolicy::OFF).await;
-    let none = shop.store.replace_server(order, "none", &origin()).await.unwrap_err();
+    let none = shop.store.replace_server(order, "none", &Origin::system()).await.unwrap_err();
     assert!(matches!(none, StoreError::Conflict { object: store::Object::Server, .. }), "{none}");
     shop.store.save_server(order, "7").await.unwrap();
-    let replaced = shop.store.replace_server(order, "no address", &origin()).await.unwrap();
-    assert_eq!(shop.store.replace_server(order, "no address", &origin()).await.unwrap(), replaced);
+    let replaced = shop.store.replace_server(order, "no address", &Origin::system()).await.unwrap();
+    assert_eq!(shop.store.replace_server(order, "no address", &Origin::system()).await.unwrap(), replaced);
     assert_eq!(shop.store.provisioning_job(order).await.unwrap().replace_server.as_deref(), Some("7"));
     let told = "SELECT count(*) FROM order_timeline WHERE order_id = $1 AND step = 'server_replaced'";
-    assert_eq!(shop.count(told, order).await, 1);
+    assert_eq!(shop.count_of(told, order).await, 1);
 
     shop.store.note_replaced(order, "7").await.unwrap();
     let job = shop.store.provisioning_job(order).await.unwrap();
@@ -136,12 +127,12 @@ async fn a_server_is_replaced_and_the_order_goes_on(pool: PgPool) {
 
     // One that failed goes on by it.
     shop.store.fail_provisioning(order, 1, &failure(FailureClass::Permanent), &configured()).await.unwrap();
-    shop.store.replace_server(order, "it failed", &origin()).await.unwrap();
+    shop.store.replace_server(order, "it failed", &Origin::system()).await.unwrap();
     assert_eq!(shop.status(order).await, "PROVISIONING");
     assert_eq!(shop.messages(order).await.last().map(String::as_str), Some("retry_provisioning"));
     shop.store.save_address(order, Some("192.0.2.7".to_owned()), None, PowerState::On).await.unwrap();
     shop.store.activate_order(order).await.unwrap();
-    let over = shop.store.replace_server(order, "too late", &origin()).await.unwrap_err();
+    let over = shop.store.replace_server(order, "too late", &Origin::system()).await.unwrap_err();
     assert_eq!(over.to_string(), "the order is ACTIVE");
 }
 
@@ -161,48 +152,48 @@ async fn every_part_of_an_order_can_be_changed_with_a_retry(pool: PgPool) {
     for (wish, refusal) in
         [(unknown, ElsewhereRefusal::ImageUnknown), (nobodys, ElsewhereRefusal::SshKeyUnknown)]
     {
-        match shop.store.retry_provisioning_elsewhere(order, &wish, &origin()).await {
+        match shop.store.retry_provisioning_elsewhere(order, &wish, &Origin::system()).await {
             Err(RetryError::Refused(refused)) => assert_eq!(refused, refusal),
             other => panic!("{other:?}"),
         }
         assert_eq!(shop.status(order).await, "PROVISIONING_FAILED");
     }
-    shop.store.retry_provisioning_elsewhere(order, &wish, &origin()).await.unwrap();
+    shop.store.retry_provisioning_elsewhere(order, &wish, &Origin::system()).await.unwrap();
     shop.store.start_provisioning(order).await.unwrap();
     let job = shop.store.provisioning_job(order).await.unwrap();
     assert_eq!((job.hostname.as_str(), job.image.as_str()), ("web-2", "debian-12-x64"));
     assert!(job.root_password.is_some(), "nobody could log in without a key");
     assert_eq!(shop.places(order).await, [place("digitalocean", "ordered"), place("digitalocean", "admin")]);
-    assert_eq!(shop.text("SELECT name FROM instances WHERE order_id = $1", order).await, "web-2");
-    assert_eq!(shop.text("SELECT hostname FROM orders WHERE id = $1", order).await, "web-2");
+    assert_eq!(shop.text_of("SELECT name FROM instances WHERE order_id = $1", order).await, "web-2");
+    assert_eq!(shop.text_of("SELECT hostname FROM orders WHERE id = $1", order).await, "web-2");
 
     // While a server of it may exist, it would not be as wished.
     shop.store.save_server(order, "7").await.unwrap();
     shop.store.fail_provisioning(order, 2, &failure(FailureClass::Permanent), &configured()).await.unwrap();
     let renamed = Elsewhere { hostname: Some(Hostname::parse("web-3").unwrap()), ..Elsewhere::default() };
-    match shop.store.retry_provisioning_elsewhere(order, &renamed, &origin()).await {
+    match shop.store.retry_provisioning_elsewhere(order, &renamed, &Origin::system()).await {
         Err(RetryError::Refused(ElsewhereRefusal::OutcomePending)) => {}
         other => panic!("{other:?}"),
     }
-    assert_eq!(shop.text("SELECT hostname FROM orders WHERE id = $1", order).await, "web-2");
+    assert_eq!(shop.text_of("SELECT hostname FROM orders WHERE id = $1", order).await, "web-2");
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_pause_holds_from_its_commit_on_until_it_is_ended(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let staff = shop.staff().await;
+    let staff = shop.admin().await;
     let order = shop.order(FailoverPolicy::OFF).await;
     let job = shop.store.provisioning_job(order).await.unwrap();
     for scope in ["digitalocean", EVERYWHERE] {
-        shop.store.pause_provisioning(scope, "an incident", staff, &origin()).await.unwrap();
+        shop.store.pause_provisioning(scope, "an incident", staff, &Origin::system()).await.unwrap();
         assert!(!shop.store.mark_create_sent(order, job.create_fence).await.unwrap(), "{scope}");
         let begun = shop.store.start_provisioning(order).await.unwrap();
         assert_eq!(begun.paused.as_deref(), Some("an incident"));
-        shop.store.resume_provisioning(scope, &origin()).await.unwrap();
+        shop.store.resume_provisioning(scope, &Origin::system()).await.unwrap();
         assert_eq!(shop.store.start_provisioning(order).await.unwrap().paused, None);
     }
-    shop.store.pause_provisioning("vultr", "an incident", staff, &origin()).await.unwrap();
-    shop.store.pause_provisioning("vultr", "a longer incident", staff, &origin()).await.unwrap();
+    shop.store.pause_provisioning("vultr", "an incident", staff, &Origin::system()).await.unwrap();
+    shop.store.pause_provisioning("vultr", "a longer incident", staff, &Origin::system()).await.unwrap();
     let paused = shop.store.pauses().await.unwrap();
     assert_eq!(
         paused.iter().map(|p| (p.scope.as_str(), p.reason.as_str())).collect::<Vec<_>>(),
@@ -210,8 +201,8 @@ async fn a_pause_holds_from_its_commit_on_until_it_is_ended(pool: PgPool) {
     );
     assert!(shop.store.mark_create_sent(order, job.create_fence).await.unwrap(), "others go on");
     for nothing in [
-        shop.store.pause_provisioning("aws", "no such", staff, &origin()).await.map(drop),
-        shop.store.resume_provisioning(EVERYWHERE, &origin()).await,
+        shop.store.pause_provisioning("aws", "no such", staff, &Origin::system()).await.map(drop),
+        shop.store.resume_provisioning(EVERYWHERE, &Origin::system()).await,
     ] {
         assert!(matches!(nothing, Err(StoreError::NotFound(_))), "{nothing:?}");
     }
@@ -220,7 +211,7 @@ async fn a_pause_holds_from_its_commit_on_until_it_is_ended(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn failed_orders_of_a_kind_are_tried_again_some_a_minute(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let staff = shop.staff().await;
+    let staff = shop.admin().await;
     let mut wanted = Vec::new();
     for _ in 0..5 {
         wanted.push(shop.failed(FailureClass::Capacity).await);
@@ -233,8 +224,8 @@ async fn failed_orders_of_a_kind_are_tried_again_some_a_minute(pool: PgPool) {
         staff,
     };
     let elsewhere = NewBulkRetry { provider: Some("linode".to_owned()), ..new.clone() };
-    assert!(shop.store.request_bulk_retry(&elsewhere, &origin()).await.is_err(), "nothing to retry");
-    let bulk = shop.store.request_bulk_retry(&new, &origin()).await.unwrap();
+    assert!(shop.store.request_bulk_retry(&elsewhere, &Origin::system()).await.is_err(), "nothing to retry");
+    let bulk = shop.store.request_bulk_retry(&new, &Origin::system()).await.unwrap();
     assert_eq!((bulk.orders, bulk.waiting()), (5, 5));
 
     assert_eq!(shop.store.advance_bulk_retries().await.unwrap(), 2);
@@ -242,13 +233,13 @@ async fn failed_orders_of_a_kind_are_tried_again_some_a_minute(pool: PgPool) {
     let minute_later = "UPDATE bulk_retries SET advanced_at = now() - interval '1 minute'";
     // One is no more for it.
     shop.cancel(wanted[2]).await.unwrap();
-    shop.change(minute_later).await;
+    shop.run(minute_later).await;
     assert_eq!(shop.store.advance_bulk_retries().await.unwrap(), 1);
     let bulk = shop.store.bulk_retry(bulk.id).await.unwrap();
     assert_eq!((bulk.retried, bulk.skipped, bulk.waiting()), (3, 1, 1));
 
-    shop.store.stop_bulk_retry(bulk.id, &origin()).await.unwrap();
-    shop.change(minute_later).await;
+    shop.store.stop_bulk_retry(bulk.id, &Origin::system()).await.unwrap();
+    shop.run(minute_later).await;
     assert_eq!(shop.store.advance_bulk_retries().await.unwrap(), 0);
     let mut standing = Vec::new();
     for order in wanted.into_iter().chain([other]) {
@@ -261,13 +252,14 @@ async fn failed_orders_of_a_kind_are_tried_again_some_a_minute(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn an_order_there_is_trouble_with_or_that_failed_otherwise_stops_no_retry_behind_it(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let staff = shop.staff().await;
+    shop.expect_alert("bulk_retry.order_failed");
+    let staff = shop.admin().await;
     let mut orders = Vec::new();
     for _ in 0..3 {
         orders.push(shop.failed(FailureClass::Capacity).await);
     }
     let new = NewBulkRetry { failure_class: FailureClass::Capacity, provider: None, per_minute: 10, staff };
-    let bulk = shop.store.request_bulk_retry(&new, &origin()).await.unwrap();
+    let bulk = shop.store.request_bulk_retry(&new, &Origin::system()).await.unwrap();
     let poison = format!(
         "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              IF NEW.id = '{}' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW;
@@ -277,7 +269,7 @@ async fn an_order_there_is_trouble_with_or_that_failed_otherwise_stops_no_retry_
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(poison)).execute(&shop.pool).await.unwrap();
     // Somebody tried the second one by hand meanwhile, and now it is another trouble.
-    shop.store.retry_provisioning(orders[1], &origin()).await.unwrap();
+    shop.store.retry_provisioning(orders[1], &Origin::system()).await.unwrap();
     shop.store.start_provisioning(orders[1]).await.unwrap();
     let otherwise = failure(FailureClass::Configuration);
     shop.store.fail_provisioning(orders[1], 2, &otherwise, &configured()).await.unwrap();
@@ -295,7 +287,7 @@ async fn an_order_there_is_trouble_with_or_that_failed_otherwise_stops_no_retry_
 #[sqlx::test(migrations = "../migrations")]
 async fn orders_that_wait_for_a_person_are_told_of_after_an_hour_and_a_day(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    shop.staff().await;
+    shop.admin().await;
     let orders = [shop.failed(FailureClass::Capacity).await, shop.failed(FailureClass::Capacity).await];
     assert_eq!(shop.store.escalate_failed_orders().await.unwrap(), 0);
     let age = async |hours: i32| {
@@ -315,7 +307,7 @@ async fn orders_that_wait_for_a_person_are_told_of_after_an_hour_and_a_day(pool:
     assert_eq!(shop.store.escalate_failed_orders().await.unwrap(), 0);
     assert_eq!(shop.alerts("ORDER_WAITS").await, 1, "together");
     age(25).await;
-    shop.store.retry_provisioning(orders[0], &origin()).await.unwrap();
+    shop.store.retry_provisioning(orders[0], &Origin::system()).await.unwrap();
     assert_eq!(shop.store.escalate_failed_orders().await.unwrap(), 1);
     assert_eq!(shop.alerts("ORDER_WAITS").await, 2);
 }

@@ -6,12 +6,13 @@ use sqlx::PgPool;
 use store::{
     StoreError,
     admin::AuditFilter,
+    audit::Origin,
     page::PageRequest,
     placements::{Elsewhere, ElsewhereRefusal, RetryError},
 };
 use uuid::Uuid;
 
-use crate::{Shop, configured, failure, origin, place, step_words};
+use crate::{Shop, configured, failure, place, step_words};
 
 /// A failed order.
 async fn failed(shop: &Shop) -> OrderId {
@@ -23,14 +24,14 @@ async fn failed(shop: &Shop) -> OrderId {
 
 async fn wish(shop: &Shop, plan: Option<&str>, region: Option<&str>) -> Elsewhere {
     let plan_id = match plan {
-        Some(slug) => Some(shop.id("plans", slug).await.into()),
+        Some(slug) => Some(shop.plan(slug).await),
         None => None,
     };
     Elsewhere { region: region.map(str::to_owned), plan_id, configured: configured(), ..Elsewhere::default() }
 }
 
 async fn refusal(shop: &Shop, order: OrderId, wish: &Elsewhere) -> ElsewhereRefusal {
-    match shop.store.retry_provisioning_elsewhere(order, wish, &origin()).await {
+    match shop.store.retry_provisioning_elsewhere(order, wish, &Origin::system()).await {
         Err(RetryError::Refused(refusal)) => refusal,
         other => panic!("expected a refusal: {other:?}"),
     }
@@ -48,7 +49,7 @@ async fn another_region_plan_or_provider_is_taken(pool: PgPool) {
     for (plan, region, expected) in cases {
         let order = failed(&shop).await;
         let wish = wish(&shop, plan, region).await;
-        let retried = shop.store.retry_provisioning_elsewhere(order, &wish, &origin()).await.unwrap();
+        let retried = shop.store.retry_provisioning_elsewhere(order, &wish, &Origin::system()).await.unwrap();
         assert_eq!((retried.status, retried.retry), (OrderStatus::Provisioning, 1));
         let now = shop.store.placements(order).await.unwrap().pop().unwrap();
         assert_eq!((now.provider.as_str(), now.plan.as_str(), now.region.as_str()), expected);
@@ -62,7 +63,7 @@ async fn the_audit_log_the_timeline_and_the_customer_tell_of_it(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = failed(&shop).await;
     let wish = wish(&shop, Some("vultr-regular-1gb"), None).await;
-    shop.store.retry_provisioning_elsewhere(order, &wish, &origin()).await.unwrap();
+    shop.store.retry_provisioning_elsewhere(order, &wish, &Origin::system()).await.unwrap();
 
     let filter = AuditFilter { object_id: Some(order.0), ..AuditFilter::default() };
     let page = PageRequest { before: None, limit: 50 };
@@ -80,7 +81,7 @@ async fn the_audit_log_the_timeline_and_the_customer_tell_of_it(pool: PgPool) {
     let told = shop.store.notifications(shop.customer, false, page).await.unwrap().data;
     assert!(told.iter().any(|notice| notice.kind == "PROVISIONING_MOVED"));
     let sql = "SELECT count(*) FROM outbox WHERE kind = 'retry_provisioning' AND workflow_id = 'order/' || $1::text";
-    assert_eq!(shop.count(sql, order).await, 1);
+    assert_eq!(shop.count_of(sql, order).await, 1);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -94,7 +95,7 @@ async fn what_cannot_be_had_is_refused_and_changes_nothing(pool: PgPool) {
          AND l.slug = 'linode-shared-4gb' AND r.country = 'SG'",
         "UPDATE regions SET is_active = false WHERE slug = 'fra1'",
     ] {
-        shop.change(sql).await;
+        shop.run(sql).await;
     }
     let unknown =
         Elsewhere { plan_id: Some(Uuid::now_v7().into()), configured: configured(), ..Elsewhere::default() };
@@ -117,14 +118,14 @@ async fn what_cannot_be_had_is_refused_and_changes_nothing(pool: PgPool) {
     let elsewhere = wish(&shop, Some("vultr-regular-1gb"), None).await;
     let not_set_up = Elsewhere { configured: vec!["digitalocean".to_owned()], ..elsewhere.clone() };
     assert_eq!(refusal(&shop, order, &not_set_up).await, R::ProviderDisabled);
-    shop.change("DELETE FROM image_sources USING providers p WHERE p.id = provider_id AND p.slug = 'vultr'")
+    shop.run("DELETE FROM image_sources USING providers p WHERE p.id = provider_id AND p.slug = 'vultr'")
         .await;
     assert_eq!(refusal(&shop, order, &elsewhere).await, R::ImageNotForProvider);
 
     assert_eq!(shop.status(order).await, "PROVISIONING_FAILED");
     assert_eq!(shop.places(order).await, [place("digitalocean", "ordered")]);
     let sql = "SELECT count(*) FROM audit_log WHERE object_id = $1";
-    assert_eq!(shop.count(sql, order).await, 0);
+    assert_eq!(shop.count_of(sql, order).await, 0);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -136,12 +137,12 @@ async fn an_unknown_outcome_keeps_the_order_where_it_is(pool: PgPool) {
         "UPDATE instances SET provider_instance_id = '4711-' || order_id WHERE order_id = $1",
     ] {
         let order = failed(&shop).await;
-        shop.run(sql, order).await;
+        shop.run_of(sql, order).await;
         assert_eq!(refusal(&shop, order, &elsewhere).await, ElsewhereRefusal::OutcomePending, "{sql}");
         assert_eq!(shop.status(order).await, "PROVISIONING_FAILED");
         // Where it is it may be retried: the next try looks first.
         let same = wish(&shop, Some("do-basic-1gb"), Some("sgp1")).await;
-        shop.store.retry_provisioning_elsewhere(order, &same, &origin()).await.unwrap();
+        shop.store.retry_provisioning_elsewhere(order, &same, &Origin::system()).await.unwrap();
         assert_eq!(shop.places(order).await.len(), 1);
     }
 }
@@ -151,7 +152,8 @@ async fn only_a_failed_order_is_sent_elsewhere_and_of_several_calls_one_wins(poo
     let shop = Shop::open(pool).await;
     let elsewhere = wish(&shop, Some("vultr-regular-1gb"), None).await;
     let running = shop.order(FailoverPolicy::OFF).await;
-    let refused = shop.store.retry_provisioning_elsewhere(running, &elsewhere, &origin()).await.unwrap_err();
+    let refused =
+        shop.store.retry_provisioning_elsewhere(running, &elsewhere, &Origin::system()).await.unwrap_err();
     assert!(
         matches!(refused, RetryError::Store(StoreError::Conflict { object: store::Object::Order, .. })),
         "{refused}"
@@ -160,9 +162,9 @@ async fn only_a_failed_order_is_sent_elsewhere_and_of_several_calls_one_wins(poo
     let order = failed(&shop).await;
     let calls = (0..5).map(|_| {
         let (store, elsewhere) = (shop.store.clone(), elsewhere.clone());
-        tokio::spawn(
-            async move { store.retry_provisioning_elsewhere(order, &elsewhere, &origin()).await.is_ok() },
-        )
+        tokio::spawn(async move {
+            store.retry_provisioning_elsewhere(order, &elsewhere, &Origin::system()).await.is_ok()
+        })
     });
     let mut won = 0;
     for call in calls.collect::<Vec<_>>() {
@@ -180,7 +182,7 @@ async fn what_the_admin_picked_is_the_new_measure(pool: PgPool) {
     let permanent = failure(FailureClass::Permanent);
     shop.store.fail_provisioning(order, 1, &permanent, &configured()).await.unwrap();
     let larger = wish(&shop, Some("vultr-regular-4gb"), None).await;
-    shop.store.retry_provisioning_elsewhere(order, &larger, &origin()).await.unwrap();
+    shop.store.retry_provisioning_elsewhere(order, &larger, &Origin::system()).await.unwrap();
     assert_eq!(shop.store.start_provisioning(order).await.unwrap().try_number, 2);
     let capacity = failure(FailureClass::Capacity);
     let moved = shop.store.fail_provisioning(order, 2, &capacity, &configured()).await.unwrap().unwrap();

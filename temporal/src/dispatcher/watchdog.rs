@@ -48,6 +48,7 @@ mod tests {
     use super::*;
     use crate::{dispatcher::watched, roles::Roles};
     use engine::TemporalConfig;
+    use testkit::TestApp;
 
     /// A second instead of a minute.
     const SILENCE: Duration = Duration::from_secs(1);
@@ -57,19 +58,22 @@ mod tests {
     /// The database answers everything else, so that only what is taken tells.
     #[sqlx::test(migrations = "../migrations")]
     async fn a_dispatcher_whose_every_attempt_to_take_messages_fails_is_stuck(pool: PgPool) {
+        let app = TestApp::new(pool).await;
+        app.leave_undelivered();
+        app.expect_alert("dispatcher.stuck");
+        app.order().paid().await;
         sqlx::raw_sql(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            "UPDATE outbox SET created_at = now() - interval '1 hour';
+             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
                  $$ BEGIN RAISE EXCEPTION 'nobody takes a message'; END $$;
-             CREATE TRIGGER refuse BEFORE UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION refuse();
-             INSERT INTO outbox (id, workflow_id, kind, class, payload, created_at)
-             VALUES (gen_random_uuid(), 'order/1', 'order_placed', 'PAID', '{}', now() - interval '1 hour')",
+             CREATE TRIGGER refuse BEFORE UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION refuse();",
         )
-        .execute(&pool)
+        .execute(&app.pool)
         .await
         .unwrap();
         // Nobody listens there; that an engine is away is known only once it was to deliver something.
         let config = TemporalConfig::plain("127.0.0.1:1");
-        let (store, role) = (Store::new(pool), Roles::default().dispatcher());
+        let (store, role) = (app.store.clone(), Roles::default().dispatcher());
         let stop = CancellationToken::new();
         let ended = tokio::time::timeout(SOON, watched(&store, config, &role, &stop, SILENCE)).await.unwrap();
         assert!(ended.unwrap_err().to_string().contains("although some wait"));

@@ -4,12 +4,12 @@
 use std::time::Instant;
 
 use activities::crash_point::{WHEN_ACTING, WHEN_ACTION_FAILS, WHEN_DELETING};
+use client::Method;
 use futures::{StreamExt, stream};
-use reqwest::Method;
 use serde_json::{Value, json};
 use webrana_tests::{
     cloud,
-    customer::Customer,
+    customer::{Customer, Expect},
     report,
     stack::{Options, Stack},
     wait_until::until,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use webrana_tests::{
     cloud::{self, Cloud},
-    customer::Customer,
+    customer::{Customer, Expect},
     report,
     stack::{Options, Stack},
     wait_until::LONGEST,

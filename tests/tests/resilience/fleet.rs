@@ -11,7 +11,7 @@ use futures::{StreamExt, future::join_all, stream};
 use serde_json::{Value, json};
 use webrana_tests::{
     cloud::{self, Cloud},
-    customer::Customer,
+    customer::{Customer, Expect},
     database_proxy::DatabaseProxy,
     report,
     stack::{Options, Stack},

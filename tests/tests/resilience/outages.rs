@@ -20,7 +20,7 @@ use webrana::{
 };
 use webrana_tests::{
     cloud::{self, Cloud},
-    customer::Customer,
+    customer::{Customer, Expect},
     gateway, report,
     stack::{Options, Stack},
     wait_until::until,

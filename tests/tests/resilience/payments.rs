@@ -14,7 +14,7 @@ use store::crash_point::{
 use webrana_tests::{
     api_process::ApiProcess,
     cloud,
-    customer::Customer,
+    customer::{Customer, Expect},
     gateway::{self, Check},
     report,
     stack::{Options, Stack},
@@ -261,9 +261,8 @@ async fn killed_when_notified(stack: &Stack, mut api: ApiProcess, paid: &Value, 
 async fn killed_while_ordering<'a>(customer: &Customer<'a>, mut api: ApiProcess) -> Value {
     let (wish, key) = (customer.good_order_by_virtual_account().await, uuid::Uuid::now_v7().to_string());
     let there = customer.at(&api.url);
-    let request = there.request(reqwest::Method::POST, "/orders").header("Idempotency-Key", &key).json(&wish);
-    if let Ok(answer) = request.send().await {
-        panic!("the API answered: {}", answer.text().await.unwrap_or_default());
+    if let Ok(answer) = there.post("/orders", &wish).key(&key).attempt().await {
+        panic!("the API answered: {}", answer.body);
     }
     assert!(!api.ended().await.success(), "the API ended by itself");
     customer.post_with_key("/orders", &wish, &key).await.expect(201)

@@ -4,9 +4,14 @@ use std::time::Instant;
 
 use activities::crash_point::{WHEN_REFUND_RETURNS, WHEN_REFUNDED};
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde_json::json;
 use webrana_tests::{
-    cloud, customer::Customer, report, stack::Options, stack::Stack, wait_until::until,
+    cloud,
+    customer::{Customer, Expect},
+    gateway, report,
+    stack::Options,
+    stack::Stack,
+    wait_until::until,
     worker_process::WorkerProcess,
 };
 
@@ -84,20 +89,12 @@ async fn replaced_by(
 
 /// From now on the gateway refuses to give money back.
 async fn refuse_refunds(stack: &Stack) {
-    let url = format!("{}/__sim/faults", stack.gateway.simulator.url());
     let refusal =
         json!({ "route": "POST /v2/{order_id}/refund", "kind": "status", "status": 412, "times": 1_000 });
-    let answer = reqwest::Client::new().post(url).json(&refusal).send().await.expect("the gateway answers");
-    assert!(answer.status().is_success());
+    gateway::control(stack, "faults", &refusal).await;
 }
 
 /// What the gateway gave back in all.
 async fn given_back(stack: &Stack) -> Vec<i64> {
-    let url = format!("{}/__sim/transactions", stack.gateway.simulator.url());
-    let all: Value = reqwest::get(url).await.expect("the gateway answers").json().await.expect("JSON");
-    let charges = all["transactions"].as_array().expect("transactions").iter();
-    charges
-        .flat_map(|charge| charge["refunds"].as_array().expect("refunds"))
-        .map(|refund| refund["amount"].as_i64().expect("an amount"))
-        .collect()
+    gateway::given_back(stack).await.into_iter().map(|(_, amount)| amount).collect()
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 use webrana_tests::{
     cloud,
-    customer::Customer,
+    customer::{Customer, Expect},
     report,
     stack::{Options, Stack},
     steps,

@@ -3,18 +3,21 @@
 /// Lowest first.
 #[rustfmt::skip]
 pub const FLOORS: &[(&str, &[&str])] = &[
+    // What every use case is written with.
     ("kernel", &[
         "audit", "crash_point", "credentials", "deadline", "elapsed", "error", "events", "idempotency", "installation",
-        "money_act", "numbers", "opaque_token", "outbox", "page", "pool", "server", "tax", "term", "time_limit",
-        "transition", "unpaid",
+        "locks", "money_act", "numbers", "opaque_token", "outbox", "page", "pool", "server", "tax", "term", "time_limit",
+        "unpaid",
     ]),
+    // Who there is, and what there is to be sold.
     ("people and catalog", &[
         "api_keys", "catalog", "catalog_sync", "gateways", "notifications", "pauses", "provider_budgets",
         "provider_reads", "refused_steps", "sessions", "ssh_keys", "throttles", "timeline", "users",
     ]),
     ("ledger", &["ledger"]),
-    ("promos", &["promos"]),
-    ("invoices", &["invoices"]),
+    // An order that moves takes the use of its code along.
+    ("promos", &["promos", "transition"]),
+    ("invoices", &["invoices", "server_terms"]),
     ("payments", &["payments"]),
     ("orders and servers", &[
         "disputes", "documents", "expiry", "instance_actions", "instances", "orders", "payouts", "placements",

@@ -22,11 +22,12 @@ pub struct SellerConfig {
 impl SellerConfig {
     /// The seller; one for trying things out where nothing is set.
     pub fn seller(&self) -> Seller {
-        let or = |setting: &Option<String>, default: &str| given(setting).unwrap_or(default).to_owned();
+        let or = |setting: &Option<String>, default| given(setting).map_or(default, str::to_owned);
+        let Seller { name, address, tax_id } = Seller::of_development();
         Seller {
-            name: or(&self.name, "WeBrana Cloud (development)"),
-            address: or(&self.address, "Jalan Contoh No. 1\nJakarta 10110, Indonesia"),
-            tax_id: or(&self.tax_id, "00.000.000.0-000.000"),
+            name: or(&self.name, name),
+            address: or(&self.address, address),
+            tax_id: or(&self.tax_id, tax_id),
         }
     }
 

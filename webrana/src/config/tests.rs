@@ -34,6 +34,19 @@ fn the_file_sets_what_no_flag_sets() {
 }
 
 #[test]
+fn the_api_is_by_itself_what_the_settings_make_it_where_nobody_sets_them() {
+    let config = parse("", &[], &[]).unwrap();
+    assert_eq!(crate::wiring::limits(&config), ::api::Limits::default());
+    let auth = ::api::AuthConfig::new(config.auth.jwt_secret.clone());
+    assert_eq!(auth.access_ttl, config.auth.access_ttl);
+    let (theirs, ours) = (auth.sessions, config.auth.sessions());
+    assert_eq!(
+        (theirs.refresh_ttl, theirs.longest, theirs.grace),
+        (ours.refresh_ttl, ours.longest, ours.grace)
+    );
+}
+
+#[test]
 fn proxies_are_a_list_of_addresses_and_networks_with_blanks() {
     let proxies = |text: &str| -> Vec<String> {
         let config = parse("", &[], &["--api-trusted-proxies", text]).unwrap();

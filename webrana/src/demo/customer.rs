@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
+use client::{Call, Client, Method, Network, StatusCode};
 use domain::Rupiah;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -22,9 +22,9 @@ const PROVIDER: &str = "digitalocean";
 
 /// A logged-in customer.
 pub struct Customer {
-    http: Client,
-    api: Url,
-    token: String,
+    api: Client,
+    /// The same connections, as their banking app has them: nobody, at any address.
+    nobody: Client,
     /// Where they would get mail.
     pub email: String,
 }
@@ -165,13 +165,12 @@ impl Customer {
     /// # Errors
     /// When the API refuses or does not answer; so everywhere below.
     pub async fn register(api: &Url) -> Result<Self> {
-        let http = Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        let nobody = Client::new(Network::within(TIMEOUT)?, api.join("/api/v1")?.as_str());
         let email = format!("demo-{}@example.com", Uuid::new_v4().simple());
         let body =
             json!({"email": email, "password": Uuid::new_v4().to_string(), "full_name": "Demo Customer"});
-        let register = http.post(api.join("/api/v1/auth/register")?).json(&body);
-        let session: Session = answer(register, "registering").await?;
-        Ok(Self { http, api: api.clone(), token: session.access_token, email })
+        let session: Session = answer(&nobody.post("/auth/register", &body), "registering").await?;
+        Ok(Self { api: nobody.as_user(&session.access_token), nobody, email })
     }
 
     /// The usual choice.
@@ -181,10 +180,10 @@ impl Customer {
 
     /// A provider's cheapest plan that is on sale, where it is on sale, with the usual image.
     pub async fn choose_at(&self, provider: &str) -> Result<Choice> {
-        let plans: List<Plan> = self.get(&format!("plans?provider={provider}"), "listing plans").await?;
+        let plans: List<Plan> = self.get(&format!("/plans?provider={provider}"), "listing plans").await?;
         let on_sale = plans.data.into_iter().filter(|plan| !plan.regions.is_empty());
         let plan = on_sale.min_by_key(|plan| plan.price_monthly).context("no plan is on sale")?;
-        let images: List<Image> = self.get(&format!("images?provider={provider}"), "listing images").await?;
+        let images: List<Image> = self.get(&format!("/images?provider={provider}"), "listing images").await?;
         let usual = images.data.iter().find(|image| image.slug.starts_with(USUAL_IMAGE));
         let image = usual.or(images.data.first()).context("there is no image to install")?.slug.clone();
         let region = plan.regions.into_iter().next().context("the plan is on sale nowhere")?;
@@ -209,9 +208,7 @@ impl Customer {
             "term_months": 1,
             "payment_method": "QRIS",
         });
-        let request = self.http.post(self.url("orders")?).bearer_auth(&self.token).json(&body);
-        let request = request.header("Idempotency-Key", Uuid::new_v4().to_string());
-        let (placed, turned_away) = patiently(&request).await?;
+        let (placed, turned_away) = patiently(&self.api.post("/orders", &body)).await?;
         Ok(Order {
             id: placed.id,
             status: placed.status,
@@ -225,72 +222,60 @@ impl Customer {
     /// Pays at the simulated gateway, as the customer's banking app would.
     pub async fn pay(&self, gateway: &Url, order: &Order) -> Result<()> {
         let body = json!({"order_id": order.gateway_order_id});
-        let request = self.http.post(gateway.join("/__sim/pay")?).json(&body);
-        let _: serde_json::Value = answer(request, "paying").await?;
+        let call = self.nobody.at(gateway.as_str()).request(Method::POST, "/__sim/pay").json(&body);
+        let _: serde_json::Value = answer(&call, "paying").await?;
         Ok(())
     }
 
     /// Where the order stands.
     pub async fn order_state(&self, order: &Order) -> Result<OrderState> {
-        self.get(&format!("orders/{}", order.id), "reading the order").await
+        self.get(&format!("/orders/{}", order.id), "reading the order").await
     }
 
     /// The order's story.
     pub async fn timeline(&self, order: &Order) -> Result<Vec<TimelineEntry>> {
-        let request = self.http.get(self.url(&format!("orders/{}/timeline", order.id))?);
         // The demo speaks English, and a customer's own language is Indonesian at first.
-        let request = request.bearer_auth(&self.token).header("Accept-Language", "en");
-        let list: List<TimelineEntry> = answer(request, "reading the timeline").await?;
+        let call = self.api.reading(Some("en")).get(&format!("/orders/{}/timeline", order.id));
+        let list: List<TimelineEntry> = answer(&call, "reading the timeline").await?;
         Ok(list.data)
     }
 
     /// The server.
     pub async fn instance(&self, id: &str) -> Result<Instance> {
-        self.get(&format!("instances/{id}"), "reading the server").await
+        self.get(&format!("/instances/{id}"), "reading the server").await
     }
 
     /// Asks for an action on a server; answers with the action's id.
     pub async fn act(&self, instance: &str, action: &str) -> Result<String> {
-        let path = format!("instances/{instance}/actions");
-        let request = self.http.post(self.url(&path)?).bearer_auth(&self.token);
-        let key = Uuid::new_v4().to_string();
-        let request = request.header("Idempotency-Key", key).json(&json!({ "action": action }));
-        let accepted: Accepted = answer(request, "asking for an action").await?;
+        let call = self.api.post(&format!("/instances/{instance}/actions"), &json!({ "action": action }));
+        let accepted: Accepted = answer(&call, "asking for an action").await?;
         Ok(accepted.action.id)
     }
 
     /// How a read is answered, whatever the answer is.
     pub async fn status_of(&self, path: &str) -> Result<u16> {
-        let request = self.http.get(self.url(path)?).bearer_auth(&self.token);
-        let answer = request.send().await.with_context(|| format!("reading {path}"))?;
-        let status = answer.status().as_u16();
-        answer.bytes().await?;
-        Ok(status)
+        let reply = self.api.get(path).send().await.with_context(|| format!("reading {path}"))?;
+        Ok(reply.status.as_u16())
     }
 
     /// Where an action stands.
     pub async fn action_status(&self, instance: &str, action: &str) -> Result<String> {
-        let path = format!("instances/{instance}/actions/{action}");
+        let path = format!("/instances/{instance}/actions/{action}");
         let action: ActionState = self.get(&path, "reading the action").await?;
         Ok(action.status)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, act: &str) -> Result<T> {
-        answer(self.http.get(self.url(path)?).bearer_auth(&self.token), act).await
-    }
-
-    fn url(&self, path: &str) -> Result<Url> {
-        Ok(self.api.join(&format!("/api/v1/{path}"))?)
+        answer(&self.api.get(path), act).await
     }
 }
 
-/// Sends an order until it is taken and can be paid; tells how often it was not.
-async fn patiently(request: &RequestBuilder) -> Result<(PlacedOrder, u32)> {
+/// Sends an order until it is taken and can be paid, always the same one; tells how often it was not.
+async fn patiently(call: &Call) -> Result<(PlacedOrder, u32)> {
     for turned_away in 0..TRIES {
-        let copy = request.try_clone().context("a request with a stream can't be sent twice")?;
-        let response = copy.send().await.context("ordering failed")?;
-        if response.status() != StatusCode::SERVICE_UNAVAILABLE {
-            let placed: PlacedOrder = read(response, "ordering").await?;
+        let reply = call.send().await.context("ordering failed")?;
+        if reply.status != StatusCode::SERVICE_UNAVAILABLE {
+            let placed: PlacedOrder = reply.json().context("ordering failed")?;
             if placed.payment.qr_string.is_some() {
                 return Ok((placed, turned_away));
             }
@@ -302,16 +287,7 @@ async fn patiently(request: &RequestBuilder) -> Result<(PlacedOrder, u32)> {
     )
 }
 
-/// Sends a request; a refusal becomes an error with the API's own words.
-async fn answer<T: DeserializeOwned>(request: RequestBuilder, act: &str) -> Result<T> {
-    read(request.send().await.with_context(|| format!("{act} failed"))?, act).await
-}
-
-async fn read<T: DeserializeOwned>(response: Response, act: &str) -> Result<T> {
-    let status = response.status();
-    let text = response.text().await?;
-    if !status.is_success() {
-        bail!("{act} was refused with {status}: {text}");
-    }
-    serde_json::from_str(&text).with_context(|| format!("{act}: the answer is not as documented: {text}"))
+/// Sends a call; a refusal becomes an error with the API's own words.
+async fn answer<T: DeserializeOwned>(call: &Call, act: &str) -> Result<T> {
+    call.fetch().await.with_context(|| format!("{act} failed"))
 }

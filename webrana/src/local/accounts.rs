@@ -1,13 +1,14 @@
 //! Who may do what in a local stack: its administrator, and the key of its programs.
 
 use crate::stack::secrets::StackSecrets;
-use crate::wiring::bootstrap::{create_administrator, origin};
+use crate::wiring::bootstrap::create_administrator;
 use anyhow::Result;
 use domain::api_key::Scope;
 use domain::email::EmailKey;
 use domain::role::Role;
 use store::Store;
 use store::api_keys::NewApiKey;
+use store::audit::Origin;
 
 const ADMIN_NAME: &str = "Local administrator";
 
@@ -34,7 +35,7 @@ pub async fn ensure(store: &Store, secrets: &mut StackSecrets, stack: &str) -> R
         // Several stacks may share a database: each has its own key.
         let name = format!("local-stack-{stack}");
         let new = NewApiKey { name: &name, scopes: Scope::ALL, life: None };
-        let (_, key) = store.rotate_api_key(&new, &origin()).await?;
+        let (_, key) = store.rotate_api_key(&new, &Origin::system()).await?;
         secrets.internal_api_key = Some(key);
     }
     Ok(())

@@ -7,15 +7,10 @@ use domain::label::Label;
 use domain::role::Role;
 use secrecy::SecretString;
 use store::Store;
-use store::audit::{Actor, Origin};
+use store::audit::Origin;
 use store::users::NewUser;
 
 const LONGEST_NAME: usize = 200;
-
-/// Acts of the command line in the audit log.
-pub fn origin() -> Origin {
-    Origin { actor: Actor::System, ip: None, request_id: None }
-}
 
 /// Brings the schema up to date and, on request, loads the catalog.
 ///
@@ -53,7 +48,7 @@ pub async fn create_administrator(
         email_verified: true,
     };
     store
-        .create_user(&new, &origin())
+        .create_user(&new, &Origin::system())
         .await
         .with_context(|| format!("the account {} cannot be made", email.as_str()))?;
     Ok(())

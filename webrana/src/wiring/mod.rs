@@ -15,7 +15,7 @@ use activities::pacing::Budget;
 use adapters::providers::{Account, Registry};
 use anyhow::{Context, Result};
 use api::serve::Bounds;
-use api::{AppState, AuthConfig, Limits, OrderConfig, PasswordCost};
+use api::{AppState, AuthConfig, Limits, OrderConfig};
 use domain::rate_limit::Caller;
 use engine::TemporalConfig;
 use probe::TemporalProbe;
@@ -71,39 +71,42 @@ pub fn app_state(config: &Config, stores: &Stores, ready: Arc<AtomicBool>) -> Re
     let production = config.general.is_production();
     let providers = registry(config, &stores.leases)?;
     let payments = gateways::payments(&config.payments, &store)?;
+    let auth = AuthConfig {
+        jwt_secret_previous: config.auth.jwt_secret_previous().cloned(),
+        access_ttl: config.auth.access_ttl,
+        sessions: config.auth.sessions(),
+        ..AuthConfig::new(config.auth.jwt_secret.clone())
+    };
     Ok(AppState {
-        store,
-        auth: Arc::new(AuthConfig {
-            jwt_secret: config.auth.jwt_secret.clone(),
-            jwt_secret_previous: config.auth.jwt_secret_previous().cloned(),
-            access_ttl: config.auth.access_ttl,
-            sessions: config.auth.sessions(),
-            password_cost: PasswordCost::STANDARD,
-        }),
         orders: Arc::new(OrderConfig {
             policy: config.orders.policy(),
             unverified_may_order: config.orders.unverified_may_order(production),
         }),
         seller: Arc::new(config.seller.seller()),
-        payments: Arc::new(payments),
-        providers,
         reconcile: config.upkeep.reconcile(),
-        limits: Arc::new(Limits {
-            body_bytes: config.api.body_limit,
-            request_timeout: config.api.request_timeout,
-            body_timeout: config.connections.body_timeout,
-            upload_timeout: config.connections.upload_timeout,
-            hsts: production,
-            auth_per_minute: config.auth.requests_per_minute,
-            refresh_per_minute: config.auth.refreshes_per_minute,
-            per_minute: config.api.requests_per_minute(production),
-            internal_per_minute: config.api.internal_requests_per_minute,
-            trusted_proxies: config.api.trusted_proxies(),
-        }),
+        limits: Arc::new(limits(config)),
         temporal_ui_url: namespace_ui_url(config),
         ready,
         probes: Arc::new(vec![Arc::new(TemporalProbe::new(temporal(config)?))]),
+        ..AppState::new(store, providers, payments, auth)
     })
+}
+
+/// What a client may ask for.
+pub(crate) fn limits(config: &Config) -> Limits {
+    let production = config.general.is_production();
+    Limits {
+        body_bytes: config.api.body_limit,
+        request_timeout: config.api.request_timeout,
+        body_timeout: config.connections.body_timeout,
+        upload_timeout: config.connections.upload_timeout,
+        hsts: production,
+        auth_per_minute: config.auth.requests_per_minute,
+        refresh_per_minute: config.auth.refreshes_per_minute,
+        per_minute: config.api.requests_per_minute(production),
+        internal_per_minute: config.api.internal_requests_per_minute,
+        trusted_proxies: config.api.trusted_proxies(),
+    }
 }
 
 /// Our namespace in Temporal's web UI.

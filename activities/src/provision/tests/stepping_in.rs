@@ -2,28 +2,9 @@
 
 use std::pin::pin;
 
+use testkit::new_money_act;
+
 use super::*;
-
-impl Shop {
-    async fn staff(&self) -> domain::ids::UserId {
-        let id = Uuid::now_v7();
-        sqlx::query("INSERT INTO users (id, email, full_name, password_hash, role) VALUES ($1, $2, 'A', 'x', 'admin')")
-            .bind(id)
-            .bind(format!("{id}@example.com"))
-            .execute(&self.pool)
-            .await
-            .unwrap();
-        id.into()
-    }
-
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
-    }
-}
-
-fn by_hand() -> store::audit::Origin {
-    store::audit::Origin { actor: store::audit::Actor::System, ip: None, request_id: None }
-}
 
 /// Does `act` as soon as the order has a server, while its step waits for that.
 async fn while_it_boots(shop: &Shop, order: OrderId, act: impl AsyncFn(&str)) -> Result<(), StepError> {
@@ -46,7 +27,7 @@ async fn while_it_boots(shop: &Shop, order: OrderId, act: impl AsyncFn(&str)) ->
 async fn a_server_that_does_not_come_up_is_told_of_and_replaced_while_it_is_waited_for(pool: PgPool) {
     let (simulator, cloud) = ocean(0.0, Duration::ZERO).await;
     let shop = Shop::new(pool, cloud).await;
-    shop.staff().await;
+    shop.admin().await;
     let order = shop.order("do-basic-1gb", "sgp1").await;
     shop.run("UPDATE orders SET policy = '{\"ready_patience_ms\": 0}'").await;
     let fault = json!({ "route": DROPLETS, "kind": "active_without_ip", "seconds": 3600, "times": 1 });
@@ -54,7 +35,7 @@ async fn a_server_that_does_not_come_up_is_told_of_and_replaced_while_it_is_wait
     let store = &shop.activities.store;
     let done = while_it_boots(&shop, order, async |stuck| {
         // Also while the old one is told of.
-        store.replace_server(order, "it has no address", &by_hand()).await.unwrap();
+        store.replace_server(order, "it has no address", &Origin::system()).await.unwrap();
         assert!(!stuck.is_empty());
     });
     done.await.unwrap();
@@ -76,7 +57,7 @@ async fn a_server_that_is_to_be_replaced_is_deleted_however_often_its_provider_r
     let order = shop.order("do-basic-1gb", "sgp1").await;
     shop.activities.provision(order).await.unwrap();
     let stuck = shop.job(order).await.provider_instance_id.unwrap();
-    shop.activities.store.replace_server(order, "it is slow", &by_hand()).await.unwrap();
+    shop.activities.store.replace_server(order, "it is slow", &Origin::system()).await.unwrap();
     let fault = json!({ "route": "DELETE /v2/droplets/{id}", "kind": "status", "status": 422, "times": 1 });
     sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
     let refused = shop.activities.provision(order).await.unwrap_err();
@@ -92,7 +73,8 @@ async fn an_order_that_is_called_off_while_its_server_boots_is_not_waited_for(po
     let shop = Shop::new(pool, cloud).await;
     let order = shop.order("do-basic-1gb", "sgp1").await;
     let ended = while_it_boots(&shop, order, async |_| {
-        shop.run("UPDATE orders SET status = 'CANCELLED'").await;
+        let act = new_money_act(shop.admin().await);
+        shop.store.cancel_order_for_staff(order, "called off", &act).await.unwrap();
     });
     let ended = ended.await.unwrap_err();
     assert!(
@@ -106,19 +88,19 @@ async fn an_order_that_is_called_off_while_its_server_boots_is_not_waited_for(po
 async fn in_a_pause_nothing_is_made_and_what_is_made_comes_up(pool: PgPool) {
     let (simulator, cloud) = ocean(1.0, Duration::ZERO).await;
     let shop = Shop::new(pool, cloud).await;
-    let staff = shop.staff().await;
+    let staff = shop.admin().await;
     let (made, waiting) =
         (shop.order("do-basic-1gb", "sgp1").await, shop.order("do-basic-1gb", "sgp1").await);
     let store = &shop.activities.store;
     while_it_boots(&shop, made, async |_| {
-        store.pause_provisioning("digitalocean", "an incident", staff, &by_hand()).await.unwrap();
+        store.pause_provisioning("digitalocean", "an incident", staff, &Origin::system()).await.unwrap();
     })
     .await
     .unwrap();
     let paused = shop.activities.provision(waiting).await.unwrap_err();
     assert!(matches!(paused, StepError::Paused(_)), "{paused}");
     assert_eq!(simulator.calls(DROPLETS), 1);
-    store.resume_provisioning("digitalocean", &by_hand()).await.unwrap();
+    store.resume_provisioning("digitalocean", &Origin::system()).await.unwrap();
     shop.activities.provision(waiting).await.unwrap();
     assert_eq!(simulator.calls(DROPLETS), 2);
 }

@@ -21,9 +21,11 @@ async fn another_installations_servers_on_the_same_account_are_never_touched(poo
 #[sqlx::test(migrations = "../migrations")]
 async fn a_copys_records_of_another_installations_servers_change_nothing_there(pool: PgPool) {
     let fleet = Fleet::new(pool).await;
-    let order = fleet.order(&["PAID", "PROVISIONING", "ACTIVE"]).await;
+    let order = fleet.provisioning().await;
     let theirs = fleet.marked("webrana-production", order).await;
-    fleet.record(order, "TERMINATED", Some(&theirs)).await;
+    fleet.attach(order, &theirs).await;
+    fleet.store().activate_order(order).await.unwrap();
+    fleet.terminate(order).await;
     fleet.compare(ACT).await;
     assert!(fleet.is_on(&theirs).await);
     assert_eq!((fleet.calls(ACTIONS), fleet.calls(DELETES)), (0, 0));

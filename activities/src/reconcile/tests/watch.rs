@@ -36,6 +36,7 @@ impl Fleet {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_server_that_surfaces_late_is_switched_off_at_once_and_told(pool: PgPool) {
     let fleet = Fleet::new(pool).await;
+    fleet.expect_alert("create.surfaced_late");
     let (order, kept) = fleet.active().await;
     let (_, bystander) = fleet.active().await;
     fleet.create_again(order).await;
@@ -64,8 +65,7 @@ async fn a_server_that_surfaces_late_is_switched_off_at_once_and_told(pool: PgPo
 #[sqlx::test(migrations = "../migrations")]
 async fn while_an_order_is_being_provisioned_no_look_counts(pool: PgPool) {
     let fleet = Fleet::new(pool).await;
-    let order = fleet.order(&["PAID", "PROVISIONING"]).await;
-    fleet.record(order, "PROVISIONING", None).await;
+    let order = fleet.provisioning().await;
     fleet.create_again(order).await;
     let found = fleet.server(order).await;
     assert!(fleet.look().await.is_empty());

@@ -19,6 +19,7 @@ use crate::{
     events::Entry,
     idempotency::Claim,
     instance_actions::{self, NewAction, RequestedBy},
+    invoices,
     money_act::MoneyAct,
     outbox, refunds,
 };
@@ -62,7 +63,7 @@ impl Store {
             return cancelled(&mut tx, order, &before).await;
         }
         move_or_conflict(&mut tx, order, Transition::Cancel, &before).await?;
-        close_billing(&mut tx, order).await?;
+        invoices::call_off_order(&mut tx, order).await?;
         if before.server_may_exist {
             delete_server(&mut tx, order, &act.origin).await?;
         } else {
@@ -118,20 +119,6 @@ async fn cancelled(tx: &mut PgConnection, order: OrderId, now: &Before) -> Resul
         server_may_exist: now.server_may_exist,
         returned: row.returned,
     })
-}
-
-async fn close_billing(tx: &mut PgConnection, order: OrderId) -> Result<()> {
-    sqlx::query!("UPDATE invoices SET status = 'VOID' WHERE order_id = $1 AND status = 'OPEN'", order.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!(
-        "UPDATE payments SET status = 'CANCELLED', updated_at = now()
-         WHERE order_id = $1 AND status IN ('PENDING', 'UNKNOWN')",
-        order.0,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 /// A server that exists or may exist costs money until it is gone.

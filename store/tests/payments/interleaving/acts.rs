@@ -116,7 +116,7 @@ async fn about_order(
             refund(shop, order, part, random).await
         }
         Act::Expire => shop.store.expire_order(order).await.map(drop),
-        Act::Activate => start_and_activate(shop, order).await,
+        Act::Activate => shop.try_activate(order).await.map(drop),
         other => unreachable!("{other:?} is about no order"),
     }
 }
@@ -240,18 +240,6 @@ pub(super) async fn disputes_of(shop: &Shop) -> Vec<Dispute> {
     let page = PageRequest { before: None, limit: 100 };
     let all = shop.store.disputes(&filter, page).await.unwrap().data;
     all.into_iter().filter(|dispute| dispute.status != DisputeStatus::Accepted).collect()
-}
-
-async fn start_and_activate(shop: &Shop, order: OrderId) -> Result<(), StoreError> {
-    shop.store.start_provisioning(order).await?;
-    sqlx::query(
-        "UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1' WHERE order_id = $1",
-    )
-    .bind(order.0)
-    .execute(&shop.pool)
-    .await
-    .unwrap();
-    shop.store.activate_order(order).await.map(drop)
 }
 
 /// A server's deletion is asked for, or its provider says that it is done.

@@ -34,7 +34,7 @@ impl Poller {
             ["1h", "6h", "24h", "7d", "30d"].map(|range| format!("metrics?kind={kind}&range={range}"))
         });
         let asked = std::iter::once("snapshots".to_owned()).chain(charts);
-        let paths = asked.map(|what| format!("instances/{server}/{what}")).collect();
+        let paths = asked.map(|what| format!("/instances/{server}/{what}")).collect();
         Self { customer, paths, answered: AtomicU64::new(0), turned_away: AtomicU64::new(0) }
     }
 

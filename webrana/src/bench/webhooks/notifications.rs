@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
+use client::{Client, Method, Network, StatusCode};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use reqwest::{Client, StatusCode};
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
-use url::Url;
 
 use super::{payer::Waiting, timed};
 
@@ -27,9 +27,7 @@ pub struct Taken {
 
 /// Sends notifications as the gateway would.
 pub struct Sender {
-    http: Client,
-    webhook: Url,
-    life: Url,
+    api: Client,
     server_key: String,
 }
 
@@ -37,15 +35,10 @@ impl Sender {
     /// A sender to an API, with the key that the gateway signs with.
     ///
     /// # Errors
-    /// When the address is no URL.
+    /// When no client can be made.
     pub fn new(api: &str, server_key: &str) -> Result<Self> {
-        let api = Url::parse(api).context("API_URL is no URL")?;
-        Ok(Self {
-            http: Client::builder().no_proxy().timeout(PATIENCE).build()?,
-            webhook: api.join("/api/v1/webhooks/midtrans")?,
-            life: api.join("/livez")?,
-            server_key: server_key.to_owned(),
-        })
+        let api = Client::new(Network::within(PATIENCE)?, api);
+        Ok(Self { api, server_key: server_key.to_owned() })
     }
 
     /// Tells that a deposit was paid, and reads the answer.
@@ -59,13 +52,10 @@ impl Sender {
         }
         let body = settlement(deposit, &self.server_key);
         let asking = async {
-            let answer = self.http.post(self.webhook.clone()).json(&body).send().await?;
-            ensure!(
-                answer.status() == StatusCode::OK,
-                "a notification was answered with {}",
-                answer.status()
-            );
-            Ok(answer.json::<Receipt>().await?)
+            let reply =
+                self.api.request(Method::POST, "/api/v1/webhooks/midtrans").json(&body).send().await?;
+            ensure!(reply.status == StatusCode::OK, "a notification was answered with {}", reply.status);
+            Ok(reply.json::<Receipt>()?)
         };
         let (took, receipt) = timed(asking).await?;
         match receipt.status.as_str() {
@@ -81,7 +71,7 @@ impl Sender {
     /// When it is not 200.
     pub async fn ask_for_life(&self) -> Result<Duration> {
         let asking = async {
-            self.http.get(self.life.clone()).send().await?.error_for_status()?.bytes().await?;
+            self.api.get("/livez").send().await?.success()?;
             Ok(())
         };
         Ok(timed(asking).await?.0)

@@ -13,11 +13,7 @@ use domain::{
     unpaid::UnpaidLimits,
 };
 use store::{
-    PoolSettings, Store,
-    audit::{Actor, Origin},
-    idempotency::Idempotency,
-    users::NewUser,
-    wallet::NewDeposit,
+    PoolSettings, Store, audit::Origin, idempotency::Idempotency, users::NewUser, wallet::NewDeposit,
 };
 use uuid::Uuid;
 
@@ -147,6 +143,6 @@ async fn customer(store: &Store) -> Result<UserId> {
         role: Role::Customer,
         email_verified: true,
     };
-    let origin = Origin { actor: Actor::System, ip: None, request_id: None };
+    let origin = Origin::system();
     Ok(store.create_user(&new, &origin).await?.id)
 }

@@ -1,44 +1,47 @@
 //! What serves nobody any more is deleted, and nothing else.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use domain::{
     billing::PaymentMethod,
     email::EmailKey,
-    hostname::Hostname,
     ids::{OrderId, UserId},
-    policy::OrderPolicy,
+    instance::InstanceAction,
     purge::{PurgeRule, Purgeable},
     role::Role,
+    upkeep::ReconcileSettings,
 };
 use sqlx::PgPool;
 use store::{
-    Store,
-    audit::{Actor, Origin},
-    idempotency::Idempotency,
-    money_act::MoneyAct,
-    orders::{NewOrder, Placed, Selection},
+    audit::Origin,
+    instance_actions::{NewAction, RequestedBy},
+    orders::Placed,
     outbox::Room,
     sessions::{NewSession, Rotation, SessionPolicy},
     throttles::Admission,
     users::NewUser,
 };
-use uuid::Uuid;
+use testkit::{TestApp, request};
 
 const MANY: u32 = 1_000;
 
 struct Shop {
-    pool: PgPool,
-    store: Store,
+    app: TestApp,
     customer: UserId,
     refresh_token: String,
 }
 
+impl Deref for Shop {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
+}
+
 impl Shop {
     async fn open(pool: PgPool) -> Self {
-        let store = Store::new(pool.clone());
-        store.seed().await.unwrap();
+        let app = TestApp::new(pool).await;
         let new = NewUser {
             email: "sari@example.com".to_owned(),
             full_name: "Sari".to_owned(),
@@ -46,35 +49,13 @@ impl Shop {
             role: Role::Customer,
             email_verified: true,
         };
-        let session = session();
-        let opened = store.register(&new, &session, &origin()).await.unwrap();
-        Self { pool, store, customer: opened.user.id, refresh_token: opened.refresh_token }
+        let opened = app.store.register(&new, &session(), &Origin::system()).await.unwrap();
+        Self { app, customer: opened.user.id, refresh_token: opened.refresh_token }
     }
 
     async fn order(&self, key: &str) -> Placed {
-        let plan: Uuid = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'")
-            .fetch_one(&self.pool)
-            .await
-            .unwrap();
-        let new = NewOrder {
-            user: self.customer,
-            selection: Selection {
-                plan_id: plan.into(),
-                region: "sgp1".into(),
-                image: "ubuntu-24-04".into(),
-                term_months: 1,
-                configured: vec!["digitalocean".to_owned()],
-            },
-            hostname: Hostname::parse("web-1").unwrap(),
-            ssh_key_ids: Vec::new(),
-            auto_renew: false,
-            policy: OrderPolicy::default(),
-            method: PaymentMethod::ManualTransfer,
-            bank: None,
-            gateway: None,
-            promo: None,
-        };
-        self.store.place_order(&new, &Idempotency::new("POST /orders", key, &"body").unwrap()).await.unwrap()
+        let order = self.app.order().by(self.customer).paid_by(PaymentMethod::ManualTransfer);
+        order.request(request(key)).try_place().await.unwrap()
     }
 
     async fn purge(&self, what: Purgeable) -> u64 {
@@ -82,17 +63,9 @@ impl Shop {
         self.store.purge(&rule, MANY).await.unwrap()
     }
 
-    async fn run(&self, sql: &'static str) {
-        sqlx::query(sql).execute(&self.pool).await.unwrap();
-    }
-
     async fn messages(&self, order: OrderId) -> i64 {
         let sql = "SELECT count(*) FROM outbox WHERE workflow_id = 'order/' || $1";
         sqlx::query_scalar(sql).bind(order.to_string()).fetch_one(&self.pool).await.unwrap()
-    }
-
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
     }
 }
 
@@ -104,10 +77,6 @@ const POLICY: SessionPolicy = SessionPolicy {
 
 fn session() -> NewSession {
     NewSession { user_agent: None, network: "203.0.113.7".to_owned(), policy: POLICY }
-}
-
-fn origin() -> Origin {
-    Origin { actor: Actor::System, ip: None, request_id: None }
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -164,16 +133,21 @@ async fn messages_go_when_their_order_is_over(pool: PgPool) {
 async fn what_a_living_server_or_refund_is_made_again_from_stays(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order("server").await.order_id;
-    shop.store.approve_payment(order, &Default::default(), &by_staff(&shop).await).await.unwrap();
-    shop.store.start_provisioning(order).await.unwrap();
-    shop.run("UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1'").await;
-    shop.store.activate_order(order).await.unwrap();
-    shop.run(
-        "INSERT INTO outbox (id, workflow_id, kind, payload)
-         SELECT gen_random_uuid(), 'instance/' || id, 'action_requested', '{}'::jsonb FROM instances
-         UNION ALL SELECT gen_random_uuid(), 'reconcile/vultr/' || id, 'reconcile', '{}'::jsonb FROM instances",
-    )
-    .await;
+    shop.pay(shop.ordered(order).await.payment.id).await;
+    let server = shop.activate(order).await;
+    let reboot = NewAction {
+        instance: server,
+        by: RequestedBy::Program,
+        action: &InstanceAction::Reboot,
+        origin: &Origin::system(),
+        idempotency_key: None,
+    };
+    shop.store.request_action(&reboot).await.unwrap();
+    let settings = ReconcileSettings::default();
+    shop.store
+        .request_reconciliation("vultr", settings, shop.staff().await, &Origin::system())
+        .await
+        .unwrap();
     shop.run("UPDATE outbox SET dispatched_at = now() - interval '31 days'").await;
     let of_server = "SELECT count(*) FROM outbox WHERE kind = 'start_instance'";
     // The order is over, the server is not: only what wakes its workflow goes.
@@ -183,31 +157,19 @@ async fn what_a_living_server_or_refund_is_made_again_from_stays(pool: PgPool) {
     assert_eq!(shop.purge(Purgeable::DeliveredMessages).await, 1);
 }
 
-async fn by_staff(shop: &Shop) -> MoneyAct {
-    let new = NewUser {
-        email: "admin@example.com".to_owned(),
-        full_name: "Admin".to_owned(),
-        password_hash: "x".to_owned(),
-        role: Role::Admin,
-        email_verified: true,
-    };
-    let admin = shop.store.create_user(&new, &origin()).await.unwrap().id;
-    let request = Idempotency::new("approve", "once", &"body").unwrap();
-    MoneyAct { by: admin, origin: Origin { actor: Actor::User(admin), ..origin() }, request }
-}
-
 #[sqlx::test(migrations = "../migrations")]
 async fn a_used_token_betrays_a_thief_until_its_own_end(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let Rotation::Rotated(next) =
-        shop.store.rotate_refresh_token(&shop.refresh_token, &POLICY, &origin()).await.unwrap()
+        shop.store.rotate_refresh_token(&shop.refresh_token, &POLICY, &Origin::system()).await.unwrap()
     else {
         panic!("not rotated")
     };
     shop.run("UPDATE refresh_tokens SET used_at = used_at - interval '20 days' WHERE used_at IS NOT NULL")
         .await;
     assert_eq!(shop.purge(Purgeable::RefreshTokens).await, 0);
-    let shown = shop.store.rotate_refresh_token(&shop.refresh_token, &POLICY, &origin()).await.unwrap();
+    let shown =
+        shop.store.rotate_refresh_token(&shop.refresh_token, &POLICY, &Origin::system()).await.unwrap();
     assert!(matches!(shown, Rotation::Reused), "{shown:?}");
     let holder =
         shop.store.session_holder(next.session, shop.customer, POLICY.longest).await.unwrap().unwrap();
@@ -220,11 +182,11 @@ async fn sessions_go_when_they_are_over_with_all_their_tokens(pool: PgPool) {
     let user = shop.store.user(shop.customer).await.unwrap();
     let email = EmailKey::of(&user.email);
     let Admission::Admitted(attempt) =
-        shop.store.admit_login(&email, "203.0.113.7", &origin()).await.unwrap()
+        shop.store.admit_login(&email, "203.0.113.7", &Origin::system()).await.unwrap()
     else {
         panic!("locked")
     };
-    shop.store.login(user, &attempt, &session(), &origin()).await.unwrap();
+    shop.store.login(user, &attempt, &session(), &Origin::system()).await.unwrap();
     // Both began long ago; one has been exchanged until yesterday.
     shop.run("UPDATE sessions SET created_at = now() - interval '60 days'").await;
     shop.run(
@@ -236,7 +198,8 @@ async fn sessions_go_when_they_are_over_with_all_their_tokens(pool: PgPool) {
     assert_eq!(shop.purge(Purgeable::RefreshTokens).await, 1);
     assert_eq!(shop.purge(Purgeable::Sessions).await, 1);
     assert_eq!(shop.count("SELECT count(*) FROM sessions").await, 1);
-    let rotated = shop.store.rotate_refresh_token(&shop.refresh_token, &POLICY, &origin()).await.unwrap();
+    let rotated =
+        shop.store.rotate_refresh_token(&shop.refresh_token, &POLICY, &Origin::system()).await.unwrap();
     assert!(matches!(rotated, Rotation::Rotated(_)), "{rotated:?}");
 }
 

@@ -1,39 +1,37 @@
 //! Taking over what providers tell of their catalogs, on a real Postgres.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
-use domain::{ids::UserId, instance::Capability, role::Role, upkeep::RunStatus};
+use std::ops::Deref;
+
+use domain::{ids::UserId, instance::Capability, upkeep::RunStatus};
 use sqlx::{PgPool, types::Decimal};
 use store::{
-    Store, StoreError,
-    audit::{Actor, Origin},
+    StoreError,
     catalog_sync::{ImageFact, OfferChange, ProviderCatalog, RegionFact, SizeFact},
     page::PageRequest,
-    users::NewUser,
 };
+use testkit::{TestApp, by_user};
 
 const PAGE: PageRequest = PageRequest { before: None, limit: 100 };
 
 struct Shop {
-    pool: PgPool,
-    store: Store,
+    app: TestApp,
     admin: UserId,
     runs: std::cell::Cell<u32>,
 }
 
+impl Deref for Shop {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
+}
+
 impl Shop {
     async fn open(pool: PgPool) -> Self {
-        let store = Store::new(pool.clone());
-        store.seed().await.unwrap();
-        let new = NewUser {
-            email: "admin@example.com".to_owned(),
-            full_name: "Admin".to_owned(),
-            password_hash: "x".to_owned(),
-            role: Role::Admin,
-            email_verified: true,
-        };
-        let origin = Origin { actor: Actor::System, ip: None, request_id: None };
-        let admin = store.create_user(&new, &origin).await.unwrap().id;
-        Self { pool, store, admin, runs: Default::default() }
+        let app = TestApp::new(pool).await;
+        let admin = app.admin().await;
+        Self { app, admin, runs: Default::default() }
     }
 
     /// What we sell of Vultr, as Vultr would tell it.
@@ -191,7 +189,7 @@ async fn prices_are_told_and_an_empty_catalog_is_not_believed(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_run_that_was_asked_for_is_audited_and_sent_on(pool: PgPool) {
     let shop = Shop::open(pool).await;
-    let origin = Origin { actor: Actor::User(shop.admin), ip: None, request_id: None };
+    let origin = by_user(shop.admin);
     let run = shop.store.request_catalog_sync("vultr", shop.admin, &origin).await.unwrap();
     assert_eq!((run.status, run.requested_by), (RunStatus::Requested, Some(shop.admin)));
     let workflow: String =

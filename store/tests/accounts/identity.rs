@@ -1,5 +1,4 @@
 //! Accounts, rotating refresh tokens, and keys.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use store::{
     throttles::Admission,
     users::{EMAIL_CONSTRAINT, NewUser, User},
 };
+use testkit::TestApp;
 
 const POLICY: SessionPolicy = SessionPolicy {
     refresh_ttl: Duration::from_secs(3600),
@@ -23,13 +23,13 @@ const POLICY: SessionPolicy = SessionPolicy {
     grace: Duration::from_secs(10),
 };
 const HOME: &str = "203.0.113.7";
-const EMAIL: &str = "Siti@example.com";
+pub(crate) const EMAIL: &str = "Siti@example.com";
 
-fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     Origin { actor: Actor::System, ip: Some("203.0.113.7".into()), request_id: Some("req-1".into()) }
 }
 
-fn siti() -> NewUser {
+pub(crate) fn siti() -> NewUser {
     NewUser {
         email: EMAIL.into(),
         full_name: "Siti Aminah".into(),
@@ -47,7 +47,7 @@ const fn key(name: &str) -> NewApiKey<'_> {
     NewApiKey { name, scopes: Scope::ALL, life: None }
 }
 
-async fn registered(store: &Store) -> Opened {
+pub(crate) async fn registered(store: &Store) -> Opened {
     store.register(&siti(), &session(), &origin()).await.unwrap()
 }
 
@@ -81,7 +81,8 @@ async fn acts(pool: &PgPool, action: &str) -> Vec<(String, Option<uuid::Uuid>)> 
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_address_is_taken_once_in_any_case(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let opened = registered(&store).await;
     let again = NewUser { email: EMAIL.to_uppercase(), ..siti() };
     match store.create_user(&again, &origin()).await {
@@ -93,49 +94,10 @@ async fn an_address_is_taken_once_in_any_case(pool: PgPool) {
     assert_eq!(acts(&pool, "user.created").await, [("user".into(), Some(opened.user.id.0))]);
 }
 
-/// Whatever the locale of the database: the two foldings are one.
-#[sqlx::test(migrations = "../migrations")]
-async fn the_database_folds_addresses_as_the_program_does(pool: PgPool) {
-    for text in
-        ["SITI@Example.COM", "s\u{130}ti@example.com", "\u{212a}iti@example.com", "\u{c4}@example.com"]
-    {
-        let (folded, icu): (String, bool) = sqlx::query_as(
-            "INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, $2, 'x', 'x')
-             RETURNING email_key, email_key = lower(email COLLATE \"und-x-icu\")",
-        )
-        .bind(uuid::Uuid::now_v7())
-        .bind(text)
-        .fetch_one(&pool)
-        .await
-        .unwrap();
-        assert_eq!(folded, EmailKey::of(text).as_str());
-        assert_eq!(icu, text.is_ascii(), "another locale folds {text} to something else");
-    }
-}
-
-/// What a violated key says goes to Postgres' log, with the address in it.
-#[sqlx::test(migrations = "../migrations")]
-async fn a_taken_address_is_no_error_of_the_database(pool: PgPool) {
-    let store = Store::new(pool.clone());
-    registered(&store).await;
-    let mut tx = pool.begin().await.unwrap();
-    // The statement that `register` sends, in a transaction that an error would end.
-    let rows = sqlx::query(
-        "INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, $2, 'x', 'x') ON CONFLICT DO NOTHING",
-    )
-    .bind(uuid::Uuid::now_v7())
-    .bind(EMAIL.to_uppercase())
-    .execute(&mut *tx)
-    .await
-    .unwrap();
-    assert_eq!(rows.rows_affected(), 0);
-    let again = join_all((0..5).map(|_| async { store.create_user(&siti(), &origin()).await })).await;
-    assert!(again.iter().all(|result| matches!(result, Err(StoreError::Taken { .. }))));
-}
-
 #[sqlx::test(migrations = "../migrations")]
 async fn no_plaintext_is_stored(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let opened = registered(&store).await;
     let (_, key) = store.create_api_key(&key("monitoring"), &origin()).await.unwrap();
     for (secret, query) in [
@@ -150,7 +112,8 @@ async fn no_plaintext_is_stored(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn rotation_and_reuse(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let first = registered(&store).await;
     let second = rotated(rotate(&store, &first.refresh_token).await);
     assert_eq!((second.session, second.user.id), (first.session, first.user.id));
@@ -171,7 +134,8 @@ async fn holder(store: &Store, opened: &Opened) -> SessionHolder {
 /// Two tabs, or an answer that was lost.
 #[sqlx::test(migrations = "../migrations")]
 async fn refreshes_at_the_same_time_each_get_a_token_that_works(pool: PgPool) {
-    let store = Store::new(pool);
+    let app = TestApp::unseeded(pool);
+    let store = app.store.clone();
     let opened = registered(&store).await;
     let results = join_all((0..12).map(|_| rotate(&store, &opened.refresh_token))).await;
     let chains: Vec<Opened> = results.into_iter().map(rotated).collect();
@@ -185,7 +149,8 @@ async fn refreshes_at_the_same_time_each_get_a_token_that_works(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn the_grace_ends_by_time_and_by_use_of_a_successor(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let first = registered(&store).await;
     rotated(rotate(&store, &first.refresh_token).await);
     let age = "UPDATE refresh_tokens SET used_at = used_at - interval '9 seconds' WHERE used_at IS NOT NULL";
@@ -200,7 +165,8 @@ async fn the_grace_ends_by_time_and_by_use_of_a_successor(pool: PgPool) {
 /// A used token and one that came of it, at once: either order ends well or ends the family, and never both go on.
 #[sqlx::test(migrations = "../migrations")]
 async fn a_predecessor_and_its_successor_at_the_same_time_are_told_apart(pool: PgPool) {
-    let store = Store::new(pool);
+    let app = TestApp::unseeded(pool);
+    let store = app.store.clone();
     let opened = registered(&store).await;
     let next = rotated(rotate(&store, &opened.refresh_token).await);
     let (old, new) = tokio::join!(rotate(&store, &opened.refresh_token), rotate(&store, &next.refresh_token));
@@ -214,7 +180,8 @@ async fn a_predecessor_and_its_successor_at_the_same_time_are_told_apart(pool: P
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_session_ends_however_much_it_is_used(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let opened = registered(&store).await;
     sqlx::query("UPDATE sessions SET created_at = now() - interval '89 days 23 hours 30 minutes'")
         .execute(&pool)
@@ -238,7 +205,8 @@ async fn a_session_ends_however_much_it_is_used(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn expired_and_suspended(pool: PgPool) {
-    let store = Store::new(pool);
+    let app = TestApp::unseeded(pool);
+    let store = app.store.clone();
     let opened = registered(&store).await;
     let at_once = SessionPolicy { refresh_ttl: Duration::ZERO, ..POLICY };
     let short = store.rotate_refresh_token(&opened.refresh_token, &at_once, &origin()).await.unwrap();
@@ -254,7 +222,8 @@ async fn expired_and_suspended(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn logging_out(pool: PgPool) {
-    let store = Store::new(pool);
+    let app = TestApp::unseeded(pool);
+    let store = app.store.clone();
     let first = registered(&store).await;
     let user = first.user.id;
     let second = logged_in(&store, first.user).await;
@@ -278,7 +247,8 @@ async fn logging_out(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn keys_are_made_rotated_used_and_revoked(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let find = async |key: &str| store.find_api_key(&opaque_token::hash(key.as_bytes())).await.unwrap();
     let (id, first) = store.create_api_key(&key("provider service"), &origin()).await.unwrap();
     assert!(matches!(
@@ -307,7 +277,8 @@ async fn keys_are_made_rotated_used_and_revoked(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_key_has_rights_and_an_end(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let find = async |key: &str| store.find_api_key(&opaque_token::hash(key.as_bytes())).await.unwrap();
     let day = Some(Duration::from_secs(86_400));
     let reader = NewApiKey { name: "reader", scopes: &[Scope::InstancesRead], life: day };

@@ -1,5 +1,4 @@
 //! Leasing calls: several processes on one row, longer windows, silence.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use store::{
     Store,
     provider_budgets::{Leased, NoShare, Wish},
 };
+use testkit::TestApp;
 use uuid::Uuid;
 
 const SECOND: Window = Window { calls: 30, period: Duration::from_secs(1) };
@@ -42,6 +42,7 @@ fn moments(leased: Leased) -> Vec<Instant> {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn processes_that_lease_at_once_never_get_more_than_a_window_holds(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let leasing = (0..4u128).map(|process| {
         let store = Store::new(pool.clone());
         async move {
@@ -70,7 +71,8 @@ async fn processes_that_lease_at_once_never_get_more_than_a_window_holds(pool: P
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_idle_lane_gives_its_first_call_at_once(pool: PgPool) {
-    let store = Store::new(pool);
+    let app = TestApp::unseeded(pool);
+    let store = app.store.clone();
     match lease(&store, &SHORT, Caller::Servers, 1).await {
         Leased::Slots(lease) => assert_eq!(lease.delays, [Duration::ZERO]),
         held => panic!("{held:?}"),
@@ -79,7 +81,8 @@ async fn an_idle_lane_gives_its_first_call_at_once(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_long_window_is_counted_and_forgets(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let mut given = 0;
     let held = loop {
         match lease(&store, &BOTH, Caller::Servers, 5).await {
@@ -114,7 +117,8 @@ async fn a_long_window_is_counted_and_forgets(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn silence_holds_all_and_long_silence_sends_them_away(pool: PgPool) {
-    let store = Store::new(pool);
+    let app = TestApp::unseeded(pool);
+    let store = app.store.clone();
     moments(lease(&store, &SHORT, Caller::Servers, 1).await);
     store.silence_lane("vendor", &SHORT, Duration::from_secs(5)).await.unwrap();
     let wait = |leased| moments(leased)[0] - Instant::now();
@@ -144,6 +148,7 @@ async fn all_of(stores: &[Store], caller: Caller) -> (usize, NoShare) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_share_is_one_for_all_processes_and_a_customers_part_of_it_their_own(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let stores = [Store::new(pool.clone()), Store::new(pool.clone())];
     let (one, none) = all_of(&stores, Caller::Display(party(1))).await;
     // 60 % of 15 % of 250, half of it at once; one more comes in every five seconds.
@@ -163,7 +168,8 @@ async fn a_share_is_one_for_all_processes_and_a_customers_part_of_it_their_own(p
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_action_goes_ahead_of_orders_that_wait(pool: PgPool) {
-    let store = Store::new(pool);
+    let app = TestApp::unseeded(pool);
+    let store = app.store.clone();
     for _ in 0..30 {
         moments(lease(&store, &MINUTES, Caller::Servers, 1).await);
     }
@@ -174,7 +180,8 @@ async fn an_action_goes_ahead_of_orders_that_wait(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn allowances_that_are_full_again_are_forgotten(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     moments(lease(&store, &MINUTES, Caller::Display(party(1)), 1).await);
     sqlx::query("UPDATE provider_allowances SET all_full_at = now() - interval '1 minute'")
         .execute(&pool)

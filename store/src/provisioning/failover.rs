@@ -9,8 +9,12 @@ use serde_json::json;
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
-use super::{Place, Target, current, ensure_first, is_settled, move_to, reset_task};
-use crate::{Result, events::Entry, provisioning::ProvisioningFailure};
+use super::ProvisioningFailure;
+use crate::{
+    Result,
+    events::Entry,
+    placements::{Place, Target, current, ensure_first, is_settled, move_to, reset_task},
+};
 
 /// Where an order went on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +32,7 @@ impl From<Place> for Moved {
 }
 
 /// Where the order went after this try; `None` when it did not.
-pub(crate) async fn moved_after(
+pub(super) async fn moved_after(
     tx: &mut PgConnection,
     order: OrderId,
     try_number: i64,
@@ -45,7 +49,7 @@ pub(crate) async fn moved_after(
 /// Moves an order whose try ended for want of capacity to another provider: one of `configured`, not tried before,
 /// with a plan that [`choose`] takes. `None`, and nothing changed, when there is none or a server of the order may
 /// exist. The order must be locked and provisioning.
-pub(crate) async fn fail_over(
+pub(super) async fn fail_over(
     tx: &mut PgConnection,
     order: OrderId,
     try_number: i64,

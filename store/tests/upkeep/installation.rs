@@ -1,9 +1,9 @@
 //! Whose database it is.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use domain::installation::Installation;
 use sqlx::PgPool;
 use store::{Store, StoreError};
+use testkit::TestApp;
 
 fn of(pool: &PgPool, id: &str) -> Store {
     Store::new(pool.clone()).with_installation(Installation::parse(id).unwrap())
@@ -40,18 +40,16 @@ async fn of_two_that_begin_at_once_one_has_it(pool: PgPool) {
 async fn a_copy_leaves_the_originals_networks_alone(pool: PgPool) {
     let (production, staging) = (of(&pool, "production"), of(&pool, "staging"));
     production.claim_installation().await.unwrap();
-    production.seed().await.unwrap();
+    let app = TestApp::new(pool.clone()).await;
     let known = async || {
         sqlx::query_scalar::<_, i64>("SELECT count(*) FROM customer_networks").fetch_one(&pool).await.unwrap()
     };
-    sqlx::raw_sql(
-        "INSERT INTO users (id, email, full_name, password_hash) VALUES (gen_random_uuid(), 'a@example.com', 'A', 'x');
-         INSERT INTO customer_networks (user_id, provider_id, region_id, provider_network_id)
+    app.customer().await;
+    app.run(
+        "INSERT INTO customer_networks (user_id, provider_id, region_id, provider_network_id)
          SELECT u.id, r.provider_id, r.id, r.slug FROM users u, regions r",
     )
-    .execute(&pool)
-    .await
-    .unwrap();
+    .await;
     staging.take_over_installation("demo").await.unwrap_err();
     assert!(known().await > 0);
     staging.take_over_installation("production").await.unwrap();

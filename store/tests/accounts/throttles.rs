@@ -1,5 +1,4 @@
 //! The back-off after failed attempts to prove who one is.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::time::Duration;
 
@@ -12,18 +11,19 @@ use futures::future::join_all;
 use sqlx::PgPool;
 use store::{
     Store, StoreError,
-    audit::{Actor, Origin},
+    audit::Origin,
     sessions::{NewSession, Opened, SessionPolicy},
     throttles::{Admission, Attempt, FREE_ATTEMPTS, FREE_ATTEMPTS_OF_STRANGERS},
     users::{NewUser, User},
 };
+use testkit::TestApp;
 
 const EMAIL: &str = "Siti@example.com";
 const HOME: &str = "203.0.113.7";
 const ABROAD: &str = "2001:db8:1:2::/64";
 
 fn origin() -> Origin {
-    Origin { actor: Actor::System, ip: None, request_id: None }
+    Origin::system()
 }
 
 fn siti() -> EmailKey {
@@ -88,7 +88,8 @@ async fn acts(pool: &PgPool, action: &str) -> Vec<Option<uuid::Uuid>> {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn of_a_hundred_at_once_as_many_are_checked_as_may_be(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let all = join_all((0..100).map(|_| admit(&store, HOME))).await;
     let checked = all.iter().filter(|one| matches!(one, Admission::Admitted(_))).count();
     assert_eq!(checked, usize::try_from(FREE_ATTEMPTS).unwrap());
@@ -102,7 +103,8 @@ async fn of_a_hundred_at_once_as_many_are_checked_as_may_be(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn further_failures_lock_longer_and_longer(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let user: UserId = registered(&store, ABROAD).await.user.id;
     for _ in 0..FREE_ATTEMPTS {
         let _ = admitted(admit(&store, HOME).await);
@@ -123,7 +125,8 @@ async fn further_failures_lock_longer_and_longer(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_right_password_forgives_the_failures_of_its_network(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let user: User = registered(&store, ABROAD).await.user;
     for _ in 0..FREE_ATTEMPTS - 1 {
         let _ = admitted(admit(&store, HOME).await);
@@ -139,7 +142,8 @@ async fn a_right_password_forgives_the_failures_of_its_network(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn strangers_of_many_networks_are_stopped_and_the_owner_is_not(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let user = registered(&store, HOME).await.user;
     for stranger in 0..FREE_ATTEMPTS_OF_STRANGERS {
         let _ = admitted(admit(&store, &format!("198.51.100.{stranger}")).await);
@@ -152,7 +156,8 @@ async fn strangers_of_many_networks_are_stopped_and_the_owner_is_not(pool: PgPoo
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_session_is_bound_by_its_own_failures_only(pool: PgPool) {
-    let store = Store::new(pool);
+    let app = TestApp::unseeded(pool);
+    let store = app.store.clone();
     let opened = registered(&store, HOME).await;
     for _ in 0..FREE_ATTEMPTS {
         let _ = admitted(admit(&store, HOME).await);
@@ -168,7 +173,8 @@ async fn a_session_is_bound_by_its_own_failures_only(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_hour_without_failures_forgives_them(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     for _ in 0..FREE_ATTEMPTS - 1 {
         let _ = admitted(admit(&store, HOME).await);
     }
@@ -184,7 +190,8 @@ async fn an_hour_without_failures_forgives_them(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_lock_can_be_lifted_and_that_is_audited(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let user = registered(&store, HOME).await.user.id;
     for _ in 0..FREE_ATTEMPTS {
         let _ = admitted(admit(&store, HOME).await);

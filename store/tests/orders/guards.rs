@@ -33,6 +33,7 @@ async fn the_database_knows_the_same_transitions_as_the_domain(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn an_illegal_transition_is_refused(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     let order = shop.place(&shop.basket().await, "k").await.unwrap().order_id;
     assert_eq!(
         refusal(&shop.pool, "UPDATE orders SET status = 'ACTIVE'").await,
@@ -52,6 +53,7 @@ async fn an_illegal_transition_is_refused(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_failed_order_has_a_reason(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     shop.place(&shop.basket().await, "k").await.unwrap();
     shop.run("UPDATE orders SET status = 'PAID'").await;
     shop.run("UPDATE orders SET status = 'PROVISIONING'").await;
@@ -65,6 +67,7 @@ async fn a_failed_order_has_a_reason(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn an_issued_invoice_never_changes(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_unsound_books();
     shop.place(&shop.basket().await, "k").await.unwrap();
     for forbidden in [
         "UPDATE invoices SET subtotal = subtotal + 1, total = total + 1",

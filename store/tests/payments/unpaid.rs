@@ -1,29 +1,24 @@
 //! Nobody begins more than they may without paying, however many requests come at once, and nobody else waits for it.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::ops::Deref;
 
 use domain::{
     Rupiah,
     billing::PaymentMethod,
-    hostname::Hostname,
-    ids::{InstanceId, OrderId, PaymentId, UserId},
-    policy::OrderPolicy,
-    promo::{PromoCode, PromoKind, PromoTerms},
+    ids::{OrderId, PaymentId, UserId},
+    promo::{PromoCode, PromoKind},
     proof::ProofKind,
-    role::Role,
     unpaid::{TooMuchUnpaid, UnpaidLimits},
 };
 use sqlx::PgPool;
 use store::{
-    Store, StoreError,
-    audit::{Actor, Origin},
-    idempotency::Idempotency,
-    orders::{NewOrder, OrderError, Placed, Selection},
+    StoreError,
+    orders::{OrderError, Placed},
     payments::{NewAttempt, NewProof, ProofError},
-    promos::NewPromo,
     renewals::NewRenewal,
-    users::NewUser,
     wallet::NewDeposit,
 };
+use testkit::{TestApp, request as promise};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -34,24 +29,27 @@ const CODE: &str = "HEMAT10";
 /// A seeded shop with one customer.
 #[derive(Clone)]
 struct Shop {
-    pool: PgPool,
-    store: Store,
+    app: TestApp,
     customer: UserId,
-    plan: Uuid,
+}
+
+impl Deref for Shop {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
 }
 
 impl Shop {
     async fn open(pool: PgPool, limits: UnpaidLimits) -> Self {
-        let store = Store::new(pool.clone()).with_unpaid_limits(limits);
-        store.seed().await.unwrap();
-        let customer = account(&store, Role::Customer).await;
-        let plan = sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'");
-        let plan = plan.fetch_one(&pool).await.unwrap();
-        Self { pool, store, customer, plan }
+        let app = TestApp::with(pool, |store| store.with_unpaid_limits(limits)).await;
+        let customer = app.customer().await;
+        Self { app, customer }
     }
 
     async fn visited_by_another(&self) -> Self {
-        Self { customer: account(&self.store, Role::Customer).await, ..self.clone() }
+        Self { customer: self.customer().await, ..self.clone() }
     }
 
     async fn try_order(
@@ -60,25 +58,11 @@ impl Shop {
         code: Option<&str>,
         key: &str,
     ) -> Result<Placed, OrderError> {
-        let new = NewOrder {
-            user: self.customer,
-            selection: Selection {
-                plan_id: self.plan.into(),
-                region: "sgp1".into(),
-                image: "ubuntu-24-04".into(),
-                term_months: 1,
-                configured: vec!["digitalocean".to_owned()],
-            },
-            hostname: Hostname::parse("web-1").unwrap(),
-            ssh_key_ids: Vec::new(),
-            auto_renew: false,
-            policy: OrderPolicy::default(),
-            method,
-            bank: None,
-            gateway: (method == PaymentMethod::Qris).then_some("midtrans"),
-            promo: code.map(|code| PromoCode::parse(code).unwrap()),
-        };
-        self.store.place_order(&new, &promise(key)).await
+        let order = self.app.order().by(self.customer).paid_by(method).request(promise(key));
+        match code {
+            Some(code) => order.promo(code).try_place().await,
+            None => order.try_place().await,
+        }
     }
 
     async fn order(&self, method: PaymentMethod, key: &str) -> (OrderId, PaymentId) {
@@ -116,63 +100,13 @@ impl Shop {
 
     /// Makes [`CODE`], for so many uses in all.
     async fn promo(&self, kind: PromoKind, global_limit: Option<i64>) {
-        let terms = PromoTerms {
-            kind,
-            value: 10,
-            min_amount: None,
-            max_amount: None,
-            per_user_limit: None,
-            global_limit,
-            starts_at: None,
-            ends_at: None,
-        };
-        let admin = account(&self.store, Role::Admin).await;
-        let new = NewPromo { code: PromoCode::parse(CODE).unwrap(), terms };
-        self.store.create_promo(&new, admin, &origin()).await.unwrap();
+        self.app.promo(CODE, kind, 10).terms(|terms| terms.global_limit = global_limit).await;
     }
 
     /// Puts money on the balance.
     async fn give(&self, amount: i64) {
-        let gift = domain::ledger::Movement::adjustment(self.customer, Uuid::now_v7(), Rupiah::new(amount));
-        self.store.book(&gift.unwrap()).await.unwrap();
+        self.adjust(self.customer, Rupiah::new(amount)).await;
     }
-
-    /// Gives a paid order's server what an active one must have, and makes the order active.
-    async fn activate(&self, order: OrderId) -> InstanceId {
-        self.store.start_provisioning(order).await.unwrap();
-        let sql =
-            "UPDATE instances SET provider_instance_id = id::text, ipv4 = '192.0.2.1' WHERE order_id = $1";
-        sqlx::query(sql).bind(order.0).execute(&self.pool).await.unwrap();
-        self.store.activate_order(order).await.unwrap();
-        self.store.any_order(order).await.unwrap().instance_id.unwrap()
-    }
-
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
-    }
-
-    async fn run(&self, sql: &'static str) {
-        sqlx::query(sql).execute(&self.pool).await.unwrap();
-    }
-}
-
-async fn account(store: &Store, role: Role) -> UserId {
-    let new = NewUser {
-        email: format!("{}@example.com", Uuid::now_v7().simple()),
-        full_name: "Sari".to_owned(),
-        password_hash: "x".to_owned(),
-        role,
-        email_verified: false,
-    };
-    store.create_user(&new, &origin()).await.unwrap().id
-}
-
-fn origin() -> Origin {
-    Origin { actor: Actor::System, ip: None, request_id: None }
-}
-
-fn promise(key: &str) -> Idempotency {
-    Idempotency::new("test", key, &key).unwrap()
 }
 
 /// The bound that was in the way.
@@ -443,10 +377,8 @@ async fn proofs_are_bounded_per_order_and_per_day_in_number_and_bytes(pool: PgPo
     let (_, theirs) = sender.order(PaymentMethod::ManualTransfer, "theirs").await;
     sender.try_proof(theirs, b"y").await.unwrap();
 
-    let shop = Shop {
-        store: shop.store.clone().with_unpaid_limits(UnpaidLimits { proof_bytes: 0, ..limits }),
-        ..shop
-    };
+    let mut shop = shop;
+    shop.app.store = shop.store.clone().with_unpaid_limits(UnpaidLimits { proof_bytes: 0, ..limits });
     shop.try_proof(other, b"ninth").await.unwrap();
     let tenth = too_much(shop.try_proof(other, b"tenth").await);
     assert!(matches!(tenth, TooMuchUnpaid::Proofs { limit: 9, .. }), "{tenth:?}");

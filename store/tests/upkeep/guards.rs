@@ -1,5 +1,4 @@
 //! What people are told is recorded as data that the database takes.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use domain::event::Event;
 use sqlx::PgPool;

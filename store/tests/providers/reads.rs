@@ -1,5 +1,4 @@
 //! Keeping what providers told: one of many readers asks, whoever takes too long is replaced, and its answer is not kept.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use store::{
     Store,
     provider_reads::{ReadKey, ReadTurn},
 };
+use testkit::TestApp;
 use uuid::Uuid;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -36,6 +36,7 @@ async fn all_due(pool: &PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn of_many_readers_in_many_processes_one_asks(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let stores: Vec<Store> = (0..8).map(|_| Store::new(pool.clone())).collect();
     let turns = futures::future::join_all(stores.iter().map(turn)).await;
     let asks = |turn: &&ReadTurn| matches!(turn, ReadTurn::Refresh { kept: None, .. });
@@ -47,6 +48,7 @@ async fn of_many_readers_in_many_processes_one_asks(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_answer_is_fresh_for_all_and_then_asked_for_once_more(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let (one, other) = (Store::new(pool.clone()), Store::new(pool.clone()));
     let asked = refresh(&one).await;
     let told = one.keep_provider_read(&regions(), asked, &json!(["sgp1"]), MINUTE).await.unwrap();
@@ -66,6 +68,7 @@ async fn an_answer_is_fresh_for_all_and_then_asked_for_once_more(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn who_takes_too_long_is_replaced_and_keeps_nothing(pool: PgPool) {
+    let _app = TestApp::unseeded(pool.clone());
     let (one, other) = (Store::new(pool.clone()), Store::new(pool.clone()));
     let late = refresh(&one).await;
     all_due(&pool).await;
@@ -78,7 +81,8 @@ async fn who_takes_too_long_is_replaced_and_keeps_nothing(pool: PgPool) {
 
 #[sqlx::test(migrations = "../migrations")]
 async fn after_a_failure_nobody_asks_for_a_while(pool: PgPool) {
-    let store = Store::new(pool.clone());
+    let app = TestApp::unseeded(pool.clone());
+    let store = app.store.clone();
     let asked = refresh(&store).await;
     store.fail_provider_read(&regions(), asked, Duration::from_secs(20)).await.unwrap();
     match turn(&store).await {

@@ -1,52 +1,49 @@
 //! What is asked for servers: taken in once, one at a time, to its end.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+
+use std::ops::Deref;
 
 use domain::{
-    hostname::Hostname,
     ids::{ActionId, ApiKeyId, InstanceId, OrderId, UserId},
     instance::{ActionKind, ActionStatus, InstanceAction, InstanceStatus, PowerState},
     order::OrderStatus,
-    policy::OrderPolicy,
     provisioning::FailureClass,
 };
 use serde_json::json;
 use sqlx::PgPool;
 use store::{
-    Store, StoreError,
+    StoreError,
     audit::{Actor, Origin},
-    idempotency::Idempotency,
     instance_actions::{Action, ActionTurn, NewAction, ObservedServer, RequestedBy},
-    orders::{NewOrder, Selection},
     page::PageRequest,
     provisioning::ProviderTrouble,
 };
+use testkit::{TestApp, by_user, new_money_act};
 use uuid::Uuid;
 
 const ALL: PageRequest = PageRequest { before: None, limit: 100 };
 
 /// A customer with a server.
 struct Shop {
-    pool: PgPool,
-    store: Store,
+    app: TestApp,
     customer: UserId,
     order: OrderId,
     server: InstanceId,
 }
 
+impl Deref for Shop {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
+}
+
 impl Shop {
     /// With a server that is being made.
     async fn provisioning(pool: PgPool) -> Self {
-        let store = Store::new(pool.clone());
-        store.seed().await.unwrap();
-        let customer = register(&pool, "sari@example.com").await;
-        let order = place(&pool, &store, customer).await;
-        sqlx::query("UPDATE orders SET status = 'PAID', paid_at = now() WHERE id = $1")
-            .bind(order.0)
-            .execute(&pool)
-            .await
-            .unwrap();
-        let server = store.start_provisioning(order).await.unwrap().instance_id.unwrap();
-        Self { pool, store, customer, order, server }
+        let app = TestApp::new(pool).await;
+        let order = app.order().provisioning().await;
+        Self { app, customer: order.customer, order: order.id, server: order.server() }
     }
 
     /// With a running server.
@@ -62,7 +59,7 @@ impl Shop {
     }
 
     fn me(&self) -> Origin {
-        Origin { actor: Actor::User(self.customer), ip: None, request_id: None }
+        by_user(self.customer)
     }
 
     async fn ask(&self, action: &InstanceAction, key: Option<&str>) -> Result<Action, StoreError> {
@@ -108,46 +105,6 @@ impl Shop {
             .await
             .unwrap()
     }
-
-    async fn run(&self, sql: &'static str) {
-        sqlx::query(sql).execute(&self.pool).await.unwrap();
-    }
-}
-
-async fn register(pool: &PgPool, email: &str) -> UserId {
-    let id = Uuid::now_v7();
-    sqlx::query("INSERT INTO users (id, email, full_name, password_hash) VALUES ($1, $2, 'Sari', 'x')")
-        .bind(id)
-        .bind(email)
-        .execute(pool)
-        .await
-        .unwrap();
-    id.into()
-}
-
-async fn place(pool: &PgPool, store: &Store, customer: UserId) -> OrderId {
-    let plan: Uuid =
-        sqlx::query_scalar("SELECT id FROM plans WHERE slug = 'do-basic-1gb'").fetch_one(pool).await.unwrap();
-    let order = NewOrder {
-        user: customer,
-        selection: Selection {
-            plan_id: plan.into(),
-            region: "sgp1".into(),
-            image: "ubuntu-24-04".into(),
-            term_months: 1,
-            configured: vec!["digitalocean".to_owned()],
-        },
-        hostname: Hostname::parse("web-1").unwrap(),
-        auto_renew: false,
-        policy: OrderPolicy::default(),
-        method: domain::billing::PaymentMethod::ManualTransfer,
-        bank: None,
-        gateway: None,
-        ssh_key_ids: Vec::new(),
-        promo: None,
-    };
-    let key = Idempotency::new("POST /orders", &Uuid::now_v7().to_string(), &json!({})).unwrap();
-    store.place_order(&order, &key).await.unwrap().order_id
 }
 
 fn conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
@@ -216,7 +173,7 @@ async fn a_key_means_one_action(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_strangers_server_is_not_there(pool: PgPool) {
     let shop = Shop::active(pool).await;
-    let stranger = register(&shop.pool, "budi@example.com").await;
+    let stranger = shop.customer().await;
     let new = NewAction {
         instance: shop.server,
         by: RequestedBy::Customer(stranger),
@@ -288,11 +245,13 @@ async fn a_delete_ends_the_server_and_all_that_waits(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn what_a_called_off_order_left_can_be_deleted(pool: PgPool) {
     let shop = Shop::provisioning(pool).await;
-    shop.run("UPDATE orders SET status = 'PROVISIONING_FAILED', failure_class = 'PERMANENT', failure_message = 'x'")
-        .await;
+    shop.fail(shop.order, FailureClass::Permanent).await;
     assert_eq!(conflict(shop.delete().await), "PROVISIONING");
-    shop.run("UPDATE orders SET status = 'CANCELLED', failure_class = NULL, failure_message = NULL").await;
     shop.run("UPDATE provisioning_tasks SET create_sent_at = now()").await;
+    let act = new_money_act(shop.admin().await);
+    assert!(
+        shop.store.cancel_order_for_staff(shop.order, "called off", &act).await.unwrap().server_may_exist
+    );
     let delete = shop.delete().await.unwrap();
     assert_eq!(shop.begin().await, delete.id);
     let job = shop.store.deletion_job(delete.id).await.unwrap();
@@ -424,12 +383,7 @@ async fn asking_for_provisioning_wakes_a_paid_orders_workflow_once(pool: PgPool)
     let unknown = shop.store.ask_for_provisioning(Uuid::nil().into()).await;
     assert!(matches!(unknown, Err(StoreError::NotFound("order"))));
 
-    let paid = place(&shop.pool, &shop.store, shop.customer).await;
-    sqlx::query("UPDATE orders SET status = 'PAID' WHERE id = $1")
-        .bind(paid.0)
-        .execute(&shop.pool)
-        .await
-        .unwrap();
+    let paid = shop.app.order().by(shop.customer).paid().await.id;
     shop.run("UPDATE outbox SET dispatched_at = now()").await;
     for _ in 0..3 {
         let standing = shop.store.ask_for_provisioning(paid).await.unwrap();

@@ -1,0 +1,83 @@
+//! Terms of servers, as the invoices over them see them: had when the invoice is paid, and wanted by nobody once the server
+//! goes. Asking for a further one is [`crate::renewals`]'.
+
+use domain::{
+    event::ServerRenewed,
+    ids::{InstanceId, InvoiceId, UserId},
+    outbox::Message,
+};
+use sqlx::PgConnection;
+
+use crate::{Result, events::Entry, invoices, outbox, term};
+
+/// Whether an invoice is over a term of a server that is gone or being deleted: nobody has anything from paying it.
+pub(crate) async fn is_pointless(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM renewals r JOIN instances s ON s.id = r.instance_id
+                          WHERE r.invoice_id = $1
+                            AND (s.status = 'TERMINATED'
+                                 OR EXISTS (SELECT FROM instance_actions a
+                                            WHERE a.instance_id = s.id AND a.action = 'delete'
+                                              AND a.status IN ('pending', 'in_progress')))) AS "is_pointless!""#,
+        invoice.0,
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
+/// Withdraws what is wished for a server and not paid yet, since a later wish counts or the server ends. The attempts to
+/// pay it are called off; money that comes all the same goes to the balance. The server is locked by the caller.
+pub(crate) async fn withdraw_open(tx: &mut PgConnection, instance: InstanceId) -> Result<()> {
+    let open = sqlx::query_scalar!(
+        r#"SELECT v.id AS "id: InvoiceId" FROM renewals r JOIN invoices v ON v.id = r.invoice_id
+           WHERE r.instance_id = $1 AND v.status = 'OPEN' ORDER BY v.id FOR NO KEY UPDATE OF v"#,
+        instance.0,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for invoice in open {
+        invoices::void(tx, invoice).await?;
+    }
+    Ok(())
+}
+
+/// Gives a server the term that an invoice is over, once; `false` when it is over something else. Its owner is told,
+/// and its workflow woken, so that it learns of the later end. Server and
+/// invoice are locked by the caller.
+pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
+    let renewal = sqlx::query!(
+        r#"SELECT r.id, r.instance_id AS "instance_id: InstanceId", r.user_id AS "user_id: UserId", r.term_months,
+                  s.expires_at AS "starts_at!", s.anchor_day, s.name, r.starts_at IS NOT NULL AS "had_already!"
+           FROM renewals r JOIN instances s ON s.id = r.instance_id WHERE r.invoice_id = $1"#,
+        invoice.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(renewal) = renewal else { return Ok(false) };
+    if renewal.had_already {
+        return Ok(true);
+    }
+    let anchor = term::anchor(renewal.anchor_day, renewal.starts_at);
+    let ends_at = domain::term::end(renewal.starts_at, renewal.term_months.unsigned_abs(), anchor);
+    sqlx::query!(
+        "WITH term AS (UPDATE renewals SET starts_at = $2, ends_at = $3 WHERE id = $1 RETURNING instance_id)
+         UPDATE instances s SET expires_at = $3, anchor_day = $4, term_ended_at = NULL, updated_at = now()
+         FROM term WHERE s.id = term.instance_id",
+        renewal.id,
+        renewal.starts_at,
+        ends_at,
+        anchor.day(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    outbox::enqueue(tx, &Message::ActionRequested { instance_id: renewal.instance_id }).await?;
+    let renewed = ServerRenewed {
+        instance_id: renewal.instance_id,
+        invoice_id: invoice,
+        renewal_id: renewal.id.into(),
+        name: renewal.name,
+        expires_at: ends_at,
+    };
+    Entry::of(renewed).tell(tx, renewal.user_id).await?;
+    Ok(true)
+}

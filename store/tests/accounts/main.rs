@@ -1,0 +1,7 @@
+//! Accounts, sessions and keys on a real Postgres, and the back-off of who guesses passwords. Each test has a database of
+//! its own.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod guards;
+mod identity;
+mod throttles;
