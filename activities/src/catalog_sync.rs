@@ -4,14 +4,9 @@
 
 use std::sync::Arc;
 
-use adapters::providers::{
-    CloudProvider, ProviderError, ProviderImage, ProviderRegion, ProviderSize, Registry,
-};
-use domain::{rate_limit::Caller, upkeep::CatalogSyncStart};
-use store::{
-    Store,
-    catalog_sync::{ImageFact, ProviderCatalog, RegionFact, SizeFact},
-};
+use adapters::providers::{CloudProvider, ProviderError, Registry};
+use domain::{catalog::ProviderCatalog, rate_limit::Caller, upkeep::CatalogSyncStart};
+use store::Store;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError, ActivityInfo};
 use workflows::CatalogSynced;
@@ -89,35 +84,11 @@ pub(crate) fn run_key(info: &ActivityInfo) -> String {
 
 async fn read(provider: &dyn CloudProvider) -> Result<ProviderCatalog, ProviderError> {
     Ok(ProviderCatalog {
-        regions: provider.list_regions().await?.into_iter().map(region).collect(),
-        sizes: provider.list_sizes().await?.into_iter().map(size).collect(),
-        images: provider.list_images().await?.into_iter().map(image).collect(),
+        regions: provider.list_regions().await?,
+        sizes: provider.list_sizes().await?,
+        images: provider.list_images().await?,
         capabilities: provider.capabilities().to_vec(),
     })
-}
-
-fn region(region: ProviderRegion) -> RegionFact {
-    let ProviderRegion { slug, name, country, available } = region;
-    RegionFact { slug, name, country, available }
-}
-
-fn size(size: ProviderSize) -> SizeFact {
-    let whole = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-    SizeFact {
-        vcpu: whole(size.vcpu),
-        memory_mb: whole(size.memory_mb),
-        disk_gb: whole(size.disk_gb),
-        transfer_gb: whole(size.transfer_gb),
-        slug: size.slug,
-        price_monthly_usd: size.price_monthly_usd,
-        regions: size.regions,
-        available: size.available,
-    }
-}
-
-fn image(image: ProviderImage) -> ImageFact {
-    let ProviderImage { slug, name, distribution, available } = image;
-    ImageFact { slug, name, distribution, available }
 }
 
 #[cfg(test)]

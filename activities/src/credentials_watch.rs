@@ -72,6 +72,7 @@ mod tests {
     #[sqlx::test(migrations = "../migrations")]
     async fn refused_credentials_are_told_of_once_and_cleared_when_they_are_mended(pool: PgPool) {
         let mut shop = Shop::open(pool.clone()).await;
+        shop.expect_alert("gateway.credentials_refused");
         let store = shop.janitor.store.clone();
         for admin in ["a@example.com", "b@example.com"] {
             shop.admin().email(admin).await;

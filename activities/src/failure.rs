@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
-use adapters::providers::{ProviderError, UnknownProvider};
-use domain::provisioning::FailureClass;
+use adapters::{
+    payments::GatewayError,
+    providers::{ProviderError, UnknownProvider},
+};
+use domain::{causes::in_full, provisioning::FailureClass};
 use store::StoreError;
 use temporalio_sdk::{ApplicationFailure, activities::ActivityError};
+
+use crate::sweep::EngineError;
 
 /// The type of a failure that the database gave for no reason that passes. It is tried again all the same, and goes through
 /// once somebody mended the cause.
@@ -58,6 +63,9 @@ pub(crate) enum StepError {
     /// A server that is being deleted is still there; the reason is for admins.
     #[error("the server is not gone yet: {0}")]
     NotGone(String),
+    /// A server that is being deleted is still there: its provider did not do it.
+    #[error("the server is not gone yet: {0}")]
+    NotDeleted(#[source] Box<Self>),
     /// A gateway gave no money back, or it is not known whether it did.
     #[error("{message}")]
     Refund {
@@ -67,13 +75,15 @@ pub(crate) enum StepError {
         message: String,
         /// How long the gateway asked us to wait.
         retry_after: Option<Duration>,
+        /// What the gateway met.
+        source: Option<GatewayError>,
     },
     /// Staff paused provisioning, for this reason.
     #[error("provisioning is paused: {0}")]
     Paused(String),
     /// The engine did not answer a question about its workflows.
     #[error("{0}")]
-    Engine(String),
+    Engine(#[source] EngineError),
     /// The worker or the workflow asked to stop.
     #[error("the step was cancelled")]
     Cancelled,
@@ -92,6 +102,7 @@ impl StepError {
             | Self::Overtaken
             | Self::NetworkLost(_)
             | Self::NotGone(_)
+            | Self::NotDeleted(_)
             | Self::Paused(_)
             | Self::Engine(_)
             | Self::Cancelled => FailureClass::Retryable,
@@ -117,7 +128,7 @@ impl StepError {
         match self {
             Self::Cancelled | Self::Foreign { .. } | Self::Store(StoreError::NotFound(_)) => self,
             error if error.is_passing() => error,
-            refused => Self::NotGone(refused.to_string()),
+            refused => Self::NotDeleted(Box::new(refused)),
         }
     }
 
@@ -145,7 +156,7 @@ pub(crate) fn failure(error: impl Into<StepError>) -> ActivityError {
         _ => class.as_str(),
     };
     ActivityError::application(
-        ApplicationFailure::builder(error.to_string())
+        ApplicationFailure::builder(in_full(&error))
             .type_name(type_name.to_owned())
             .non_retryable(!error.is_passing())
             .maybe_next_retry_delay(error.retry_after())
@@ -155,7 +166,7 @@ pub(crate) fn failure(error: impl Into<StepError>) -> ActivityError {
 
 /// The end of a step at a provider that staff paused: the workflow begins it again after the pause.
 pub(crate) fn ended_by_pause(reason: &StepError) -> ActivityError {
-    let failure = ApplicationFailure::builder(reason.to_string()).type_name(PAUSED.to_owned());
+    let failure = ApplicationFailure::builder(in_full(reason)).type_name(PAUSED.to_owned());
     ActivityError::application(failure.non_retryable(true).build())
 }
 

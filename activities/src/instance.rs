@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use domain::ids::InstanceId;
+use domain::{ids::InstanceId, instance::ActionTurn};
 use store::Store;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
-use workflows::{ActionFailed, ServerTurn, ServerWork};
+use workflows::ActionFailed;
 
 use crate::{crash_point, failure::failure};
 
@@ -38,13 +38,11 @@ impl InstanceActivities {
         self: Arc<Self>,
         _ctx: ActivityContext,
         instance: InstanceId,
-    ) -> Result<ServerTurn, ActivityError> {
+    ) -> Result<ActionTurn, ActivityError> {
         crash_point("next_action.before");
         let turn = self.store.next_action(instance).await.map_err(failure)?;
         crash_point("next_action.after");
-        let work = turn.work.map(|work| ServerWork { action_id: work.id, kind: work.kind });
-        let expires_at_ms = turn.expires_at.and_then(|at| u64::try_from(at.timestamp_millis()).ok());
-        Ok(ServerTurn { is_terminated: turn.is_terminated, work, expires_at_ms })
+        Ok(turn)
     }
 
     /// Idempotent by the condition on the action's status.

@@ -10,15 +10,16 @@
 use std::time::Duration;
 
 use adapters::providers::{
-    ActionProgress, ActionReceipt, CloudProvider, ProviderAction, ProviderError, ProviderInstance, Snapshot,
+    ActionProgress, ActionReceipt, CloudProvider, ProviderAction, ProviderError, Snapshot,
 };
 use chrono::TimeDelta;
 use domain::{
     ids::ActionId,
     instance::{ActionStatus, InstanceAction, PowerState},
     provisioning::FailureClass,
+    server::ServerState,
 };
-use store::instance_actions::{ActionJob, ObservedServer};
+use store::instance_actions::ActionJob;
 use tokio::time::{Instant, sleep};
 use workflows::ActionRun;
 
@@ -77,8 +78,8 @@ impl ServerActivities {
         crash_point("run_instance_action.done");
         let snapshot = snapshot_made(provider, &job, made).await?;
         let seen = match power {
-            Some(power) => ObservedServer { power, ipv4: None, ipv6: None },
-            None => observe(in_turn(|| provider.get_instance(&job.provider_instance_id)).await?),
+            Some(power) => ServerState::powered(power),
+            None => in_turn(|| provider.get_server(&job.provider_instance_id)).await?.state(),
         };
         Ok(self.store.complete_action(run.action_id, snapshot.as_deref(), &seen).await?)
     }
@@ -177,7 +178,7 @@ impl ServerActivities {
                 None => Ok(None),
             },
             InstanceAction::Resize { .. } => {
-                let server = in_turn(|| provider.get_instance(&job.provider_instance_id)).await?;
+                let server = in_turn(|| provider.get_server(&job.provider_instance_id)).await?;
                 Ok((Some(&server.size) == job.size.as_ref()).then_some(Asked::Done(None)))
             }
             _ => Ok(None),
@@ -232,7 +233,7 @@ async fn await_done(
 
 /// What the server's state says about a refusal.
 async fn clash(provider: &dyn CloudProvider, job: &ActionJob) -> Result<Clash, StepError> {
-    let server = in_turn(|| provider.get_instance(&job.provider_instance_id)).await?;
+    let server = in_turn(|| provider.get_server(&job.provider_instance_id)).await?;
     Ok(match (&job.action, server.power) {
         (InstanceAction::PowerOn, PowerState::On) if server.ready => Clash::AsWanted,
         (InstanceAction::PowerOff | InstanceAction::Shutdown, PowerState::Off) => Clash::AsWanted,
@@ -302,14 +303,6 @@ fn to_request(job: &ActionJob) -> Result<ProviderAction, StepError> {
 fn not_offered(what: &str, which: &impl std::fmt::Display) -> StepError {
     let message = format!("the {what} {which} is not offered at the server's provider any more");
     StepError::ActionRefused { class: FailureClass::Configuration, message }
-}
-
-fn observe(server: ProviderInstance) -> ObservedServer {
-    ObservedServer {
-        power: server.power,
-        ipv4: server.ipv4.map(|ip| ip.to_string()),
-        ipv6: server.ipv6.map(|ip| ip.to_string()),
-    }
 }
 
 fn read(receipt: &serde_json::Value) -> Result<ActionReceipt, StepError> {

@@ -75,8 +75,10 @@ async fn servers(provider: &dyn CloudProvider, job: &DeletionJob) -> Result<Vec<
 
 /// A provider that is busy with the server (locked, pending) is asked again by the next try.
 pub(crate) async fn request_delete(provider: &dyn CloudProvider, server: &str) -> Result<(), StepError> {
-    match provider.delete_instance(server).await {
-        Err(error) if error.class == FailureClass::Conflict => Err(StepError::NotGone(error.to_string())),
+    match provider.delete_server(server).await {
+        Err(error) if error.class == FailureClass::Conflict => {
+            Err(StepError::NotDeleted(Box::new(error.into())))
+        }
         outcome => Ok(outcome?),
     }
 }
@@ -136,7 +138,7 @@ async fn first_read<'a>(
     servers: &'a [String],
 ) -> Result<Option<&'a str>, ProviderError> {
     for server in servers {
-        match provider.get_instance(server).await {
+        match provider.get_server(server).await {
             Ok(_) => return Ok(Some(server)),
             Err(error) if error.class == FailureClass::NotFound => {}
             Err(error) => return Err(error),

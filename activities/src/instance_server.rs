@@ -135,7 +135,7 @@ pub(crate) async fn refuse_foreign(
     provider: &dyn CloudProvider,
     server: &str,
 ) -> Result<bool, StepError> {
-    let seen = match in_turn(|| provider.get_instance(server)).await {
+    let seen = match in_turn(|| provider.get_server(server)).await {
         Err(error) if error.class == FailureClass::NotFound => return Ok(false),
         seen => seen?,
     };

@@ -39,4 +39,4 @@ pub use provision::ProviderActivities;
 pub use purge::PurgeActivities;
 pub use reconcile::{CreateWatchActivities, ReconcileActivities};
 pub use refund::{RefundActivities, RefundGatewayActivities};
-pub use sweep::{RunningWorkflows, SweepActivities};
+pub use sweep::{EngineError, RunningWorkflows, SweepActivities};

@@ -1,20 +1,17 @@
-//! Asking gateways what became of payments whose notification or answer was lost.
+//! Asking gateways what became of payments whose webhook event or answer was lost.
 
 #![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
 
 use std::sync::Arc;
 
-use adapters::payments::{Attempt, GatewayError, Gateways, Instructions, Report};
+use adapters::payments::{Attempt, GatewayError, Gateways};
 use domain::{
     billing::PaymentStatus,
+    gateway::{GatewayReport, Instructions, Outcome},
     payment_check::{PaymentCheckPolicy, PaymentCheckStart},
 };
 use futures::{StreamExt, stream};
-use store::{
-    Store,
-    payments::{self, ChargeResult},
-    webhooks::{DuePayment, GatewayReport, Intake},
-};
+use store::{Store, payments::ChargeResult, webhooks::DuePayment};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::PaymentsChecked;
@@ -42,7 +39,7 @@ pub struct PaymentActivities {
 
 #[activities]
 impl PaymentActivities {
-    /// Idempotent: it only asks at the gateways, and each answer takes effect once, as a notification does.
+    /// Idempotent: it only asks at the gateways, and each answer takes effect once, as a webhook event does.
     #[activity(definition = workflows::CheckPayments)]
     pub async fn check_payments(
         self: Arc<Self>,
@@ -173,23 +170,11 @@ impl PaymentActivities {
         }
     }
 
-    async fn apply(&self, payment: &DuePayment, report: Report) -> Result<Answer, StepError> {
-        let intake = self
-            .store
-            .apply_report(&GatewayReport {
-                gateway: &payment.gateway,
-                gateway_order_id: &payment.gateway_order_id,
-                transaction_id: report.transaction_id.as_deref(),
-                status: report.status,
-                amount: report.amount,
-                payer_fee: report.payer_fee,
-                amount_as_received: &report.amount_as_received,
-                reversals: &report.reversals,
-            })
-            .await?;
+    async fn apply(&self, payment: &DuePayment, report: GatewayReport) -> Result<Answer, StepError> {
+        let outcome = self.store.apply_report(&payment.gateway, &payment.gateway_order_id, &report).await?;
         crash_point("check_payments.applied");
-        match intake {
-            Intake::Mismatch { .. } => {
+        match outcome {
+            Outcome::Mismatch { .. } => {
                 tracing::warn!(
                     alert = "payment_check.mismatch",
                     payment_id = %payment.id,
@@ -198,7 +183,7 @@ impl PaymentActivities {
                 );
                 return Ok(Answer::Mismatched);
             }
-            Intake::Applied { status, outcome, .. } => {
+            Outcome::Applied { status, outcome, .. } => {
                 tracing::info!(
                     event = "payment_check.applied",
                     payment_id = %payment.id,
@@ -208,7 +193,7 @@ impl PaymentActivities {
                     "a payment moved after its gateway was asked"
                 );
             }
-            Intake::Disputed { dispute_id, .. } => {
+            Outcome::Disputed { dispute_id, .. } => {
                 tracing::warn!(
                     alert = "payment.disputed",
                     payment_id = %payment.id,
@@ -218,10 +203,10 @@ impl PaymentActivities {
                 );
                 return Ok(Answer::Disputed);
             }
-            Intake::Ignored | Intake::AskFirst | Intake::AlreadyHandled | Intake::UnknownPayment => {}
+            Outcome::Ignored | Outcome::AskFirst | Outcome::AlreadyHandled | Outcome::UnknownPayment => {}
         }
         if report.status == PaymentStatus::Pending && payment.is_over {
-            return self.call_off(payment, &report).await;
+            return self.call_off(payment, report).await;
         }
         // Whoever was to tell the customer may have died after the payment had moved.
         if report.status == PaymentStatus::Pending && !payment.has_instructions {
@@ -236,7 +221,7 @@ impl PaymentActivities {
 
     /// Nobody is to pay an attempt any more, and its gateway goes on taking money for it: it is called off there, and only
     /// then, if it is not yet, closed here. Money that comes all the same counts as ever.
-    async fn call_off(&self, payment: &DuePayment, report: &Report) -> Result<Answer, StepError> {
+    async fn call_off(&self, payment: &DuePayment, report: GatewayReport) -> Result<Answer, StepError> {
         let Some(gateway) = self.gateways.get(payment.gateway.as_str()) else {
             return Ok(Answer::Unanswered);
         };
@@ -254,17 +239,8 @@ impl PaymentActivities {
             );
             return Ok(Answer::Waiting);
         }
-        let ended = GatewayReport {
-            gateway: &payment.gateway,
-            gateway_order_id: &payment.gateway_order_id,
-            transaction_id: report.transaction_id.as_deref(),
-            status: PaymentStatus::Expired,
-            amount: report.amount,
-            payer_fee: report.payer_fee,
-            amount_as_received: &report.amount_as_received,
-            reversals: &report.reversals,
-        };
-        self.store.apply_report(&ended).await?;
+        let ended = GatewayReport { status: PaymentStatus::Expired, ..report };
+        self.store.apply_report(&payment.gateway, &payment.gateway_order_id, &ended).await?;
         tracing::info!(
             event = "payment_check.called_off",
             payment_id = %payment.id,
@@ -275,18 +251,9 @@ impl PaymentActivities {
     }
 
     /// A charge whose answer was lost is there after all, and the gateway says again how it is paid.
-    async fn tell_how_to_pay(&self, payment: &DuePayment, told: Instructions) -> Result<(), StepError> {
-        let payable = told.qr_string.is_some() || told.va_number.is_some() || told.bill_key.is_some();
-        if payable {
-            let instructions = payments::Instructions {
-                transaction_id: told.transaction_id,
-                qr_string: told.qr_string,
-                va_number: told.va_number,
-                bill_key: told.bill_key,
-                biller_code: told.biller_code,
-                expires_at: told.expires_at,
-            };
-            self.store.record_charge(payment.id, &ChargeResult::Ready(instructions)).await?;
+    async fn tell_how_to_pay(&self, payment: &DuePayment, how: Instructions) -> Result<(), StepError> {
+        if how.is_payable() {
+            self.store.record_charge(payment.id, &ChargeResult::Ready(how)).await?;
             crash_point("check_payments.instructions_kept");
         }
         Ok(())

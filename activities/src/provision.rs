@@ -13,14 +13,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adapters::providers::{
-    CloudProvider, CreateInstance, CreateTicket, ProviderError, ProviderInstance, Registry,
-};
+use adapters::providers::{CloudProvider, CreateServer, CreateTicket, ProviderError, Registry};
 use domain::{
     ids::OrderId,
     order::OrderStatus,
     provisioning::{FailureClass, cohort_tag, order_tag},
     rate_limit::Caller,
+    server::ProviderServer,
 };
 use store::{
     Store, StoreError,
@@ -207,7 +206,7 @@ impl ProviderActivities {
         order: OrderId,
         (job, network): (&ProvisioningJob, Option<String>),
     ) -> Result<String, StepError> {
-        let request = CreateInstance {
+        let request = CreateServer {
             tag: order_tag(order),
             fleet: self.store.installation().tag(),
             cohort: cohort_tag(order),
@@ -219,7 +218,7 @@ impl ProviderActivities {
             root_password: job.root_password.clone(),
             network,
         };
-        match provider.create_instance(ticket, &request).await {
+        match provider.create_server(ticket, &request).await {
             Ok(created) => Ok(created.id),
             // The order's name is taken, so its server exists: it is taken, or waited for, but never made again.
             Err(error) if error.class == FailureClass::Conflict => {
@@ -302,8 +301,8 @@ impl ProviderActivities {
         provider: &dyn CloudProvider,
         order: OrderId,
         server: &str,
-    ) -> Result<Option<ProviderInstance>, StepError> {
-        match provider.get_instance(server).await {
+    ) -> Result<Option<ProviderServer>, StepError> {
+        match provider.get_server(server).await {
             Ok(seen) => Ok(seen.ready.then_some(seen)),
             Err(error) if error.class == FailureClass::NotFound => {
                 Err(self.confirm_lost(provider, order, server).await?)
@@ -312,7 +311,7 @@ impl ProviderActivities {
         }
     }
 
-    async fn save_address(&self, order: OrderId, seen: &ProviderInstance) -> Result<Waited, StepError> {
+    async fn save_address(&self, order: OrderId, seen: &ProviderServer) -> Result<Waited, StepError> {
         let ipv4 = seen.ipv4.map(|ip| ip.to_string());
         let ipv6 = seen.ipv6.map(|ip| ip.to_string());
         self.store.save_address(order, ipv4, ipv6, seen.power).await?;
@@ -364,10 +363,9 @@ fn is_over(status: OrderStatus) -> Result<bool, StepError> {
 }
 
 /// The oldest server that carries the order's tag.
-fn oldest(order: OrderId, listed: &[ProviderInstance]) -> Option<String> {
+fn oldest(order: OrderId, listed: &[ProviderServer]) -> Option<String> {
     let tag = order_tag(order);
-    let mut found: Vec<&ProviderInstance> =
-        listed.iter().filter(|server| server.tags.contains(&tag)).collect();
+    let mut found: Vec<&ProviderServer> = listed.iter().filter(|server| server.tags.contains(&tag)).collect();
     found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     // Pages move when a server is made meanwhile: the same one may be listed twice.
     found.dedup_by(|a, b| a.id == b.id);

@@ -10,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-use adapters::providers::{CloudProvider, InstancePage, ProviderError, ProviderInstance};
+use adapters::providers::{CloudProvider, ProviderError, ServerPage};
 use async_trait::async_trait;
-use domain::provisioning::FailureClass;
+use domain::{provisioning::FailureClass, server::ProviderServer};
 use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
@@ -27,14 +27,14 @@ const RETRY: Duration = Duration::from_millis(500);
 const RECENT: Duration = Duration::from_secs(5);
 
 /// The servers of a cohort, as a list that was begun after the question showed them.
-pub(crate) type Listing = Arc<Vec<ProviderInstance>>;
+pub(crate) type Listing = Arc<Vec<ProviderServer>>;
 type Answer = Result<Listing, ProviderError>;
 
 /// Who can list the servers of a cohort, page by page.
 #[async_trait]
 pub(crate) trait Lists: Send + Sync {
     /// One call.
-    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<InstancePage, ProviderError>;
+    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<ServerPage, ProviderError>;
 
     /// What one call takes of the limit, see [`CloudProvider::list_spacing`].
     fn spacing(&self) -> Option<Duration>;
@@ -42,8 +42,8 @@ pub(crate) trait Lists: Send + Sync {
 
 #[async_trait]
 impl Lists for Arc<dyn CloudProvider> {
-    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
-        self.list_instances(cohort, page).await
+    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<ServerPage, ProviderError> {
+        self.list_servers(cohort, page).await
     }
 
     fn spacing(&self) -> Option<Duration> {
@@ -199,12 +199,12 @@ impl<L: Lists + 'static> Board<L> {
         self.lock().pages = calls;
     }
 
-    async fn list(&self, cohort: &str, calls: &mut u32) -> Result<Vec<ProviderInstance>, ProviderError> {
+    async fn list(&self, cohort: &str, calls: &mut u32) -> Result<Vec<ProviderServer>, ProviderError> {
         let (mut found, mut next) = (Vec::new(), None);
         loop {
             *calls += 1;
             let page = self.lists.page(cohort, next.as_deref()).await?;
-            found.extend(page.instances);
+            found.extend(page.servers);
             next = page.next;
             if next.is_none() {
                 return Ok(found);

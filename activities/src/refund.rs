@@ -104,11 +104,16 @@ impl RefundGatewayActivities {
         let Some(gateway) = self.gateways.get(job.gateway.as_str()) else {
             let message = format!("{} is not set up where payments are worked on", job.gateway);
             self.store.note_refund_trouble(refund_id, &message).await?;
-            return Err(again(message, None));
+            return Err(again(message, None, None));
         };
         let Some(call) = self.store.begin_refund_call(refund_id).await? else {
             let message = "the refund has ended".to_owned();
-            return Err(StepError::Refund { class: FailureClass::Conflict, message, retry_after: None });
+            return Err(StepError::Refund {
+                class: FailureClass::Conflict,
+                message,
+                retry_after: None,
+                source: None,
+            });
         };
         let key = refund_id.to_string();
         let wanted = payments::Refund {
@@ -154,7 +159,7 @@ impl RefundGatewayActivities {
             "the gateway took it on and is not done yet"
         };
         self.store.refund_call_open(refund_id, refunded.refund_id.as_deref(), open).await?;
-        Err(again(open.to_owned(), None))
+        Err(again(open.to_owned(), None, None))
     }
 
     /// Notes what is known after a call without success, and answers whether to call again.
@@ -183,7 +188,7 @@ impl RefundGatewayActivities {
         };
         if verdict == Verdict::Open {
             self.store.refund_call_open(case.refund_id, None, &message).await?;
-            return Ok(again(message, retry_after));
+            return Ok(again(message, retry_after, Some(error)));
         }
         // What the gateway took on before and refuses now did not happen; so did not what it never heard of.
         let refused_for_good = verdict == Verdict::Refused && job.gateway_refund_id.is_some();
@@ -191,15 +196,16 @@ impl RefundGatewayActivities {
         self.store.refund_call_refused(case.refund_id, case.call, none_took_effect, &message).await?;
         let certain = none_took_effect || case.call.in_doubt_since.is_none();
         if verdict == Verdict::Refused && certain {
-            return Ok(StepError::Refund { class: FailureClass::Permanent, message, retry_after: None });
+            let class = FailureClass::Permanent;
+            return Ok(StepError::Refund { class, message, retry_after: None, source: Some(error) });
         }
-        Ok(again(message, retry_after))
+        Ok(again(message, retry_after, Some(error)))
     }
 }
 
 /// The gateway is to be called again: when it said, or when the policy says.
-fn again(message: String, retry_after: Option<Duration>) -> StepError {
-    StepError::Refund { class: FailureClass::Retryable, message, retry_after }
+fn again(message: String, retry_after: Option<Duration>, source: Option<GatewayError>) -> StepError {
+    StepError::Refund { class: FailureClass::Retryable, message, retry_after, source }
 }
 
 /// A call without success.

@@ -15,14 +15,18 @@ use crate::{
     heartbeat::while_heartbeating,
 };
 
+/// Why the engine did not answer a question about its workflows.
+pub type EngineError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Who knows which workflows run: the engine.
 #[async_trait::async_trait]
 pub trait RunningWorkflows: std::fmt::Debug + Send + Sync {
     /// Which of these workflows certainly don't run, the first `most` of them.
     ///
     /// # Errors
-    /// Says in words why the engine did not answer.
-    async fn not_running(&self, workflow_ids: &[String], most: usize) -> Result<HashSet<String>, String>;
+    /// Why the engine did not answer.
+    async fn not_running(&self, workflow_ids: &[String], most: usize)
+    -> Result<HashSet<String>, EngineError>;
 }
 
 /// Implements the port on database and engine.

@@ -1,14 +1,17 @@
 //! The HTTP client every adapter uses, and what the adapters must all know about transport errors.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use domain::causes::in_full;
 use reqwest::{
     Client, Request, RequestBuilder, Response, StatusCode,
     header::{DATE, HeaderMap, RETRY_AFTER},
     redirect,
 };
 use url::{Host, Url};
+
+use crate::Cause;
 
 /// Longest time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -121,21 +124,12 @@ pub fn may_have_been_sent(error: &reqwest::Error) -> bool {
     !error.is_builder() && !error.is_connect()
 }
 
-/// What happened on the wire, in words with all causes but without the URL.
+/// What happened on the wire, in words with all causes but without the URL; and the error itself, likewise.
 #[must_use]
-pub fn describe(error: reqwest::Error) -> String {
-    if error.is_timeout() && !error.is_connect() {
-        return "no answer in time".to_owned();
-    }
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words.push_str(": ");
-        words.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    words
+pub fn described(error: reqwest::Error) -> (String, Cause) {
+    let is_silence = error.is_timeout() && !error.is_connect();
+    let cause = Cause::from(error);
+    (if is_silence { "no answer in time".to_owned() } else { in_full(&cause) }, cause)
 }
 
 /// The `Retry-After` header, in seconds or as a date (RFC 9110 section 10.2.3), an hour at most. A date is read by the
@@ -221,7 +215,8 @@ mod tests {
         drop(listener);
         let error = client(&base, Duration::from_secs(5)).unwrap().get(base).send().await.unwrap_err();
         assert!(!may_have_been_sent(&error));
-        assert!(!describe(error).contains("127.0.0.1:"));
+        let (words, cause) = described(error);
+        assert!(!words.contains("127.0.0.1:") && !in_full(&cause).contains("127.0.0.1:"), "{words}");
     }
 
     #[tokio::test]
@@ -230,6 +225,8 @@ mod tests {
         let base = url(&format!("http://{}", listener.local_addr().unwrap()));
         let error = client(&base, Duration::from_millis(50)).unwrap().get(base).send().await.unwrap_err();
         assert!(may_have_been_sent(&error));
-        assert_eq!(describe(error), "no answer in time");
+        let (words, cause) = described(error);
+        assert_eq!(words, "no answer in time");
+        assert!(!format!("{cause:?}").contains("127.0.0.1"), "{cause:?}");
     }
 }

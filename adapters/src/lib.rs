@@ -2,6 +2,9 @@
 //! An adapter translates between a vendor's wire format and the words of `domain`, and sorts the vendor's errors
 //! once. It holds no state of ours and knows neither the database nor Temporal.
 
+mod cause;
 pub mod http;
 pub mod payments;
 pub mod providers;
+
+pub use cause::Cause;

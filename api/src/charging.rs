@@ -6,10 +6,10 @@ use std::{
 };
 
 use adapters::payments::{Charge, GatewayError, GatewayFailure, PaymentGateway};
-use domain::{billing::PaymentStatus, ids::PaymentId};
+use domain::{billing::PaymentStatus, gateway::Instructions, ids::PaymentId};
 use store::{
     Elapsed, StoreError,
-    payments::{ChargeResult, Instructions, Payment},
+    payments::{ChargeResult, Payment},
 };
 
 use crate::{AppState, crash_point::crash_point};
@@ -112,7 +112,7 @@ async fn ask(gateway: &Arc<dyn PaymentGateway>, payment: &Payment, patience: Dur
         pay_within: payment.time_left.unwrap_or_default().get(),
     };
     match tokio::time::timeout(patience, create(gateway, &charge, patience)).await {
-        Ok(Ok(instructions)) => ChargeResult::Ready(kept(instructions)),
+        Ok(Ok(instructions)) => ChargeResult::Ready(instructions),
         Ok(Err(error)) => failed(&error),
         Err(_) => ChargeResult::Unknown(format!("no answer within {patience:?}")),
     }
@@ -123,7 +123,7 @@ async fn create(
     gateway: &Arc<dyn PaymentGateway>,
     charge: &Charge,
     patience: Duration,
-) -> Result<adapters::payments::Instructions, GatewayError> {
+) -> Result<Instructions, GatewayError> {
     let started = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
@@ -149,16 +149,5 @@ fn failed(error: &GatewayError) -> ChargeResult {
         GatewayFailure::Retryable { .. } | GatewayFailure::Unknown { .. } => {
             ChargeResult::Unknown(error.to_string())
         }
-    }
-}
-
-fn kept(instructions: adapters::payments::Instructions) -> Instructions {
-    Instructions {
-        transaction_id: instructions.transaction_id,
-        qr_string: instructions.qr_string,
-        va_number: instructions.va_number,
-        bill_key: instructions.bill_key,
-        biller_code: instructions.biller_code,
-        expires_at: instructions.expires_at,
     }
 }

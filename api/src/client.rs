@@ -58,7 +58,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::internal(&"the request has no client"))
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::failed("the request has no client"))
     }
 }
 

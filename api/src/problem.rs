@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{ids::PaymentId, payment_limits::OutsideLimits, rate_limit::HeldBy};
+use domain::{causes::in_full, ids::PaymentId, payment_limits::OutsideLimits, rate_limit::HeldBy};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
@@ -141,8 +141,14 @@ impl Problem {
 
     /// 500: our fault; the cause goes to the log, not to the client.
     #[must_use]
-    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(event = "http.request_failed", error = %cause, "request failed");
+    pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        Self::failed(&in_full(cause))
+    }
+
+    /// 500, where nothing but words says why; they are for the log.
+    #[must_use]
+    pub fn failed(why: &str) -> Self {
+        tracing::error!(event = "http.request_failed", error = why, "request failed");
         Self::new(Code::Internal, "something went wrong on our side")
     }
 

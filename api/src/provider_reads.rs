@@ -34,8 +34,13 @@ pub(crate) struct Question {
 
 impl Question {
     /// A question about a server.
-    pub(crate) fn of_server(provider: &str, server: InstanceId, kind: String, fresh_for: Duration) -> Self {
-        Self { key: ReadKey { provider: provider.to_owned(), instance: Some(server), kind }, fresh_for }
+    pub(crate) fn of_instance(
+        provider: &str,
+        instance: InstanceId,
+        kind: String,
+        fresh_for: Duration,
+    ) -> Self {
+        Self { key: ReadKey { provider: provider.to_owned(), instance: Some(instance), kind }, fresh_for }
     }
 
     /// A question about what the provider has for everybody.

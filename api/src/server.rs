@@ -93,5 +93,5 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    Problem::internal(&format!("panic: {message}")).into_response()
+    Problem::failed(&format!("panic: {message}")).into_response()
 }

@@ -7,10 +7,11 @@ use domain::{
     provisioning::FailureClass,
     role::Role,
 };
+use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use store::provisioning::{ProviderTrouble, ProvisioningFailure};
-use testkit::http::{Answer, StatusCode, TestApi, User};
+use testkit::http::{Answer, StatusCode, TestApi, User, redacted};
 use uuid::Uuid;
 
 /// An order of `customer` that waits for a bank transfer, of a server at a provider that is not set up here.
@@ -107,11 +108,8 @@ async fn an_administrator_retries_and_the_log_says_so(pool: PgPool) {
     assert_eq!(admin.post(&path, &json!({})).await.status, StatusCode::ACCEPTED);
     let log = admin.get(&format!("/admin/audit-log?object_id={order}")).await;
     let entry = &log.body["data"][0];
-    assert_eq!(entry["action"], "order.retry_provisioning");
     assert_eq!(entry["actor"]["id"], json!(admin_id));
-    assert_eq!(entry["before"]["failure_message"], "bad image");
-    assert_eq!(entry["after"]["status"], "PROVISIONING");
-    assert!(entry["request_id"].is_string());
+    assert_json_snapshot!("an_entry_of_the_audit_log", redacted(entry));
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -210,13 +208,8 @@ async fn support_reads_an_order_with_everything_around_it(pool: PgPool) {
     }
 
     let one = support.get(&format!("/admin/orders/{order}")).await;
-    assert_eq!(one.body["failure"], json!({ "class": "CONFIGURATION", "message": "bad image" }));
     assert_eq!(one.body["customer"]["id"], json!(customer));
-    assert_eq!(one.body["payments"][0]["method"], "MANUAL_TRANSFER");
-    assert_eq!(one.body["task"]["provider_request_id"], "req-1");
-    assert_eq!(one.body["workflow"]["id"], format!("order/{order}"));
-    let link = format!("http://127.0.0.1:8233/namespaces/default/workflows/order%2F{order}");
-    assert_eq!(one.body["workflow"]["url"], link);
+    assert_json_snapshot!("an_order_for_staff", redacted(&one.body));
     for path in ["/admin/orders/none", "/admin/orders/0193e7d0-4362-7709-b262-4de1f9ad2f5e/timeline"] {
         assert_problem(&support.get(path).await, StatusCode::NOT_FOUND, "not_found");
     }

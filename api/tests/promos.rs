@@ -4,11 +4,12 @@
 use std::ops::Deref;
 
 use domain::role::Role;
+use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::{
     PLAN,
-    http::{Answer, StatusCode, TestApi, User},
+    http::{Answer, StatusCode, TestApi, User, redacted},
 };
 use uuid::Uuid;
 
@@ -129,11 +130,10 @@ async fn administrators_make_codes_and_others_do_not(pool: PgPool) {
     assert_eq!(made.status, StatusCode::CREATED, "{:?}", made.body);
     let location = format!("/api/v1{}", path(&made.body));
     assert_eq!(made.headers["location"], location.as_str());
-    for (field, value) in body.as_object().unwrap() {
-        let expected = if field == "code" { json!("HEMAT10") } else { value.clone() };
-        assert_eq!(made.body[field], expected, "{field}");
+    for moment in ["starts_at", "ends_at"] {
+        assert_eq!(made.body[moment], body[moment], "{moment}");
     }
-    assert_eq!((&made.body["is_active"], &made.body["uses"]), (&json!(true), &json!(0)));
+    assert_json_snapshot!("a_promo_code", redacted(&made.body));
     let twice = shop.admin.post("/admin/promos", &ten_percent()).await;
     refused(&twice, 409, "promo_code_taken", None);
     let read = support.get(&path(&made.body)).await;
@@ -230,7 +230,7 @@ async fn quote_check_order_and_invoice_agree(pool: PgPool) {
     let quoted = shop.me.post("/orders/quote", &shop.basket("Hemat10").await).await;
     assert_eq!(quoted.status, StatusCode::OK, "{:?}", quoted.body);
     let line = quoted.body["lines"].as_array().unwrap().last().unwrap().clone();
-    assert_eq!(line["description"], "Promo HEMAT10");
+    assert_json_snapshot!("a_quote_with_a_promo_code", redacted(&quoted.body));
     let discount = -line["total"].as_i64().unwrap();
     // Ten percent of 387,000 less 5 percent.
     assert_eq!(discount, 36_765);

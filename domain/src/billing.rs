@@ -210,6 +210,16 @@ impl PaymentStatus {
     /// A signature does for an attempt that is open. What would pay a closed one, or take back what is paid, contradicts
     /// something we were told before, so it counts only when the gateway says so on being asked. Money wins over any order of
     /// arrival: a settlement counts even after an expiry or a denial.
+    ///
+    /// ```
+    /// use domain::billing::{Consequence, Evidence, PaymentStatus};
+    ///
+    /// let paid = |status: PaymentStatus, evidence| status.after_report(PaymentStatus::Paid, evidence);
+    /// assert_eq!(paid(PaymentStatus::Pending, Evidence::Signed), Consequence::Moves(PaymentStatus::Paid));
+    /// // That it would be paid after all contradicts what was told before.
+    /// assert_eq!(paid(PaymentStatus::Expired, Evidence::Signed), Consequence::AskFirst);
+    /// assert_eq!(paid(PaymentStatus::Expired, Evidence::Asked), Consequence::Moves(PaymentStatus::Paid));
+    /// ```
     #[must_use]
     pub const fn after_report(self, reported: Self, evidence: Evidence) -> Consequence {
         match (self, reported) {

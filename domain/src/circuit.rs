@@ -68,6 +68,20 @@ impl CircuitScope {
 }
 
 /// A circuit breaker.
+///
+/// ```
+/// use chrono::{DateTime, TimeDelta};
+/// use domain::circuit::{Admission, Breaker, CircuitState};
+///
+/// let now = DateTime::UNIX_EPOCH;
+/// let mut breaker = Breaker::new(now);
+/// breaker.failed(now, "503");
+/// assert_eq!(breaker.admits(now), Admission::Yes, "one failure says nothing yet");
+/// // A vendor that turns our account away is not asked on and on.
+/// breaker.refused(now, "401");
+/// assert!(matches!(breaker.admits(now), Admission::No(left) if left > TimeDelta::zero()));
+/// assert_eq!(breaker.state, CircuitState::Open);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breaker {
     /// Where it stands.

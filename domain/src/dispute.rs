@@ -53,6 +53,37 @@ pub struct Reversal {
     pub amount_as_received: String,
 }
 
+/// What does not fit about what a gateway tells. Kept as JSON: words for it are found when it is shown, unless they are
+/// the gateway's own, or were kept before there were kinds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", content = "params", rename_all = "snake_case")]
+pub enum MisfitReason {
+    /// It names another amount than the payment's.
+    OtherAmount {
+        /// Amount and currency in the gateway's own words.
+        told: String,
+        /// What the payment is about.
+        expected: Rupiah,
+    },
+    /// No payment has that name.
+    UnknownPayment,
+    /// It takes money back of which nothing is left.
+    MoreThanAll {
+        /// The gateway's name for the reversal.
+        reversal: String,
+        /// The amount in the gateway's own words.
+        amount: String,
+    },
+    /// It never told what became of the payment, and is asked no more.
+    GivenUp {
+        /// Where the payment stands here.
+        status: PaymentStatus,
+    },
+    /// In somebody's words.
+    #[serde(untagged)]
+    Written(String),
+}
+
 impl Reversal {
     /// All that is left of an attempt was taken back, since its gateway says it stands at `status` now.
     #[must_use]
@@ -69,11 +100,29 @@ impl Reversal {
 
 #[cfg(test)]
 mod tests {
-    use super::DisputeStatus as S;
+    use super::{DisputeStatus as S, *};
 
     #[test]
     fn what_is_in_the_books_stays_there() {
         assert!(S::ALL.iter().all(|next| !S::Accepted.may_become(*next) && !next.may_become(S::Open)));
         assert!(S::Dismissed.may_become(S::Accepted) && !S::Dismissed.may_become(S::Dismissed));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_a_kind_or_words() {
+        let reasons = [
+            MisfitReason::OtherAmount { told: "1.00 IDR".to_owned(), expected: Rupiah::new(143_190) },
+            MisfitReason::UnknownPayment,
+            MisfitReason::MoreThanAll { reversal: "r-1".to_owned(), amount: "5 IDR".to_owned() },
+            MisfitReason::GivenUp { status: PaymentStatus::Pending },
+            MisfitReason::Written("no event we know".to_owned()),
+        ];
+        for reason in reasons {
+            let kept = serde_json::to_value(&reason).unwrap();
+            assert_eq!(serde_json::from_value::<MisfitReason>(kept).unwrap(), reason);
+        }
+        // As it was kept before there were kinds.
+        let earlier = serde_json::json!("says 1.00 IDR, not Rp143.190");
+        assert!(matches!(serde_json::from_value(earlier), Ok(MisfitReason::Written(_))));
     }
 }

@@ -3,6 +3,17 @@
 /// An address that mail can be sent to: RFC 5321 without its curiosities (quoted local parts, IP literals, hosts without
 /// a domain). ASCII only: an international domain is written as `xn--…`, and a local part in another script could look
 /// like somebody else's.
+///
+/// Two spellings of one address are one account; each is shown as it was written.
+///
+/// ```
+/// use domain::email::EmailAddress;
+///
+/// let (written, again) = (EmailAddress::parse(" Siti@Example.com ")?, EmailAddress::parse("siti@example.com")?);
+/// assert_eq!(written.as_str(), "Siti@Example.com");
+/// assert_eq!(written.key(), again.key());
+/// # Ok::<(), domain::email::InvalidEmail>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailAddress(String);
 

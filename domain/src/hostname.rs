@@ -4,6 +4,14 @@
 const LONGEST: usize = 63;
 
 /// A valid host name: labels of letters, digits and inner dashes, 63 characters in all.
+///
+/// ```
+/// use domain::hostname::{Hostname, InvalidHostname};
+///
+/// assert_eq!(Hostname::parse("Web-1.Toko.id").map(|name| name.as_str().to_owned()), Ok("web-1.toko.id".to_owned()));
+/// assert_eq!(Hostname::parse("web_1"), Err(InvalidHostname::Character));
+/// assert_eq!(Hostname::parse("10.0.0.1"), Err(InvalidHostname::Address));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub struct Hostname(String);

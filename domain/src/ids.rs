@@ -2,6 +2,21 @@
 //!
 //! All are UUIDv7 (RFC 9562): they sort by creation, so they serve as paging cursors. They are *made* in `store`,
 //! because making one needs a clock.
+//!
+//! ```
+//! use domain::ids::OrderId;
+//!
+//! let order: OrderId = "0193e7d0-4362-7709-b262-4de1f9ad2f5e".parse()?;
+//! assert_eq!(order.to_string(), "0193e7d0-4362-7709-b262-4de1f9ad2f5e");
+//! assert_eq!(order.placed_at().map(|at| at.to_rfc3339()).as_deref(), Some("2024-12-21T06:03:25+00:00"));
+//! # Ok::<(), uuid::Error>(())
+//! ```
+//!
+//! ```compile_fail
+//! # use domain::ids::{InvoiceId, OrderId};
+//! fn pay(invoice: InvoiceId) {}
+//! pay(OrderId(uuid::Uuid::nil()));
+//! ```
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

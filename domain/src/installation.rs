@@ -4,6 +4,15 @@
 use crate::provisioning::FLEET_TAG;
 
 /// An installation: production, staging, somebody's machine.
+///
+/// ```
+/// use domain::installation::Installation;
+///
+/// let staging = Installation::parse("staging")?;
+/// assert!(staging.owns(&["webrana-staging", "wb-7"]));
+/// assert_eq!(staging.other(&["webrana-production"]), Some("production"), "hands off");
+/// # Ok::<(), domain::installation::InvalidInstallation>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
     id: String,

@@ -7,7 +7,7 @@ use crate::{
 
 mod action;
 
-pub use action::{ActionKind, ActionStatus, InstanceAction, InvalidParam, failure_words};
+pub use action::{ActionKind, ActionStatus, ActionTurn, ActionWork, InstanceAction, InvalidParam};
 
 text_enum! {
     /// Where a server stands with us.

@@ -142,6 +142,24 @@ pub struct Entry {
 }
 
 /// Money on its way between accounts, with what brought it about. Its entries sum to zero and name each account once.
+///
+/// ```
+/// use domain::{Rupiah, billing::PaymentMethod, ledger::{AccountKind, Books, MoneySource, Movement}};
+/// use uuid::Uuid;
+///
+/// let (customer, payment) = (Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
+/// let money = MoneySource::of(payment, PaymentMethod::Qris).incoming().ok_or("it comes from outside")?;
+/// let deposit = Movement::deposit(customer, money, Rupiah::new(50_000))?;
+/// // The gateway owes us what we owe the customer.
+/// assert_eq!(deposit.amount_on(AccountKind::GatewayClearing), Rupiah::new(-50_000));
+/// assert_eq!(deposit.amount_on(AccountKind::CustomerWallet), Rupiah::new(50_000));
+///
+/// let mut books = Books::default();
+/// assert!(books.post(&deposit)?);
+/// assert!(!books.post(&deposit)?, "one cause moves money once");
+/// assert_eq!(books.balance(AccountKind::CustomerWallet, Some(customer)), Rupiah::new(50_000));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {
     kind: MovementKind,

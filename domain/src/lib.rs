@@ -4,11 +4,14 @@
 
 pub mod api_key;
 pub mod billing;
+pub mod catalog;
+pub mod causes;
 pub mod circuit;
 pub mod dispute;
 pub mod email;
 pub mod event;
 pub mod failover;
+pub mod gateway;
 pub mod hostname;
 pub mod ids;
 pub mod in_words;
@@ -33,6 +36,7 @@ pub mod rate_limit;
 pub mod reconciliation;
 pub mod refund;
 pub mod role;
+pub mod server;
 pub mod sweep;
 pub mod tax;
 pub mod term;

@@ -3,6 +3,17 @@
 use std::{fmt, iter::Sum};
 
 /// An amount in whole Indonesian rupiah. May be negative (a discount line, a debit).
+///
+/// A share is rounded once, half away from zero; a sum that does not fit is refused, never wrapped.
+///
+/// ```
+/// use domain::{Rupiah, money::AmountOverflow};
+///
+/// assert_eq!(Rupiah::new(1_250_000).to_string(), "Rp1.250.000");
+/// assert_eq!(Rupiah::new(50).share(1_100), Ok(Rupiah::new(6)), "11 % of Rp50 is Rp5,5");
+/// assert_eq!(Rupiah::new(-50).share(1_100), Ok(Rupiah::new(-6)));
+/// assert_eq!(Rupiah::new(i64::MAX).plus(Rupiah::new(1)), Err(AmountOverflow));
+/// ```
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
 )]

@@ -26,6 +26,16 @@ text_enum! {
 }
 
 /// Every legal change of an order's status.
+///
+/// Money that comes late brings an expired order back; nothing brings back one that was called off.
+///
+/// ```
+/// use domain::order::{OrderStatus, Transition};
+///
+/// assert!(Transition::Pay.allowed_from(OrderStatus::Expired));
+/// assert!(!Transition::Pay.allowed_from(OrderStatus::Cancelled));
+/// assert_eq!(Transition::Pay.to(), OrderStatus::Paid);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transition {
     /// The invoice was paid, in time or late.

@@ -66,6 +66,16 @@ impl std::fmt::Display for Way {
 }
 
 /// From how much to how much can be paid at once, both included, in whole rupiah.
+///
+/// ```
+/// use domain::{Rupiah, billing::PaymentMethod, payment_limits::{AmountLimits, Way}};
+///
+/// let limits = AmountLimits { minimum: Rupiah::new(1_500), maximum: Some(Rupiah::new(10_000_000)) };
+/// let qris = Way { method: PaymentMethod::Qris, bank: None };
+/// assert!(limits.check(qris, Rupiah::new(10_000_000)).is_ok(), "both ends are included");
+/// let refused = limits.check(qris, Rupiah::new(10_000_001)).unwrap_err();
+/// assert_eq!(refused.to_string(), "QRIS takes at most Rp10.000.000 at once; this is Rp10.000.001");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AmountLimits {
     /// The least.

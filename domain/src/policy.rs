@@ -30,6 +30,18 @@ impl StepPolicy {
 }
 
 /// How long an order waits for money and how it is provisioned. All durations are milliseconds.
+///
+/// ```
+/// use domain::policy::OrderPolicy;
+///
+/// let policy = OrderPolicy::default();
+/// assert_eq!((policy.payment_window_ms, policy.remind_after_ms), (24 * 3_600_000, 20 * 3_600_000));
+/// // It stands flat in a workflow's input, and an order keeps the one it was placed under.
+/// let input = serde_json::to_value(policy)?;
+/// assert_eq!(input["give_up_after_ms"], 6 * 3_600_000);
+/// assert_eq!(serde_json::from_value::<OrderPolicy>(input)?, policy);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderPolicy {
     /// Unpaid orders expire this long after they were placed.

@@ -107,6 +107,26 @@ pub struct Quote {
 ///
 /// # Errors
 /// [`AmountOverflow`] when a sum leaves the range of whole rupiah.
+///
+/// # Examples
+/// The promo takes its share of what the term's discount leaves; tax is on what is left after both.
+///
+/// ```
+/// use domain::{Rupiah, pricing::{Discount, PriceInput, PromoDiscount, quote}, tax::TaxRule};
+///
+/// let quote = quote(&PriceInput {
+///     plan_name: "Basic 1 GB".to_owned(),
+///     renewed: None,
+///     price_monthly: Rupiah::new(129_000),
+///     term_months: 3,
+///     term_discount: 500,
+///     promo: Some(PromoDiscount { code: "HEMAT10".to_owned(), discount: Discount::Share(1_000), cap: None }),
+///     tax: TaxRule::on_everything(1_100),
+/// })?;
+/// assert_eq!((quote.subtotal, quote.discount), (Rupiah::new(387_000), Rupiah::new(19_350 + 36_765)));
+/// assert_eq!((quote.tax, quote.total), (Rupiah::new(36_397), Rupiah::new(367_282)));
+/// # Ok::<(), domain::money::AmountOverflow>(())
+/// ```
 pub fn quote(input: &PriceInput) -> Result<Quote, AmountOverflow> {
     let subtotal = input.price_monthly.times(input.term_months)?;
     let mut lines = vec![PriceLine {

@@ -265,6 +265,35 @@ pub struct Uses {
 }
 
 /// A code with its terms.
+///
+/// The first "no" is the answer: a code that is used up is not measured against the amount any more.
+///
+/// ```
+/// use chrono::DateTime;
+/// use domain::{Rupiah, promo::{Promo, PromoKind, PromoRefusal, PromoTerms, Purpose, Uses}};
+///
+/// let promo = Promo {
+///     code: "HEMAT10".to_owned(),
+///     terms: PromoTerms {
+///         kind: PromoKind::OrderPercent,
+///         value: 10,
+///         min_amount: Some(Rupiah::new(100_000)),
+///         max_amount: Some(Rupiah::new(50_000)),
+///         per_user_limit: Some(1),
+///         global_limit: None,
+///         starts_at: None,
+///         ends_at: None,
+///     },
+///     is_active: true,
+/// };
+/// let for_an_order = |amount, uses| promo.decide(Purpose::Order, Rupiah::new(amount), DateTime::UNIX_EPOCH, uses);
+/// assert_eq!(for_an_order(900_000, Uses::default())?, Ok(Rupiah::new(50_000)), "at most the cap");
+/// let least = Rupiah::new(100_000);
+/// assert_eq!(for_an_order(99_999, Uses::default())?, Err(PromoRefusal::Minimum { least }));
+/// let used = Uses { in_all: 7, by_customer: 1 };
+/// assert_eq!(for_an_order(99_999, used)?, Err(PromoRefusal::AlreadyUsed));
+/// # Ok::<(), domain::money::AmountOverflow>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Promo {
     /// The code in upper case.

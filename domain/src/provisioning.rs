@@ -55,6 +55,15 @@ pub const FLEET_TAG: &str = "webrana";
 
 /// The tag (or unique label) of an order's server: the same for ever, so a server can be found again after any loss.
 /// Letters, digits and dashes only, 39 characters: valid as tag or label at every provider.
+///
+/// ```
+/// use domain::{ids::OrderId, provisioning::{cohort_tag, order_tag}};
+///
+/// let order: OrderId = "0193e7d0-4362-7709-b262-4de1f9ad2f5e".parse()?;
+/// assert_eq!(order_tag(order), "wb-0193e7d0-4362-7709-b262-4de1f9ad2f5e");
+/// assert_eq!(cohort_tag(order), "wbc-2024122106", "the hour is in the id");
+/// # Ok::<(), uuid::Error>(())
+/// ```
 #[must_use]
 pub fn order_tag(order: OrderId) -> String {
     format!("wb-{order}")

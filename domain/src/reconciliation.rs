@@ -10,6 +10,7 @@ use crate::{
     instance::{InstanceStatus, PowerState},
     money::AmountOverflow,
     order::OrderStatus,
+    server::ProviderServer,
     text_enum::text_enum,
 };
 
@@ -84,28 +85,9 @@ text_enum! {
     }
 }
 
-/// A server as its provider lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenServer {
-    /// The provider's id.
-    pub id: String,
-    /// The provider's slug of its size.
-    pub size: String,
-    /// The provider's slug of its region.
-    pub region: String,
-    /// Its public IPv4.
-    pub ipv4: Option<String>,
-    /// Its public IPv6.
-    pub ipv6: Option<String>,
-    /// Whether it is on.
-    pub power: PowerState,
-    /// When the provider made it.
-    pub created_at: DateTime<Utc>,
-}
-
 /// An order with its server as we believe them to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownServer {
+pub struct KnownOrder {
     /// The order.
     pub order_id: OrderId,
     /// Where the order stands.
@@ -170,9 +152,9 @@ impl FindingReason {
 /// whose tag it carries. Servers made after `young_after` may still be on their way into the database.
 #[must_use]
 pub fn judge(
-    server: &SeenServer,
-    attached: Option<&KnownServer>,
-    tagged: Option<&KnownServer>,
+    server: &ProviderServer,
+    attached: Option<&KnownOrder>,
+    tagged: Option<&KnownOrder>,
     young_after: DateTime<Utc>,
 ) -> Verdict {
     use FindingKind::{Duplicate, Orphan};
@@ -235,7 +217,7 @@ pub struct Difference {
 /// How an attached, living server differs from our record of it. One that is being worked on, or whose provider tells
 /// nothing, does not differ.
 #[must_use]
-pub fn differences(server: &SeenServer, instance: &KnownInstance) -> Vec<Difference> {
+pub fn differences(server: &ProviderServer, instance: &KnownInstance) -> Vec<Difference> {
     if instance.busy || !matches!(instance.status, InstanceStatus::Active | InstanceStatus::Suspended) {
         return Vec::new();
     }
@@ -250,8 +232,9 @@ pub fn differences(server: &SeenServer, instance: &KnownInstance) -> Vec<Differe
     compare("region", Some(&instance.region), Some(&server.region));
     let told = (server.power != PowerState::Unknown).then_some(server.power.as_str());
     compare("power", Some(instance.power.as_str()), told);
-    compare("ipv4", instance.ipv4.as_deref(), server.ipv4.as_deref());
-    compare("ipv6", instance.ipv6.as_deref(), server.ipv6.as_deref());
+    let (ipv4, ipv6) = (server.ipv4.map(|ip| ip.to_string()), server.ipv6.map(|ip| ip.to_string()));
+    compare("ipv4", instance.ipv4.as_deref(), ipv4.as_deref());
+    compare("ipv6", instance.ipv6.as_deref(), ipv6.as_deref());
     found
 }
 
@@ -283,19 +266,22 @@ mod tests {
         DateTime::from_timestamp(seconds, 0).unwrap()
     }
 
-    fn server() -> SeenServer {
-        SeenServer {
+    fn server() -> ProviderServer {
+        ProviderServer {
             id: "7".into(),
             size: "s-1".into(),
             region: "sgp1".into(),
-            ipv4: Some("192.0.2.1".into()),
+            name: "web-1".into(),
+            tags: Vec::new(),
+            ipv4: Some(std::net::Ipv4Addr::new(192, 0, 2, 1)),
             ipv6: None,
             power: PowerState::On,
+            ready: true,
             created_at: at(100),
         }
     }
 
-    fn known(order_status: OrderStatus, instance: Option<(InstanceStatus, Option<&str>)>) -> KnownServer {
+    fn known(order_status: OrderStatus, instance: Option<(InstanceStatus, Option<&str>)>) -> KnownOrder {
         let instance = instance.map(|(status, server)| KnownInstance {
             id: Uuid::nil().into(),
             status,
@@ -308,7 +294,7 @@ mod tests {
             power: PowerState::On,
             busy: false,
         });
-        KnownServer { order_id: Uuid::nil().into(), order_status, instance }
+        KnownOrder { order_id: Uuid::nil().into(), order_status, instance }
     }
 
     const LATE: i64 = 1_000;
@@ -335,7 +321,7 @@ mod tests {
     #[test]
     fn whoever_may_still_be_waiting_for_a_server_is_left_in_peace() {
         let verdict =
-            |tagged: Option<&KnownServer>, young_after| judge(&server(), None, tagged, at(young_after));
+            |tagged: Option<&KnownOrder>, young_after| judge(&server(), None, tagged, at(young_after));
         assert_eq!(verdict(None, 99), Verdict::NotYetJudged);
         for status in [OrderStatus::Paid, OrderStatus::Provisioning] {
             let waiting = known(status, Some((InstanceStatus::Provisioning, None)));
@@ -402,7 +388,7 @@ mod tests {
         let found = differences(&server(), &record);
         assert_eq!(found.iter().map(|d| d.field.as_str()).collect::<Vec<_>>(), ["size", "power", "ipv4"]);
         assert_eq!(found.iter().filter(|d| is_correctable(d)).count(), 2);
-        let silent = SeenServer { power: PowerState::Unknown, ipv4: None, ..server() };
+        let silent = ProviderServer { power: PowerState::Unknown, ipv4: None, ..server() };
         assert_eq!(differences(&silent, &record).len(), 1);
         record.busy = true;
         assert!(differences(&server(), &record).is_empty());

@@ -51,6 +51,54 @@ pub const fn leads_back(method: PaymentMethod) -> bool {
     matches!(method, PaymentMethod::Qris)
 }
 
+/// Why a credit note was issued: words for it are found when it is shown, unless somebody wrote them.
+///
+/// ```
+/// use domain::refund::CreditReason;
+///
+/// let written = CreditReason::Written("Billed twice".to_owned());
+/// assert_eq!(written.to_text(), "Billed twice");
+/// let taken_back = CreditReason::PaymentTakenBack { gateway: "midtrans".to_owned() };
+/// assert_eq!(CreditReason::from(taken_back.to_text()), taken_back);
+/// // What papers said before there were kinds, they say for ever.
+/// let earlier = "The payment was taken back through xendit";
+/// assert_eq!(CreditReason::from(earlier.to_owned()), CreditReason::Written(earlier.to_owned()));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", content = "params", rename_all = "snake_case")]
+pub enum CreditReason {
+    /// A gateway took back what was paid.
+    PaymentTakenBack {
+        /// Slug of the gateway.
+        gateway: String,
+    },
+    /// In the words of who gave the money back.
+    #[serde(untagged)]
+    Written(String),
+}
+
+impl CreditReason {
+    /// The text that it is kept as: a kind is JSON, words are as they were written.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Written(text) => text.clone(),
+            // Strings in an object: there is nothing that JSON can't say.
+            kind => serde_json::to_string(kind).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<String> for CreditReason {
+    /// Reads what was kept. All that is not one of the kinds is words.
+    fn from(text: String) -> Self {
+        match serde_json::from_str(&text) {
+            Ok(Self::Written(_)) | Err(_) => Self::Written(text),
+            Ok(kind) => kind,
+        }
+    }
+}
+
 /// How patiently a gateway is asked to give money back. All durations are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RefundPolicy {

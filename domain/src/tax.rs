@@ -4,6 +4,15 @@
 use crate::money::{AmountOverflow, BasisPoints, Rupiah};
 
 /// How PPN is computed on a day.
+///
+/// ```
+/// use domain::{Rupiah, tax::TaxRule};
+///
+/// // 12 % of 11/12 of the price is 11 % of it, to the rupiah.
+/// let now = TaxRule { rate: 1_200, base_numerator: 11, base_denominator: 12 };
+/// assert_eq!(now.on(Rupiah::new(129_000)), Ok(Rupiah::new(14_190)));
+/// assert_eq!(now.base_of(Rupiah::new(129_000)), Ok(Rupiah::new(118_250)), "as the invoice shows it");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaxRule {
     /// The rate on the base.

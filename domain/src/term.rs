@@ -43,6 +43,19 @@ impl AnchorDay {
 
 /// When a term of `months` that begins at `start` ends: at the same time of day in Jakarta, on the anchor's day or the
 /// last one of a month that is shorter. A term beyond the calendar's end has no end.
+///
+/// ```
+/// use chrono::{DateTime, Utc};
+/// use domain::term::{AnchorDay, end};
+///
+/// let start: DateTime<Utc> = "2027-01-31T03:00:00Z".parse()?;
+/// let anchor = AnchorDay::of(start);
+/// let february = end(start, 1, anchor);
+/// assert_eq!(february.to_rfc3339(), "2027-02-28T03:00:00+00:00");
+/// // A short month shortens no term after it.
+/// assert_eq!(end(february, 1, anchor).to_rfc3339(), "2027-03-31T03:00:00+00:00");
+/// # Ok::<(), chrono::ParseError>(())
+/// ```
 #[must_use]
 pub fn end(start: DateTime<Utc>, months: u32, anchor: AnchorDay) -> DateTime<Utc> {
     ends_at(start, months, anchor.at(start)).unwrap_or(DateTime::<Utc>::MAX_UTC)

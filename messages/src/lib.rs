@@ -16,6 +16,9 @@
 
 mod failures;
 mod lines;
+mod papers;
+mod promos;
+mod reasons;
 mod render;
 mod templates;
 mod times;
@@ -26,9 +29,12 @@ use domain::{
     language::Language,
 };
 
-pub use failures::order_failure;
+pub use failures::{action_failure, order_failure};
 pub use lines::invoice_line;
-pub use times::{day, moment};
+pub use papers::{Phrases, invoice_status};
+pub use promos::{promo_gives, promo_refusal};
+pub use reasons::{credit_reason, misfit_reason};
+pub use times::{clock, day, moment};
 pub use words::{capital, payment_method};
 
 /// A way in which people are told.

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod},
+    dispute::MisfitReason,
     event::Event,
     language::Language,
 };
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, value::Serde};
 
-use crate::{Channel, Error, Letter, templates, times, words};
+use crate::{Channel, Error, Letter, reasons, templates, times, words};
 
 static INDONESIAN: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Language::Indonesian));
 static ENGLISH: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Language::English));
@@ -57,6 +58,9 @@ fn environment(language: Language) -> Environment<'static> {
         let method: PaymentMethod = method.parse().map_err(|_| wrong("a way to pay", &method))?;
         let bank = bank.map(|bank| bank.parse::<Bank>().map_err(|_| wrong("a bank", &bank))).transpose()?;
         Ok::<_, minijinja::Error>(words::payment_method(method, bank, language))
+    });
+    environment.add_filter("misfit", move |Serde(reason): Serde<MisfitReason>| {
+        reasons::misfit_reason(&reason, language)
     });
     environment.add_filter("capital", |text: String| words::capital(&text));
     environment

@@ -58,6 +58,12 @@ pub fn moment(at: DateTime<Utc>, language: Language) -> String {
     format!("{}, {:02}{colon}{:02} WIB", day(at, language), local.hour(), local.minute())
 }
 
+/// A moment of today in Jakarta, to the millisecond: `09:38:14.123 WIB`.
+#[must_use]
+pub fn clock(at: DateTime<Utc>) -> String {
+    format!("{} WIB", in_jakarta(at).format("%H:%M:%S%.3f"))
+}
+
 fn in_jakarta(at: DateTime<Utc>) -> DateTime<FixedOffset> {
     FixedOffset::east_opt(WIB).map_or_else(|| at.fixed_offset(), |zone| at.with_timezone(&zone))
 }
@@ -71,6 +77,7 @@ mod tests {
         let late: DateTime<Utc> = "2026-12-31T17:05:00Z".parse().unwrap();
         assert_eq!(day(late, Language::Indonesian), "1 Januari 2027");
         assert_eq!(moment(late, Language::Indonesian), "1 Januari 2027, 00.05 WIB");
+        assert_eq!(clock(late), "00:05:00.000 WIB");
         let august: DateTime<Utc> = "2026-08-17T03:00:00Z".parse().unwrap();
         assert_eq!(day(august, Language::Indonesian), "17 Agustus 2026");
         assert_eq!(moment(august, Language::English), "17 August 2026, 10:00 WIB");

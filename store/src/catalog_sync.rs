@@ -7,7 +7,6 @@ mod diff;
 use chrono::{DateTime, Utc};
 use domain::{
     ids::{CatalogSyncId, UserId},
-    instance::Capability,
     outbox::Message,
     upkeep::RunStatus,
 };
@@ -23,66 +22,6 @@ use crate::{
     boxed, new_id, outbox,
     page::{Page, PageRequest},
 };
-
-/// What a provider says it has, in its own slugs.
-#[derive(Debug, Clone, Default)]
-pub struct ProviderCatalog {
-    /// Where servers can be made.
-    pub regions: Vec<RegionFact>,
-    /// Sizes of servers.
-    pub sizes: Vec<SizeFact>,
-    /// Operating systems.
-    pub images: Vec<ImageFact>,
-    /// What can be done to its servers.
-    pub capabilities: Vec<Capability>,
-}
-
-/// A region as the provider tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RegionFact {
-    /// The provider's slug.
-    pub slug: String,
-    /// Its name for people.
-    pub name: String,
-    /// ISO 3166-1 country code, where the provider tells it.
-    pub country: Option<String>,
-    /// Whether servers can be made there now.
-    pub available: bool,
-}
-
-/// A size as the provider tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SizeFact {
-    /// The provider's slug.
-    pub slug: String,
-    /// Virtual processors.
-    pub vcpu: i32,
-    /// Memory in MiB.
-    pub memory_mb: i32,
-    /// Disk in GiB.
-    pub disk_gb: i32,
-    /// Traffic a month in GB.
-    pub transfer_gb: i32,
-    /// List price of a month in US dollars.
-    pub price_monthly_usd: Decimal,
-    /// Regions that have it; empty when the provider does not tell.
-    pub regions: Vec<String>,
-    /// Whether it can be had at all now.
-    pub available: bool,
-}
-
-/// An operating system as the provider tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ImageFact {
-    /// The provider's slug or id.
-    pub slug: String,
-    /// Its name for people.
-    pub name: String,
-    /// The family, such as `Ubuntu`.
-    pub distribution: String,
-    /// Whether servers can be made from it now.
-    pub available: bool,
-}
 
 /// What a run found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,6 +157,7 @@ impl Store {
                 Some(sync.0)
             }
             None => {
+                // DO UPDATE rather than DO NOTHING: only so the row of a run that is there already is returned.
                 sqlx::query_scalar!(
                     "INSERT INTO catalog_syncs (id, provider_id, run_key, status)
                      SELECT $1, id, $3, 'RUNNING' FROM providers WHERE slug = $2

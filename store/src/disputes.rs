@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::WebhookOutcome,
-    dispute::{DisputeStatus, Reversal, ReversalKind},
+    dispute::{DisputeStatus, MisfitReason, Reversal, ReversalKind},
     event::PaymentDisputed,
     ids::{DepositId, DisputeId, InvoiceId, OrderId, PaymentId, UserId},
 };
@@ -242,11 +242,11 @@ async fn tell_of_more_than_all(tx: &mut PgConnection, payment: &LockedPayment, c
         subject: &payment.gateway_order_id,
         payment_id: Some(payment.id),
         outcome: WebhookOutcome::Disputed,
-        reason: &format!(
-            "{} took back {}, and nothing of the payment is left to be taken",
-            claim.reversal.name, claim.reversal.amount_as_received
-        ),
+        reason: MisfitReason::MoreThanAll {
+            reversal: claim.reversal.name.clone(),
+            amount: claim.reversal.amount_as_received.clone(),
+        },
         key: &format!("payment/{}/reversal/{}", payment.id, claim.reversal.name),
     };
-    tell_of_misfit(tx, &misfit).await
+    tell_of_misfit(tx, misfit).await
 }

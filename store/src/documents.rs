@@ -150,7 +150,7 @@ impl Store {
         let note = CreditNote {
             id: note,
             number: row.number,
-            reason: row.reason,
+            reason: row.reason.into(),
             net: row.net,
             tax: row.tax,
             total: row.total,

@@ -23,7 +23,7 @@ mod request;
 mod targets;
 
 pub use deletion::DeletionJob;
-pub use progress::{ActionJob, ActionTurn, ActionWork, ObservedServer};
+pub use progress::ActionJob;
 pub(crate) use request::request;
 pub use request::{ACTIONS_PER_HOUR, NewAction, RequestedBy};
 pub use targets::ResizeTarget;
@@ -49,7 +49,7 @@ pub struct Action {
     pub result: Option<Value>,
     /// Why it failed.
     pub failure_class: Option<FailureClass>,
-    /// The failure in words for the customer.
+    /// What is kept beside the class. Customers read words that are found by the class when it is shown.
     pub failure_message: Option<String>,
     /// The latest trouble with the provider, for administrators.
     pub trouble: Option<Value>,

@@ -3,7 +3,7 @@
 
 mod close;
 mod drafts;
-mod issue;
+mod write;
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 
 pub(crate) use close::{call_off_order, pay, void, void_of_order};
 pub use drafts::{DraftedInvoice, NewDraft};
-pub(crate) use issue::{Draft, issue, write_draft};
+pub(crate) use write::{Draft, write_draft};
 
 use crate::{
     Result, Store, StoreError, boxed,

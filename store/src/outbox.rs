@@ -1,6 +1,6 @@
 //! Messages to Temporal, written with the business and delivered afterwards.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     ids::{OrderId, OutboxId},
@@ -64,7 +64,7 @@ pub struct Claimed {
     /// Identifies the delivery; signals carry it so that a second one is recognised.
     pub id: OutboxId,
     /// What to deliver, or why it can't be read: a newer version wrote it, for example.
-    pub message: std::result::Result<Message, String>,
+    pub message: std::result::Result<Message, Arc<serde_json::Error>>,
     /// The word that names its kind, also of one that can't be read.
     pub kind: String,
     /// Who waits for it.
@@ -105,6 +105,9 @@ impl Store {
     #[boxed]
     pub async fn claim_outbox(&self, room: Room, lease_seconds: f64) -> Result<Vec<Claimed>> {
         let limit = |places: usize| i64::try_from(places).unwrap_or(i64::MAX);
+        // Two parts, since what nobody waits for may take fewer places than there are. The first is sorted by class too,
+        // although it has but one: so is the index. Dispatchers take different messages: one that another has locked is
+        // skipped, not waited for.
         let rows = sqlx::query!(
             r#"WITH paid AS (
                    SELECT o.id FROM outbox o
@@ -136,7 +139,7 @@ impl Store {
         .await?;
         let claimed = rows.into_iter().map(|row| Claimed {
             id: row.id,
-            message: serde_json::from_value(row.payload).map_err(|error| error.to_string()),
+            message: serde_json::from_value(row.payload).map_err(Arc::new),
             kind: row.kind,
             class: row.class,
             is_superseded: row.is_superseded,

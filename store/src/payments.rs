@@ -5,6 +5,7 @@ mod attempt;
 mod hold;
 mod invoice;
 mod misfit;
+mod new_payment;
 mod proofs;
 mod refusal;
 mod review;
@@ -18,11 +19,12 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-pub use attempt::{ChargeResult, Instructions, NewAttempt, Opened};
+pub use attempt::{ChargeResult, NewAttempt, Opened};
 pub(crate) use hold::{capture_hold, pay_from_wallet, release_hold};
 pub use invoice::NewInvoiceAttempt;
 pub(crate) use invoice::{begin as begin_invoice_payment, settle_invoice};
 pub(crate) use misfit::{Misfit, tell_of_misfit};
+pub(crate) use new_payment::{NewPayment, PayableUntil, Pays, insert};
 pub use proofs::{NewProof, Proof, ProofError, ProofFile};
 pub(crate) use refusal::tell_of_refusal;
 pub use review::{Approval, ApprovalError};
@@ -211,21 +213,4 @@ impl Filter {
 /// What of a payment neither went back through its gateway nor is in dispute.
 pub(crate) async fn undisputed(tx: &mut PgConnection, payment: PaymentId) -> Result<Rupiah> {
     Ok(sqlx::query_scalar!(r#"SELECT undisputed($1) AS "left!: Rupiah""#, payment.0).fetch_one(tx).await?)
-}
-
-/// What gateways call the `attempt`-th payment of an order: 37 characters and more, within every gateway's 50.
-pub(crate) fn gateway_order_id(order: OrderId, attempt: u32) -> String {
-    format!("WB-{}-{attempt}", order.0.simple())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::new_id;
-
-    #[test]
-    fn the_gateways_order_id_fits_midtrans() {
-        assert!(gateway_order_id(new_id(), u32::MAX).len() <= 50);
-        assert_ne!(gateway_order_id(new_id(), 1), gateway_order_id(new_id(), 1));
-    }
 }

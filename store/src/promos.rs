@@ -40,7 +40,9 @@ use sqlx::PgConnection;
 pub(crate) use check::would_give;
 pub use check::{PlanAndTerm, PromoCheck};
 pub use read::{PromoDetail, PromoFilter, PromoRedemption};
-pub(crate) use redeem::{Bonus, bonus_of, follow_order, release_deposit, reserve_for_deposit, take_again};
+pub(crate) use redeem::{
+    Bonus, bonus_of, follow_order, release_deposit, reserve_for_deposit, reserve_for_order, take_again,
+};
 pub use staff::{ChangePromo, NewPromo, PromoError};
 
 use crate::{Result, StoreError};

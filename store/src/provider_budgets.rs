@@ -211,7 +211,9 @@ async fn lock(tx: &mut PgConnection, provider: &str, lane: &Lane) -> Result<Line
 }
 
 async fn try_lock(tx: &mut PgConnection, provider: &str, lane: &Lane) -> Result<Option<Line>> {
-    // The outer query runs when the lock is held, so its clock is later than that of whoever held it before.
+    // The outer query runs when the lock is held, so its clock is later than that of whoever held it before. The two
+    // must stay two (MATERIALIZED): folded into one, the query could read the clock and then wait. Nobody waits for the
+    // disk: what a crash forgets of a line is a few calls that come too early.
     let line = sqlx::query_as!(
         Line,
         r#"WITH line AS MATERIALIZED (

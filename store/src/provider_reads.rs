@@ -191,7 +191,8 @@ impl Store {
     /// Takes the turn, unless somebody has it or the server has ended.
     async fn begin_refresh(&self, key: &ReadKey, bound: Duration) -> Result<Option<Uuid>> {
         let refresh: Uuid = new_id();
-        // The lock makes this wait for whoever ends the server, and whoever ends it find this row.
+        // The lock makes this wait for whoever ends the server, and whoever ends it find this row. It is shared: reads of
+        // several kinds of one server don't wait for each other.
         let begun = sqlx::query_scalar!(
             r#"WITH server AS MATERIALIZED (
                    SELECT id FROM instances WHERE id = $2 AND status <> 'TERMINATED' FOR SHARE

@@ -24,7 +24,9 @@ impl Store {
         }
     }
 
+    // Here and below, a row that somebody holds is skipped: the next run takes it, and nobody waits for upkeep.
     async fn purge_idempotency_keys(&self, age: f64, most: i64) -> Result<u64> {
+        // By place (ctid), since its key is of three parts, and as an array, since a join would read the whole table.
         let deleted = sqlx::query!(
             "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
                  SELECT ctid FROM idempotency_keys WHERE created_at < now() - make_interval(secs => $1)

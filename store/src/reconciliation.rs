@@ -110,6 +110,7 @@ impl Store {
         run_key: &str,
         dry_run: bool,
     ) -> Result<Begun> {
+        // DO UPDATE rather than DO NOTHING: only so the row of a run that is there already is returned.
         let row = sqlx::query!(
             r#"INSERT INTO reconciliations (id, provider_id, run_key, status, dry_run)
                SELECT $1, id, $3, 'RUNNING', $4 FROM providers WHERE slug = $2

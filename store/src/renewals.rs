@@ -17,7 +17,7 @@ use crate::{
     invoices::{self, Draft},
     ledger,
     locks::lock_invoice,
-    new_id,
+    new_id, numbers,
     orders::{InvoiceSummary, OrderError, Refusal},
     page::{Page, PageRequest},
     payments::{self, NewInvoiceAttempt, Payment},
@@ -275,7 +275,8 @@ async fn bill(tx: &mut PgConnection, new: &NewRenewal, server: &Renewable) -> Re
     })
     .map_err(StoreError::from)?;
     let id = new_id();
-    invoices::write_draft(tx, &Draft { id, user: new.user, quote: &quote, tax, note: None }).await?;
-    invoices::issue(tx, id, server.due_at).await?;
+    invoices::write_draft(tx, &Draft { id, user: new.user, order: None, quote: &quote, tax, note: None })
+        .await?;
+    numbers::issue_invoice(tx, id, server.due_at).await?;
     Ok(id)
 }

@@ -1,4 +1,4 @@
-//! What gateways tell us: every notification is kept as it came, and takes effect in the same transaction, once. What
+//! What gateways tell us: every webhook event is kept as it came, and takes effect in the same transaction, once. What
 //! they say when they are asked takes effect in the same way ([`requery`]).
 
 mod archive;
@@ -7,10 +7,11 @@ mod requery;
 
 use domain::{
     Rupiah,
-    billing::{Consequence, Evidence, PaymentMethod, PaymentOutcome, PaymentStatus, charged},
+    billing::{Consequence, Evidence, PaymentMethod, PaymentStatus},
     dispute::Reversal,
     event::PaymentClosed,
-    ids::{DepositId, DisputeId, InvoiceId, OrderId, PaymentId},
+    gateway::{GatewayReport, Outcome, WebhookEvent},
+    ids::{DepositId, InvoiceId, OrderId, PaymentId},
     order::OrderStatus,
 };
 use serde_json::json;
@@ -18,7 +19,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 pub use archive::{KeptWebhook, WebhookDetail, WebhookFilter};
-pub use requery::{DuePayment, GatewayReport};
+pub use requery::DuePayment;
 
 use crate::{
     Result, Store, boxed,
@@ -33,149 +34,58 @@ use crate::{
     promos, wallet,
 };
 
-/// A notification whose origin is proven.
-#[derive(Debug, Clone)]
-pub struct VerifiedNotification<'a> {
-    /// Slug of the gateway.
-    pub gateway: &'a str,
-    /// The gateway's identity of the event.
-    pub dedupe_key: &'a str,
-    /// Our name for the attempt.
-    pub gateway_order_id: &'a str,
-    /// The gateway's id of the transaction.
-    pub transaction_id: Option<&'a str>,
-    /// Where the gateway says the attempt stands.
-    pub status: PaymentStatus,
-    /// The amount it names, if it is whole rupiah. A payer's fee is in it.
-    pub amount: Option<Rupiah>,
-    /// What it says the gateway made the payer pay on top of what we charged.
-    pub payer_fee: Option<Rupiah>,
-    /// Amount and currency in the gateway's own words.
-    pub amount_as_received: &'a str,
-    /// What it says was taken back of the money.
-    pub reversals: &'a [Reversal],
-    /// What stands behind it.
-    pub evidence: Evidence,
-    /// The notification as it came. It is kept without its proofs.
-    pub body: &'a [u8],
-}
-
-impl VerifiedNotification<'_> {
-    /// What the event is kept under: with it the effect that it has, so that one which had none never stands in the way of
-    /// one that has.
-    fn identity(&self) -> String {
-        format!("{}:{}:{}", self.gateway_order_id, self.dedupe_key, self.status)
-    }
-
-    /// What was charged, by what it says.
-    fn charged(&self) -> Option<Rupiah> {
-        charged(self.amount, self.payer_fee)
-    }
-
-    /// Whether the gateway has to be asked before anything of it can be weighed: nothing stands behind the fee.
-    fn must_be_asked_about(&self) -> bool {
-        self.payer_fee.is_some() && !self.evidence.covers_payer_fee()
-    }
-}
-
-/// What became of a notification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intake {
-    /// It moved the attempt.
-    Applied {
-        /// The attempt.
-        payment_id: PaymentId,
-        /// Its order, if it pays one.
-        order_id: Option<OrderId>,
-        /// Where the attempt stands now.
-        status: PaymentStatus,
-        /// What the money did, if it was money.
-        outcome: Option<PaymentOutcome>,
-    },
-    /// It told nothing new: it was overtaken by another one.
-    Ignored,
-    /// It contradicts what we were told before, or tells of a payer's fee, and a signature is not enough for that: nothing
-    /// moved, and nothing was kept.
-    /// The gateway is to be asked, and what it says to be taken in.
-    AskFirst,
-    /// Money of a paid attempt was taken back: somebody has to decide what follows. Nothing moved.
-    Disputed {
-        /// The attempt.
-        payment_id: PaymentId,
-        /// The dispute about it, the first one of several.
-        dispute_id: DisputeId,
-    },
-    /// The same event was handled before.
-    AlreadyHandled,
-    /// It names another amount than the attempt's. Nothing moved.
-    Mismatch {
-        /// The attempt.
-        payment_id: PaymentId,
-        /// What the attempt is about.
-        expected: Rupiah,
-    },
-    /// No attempt has that name. Nothing moved.
-    UnknownPayment,
-}
-
 impl Store {
-    /// Takes a notification in: keeps it, and does what it says, in one transaction. Idempotent by the event's
-    /// identity, safe in any order of arrival and with any number at once. One that names a wrong amount or an
-    /// unknown attempt is kept too, under a key of its own: it must not stand in the way of the right one.
+    /// Keeps an event and does what it says, in one transaction. Idempotent by the event's identity, safe in any order
+    /// of arrival and with any number at once. One that names a wrong amount or an unknown attempt is kept too, under a
+    /// key of its own: it must not stand in the way of the right one.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; nothing was kept then.
     #[boxed]
-    pub async fn apply_notification(&self, told: &VerifiedNotification<'_>) -> Result<Intake> {
+    pub async fn apply_webhook_event(&self, event: &WebhookEvent) -> Result<Outcome> {
         let mut connection = self.pool.acquire().await?;
-        let Some(found) = find(&mut connection, told).await? else {
+        let Some(found) = find(&mut connection, event).await? else {
             let mut tx = connection.begin().await?;
-            events::unknown_payment(&mut tx, told).await?;
+            events::unknown_payment(&mut tx, event).await?;
             tx.commit().await?;
-            return Ok(Intake::UnknownPayment);
+            return Ok(Outcome::UnknownPayment);
         };
         crash_point("notification.found");
         // What is visible was committed with all that it brought about: a repetition need not wait for a lock.
         if found.is_handled {
-            return Ok(Intake::AlreadyHandled);
+            return Ok(Outcome::AlreadyHandled);
         }
-        if told.must_be_asked_about() {
-            return Ok(Intake::AskFirst);
-        }
+        let Some(evidence) = event.evidence.filter(|_| !event.must_be_asked_about()) else {
+            return Ok(Outcome::AskFirst);
+        };
         let mut tx = connection.begin().await?;
         crash_point("notification.begun");
         let bill = found.bill.lock(&mut tx).await?;
         crash_point("notification.bill_locked");
         let payment = lock_payment(&mut tx, found.payment_id).await?;
         crash_point("notification.payment_locked");
-        if told.charged() != Some(payment.amount) {
-            events::mismatch(&mut tx, told, &payment).await?;
+        if event.report.charged() != Some(payment.amount) {
+            events::mismatch(&mut tx, event, &payment).await?;
             tx.commit().await?;
-            return Ok(Intake::Mismatch { payment_id: payment.id, expected: payment.amount });
+            return Ok(Outcome::Mismatch { payment_id: payment.id, expected: payment.amount });
         }
-        let said = Said {
-            status: told.status,
-            transaction_id: told.transaction_id,
-            payer_fee: told.payer_fee.unwrap_or_default(),
-            reversals: told.reversals,
-            evidence: told.evidence,
-        };
-        let effect = said.effect_on(&mut tx, &payment).await?;
+        let statement = Statement { report: &event.report, evidence };
+        let effect = statement.effect_on(&mut tx, &payment).await?;
         if effect == Effect::AskFirst {
-            return Ok(Intake::AskFirst);
+            return Ok(Outcome::AskFirst);
         }
-        if !events::handled(&mut tx, told, &payment, &effect).await? {
-            return Ok(Intake::AlreadyHandled);
+        if !events::handled(&mut tx, event, &payment, &effect).await? {
+            return Ok(Outcome::AlreadyHandled);
         }
         crash_point("notification.kept");
-        let intake = said.take(&mut tx, &bill, &payment, effect).await?;
-        if told.evidence == Evidence::Asked {
-            requery::note_answer(&mut tx, payment.id, told.status, None).await?;
+        let outcome = statement.apply(&mut tx, &bill, &payment, effect).await?;
+        if evidence == Evidence::Asked {
+            requery::note_answer(&mut tx, payment.id, event.report.status, None).await?;
         }
         crash_point("notification.applied");
         tx.commit().await?;
         crash_point("notification.committed");
-        Ok(intake)
+        Ok(outcome)
     }
 }
 
@@ -213,7 +123,7 @@ impl BillId {
     }
 }
 
-/// The attempt that a notification is about.
+/// The attempt that an event is about.
 struct Found {
     payment_id: PaymentId,
     bill: BillId,
@@ -221,17 +131,18 @@ struct Found {
     is_handled: bool,
 }
 
-/// Looks up what a notification is about, and whether it is a repetition. Nothing is locked.
-async fn find(connection: &mut PgConnection, told: &VerifiedNotification<'_>) -> Result<Option<Found>> {
-    let identity = told.identity();
+/// Looks up what an event is about, and whether it is a repetition. Nothing is locked.
+async fn find(connection: &mut PgConnection, event: &WebhookEvent) -> Result<Option<Found>> {
+    let identity = event.identity();
+    // `IS TRUE`: an event that names no amount of ours compares with NULL, and is no repetition.
     let row = sqlx::query!(
         r#"SELECT id AS "id: PaymentId", order_id, invoice_id, deposit_id,
                   (amount = $3 AND EXISTS (SELECT FROM webhook_events WHERE gateway = $1 AND dedupe_key = $4))
                       IS TRUE AS "is_handled!"
            FROM payments WHERE gateway = $1 AND gateway_order_id = $2"#,
-        told.gateway,
-        told.gateway_order_id,
-        told.charged().map(Rupiah::get),
+        event.gateway,
+        event.about.name(),
+        event.report.charged().map(Rupiah::get),
         identity,
     )
     .fetch_optional(connection)
@@ -242,12 +153,10 @@ async fn find(connection: &mut PgConnection, told: &VerifiedNotification<'_>) ->
     }))
 }
 
-/// What a gateway says of an attempt, whichever way it came to us.
-struct Said<'a> {
-    status: PaymentStatus,
-    transaction_id: Option<&'a str>,
-    payer_fee: Rupiah,
-    reversals: &'a [Reversal],
+/// What a gateway says of an attempt, whichever way it came to us, with what stands behind it.
+#[derive(Clone, Copy)]
+struct Statement<'a> {
+    report: &'a GatewayReport,
     evidence: Evidence,
 }
 
@@ -262,19 +171,23 @@ enum Effect {
     Disputed(Vec<Claim>),
 }
 
-impl Said<'_> {
+impl Statement<'_> {
     /// What it comes to for an attempt, which is locked. Nothing is written.
     async fn effect_on(&self, tx: &mut PgConnection, payment: &LockedPayment) -> Result<Effect> {
-        let consequence = payment.status.after_report(self.status, self.evidence);
+        let consequence = payment.status.after_report(self.report.status, self.evidence);
         let withdrawn;
         let reversals = if consequence == Consequence::TakesBack {
-            withdrawn = [Reversal::withdrawn(self.status)];
+            withdrawn = [Reversal::withdrawn(self.report.status)];
             &withdrawn[..]
         } else {
-            self.reversals
+            &self.report.reversals[..]
         };
         // What is paid already has the fee it was paid with.
-        let fee = if payment.status == PaymentStatus::Paid { payment.payer_fee } else { self.payer_fee };
+        let fee = if payment.status == PaymentStatus::Paid {
+            payment.payer_fee
+        } else {
+            self.report.payer_fee.unwrap_or_default()
+        };
         let claims = disputes::claims(tx, payment, fee, reversals).await?;
         let contradicts = !claims.is_empty() || consequence == Consequence::AskFirst;
         if contradicts && self.evidence == Evidence::Signed {
@@ -297,25 +210,25 @@ impl Said<'_> {
     }
 
     /// Lets it take effect, once.
-    async fn take(
-        &self,
+    async fn apply(
+        self,
         tx: &mut PgConnection,
         bill: &Bill,
         payment: &LockedPayment,
         effect: Effect,
-    ) -> Result<Intake> {
+    ) -> Result<Outcome> {
         match effect {
-            Effect::AskFirst => Ok(Intake::AskFirst),
-            Effect::Nothing => Ok(Intake::Ignored),
+            Effect::AskFirst => Ok(Outcome::AskFirst),
+            Effect::Nothing => Ok(Outcome::Ignored),
             Effect::Moves(status, claims) => {
-                let moved = advance(tx, bill, payment, status, self).await?;
+                let moved = advance(tx, bill, payment, status, self.report).await?;
                 disputes::open(tx, payment, &claims).await?;
                 Ok(moved)
             }
             Effect::Disputed(claims) => {
                 let opened = disputes::open(tx, payment, &claims).await?;
-                let disputed = |dispute_id| Intake::Disputed { payment_id: payment.id, dispute_id };
-                Ok(opened.map_or(Intake::Ignored, disputed))
+                let disputed = |dispute_id| Outcome::Disputed { payment_id: payment.id, dispute_id };
+                Ok(opened.map_or(Outcome::Ignored, disputed))
             }
         }
     }
@@ -327,9 +240,10 @@ async fn advance(
     bill: &Bill,
     payment: &LockedPayment,
     status: PaymentStatus,
-    said: &Said<'_>,
-) -> Result<Intake> {
-    let Said { transaction_id, payer_fee, .. } = *said;
+    report: &GatewayReport,
+) -> Result<Outcome> {
+    let transaction_id = report.transaction_id.as_deref();
+    let payer_fee = report.payer_fee.unwrap_or_default();
     let settlement = Settlement { transaction_id, payer_fee, ..Settlement::default() };
     let outcome = match bill {
         Bill::Order(order) if status == PaymentStatus::Paid => {
@@ -360,7 +274,7 @@ async fn advance(
         Bill::Order(order) => Some(order.id),
         Bill::Invoice(_) | Bill::Deposit(_) => None,
     };
-    Ok(Intake::Applied { payment_id: payment.id, order_id, status, outcome })
+    Ok(Outcome::Applied { payment_id: payment.id, order_id, status, outcome })
 }
 
 async fn set_status(

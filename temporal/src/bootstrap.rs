@@ -30,6 +30,7 @@ pub enum BootstrapError {
         /// What we were about.
         what: &'static str,
         /// What came of it.
+        #[source]
         status: Status,
     },
     /// The namespace is not there, and making it is not ours.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use activities::RunningWorkflows;
+use activities::{EngineError, RunningWorkflows};
 use futures::future::join_all;
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::{
@@ -79,8 +79,12 @@ impl Engine {
 
 #[async_trait::async_trait]
 impl RunningWorkflows for Engine {
-    async fn not_running(&self, workflow_ids: &[String], most: usize) -> Result<HashSet<String>, String> {
-        let listed = self.listed().await.map_err(words)?;
+    async fn not_running(
+        &self,
+        workflow_ids: &[String],
+        most: usize,
+    ) -> Result<HashSet<String>, EngineError> {
+        let listed = self.listed().await.map_err(Answered)?;
         // The list may be behind; each that it has not is asked about.
         let unlisted: Vec<&String> =
             workflow_ids.iter().filter(|id| !listed.contains(id.as_str())).take(most).collect();
@@ -88,7 +92,7 @@ impl RunningWorkflows for Engine {
         for some in unlisted.chunks(AT_ONCE) {
             let asked = join_all(some.iter().map(|id| self.runs(id))).await;
             for (id, runs) in some.iter().zip(asked) {
-                if !runs.map_err(words)? {
+                if !runs.map_err(Answered)? {
                     missing.insert((*id).clone());
                 }
             }
@@ -97,8 +101,21 @@ impl RunningWorkflows for Engine {
     }
 }
 
-fn words(status: Status) -> String {
-    format!("Temporal answered {}: {}", status.code(), status.message())
+/// What the engine said instead of an answer.
+#[derive(Debug)]
+struct Answered(Status);
+
+impl std::fmt::Display for Answered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Temporal answered {}: {}", self.0.code(), self.0.message())
+    }
+}
+
+impl std::error::Error for Answered {
+    /// What is behind the status, which says no more than is said here: a connection that broke.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.0)
+    }
 }
 
 fn timed<T>(message: T) -> tonic::Request<T> {

@@ -33,6 +33,7 @@ use workflows::{
     PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow, queues,
 };
 
+use domain::causes::in_full;
 use engine::{ConnectError, TemporalConfig, connect_metered};
 
 use crate::{
@@ -210,7 +211,7 @@ async fn supervise(role: &Role, settings: &WorkerSettings, pulse: &Arc<Pulse>, s
                 tracing::warn!(
                     event = "worker.failed",
                     ?role,
-                    %error,
+                    error = in_full(&error),
                     seconds,
                     "a worker failed; starting it again after a pause"
                 );

@@ -59,7 +59,7 @@ impl TestApp {
     /// # Panics
     /// When the database has no schema.
     pub async fn with(pool: PgPool, settings: impl FnOnce(Store) -> Store) -> Self {
-        let app = Self::open(pool, settings);
+        let app = Self::unseeded_with(pool, settings);
         app.store.seed().await.expect("a seeded catalog");
         app
     }
@@ -67,10 +67,12 @@ impl TestApp {
     /// A shop with the usual settings and an empty catalog.
     #[must_use]
     pub fn unseeded(pool: PgPool) -> Self {
-        Self::open(pool, |store| store)
+        Self::unseeded_with(pool, |store| store)
     }
 
-    fn open(pool: PgPool, settings: impl FnOnce(Store) -> Store) -> Self {
+    /// The same with other settings.
+    #[must_use]
+    pub fn unseeded_with(pool: PgPool, settings: impl FnOnce(Store) -> Store) -> Self {
         let store = settings(Store::new(pool.clone()));
         let shared = Arc::new(Shared::default());
         let audit = Audit::of(&pool, &shared.expectations);

@@ -38,8 +38,9 @@ impl Expectations {
     /// What is wrong with what was raised.
     fn weigh(&self, raised: &[String]) -> Vec<String> {
         let expected = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
-        let unexpected = raised.iter().filter(|name| !expected.contains(name.as_str()));
-        let missing = expected.iter().filter(|name| !raised.iter().any(|raised| raised == *name));
+        let raised: BTreeSet<&str> = raised.iter().map(String::as_str).collect();
+        let unexpected = raised.difference(&expected);
+        let missing = expected.difference(&raised);
         let mut wrong: Vec<String> =
             unexpected.map(|name| format!("the alert `{name}` was raised")).collect();
         wrong.extend(missing.map(|name| format!("the alert `{name}` was expected and not raised")));

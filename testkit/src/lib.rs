@@ -23,6 +23,8 @@ mod gateway;
 #[cfg(feature = "vendors")]
 pub mod http;
 #[cfg(feature = "app")]
+pub mod leftovers;
+#[cfg(feature = "app")]
 mod orders;
 #[cfg(feature = "app")]
 mod outbox;

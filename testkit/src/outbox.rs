@@ -40,6 +40,15 @@ impl TestApp {
         written.expect("a message");
         id.into()
     }
+
+    /// Every message that waits is delivered, as it is at the test's end.
+    ///
+    /// # Panics
+    /// When one can't be.
+    pub async fn deliver_messages(&self) {
+        let wrong = undelivered(&self.store).await.expect("the outbox");
+        assert!(wrong.is_empty(), "undelivered:\n- {}", wrong.join("\n- "));
+    }
 }
 
 /// Delivers what can be delivered; answers with what can't, in words.

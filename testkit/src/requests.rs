@@ -2,6 +2,7 @@
 
 use domain::{
     billing::{Evidence, PaymentStatus},
+    gateway::{About, GatewayReport, Instructions, WebhookEvent},
     ids::UserId,
 };
 use store::{
@@ -9,7 +10,6 @@ use store::{
     idempotency::Idempotency,
     money_act::MoneyAct,
     payments::Payment,
-    webhooks::VerifiedNotification,
 };
 use uuid::Uuid;
 
@@ -48,22 +48,21 @@ pub fn new_money_act(admin: UserId) -> MoneyAct {
 
 /// What Midtrans says about a payment when it is asked. `key` is its name for the event.
 #[must_use]
-pub fn webhook_event<'a>(
-    payment: &'a Payment,
-    status: PaymentStatus,
-    key: &'a str,
-) -> VerifiedNotification<'a> {
-    VerifiedNotification {
+pub fn webhook_event(payment: &Payment, status: PaymentStatus, key: &str) -> WebhookEvent {
+    WebhookEvent {
         gateway: GATEWAY,
-        dedupe_key: key,
-        gateway_order_id: &payment.gateway_order_id,
-        transaction_id: Some("transaction-1"),
-        status,
-        amount: Some(payment.amount),
-        payer_fee: None,
-        amount_as_received: "as charged",
-        reversals: &[],
-        evidence: Evidence::Asked,
-        body: br#"{"raw":true}"#,
+        dedupe_key: key.into(),
+        about: About::Attempt(payment.gateway_order_id.clone()),
+        evidence: Some(Evidence::Asked),
+        body: br#"{"raw":true}"#.to_vec(),
+        report: GatewayReport {
+            transaction_id: Some("transaction-1".into()),
+            status,
+            amount: Some(payment.amount),
+            payer_fee: None,
+            amount_as_received: "as charged".into(),
+            reversals: Vec::new(),
+            instructions: Instructions::default(),
+        },
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 pub mod api_process;
+pub mod audit;
 pub mod cloud;
 pub mod customer;
 pub mod database_proxy;

@@ -31,7 +31,10 @@ use testkit::SimulatedGateway;
 use tokio::{runtime::Runtime, sync::OnceCell};
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{Cloud, Clouds};
+use crate::{
+    audit::Audit,
+    cloud::{Cloud, Clouds},
+};
 
 /// What root passwords are sealed under, here and in worker processes.
 pub const CREDENTIALS_KEY: &str = "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzLi4=";
@@ -87,7 +90,7 @@ impl Default for Options {
     }
 }
 
-/// A running system. Everything ends when it is dropped; its database stays with the run's throw-away cluster.
+/// A running system. It is audited when it is dropped, and everything ends; its database stays with the run's throw-away cluster.
 #[derive(Debug)]
 pub struct Stack {
     /// Where the API listens, such as `http://127.0.0.1:41234`.
@@ -110,19 +113,30 @@ pub struct Stack {
     pub admin: (String, String),
     /// How it was started.
     pub options: Options,
+    /// What is asked of it when it ends.
+    pub audit: Audit,
     stop: CancellationToken,
 }
 
 impl Drop for Stack {
+    /// Audits it, unless the test failed, and ends it.
     fn drop(&mut self) {
+        let wrong =
+            if std::thread::panicking() { Vec::new() } else { self.audit.findings(&self.database_url) };
         self.stop.cancel();
+        assert!(
+            wrong.is_empty(),
+            "the test went through, but its system does not pass the audit:\n- {}",
+            wrong.join("\n- ")
+        );
     }
 }
 
 /// Tests come and go with their runtimes; systems run on one that lives as long as the process.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
-/// The system that tests share which need nothing special; started with the first of them.
+/// The system that tests share which need nothing special; started with the first of them. It is never dropped, so nobody audits it:
+/// while one test ends, others are in the middle of theirs.
 pub async fn shared() -> &'static Stack {
     static SHARED: OnceCell<Stack> = OnceCell::const_new();
     SHARED.get_or_init(|| async { Stack::start(Options::default()).await.expect("the system starts") }).await
@@ -195,6 +209,7 @@ impl Stack {
             gateway,
             api_key,
             admin,
+            audit: Audit::of(&options),
             options,
             stop,
         })
@@ -210,7 +225,7 @@ pub fn engine() -> Result<TemporalConfig> {
 }
 
 /// Many systems of a run share two cores and one server, which makes a database for each: a connection may take its time.
-async fn connect(database_url: &str) -> Result<Store> {
+pub(crate) async fn connect(database_url: &str) -> Result<Store> {
     for _ in 0..5 {
         match Store::connect(database_url, &store::PoolSettings::default()).await {
             Err(error) if error.is_transient() => {}

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use temporalio_client::{WorkflowFetchHistoryOptions, WorkflowListOptions, WorkflowTerminateOptions};
+use testkit::leftovers;
 use webrana_tests::{
     customer::{Customer, Expect},
     stack,
@@ -121,18 +122,14 @@ async fn a_lost_workflow_goes_on_with_what_its_predecessor_left() {
     owner.lose_workflow().await;
     owner.await_workflow("Terminated").await;
     // What its predecessor had begun, as if it had been lost right then.
-    owner
-        .sql(
-            "INSERT INTO instance_actions (id, instance_id, action, status, requested_by, request_hash, started_at)
-             VALUES ('00000000-0000-7000-8000-000000000000', $1, 'power_off', 'in_progress', 'system', '', now())",
-        )
-        .await;
+    let mut database = PgConnection::connect(&owner.customer.stack.database_url).await.unwrap();
+    let under_way = leftovers::action_under_way(&mut database, owner.server.parse().unwrap()).await;
     assert_eq!(
         owner.act(json!({ "action": "reboot" })).await["status"],
         "failed",
         "it was powered off before"
     );
-    let left = owner.ended("00000000-0000-7000-8000-000000000000").await;
+    let left = owner.ended(under_way).await;
     assert_eq!(left["status"], "completed", "{left}");
 }
 

@@ -15,6 +15,7 @@ use temporalio_client::{
     WorkflowDescribeOptions, WorkflowExecutionStatus, WorkflowTerminateOptions,
     schedules::DeleteScheduleOptions,
 };
+use testkit::leftovers;
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::{Customer, Expect},
@@ -45,20 +46,12 @@ fn id(object: &Value) -> &str {
 #[tokio::test]
 async fn what_is_paid_overtakes_any_number_of_unpaid_orders() {
     let stack = Stack::start(Options::default()).await.expect("the system starts");
+    stack.audit.leave_undelivered();
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;
     // As placing so many orders at once leaves them; nobody ever pays for these.
-    let placed = sqlx::query(
-        "INSERT INTO outbox (id, workflow_id, kind, class, payload)
-         SELECT n.id, 'order/' || n.id, m.kind, m.class,
-                jsonb_set(jsonb_set(m.payload, '{body,order_id}', to_jsonb(n.id)), '{body,customer_id}', to_jsonb(n.id))
-         FROM outbox m, (SELECT gen_random_uuid() AS id FROM generate_series(1, $1)) n WHERE m.kind = 'start_order'",
-    )
-    .bind(BURST)
-    .execute(&mut database(&stack).await)
-    .await
-    .expect("the burst");
-    assert_eq!(placed.rows_affected(), u64::try_from(BURST).unwrap());
+    let placed = leftovers::unpaid_starts(&mut database(&stack).await, BURST).await;
+    assert_eq!(placed, u64::try_from(BURST).unwrap());
     customer.pay(&order).await;
     customer.await_status(&order, "ACTIVE").await;
 
@@ -78,19 +71,12 @@ async fn what_is_paid_overtakes_any_number_of_unpaid_orders() {
 #[tokio::test]
 async fn messages_that_can_never_succeed_are_put_aside_and_told() {
     let stack = Stack::start(Options::default()).await.expect("the system starts");
+    stack.audit.leave_undelivered();
     let (customer, admin) = (Customer::register(&stack).await, Customer::admin(&stack).await);
     let order = customer.place_order().await;
     // One that nobody can read, before everything else that is said to the order's workflow, and one that the engine
     // refuses: its workflow's name is too long.
-    run(
-        &stack,
-        "INSERT INTO outbox (id, workflow_id, kind, payload)
-         SELECT '00000000-0000-7000-8000-000000000000', 'order/' || id, 'from_the_future', '{}' FROM orders
-         UNION ALL
-         SELECT gen_random_uuid(), 'catalog-sync/x', 'sync_catalog', jsonb_build_object('kind', 'sync_catalog', 'body',
-             jsonb_build_object('sync_id', gen_random_uuid(), 'provider', repeat('x', 2000)))",
-    )
-    .await;
+    leftovers::undeliverable_messages(&mut database(&stack).await).await;
     customer.pay(&order).await;
     customer.await_status(&order, "ACTIVE").await;
 

@@ -9,6 +9,8 @@ use std::process::Stdio;
 pub fn run(servers: &Servers, full: bool, arguments: &[String]) -> Result<(), String> {
     let mut command = cargo::command(&["test", "--workspace", "--no-fail-fast"]);
     command.args(arguments).envs(servers.env.iter().map(|(key, value)| (key, value))).stdout(Stdio::piped());
+    // A snapshot that is missing or differs fails its test, here as in CI, and nothing is written.
+    command.env("INSTA_UPDATE", "no").env_remove("INSTA_FORCE_PASS");
     if full {
         command.env("WEBRANA_FULL", "1");
     }

@@ -136,7 +136,7 @@ fn print_timeline(progress: &Progress, timeline: &[TimelineEntry]) {
     let first = timeline.first().map(|entry| entry.at);
     for entry in timeline {
         let since = first.map_or(0.0, |first| (entry.at - first).as_seconds_f64());
-        let at = entry.at.format("%H:%M:%S%.3f");
+        let at = messages::clock(entry.at);
         progress.note(format!("  {at}  +{since:6.3} s  {:<24} {}", entry.step, entry.message));
     }
 }

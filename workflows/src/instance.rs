@@ -9,7 +9,7 @@ use std::{
 
 use domain::{
     ids::OutboxId,
-    instance::{ActionKind, InstancePolicy},
+    instance::{ActionKind, ActionWork, InstancePolicy},
     outbox::InstanceStart,
 };
 use temporalio_common::{Priority, error::ActivityExecutionError};
@@ -20,10 +20,7 @@ use temporalio_workflow::{
 };
 
 use crate::{
-    ports::{
-        ActionFailed, ActionRun, DeleteServer, FailAction, NextAction, NoteTermEnd, RunInstanceAction,
-        ServerWork,
-    },
+    ports::{ActionFailed, ActionRun, DeleteServer, FailAction, NextAction, NoteTermEnd, RunInstanceAction},
     queues,
     steps::{self, record},
 };
@@ -124,7 +121,7 @@ impl InstanceWorkflow {
     }
 
     /// Carries one action out. That it went well the activity records itself.
-    async fn act(ctx: &mut WorkflowContext<Self>, work: ServerWork) -> WorkflowResult<()> {
+    async fn act(ctx: &mut WorkflowContext<Self>, work: ActionWork) -> WorkflowResult<()> {
         let (provider, policy) = ctx.state(|s| (s.start.provider.clone(), s.start.policy));
         ctx.set_current_details(format!("At {provider}: {} (action {}).", work.kind, work.action_id));
         let queue = queues::provider_beside(ctx.task_queue(), &provider);

@@ -32,7 +32,7 @@ pub use ports::{
     ActionFailed, ActionRun, ActivateOrder, AwaitResumption, DeleteServer, ExpireOrder, FailAction,
     FailProvisioning, InstancePorts, MovedOn, NextAction, NoteTermEnd, OrderPorts, OrderProgress, PAUSED,
     ProviderPorts, ProvisionServer, ProvisioningFailed, RemindOfPayment, RunInstanceAction, ServerPorts,
-    ServerTurn, ServerWork, StartProvisioning,
+    StartProvisioning,
 };
 pub use purge::{PurgePorts, PurgeRows, PurgeRun, PurgeWorkflow, Purged};
 pub use reconcile::{ReconcilePorts, ReconcileProvider, ReconcileWorkflow, Reconciled};

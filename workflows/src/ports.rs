@@ -5,7 +5,7 @@
 
 use domain::{
     ids::{ActionId, InstanceId, OrderId},
-    instance::ActionKind,
+    instance::ActionTurn,
     order::OrderStatus,
     provisioning::FailureClass,
 };
@@ -62,28 +62,6 @@ pub struct ProvisioningFailed {
     pub class: FailureClass,
     /// The provider's words, for admins.
     pub message: String,
-}
-
-/// Whose turn it is at a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ServerTurn {
-    /// The server is gone for good.
-    pub is_terminated: bool,
-    /// What is to be done now; none when nothing waits.
-    pub work: Option<ServerWork>,
-    /// When the paid term ends, milliseconds since the Unix epoch. What steps recorded before there were renewals leave
-    /// out is as it was.
-    #[serde(default)]
-    pub expires_at_ms: Option<u64>,
-}
-
-/// Something to be done to a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ServerWork {
-    /// The action.
-    pub action_id: ActionId,
-    /// What it is.
-    pub kind: ActionKind,
 }
 
 /// An action to be carried out at the provider.
@@ -174,7 +152,7 @@ impl InstancePorts {
 
     /// Takes the next action in the order they were asked for.
     #[activity(name = "next_action")]
-    pub fn next_action(_: InstanceId) -> Result<ServerTurn, ActivityError> {
+    pub fn next_action(_: InstanceId) -> Result<ActionTurn, ActivityError> {
         unimplemented!()
     }
 

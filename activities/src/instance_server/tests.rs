@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, time::Duration};
 
-use adapters::providers::{CloudProvider, CreateInstance, ProviderAction};
+use adapters::providers::{CloudProvider, CreateServer, ProviderAction};
 use domain::{
     ids::{InstanceId, OrderId},
     installation::Installation,
@@ -90,7 +90,7 @@ impl World {
         };
         let asked = self.store().request_action(&new).await.unwrap().id;
         assert_eq!(
-            self.store().next_action(self.server).await.unwrap().work.map(|work| work.id),
+            self.store().next_action(self.server).await.unwrap().work.map(|work| work.action_id),
             Some(asked)
         );
         asked
@@ -132,7 +132,7 @@ impl World {
 }
 
 async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {
-    let request = CreateInstance {
+    let request = CreateServer {
         tag: order_tag(order),
         fleet: Installation::default().tag(),
         cohort: cohort_tag(order),
@@ -145,7 +145,7 @@ async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {
         network: None,
     };
     let ticket = cloud.ready_to_create().await.unwrap();
-    cloud.create_instance(ticket, &request).await.unwrap().id
+    cloud.create_server(ticket, &request).await.unwrap().id
 }
 
 fn class<T>(outcome: Result<T, StepError>) -> FailureClass {
@@ -267,7 +267,7 @@ async fn a_resize_grows_the_plan(pool: PgPool) {
         .unwrap();
     world.done(InstanceAction::Resize { plan_id: plan.into() }).await;
     assert_eq!(world.instance().await.plan, "do-basic-2gb");
-    let size = world.cloud.get_instance(&world.droplet).await.unwrap().size;
+    let size = world.cloud.get_server(&world.droplet).await.unwrap().size;
     assert_ne!(size, "s-1vcpu-1gb");
 }
 
@@ -294,6 +294,7 @@ async fn a_server_is_terminated_only_when_it_is_gone(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn a_delete_never_gives_up_and_tells_of_refusals(pool: PgPool) {
     let world = World::new(pool).await;
+    world.expect_alert("deletion.still_there");
     sqlx::query("UPDATE users SET role = 'admin'").execute(&world.pool).await.unwrap();
     let delete = world.begin(InstanceAction::Delete).await;
     let refuse = json!({

@@ -31,6 +31,7 @@ async fn sound_books_are_found_sound_however_often_the_step_runs(pool: PgPool) {
 async fn books_that_are_not_sound_are_a_finding_and_no_failure(pool: PgPool) {
     let (app, ledger) = books(pool).await;
     app.expect_unsound_books();
+    app.expect_alert("ledger.unsound");
     let mut forced = app.pool.begin().await.unwrap();
     for sql in [
         "SET LOCAL session_replication_role = replica",

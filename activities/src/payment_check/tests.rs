@@ -5,6 +5,7 @@ use std::{ops::Deref, time::Duration};
 use adapters::payments::Charge;
 use domain::{
     billing::{Bank, PaymentMethod},
+    gateway::Instructions,
     ids::{OrderId, PaymentId, UserId},
     order::OrderStatus,
     unpaid::UnpaidLimits,
@@ -12,7 +13,7 @@ use domain::{
 use serde_json::{Value, json};
 use simulators::Handle;
 use sqlx::PgPool;
-use store::payments::{Instructions, NewAttempt};
+use store::payments::NewAttempt;
 use testkit::{SimulatedGateway, TestApp, request};
 
 use super::*;
@@ -197,6 +198,7 @@ async fn an_end_at_the_gateway_closes_the_attempt_never_the_order(pool: PgPool) 
 #[sqlx::test(migrations = "../migrations")]
 async fn another_amount_moves_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_alert("payment_check.mismatch");
     for gateway in ["midtrans", "xendit"] {
         let placed = shop.charged(gateway).await;
         shop.pay(&placed, json!({ "amount": 1 })).await;
@@ -288,6 +290,7 @@ async fn an_attempt_that_was_called_off_is_asked_about_until_the_gateway_answers
 #[sqlx::test(migrations = "../migrations")]
 async fn what_is_taken_back_is_found_by_asking_too(pool: PgPool) {
     let shop = Shop::open(pool).await;
+    shop.expect_alert("payment.disputed");
     let placed = shop.charged("midtrans").await;
     shop.pay(&placed, json!({})).await;
     assert_eq!(shop.check().await.settled, 1);

@@ -97,7 +97,7 @@ async fn a_network_stays_as_long_as_somebody_is_in_it(pool: PgPool) {
 
     shop.run("UPDATE instances SET status = 'TERMINATED'").await;
     for server in networks(&simulator).await.into_keys() {
-        cloud.delete_instance(&server).await.unwrap();
+        cloud.delete_server(&server).await.unwrap();
     }
     remove_empty(store, cloud.as_ref(), None).await.unwrap();
     assert_eq!((to_remove().await, simulator.calls(REMOVES)), (vec![], 2));

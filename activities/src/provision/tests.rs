@@ -211,7 +211,7 @@ async fn a_server_that_lost_its_tags_is_read_by_itself(pool: PgPool) {
     let shop = Shop::new(pool, Arc::clone(&cloud)).await;
     let order = shop.order("do-basic-1gb", "sgp1").await;
     let other = shop.order("do-basic-1gb", "sgp1").await;
-    let stranger = CreateInstance {
+    let stranger = CreateServer {
         tag: "wb-somebody".to_owned(),
         fleet: Installation::default().tag(),
         cohort: "wbc-long-ago".to_owned(),
@@ -223,7 +223,7 @@ async fn a_server_that_lost_its_tags_is_read_by_itself(pool: PgPool) {
         root_password: None,
         network: None,
     };
-    let made = cloud.create_instance(cloud.ready_to_create().await.unwrap(), &stranger).await.unwrap();
+    let made = cloud.create_server(cloud.ready_to_create().await.unwrap(), &stranger).await.unwrap();
     shop.activities.store.save_server(order, &made.id).await.unwrap();
     shop.activities.provision(order).await.unwrap();
     assert_eq!(simulator.calls("GET /v2/droplets/{id}"), 1);

@@ -10,7 +10,7 @@ use super::*;
 /// A provider whose lists are scripted, and answered only when told.
 #[derive(Default)]
 struct Fake {
-    pages: Mutex<VecDeque<Result<InstancePage, ProviderError>>>,
+    pages: Mutex<VecDeque<Result<ServerPage, ProviderError>>>,
     asked: Mutex<Vec<(String, Option<String>)>>,
     begun: Notify,
     may_answer: Option<Semaphore>,
@@ -18,7 +18,7 @@ struct Fake {
 
 #[async_trait]
 impl Lists for Arc<Fake> {
-    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
+    async fn page(&self, cohort: &str, page: Option<&str>) -> Result<ServerPage, ProviderError> {
         self.asked.lock().unwrap().push((cohort.to_owned(), page.map(str::to_owned)));
         self.begun.notify_one();
         if let Some(gate) = &self.may_answer {
@@ -32,8 +32,8 @@ impl Lists for Arc<Fake> {
     }
 }
 
-fn server(id: &str) -> ProviderInstance {
-    ProviderInstance {
+fn server(id: &str) -> ProviderServer {
+    ProviderServer {
         id: id.to_owned(),
         name: String::new(),
         tags: vec![],
@@ -47,8 +47,8 @@ fn server(id: &str) -> ProviderInstance {
     }
 }
 
-fn page_of(ids: &[&str], next: Option<&str>) -> InstancePage {
-    InstancePage { instances: ids.iter().map(|id| server(id)).collect(), next: next.map(str::to_owned) }
+fn page_of(ids: &[&str], next: Option<&str>) -> ServerPage {
+    ServerPage { servers: ids.iter().map(|id| server(id)).collect(), next: next.map(str::to_owned) }
 }
 
 fn trouble(class: FailureClass) -> ProviderError {

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use adapters::providers::{ProviderAction, ProviderError, ProviderInstance};
+use adapters::providers::{ProviderAction, ProviderError};
 use domain::{
     instance::{Capability, PowerState},
     provisioning::FailureClass,
     reconciliation::{FindingAction, FindingKind, FindingReason, Verdict, most_at_once},
+    server::ProviderServer,
 };
 use serde_json::{Value, json};
 use store::reconciliation::{NewFinding, NewQuarantine, Quarantined};
@@ -88,7 +89,7 @@ impl Observation<'_> {
     }
 
     async fn note_if_gone(&self, quarantined: &Quarantined) -> Result<(), StepError> {
-        match self.provider.get_instance(&quarantined.provider_instance_id).await {
+        match self.provider.get_server(&quarantined.provider_instance_id).await {
             Err(error) if error.class == FailureClass::NotFound => {
                 Ok(self.store.note_quarantined_gone(quarantined.id).await?)
             }
@@ -164,7 +165,7 @@ impl Observation<'_> {
     /// Whether the database still says so: an order may have been retried, a server attached since the list was read.
     async fn is_still_unwanted(
         &self,
-        server: &ProviderInstance,
+        server: &ProviderServer,
         reason: FindingReason,
     ) -> Result<bool, StepError> {
         let judged = self.judge(std::slice::from_ref(server)).await?;
@@ -178,7 +179,7 @@ impl Observation<'_> {
     async fn power_off(
         &self,
         quarantined: &Quarantined,
-        server: &ProviderInstance,
+        server: &ProviderServer,
     ) -> Result<FindingAction, StepError> {
         if server.power != PowerState::Off {
             self.servers.perform_action(&server.id, &self.switch_off()).await?;
@@ -209,7 +210,7 @@ impl Observation<'_> {
         quarantined: &Quarantined,
         reason: FindingReason,
     ) -> Result<FindingAction, StepError> {
-        let server = match self.servers.get_instance(&quarantined.provider_instance_id).await {
+        let server = match self.servers.get_server(&quarantined.provider_instance_id).await {
             Ok(server) => server,
             Err(error) if error.class == FailureClass::NotFound => return Ok(FindingAction::Deleted),
             Err(error) => return Err(error.into()),
@@ -222,7 +223,7 @@ impl Observation<'_> {
         if !may_be_deleted {
             return Ok(FindingAction::InQuarantine);
         }
-        self.servers.delete_instance(&server.id).await?;
+        self.servers.delete_server(&server.id).await?;
         tracing::warn!(
             event = "reconcile.deleted",
             provider = self.provider.slug(),

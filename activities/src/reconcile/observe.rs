@@ -5,16 +5,17 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use adapters::providers::{CloudProvider, ProviderInstance};
+use adapters::providers::CloudProvider;
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     ids::OrderId,
     provisioning::{FailureClass, order_tag},
     reconciliation::{
-        FindingAction, FindingKind, FindingReason, KnownInstance, KnownServer, SeenServer, Verdict,
-        differences, is_correctable, judge, monthly_cost,
+        FindingAction, FindingKind, FindingReason, KnownInstance, KnownOrder, Verdict, differences,
+        is_correctable, judge, monthly_cost,
     },
+    server::ProviderServer,
     upkeep::ReconcileSettings,
 };
 use rust_decimal::Decimal;
@@ -50,9 +51,9 @@ pub(super) struct Observed {
 
 /// A listed server with our records and the verdict.
 pub(super) struct JudgedServer {
-    pub(super) server: ProviderInstance,
+    pub(super) server: ProviderServer,
     /// The record that names it.
-    pub(super) attached: Option<KnownServer>,
+    pub(super) attached: Option<KnownOrder>,
     /// The order whose tag it carries.
     pub(super) order: Option<OrderId>,
     pub(super) verdict: Verdict,
@@ -101,7 +102,7 @@ impl<'a> Observation<'a> {
     }
 
     /// Judges servers that come oldest first.
-    pub(super) async fn judge_all(&self, listed: &[ProviderInstance]) -> Result<Observed, StepError> {
+    pub(super) async fn judge_all(&self, listed: &[ProviderServer]) -> Result<Observed, StepError> {
         let mut servers = Vec::with_capacity(listed.len());
         for chunk in listed.chunks(CHUNK) {
             servers.extend(self.judge(chunk).await?);
@@ -111,7 +112,7 @@ impl<'a> Observation<'a> {
     }
 
     /// Every server of this installation, oldest first. Another's on the same account is never looked at.
-    async fn fleet(&self) -> Result<Vec<ProviderInstance>, StepError> {
+    async fn fleet(&self) -> Result<Vec<ProviderServer>, StepError> {
         let installation = self.store.installation();
         let mut fleet = self.provider.find_by_tag(&installation.tag()).await?;
         fleet.retain(|server| installation.owns(&server.tags));
@@ -121,24 +122,24 @@ impl<'a> Observation<'a> {
     }
 
     /// Judges servers by what the database says now.
-    pub(super) async fn judge(&self, servers: &[ProviderInstance]) -> Result<Vec<JudgedServer>, StepError> {
+    pub(super) async fn judge(&self, servers: &[ProviderServer]) -> Result<Vec<JudgedServer>, StepError> {
         let orders: Vec<OrderId> = servers.iter().filter_map(tagged_order).collect();
         let ids: Vec<String> = servers.iter().map(|server| server.id.clone()).collect();
         let slug = self.provider.slug();
         let known = self.store.known_servers(slug, &orders, &ids, self.run.at).await?;
-        let here = |k: &&KnownServer| k.instance.as_ref().is_some_and(|i| i.provider == slug);
-        let by_server: BTreeMap<&str, &KnownServer> = known
+        let here = |k: &&KnownOrder| k.instance.as_ref().is_some_and(|i| i.provider == slug);
+        let by_server: BTreeMap<&str, &KnownOrder> = known
             .iter()
             .filter(here)
             .filter_map(|k| Some((k.instance.as_ref()?.server.as_deref()?, k)))
             .collect();
-        let by_order: BTreeMap<OrderId, &KnownServer> = known.iter().map(|k| (k.order_id, k)).collect();
+        let by_order: BTreeMap<OrderId, &KnownOrder> = known.iter().map(|k| (k.order_id, k)).collect();
         let settled = self.settled();
         let judged = servers.iter().map(|server| {
             let attached = by_server.get(server.id.as_str()).copied();
             let tagged = tagged_order(server).and_then(|order| by_order.get(&order).copied());
             JudgedServer {
-                verdict: judge(&seen(server), attached, tagged, settled),
+                verdict: judge(server, attached, tagged, settled),
                 attached: attached.cloned(),
                 order: attached.or(tagged).map(|known| known.order_id),
                 server: server.clone(),
@@ -160,12 +161,12 @@ impl<'a> Observation<'a> {
         let Some(instance) = judged.attached.as_ref().and_then(|known| known.instance.as_ref()) else {
             return Ok(None);
         };
-        let found = differences(&seen(&judged.server), instance);
+        let found = differences(&judged.server, instance);
         if found.is_empty() {
             return Ok(None);
         }
         let action = if found.iter().any(is_correctable) {
-            self.correct(instance, &seen(&judged.server)).await?
+            self.correct(instance, &judged.server).await?
         } else {
             FindingAction::None
         };
@@ -174,7 +175,11 @@ impl<'a> Observation<'a> {
         Ok(Some(finding))
     }
 
-    async fn correct(&self, instance: &KnownInstance, seen: &SeenServer) -> Result<FindingAction, StepError> {
+    async fn correct(
+        &self,
+        instance: &KnownInstance,
+        seen: &ProviderServer,
+    ) -> Result<FindingAction, StepError> {
         if self.settings.dry_run {
             return Ok(FindingAction::WouldCorrect);
         }
@@ -200,11 +205,11 @@ impl<'a> Observation<'a> {
 
     async fn absence(
         &self,
-        known: &KnownServer,
+        known: &KnownOrder,
         instance: &KnownInstance,
         server: &str,
     ) -> Result<Option<NewFinding>, StepError> {
-        match self.provider.get_instance(server).await {
+        match self.provider.get_server(server).await {
             Ok(read) if self.store.installation().owns(&read.tags) => Ok(None),
             Ok(read) => {
                 let judged = self.wanted(read, known);
@@ -220,7 +225,7 @@ impl<'a> Observation<'a> {
         }
     }
 
-    fn wanted(&self, server: ProviderInstance, known: &KnownServer) -> JudgedServer {
+    fn wanted(&self, server: ProviderServer, known: &KnownOrder) -> JudgedServer {
         JudgedServer {
             server,
             attached: Some(known.clone()),
@@ -274,21 +279,8 @@ impl<'a> Observation<'a> {
 }
 
 /// The order whose tag a server carries.
-fn tagged_order(server: &ProviderInstance) -> Option<OrderId> {
+fn tagged_order(server: &ProviderServer) -> Option<OrderId> {
     server.tags.iter().find_map(|tag| tag.strip_prefix("wb-")?.parse().ok())
-}
-
-/// A server in the words of the rules.
-pub(super) fn seen(server: &ProviderInstance) -> SeenServer {
-    SeenServer {
-        id: server.id.clone(),
-        size: server.size.clone(),
-        region: server.region.clone(),
-        ipv4: server.ipv4.map(|ip| ip.to_string()),
-        ipv6: server.ipv6.map(|ip| ip.to_string()),
-        power: server.power,
-        created_at: server.created_at,
-    }
 }
 
 /// Of several servers of one failed order another try takes the oldest: the others are duplicates. Servers come oldest
@@ -305,7 +297,7 @@ fn keep_oldest_of_failed_orders(servers: &mut [JudgedServer]) {
     }
 }
 
-fn ghost(known: &KnownServer, instance: &KnownInstance, server: String) -> NewFinding {
+fn ghost(known: &KnownOrder, instance: &KnownInstance, server: String) -> NewFinding {
     NewFinding {
         kind: FindingKind::Ghost,
         reason: FindingReason::NotAtProvider,

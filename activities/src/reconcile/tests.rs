@@ -4,7 +4,7 @@
 
 use std::{ops::Deref, time::Duration};
 
-use adapters::providers::{CloudProvider, CreateInstance, ProviderAction, ProviderInstance};
+use adapters::providers::{CloudProvider, CreateServer, ProviderAction};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     ids::{InstanceId, OrderId, QuarantineId, UserId},
@@ -13,6 +13,7 @@ use domain::{
     policy::StepPolicy,
     provisioning::{FLEET_TAG, FailureClass, cohort_tag, order_tag},
     reconciliation::{FindingAction, FindingReason},
+    server::ProviderServer,
     upkeep::ReconcileSettings,
 };
 use rust_decimal::Decimal;
@@ -85,7 +86,7 @@ impl Fleet {
     }
 
     /// The provider's server is the one of the order's record.
-    async fn attach(&self, order: OrderId, server: &ProviderInstance) {
+    async fn attach(&self, order: OrderId, server: &ProviderServer) {
         self.store().save_server(order, &server.id).await.unwrap();
         let [ipv4, ipv6] = [server.ipv4.map(|ip| ip.to_string()), server.ipv6.map(|ip| ip.to_string())];
         self.store().save_address(order, ipv4, ipv6, PowerState::On).await.unwrap();
@@ -109,18 +110,18 @@ impl Fleet {
     async fn terminate(&self, order: OrderId) {
         let server = self.request(order, InstanceAction::Delete).await;
         let turn = self.store().next_action(server).await.unwrap();
-        self.store().terminate_instance(turn.work.unwrap().id).await.unwrap();
+        self.store().terminate_instance(turn.work.unwrap().action_id).await.unwrap();
     }
 
     /// A running server with an order's tag.
-    async fn server(&self, order: OrderId) -> ProviderInstance {
+    async fn server(&self, order: OrderId) -> ProviderServer {
         self.marked(&Installation::default().tag(), order).await
     }
 
     /// The same with another mark of its installation.
-    async fn marked(&self, fleet: &str, order: OrderId) -> ProviderInstance {
+    async fn marked(&self, fleet: &str, order: OrderId) -> ProviderServer {
         let ticket = self.cloud.ready_to_create().await.unwrap();
-        let request = CreateInstance {
+        let request = CreateServer {
             tag: order_tag(order),
             fleet: fleet.to_owned(),
             cohort: cohort_tag(order),
@@ -132,11 +133,11 @@ impl Fleet {
             root_password: None,
             network: None,
         };
-        let created = self.cloud.create_instance(ticket, &request).await.unwrap();
-        self.cloud.get_instance(&created.id).await.unwrap()
+        let created = self.cloud.create_server(ticket, &request).await.unwrap();
+        self.cloud.get_server(&created.id).await.unwrap()
     }
 
-    async fn active(&self) -> (OrderId, ProviderInstance) {
+    async fn active(&self) -> (OrderId, ProviderServer) {
         let order = self.provisioning().await;
         let server = self.server(order).await;
         self.attach(order, &server).await;
@@ -162,12 +163,12 @@ impl Fleet {
         self.store().quarantined_servers(Some(SLUG), true, ALL).await.unwrap().data
     }
 
-    async fn is_on(&self, server: &ProviderInstance) -> bool {
-        self.cloud.get_instance(&server.id).await.unwrap().power == PowerState::On
+    async fn is_on(&self, server: &ProviderServer) -> bool {
+        self.cloud.get_server(&server.id).await.unwrap().power == PowerState::On
     }
 
-    async fn is_gone(&self, server: &ProviderInstance) -> bool {
-        self.cloud.get_instance(&server.id).await.is_err()
+    async fn is_gone(&self, server: &ProviderServer) -> bool {
+        self.cloud.get_server(&server.id).await.is_err()
     }
 
     fn calls(&self, route: &str) -> u64 {
@@ -175,13 +176,13 @@ impl Fleet {
     }
 }
 
-fn about<'a>(findings: &'a [Finding], server: &ProviderInstance) -> Option<&'a Finding> {
+fn about<'a>(findings: &'a [Finding], server: &ProviderServer) -> Option<&'a Finding> {
     findings.iter().find(|finding| finding.provider_instance_id == server.id)
 }
 
 fn verdict(
     findings: &[Finding],
-    server: &ProviderInstance,
+    server: &ProviderServer,
 ) -> Option<(FindingKind, FindingReason, FindingAction)> {
     about(findings, server).map(|finding| (finding.kind, finding.reason, finding.action))
 }
@@ -201,7 +202,7 @@ async fn a_dry_run_tells_everything_and_changes_nothing(pool: PgPool) {
     fleet.terminate(ended).await;
     let coming = fleet.server(fleet.provisioning().await).await;
     let (_, lost) = fleet.active().await;
-    fleet.cloud.delete_instance(&lost.id).await.unwrap();
+    fleet.cloud.delete_server(&lost.id).await.unwrap();
     let (_, off) = fleet.active().await;
     fleet.cloud.perform_action(&off.id, &ProviderAction::PowerOff).await.unwrap();
     let acts = fleet.calls(ACTIONS);
@@ -312,7 +313,7 @@ async fn a_young_server_is_not_accused(pool: PgPool) {
     assert!(fleet.is_on(&young).await);
     // Nor is one missed that was made after the list was read.
     let (_, lost) = fleet.active().await;
-    fleet.cloud.delete_instance(&lost.id).await.unwrap();
+    fleet.cloud.delete_server(&lost.id).await.unwrap();
     assert!(fleet.compare_at(ACT, Utc::now()).await.is_empty());
 }
 

@@ -154,6 +154,7 @@ async fn a_lost_answer_is_asked_for_again_and_gives_nothing_back_twice(pool: PgP
 #[sqlx::test(migrations = "../migrations")]
 async fn what_a_gateway_refuses_goes_to_the_balance(pool: PgPool) {
     let desk = Desk::open(pool).await;
+    desk.shop.expect_alert("payment.disputed");
     for gateway in ["midtrans", "xendit"] {
         let placed = desk.paid(gateway).await;
         // Somebody gave half of it back by hand, in the gateway's own dashboard.

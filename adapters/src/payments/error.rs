@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use crate::http::{self, Effect};
+use crate::{
+    Cause,
+    http::{self, Effect},
+};
 
 /// A gateway's failure, sorted by what is known of the money ([`GatewayError::class`]). Messages never carry credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +59,8 @@ pub enum GatewayError {
         message: String,
         /// How long the gateway asked us to wait.
         retry_after: Option<Duration>,
+        /// What is behind it, when it was no answer of the gateway's. Names no address.
+        source: Option<Cause>,
     },
     /// The request was sent and nothing proper came back: it may have taken effect, or still be under way.
     #[error("{gateway} left it open: {message}")]
@@ -66,6 +71,8 @@ pub enum GatewayError {
         message: String,
         /// How long the gateway asked us to wait.
         retry_after: Option<Duration>,
+        /// What is behind it, when it was no answer of the gateway's. Names no address.
+        source: Option<Cause>,
     },
 }
 
@@ -115,8 +122,8 @@ impl GatewayError {
         retry_after: Option<Duration>,
     ) -> Self {
         match effect {
-            Effect::None => Self::NotNow { gateway, message, retry_after },
-            Effect::Changes => Self::Unknown { gateway, message, retry_after },
+            Effect::None => Self::NotNow { gateway, message, retry_after, source: None },
+            Effect::Changes => Self::Unknown { gateway, message, retry_after, source: None },
         }
     }
 
@@ -124,7 +131,8 @@ impl GatewayError {
     pub(super) fn of_question(self) -> Self {
         match self {
             Self::Refused { gateway, code, message } => {
-                Self::NotNow { gateway, message: format!("{code}: {message}"), retry_after: None }
+                let message = format!("{code}: {message}");
+                Self::NotNow { gateway, message, retry_after: None, source: None }
             }
             other => other,
         }
@@ -133,11 +141,16 @@ impl GatewayError {
     /// Trouble on the wire: without a connection nothing was sent.
     pub(super) fn transport(gateway: &'static str, error: reqwest::Error, effect: Effect) -> Self {
         let effect = if http::may_have_been_sent(&error) { effect } else { Effect::None };
-        Self::open(gateway, effect, http::describe(error), None)
+        let (message, cause) = http::described(error);
+        let source = Some(cause);
+        match effect {
+            Effect::None => Self::NotNow { gateway, message, retry_after: None, source },
+            Effect::Changes => Self::Unknown { gateway, message, retry_after: None, source },
+        }
     }
 }
 
-/// Why a notification is not believed.
+/// Why a webhook event is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
     /// It is not of the shape the gateway sends.

@@ -5,26 +5,25 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
-    billing::{Bank, PaymentMethod, PaymentStatus},
-    dispute::Reversal,
+    billing::{Bank, PaymentMethod},
+    gateway::{GatewayReport, Instructions, WebhookEvent},
 };
 use reqwest::header::HeaderMap;
 
 mod descriptor;
 mod error;
 pub mod midtrans;
-mod notification;
 mod watched;
+mod webhook;
 mod wire_amount;
 pub mod xendit;
 
 pub use descriptor::{Account, Credential, Descriptor};
 pub use error::{GatewayError, GatewayFailure, WebhookError};
-pub use notification::{About, Notification, ask, ask_anew, confirm};
 pub use watched::{CredentialsWatch, Watched};
+pub use webhook::{ask, ask_anew, confirm};
 
 /// Every gateway there is an adapter for.
 pub const ALL: &[&Descriptor] = &[&midtrans::DESCRIPTOR, &xendit::DESCRIPTOR];
@@ -51,23 +50,6 @@ pub struct Charge {
     pub pay_within: Duration,
 }
 
-/// What the customer needs in order to pay.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Instructions {
-    /// The gateway's own id of the transaction.
-    pub transaction_id: String,
-    /// QRIS: the text of the QR code.
-    pub qr_string: Option<String>,
-    /// Virtual account: the account's number.
-    pub va_number: Option<String>,
-    /// Mandiri: the bill's key.
-    pub bill_key: Option<String>,
-    /// Mandiri: the biller's code.
-    pub biller_code: Option<String>,
-    /// Until when the gateway takes the money, if it says so.
-    pub expires_at: Option<DateTime<Utc>>,
-}
-
 /// The gateways that are set up, by slug.
 pub type Gateways = BTreeMap<&'static str, Arc<dyn PaymentGateway>>;
 
@@ -78,25 +60,6 @@ pub struct Attempt<'a> {
     pub gateway_order_id: &'a str,
     /// The gateway's own id of the transaction, if it ever told.
     pub transaction_id: Option<&'a str>,
-}
-
-/// What a gateway says about an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// The gateway's own id of the transaction.
-    pub transaction_id: Option<String>,
-    /// Where the attempt stands, in our words.
-    pub status: PaymentStatus,
-    /// The amount, if it is whole rupiah; `None` for fractions, other currencies and nonsense. A payer's fee is in it.
-    pub amount: Option<Rupiah>,
-    /// What the gateway made the payer pay on top of what we charged, if it says so.
-    pub payer_fee: Option<Rupiah>,
-    /// Amount and currency exactly as received, for people.
-    pub amount_as_received: String,
-    /// What was taken back of the money, refunds of ours among them.
-    pub reversals: Vec<Reversal>,
-    /// How it can be paid, as far as the gateway says so again.
-    pub instructions: Instructions,
 }
 
 /// Money to be given back.
@@ -135,7 +98,7 @@ pub trait PaymentGateway: Send + Sync + std::fmt::Debug {
     async fn create(&self, charge: &Charge) -> Result<Instructions, GatewayError>;
 
     /// What became of an attempt. [`GatewayError::NotFound`] when the gateway never heard of it.
-    async fn status(&self, attempt: Attempt<'_>) -> Result<Report, GatewayError>;
+    async fn status(&self, attempt: Attempt<'_>) -> Result<GatewayReport, GatewayError>;
 
     /// Calls an attempt off, so that it can't be paid any more. One that is closed already is refused.
     async fn cancel(&self, attempt: Attempt<'_>) -> Result<(), GatewayError>;
@@ -154,24 +117,24 @@ pub trait PaymentGateway: Send + Sync + std::fmt::Debug {
     ) -> Result<Option<Refunded>, GatewayError>;
 
     /// What became of the attempt that a refund is of, by the gateway's id of the refund, with our name for the attempt:
-    /// for gateways whose notifications of refunds don't name it.
-    async fn status_by_refund(&self, _refund_id: &str) -> Result<(String, Report), GatewayError> {
+    /// for gateways whose webhook events of refunds don't name it.
+    async fn status_by_refund(&self, _refund_id: &str) -> Result<(String, GatewayReport), GatewayError> {
         let message = "attempts can't be looked up by their refunds".to_owned();
         Err(GatewayError::Unsupported { gateway: self.slug(), message })
     }
 
-    /// Proves where a notification comes from and reads it. Nothing of it may be believed before, and if the proof is
-    /// not one of its content ([`Notification::evidence`]), nothing before [`confirm`].
+    /// Proves where a webhook event comes from and reads it. Nothing of it may be believed before, and if the proof is
+    /// not one of its content ([`WebhookEvent::evidence`]), nothing before [`confirm`].
     ///
     /// # Errors
     /// [`WebhookError`] when it can't be read, or not proven.
-    fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError>;
+    fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<WebhookEvent, WebhookError>;
 
-    /// Reads a notification that was kept. It is kept without what proved it, so it proves nothing any more.
+    /// Reads a webhook event that was kept. It is kept without what proved it, so it proves nothing any more.
     ///
     /// # Errors
     /// [`WebhookError`] when it can't be read.
-    fn read_kept_webhook(&self, body: &[u8]) -> Result<Notification, WebhookError>;
+    fn read_kept_webhook(&self, body: &[u8]) -> Result<WebhookEvent, WebhookError>;
 }
 
 /// Compares two secrets in a time that depends on their lengths only. The one place where secrets are compared.

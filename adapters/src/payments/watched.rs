@@ -1,14 +1,12 @@
 //! Gateways under watch: somebody wants to know whether they accept our credentials, whoever calls them for whatever.
 
+use domain::gateway::{GatewayReport, Instructions, WebhookEvent};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use reqwest::header::HeaderMap;
 
-use super::{
-    Attempt, Charge, GatewayError, Instructions, Notification, PaymentGateway, Refund, Refunded, Report,
-    WebhookError,
-};
+use super::{Attempt, Charge, GatewayError, PaymentGateway, Refund, Refunded, WebhookError};
 
 /// Learns whether gateways accept our credentials. What it does about it must not fail the call it learned it from.
 #[async_trait]
@@ -55,7 +53,7 @@ impl PaymentGateway for Watched {
         self.heard(self.gateway.create(charge).await).await
     }
 
-    async fn status(&self, attempt: Attempt<'_>) -> Result<Report, GatewayError> {
+    async fn status(&self, attempt: Attempt<'_>) -> Result<GatewayReport, GatewayError> {
         self.heard(self.gateway.status(attempt).await).await
     }
 
@@ -75,15 +73,15 @@ impl PaymentGateway for Watched {
         self.heard(self.gateway.find_refund(refund, refund_id).await).await
     }
 
-    async fn status_by_refund(&self, refund_id: &str) -> Result<(String, Report), GatewayError> {
+    async fn status_by_refund(&self, refund_id: &str) -> Result<(String, GatewayReport), GatewayError> {
         self.heard(self.gateway.status_by_refund(refund_id).await).await
     }
 
-    fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError> {
+    fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
         self.gateway.verify_webhook(headers, body)
     }
 
-    fn read_kept_webhook(&self, body: &[u8]) -> Result<Notification, WebhookError> {
+    fn read_kept_webhook(&self, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
         self.gateway.read_kept_webhook(body)
     }
 }

@@ -6,7 +6,10 @@ use domain::{instance::Capability, provisioning::FailureClass, rate_limit::HeldB
 use reqwest::StatusCode;
 
 use super::{Effect, NotAdmitted, pacing::Shut};
-use crate::http::{self, Answer};
+use crate::{
+    Cause,
+    http::{self, Answer},
+};
 
 /// The class of an answer that is no success and not in the vendor's envelope, whatever its status. Proxies in front of
 /// an API write such pages: that one of them says 404 does not prove that a server is gone.
@@ -46,6 +49,9 @@ pub struct ProviderError {
     pub refuses: Option<Refuses>,
     /// Set when the call was not made: who was in the way.
     pub held_by: Option<HeldBy>,
+    /// What is behind it, when it was no answer of the vendor's. Names no address.
+    #[source]
+    pub source: Option<Cause>,
 }
 
 impl ProviderError {
@@ -63,6 +69,7 @@ impl ProviderError {
             ambiguous: false,
             refuses: None,
             held_by: None,
+            source: None,
         }
     }
 
@@ -75,22 +82,32 @@ impl ProviderError {
     /// The call can't be put into words that HTTP has: something we were set up with does not belong there.
     #[must_use]
     pub fn unsendable(provider: &'static str, error: reqwest::Error) -> Self {
-        let message = format!("the call can't be made: {}", http::describe(error));
-        Self { refuses: Some(Refuses::Account), ..Self::new(provider, FailureClass::Configuration, message) }
+        let (words, cause) = http::described(error);
+        let message = format!("the call can't be made: {words}");
+        Self {
+            refuses: Some(Refuses::Account),
+            source: Some(cause),
+            ..Self::new(provider, FailureClass::Configuration, message)
+        }
     }
 
     /// No answer came.
     #[must_use]
     pub fn transport(provider: &'static str, error: reqwest::Error, effect: Effect) -> Self {
         let ambiguous = effect == Effect::Changes && http::may_have_been_sent(&error);
-        Self { ambiguous, ..Self::new(provider, FailureClass::Retryable, http::describe(error)) }
+        let (message, cause) = http::described(error);
+        Self { ambiguous, source: Some(cause), ..Self::new(provider, FailureClass::Retryable, message) }
     }
 
     /// A success we can't read: what was asked for has happened, but we don't know what it made.
     #[must_use]
-    pub fn unreadable(provider: &'static str, error: &serde_json::Error, effect: Effect) -> Self {
+    pub fn unreadable(provider: &'static str, error: serde_json::Error, effect: Effect) -> Self {
         let message = format!("the answer is not what the API documents: {error}");
-        Self { ambiguous: effect == Effect::Changes, ..Self::new(provider, FailureClass::Retryable, message) }
+        Self {
+            ambiguous: effect == Effect::Changes,
+            source: Some(error.into()),
+            ..Self::new(provider, FailureClass::Retryable, message)
+        }
     }
 
     /// The call was not made: its turn did not come.

@@ -4,20 +4,21 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
+    catalog::{ProviderImage, ProviderRegion, ProviderSize},
     instance::Capability,
     rate_limit::{Caller, Lane},
+    server::ProviderServer,
 };
 
 mod action;
-mod catalog;
 mod channel;
 pub mod cloud_init;
 mod descriptor;
 mod error;
-mod instance;
 mod metrics;
 mod pacing;
 mod registry;
+mod server;
 
 pub mod digitalocean;
 pub mod linode;
@@ -25,15 +26,14 @@ pub mod vultr;
 
 pub use crate::http::Effect;
 pub use action::{ActionProgress, ActionReceipt, ProviderAction, Snapshot};
-pub use catalog::{ProviderImage, ProviderRegion, ProviderSize};
 pub use channel::CreateTicket;
 pub use descriptor::{Account, Descriptor, Environment, Terms};
 use error::{NO_VERDICT, success_body};
 pub use error::{ProviderError, Refuses};
-pub use instance::{CreateInstance, InstancePage, ProviderInstance};
 pub use metrics::{MetricKind, MetricsQuery, Series};
 pub use pacing::{Call, CallOutcome, Health, NotAdmitted, Paced, Pacer, Quota, Shut, Unpaced};
 pub use registry::{Registry, UnknownProvider};
+pub use server::{CreateServer, ServerPage};
 
 /// Every vendor there is an adapter for.
 pub const ALL: &[&Descriptor] = &[&digitalocean::DESCRIPTOR, &vultr::DESCRIPTOR, &linode::DESCRIPTOR];
@@ -88,7 +88,7 @@ pub trait CloudProvider: Send + Sync + std::fmt::Debug {
     }
 
     /// The id of the private network of this name in a region, which is made if there is none, for
-    /// [`CreateInstance::network`]; `None` where a server without one is alone. Servers of two customers must never share a
+    /// [`CreateServer::network`]; `None` where a server without one is alone. Servers of two customers must never share a
     /// private network. Idempotent by the name: letters, digits, dots and dashes.
     async fn ensure_network(&self, name: &str, region: &str) -> Result<Option<String>, ProviderError>;
 
@@ -103,33 +103,33 @@ pub trait CloudProvider: Send + Sync + std::fmt::Debug {
     /// Creates a server. Not idempotent by itself: callers look up by tag first, and treat
     /// [`ProviderError::is_ambiguous`] as "may have been created". Where the provider knows unique names, a second
     /// create of one order is refused as [`domain::provisioning::FailureClass::Conflict`].
-    async fn create_instance(
+    async fn create_server(
         &self,
         ticket: CreateTicket,
-        request: &CreateInstance,
-    ) -> Result<ProviderInstance, ProviderError>;
+        request: &CreateServer,
+    ) -> Result<ProviderServer, ProviderError>;
 
     /// One page of the servers that carry `tag`: one call. `page` is the `next` of the page before.
-    async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError>;
+    async fn list_servers(&self, tag: &str, page: Option<&str>) -> Result<ServerPage, ProviderError>;
 
     /// All servers that carry `tag`, oldest first. More than one of an order's is a duplicate to be reported.
-    async fn find_by_tag(&self, tag: &str) -> Result<Vec<ProviderInstance>, ProviderError> {
+    async fn find_by_tag(&self, tag: &str) -> Result<Vec<ProviderServer>, ProviderError> {
         let mut found = Vec::new();
         let mut next = None;
         loop {
-            let page = self.list_instances(tag, next.as_deref()).await?;
-            found.extend(page.instances);
+            let page = self.list_servers(tag, next.as_deref()).await?;
+            found.extend(page.servers);
             next = page.next;
             if next.is_none() {
                 break;
             }
         }
         // Never trust a filter with what would be attached to an order: a vendor may ignore a parameter.
-        found.retain(|instance| instance.tags.iter().any(|t| t == tag));
+        found.retain(|server| server.tags.iter().any(|t| t == tag));
         found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         // Pages move under our feet when a server is made meanwhile: the same one may come twice.
         let mut seen = BTreeSet::new();
-        found.retain(|instance| seen.insert(instance.id.clone()));
+        found.retain(|server| seen.insert(server.id.clone()));
         Ok(found)
     }
 
@@ -138,11 +138,11 @@ pub trait CloudProvider: Send + Sync + std::fmt::Debug {
     async fn forget_tag(&self, tag: &str) -> Result<(), ProviderError>;
 
     /// One server. [`domain::provisioning::FailureClass::NotFound`] when the provider does not know it.
-    async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError>;
+    async fn get_server(&self, id: &str) -> Result<ProviderServer, ProviderError>;
 
     /// Asks to delete a server; one that is gone already counts as deleted. Success is the provider's promise, not
     /// the end: only a server that is neither read nor listed any more costs nothing.
-    async fn delete_instance(&self, id: &str) -> Result<(), ProviderError>;
+    async fn delete_server(&self, id: &str) -> Result<(), ProviderError>;
 
     /// Begins an action. [`Self::action_progress`] tells when it is done.
     async fn perform_action(&self, id: &str, action: &ProviderAction)

@@ -4,13 +4,14 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use adapters::payments::{
-    self, Attempt, Charge, GatewayError, GatewayFailure, Instructions, Notification, PaymentGateway, Refund,
-    Refunded, Report, WebhookError, confirm,
+    self, Attempt, Charge, GatewayError, GatewayFailure, PaymentGateway, Refund, Refunded, WebhookError,
+    confirm,
 };
 use chrono::Utc;
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
+    gateway::{GatewayReport, Instructions, WebhookEvent},
 };
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
@@ -122,14 +123,14 @@ impl Vendor {
     }
 
     /// Reads what was told, with the headers that prove where it comes from.
-    fn read(&self, body: &[u8]) -> Result<Notification, WebhookError> {
+    fn read(&self, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
         let mut headers = HeaderMap::new();
         headers.insert("x-callback-token", HeaderValue::from_static(TOKEN));
         self.gateway.verify_webhook(&headers, body)
     }
 
     /// What may be believed of what is told of an outcome.
-    async fn believed(&self, name: &str, extra: Value) -> Notification {
+    async fn believed(&self, name: &str, extra: Value) -> WebhookEvent {
         let told = self.read(&self.told(name, extra).await).unwrap();
         confirm(&*self.gateway, told).await.unwrap()
     }
@@ -143,7 +144,7 @@ impl Vendor {
         self.create(PaymentMethod::Qris, None).await.unwrap().transaction_id
     }
 
-    async fn status(&self, name: &str) -> Result<Report, GatewayError> {
+    async fn status(&self, name: &str) -> Result<GatewayReport, GatewayError> {
         self.gateway.status(by_our_name(name)).await
     }
 

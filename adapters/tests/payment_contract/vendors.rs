@@ -18,7 +18,7 @@ pub(crate) struct Facts {
 
 pub(crate) type Who = &'static Facts;
 
-/// What proves a notification.
+/// What proves a webhook event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
     /// A signature in it, of its content.

@@ -1,9 +1,10 @@
 //! What is done to a server, as far as the provider says it can.
 
-use adapters::providers::{ActionProgress, ActionReceipt, ProviderAction, ProviderError, ProviderInstance};
+use adapters::providers::{ActionProgress, ActionReceipt, ProviderAction, ProviderError};
 use domain::{
     instance::{Capability, PowerState},
     provisioning::FailureClass,
+    server::ProviderServer,
 };
 use serde_json::json;
 
@@ -48,7 +49,7 @@ impl<V: Vendor> Lab<V> {
 /// What came of an action.
 struct Done {
     resource_id: Option<String>,
-    instance: ProviderInstance,
+    instance: ProviderServer,
 }
 
 pub async fn power_goes_off_and_on<V: Vendor>() {
@@ -143,7 +144,7 @@ pub async fn a_name_changes<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let before = lab.make_ready(TAG).await;
     if let Some(done) = lab.act(&before.id, ProviderAction::Rename { name: "db-1".to_owned() }).await {
-        assert_eq!(done.instance, ProviderInstance { name: "db-1".to_owned(), ..before });
+        assert_eq!(done.instance, ProviderServer { name: "db-1".to_owned(), ..before });
         assert_eq!(lab.provider.find_by_tag(TAG).await.unwrap(), [done.instance], "it is found as before");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use adapters::providers::CreateInstance;
+use adapters::providers::CreateServer;
 use domain::provisioning::FailureClass;
 use serde_json::{Value, json};
 
@@ -26,8 +26,8 @@ impl Vendor for DigitalOcean {
         BTreeSet::from([server["droplet"]["vpc_uuid"].as_str().expect("every droplet is in one").to_owned()])
     }
 
-    fn impossible() -> Vec<(CreateInstance, FailureClass)> {
-        let but = |change: fn(&mut CreateInstance)| {
+    fn impossible() -> Vec<(CreateServer, FailureClass)> {
+        let but = |change: fn(&mut CreateServer)| {
             let mut request = request::<Self>(TAG);
             change(&mut request);
             request
@@ -86,11 +86,11 @@ async fn a_network_is_made_once_however_often_and_by_how_many_it_is_wanted() {
 async fn a_network_is_deleted_once_it_is_empty_also_the_first_of_a_region() {
     let lab = Lab::<DigitalOcean>::open().await;
     let first = lab.network("wb-1-sgp1").await;
-    let wanted = CreateInstance { network: Some(first.clone()), ..request::<DigitalOcean>(TAG) };
+    let wanted = CreateServer { network: Some(first.clone()), ..request::<DigitalOcean>(TAG) };
     let made = create(&lab.provider, &wanted).await.unwrap();
     let refused = lab.provider.delete_network(&first).await.unwrap_err();
     assert_eq!(refused.class, FailureClass::Conflict, "{refused}");
-    lab.provider.delete_instance(&made.id).await.unwrap();
+    lab.provider.delete_server(&made.id).await.unwrap();
     lab.provider.delete_network(&first).await.unwrap();
     lab.provider.delete_network(&first).await.expect("gone already counts as deleted");
     let late = lab.refusal(&wanted).await;

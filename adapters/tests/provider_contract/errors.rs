@@ -77,7 +77,7 @@ pub async fn a_server_error_is_ambiguous_only_where_something_changes<V: Vendor>
     }
     for (error, ambiguous) in [
         (create(&lab.provider, &request::<V>("wb-b")).await.map(drop).unwrap_err(), true),
-        (lab.provider.get_instance(&id).await.map(drop).unwrap_err(), false),
+        (lab.provider.get_server(&id).await.map(drop).unwrap_err(), false),
         (lab.provider.find_by_tag(TAG).await.map(drop).unwrap_err(), false),
     ] {
         assert_eq!(
@@ -105,9 +105,9 @@ pub async fn a_page_in_the_place_of_a_refusal_is_no_verdict<V: Vendor>() {
             }
             for (error, ambiguous) in [
                 (create(&lab.provider, &request::<V>("wb-b")).await.map(drop).unwrap_err(), true),
-                (lab.provider.get_instance(&id).await.map(drop).unwrap_err(), false),
+                (lab.provider.get_server(&id).await.map(drop).unwrap_err(), false),
                 (lab.provider.find_by_tag(TAG).await.map(drop).unwrap_err(), false),
-                (lab.provider.delete_instance(&id).await.unwrap_err(), true),
+                (lab.provider.delete_server(&id).await.unwrap_err(), true),
             ] {
                 assert_eq!(
                     (error.class, error.is_ambiguous(), error.status),
@@ -131,7 +131,7 @@ pub async fn a_page_in_the_place_of_a_success_is_none<V: Vendor>() {
         }
         let mut answers = vec![
             (create(&lab.provider, &request::<V>("wb-b")).await.map(drop), true),
-            (lab.provider.get_instance(&id).await.map(drop), false),
+            (lab.provider.get_server(&id).await.map(drop), false),
             (lab.provider.find_by_tag(TAG).await.map(drop), false),
         ];
         // What tells nothing we need may be any object: the server itself shows what came of it.
@@ -139,7 +139,7 @@ pub async fn a_page_in_the_place_of_a_success_is_none<V: Vendor>() {
         if !page.is_object() {
             answers.push((rebooted, true));
             lab.fault(V::routes().delete, "status", fault).await;
-            answers.push((lab.provider.delete_instance(&id).await, true));
+            answers.push((lab.provider.delete_server(&id).await, true));
         }
         for (answer, ambiguous) in answers {
             let error = answer.unwrap_err();
@@ -188,7 +188,7 @@ pub async fn trouble_is_told_by_kind_of_call<V: Vendor>() {
         lab.fault(route, "status", json!({ "status": 500 })).await;
     }
     create(&paced, &request::<V>("wb-b")).await.unwrap_err();
-    paced.get_instance(&id).await.unwrap_err();
+    paced.get_server(&id).await.unwrap_err();
     paced.find_by_tag(TAG).await.unwrap_err();
     paced.perform_action(&id, &ProviderAction::Reboot).await.unwrap_err();
     stranger.find_by_tag(TAG).await.unwrap_err();
@@ -251,10 +251,10 @@ pub async fn a_locked_server_is_deleted_later<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let id = lab.make_ready(TAG).await.id;
     lab.fault(V::routes().delete, "locked_on_delete", json!({})).await;
-    let error = lab.provider.delete_instance(&id).await.unwrap_err();
+    let error = lab.provider.delete_server(&id).await.unwrap_err();
     assert!(matches!(error.class, FailureClass::Conflict | FailureClass::Retryable), "{error:?}");
     assert_eq!(lab.read(&id).await.id, id, "it is still there");
-    lab.provider.delete_instance(&id).await.unwrap();
+    lab.provider.delete_server(&id).await.unwrap();
 }
 
 /// Writes down what passes it, and lets nothing pass once it is shut.
@@ -302,12 +302,12 @@ pub async fn every_call_waits_for_its_turn<V: Vendor>() {
     let paced = lab.adapter(|account| account.pacer = through(&turnstile));
     let id = create(&paced, &request::<V>(TAG)).await.unwrap().id;
     paced.find_by_tag(TAG).await.unwrap();
-    paced.get_instance(&id).await.unwrap();
+    paced.get_server(&id).await.unwrap();
     let customer = Caller::Display(UserId(uuid::Uuid::from_u128(7)).into());
     paced.called_by(customer).list_sizes().await.unwrap();
     lab.fault(V::routes().read, "status", json!({ "status": 429, "seconds": 3 })).await;
     lab.fault(V::routes().list, "status", json!({ "status": 503 })).await;
-    paced.get_instance(&id).await.unwrap_err();
+    paced.get_server(&id).await.unwrap_err();
     paced.find_by_tag(TAG).await.unwrap_err();
 
     let calls = lab.calls().await;
@@ -326,7 +326,7 @@ pub async fn every_call_waits_for_its_turn<V: Vendor>() {
     }
     for held in [
         create(&paced, &request::<V>("wb-b")).await.map(drop).unwrap_err(),
-        paced.get_instance(&id).await.map(drop).unwrap_err(),
+        paced.get_server(&id).await.map(drop).unwrap_err(),
     ] {
         assert_eq!((held.class, held.is_ambiguous()), (FailureClass::Retryable, false));
         assert_eq!((held.retry_after, held.held_by), (Some(Duration::from_secs(7)), Some(HeldBy::Class)));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use adapters::providers::{CreateInstance, ProviderInstance};
-use domain::{instance::PowerState, provisioning::FailureClass};
+use adapters::providers::CreateServer;
+use domain::{instance::PowerState, provisioning::FailureClass, server::ProviderServer};
 use serde_json::json;
 
 use crate::vendor::{COHORT, FLEET, Lab, TAG, Vendor, create, request, tag, until};
@@ -30,14 +30,14 @@ pub async fn a_server_is_created_found_ready_deleted_and_gone<V: Vendor>() {
     assert!(ready.ipv6.is_some());
     assert_eq!(provider.find_by_tag(COHORT).await.unwrap(), [ready], "lists tell as much as reads");
 
-    provider.delete_instance(&made.id).await.unwrap();
-    let gone = until(async || provider.get_instance(&made.id).await, Result::is_err).await;
+    provider.delete_server(&made.id).await.unwrap();
+    let gone = until(async || provider.get_server(&made.id).await, Result::is_err).await;
     assert_eq!(gone.unwrap_err().class, FailureClass::NotFound);
     assert_eq!(provider.find_by_tag(TAG).await.unwrap(), []);
-    provider.delete_instance(&made.id).await.expect("gone already counts as deleted");
+    provider.delete_server(&made.id).await.expect("gone already counts as deleted");
 }
 
-fn ids(found: &[ProviderInstance]) -> Vec<&str> {
+fn ids(found: &[ProviderServer]) -> Vec<&str> {
     found.iter().map(|instance| instance.id.as_str()).collect()
 }
 
@@ -75,7 +75,7 @@ pub async fn one_order_has_one_name_where_names_are_unique<V: Vendor>() {
 pub async fn a_tag_that_nobody_carries_is_forgotten<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let (made, kept) = (lab.make_ready(TAG).await, lab.make_ready(&tag(2)).await);
-    lab.provider.delete_instance(&made.id).await.unwrap();
+    lab.provider.delete_server(&made.id).await.unwrap();
     until(async || lab.provider.find_by_tag(TAG).await.unwrap(), Vec::is_empty).await;
     for _ in 0..2 {
         lab.provider.forget_tag(TAG).await.unwrap();
@@ -92,9 +92,9 @@ pub async fn a_long_list_is_read_to_its_end_with_as_few_calls_as_can_be<V: Vendo
     assert_eq!(lab.provider.find_by_tag(COHORT).await.unwrap().len(), V::PAGE + 5);
     assert_eq!(lab.simulator.calls(V::routes().list), 2);
 
-    let first = lab.provider.list_instances(COHORT, None).await.unwrap();
+    let first = lab.provider.list_servers(COHORT, None).await.unwrap();
     assert_eq!(first.instances.len(), V::PAGE);
-    let second = lab.provider.list_instances(COHORT, first.next.as_deref()).await.unwrap();
+    let second = lab.provider.list_servers(COHORT, first.next.as_deref()).await.unwrap();
     assert_eq!((second.instances.len(), second.next), (5, None));
 }
 
@@ -123,13 +123,13 @@ pub async fn a_server_that_vanished_is_not_found<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let made = lab.make(TAG).await;
     lab.vanish(&made.id).await;
-    let error = lab.provider.get_instance(&made.id).await.unwrap_err();
+    let error = lab.provider.get_server(&made.id).await.unwrap_err();
     assert_eq!((error.class, error.is_ambiguous()), (FailureClass::NotFound, false));
     for nonsense in ["not-an-id", "", "..", "../account"] {
-        let error = lab.provider.get_instance(nonsense).await.unwrap_err();
+        let error = lab.provider.get_server(nonsense).await.unwrap_err();
         assert_eq!(error.class, FailureClass::NotFound, "`{nonsense}`");
     }
-    lab.provider.delete_instance(&made.id).await.unwrap();
+    lab.provider.delete_server(&made.id).await.unwrap();
 }
 
 pub async fn servers_of_two_customers_share_no_network<V: Vendor>() {
@@ -138,7 +138,7 @@ pub async fn servers_of_two_customers_share_no_network<V: Vendor>() {
     for (number, customer) in [(1, "one"), (2, "one"), (3, "two")] {
         let name = format!("wb-{customer}-{}", V::OFFER.region);
         let network = lab.provider.ensure_network(&name, V::OFFER.region).await.unwrap();
-        let wanted = CreateInstance { network, ..request::<V>(&tag(number)) };
+        let wanted = CreateServer { network, ..request::<V>(&tag(number)) };
         let made = create(&lab.provider, &wanted).await.unwrap();
         until(async || lab.read(&made.id).await, |i| i.ready).await;
         networks.push(V::networks(&lab.raw(&made.id).await));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
 
-use adapters::providers::{ActionProgress, CreateInstance, MetricKind, MetricsQuery, ProviderAction};
+use adapters::providers::{ActionProgress, CreateServer, MetricKind, MetricsQuery, ProviderAction};
 use chrono::TimeDelta;
 use domain::provisioning::FailureClass;
 use serde_json::{Value, json};
@@ -34,8 +34,8 @@ impl Vendor for Linode {
         addresses.filter(Ipv4Addr::is_private).map(|_| "data centre".to_owned()).collect()
     }
 
-    fn impossible() -> Vec<(CreateInstance, FailureClass)> {
-        let but = |change: fn(&mut CreateInstance)| {
+    fn impossible() -> Vec<(CreateServer, FailureClass)> {
+        let but = |change: fn(&mut CreateServer)| {
             let mut request = request::<Self>(TAG);
             change(&mut request);
             request
@@ -102,7 +102,7 @@ async fn a_snapshot_outlives_its_server() {
     let receipt =
         lab.provider.perform_action(&id, &ProviderAction::Snapshot { name: name.to_owned() }).await.unwrap();
     let listed = || async { lab.provider.list_snapshots(&id).await.unwrap().remove(0) };
-    lab.provider.delete_instance(&id).await.unwrap();
+    lab.provider.delete_server(&id).await.unwrap();
     let progress = async || lab.provider.action_progress(&id, &receipt).await.unwrap();
     let done = until(progress, |progress| *progress != ActionProgress::InProgress).await;
     assert_eq!(done, ActionProgress::Completed { resource_id: receipt.resource_id.clone() });

@@ -39,7 +39,7 @@ pub async fn the_vendor_keeps_its_side<V: Vendor>() {
     let made = create(&provider, &wanted).await.unwrap();
     let used = AssertUnwindSafe(use_it(&provider, &made.id, &wanted.tag)).catch_unwind().await;
     // Whatever came of it, nothing is left behind that costs money.
-    let deleted = async || provider.delete_instance(&made.id).await.is_ok();
+    let deleted = async || provider.delete_server(&made.id).await.is_ok();
     until_within(PATIENCE, PAUSE, deleted, |deleted| *deleted).await;
     let listed = async || provider.find_by_tag(&wanted.tag).await.unwrap().len();
     until_within(PATIENCE, PAUSE, listed, |count| *count == 0).await;
@@ -59,7 +59,7 @@ async fn use_it(provider: &Arc<dyn CloudProvider>, id: &str, tag: &str) {
     let found = until_within(provider.listing_lag(), PAUSE, listed, |found| !found.is_empty()).await;
     assert_eq!(found.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), [id]);
     // A young server may not be known by its id yet.
-    let ready = async || provider.get_instance(id).await.is_ok_and(|i| i.ready);
+    let ready = async || provider.get_server(id).await.is_ok_and(|i| i.ready);
     until_within(PATIENCE, PAUSE, ready, |ready| *ready).await;
     let receipt = provider.perform_action(id, &ProviderAction::Reboot).await.unwrap();
     let progress = async || provider.action_progress(id, &receipt).await.unwrap();

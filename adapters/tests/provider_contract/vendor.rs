@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, marker::PhantomData, sync::Arc, time::Duration};
 
-use adapters::providers::{
-    self, Account, CloudProvider, CreateInstance, Descriptor, ProviderError, ProviderInstance,
-};
-use domain::provisioning::FailureClass;
+use adapters::providers::{self, Account, CloudProvider, CreateServer, Descriptor, ProviderError};
+use domain::{provisioning::FailureClass, server::ProviderServer};
 use serde_json::{Value, json};
 use simulators::{
     Handle,
@@ -40,7 +38,7 @@ pub trait Vendor: Sized + 'static {
     fn networks(server: &Value) -> BTreeSet<String>;
 
     /// Creates that can't be, each with the class of its failure.
-    fn impossible() -> Vec<(CreateInstance, FailureClass)>;
+    fn impossible() -> Vec<(CreateServer, FailureClass)>;
 }
 
 /// Slugs at the vendor. `region` has both sizes, and there is an image that fits all of them.
@@ -72,8 +70,8 @@ pub fn tag(number: usize) -> String {
 }
 
 /// What is ordered for a tag.
-pub fn request<V: Vendor>(tag: &str) -> CreateInstance {
-    CreateInstance {
+pub fn request<V: Vendor>(tag: &str) -> CreateServer {
+    CreateServer {
         tag: tag.to_owned(),
         fleet: FLEET.to_owned(),
         cohort: COHORT.to_owned(),
@@ -158,22 +156,22 @@ impl<V: Vendor> Lab<V> {
     }
 
     /// Creates the server of an order.
-    pub async fn make(&self, tag: &str) -> ProviderInstance {
+    pub async fn make(&self, tag: &str) -> ProviderServer {
         create(&self.provider, &request::<V>(tag)).await.unwrap()
     }
 
     /// Creates one and waits until a customer can log in.
-    pub async fn make_ready(&self, tag: &str) -> ProviderInstance {
+    pub async fn make_ready(&self, tag: &str) -> ProviderServer {
         let made = self.make(tag).await;
         until(async || self.read(&made.id).await, |i| i.ready).await
     }
 
-    pub async fn read(&self, id: &str) -> ProviderInstance {
-        self.provider.get_instance(id).await.unwrap()
+    pub async fn read(&self, id: &str) -> ProviderServer {
+        self.provider.get_server(id).await.unwrap()
     }
 
     /// The failure of a create that can't be.
-    pub async fn refusal(&self, request: &CreateInstance) -> ProviderError {
+    pub async fn refusal(&self, request: &CreateServer) -> ProviderError {
         let error = create(&self.provider, request).await.unwrap_err();
         assert_eq!(error.provider, V::SLUG);
         assert!(!format!("{error} {error:?}").contains(TOKEN));
@@ -188,10 +186,10 @@ fn client() -> reqwest::Client {
 /// Creates a server, as its turn comes.
 pub async fn create(
     provider: &Arc<dyn CloudProvider>,
-    request: &CreateInstance,
-) -> Result<ProviderInstance, ProviderError> {
+    request: &CreateServer,
+) -> Result<ProviderServer, ProviderError> {
     let ticket = provider.ready_to_create().await?;
-    provider.create_instance(ticket, request).await
+    provider.create_server(ticket, request).await
 }
 
 /// Asks until `condition` holds, for 20 seconds at most.

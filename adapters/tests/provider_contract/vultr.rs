@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use adapters::providers::{ActionProgress, CreateInstance, ProviderAction};
+use adapters::providers::{ActionProgress, CreateServer, ProviderAction};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::provisioning::FailureClass;
 use serde_json::{Value, json};
@@ -26,8 +26,8 @@ impl Vendor for Vultr {
         attached.iter().map(|vpc| vpc["id"].to_string()).collect()
     }
 
-    fn impossible() -> Vec<(CreateInstance, FailureClass)> {
-        let but = |change: fn(&mut CreateInstance)| {
+    fn impossible() -> Vec<(CreateServer, FailureClass)> {
+        let but = |change: fn(&mut CreateServer)| {
             let mut request = request::<Self>(TAG);
             change(&mut request);
             request
@@ -70,7 +70,7 @@ async fn a_pending_server_is_deleted_later() {
     let lab = Lab::<Vultr>::open().await;
     lab.configure(json!({ "boot_seconds": 60 })).await;
     let id = lab.make(TAG).await.id;
-    let error = lab.provider.delete_instance(&id).await.unwrap_err();
+    let error = lab.provider.delete_server(&id).await.unwrap_err();
     assert_eq!(
         (error.class, error.is_ambiguous(), error.status),
         (FailureClass::Retryable, false, Some(500))
@@ -109,7 +109,7 @@ async fn servers_do_not_see_each_others_snapshots() {
 async fn a_password_is_told_as_its_hash_also_to_a_rebuild() {
     let lab = Lab::<Vultr>::open().await;
     let password = || Some("correct horse".to_owned().into());
-    let wanted = CreateInstance { root_password: password(), ..request::<Vultr>(TAG) };
+    let wanted = CreateServer { root_password: password(), ..request::<Vultr>(TAG) };
     let id = create(&lab.provider, &wanted).await.unwrap().id;
     until(async || lab.read(&id).await, |i| i.ready).await;
     let before = lab.user_data(&id).await;

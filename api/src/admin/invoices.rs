@@ -123,7 +123,10 @@ pub(super) async fn get(
     Ok(Json(AdminInvoiceDetail {
         summary: invoice.into(),
         lines: lines.iter().map(|line| InvoiceLine::in_language(line, staff.language)).collect(),
-        credit_notes: credit_notes.into_iter().map(InvoiceCreditNote::from).collect(),
+        credit_notes: credit_notes
+            .into_iter()
+            .map(|note| InvoiceCreditNote::in_language(note, staff.language))
+            .collect(),
     }))
 }
 

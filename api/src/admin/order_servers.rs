@@ -145,7 +145,7 @@ async fn found(
 ) -> Result<FoundServer, Problem> {
     let provider = state.store.provider_of_order(order).await?;
     let provider = state.providers.get(&provider, caller)?;
-    let seen = match at_provider::look(provider.get_instance(server)).await? {
+    let seen = match at_provider::look(provider.get_server(server)).await? {
         Some(seen) => seen,
         None => {
             let message = format!("{} has no such server", provider.slug());

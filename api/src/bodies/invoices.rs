@@ -41,12 +41,13 @@ pub(crate) struct InvoiceLine {
     total: Rupiah,
 }
 
-impl From<store::refunds::CreditNote> for InvoiceCreditNote {
-    fn from(row: store::refunds::CreditNote) -> Self {
+impl InvoiceCreditNote {
+    /// A credit note, with its reason in words.
+    pub(crate) fn in_language(row: store::refunds::CreditNote, language: Language) -> Self {
         Self {
             id: row.id,
             number: row.number,
-            reason: row.reason,
+            reason: messages::credit_reason(&row.reason, language),
             net: row.net,
             tax: row.tax,
             total: row.total,

@@ -119,7 +119,10 @@ async fn get(
     Ok(Json(Invoice {
         summary: invoice.into(),
         lines: lines.iter().map(|line| InvoiceLine::in_language(line, me.language)).collect(),
-        credit_notes: credit_notes.into_iter().map(InvoiceCreditNote::from).collect(),
+        credit_notes: credit_notes
+            .into_iter()
+            .map(|note| InvoiceCreditNote::in_language(note, me.language))
+            .collect(),
     }))
 }
 

@@ -8,8 +8,9 @@ use domain::{
     Rupiah,
     billing::{LARGEST_DEPOSIT, SMALLEST_DEPOSIT},
     ids::PlanId,
+    language::Language,
     money::CURRENCY,
-    promo::{PromoCode, PromoRefusal},
+    promo::{PromoCode, PromoRefusal, Purpose},
 };
 use serde::{Deserialize, Serialize};
 use store::promos::{PlanAndTerm, PromoCheck, PromoUse};
@@ -111,11 +112,17 @@ async fn check(
     let checked = match query.question(&state)? {
         Question::Order(what) => {
             let checked = state.store.check_order_promo(wanted.as_ref(), &what).await?;
-            PromoCheckBody { discount: checked.gives.ok(), ..PromoCheckBody::new(&checked, "takes", "off") }
+            PromoCheckBody {
+                discount: checked.gives.ok(),
+                ..PromoCheckBody::new(&checked, Purpose::Order, me.language)
+            }
         }
         Question::Deposit(amount) => {
             let checked = state.store.check_deposit_promo(wanted.as_ref(), amount).await?;
-            PromoCheckBody { bonus: checked.gives.ok(), ..PromoCheckBody::new(&checked, "gives", "on top") }
+            PromoCheckBody {
+                bonus: checked.gives.ok(),
+                ..PromoCheckBody::new(&checked, Purpose::Deposit, me.language)
+            }
         }
     };
     let code = wanted.map_or(text, |wanted| wanted.code.to_string());
@@ -150,10 +157,10 @@ impl CheckQuery {
 }
 
 impl PromoCheckBody {
-    fn new(checked: &PromoCheck, verb: &str, how: &str) -> Self {
+    fn new(checked: &PromoCheck, purpose: Purpose, language: Language) -> Self {
         let message = match checked.gives {
-            Ok(amount) => format!("This code {verb} {amount} {how}."),
-            Err(refusal) => format!("{}.", messages::capital(&refusal.to_string())),
+            Ok(amount) => messages::promo_gives(purpose, amount, language),
+            Err(refusal) => messages::promo_refusal(refusal, language),
         };
         Self {
             code: String::new(),

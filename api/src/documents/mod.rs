@@ -6,6 +6,5 @@ pub(crate) mod answer;
 mod html;
 pub(crate) mod paper;
 mod pdf;
-mod phrases;
 #[cfg(test)]
 mod tests;

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use domain::{Rupiah, billing::InvoiceStatus, in_words::in_words, language::Language};
+use messages::Phrases;
 use serde::Serialize;
 use store::{
     documents::{Buyer, CreditNoteDocument, InvoiceDocument},
     refunds::CreditNote,
 };
 
-use super::phrases::{self, Phrases};
 use crate::Seller;
 
 /// A paper.
@@ -125,7 +125,7 @@ impl Paper {
             title: words.invoice,
             number: invoice.number.clone(),
             stamp: Some(Stamp {
-                text: phrases::status(invoice.status, language),
+                text: messages::invoice_status(invoice.status, language),
                 tone: tone(invoice.status),
             }),
             buyer_heading: words.billed_to,
@@ -134,7 +134,7 @@ impl Paper {
             sums: sums(document, words),
             total: fact(words.total, invoice.total.to_string()),
             in_words: fact(words.in_words, in_words(invoice.total, language)),
-            sections: [payment(document, words, language), given_back(&document.credit_notes, words)]
+            sections: [payment(document, words, language), given_back(&document.credit_notes, language)]
                 .into_iter()
                 .flatten()
                 .collect(),
@@ -152,7 +152,7 @@ impl Paper {
         let words = Phrases::of(language);
         let note = &document.note;
         let line = Line {
-            description: note.reason.clone(),
+            description: messages::credit_reason(&note.reason, language),
             quantity: "1".to_owned(),
             unit_price: note.net.to_string(),
             total: note.net.to_string(),
@@ -251,7 +251,7 @@ fn sums(document: &InvoiceDocument, words: &Phrases) -> Vec<Fact> {
 
 fn payment(document: &InvoiceDocument, words: &Phrases, language: Language) -> Option<Section> {
     let payment = document.payment.as_ref()?;
-    let method = phrases::method(payment.method, payment.bank, language);
+    let method = messages::capital(&messages::payment_method(payment.method, payment.bank, language));
     let text = match payment.paid_at {
         Some(paid_at) => format!("{method}, {}", words.moment(paid_at)),
         None => method,
@@ -260,10 +260,14 @@ fn payment(document: &InvoiceDocument, words: &Phrases, language: Language) -> O
     Some(Section { heading: words.payment, entries: vec![entry] })
 }
 
-fn given_back(notes: &[CreditNote], words: &Phrases) -> Option<Section> {
-    let entries = notes.iter().map(|note| Entry {
-        text: format!("{}, {}: {}", note.number, words.day(note.issued_at), note.reason),
-        amount: negative(note.total),
+fn given_back(notes: &[CreditNote], language: Language) -> Option<Section> {
+    let words = Phrases::of(language);
+    let entries = notes.iter().map(|note| {
+        let reason = messages::credit_reason(&note.reason, language);
+        Entry {
+            text: format!("{}, {}: {reason}", note.number, words.day(note.issued_at)),
+            amount: negative(note.total),
+        }
     });
     (!notes.is_empty()).then(|| Section { heading: words.credit_notes, entries: entries.collect() })
 }

@@ -8,6 +8,7 @@ use domain::{
     billing::{Bank, InvoiceStatus, PaymentMethod},
     language::Language,
     pricing::LineDescription,
+    refund::CreditReason,
 };
 use proptest::{collection::vec, option, prelude::*};
 use sha2::{Digest, Sha256};
@@ -83,7 +84,7 @@ fn note() -> CreditNote {
     CreditNote {
         id: Uuid::nil().into(),
         number: "CN/2026/000007".to_owned(),
-        reason: "The region is sold out at the provider".to_owned(),
+        reason: CreditReason::Written("The region is sold out at the provider".to_owned()),
         net: Rupiah::new(330_885),
         tax: Rupiah::new(36_397),
         total: Rupiah::new(367_282),
@@ -278,7 +279,7 @@ prop_compose! {
 prop_compose! {
     fn any_note()(number in any::<String>(), reason in any::<String>(), net in amount(), tax in amount(),
                   total in amount(), issued_at in moment()) -> CreditNote {
-        CreditNote { id: Uuid::nil().into(), number, reason, net, tax, total, issued_at }
+        CreditNote { id: Uuid::nil().into(), number, reason: CreditReason::Written(reason), net, tax, total, issued_at }
     }
 }
 

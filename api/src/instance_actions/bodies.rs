@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     ids::ActionId,
     instance::{ActionKind, ActionStatus},
+    language::Language,
     provisioning::FailureClass,
 };
 use garde::Validate;
@@ -57,18 +58,19 @@ pub(crate) struct ActionFailure {
     pub class: FailureClass,
     /// In words a customer understands.
     #[schema(example = "The provider has no room for this at the moment. Please try again later.")]
-    pub message: String,
+    pub message: &'static str,
 }
 
-impl From<store::instance_actions::Action> for Action {
-    fn from(row: store::instance_actions::Action) -> Self {
-        let failure = row.failure_class.zip(row.failure_message);
+impl Action {
+    /// An action, with why it failed in words.
+    pub(crate) fn in_language(row: store::instance_actions::Action, language: Language) -> Self {
+        let failure = |class| ActionFailure { class, message: messages::action_failure(class, language) };
         Self {
             id: row.id,
             action: row.kind,
             params: row.params,
             status: row.status,
-            failure: failure.map(|(class, message)| ActionFailure { class, message }),
+            failure: row.failure_class.map(failure),
             result: row.result,
             created_at: row.created_at,
             started_at: row.started_at,

@@ -5,14 +5,15 @@ use std::{
     time::Duration,
 };
 
-use adapters::providers::ProviderInstance;
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use domain::{
     api_key::Scope,
     ids::{ActionId, InstanceId},
     instance::{InstanceAction, PowerState},
+    language::Language,
     rate_limit::Caller,
+    server::ProviderServer,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -130,8 +131,8 @@ async fn get(
 
 async fn live(state: &AppState, id: InstanceId, caller: Caller) -> Result<Told<Live>, Problem> {
     let server = at_provider::reach(state, state.store.any_server_ref(id).await?, caller)?;
-    let question = Question::of_server(server.provider.slug(), id, "server".to_owned(), LIVE_FOR);
-    let ask = || async move { server.provider.get_instance(&server.id).await.map(Live::from) };
+    let question = Question::of_instance(server.provider.slug(), id, "server".to_owned(), LIVE_FOR);
+    let ask = || async move { server.provider.get_server(&server.id).await.map(Live::from) };
     provider_reads::read(&state.store, question, ask).await
 }
 
@@ -226,8 +227,8 @@ async fn get_action(
     Ok(Json(state.store.any_action(instance, action).await?.into()))
 }
 
-impl From<ProviderInstance> for Live {
-    fn from(server: ProviderInstance) -> Self {
+impl From<ProviderServer> for Live {
+    fn from(server: ProviderServer) -> Self {
         Self {
             name: server.name,
             tags: server.tags,
@@ -248,7 +249,8 @@ impl From<store::instance_actions::Action> for InternalAction {
             requested_by: row.requested_by.clone(),
             requester_id: row.requester_id,
             trouble: row.trouble.clone(),
-            action: row.into(),
+            // Programs read English.
+            action: Action::in_language(row, Language::English),
         }
     }
 }

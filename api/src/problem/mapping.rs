@@ -3,7 +3,7 @@
 
 use adapters::providers::{ProviderError, UnknownProvider};
 use domain::{
-    ids::PaymentId, promo::PromoRefusal, provisioning::FailureClass, rate_limit::HeldBy,
+    causes::in_full, ids::PaymentId, promo::PromoRefusal, provisioning::FailureClass, rate_limit::HeldBy,
     unpaid::TooMuchUnpaid,
 };
 use store::{
@@ -33,7 +33,11 @@ impl From<StoreError> for Problem {
             }
             StoreError::Promo(refusal) => refusal.into(),
             error if error.is_transient() => {
-                tracing::warn!(event = "database.unavailable", %error, "database unavailable");
+                tracing::warn!(
+                    event = "database.unavailable",
+                    error = in_full(&error),
+                    "database unavailable"
+                );
                 Self::new(Code::Unavailable, "please try again in a moment").retry_after(1)
             }
             error => Self::internal(&error),

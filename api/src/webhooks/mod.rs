@@ -1,15 +1,18 @@
 //! What payment gateways tell us. They authenticate by signing, or by a token after which they are asked; nothing of a
-//! notification is believed before. The status of our answer tells the gateway whether to send it again.
+//! webhook event is believed before. The status of our answer tells the gateway whether to send it again.
 
-use adapters::payments::{GatewayError, Notification, PaymentGateway, WebhookError, ask, ask_anew, confirm};
+use adapters::payments::{GatewayError, PaymentGateway, WebhookError, ask, ask_anew, confirm};
 use axum::{
     Json,
     body::Bytes,
     extract::{DefaultBodyLimit, State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode},
 };
-use domain::billing::{Evidence, WebhookOutcome, is_name_of_attempt};
-use store::webhooks::{Intake, KeptWebhook, VerifiedNotification};
+use domain::{
+    billing::{WebhookOutcome, is_name_of_attempt},
+    gateway::{Outcome, WebhookEvent},
+};
+use store::webhooks::KeptWebhook;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -23,13 +26,13 @@ mod bodies;
 use bodies::{MidtransNotification, XenditWebhook};
 pub(crate) use bodies::{Receipt, ReceiptStatus};
 
-/// Largest notification that is read, in bytes; a gateway's have about a thousand.
+/// Largest event that is read, in bytes; a gateway's have about a thousand.
 const MAX_BODY: usize = 64 * 1024;
 
 /// Seconds after which a gateway that did not answer may be asked again.
 const GATEWAY_PAUSE: u64 = 30;
 
-/// Why a notification of no concern to us is kept.
+/// Why an event of no concern to us is kept.
 const A_TEST: &str = "a test of the gateway's dashboard, or about nothing of ours";
 
 /// Routes under `/webhooks`.
@@ -114,15 +117,15 @@ fn gateway<'a>(state: &'a AppState, slug: &str) -> Result<&'a std::sync::Arc<dyn
     state.payments.gateways.get(slug).ok_or_else(|| Problem::not_found("gateway"))
 }
 
-/// Proves, keeps and applies a notification; the same for every gateway.
+/// Proves, keeps and applies a webhook event; the same for every gateway.
 async fn take(
     state: &AppState,
     gateway: &dyn PaymentGateway,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Json<Receipt>, Problem> {
-    let told = match gateway.verify_webhook(headers, body) {
-        Ok(told) => told,
+    let event = match gateway.verify_webhook(headers, body) {
+        Ok(event) => event,
         Err(WebhookError::BadSignature) => {
             tracing::warn!(
                 alert = "webhook.bad_signature",
@@ -139,12 +142,12 @@ async fn take(
         Err(WebhookError::Test) => return Ok(pass_over(state, gateway.slug(), A_TEST, body).await),
         Err(error @ WebhookError::Malformed(_)) => return Err(malformed(&error)),
         Err(WebhookError::Unreadable(reason)) => {
-            return Err(unreadable_notification(state, gateway.slug(), &reason, body).await);
+            return Err(unreadable_event(state, gateway.slug(), &reason, body).await);
         }
     };
-    let name = told.about.name().to_owned();
-    match confirm(gateway, told).await {
-        Ok(told) => take_in(state, gateway, told, body).await,
+    let name = event.about.name().to_owned();
+    match confirm(gateway, event).await {
+        Ok(event) => apply(state, gateway, event).await,
         // Nothing of ours has such a name, and the gateway knows of nothing either.
         Err(GatewayError::NotFound { .. }) if !is_name_of_attempt(&name) => {
             Ok(pass_over(state, gateway.slug(), A_TEST, body).await)
@@ -153,71 +156,53 @@ async fn take(
     }
 }
 
-/// Has the gateway asked about what a kept notification is about, and lets its answer take effect. What is kept proves
+/// Has the gateway asked about what a kept event is about, and lets its answer take effect. What is kept proves
 /// nothing by itself.
 pub(crate) async fn replay(state: &AppState, kept: &KeptWebhook) -> Result<Json<Receipt>, Problem> {
     let gateway = gateway(state, &kept.gateway)?;
-    let told = match gateway.read_kept_webhook(&kept.body) {
-        Ok(told) => told,
+    let event = match gateway.read_kept_webhook(&kept.body) {
+        Ok(event) => event,
         Err(WebhookError::Irrelevant(_) | WebhookError::Test) => {
             return Ok(Json(Receipt { status: ReceiptStatus::Ignored }));
         }
         Err(error) => return Err(malformed(&error)),
     };
-    let name = told.about.name().to_owned();
-    match ask_anew(&**gateway, told).await {
-        Ok(told) => take_in(state, &**gateway, told, &kept.body).await,
+    let name = event.about.name().to_owned();
+    match ask_anew(&**gateway, event).await {
+        Ok(event) => apply(state, &**gateway, event).await,
         Err(error) => Err(unconfirmed(state, gateway.slug(), &name, &error, &kept.body).await),
     }
 }
 
 /// Lets what may be believed take effect; what a signature is not enough for, after the gateway was asked.
-async fn take_in(
+async fn apply(
     state: &AppState,
     gateway: &dyn PaymentGateway,
-    told: Notification,
-    body: &[u8],
+    event: WebhookEvent,
 ) -> Result<Json<Receipt>, Problem> {
-    let intake = apply(state, gateway.slug(), &told, body).await?;
-    if intake != Intake::AskFirst {
-        return answer(gateway.slug(), told.about.name(), intake);
+    let outcome = apply_once(state, &event).await?;
+    if outcome != Outcome::AskFirst {
+        return answer(gateway.slug(), event.about.name(), outcome);
     }
-    match ask(gateway, told.clone()).await {
+    match ask(gateway, event.clone()).await {
         Ok(asked) => {
-            let intake = apply(state, gateway.slug(), &asked, body).await?;
-            answer(gateway.slug(), asked.about.name(), intake)
+            let outcome = apply_once(state, &asked).await?;
+            answer(gateway.slug(), asked.about.name(), outcome)
         }
         Err(error) => {
             if !matches!(error, GatewayError::NotFound { .. }) {
-                state.store.keep_unanswered(&verified(gateway.slug(), &told, body)).await?;
+                state.store.keep_unanswered(&event).await?;
             }
-            Err(unconfirmed(state, gateway.slug(), told.about.name(), &error, body).await)
+            Err(unconfirmed(state, gateway.slug(), event.about.name(), &error, &event.body).await)
         }
     }
 }
 
-async fn apply(state: &AppState, gateway: &str, told: &Notification, body: &[u8]) -> Result<Intake, Problem> {
+async fn apply_once(state: &AppState, event: &WebhookEvent) -> Result<Outcome, Problem> {
     crash_point("take_notification.before");
-    let intake = state.store.apply_notification(&verified(gateway, told, body)).await?;
+    let outcome = state.store.apply_webhook_event(event).await?;
     crash_point("take_notification.after");
-    Ok(intake)
-}
-
-fn verified<'a>(gateway: &'a str, told: &'a Notification, body: &'a [u8]) -> VerifiedNotification<'a> {
-    VerifiedNotification {
-        gateway,
-        dedupe_key: &told.dedupe_key,
-        gateway_order_id: told.about.name(),
-        transaction_id: told.report.transaction_id.as_deref(),
-        status: told.report.status,
-        amount: told.report.amount,
-        payer_fee: told.report.payer_fee,
-        amount_as_received: &told.report.amount_as_received,
-        reversals: &told.report.reversals,
-        // What nothing stands behind does not come here; it would have to be asked about.
-        evidence: told.evidence.unwrap_or(Evidence::Signed),
-        body,
-    }
+    Ok(outcome)
 }
 
 /// Keeps what is authentic and of no concern to us.
@@ -227,7 +212,7 @@ async fn pass_over(state: &AppState, gateway: &str, reason: &str, body: &[u8]) -
 }
 
 /// Keeps what is authentic and can't be read, and has administrators told.
-async fn unreadable_notification(state: &AppState, gateway: &str, reason: &str, body: &[u8]) -> Problem {
+async fn unreadable_event(state: &AppState, gateway: &str, reason: &str, body: &[u8]) -> Problem {
     tracing::warn!(alert = "webhook.unreadable", gateway, reason, "an authentic notification can't be read");
     match state.store.keep_unreadable(gateway, reason, body).await {
         Ok(true) => {}
@@ -269,9 +254,9 @@ async fn unconfirmed(
     Problem::new(Code::GatewayUnavailable, detail).retry_after(GATEWAY_PAUSE)
 }
 
-fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<Receipt>, Problem> {
-    let status = match intake {
-        Intake::Applied { payment_id, order_id, status, outcome } => {
+fn answer(gateway: &str, gateway_order_id: &str, came_of_it: Outcome) -> Result<Json<Receipt>, Problem> {
+    let status = match came_of_it {
+        Outcome::Applied { payment_id, order_id, status, outcome } => {
             tracing::info!(
                 event = "webhook.applied",
                 gateway,
@@ -283,7 +268,7 @@ fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<
                 "notification applied");
             ReceiptStatus::Applied
         }
-        Intake::Disputed { payment_id, dispute_id } => {
+        Outcome::Disputed { payment_id, dispute_id } => {
             tracing::warn!(
                 alert = "payment.disputed",
                 gateway,
@@ -294,9 +279,9 @@ fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<
             ReceiptStatus::Disputed
         }
         // Whoever asked has an answer that nothing contradicts.
-        Intake::Ignored | Intake::AskFirst => ReceiptStatus::Ignored,
-        Intake::AlreadyHandled => ReceiptStatus::AlreadyHandled,
-        Intake::Mismatch { payment_id, expected } => {
+        Outcome::Ignored | Outcome::AskFirst => ReceiptStatus::Ignored,
+        Outcome::AlreadyHandled => ReceiptStatus::AlreadyHandled,
+        Outcome::Mismatch { payment_id, expected } => {
             tracing::warn!(
                 alert = "webhook.mismatch",
                 gateway,
@@ -306,7 +291,7 @@ fn answer(gateway: &str, gateway_order_id: &str, intake: Intake) -> Result<Json<
             let detail = format!("the payment is about {expected}; nothing was moved");
             return Err(Problem::field(Code::AmountMismatch, "gross_amount", detail));
         }
-        Intake::UnknownPayment => {
+        Outcome::UnknownPayment => {
             tracing::warn!(
                 alert = "webhook.unknown_payment",
                 gateway,

@@ -8,7 +8,7 @@ mod reads;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
-use adapters::providers::{CloudProvider, CreateInstance, Paced};
+use adapters::providers::{CloudProvider, CreateServer, Paced};
 use api::AppState;
 use domain::{
     ids::{InstanceId, OrderId},
@@ -92,7 +92,7 @@ impl World {
     async fn run_at_the_cloud(&self, order: OrderId) -> InstanceId {
         self.pay_for(order).await;
         let server = self.provision(order).await;
-        let request = CreateInstance {
+        let request = CreateServer {
             tag: order_tag(order),
             fleet: Installation::default().tag(),
             cohort: cohort_tag(order),
@@ -106,7 +106,7 @@ impl World {
         };
         let account = self.account();
         let ticket = account.ready_to_create().await.unwrap();
-        let made = account.create_instance(ticket, &request).await.unwrap();
+        let made = account.create_server(ticket, &request).await.unwrap();
         self.store.save_server(order, &made.id).await.unwrap();
         self.store.save_address(order, Some("203.0.113.7".to_owned()), None, PowerState::On).await.unwrap();
         self.store.activate_order(order).await.unwrap();

@@ -1,7 +1,8 @@
+use insta::assert_json_snapshot;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use testkit::http::Answer;
+use testkit::http::{Answer, redacted};
 
 use crate::Shop;
 
@@ -18,21 +19,13 @@ async fn everybody_may_look_at_the_catalog(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let providers = read(&shop, "/providers").await;
     assert_eq!(slugs(&providers), ["digitalocean"]);
-    assert_eq!(providers.body["data"][0]["plan_count"], 8);
-    let capabilities = providers.body["data"][0]["capabilities"].as_array().unwrap();
-    assert!(capabilities.contains(&"power_on".into()) && !capabilities.contains(&"console".into()));
+    assert_json_snapshot!("providers", redacted(&providers.body));
     assert_eq!(read(&shop, "/providers/digitalocean").await.body["name"], "DigitalOcean");
 
     let plans = read(&shop, "/plans").await;
     assert_eq!(plans.body["data"].as_array().unwrap().len(), 8);
     let plan = &plans.body["data"][0];
-    assert_eq!(plan["slug"], "do-basic-1gb");
-    assert_eq!(plan["provider"]["slug"], "digitalocean");
-    assert_eq!(plan["provider_id"], plan["provider"]["id"]);
-    assert_eq!(plan["provider_slug"], "s-1vcpu-1gb");
-    assert_eq!((plan["price_monthly"].as_i64(), plan["currency"].as_str()), (Some(129_000), Some("IDR")));
-    assert_eq!(plan["regions"][0], "sgp1");
-    assert_eq!(plan["terms"][3]["price"], 1_315_800);
+    assert_json_snapshot!("a_plan", redacted(plan));
     assert_eq!(read(&shop, "/plans/do-basic-1gb").await.body, *plan);
 
     assert_eq!(slugs(&read(&shop, "/regions").await)[0], "sgp1");

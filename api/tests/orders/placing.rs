@@ -1,8 +1,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
+use insta::assert_json_snapshot;
 use serde_json::json;
 use sqlx::PgPool;
-use testkit::http::StatusCode;
+use testkit::http::{StatusCode, redacted};
 use tokio::task::JoinSet;
 
 use crate::Shop;
@@ -19,23 +20,8 @@ async fn an_order_is_placed_with_what_it_takes_to_pay(pool: PgPool) {
     let order = &placed.body;
     let id = order["id"].as_str().unwrap();
     assert_eq!(placed.headers["location"], format!("/api/v1/orders/{id}").as_str());
-    assert_eq!((order["status"].as_str(), order["total"].as_i64()), (Some("PENDING_PAYMENT"), Some(408_092)));
-    assert_eq!(
-        (order["plan"].as_str(), order["provider"].as_str()),
-        (Some("do-basic-1gb"), Some("digitalocean"))
-    );
-    assert_eq!((order["region"].as_str(), order["image"].as_str()), (Some("sgp1"), Some("ubuntu-24-04")));
-    assert_eq!(
-        (order["hostname"].as_str(), order["auto_renew"].as_bool()),
-        (Some("web-1.example.com"), Some(true))
-    );
-    assert!(order["invoice"]["number"].as_str().unwrap().starts_with("INV/"));
-    assert_eq!(order["invoice"]["total"], 408_092);
-    let payment = &order["payment"];
-    assert_eq!((payment["method"].as_str(), payment["status"].as_str()), (Some("QRIS"), Some("PENDING")));
-    assert!(payment["gateway_order_id"].as_str().unwrap().len() <= 50);
-    assert!(payment["qr_string"].is_string() && payment["expires_at"].is_string());
-    assert!(order.get("failure").is_none() && order.get("instance_id").is_none());
+    assert!(order["payment"]["gateway_order_id"].as_str().unwrap().len() <= 50);
+    assert_json_snapshot!(redacted(order));
 
     let again = shop.place(&body, "k").await;
     assert_eq!((again.status, again.body), (StatusCode::CREATED, placed.body));

@@ -1,8 +1,12 @@
 use domain::{provisioning::FailureClass, role::Role};
+use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use store::provisioning::ProvisioningFailure;
-use testkit::http::{Method, StatusCode};
+use testkit::{
+    http::{Method, StatusCode, redacted},
+    leftovers::event_of_another_version,
+};
 use uuid::Uuid;
 
 use crate::Shop;
@@ -15,14 +19,12 @@ async fn an_order_its_invoice_and_its_story_can_be_read(pool: PgPool) {
     assert_eq!(shop.me.get(&format!("/orders/{id}")).await.body, placed);
 
     let timeline = shop.me.get(&format!("/orders/{id}/timeline")).await.body;
-    let step = &timeline["data"][0];
-    assert_eq!((step["step"].as_str(), step["status"].as_str()), (Some("order_placed"), Some("done")));
-    assert!(step["at"].is_string() && step["message"].as_str().unwrap().contains("Rp408.092"));
+    assert_json_snapshot!("a_timeline", redacted(&timeline));
 
     let invoice_id = placed["invoice"]["id"].as_str().unwrap();
     let invoice = shop.me.get(&format!("/invoices/{invoice_id}")).await.body;
     assert_eq!(invoice["number"], placed["invoice"]["number"]);
-    assert_eq!((invoice["status"].as_str(), invoice["currency"].as_str()), (Some("OPEN"), Some("IDR")));
+    assert_json_snapshot!("an_invoice", redacted(&invoice));
     let lines: i64 =
         invoice["lines"].as_array().unwrap().iter().map(|line| line["total"].as_i64().unwrap()).sum();
     assert_eq!(lines + invoice["tax"].as_i64().unwrap(), invoice["total"].as_i64().unwrap());
@@ -68,9 +70,8 @@ async fn what_people_are_told_is_in_the_language_they_ask_for_or_their_own(pool:
 
     let told = shop.me.get("/notifications").await.body;
     let notification = &told["data"][0];
-    assert_eq!(notification["type"], "ORDER_CREATED");
     assert_eq!(notification["metadata"]["order_id"], placed["id"]);
-    assert_eq!(notification["action_url"], format!("/orders/{}", placed["id"].as_str().unwrap()));
+    assert_json_snapshot!("a_notification", redacted(notification));
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -78,15 +79,7 @@ async fn an_event_of_another_version_hides_none_of_the_others(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let placed = shop.place(&shop.basket().await, "k").await.body;
     let id = placed["id"].as_str().unwrap();
-    // As a later version writes it, which no method of ours does.
-    shop.run(
-        "WITH event AS (
-             INSERT INTO events (kind, data, dedupe_key, order_id, step, status)
-             SELECT 'server_painted', '{}', 'painted', id, 'server_painted', 'done' FROM orders RETURNING id)
-         INSERT INTO in_app_notifications (id, user_id, event_id, type)
-         SELECT gen_random_uuid(), user_id, event.id, 'VPS_PAINTED' FROM event, orders",
-    )
-    .await;
+    event_of_another_version(&shop.pool).await;
     let timeline = shop.me.get(&format!("/orders/{id}/timeline")).await.body;
     let words: Vec<&str> =
         timeline["data"].as_array().unwrap().iter().map(|step| step["message"].as_str().unwrap()).collect();
@@ -181,21 +174,10 @@ async fn a_failure_is_explained_without_the_providers_words(pool: PgPool) {
     };
     shop.store.fail_provisioning(id, begun.try_number, &failure, &[]).await.unwrap();
     let order = shop.me.get(&format!("/orders/{}", placed["id"].as_str().unwrap())).await.body;
-    assert_eq!(
-        (order["status"].as_str(), order["failure"]["class"].as_str()),
-        (Some("PROVISIONING_FAILED"), Some("CONFIGURATION"))
-    );
+    assert_json_snapshot!("an_order_that_failed", redacted(&order));
     assert!(!order.to_string().contains("acct-7"), "{order}");
 
     let instance = shop.me.get(&format!("/instances/{}", order["instance_id"].as_str().unwrap())).await;
     assert_eq!(instance.status, StatusCode::OK, "{:?}", instance.body);
-    assert_eq!(
-        (instance.body["status"].as_str(), instance.body["power_state"].as_str()),
-        (Some("PROVISIONING"), Some("UNKNOWN"))
-    );
-    assert_eq!(
-        (instance.body["provider"].as_str(), instance.body["plan"].as_str()),
-        (Some("digitalocean"), Some("do-basic-1gb"))
-    );
-    assert_eq!((&instance.body["ipv4"], &instance.body["auto_renew"]), (&Value::Null, &Value::Bool(false)));
+    assert_json_snapshot!("its_server", redacted(&instance.body));
 }

@@ -1,10 +1,11 @@
 //! Invoices that belong to no order over HTTP: what staff bill by hand, and further terms of a server.
 
 use domain::{ids::OrderId, role::Role};
+use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use testkit::http::Answer;
+use testkit::http::{Answer, redacted};
 
 use crate::{Shop, text};
 
@@ -36,11 +37,7 @@ async fn a_bill_made_by_hand_is_issued_and_paid(pool: PgPool) {
     let draft = admin.post("/admin/invoices", &body).key("draft").await;
     assert_eq!(draft.status, 201, "{}", draft.body);
     let id = text(&draft.body, "id");
-    assert_eq!((draft.body["number"].is_null(), text(&draft.body, "status")), (true, "DRAFT"));
-    assert_eq!(
-        (draft.body["tax_base"].as_i64(), draft.body["total"].as_i64()),
-        (Some(687_500), Some(832_500))
-    );
+    assert_json_snapshot!("a_draft", redacted(&draft.body));
     refused(&shop.me.get(&format!("/invoices/{id}")).await, 404, "not_found");
 
     let change = json!({ "lines": [{ "description": "Two hours", "quantity": 2, "unit_price": 250_000 }] });
@@ -107,8 +104,7 @@ async fn a_server_is_renewed_from_the_balance_or_through_the_gateway(pool: PgPoo
     let from_balance = json!({ "term_months": 3, "payment_method": "WALLET" });
     let renewed = shop.me.post(&path, &from_balance).key("three").await;
     assert_eq!(renewed.status, 201, "{}", renewed.body);
-    assert_eq!(text(&renewed.body["invoice"], "status"), "PAID");
-    assert_eq!(text(&renewed.body["payment"], "status"), "PAID");
+    assert_json_snapshot!("a_renewal", redacted(&renewed.body));
     let instance = shop.me.get(&format!("/instances/{server}")).await.body;
     assert_eq!(instance["expires_at"], renewed.body["ends_at"]);
     let again = shop.me.post(&path, &from_balance).key("three").await;
@@ -155,7 +151,8 @@ async fn a_payout_is_booked_once(pool: PgPool) {
     let payout =
         json!({ "gateway": "midtrans", "reference": "2026-11-28-1", "gross": 500_000, "fee": 3_500 });
     let booked = book(&payout).await;
-    assert_eq!((booked.status.as_u16(), booked.body["fee"].as_i64()), (201, Some(3_500)), "{}", booked.body);
+    assert_eq!(booked.status, 201, "{}", booked.body);
+    assert_json_snapshot!("a_payout", redacted(&booked.body));
     refused(&book(&payout).await, 409, "payout_conflict");
     let another = json!({ "gateway": "midtrans", "reference": "2026-11-28-2", "gross": 1_000, "fee": 0 });
     let again = async |body: &Value| admin.post("/admin/payouts", body).key("payout").await;

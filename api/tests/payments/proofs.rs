@@ -9,10 +9,11 @@ use axum::{
 };
 use domain::role::Role;
 use futures::StreamExt;
+use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use testkit::http::{Answer, Caller, Method, User};
+use testkit::http::{Answer, Caller, Method, User, redacted};
 use tower::ServiceExt;
 
 use crate::{Shop, text};
@@ -68,11 +69,7 @@ async fn a_proof_goes_from_the_customer_to_staff(pool: PgPool) {
     let sent = shop.send(&payment, &[("file", Some("image/png"), PNG)]).await;
     assert_eq!(sent.status, 201, "{:?}", sent.body);
     assert_eq!(sent.body["payment_id"], payment["id"]);
-    assert_eq!(
-        (sent.body["content_type"].as_str(), sent.body["size"].as_u64()),
-        (Some("image/png"), Some(17))
-    );
-    assert_eq!(text(&sent.body, "sha256").len(), 64);
+    assert_json_snapshot!(redacted(&sent.body));
     let again = shop.send(&payment, &[("file", Some("image/png"), PNG)]).await;
     assert_eq!((again.status.as_u16(), &again.body), (201, &sent.body));
     let mine = shop.me.get(&format!("/payments/{}", text(&payment, "id"))).await.body;

@@ -1,10 +1,11 @@
 //! Refunds over HTTP: bad requests, both ways back, and who sees what.
 
 use domain::role::Role;
+use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use testkit::http::{Answer, Method, User};
+use testkit::http::{Answer, Method, User, redacted};
 
 use crate::{Shop, text};
 
@@ -102,9 +103,8 @@ async fn a_part_goes_to_the_balance_and_the_rest_through_the_gateway(pool: PgPoo
     let (order, total) = desk.paid_order().await;
     let part = desk.refund(&order, "part", json!({ "amount": 11_100 })).await;
     assert_eq!(part.status, 200, "{:?}", part.body);
-    assert_eq!((text(&part.body, "status"), &part.body["amount"]), ("PAID", &json!(11_100)));
+    assert_json_snapshot!("a_part_that_went_to_the_balance", redacted(&part.body));
     let made = &part.body["refund"];
-    assert_eq!((text(made, "status"), text(made, "destination")), ("COMPLETED", "WALLET"));
     assert_eq!(made["net"].as_i64().unwrap() + made["tax"].as_i64().unwrap(), 11_100);
     let again = desk.refund(&order, "part", json!({ "amount": 11_100 })).await;
     assert_eq!(again.body, part.body);

@@ -1,10 +1,11 @@
 //! The balance over HTTP: deposits through the gateway, orders paid from it, statements, corrections, refunds.
 
 use domain::role::Role;
+use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use testkit::http::{Answer, Method, User};
+use testkit::http::{Answer, Method, User, redacted};
 
 use crate::{Shop, text};
 
@@ -42,10 +43,8 @@ async fn from_a_deposit_to_an_order_and_back(pool: PgPool) {
     let shop = Shop::open(pool).await;
     assert_eq!(shop.wallet().await, (0, 0));
     let deposit = shop.deposit(500_000, "deposit").await;
-    assert_eq!(text(&deposit, "status"), "PENDING");
     assert!(text(&deposit["payment"], "qr_string").starts_with("000201"));
-    assert!(deposit["payment"].get("order_id").is_none());
-    assert_eq!(deposit["payment"]["deposit_id"], deposit["id"]);
+    assert_json_snapshot!("a_deposit", redacted(&deposit));
     let again = shop.deposit(500_000, "deposit").await;
     assert_eq!(again, deposit);
 
@@ -75,11 +74,8 @@ async fn from_a_deposit_to_an_order_and_back(pool: PgPool) {
     let invoice = format!("/invoices/{}", text(&placed.body["invoice"], "id"));
     let invoice = shop.me.get(&invoice).await.body;
     let note = &invoice["credit_notes"][0];
-    assert_eq!(
-        (text(&invoice, "status"), &note["total"], &note["tax"]),
-        ("REFUNDED", &invoice["total"], &invoice["tax"])
-    );
-    assert_eq!(text(note, "reason"), "sold out");
+    assert_eq!((&note["total"], &note["tax"]), (&invoice["total"], &invoice["tax"]));
+    assert_json_snapshot!("an_invoice_that_went_back", redacted(&invoice));
     let again = admin.post(&path, &json!({ "reason": "sold out" })).await;
     assert_eq!((again.status.as_u16(), again.code()), (409, "order_conflict"));
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     billing::WebhookOutcome,
-    dispute::ReversalKind,
+    dispute::{MisfitReason, ReversalKind},
     ids::{DisputeId, LedgerCheckId, OrderId, PaymentId, ProofId},
     money::Rupiah,
     notification::NotificationKind,
@@ -51,7 +51,7 @@ data! {
         payment_id: Option<PaymentId>,
         outcome: WebhookOutcome,
         /// What does not fit.
-        reason: String,
+        reason: MisfitReason,
         /// Names the fact itself, however it came to us.
         key: String,
     }
@@ -128,7 +128,7 @@ impl EventData for PaymentMismatched {
             subject: "WB-0193e7d043627709b2624de100000001-1".to_owned(),
             payment_id: Some(id(2)),
             outcome: WebhookOutcome::Mismatch,
-            reason: "says 1.00 IDR, not Rp143.190".to_owned(),
+            reason: MisfitReason::OtherAmount { told: "1.00 IDR".to_owned(), expected: Rupiah::new(143_190) },
             key: format!("payment/{}/mismatch/1.00", id::<PaymentId>(2)),
         }
     }

@@ -2,9 +2,8 @@
 
 use super::Capability;
 use crate::{
-    ids::PlanId,
+    ids::{ActionId, PlanId},
     label::{InvalidLabel, Label},
-    provisioning::FailureClass,
     text_enum::text_enum,
 };
 
@@ -101,6 +100,28 @@ pub enum InstanceAction {
     Delete,
 }
 
+/// Whose turn it is at a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ActionTurn {
+    /// The server is gone for good: nothing will ever be done to it again.
+    pub is_terminated: bool,
+    /// What is to be done now; none when nothing waits.
+    pub work: Option<ActionWork>,
+    /// When the paid term ends, milliseconds since the Unix epoch; it may have become later. What steps recorded before
+    /// there were renewals leave out is as it was.
+    #[serde(default)]
+    pub expires_at_ms: Option<u64>,
+}
+
+/// An action whose turn has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ActionWork {
+    /// The action.
+    pub action_id: ActionId,
+    /// What is to be done.
+    pub kind: ActionKind,
+}
+
 /// A parameter of an action that can't be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -173,27 +194,6 @@ impl ActionKind {
     #[must_use]
     pub const fn is_for_customers(self) -> bool {
         !matches!(self, Self::Resize | Self::Delete)
-    }
-}
-
-/// What a customer is told of a failed action.
-#[must_use]
-pub const fn failure_words(class: FailureClass) -> &'static str {
-    match class {
-        FailureClass::Retryable => {
-            "The provider did not carry this out in time. Please look at the server and try again."
-        }
-        FailureClass::Capacity => "The provider has no room for this at the moment. Please try again later.",
-        FailureClass::Conflict => {
-            "The server's state does not allow this, or the provider was busy with it. Please look at the server and try again."
-        }
-        FailureClass::Unsupported => "This server's provider does not offer this.",
-        FailureClass::NotFound => {
-            "The provider does not know what this is about any more. Our team can see this and will look into it."
-        }
-        FailureClass::Configuration | FailureClass::Permanent => {
-            "The provider refused this. Our team can see the reason and will look into it."
-        }
     }
 }
 

@@ -60,6 +60,25 @@ impl Position {
     /// # Errors
     /// [`LedgerError::NotPositive`] unless `amount` is more than nothing and the position is sound,
     /// [`LedgerError::Insufficient`] when there is less than that.
+    ///
+    /// # Examples
+    /// A term that is half served: what is not served yet goes back first, and each part takes its tax along.
+    ///
+    /// ```
+    /// use domain::{Rupiah, ledger::{Position, Price}};
+    ///
+    /// let half_served = Position {
+    ///     deferred: Rupiah::new(50_000),
+    ///     revenue: Rupiah::new(50_000),
+    ///     tax: Rupiah::new(11_000),
+    ///     ..Position::default()
+    /// };
+    /// let price = Price { total: Rupiah::new(111_000), tax: Rupiah::new(11_000) };
+    /// let share = half_served.share(Rupiah::new(55_500), price)?;
+    /// assert_eq!((share.deferred, share.revenue), (Rupiah::new(50_000), Rupiah::ZERO));
+    /// assert_eq!((share.tax, share.amount()?), (Rupiah::new(5_500), Rupiah::new(55_500)));
+    /// # Ok::<(), domain::ledger::LedgerError>(())
+    /// ```
     pub fn share(&self, amount: Rupiah, price: Price) -> Result<Share, LedgerError> {
         if amount <= Rupiah::ZERO || !self.is_sound() {
             return Err(LedgerError::NotPositive);

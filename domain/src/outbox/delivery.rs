@@ -138,6 +138,32 @@ pub enum Plan {
 
 impl Message {
     /// How it is delivered.
+    ///
+    /// ```
+    /// use domain::{
+    ///     ids::OrderId,
+    ///     order::OrderStatus,
+    ///     outbox::{How, Message, OrderStart, Plan, Signal},
+    ///     policy::OrderPolicy,
+    /// };
+    /// use uuid::Uuid;
+    ///
+    /// let order_id = OrderId(Uuid::nil());
+    /// let start = OrderStart {
+    ///     order_id,
+    ///     customer_id: Uuid::nil().into(),
+    ///     provider: "vultr".to_owned(),
+    ///     plan_slug: "vc2-1c-1gb".to_owned(),
+    ///     placed_at_ms: 0,
+    ///     policy: OrderPolicy::default(),
+    /// };
+    /// // Who paid is told of at once, whether the workflow still waits or never began.
+    /// let Plan::Now(delivery) = Message::PaymentConfirmed(start).plan() else { panic!("all is known") };
+    /// assert_eq!(delivery.workflow_id, format!("order/{order_id}"));
+    /// assert_eq!(delivery.how, How::Signal(Signal::PaymentConfirmed));
+    /// // What is to be tried again depends on what the order has become by the time of delivery.
+    /// assert!(matches!(Message::RetryProvisioning { order_id }.plan(), Plan::OfOrder(..)));
+    /// ```
     #[must_use]
     pub fn plan(&self) -> Plan {
         match self {

@@ -116,6 +116,19 @@ impl fmt::Display for Class {
 }
 
 /// How much of each window the classes may take, in per cent.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use domain::rate_limit::{Allowances, Caller, Lane, Share, Shares, Window};
+///
+/// const WINDOWS: &[Window] = &[Window { calls: 1_000, period: Duration::from_secs(3_600) }];
+/// let lane = Lane::new("all", WINDOWS);
+/// let asks = |caller| Allowances::of(&lane, None, Shares::STANDARD, caller).share(&Vec::new(), 0, false);
+/// // What keeps and frees servers is not bounded; records are, to 5 % of the window: half of it at once.
+/// assert!(matches!(asks(Caller::Servers), Share::Given { left: None, .. }));
+/// assert!(matches!(asks(Caller::Records), Share::Given { left: Some(24), .. }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
     /// Customers' actions while others wait.

@@ -253,6 +253,7 @@ impl Store {
 
 /// The order whose turn it is, its turn taken.
 async fn next(tx: &mut PgConnection, id: BulkRetryId) -> Result<Option<OrderId>> {
+    // Workers that advance the same retry take different orders: one that another has at hand is skipped, not waited for.
     Ok(sqlx::query_scalar!(
         r#"SELECT order_id AS "id: OrderId" FROM bulk_retry_orders
            WHERE bulk_retry_id = $1 AND outcome IS NULL

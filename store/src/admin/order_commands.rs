@@ -55,6 +55,7 @@ impl Before {
 
 /// Locks the order, then its task, so that what is read here is what the audit row may call "before".
 async fn lock(tx: &mut PgConnection, order: OrderId) -> Result<Before> {
+    // No key changes (NO KEY), so those who write payments or events that point at the order need not wait.
     sqlx::query_as!(
         Before,
         r#"SELECT o.status, o.user_id, o.hostname, o.failure_class, o.failure_message, t.status AS task_status, t.attempts,

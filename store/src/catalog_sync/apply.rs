@@ -1,18 +1,29 @@
 //! Taking over what a provider told: the lists, what they mean for what we sell, and who hears of it, at once.
 
-use domain::{event::CatalogChanged, ids::CatalogSyncId, upkeep::RunStatus};
+use domain::{
+    catalog::{ProviderCatalog, ProviderImage, ProviderRegion, ProviderSize},
+    event::CatalogChanged,
+    ids::CatalogSyncId,
+    upkeep::RunStatus,
+};
 use serde::Serialize;
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
 
 use super::{
-    CatalogSync, CostDifference, ImageFact, OfferChange, ProviderCatalog, RegionFact, SizeFact, SyncReport,
+    CatalogSync, CostDifference, OfferChange, SyncReport,
     diff::{Changes, changes, listed},
 };
 use crate::{Object, Result, Store, StoreError, boxed, events::Entry};
 
-/// Price of US dollars in the form they are compared and stored.
-fn normal(mut size: SizeFact) -> SizeFact {
+/// The most that the lists' columns hold.
+const LARGEST: u32 = i32::MAX as u32;
+
+/// A size in the form in which sizes are compared and stored.
+fn normal(mut size: ProviderSize) -> ProviderSize {
+    for number in [&mut size.vcpu, &mut size.memory_mb, &mut size.disk_gb, &mut size.transfer_gb] {
+        *number = (*number).min(LARGEST);
+    }
     size.price_monthly_usd = size.price_monthly_usd.round_dp(4).normalize();
     size.regions.sort_unstable();
     size
@@ -28,9 +39,9 @@ impl Store {
     pub async fn complete_catalog_sync(
         &self,
         sync: CatalogSyncId,
-        told: &ProviderCatalog,
+        catalog: &ProviderCatalog,
     ) -> Result<CatalogSync> {
-        if told.regions.is_empty() || told.sizes.is_empty() || told.images.is_empty() {
+        if catalog.regions.is_empty() || catalog.sizes.is_empty() || catalog.images.is_empty() {
             return Err(StoreError::Conflict { object: Object::Catalog, state: "empty".to_owned() });
         }
         let mut tx = self.pool.begin().await?;
@@ -44,10 +55,10 @@ impl Store {
         .await?
         .ok_or(StoreError::NotFound("catalog sync"))?;
         if run.status != RunStatus::Completed {
-            let mut report = replace_lists(&mut tx, run.provider_id, told).await?;
+            let mut report = replace_lists(&mut tx, run.provider_id, catalog).await?;
             report.offers = hold_against_offers(&mut tx, run.provider_id).await?;
             report.costs = cost_differences(&mut tx, run.provider_id).await?;
-            keep_capabilities(&mut tx, run.provider_id, told).await?;
+            keep_capabilities(&mut tx, run.provider_id, catalog).await?;
             finish(&mut tx, sync, &report).await?;
             tell_staff(&mut tx, sync, &run.name, &report).await?;
             tx.commit().await?;
@@ -56,12 +67,16 @@ impl Store {
     }
 }
 
-async fn replace_lists(tx: &mut PgConnection, provider: Uuid, told: &ProviderCatalog) -> Result<SyncReport> {
-    let sizes: Vec<SizeFact> = told.sizes.iter().cloned().map(normal).collect();
+async fn replace_lists(
+    tx: &mut PgConnection,
+    provider: Uuid,
+    catalog: &ProviderCatalog,
+) -> Result<SyncReport> {
+    let sizes: Vec<ProviderSize> = catalog.sizes.iter().cloned().map(normal).collect();
     let report = SyncReport {
-        regions: compare(&known_regions(tx, provider).await?, &told.regions)?,
+        regions: compare(&known_regions(tx, provider).await?, &catalog.regions)?,
         sizes: compare(&known_sizes(tx, provider).await?, &sizes)?,
-        images: compare(&known_images(tx, provider).await?, &told.images)?,
+        images: compare(&known_images(tx, provider).await?, &catalog.images)?,
         ..SyncReport::default()
     };
     sqlx::query!("DELETE FROM provider_regions WHERE provider_id = $1", provider).execute(&mut *tx).await?;
@@ -70,7 +85,7 @@ async fn replace_lists(tx: &mut PgConnection, provider: Uuid, told: &ProviderCat
          SELECT $1, x.* FROM jsonb_to_recordset($2) AS x (slug text, name text, country text, available boolean)
          ON CONFLICT DO NOTHING",
         provider,
-        serde_json::to_value(&told.regions)?,
+        serde_json::to_value(&catalog.regions)?,
     )
     .execute(&mut *tx)
     .await?;
@@ -91,7 +106,7 @@ async fn replace_lists(tx: &mut PgConnection, provider: Uuid, told: &ProviderCat
          SELECT $1, x.* FROM jsonb_to_recordset($2) AS x (slug text, name text, distribution text, available boolean)
          ON CONFLICT DO NOTHING",
         provider,
-        serde_json::to_value(&told.images)?,
+        serde_json::to_value(&catalog.images)?,
     )
     .execute(&mut *tx)
     .await?;
@@ -102,9 +117,9 @@ fn compare<T: Serialize>(before: &[T], after: &[T]) -> Result<Changes> {
     Ok(changes(&listed(before)?, &listed(after)?))
 }
 
-async fn known_regions(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<RegionFact>> {
+async fn known_regions(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<ProviderRegion>> {
     Ok(sqlx::query_as!(
-        RegionFact,
+        ProviderRegion,
         "SELECT slug, name, country, available FROM provider_regions WHERE provider_id = $1",
         provider,
     )
@@ -112,21 +127,31 @@ async fn known_regions(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<Regi
     .await?)
 }
 
-async fn known_sizes(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<SizeFact>> {
-    let sizes = sqlx::query_as!(
-        SizeFact,
+async fn known_sizes(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<ProviderSize>> {
+    let rows = sqlx::query!(
         "SELECT slug, vcpu, memory_mb, disk_gb, transfer_gb, price_monthly_usd, regions, available
          FROM provider_sizes WHERE provider_id = $1",
         provider,
     )
     .fetch_all(tx)
     .await?;
-    Ok(sizes.into_iter().map(normal).collect())
+    let whole = |number: i32| u32::try_from(number).unwrap_or_default();
+    let sizes = rows.into_iter().map(|row| ProviderSize {
+        slug: row.slug,
+        vcpu: whole(row.vcpu),
+        memory_mb: whole(row.memory_mb),
+        disk_gb: whole(row.disk_gb),
+        transfer_gb: whole(row.transfer_gb),
+        price_monthly_usd: row.price_monthly_usd,
+        regions: row.regions,
+        available: row.available,
+    });
+    Ok(sizes.map(normal).collect())
 }
 
-async fn known_images(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<ImageFact>> {
+async fn known_images(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<ProviderImage>> {
     Ok(sqlx::query_as!(
-        ImageFact,
+        ProviderImage,
         "SELECT slug, name, distribution, available FROM provider_images WHERE provider_id = $1",
         provider,
     )
@@ -234,8 +259,8 @@ async fn cost_differences(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<C
         .collect())
 }
 
-async fn keep_capabilities(tx: &mut PgConnection, provider: Uuid, told: &ProviderCatalog) -> Result<()> {
-    let capabilities: Vec<String> = told.capabilities.iter().map(ToString::to_string).collect();
+async fn keep_capabilities(tx: &mut PgConnection, provider: Uuid, catalog: &ProviderCatalog) -> Result<()> {
+    let capabilities: Vec<String> = catalog.capabilities.iter().map(ToString::to_string).collect();
     sqlx::query!(
         "UPDATE providers SET capabilities = $2, synced_at = now() WHERE id = $1",
         provider,

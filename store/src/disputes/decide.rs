@@ -12,6 +12,7 @@ use domain::{
     ledger::{Movement, Position, Service, TakenBack},
     order::Transition,
     outbox::Message,
+    refund::CreditReason,
 };
 use serde_json::json;
 use sqlx::PgConnection;
@@ -218,7 +219,7 @@ async fn lose(tx: &mut PgConnection, dispute: &Dispute, billed: &Billed, positio
         outbox::enqueue(tx, &Message::OrderClosed { order_id: order }).await?;
     }
     let tax = position.share(lost, billed.price)?.tax_in_all()?;
-    let reason = format!("The payment was taken back through {}", dispute.gateway);
+    let reason = CreditReason::PaymentTakenBack { gateway: dispute.gateway.clone() };
     refunds::credit(tx, billed, lost, tax, is_all, &reason).await
 }
 

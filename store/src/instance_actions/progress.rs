@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use domain::{
     ids::{ActionId, ApiKeyId, InstanceId, OrderId, UserId},
-    instance::{ActionKind, ActionStatus, InstanceAction, InstanceStatus, PowerState, failure_words},
+    instance::{ActionKind, ActionStatus, ActionTurn, ActionWork, InstanceAction, InstanceStatus},
     provisioning::FailureClass,
     rate_limit::Caller,
+    server::ServerState,
 };
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -13,26 +14,6 @@ use uuid::Uuid;
 
 use super::typed;
 use crate::{Result, Store, StoreError, boxed, provisioning::ProviderTrouble};
-
-/// Whose turn it is at a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ActionTurn {
-    /// The server is gone for good: nothing will ever be done to it again.
-    pub is_terminated: bool,
-    /// What is to be done now; none when nothing waits.
-    pub work: Option<ActionWork>,
-    /// When the paid term ends; it may have become later.
-    pub expires_at: Option<DateTime<Utc>>,
-}
-
-/// An action whose turn has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ActionWork {
-    /// The action.
-    pub id: ActionId,
-    /// What is to be done.
-    pub kind: ActionKind,
-}
 
 /// Everything the provider must be told for an action, and how far earlier tries came.
 #[derive(Debug, Clone)]
@@ -72,17 +53,6 @@ pub struct ActionJob {
     pub other_snapshots: Vec<String>,
 }
 
-/// A server as the provider told it after an action.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedServer {
-    /// Whether it is on.
-    pub power: PowerState,
-    /// Public IPv4; none keeps what we know.
-    pub ipv4: Option<String>,
-    /// Public IPv6; none keeps what we know.
-    pub ipv6: Option<String>,
-}
-
 impl Store {
     /// The action whose turn it is: the one that is being done, else the oldest that waits. What needs no provider
     /// is done on the way, and what the server's state does not allow any more fails.
@@ -96,7 +66,7 @@ impl Store {
         let is_terminated = status == InstanceStatus::Terminated;
         let work = loop {
             let Some(waiting) = waiting(&mut tx, instance).await? else { break None };
-            let work = ActionWork { id: waiting.id, kind: waiting.kind };
+            let work = ActionWork { action_id: waiting.id, kind: waiting.kind };
             if waiting.status == ActionStatus::InProgress {
                 break Some(work);
             }
@@ -115,7 +85,8 @@ impl Store {
             .fetch_one(&mut *tx)
             .await?;
         tx.commit().await?;
-        Ok(ActionTurn { is_terminated, work, expires_at })
+        let expires_at_ms = expires_at.and_then(|at| u64::try_from(at.timestamp_millis()).ok());
+        Ok(ActionTurn { is_terminated, work, expires_at_ms })
     }
 
     /// What the provider is to be told.
@@ -253,7 +224,7 @@ impl Store {
         &self,
         action: ActionId,
         snapshot_id: Option<&str>,
-        seen: &ObservedServer,
+        seen: &ServerState,
     ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let Some(instance) = instance_of(&mut tx, action).await? else {
@@ -274,8 +245,8 @@ impl Store {
              FROM instance_actions a WHERE a.id = $1 AND s.id = a.instance_id",
             action.0,
             seen.power.as_str(),
-            seen.ipv4,
-            seen.ipv6,
+            seen.ipv4.map(|ip| ip.to_string()),
+            seen.ipv6.map(|ip| ip.to_string()),
         )
         .execute(&mut *tx)
         .await?;
@@ -406,7 +377,8 @@ async fn fail(tx: &mut PgConnection, action: ActionId, class: FailureClass, mess
          WHERE id = $1 AND status IN ('pending', 'in_progress')",
         action.0,
         class.as_str(),
-        failure_words(class),
+        // Customers read words, which are found by the class when it is shown.
+        class.as_str(),
         message,
         told,
     )

@@ -12,14 +12,14 @@ use domain::{
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{Draft, InvoiceLine, issue, void, write_draft};
+use super::{Draft, InvoiceLine, void, write::rewrite_draft, write_draft};
 use crate::{
     Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
-    new_id, tax,
+    new_id, numbers, tax,
 };
 
 /// A bill to be drafted.
@@ -90,7 +90,11 @@ impl Store {
         }
         let known = sqlx::query_scalar!("SELECT id FROM users WHERE id = $1", new.customer.0);
         known.fetch_optional(&mut *tx).await?.ok_or(StoreError::NotFound("user"))?;
-        let drafted = write(&mut tx, id, new.customer, new.items, new.note).await?;
+        let tax = tax::rule_of_today(&mut tx).await?;
+        let quote = bill(new.items, tax)?;
+        let draft = Draft { id, user: new.customer, order: None, quote: &quote, tax, note: new.note };
+        write_draft(&mut tx, &draft).await?;
+        let drafted = read(&mut tx, id).await?;
         record(&mut tx, origin, "invoice.draft", None, &drafted, None).await?;
         tx.commit().await?;
         Ok(drafted)
@@ -112,7 +116,8 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let before = lock(&mut tx, invoice, InvoiceStatus::Draft).await?;
         origin.refuse_own(before.user_id)?;
-        let after = write(&mut tx, invoice, before.user_id, items, note).await?;
+        rewrite(&mut tx, &before, items, note).await?;
+        let after = read(&mut tx, invoice).await?;
         record(&mut tx, origin, "invoice.change", Some(&before), &after, None).await?;
         tx.commit().await?;
         Ok(after)
@@ -132,14 +137,14 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let before = lock(&mut tx, invoice, InvoiceStatus::Draft).await?;
         let items: Vec<BilledItem> = before.lines.iter().map(item).collect();
-        write(&mut tx, invoice, before.user_id, &items, before.note.as_deref()).await?;
+        rewrite(&mut tx, &before, &items, before.note.as_deref()).await?;
         let due_at = sqlx::query_scalar!(
             r#"SELECT now() + make_interval(hours => 24 * $1::integer) AS "due_at!""#,
             i32::try_from(due_days).unwrap_or(i32::MAX),
         )
         .fetch_one(&mut *tx)
         .await?;
-        issue(&mut tx, invoice, due_at).await?;
+        numbers::issue_invoice(&mut tx, invoice, due_at).await?;
         let issued = read(&mut tx, invoice).await?;
         record(&mut tx, origin, "invoice.issue", Some(&before), &issued, None).await?;
         tell_of_issue(&mut tx, &issued).await?;
@@ -176,17 +181,16 @@ impl Store {
     }
 }
 
-async fn write(
+async fn rewrite(
     tx: &mut PgConnection,
-    id: InvoiceId,
-    user: UserId,
+    before: &DraftedInvoice,
     items: &[BilledItem],
     note: Option<&str>,
-) -> Result<DraftedInvoice> {
+) -> Result<()> {
     let tax = tax::rule_of_today(tx).await?;
     let quote = bill(items, tax)?;
-    write_draft(tx, &Draft { id, user, quote: &quote, tax, note }).await?;
-    read(tx, id).await
+    let draft = Draft { id: before.id, user: before.user_id, order: None, quote: &quote, tax, note };
+    rewrite_draft(tx, &draft).await
 }
 
 fn item(line: &InvoiceLine) -> BilledItem {

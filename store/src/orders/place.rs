@@ -2,16 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Rupiah,
     billing::{Bank, PaymentMethod},
-    event::{Event, OrderPlaced},
+    event::OrderPlaced,
     hostname::Hostname,
-    ids::{InvoiceId, NotificationId, OrderId, OutboxId, PaymentId, RedemptionId, SshKeyId, TaskId, UserId},
-    notification::NotificationKind,
+    ids::{InvoiceId, OrderId, PaymentId, SshKeyId, TaskId, UserId},
     outbox::{Message, OrderStart},
     payment_limits::Way,
     policy::OrderPolicy,
-    pricing::{PriceLine, StoredDescription},
     promo::PromoCode,
 };
 use sqlx::PgConnection;
@@ -24,10 +21,13 @@ use super::{
 use crate::{
     Store, StoreError, boxed,
     catalog::in_stock,
-    idempotency::{self, Idempotency},
+    events::Entry,
+    idempotency::{self, Claim, Idempotency},
+    invoices::{self, Draft},
     ledger,
     locks::lock_account,
-    new_id, numbers, payments,
+    new_id, numbers, outbox,
+    payments::{self, NewPayment, PayableUntil, Pays},
     promos::{self, PromoUse},
     unpaid::{self, Beginning},
 };
@@ -77,62 +77,75 @@ impl Store {
     /// [`StoreError::InsufficientBalance`] when the balance was to pay and does not suffice.
     #[boxed]
     pub async fn place_order(&self, new: &NewOrder, request: &Idempotency) -> Result<Placed, OrderError> {
-        loop {
-            let refused = match self.try_place(new, request).await {
-                Ok(Some(placed)) => return Ok(placed),
-                Ok(None) => None,
-                Err(error @ (OrderError::Refused(_) | OrderError::Store(StoreError::TooMuchUnpaid(_)))) => {
-                    Some(error)
-                }
-                Err(error) => return Err(error),
-            };
-            // What was placed once stays the answer, also when it can't be had again.
-            let earlier = idempotency::earlier(&mut *self.pool.acquire().await?, new.user, request).await?;
-            match (earlier, refused) {
-                (Some(order), _) => return Ok(Placed { order_id: order.into(), to_charge: None }),
-                (None, Some(refused)) => return Err(refused),
-                // The key was in the way a moment ago and is forgotten by now: it is as good as new.
-                (None, None) => {}
-            }
+        let (order_id, payment_id): (OrderId, PaymentId) = (new_id(), new_id());
+        let mut tx = self.pool.begin().await?;
+        if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, order_id.0).await? {
+            return Ok(Placed { order_id: earlier.into(), to_charge: None });
         }
+        let offer = resolve(&mut tx, &new.selection).await?;
+        let ssh_keys = public_keys(&mut tx, new.user, &new.ssh_key_ids).await?;
+        let offer = self.hold(&mut tx, new, offer).await?;
+        let expires_at = deadline(offer.at, &new.policy);
+        insert(&mut tx, order_id, new, &offer, &ssh_keys, expires_at).await?;
+        if let Some(promo) = offer.promo {
+            promos::reserve_for_order(&mut tx, new.user, order_id, promo.id, promo.amount).await?;
+        }
+        Entry::of(placed(order_id, new, &offer)).tell(&mut tx, new.user).await?;
+        outbox::enqueue(&mut tx, &Message::StartOrder(start(order_id, new, &offer))).await?;
+        let invoice = draft_invoice(&mut tx, order_id, new.user, &offer).await?;
+        let payment = NewPayment {
+            id: payment_id,
+            pays: Pays::Order { order: order_id, invoice },
+            attempt: 1,
+            customer: new.user,
+            method: new.method,
+            bank: new.bank,
+            gateway: new.gateway,
+            amount: offer.quote.total,
+            until: PayableUntil::At(expires_at),
+        };
+        payments::insert(&mut tx, &payment).await?;
+        // Takes the number, for which every order of the moment waits: what must be locked is, and little is left to do.
+        numbers::issue_invoice(&mut tx, invoice, expires_at).await?;
+        if new.method == PaymentMethod::Wallet {
+            payments::pay_from_wallet(&mut tx, order_id, payment_id).await?;
+        }
+        tx.commit().await?;
+        Ok(Placed { order_id, to_charge: Some(payment_id) })
     }
 
-    /// `None` when the key was used before.
-    async fn try_place(&self, new: &NewOrder, request: &Idempotency) -> Result<Option<Placed>, OrderError> {
-        let mut tx = self.pool.begin().await?;
-        let mut offer = resolve(&mut tx, &new.selection).await?;
-        let keys = public_keys(&mut tx, new.user, &new.ssh_key_ids).await?;
+    /// Whether the offer is there for this customer and can be paid in this way; answers with it, its promo code in the
+    /// price. What that depends on is locked, in the order of [`crate::locks`].
+    async fn hold(
+        &self,
+        tx: &mut PgConnection,
+        new: &NewOrder,
+        mut offer: Offer,
+    ) -> Result<Offer, OrderError> {
         if new.promo.is_none() {
             self.refuse_outside_limits(new, &offer)?;
         }
         let is_unpaid = new.method != PaymentMethod::Wallet;
         if is_unpaid {
-            lock_account(&mut tx, new.user).await?;
+            lock_account(tx, new.user).await?;
         }
-        if offer.is_limited && !in_stock(&mut tx, offer.plan_id).await? {
+        if offer.is_limited && !in_stock(tx, offer.plan_id).await? {
             return Err(Refusal::OutOfStock.into());
         }
         if let Some(code) = &new.promo {
             let wanted = PromoUse { user: new.user, code: code.clone() };
-            offer = offer.with_promo(promos::find_to_use(&mut tx, &wanted).await?.as_ref())?;
+            offer = offer.with_promo(promos::find_to_use(tx, &wanted).await?.as_ref())?;
             self.refuse_outside_limits(new, &offer)?;
         }
         if is_unpaid {
             let plan = offer.is_limited.then_some(offer.plan_id);
             let order = Beginning::Order { plan, code: new.promo.as_ref() };
-            unpaid::allow(&mut tx, &self.unpaid_limits, new.user, order).await?;
+            unpaid::allow(tx, &self.unpaid_limits, new.user, order).await?;
         } else {
             // The invoice's number is taken before it is paid, and nobody may wait for us then.
-            ledger::lock_accounts(&mut tx, new.user).await?;
+            ledger::lock_accounts(tx, new.user).await?;
         }
-        let placed = insert(&mut tx, new, request, &offer, &keys).await?;
-        if let (PaymentMethod::Wallet, Some(Placed { order_id, to_charge: Some(payment) })) =
-            (new.method, placed)
-        {
-            payments::pay_from_wallet(&mut tx, order_id, payment).await?;
-        }
-        tx.commit().await?;
-        Ok(placed)
+        Ok(offer)
     }
 
     fn refuse_outside_limits(&self, new: &NewOrder, offer: &Offer) -> Result<(), Refusal> {
@@ -150,84 +163,24 @@ fn deadline(placed_at: DateTime<Utc>, policy: &OrderPolicy) -> DateTime<Utc> {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// Writes everything in one statement: one round trip on the path that customers wait for.
-///
-/// Each part reads from the one before it, which makes their order certain: the key is claimed first (waiting for a
-/// request with the same key to end; if that one committed, nothing is written), the invoice's number is taken last.
-/// Taking it locks the year's counter until the commit, and every order of the moment waits there: as with
-/// [`numbers::take`], whatever else is locked was locked before.
+/// Writes the order with the task to get its server.
 async fn insert(
-    connection: &mut PgConnection,
+    tx: &mut PgConnection,
+    id: OrderId,
     new: &NewOrder,
-    request: &Idempotency,
     offer: &Offer,
     ssh_keys: &[String],
-) -> Result<Option<Placed>, StoreError> {
-    let (order_id, payment_id): (OrderId, PaymentId) = (new_id(), new_id());
-    let quote = &offer.quote;
-    let lines = quote.lines.iter().map(Line::of).collect::<Result<Vec<_>, _>>()?;
-    let start = Message::StartOrder(OrderStart {
-        order_id,
-        customer_id: new.user,
-        provider: offer.provider.clone(),
-        plan_slug: offer.plan.clone(),
-        placed_at_ms: u64::try_from(offer.at.timestamp_millis()).unwrap_or_default(),
-        policy: new.policy,
-    });
-    let event = Event::from(OrderPlaced {
-        order_id,
-        hostname: new.hostname.as_str().to_owned(),
-        plan: offer.plan_name.clone(),
-        total: quote.total,
-    });
-    let facts = event.facts();
-    let claimed = sqlx::query!(
-        "WITH claim AS (
-             INSERT INTO idempotency_keys (user_id, scope, key, request_hash, object_id)
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, scope, key) DO NOTHING RETURNING object_id),
-         placed AS (
+    expires_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "WITH placed AS (
              INSERT INTO orders (id, user_id, status, provider_id, plan_id, region_id, image_id, hostname, term_months,
                                  auto_renew, total, policy, placed_at, expires_at, ssh_keys)
-             SELECT $5, $1, 'PENDING_PAYMENT', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $41 FROM claim
-             RETURNING id),
-         task AS (
-             INSERT INTO provisioning_tasks (id, order_id, provider_type) SELECT $17, id, $18 FROM placed),
-         event AS (
-             INSERT INTO events (kind, data, dedupe_key, order_id, step, status)
-             SELECT $19, $21, $22, id, $23, $24 FROM placed RETURNING id),
-         notice AS (
-             INSERT INTO in_app_notifications (id, user_id, event_id, type) SELECT $20, $1, id, $25 FROM event),
-         message AS (
-             INSERT INTO outbox (id, workflow_id, kind, payload, class) SELECT $26, $27, $28, $29, $47 FROM placed),
-         counter AS (
-             INSERT INTO invoice_counters AS c (year, last)
-             SELECT extract(year FROM $15::timestamptz AT TIME ZONE 'Asia/Jakarta')::integer, 1 FROM placed
-             ON CONFLICT (year) DO UPDATE SET last = c.last + 1 RETURNING year, last::text AS last),
-         invoice AS (
-             INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax_base, tax, tax_bp,
-                                   total, issued_at, due_at)
-             SELECT $30, 'INV/' || year || '/' || lpad(last, greatest(6, length(last)), '0'), $1, $5, 'OPEN',
-                    $31, $32, $42, $33, $34, $13, $15, $16
-             FROM counter RETURNING id),
-         line AS (
-             INSERT INTO invoice_lines (invoice_id, position, kind, params, description, quantity, unit_price, total)
-             SELECT invoice.id, l.position, l.kind, l.params, l.description, l.quantity, l.unit_price, l.total
-             FROM invoice, ROWS FROM (jsonb_to_recordset($35) AS (kind text, params jsonb, description text,
-                                                                  quantity integer, unit_price bigint, total bigint))
-                  WITH ORDINALITY AS l (kind, params, description, quantity, unit_price, total, position)),
-         redemption AS (
-             INSERT INTO promo_redemptions (id, promo_id, user_id, order_id, amount, state)
-             SELECT $43, $44::uuid, $1, id, $45::bigint, 'RESERVED' FROM placed WHERE $44::uuid IS NOT NULL),
-         payment AS (
-             INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
-                                   status, expires_at)
-             SELECT $36, id, $5, $1, $37, $38, $39, $40, $13, 'PENDING', $16 FROM invoice)
-         SELECT object_id, (SELECT set_config('lock_timeout', $46, true) FROM counter) AS held FROM claim",
+             VALUES ($1, $2, 'PENDING_PAYMENT', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             RETURNING id)
+         INSERT INTO provisioning_tasks (id, order_id, provider_type) SELECT $15, id, $16 FROM placed",
+        id.0,
         new.user.0,
-        request.scope,
-        request.key,
-        request.request_hash.as_slice(),
-        order_id.0,
         offer.provider_id.0,
         offer.plan_id.0,
         offer.region_id,
@@ -235,62 +188,49 @@ async fn insert(
         new.hostname.as_str(),
         i32::try_from(new.selection.term_months).unwrap_or(i32::MAX),
         new.auto_renew,
-        quote.total.get(),
+        offer.quote.total.get(),
         serde_json::to_value(new.policy)?,
         offer.at,
-        deadline(offer.at, &new.policy),
+        expires_at,
+        ssh_keys,
         new_id::<TaskId>().0,
         offer.provider,
-        event.kind().as_str(),
-        new_id::<NotificationId>().0,
-        event.data()?,
-        facts.dedupe_key,
-        facts.step.map(|step| step.name),
-        facts.step.map(|step| step.status.as_str()),
-        facts.notification.map(NotificationKind::as_str),
-        new_id::<OutboxId>().0,
-        start.workflow_id(),
-        start.kind(),
-        serde_json::to_value(&start)?,
-        new_id::<InvoiceId>().0,
-        quote.subtotal.get(),
-        quote.discount.get(),
-        quote.tax.get(),
-        i32::try_from(offer.tax.rate).unwrap_or(i32::MAX),
-        serde_json::to_value(lines)?,
-        payment_id.0,
-        new.gateway,
-        payments::gateway_order_id(order_id, 1),
-        new.method.as_str(),
-        new.bank.map(Bank::as_str),
-        ssh_keys,
-        quote.tax_base.get(),
-        new_id::<RedemptionId>().0,
-        offer.promo.map(|promo| promo.id.0),
-        offer.promo.map(|promo| promo.amount.get()),
-        numbers::PATIENCE,
-        start.class().as_str(),
     )
-    .fetch_optional(connection)
+    .execute(tx)
     .await?;
-    Ok(claimed.map(|_| Placed { order_id, to_charge: Some(payment_id) }))
+    Ok(())
 }
 
-/// An invoice's line by its columns.
-#[derive(serde::Serialize)]
-struct Line {
-    #[serde(flatten)]
-    description: StoredDescription,
-    quantity: u32,
-    unit_price: Rupiah,
-    total: Rupiah,
-}
-
-impl Line {
-    fn of(line: &PriceLine) -> serde_json::Result<Self> {
-        let PriceLine { quantity, unit_price, total, .. } = *line;
-        Ok(Self { description: line.description.store()?, quantity, unit_price, total })
+fn placed(order_id: OrderId, new: &NewOrder, offer: &Offer) -> OrderPlaced {
+    OrderPlaced {
+        order_id,
+        hostname: new.hostname.as_str().to_owned(),
+        plan: offer.plan_name.clone(),
+        total: offer.quote.total,
     }
+}
+
+fn start(order_id: OrderId, new: &NewOrder, offer: &Offer) -> OrderStart {
+    OrderStart {
+        order_id,
+        customer_id: new.user,
+        provider: offer.provider.clone(),
+        plan_slug: offer.plan.clone(),
+        placed_at_ms: u64::try_from(offer.at.timestamp_millis()).unwrap_or_default(),
+        policy: new.policy,
+    }
+}
+
+async fn draft_invoice(
+    tx: &mut PgConnection,
+    order: OrderId,
+    user: UserId,
+    offer: &Offer,
+) -> Result<InvoiceId, StoreError> {
+    let id = new_id();
+    let draft = Draft { id, user, order: Some(order), quote: &offer.quote, tax: offer.tax, note: None };
+    invoices::write_draft(tx, &draft).await?;
+    Ok(id)
 }
 
 #[cfg(test)]

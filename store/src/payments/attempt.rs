@@ -1,15 +1,18 @@
 //! Beginning to pay: further attempts, and what the gateway answered to a charge.
 
-use chrono::{DateTime, Utc};
 use domain::{
     billing::{Bank, PaymentMethod},
+    gateway::Instructions,
     ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
     order::OrderStatus,
     payment_limits::Way,
 };
 use sqlx::PgConnection;
 
-use super::{Payment, gateway_order_id, pay_from_wallet, tell_of_refusal};
+use super::{
+    NewPayment, PayableUntil, Payment, Pays, insert, new_payment::next_attempt, pay_from_wallet,
+    tell_of_refusal,
+};
 use crate::{
     Object, Result, Store, StoreError, boxed,
     idempotency::{self, Claim, Idempotency},
@@ -40,23 +43,6 @@ pub struct Opened {
     pub payment_id: PaymentId,
     /// False when an earlier request with the same key began it.
     pub is_new: bool,
-}
-
-/// What a customer needs in order to pay.
-#[derive(Debug, Clone, Default)]
-pub struct Instructions {
-    /// The gateway's id of the transaction.
-    pub transaction_id: String,
-    /// QRIS: the text of the QR code.
-    pub qr_string: Option<String>,
-    /// Virtual account: its number.
-    pub va_number: Option<String>,
-    /// Mandiri: the bill's key.
-    pub bill_key: Option<String>,
-    /// Mandiri: the biller's code.
-    pub biller_code: Option<String>,
-    /// Until when the gateway takes the money, if it says so.
-    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// How a gateway answered to a charge.
@@ -105,7 +91,7 @@ impl Store {
         Ok(Opened { payment_id, is_new: true })
     }
 
-    /// Keeps what a gateway answered to a charge. A notification that was quicker wins: only an attempt that is still
+    /// Keeps what a gateway answered to a charge. A webhook event that was quicker wins: only an attempt that is still
     /// open changes its status.
     ///
     /// # Errors
@@ -199,27 +185,16 @@ pub(super) async fn insert_attempt(
     bank: Option<Bank>,
     gateway: Option<&str>,
 ) -> Result<()> {
-    let earlier =
-        sqlx::query_scalar!(r#"SELECT count(*) AS "earlier!" FROM payments WHERE order_id = $1"#, order.id.0)
-            .fetch_one(&mut *tx)
-            .await?;
-    let attempt = u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1);
-    sqlx::query!(
-        "INSERT INTO payments (id, invoice_id, order_id, user_id, gateway, gateway_order_id, method, bank, amount,
-                               status, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'PENDING', $10)",
-        payment.0,
-        order.invoice_id.0,
-        order.id.0,
-        order.user_id.0,
+    let new = NewPayment {
+        id: payment,
+        pays: Pays::Order { order: order.id, invoice: order.invoice_id },
+        attempt: next_attempt(tx, order.invoice_id).await?,
+        customer: order.user_id,
+        method,
+        bank,
         gateway,
-        gateway_order_id(order.id, attempt),
-        method.as_str(),
-        bank.map(Bank::as_str),
-        order.total.get(),
-        order.expires_at,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
+        amount: order.total,
+        until: PayableUntil::At(order.expires_at),
+    };
+    insert(tx, &new).await
 }

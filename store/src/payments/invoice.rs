@@ -1,6 +1,5 @@
 //! Paying an invoice that belongs to no order: a further term of a server, or what staff billed by hand.
 
-use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, InvoiceStatus, PaymentMethod, PaymentOutcome},
@@ -11,7 +10,9 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{Opened, Settlement, mark_paid};
+use super::{
+    NewPayment, Opened, PayableUntil, Pays, Settlement, insert, mark_paid, new_payment::next_attempt,
+};
 use crate::{
     Object, Result, Store, StoreError, boxed,
     events::Entry,
@@ -89,7 +90,18 @@ pub(crate) async fn begin(
     new: &NewInvoiceAttempt,
 ) -> Result<()> {
     refuse_if_pointless(tx, invoice).await?;
-    insert(tx, invoice, payment, new).await?;
+    let attempt = NewPayment {
+        id: payment,
+        pays: Pays::Invoice(invoice.id),
+        attempt: next_attempt(tx, invoice.id).await?,
+        customer: invoice.user_id,
+        method: new.method,
+        bank: new.bank,
+        gateway: new.gateway,
+        amount: invoice.total,
+        until: PayableUntil::Within(new.pay_within_ms),
+    };
+    insert(tx, &attempt).await?;
     if new.method == PaymentMethod::Wallet {
         let payment = lock_payment(tx, payment).await?;
         settle_from_wallet(tx, invoice, &payment).await?;
@@ -106,45 +118,6 @@ async fn refuse_if_pointless(tx: &mut PgConnection, invoice: &LockedInvoice) -> 
         return in_the_way("over a term of a server that is gone or being deleted".to_owned());
     }
     Ok(())
-}
-
-async fn insert(
-    tx: &mut PgConnection,
-    invoice: &LockedInvoice,
-    payment: PaymentId,
-    new: &NewInvoiceAttempt,
-) -> Result<()> {
-    let expires_at = deadline(tx, new.pay_within_ms).await?;
-    let earlier = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "earlier!" FROM payments WHERE invoice_id = $1"#,
-        invoice.id.0
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "INSERT INTO payments (id, invoice_id, user_id, gateway, gateway_order_id, method, bank, amount, status, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'PENDING', $9)",
-        payment.0,
-        invoice.id.0,
-        invoice.user_id.0,
-        new.gateway,
-        format!("WI-{}-{}", invoice.id.0.simple(), earlier + 1),
-        new.method.as_str(),
-        new.bank.map(Bank::as_str),
-        invoice.total.get(),
-        expires_at,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn deadline(tx: &mut PgConnection, within_ms: u64) -> Result<DateTime<Utc>> {
-    #[allow(clippy::cast_precision_loss, reason = "a deadline to the millisecond is precise enough")]
-    let seconds = within_ms as f64 / 1000.0;
-    Ok(sqlx::query_scalar!(r#"SELECT now() + make_interval(secs => $1) AS "at!""#, seconds)
-        .fetch_one(tx)
-        .await?)
 }
 
 /// Lets the money of an attempt pay its invoice if it still waits, and bring about what it was for; else it goes to the

@@ -60,14 +60,38 @@ pub(crate) async fn reserve_for_deposit(
     let wanted = PromoUse { user, code: code.clone() };
     let found = find_to_use(tx, &wanted).await?.ok_or(PromoRefusal::Unknown)?;
     let bonus = found.decide(Purpose::Deposit, amount)??;
+    reserve(tx, user, User::Deposit(deposit), found.id, bonus).await
+}
+
+/// Takes a code for an order that was just written, in whose price it is. The code is locked by the caller
+/// ([`find_to_use`]).
+pub(crate) async fn reserve_for_order(
+    tx: &mut PgConnection,
+    customer: UserId,
+    order: OrderId,
+    promo: PromoId,
+    amount: Rupiah,
+) -> Result<()> {
+    reserve(tx, customer, User::Order(order), promo, amount).await
+}
+
+async fn reserve(
+    tx: &mut PgConnection,
+    customer: UserId,
+    user: User,
+    promo: PromoId,
+    amount: Rupiah,
+) -> Result<()> {
+    let (order, deposit) = user.columns();
     sqlx::query!(
-        "INSERT INTO promo_redemptions (id, promo_id, user_id, deposit_id, amount, state)
-         VALUES ($1, $2, $3, $4, $5, 'RESERVED')",
+        "INSERT INTO promo_redemptions (id, promo_id, user_id, order_id, deposit_id, amount, state)
+         VALUES ($1, $2, $3, $4, $5, $6, 'RESERVED')",
         new_id::<RedemptionId>().0,
-        found.id.0,
-        user.0,
-        deposit.0,
-        bonus.get(),
+        promo.0,
+        customer.0,
+        order,
+        deposit,
+        amount.get(),
     )
     .execute(tx)
     .await?;

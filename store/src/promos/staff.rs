@@ -224,6 +224,8 @@ impl Store {
 
 /// Locks a code against uses and other changes, and reads it as it is then.
 async fn lock(tx: &mut PgConnection, promo: PromoId) -> Result<PromoDetail> {
+    // The strongest lock: the row may be deleted or get another code, and a use that points at it (FOR KEY SHARE) must be
+    // seen before or wait.
     sqlx::query!("SELECT id FROM promos WHERE id = $1 FOR UPDATE", promo.0)
         .fetch_optional(&mut *tx)
         .await?

@@ -257,6 +257,7 @@ async fn lock(
     .fetch_optional(&mut *tx)
     .await?;
     let Some(row) = row else { return Ok(None) };
+    // A statement of its own: in the one above the clock would be read before the lock was waited for.
     let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(tx).await?;
     Ok(Some((row.into(), now)))
 }

@@ -5,7 +5,8 @@ use domain::{
     ids::{InstanceId, OrderId},
     instance::{InstanceStatus, PowerState},
     order::OrderStatus,
-    reconciliation::{KnownInstance, KnownServer, SeenServer},
+    reconciliation::{KnownInstance, KnownOrder},
+    server::ProviderServer,
 };
 use uuid::Uuid;
 
@@ -27,7 +28,7 @@ struct Row {
     busy: bool,
 }
 
-impl From<Row> for KnownServer {
+impl From<Row> for KnownOrder {
     fn from(row: Row) -> Self {
         let instance =
             row.instance_id.zip(row.instance_status).zip(row.power).map(|((id, status), power)| {
@@ -61,7 +62,7 @@ impl Store {
         orders: &[OrderId],
         servers: &[String],
         look_began: DateTime<Utc>,
-    ) -> Result<Vec<KnownServer>> {
+    ) -> Result<Vec<KnownOrder>> {
         let orders: Vec<Uuid> = orders.iter().map(|order| order.0).collect();
         let rows = sqlx::query_as!(
             Row,
@@ -90,7 +91,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(KnownServer::from).collect())
+        Ok(rows.into_iter().map(KnownOrder::from).collect())
     }
 
     /// Servers we believe to run at the provider that are not among `listed`, and that began before `settled`.
@@ -104,7 +105,7 @@ impl Store {
         listed: &[String],
         settled: DateTime<Utc>,
         look_began: DateTime<Utc>,
-    ) -> Result<Vec<KnownServer>> {
+    ) -> Result<Vec<KnownOrder>> {
         let rows = sqlx::query_as!(
             Row,
             r#"SELECT o.id AS "order_id: OrderId", o.status AS "order_status: OrderStatus",
@@ -131,7 +132,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(KnownServer::from).collect())
+        Ok(rows.into_iter().map(KnownOrder::from).collect())
     }
 
     /// Takes the provider's word for a server's power and addresses, unless our record changed since `believed` was
@@ -140,8 +141,9 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn correct_record(&self, believed: &KnownInstance, seen: &SeenServer) -> Result<bool> {
+    pub async fn correct_record(&self, believed: &KnownInstance, seen: &ProviderServer) -> Result<bool> {
         let power = if seen.power == PowerState::Unknown { believed.power } else { seen.power };
+        // Addresses are compared with IS NOT DISTINCT FROM: one that we do not have yet is NULL, which equals nothing.
         let corrected = sqlx::query!(
             "UPDATE instances i SET power_state = $2, ipv4 = coalesce($3, ipv4), ipv6 = coalesce($4, ipv6),
                     updated_at = now()
@@ -151,8 +153,8 @@ impl Store {
                                WHERE a.instance_id = i.id AND a.status IN ('pending', 'in_progress'))",
             believed.id.0,
             power.as_str(),
-            seen.ipv4,
-            seen.ipv6,
+            seen.ipv4.map(|ip| ip.to_string()),
+            seen.ipv6.map(|ip| ip.to_string()),
             believed.status.as_str(),
             believed.power.as_str(),
             believed.ipv4,

@@ -5,19 +5,13 @@ use domain::{
     event::OrderMoneyReturned,
     ids::{CreditNoteId, OrderId},
     ledger::Service,
+    refund::CreditReason,
 };
 use serde_json::json;
 use sqlx::PgConnection;
 
 use super::Billed;
-use crate::{
-    Result,
-    events::Entry,
-    ledger,
-    locks::lock_order,
-    new_id,
-    numbers::{self, Series},
-};
+use crate::{Result, events::Entry, ledger, locks::lock_order, new_id, numbers};
 
 /// What a credit note says.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +46,8 @@ pub(crate) async fn give_back(
     let order = lock_order(tx, order).await?;
     let billed = Billed::of_order(&order);
     let sums = Sums { total, tax: position.tax_in_all(billed.price)?, is_all: true };
-    let credit_note = take_back_invoice(tx, &billed, sums, reason).await?;
+    let credited = CreditReason::Written(reason.to_owned());
+    let credit_note = take_back_invoice(tx, &billed, sums, &credited).await?;
     for movement in position.give_back(order.parties(), event)? {
         ledger::post(tx, &movement, Some(reason)).await?;
     }
@@ -77,7 +72,7 @@ pub(crate) async fn credit(
     total: Rupiah,
     tax: Rupiah,
     is_all: bool,
-    reason: &str,
+    reason: &CreditReason,
 ) -> Result<()> {
     take_back_invoice(tx, billed, Sums { total, tax, is_all }, reason).await.map(drop)
 }
@@ -88,7 +83,7 @@ pub(super) async fn take_back_invoice(
     tx: &mut PgConnection,
     billed: &Billed,
     sums: Sums,
-    reason: &str,
+    reason: &CreditReason,
 ) -> Result<Option<Issued>> {
     let paid = sqlx::query_scalar!(
         "UPDATE invoices SET status = CASE WHEN $2 THEN 'REFUNDED' ELSE status END
@@ -110,10 +105,10 @@ async fn issue_credit_note(
     tx: &mut PgConnection,
     billed: &Billed,
     sums: Sums,
-    reason: &str,
+    reason: &CreditReason,
 ) -> Result<Issued> {
     let id: CreditNoteId = new_id();
-    let number = numbers::take(tx, Series::CreditNote).await?;
+    let number = numbers::take_for_credit_note(tx).await?;
     sqlx::query!(
         "INSERT INTO credit_notes (id, number, invoice_id, order_id, user_id, reason, net, tax, total)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -122,7 +117,7 @@ async fn issue_credit_note(
         billed.invoice.0,
         billed.order().map(|order| order.0),
         billed.customer.0,
-        reason,
+        reason.to_text(),
         sums.total.minus(sums.tax)?.get(),
         sums.tax.get(),
         sums.total.get(),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     ids::{CreditNoteId, InvoiceId, OrderId, PaymentId, RefundId, UserId},
-    refund::{RefundDestination, RefundStatus},
+    refund::{CreditReason, RefundDestination, RefundStatus},
 };
 use sqlx::PgConnection;
 
@@ -22,7 +22,7 @@ pub struct CreditNote {
     /// Its number, sequential per year: `CN/2026/000001`.
     pub number: String,
     /// Why the money went back.
-    pub reason: String,
+    pub reason: CreditReason,
     /// What went back, without tax.
     pub net: Rupiah,
     /// PPN that went back.

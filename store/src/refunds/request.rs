@@ -7,7 +7,7 @@ use domain::{
     ledger::{Movement, Position, Service, Share},
     order::{OrderStatus, Transition},
     outbox::Message,
-    refund::{RefundDestination, RefundStart, leads_back},
+    refund::{CreditReason, RefundDestination, RefundStart, leads_back},
 };
 use serde_json::json;
 use sqlx::PgConnection;
@@ -196,7 +196,8 @@ async fn begin(
     }
     let share = position.share(wanted, billed.price)?;
     let sums = Sums { total: wanted, tax: share.tax_in_all()?, is_all: wanted == position.total()? };
-    let credit_note = credit_notes::take_back_invoice(tx, billed, sums, new.reason).await?;
+    let reason = CreditReason::Written(new.reason.to_owned());
+    let credit_note = credit_notes::take_back_invoice(tx, billed, sums, &reason).await?;
     insert(tx, billed, new, &share, Row { decided, payment, credit_note }).await?;
     let movement = Movement::given_back(billed.parties(), id, new.destination, &share)?;
     ledger::post(tx, &movement, Some(new.reason)).await?;

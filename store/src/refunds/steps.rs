@@ -79,6 +79,7 @@ impl Store {
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
     pub async fn begin_refund_call(&self, refund: RefundId) -> Result<Option<RefundCall>> {
+        // What was in doubt before is read in a part of its own: an UPDATE returns what the row has become.
         Ok(sqlx::query_as!(
             RefundCall,
             r#"WITH before AS (

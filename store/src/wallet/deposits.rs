@@ -21,7 +21,7 @@ use crate::{
     locks::{LockedDeposit, LockedPayment, lock_account},
     new_id,
     page::{Page, PageRequest},
-    payments::{Payment, Settlement, mark_paid},
+    payments::{self, NewPayment, PayableUntil, Payment, Pays, Settlement, mark_paid},
     promos::{self, Bonus},
     unpaid::{self, Beginning},
 };
@@ -119,25 +119,26 @@ impl Store {
         self.check_payment_limits(Some(new.gateway), way, new.amount)?;
         let beginning = Beginning::Deposit { code: new.promo.as_ref() };
         unpaid::allow(&mut tx, &self.unpaid_limits, new.user, beginning).await?;
-        #[allow(clippy::cast_precision_loss, reason = "a deadline to the millisecond is precise enough")]
-        let seconds = new.pay_within_ms as f64 / 1000.0;
         sqlx::query!(
-            "WITH deposit AS (INSERT INTO deposits (id, user_id, amount) VALUES ($1, $2, $3) RETURNING id)
-             INSERT INTO payments (id, deposit_id, user_id, gateway, gateway_order_id, method, bank, amount, status,
-                                   expires_at)
-             SELECT $4, id, $2, $5, $6, $7, $8, $3, 'PENDING', now() + make_interval(secs => $9) FROM deposit",
+            "INSERT INTO deposits (id, user_id, amount) VALUES ($1, $2, $3)",
             deposit_id.0,
             new.user.0,
             new.amount.get(),
-            payment_id.0,
-            new.gateway,
-            gateway_order_id(deposit_id),
-            new.method.as_str(),
-            new.bank.map(Bank::as_str),
-            seconds,
         )
         .execute(&mut *tx)
         .await?;
+        let payment = NewPayment {
+            id: payment_id,
+            pays: Pays::Deposit(deposit_id),
+            attempt: 1,
+            customer: new.user,
+            method: new.method,
+            bank: new.bank,
+            gateway: Some(new.gateway),
+            amount: new.amount,
+            until: PayableUntil::Within(new.pay_within_ms),
+        };
+        payments::insert(&mut tx, &payment).await?;
         if let Some(code) = &new.promo {
             promos::reserve_for_deposit(&mut tx, new.user, deposit_id, new.amount, code).await?;
         }
@@ -204,11 +205,6 @@ impl Store {
             .collect();
         Ok(Page { data, next })
     }
-}
-
-/// What gateways call the payment of a deposit.
-fn gateway_order_id(deposit: DepositId) -> String {
-    format!("WD-{}-1", deposit.0.simple())
 }
 
 /// Puts the money of a deposit's attempt on the balance, with what its promo code gives on top. It comes from outside:

@@ -1,4 +1,4 @@
-//! Notifications as they were kept, for staff.
+//! Webhook events as they were kept, for staff.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -13,7 +13,7 @@ use crate::{
     page::{Page, PageRequest},
 };
 
-/// Which notifications are wanted; what is `None` does not restrict.
+/// Which events are wanted; what is `None` does not restrict.
 #[derive(Debug, Clone, Default)]
 pub struct WebhookFilter {
     /// Only those of this gateway.
@@ -24,7 +24,7 @@ pub struct WebhookFilter {
     pub payment: Option<PaymentId>,
 }
 
-/// One notification of a gateway.
+/// One event of a gateway, as it was kept.
 #[derive(Debug, Clone)]
 pub struct WebhookDetail {
     /// Its id, also the cursor of lists.
@@ -47,7 +47,7 @@ pub struct WebhookDetail {
     pub body: Vec<u8>,
 }
 
-/// A notification to be taken in once more.
+/// An event to be applied once more.
 #[derive(Debug, Clone)]
 pub struct KeptWebhook {
     /// Slug of the gateway.
@@ -57,7 +57,7 @@ pub struct KeptWebhook {
 }
 
 impl Store {
-    /// Notifications of all gateways, newest first.
+    /// Events of all gateways, newest first.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
@@ -83,10 +83,10 @@ impl Store {
         Ok(page.cut(rows, |row| row.id.0))
     }
 
-    /// One notification.
+    /// One event.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such notification.
+    /// [`StoreError::NotFound`] when there is no such event.
     #[boxed]
     pub async fn webhook(&self, id: WebhookEventId) -> Result<WebhookDetail> {
         sqlx::query_as!(
@@ -102,10 +102,10 @@ impl Store {
         .ok_or(StoreError::NotFound("webhook"))
     }
 
-    /// Notes that somebody takes a notification in once more, and hands it out.
+    /// Notes that somebody has an event applied once more, and hands it out.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is no such notification.
+    /// [`StoreError::NotFound`] when there is no such event.
     #[boxed]
     pub async fn replay_webhook(&self, id: WebhookEventId, origin: &Origin) -> Result<KeptWebhook> {
         let mut tx = self.pool.begin().await?;

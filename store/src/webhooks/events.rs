@@ -1,13 +1,15 @@
-//! Notifications as they are kept, and what people are told of those that do not fit.
+//! Webhook events as they are kept, and what people are told of those that do not fit.
 
 use domain::{
     billing::WebhookOutcome,
+    dispute::MisfitReason,
+    gateway::WebhookEvent,
     ids::{PaymentId, WebhookEventId},
 };
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use super::{Effect, VerifiedNotification};
+use super::Effect;
 use crate::{
     Result, Store, boxed, disputes,
     locks::LockedPayment,
@@ -15,12 +17,12 @@ use crate::{
     payments::{Misfit, tell_of_misfit},
 };
 
-/// Notifications that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
+/// Events that are not believed and kept all the same, per hour and outcome. Anybody can send them; the log
 /// tells of all.
 const UNBELIEVED_PER_HOUR: i64 = 100;
 
 /// A row of `webhook_events`. Its body is kept without proofs, which the table sees to.
-struct Event<'a> {
+struct Row<'a> {
     gateway: &'a str,
     dedupe_key: Option<&'a str>,
     payment_id: Option<PaymentId>,
@@ -30,7 +32,7 @@ struct Event<'a> {
 }
 
 impl Store {
-    /// Keeps a notification that is not believed or moves no payment, for those who look into it: what anybody can send
+    /// Keeps an event that is not believed or moves no payment, for those who look into it: what anybody can send
     /// within bounds. `false` when there were enough of late.
     ///
     /// # Errors
@@ -63,34 +65,34 @@ impl Store {
         Ok(kept.rows_affected() == 1)
     }
 
-    /// Keeps a notification that counts only if its gateway says the same on being asked, which it could not be. Its payment
+    /// Keeps an event that counts only if its gateway says the same on being asked, which it could not be. Its payment
     /// is asked about until there is an answer.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn keep_unanswered(&self, told: &VerifiedNotification<'_>) -> Result<()> {
-        let key = format!("{}#unanswered", told.identity());
+    pub async fn keep_unanswered(&self, event: &WebhookEvent) -> Result<()> {
+        let key = format!("{}#unanswered", event.identity());
         let mut tx = self.pool.begin().await?;
         let payment_id = sqlx::query_scalar!(
             r#"UPDATE payments SET doubted_at = coalesce(doubted_at, now())
                WHERE gateway = $1 AND gateway_order_id = $2 RETURNING id AS "id: PaymentId""#,
-            told.gateway,
-            told.gateway_order_id,
+            event.gateway,
+            event.about.name(),
         )
         .fetch_optional(&mut *tx)
         .await?;
-        let event = Event {
+        let row = Row {
             payment_id,
             outcome: WebhookOutcome::Unanswered,
             reason: Some("the gateway could not be asked"),
-            ..Event::of(told, &key)
+            ..Row::of(event, &key)
         };
-        insert(&mut tx, &event).await?;
+        insert(&mut tx, &row).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Keeps a notification whose origin is proven and that can't be read, and tells administrators of it, once. `false`
+    /// Keeps an event whose origin is proven and that can't be read, and tells administrators of it, once. `false`
     /// when there were enough of late.
     ///
     /// # Errors
@@ -106,63 +108,63 @@ impl Store {
             subject: "something that can't be read",
             payment_id: None,
             outcome: WebhookOutcome::Unreadable,
-            reason,
+            reason: MisfitReason::Written(reason.to_owned()),
             key: &key,
         };
         let mut tx = self.pool.begin().await?;
-        tell_of_misfit(&mut tx, &misfit).await?;
+        tell_of_misfit(&mut tx, misfit).await?;
         tx.commit().await?;
         Ok(true)
     }
 }
 
-impl<'a> Event<'a> {
-    fn of(told: &VerifiedNotification<'a>, key: &'a str) -> Self {
+impl<'a> Row<'a> {
+    fn of(event: &'a WebhookEvent, key: &'a str) -> Self {
         Self {
-            gateway: told.gateway,
+            gateway: event.gateway,
             dedupe_key: Some(key),
             payment_id: None,
             outcome: WebhookOutcome::Ignored,
             reason: None,
-            body: told.body,
+            body: &event.body,
         }
     }
 }
 
 /// Keeps one that is about no payment of ours, and tells of it.
-pub(super) async fn unknown_payment(tx: &mut PgConnection, told: &VerifiedNotification<'_>) -> Result<()> {
-    let key = format!("{}#unknown", told.identity());
+pub(super) async fn unknown_payment(tx: &mut PgConnection, event: &WebhookEvent) -> Result<()> {
+    let key = format!("{}#unknown", event.identity());
     let reason = "no payment has this order_id";
     let outcome = WebhookOutcome::UnknownPayment;
-    insert(tx, &Event { outcome, reason: Some(reason), ..Event::of(told, &key) }).await?;
-    let fact = format!("webhook/{}/{key}", told.gateway);
+    insert(tx, &Row { outcome, reason: Some(reason), ..Row::of(event, &key) }).await?;
+    let fact = format!("webhook/{}/{key}", event.gateway);
     let misfit = Misfit {
-        gateway: told.gateway,
-        subject: told.gateway_order_id,
+        gateway: event.gateway,
+        subject: event.about.name(),
         payment_id: None,
         outcome,
-        reason,
+        reason: MisfitReason::UnknownPayment,
         key: &fact,
     };
-    tell_of_misfit(tx, &misfit).await
+    tell_of_misfit(tx, misfit).await
 }
 
 /// Keeps one that names another amount than its payment's, under a key of its own, and tells of it.
 pub(super) async fn mismatch(
     tx: &mut PgConnection,
-    told: &VerifiedNotification<'_>,
+    event: &WebhookEvent,
     payment: &LockedPayment,
 ) -> Result<()> {
-    let key = format!("{}#mismatch:{}", told.identity(), told.amount_as_received);
-    let reason = other_amount(told.amount_as_received, payment);
-    let event = Event {
+    let key = format!("{}#mismatch:{}", event.identity(), event.report.amount_as_received);
+    let reason = format!("says {}, not {}", event.report.amount_as_received, payment.amount);
+    let row = Row {
         payment_id: Some(payment.id),
         outcome: WebhookOutcome::Mismatch,
         reason: Some(&reason),
-        ..Event::of(told, &key)
+        ..Row::of(event, &key)
     };
-    insert(tx, &event).await?;
-    tell_of_mismatch(tx, told.gateway, payment, told.amount_as_received).await
+    insert(tx, &row).await?;
+    tell_of_mismatch(tx, event.gateway, payment, &event.report.amount_as_received).await
 }
 
 /// Tells administrators that a gateway names another amount than a payment's: once, whether it told or was asked.
@@ -177,20 +179,16 @@ pub(super) async fn tell_of_mismatch(
         subject: &payment.gateway_order_id,
         payment_id: Some(payment.id),
         outcome: WebhookOutcome::Mismatch,
-        reason: &other_amount(amount_as_received, payment),
+        reason: MisfitReason::OtherAmount { told: amount_as_received.to_owned(), expected: payment.amount },
         key: &format!("payment/{}/mismatch/{amount_as_received}", payment.id),
     };
-    tell_of_misfit(tx, &misfit).await
-}
-
-fn other_amount(amount_as_received: &str, payment: &LockedPayment) -> String {
-    format!("says {amount_as_received}, not {}", payment.amount)
+    tell_of_misfit(tx, misfit).await
 }
 
 /// Keeps one with what becomes of it; `false` when the same event is there already.
 pub(super) async fn handled(
     tx: &mut PgConnection,
-    told: &VerifiedNotification<'_>,
+    event: &WebhookEvent,
     payment: &LockedPayment,
     effect: &Effect,
 ) -> Result<bool> {
@@ -206,23 +204,23 @@ pub(super) async fn handled(
             (WebhookOutcome::Ignored, Some("it changes nothing: the payment is further on"))
         }
     };
-    let key = told.identity();
-    insert(tx, &Event { payment_id: Some(payment.id), outcome, reason, ..Event::of(told, &key) }).await
+    let key = event.identity();
+    insert(tx, &Row { payment_id: Some(payment.id), outcome, reason, ..Row::of(event, &key) }).await
 }
 
 /// Keeps an event; `false` when one with its key is there already.
-async fn insert(tx: &mut PgConnection, event: &Event<'_>) -> Result<bool> {
+async fn insert(tx: &mut PgConnection, row: &Row<'_>) -> Result<bool> {
     let id: WebhookEventId = new_id();
     let inserted = sqlx::query!(
         "INSERT INTO webhook_events (id, gateway, dedupe_key, payment_id, outcome, reason, body)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (gateway, dedupe_key) DO NOTHING",
         id.0,
-        event.gateway,
-        event.dedupe_key,
-        event.payment_id.map(|p| p.0),
-        event.outcome.as_str(),
-        event.reason,
-        event.body,
+        row.gateway,
+        row.dedupe_key,
+        row.payment_id.map(|p| p.0),
+        row.outcome.as_str(),
+        row.reason,
+        row.body,
     )
     .execute(tx)
     .await?;

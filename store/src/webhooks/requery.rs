@@ -1,15 +1,15 @@
 //! Payments that wait for too long, and what their gateways say when they are asked.
 
 use domain::{
-    Rupiah,
-    billing::{Evidence, PaymentMethod, PaymentStatus, WebhookOutcome, charged},
-    dispute::Reversal,
+    billing::{Evidence, PaymentMethod, PaymentStatus, WebhookOutcome},
+    dispute::MisfitReason,
+    gateway::{GatewayReport, Outcome},
     ids::PaymentId,
     payment_check::PaymentCheckPolicy,
 };
 use sqlx::PgConnection;
 
-use super::{Bill, BillId, Intake, Said, events};
+use super::{Bill, BillId, Statement, events};
 use crate::{
     Result, Store, boxed,
     crash_point::crash_point,
@@ -37,27 +37,6 @@ pub struct DuePayment {
     /// Whether nobody is to pay it any more: its time is over, or it was called off here. A gateway that still takes money for
     /// it is to be told so.
     pub is_over: bool,
-}
-
-/// What a gateway said when it was asked.
-#[derive(Debug, Clone)]
-pub struct GatewayReport<'a> {
-    /// Slug of the gateway.
-    pub gateway: &'a str,
-    /// Our name for the attempt.
-    pub gateway_order_id: &'a str,
-    /// The gateway's id of the transaction.
-    pub transaction_id: Option<&'a str>,
-    /// Where the gateway says the attempt stands.
-    pub status: PaymentStatus,
-    /// The amount it names, if it is whole rupiah. A payer's fee is in it.
-    pub amount: Option<Rupiah>,
-    /// What it says it made the payer pay on top of what we charged.
-    pub payer_fee: Option<Rupiah>,
-    /// Amount and currency in the gateway's own words.
-    pub amount_as_received: &'a str,
-    /// What it says was taken back of the money.
-    pub reversals: &'a [Reversal],
 }
 
 impl Store {
@@ -119,41 +98,40 @@ impl Store {
         .await?)
     }
 
-    /// Lets what a gateway said when it was asked take effect, as a notification of it would: money settles, an ended
-    /// attempt is closed. Idempotent: what is already so stays.
+    /// Lets what a gateway said of the attempt of that name, when it was asked, take effect, as a webhook event of it
+    /// would: money settles, an ended attempt is closed. Idempotent: what is already so stays.
     ///
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer; nothing was changed then.
     #[boxed]
-    pub async fn apply_report(&self, report: &GatewayReport<'_>) -> Result<Intake> {
+    pub async fn apply_report(
+        &self,
+        gateway: &str,
+        gateway_order_id: &str,
+        report: &GatewayReport,
+    ) -> Result<Outcome> {
         let mut tx = self.pool.begin().await?;
         crash_point("report.begun");
-        let Some((bill, payment)) = lock(&mut tx, report.gateway, report.gateway_order_id).await? else {
-            return Ok(Intake::UnknownPayment);
+        let Some((bill, payment)) = lock(&mut tx, gateway, gateway_order_id).await? else {
+            return Ok(Outcome::UnknownPayment);
         };
         crash_point("report.payment_locked");
-        let intake = if charged(report.amount, report.payer_fee) != Some(payment.amount) {
+        let outcome = if report.charged() != Some(payment.amount) {
             let note = format!("the gateway says {}, not {}", report.amount_as_received, payment.amount);
             note_answer(&mut tx, payment.id, report.status, Some(&note)).await?;
-            events::tell_of_mismatch(&mut tx, report.gateway, &payment, report.amount_as_received).await?;
-            Intake::Mismatch { payment_id: payment.id, expected: payment.amount }
+            events::tell_of_mismatch(&mut tx, gateway, &payment, &report.amount_as_received).await?;
+            Outcome::Mismatch { payment_id: payment.id, expected: payment.amount }
         } else {
             note_answer(&mut tx, payment.id, report.status, None).await?;
             crash_point("report.noted");
-            let said = Said {
-                status: report.status,
-                transaction_id: report.transaction_id,
-                payer_fee: report.payer_fee.unwrap_or_default(),
-                reversals: report.reversals,
-                evidence: Evidence::Asked,
-            };
-            let effect = said.effect_on(&mut tx, &payment).await?;
-            said.take(&mut tx, &bill, &payment, effect).await?
+            let statement = Statement { report, evidence: Evidence::Asked };
+            let effect = statement.effect_on(&mut tx, &payment).await?;
+            statement.apply(&mut tx, &bill, &payment, effect).await?
         };
         crash_point("report.applied");
         tx.commit().await?;
         crash_point("report.committed");
-        Ok(intake)
+        Ok(outcome)
     }
 
     /// Notes that a gateway was asked about a payment and did not answer. It is asked again; later and later.
@@ -212,13 +190,10 @@ impl Store {
                 subject: &payment.gateway_order_id,
                 payment_id: Some(payment.id),
                 outcome: WebhookOutcome::Unanswered,
-                reason: &format!(
-                    "it never said what became of it, and nobody asks any more; it is {} here",
-                    payment.status
-                ),
+                reason: MisfitReason::GivenUp { status: payment.status },
                 key: &format!("payment/{}/given_up", payment.id),
             };
-            tell_of_misfit(&mut tx, &misfit).await?;
+            tell_of_misfit(&mut tx, misfit).await?;
         }
         tx.commit().await?;
         Ok(given_up.len())

@@ -12,7 +12,7 @@ async fn staff_find_notifications_and_may_take_one_in_again(pool: PgPool) {
     let (order, payment) = shop.order().await;
     shop.tell(&told(&payment, P::Expired, "t:expire")).await;
     let mut odd = told(&payment, P::Paid, "t:settlement");
-    odd.amount = Some(plus_one(payment.amount));
+    odd.report.amount = Some(plus_one(payment.amount));
     shop.tell(&odd).await;
     shop.store.keep_unbelieved("xendit", WebhookOutcome::Unconfirmed, "who knows", b"{}").await.unwrap();
 

@@ -1,12 +1,13 @@
 use domain::{
     billing::{Bank, PaymentMethod, PaymentStatus as P},
+    gateway::Instructions,
     ids::OrderId,
 };
 use sqlx::PgPool;
 use store::{
     StoreError,
     page::PageRequest,
-    payments::{ChargeResult, Instructions, NewAttempt, Opened},
+    payments::{ChargeResult, NewAttempt, Opened},
 };
 use tokio::task::JoinSet;
 

@@ -27,6 +27,7 @@ use std::ops::Deref;
 use domain::{
     Rupiah,
     billing::PaymentMethod,
+    gateway::{Outcome, WebhookEvent},
     ids::{OrderId, UserId},
 };
 use sqlx::PgPool;
@@ -35,7 +36,6 @@ use store::{
     money_act::MoneyAct,
     orders::{OrderError, Placed},
     payments::Payment,
-    webhooks::{Intake, VerifiedNotification},
 };
 use testkit::{
     GATEWAY as MIDTRANS, TestApp, by_user, money_act, new_money_act, request as promise, step_words,
@@ -91,8 +91,8 @@ impl Shop {
         self.order_by(PaymentMethod::Qris, "order").await
     }
 
-    async fn tell(&self, told: &VerifiedNotification<'_>) -> Intake {
-        self.store.apply_notification(told).await.unwrap()
+    async fn tell(&self, told: &WebhookEvent) -> Outcome {
+        self.store.apply_webhook_event(told).await.unwrap()
     }
 
     fn admins_origin(&self) -> Origin {

@@ -1,12 +1,10 @@
 use domain::{
     billing::{Evidence, InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P, WebhookOutcome},
+    gateway::{About, GatewayReport, Outcome, WebhookEvent},
     order::OrderStatus,
 };
 use sqlx::PgPool;
-use store::{
-    payments::{NewAttempt, Payment},
-    webhooks::{Intake, VerifiedNotification},
-};
+use store::payments::{NewAttempt, Payment};
 use tokio::task::JoinSet;
 
 use crate::{MIDTRANS, Shop, plus_one, promise, step_words, told};
@@ -19,9 +17,9 @@ const EFFECTS: &[(&str, i64)] = &[
     ("SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_CONFIRMED'", 1),
 ];
 
-fn outcome(intake: Intake) -> Option<PaymentOutcome> {
+fn outcome(intake: Outcome) -> Option<PaymentOutcome> {
     match intake {
-        Intake::Applied { outcome, .. } => outcome,
+        Outcome::Applied { outcome, .. } => outcome,
         other => panic!("{other:?}"),
     }
 }
@@ -33,11 +31,12 @@ async fn fifty_identical_notifications_at_once_are_one_payment(pool: PgPool) {
     let mut copies = JoinSet::new();
     for _ in 0..50 {
         let (store, payment) = (shop.store.clone(), payment.clone());
-        copies.spawn(async move { store.apply_notification(&told(&payment, P::Paid, "t:settlement")).await });
+        copies
+            .spawn(async move { store.apply_webhook_event(&told(&payment, P::Paid, "t:settlement")).await });
     }
-    let answers: Vec<Intake> = copies.join_all().await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(answers.iter().filter(|a| matches!(a, Intake::Applied { .. })).count(), 1);
-    assert_eq!(answers.iter().filter(|a| **a == Intake::AlreadyHandled).count(), 49);
+    let answers: Vec<Outcome> = copies.join_all().await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers.iter().filter(|a| matches!(a, Outcome::Applied { .. })).count(), 1);
+    assert_eq!(answers.iter().filter(|a| **a == Outcome::AlreadyHandled).count(), 49);
 
     let paid = shop.store.any_order(order).await.unwrap();
     assert_eq!((paid.status, paid.invoice.status), (OrderStatus::Paid, InvoiceStatus::Paid));
@@ -56,13 +55,13 @@ async fn money_stays_whatever_is_told_afterwards(pool: PgPool) {
     let (order, payment) = shop.order().await;
     shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
     for (status, intake) in
-        [(P::Expired, Intake::AskFirst), (P::Denied, Intake::AskFirst), (P::Pending, Intake::Ignored)]
+        [(P::Expired, Outcome::AskFirst), (P::Denied, Outcome::AskFirst), (P::Pending, Outcome::Ignored)]
     {
-        let late = VerifiedNotification { evidence: Evidence::Signed, ..told(&payment, status, "t:late") };
+        let late = WebhookEvent { evidence: Some(Evidence::Signed), ..told(&payment, status, "t:late") };
         assert_eq!(shop.tell(&late).await, intake, "{status}");
     }
     // The gateway says that it is paid.
-    assert_eq!(shop.tell(&told(&payment, P::Paid, "t:late")).await, Intake::Ignored);
+    assert_eq!(shop.tell(&told(&payment, P::Paid, "t:late")).await, Outcome::Ignored);
     assert_eq!(shop.payment_status(payment.id).await, P::Paid);
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
 }
@@ -77,9 +76,8 @@ async fn an_expiry_closes_the_attempt_only_and_money_reopens_it(pool: PgPool) {
     assert_eq!(shop.count("SELECT count(*) FROM order_timeline WHERE step = 'payment_closed'").await, 1);
 
     // A signature alone opens nothing that is closed.
-    let signed =
-        VerifiedNotification { evidence: Evidence::Signed, ..told(&payment, P::Paid, "t:settlement") };
-    assert_eq!(shop.tell(&signed).await, Intake::AskFirst);
+    let signed = WebhookEvent { evidence: Some(Evidence::Signed), ..told(&payment, P::Paid, "t:settlement") };
+    assert_eq!(shop.tell(&signed).await, Outcome::AskFirst);
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
     assert_eq!(outcome(late), Some(PaymentOutcome::Applied));
@@ -91,14 +89,14 @@ async fn an_event_without_effect_does_not_use_up_the_identity_of_one_that_has(po
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
     // The same words with a status code that means nothing yet, and then with the one that means money.
-    let signed = |status| VerifiedNotification {
-        evidence: Evidence::Signed,
+    let signed = |status| WebhookEvent {
+        evidence: Some(Evidence::Signed),
         ..told(&payment, status, "t:settlement:accept")
     };
-    assert_eq!(shop.tell(&signed(P::Pending)).await, Intake::Ignored);
+    assert_eq!(shop.tell(&signed(P::Pending)).await, Outcome::Ignored);
     assert_eq!(outcome(shop.tell(&signed(P::Paid)).await), Some(PaymentOutcome::Applied));
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
-    assert_eq!(shop.tell(&signed(P::Paid)).await, Intake::AlreadyHandled);
+    assert_eq!(shop.tell(&signed(P::Paid)).await, Outcome::AlreadyHandled);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -109,7 +107,7 @@ async fn no_proof_is_kept_whoever_writes_it(pool: PgPool) {
     let body = format!(
         r#"{{"order_id":"WB-1", "signature_key" : "{proof}","verification_token":"t0k\"en","amount":1}}"#
     );
-    shop.tell(&VerifiedNotification { body: body.as_bytes(), ..told(&payment, P::Pending, "t:pending") })
+    shop.tell(&WebhookEvent { body: body.as_bytes().to_vec(), ..told(&payment, P::Pending, "t:pending") })
         .await;
     let nested = format!("not json at all {proof}");
     let forged = WebhookOutcome::BadSignature;
@@ -141,9 +139,15 @@ async fn another_amount_moves_nothing_and_does_not_stand_in_the_way(pool: PgPool
     let (order, payment) = shop.order().await;
     let right = told(&payment, P::Paid, "t:settlement");
     for (amount, words) in [(Some(plus_one(payment.amount)), "1 too many"), (None, "5539.50 IDR")] {
-        let wrong = VerifiedNotification { amount, amount_as_received: words, ..right.clone() };
+        let wrong = {
+            let event = right.clone();
+            WebhookEvent {
+                report: GatewayReport { amount, amount_as_received: words.into(), ..event.report },
+                ..event
+            }
+        };
         for _ in 0..2 {
-            let refused = Intake::Mismatch { payment_id: payment.id, expected: payment.amount };
+            let refused = Outcome::Mismatch { payment_id: payment.id, expected: payment.amount };
             assert_eq!(shop.tell(&wrong).await, refused);
         }
     }
@@ -153,10 +157,16 @@ async fn another_amount_moves_nothing_and_does_not_stand_in_the_way(pool: PgPool
     assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 0);
 
     assert_eq!(outcome(shop.tell(&right).await), Some(PaymentOutcome::Applied));
-    assert_eq!(shop.tell(&right).await, Intake::AlreadyHandled);
+    assert_eq!(shop.tell(&right).await, Outcome::AlreadyHandled);
     // An event that was handled does not make a wrong amount right.
-    let wrong = VerifiedNotification { amount: Some(plus_one(payment.amount)), ..right.clone() };
-    let refused = Intake::Mismatch { payment_id: payment.id, expected: payment.amount };
+    let wrong = {
+        let event = right.clone();
+        WebhookEvent {
+            report: GatewayReport { amount: Some(plus_one(payment.amount)), ..event.report },
+            ..event
+        }
+    };
+    let refused = Outcome::Mismatch { payment_id: payment.id, expected: payment.amount };
     assert_eq!(shop.tell(&wrong).await, refused);
 }
 
@@ -239,7 +249,7 @@ async fn two_attempts_paid_at_once_pay_the_order_once(pool: PgPool) {
     let mut both = JoinSet::new();
     for (payment, key) in [(first, "a:settlement"), (second, "b:settlement")] {
         let store = shop.store.clone();
-        both.spawn(async move { store.apply_notification(&told(&payment, P::Paid, key)).await.unwrap() });
+        both.spawn(async move { store.apply_webhook_event(&told(&payment, P::Paid, key)).await.unwrap() });
     }
     let mut outcomes: Vec<_> = both.join_all().await.into_iter().filter_map(outcome).collect();
     outcomes.sort();
@@ -254,8 +264,10 @@ async fn payment_and_cancellation_at_once_end_in_one_of_two_ways(pool: PgPool) {
         let (order, payment) = shop.order_by(PaymentMethod::Qris, &format!("round-{round}")).await;
         let key = format!("{round}:settlement");
         let told = told(&payment, P::Paid, &key);
-        let (cancelled, paid) =
-            tokio::join!(shop.store.cancel_order(order, shop.customer), shop.store.apply_notification(&told));
+        let (cancelled, paid) = tokio::join!(
+            shop.store.cancel_order(order, shop.customer),
+            shop.store.apply_webhook_event(&told)
+        );
         let expected = match outcome(paid.unwrap()) {
             Some(PaymentOutcome::Applied) => {
                 assert!(cancelled.is_err());
@@ -275,12 +287,14 @@ async fn payment_and_cancellation_at_once_end_in_one_of_two_ways(pool: PgPool) {
 async fn what_is_about_nothing_of_ours_is_kept(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, payment) = shop.order().await;
-    let stray =
-        VerifiedNotification { gateway_order_id: "WB-nobody-1", ..told(&payment, P::Paid, "t:settlement") };
-    assert_eq!(shop.tell(&stray).await, Intake::UnknownPayment);
+    let stray = WebhookEvent {
+        about: About::Attempt("WB-nobody-1".into()),
+        ..told(&payment, P::Paid, "t:settlement")
+    };
+    assert_eq!(shop.tell(&stray).await, Outcome::UnknownPayment);
     // Another gateway's payments are not this one's to settle.
-    let foreign = VerifiedNotification { gateway: "xendit", ..told(&payment, P::Paid, "t:settlement") };
-    assert_eq!(shop.tell(&foreign).await, Intake::UnknownPayment);
+    let foreign = WebhookEvent { gateway: "xendit", ..told(&payment, P::Paid, "t:settlement") };
+    assert_eq!(shop.tell(&foreign).await, Outcome::UnknownPayment);
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'UNKNOWN_PAYMENT'").await, 2);
     assert_eq!(shop.payment_status(payment.id).await, P::Pending);
 }

@@ -4,6 +4,7 @@ use domain::{
     Rupiah,
     billing::{Evidence, PaymentMethod, PaymentStatus as P},
     dispute::{Reversal, ReversalKind},
+    gateway::{GatewayReport, Outcome, WebhookEvent},
     ledger::AccountKind as A,
     order::OrderStatus,
 };
@@ -12,7 +13,6 @@ use store::{
     disputes::{Decision, DisputeFilter},
     page::PageRequest,
     payments::Payment,
-    webhooks::{Intake, VerifiedNotification},
 };
 
 use crate::{Shop, told};
@@ -22,11 +22,15 @@ const PAGE: PageRequest = PageRequest { before: None, limit: 10 };
 const ACCEPT: Decision<'static> = Decision::Accept { suspend_server: false, note: None };
 
 /// What the gateway says when it is asked about a payment that was paid with a fee on top.
-fn with_fee<'a>(payment: &'a Payment, status: P, key: &'a str) -> VerifiedNotification<'a> {
-    VerifiedNotification {
-        amount: Some(payment.amount.plus(Rupiah::new(FEE)).unwrap()),
-        payer_fee: Some(Rupiah::new(FEE)),
-        ..told(payment, status, key)
+fn with_fee(payment: &Payment, status: P, key: &str) -> WebhookEvent {
+    let event = told(payment, status, key);
+    WebhookEvent {
+        report: GatewayReport {
+            amount: Some(payment.amount.plus(Rupiah::new(FEE)).unwrap()),
+            payer_fee: Some(Rupiah::new(FEE)),
+            ..event.report
+        },
+        ..event
     }
 }
 
@@ -56,15 +60,15 @@ impl Shop {
 async fn the_customer_has_what_was_charged_and_the_fee_makes_up_for_the_gateways(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
-    let signed = VerifiedNotification { evidence: Evidence::Signed, ..with_fee(&payment, P::Paid, "t:paid") };
-    assert_eq!(shop.tell(&signed).await, Intake::AskFirst, "nothing stands behind the fee");
+    let signed = WebhookEvent { evidence: Some(Evidence::Signed), ..with_fee(&payment, P::Paid, "t:paid") };
+    assert_eq!(shop.tell(&signed).await, Outcome::AskFirst, "nothing stands behind the fee");
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
 
     for (key, expected) in [("t:paid", true), ("t:again", false)] {
         let moved = shop.tell(&with_fee(&payment, P::Paid, key)).await;
-        assert_eq!(matches!(moved, Intake::Applied { .. }), expected, "{moved:?}");
+        assert_eq!(matches!(moved, Outcome::Applied { .. }), expected, "{moved:?}");
     }
-    assert_eq!(shop.tell(&signed).await, Intake::AlreadyHandled, "nobody is asked twice");
+    assert_eq!(shop.tell(&signed).await, Outcome::AlreadyHandled, "nobody is asked twice");
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
     assert_eq!((shop.wallet().await, shop.payer_fees().await), ((0, 0), vec![FEE]));
     assert_eq!(shop.on_account(A::GatewayClearing).await, -payment.amount.get() - FEE);
@@ -89,10 +93,16 @@ async fn deposits_and_money_that_came_too_late_are_credited_without_the_fee(pool
 async fn what_is_not_our_amount_with_the_fee_taken_off_moves_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
-    let with = |gross: Option<i64>, fee: Option<i64>| VerifiedNotification {
-        amount: gross.map(Rupiah::new),
-        payer_fee: fee.map(Rupiah::new),
-        ..told(&payment, P::Paid, "t:paid")
+    let with = |gross: Option<i64>, fee: Option<i64>| {
+        let event = told(&payment, P::Paid, "t:paid");
+        WebhookEvent {
+            report: GatewayReport {
+                amount: gross.map(Rupiah::new),
+                payer_fee: fee.map(Rupiah::new),
+                ..event.report
+            },
+            ..event
+        }
     };
     let charged = payment.amount.get();
     for (gross, fee) in [
@@ -102,12 +112,12 @@ async fn what_is_not_our_amount_with_the_fee_taken_off_moves_nothing(pool: PgPoo
         (None, Some(FEE)),
     ] {
         let odd = shop.tell(&with(gross, fee)).await;
-        assert!(matches!(odd, Intake::Mismatch { .. }), "{gross:?} {fee:?}: {odd:?}");
+        assert!(matches!(odd, Outcome::Mismatch { .. }), "{gross:?} {fee:?}: {odd:?}");
     }
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     assert_eq!(shop.count("SELECT count(*) FROM ledger_movements").await, 0);
     // They stand in nobody's way.
-    assert!(matches!(shop.tell(&with_fee(&payment, P::Paid, "t:paid")).await, Intake::Applied { .. }));
+    assert!(matches!(shop.tell(&with_fee(&payment, P::Paid, "t:paid")).await, Outcome::Applied { .. }));
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -120,7 +130,11 @@ async fn a_fee_that_goes_back_with_the_money_is_no_loss_of_the_customers(pool: P
         [vec![back("a", 20_000)], vec![back("a", 20_000), back("b", 30_000 + FEE)]].into_iter().enumerate()
     {
         let key = n.to_string();
-        shop.tell(&VerifiedNotification { reversals: &reversals, ..with_fee(&deposit, P::Paid, &key) }).await;
+        shop.tell(&{
+            let event = with_fee(&deposit, P::Paid, &key);
+            WebhookEvent { report: GatewayReport { reversals: reversals.to_vec(), ..event.report }, ..event }
+        })
+        .await;
     }
     let disputes = shop.store.disputes(&DisputeFilter::default(), PAGE).await.unwrap().data;
     let parts: Vec<_> = disputes.iter().map(|d| (d.amount.get(), d.payer_fee.get())).collect();
@@ -143,7 +157,11 @@ async fn a_fee_that_goes_back_alone_is_a_dispute_of_nothing_but_the_fee(pool: Pg
     let after = [vec![back("a", 50_000)], vec![back("a", 50_000), back("b", FEE)]];
     for (n, reversals) in after.iter().enumerate() {
         let key = n.to_string();
-        shop.tell(&VerifiedNotification { reversals, ..with_fee(&deposit, P::Paid, &key) }).await;
+        shop.tell(&{
+            let event = with_fee(&deposit, P::Paid, &key);
+            WebhookEvent { report: GatewayReport { reversals: reversals.to_vec(), ..event.report }, ..event }
+        })
+        .await;
         let disputes = shop.store.disputes(&DisputeFilter::default(), PAGE).await.unwrap().data;
         let open = disputes.iter().find(|dispute| dispute.decided_at.is_none()).unwrap();
         assert_eq!((open.amount.get(), open.payer_fee.get()), [(50_000, 0), (0, FEE)][n]);
@@ -153,7 +171,11 @@ async fn a_fee_that_goes_back_alone_is_a_dispute_of_nothing_but_the_fee(pool: Pg
     }
     assert_eq!((shop.wallet().await, shop.on_account(A::GatewayFees).await), ((0, 0), 0));
     // Said again, it is no news.
-    shop.tell(&VerifiedNotification { reversals: &after[1], ..with_fee(&deposit, P::Paid, "again") }).await;
+    shop.tell(&{
+        let event = with_fee(&deposit, P::Paid, "again");
+        WebhookEvent { report: GatewayReport { reversals: after[1].to_vec(), ..event.report }, ..event }
+    })
+    .await;
     assert_eq!(shop.count("SELECT count(*) FROM disputes").await, 2);
 }
 
@@ -170,7 +192,11 @@ async fn what_is_withdrawn_takes_the_fee_along_and_what_came_and_went_pays_nothi
 
     let gone = shop.open_deposit(50_000, "deposit").await;
     let all = [back("all", 50_000 + FEE)];
-    shop.tell(&VerifiedNotification { reversals: &all, ..with_fee(&gone, P::Paid, "gone") }).await;
+    shop.tell(&{
+        let event = with_fee(&gone, P::Paid, "gone");
+        WebhookEvent { report: GatewayReport { reversals: all.to_vec(), ..event.report }, ..event }
+    })
+    .await;
     assert_eq!(shop.payment_status(gone.id).await, P::Cancelled);
     assert_eq!(shop.on_account(A::GatewayFees).await, 0);
     shop.assert_books_are_sound().await;

@@ -107,7 +107,7 @@ impl Shop {
     /// The provider confirms that a server which is being deleted is gone.
     async fn terminate(&self, instance: InstanceId) {
         let turn = self.store.next_action(instance).await.unwrap();
-        self.store.terminate_instance(turn.work.unwrap().id).await.unwrap();
+        self.store.terminate_instance(turn.work.unwrap().action_id).await.unwrap();
     }
 
     async fn status_of(&self, invoice: InvoiceId) -> InvoiceStatus {
@@ -164,7 +164,7 @@ async fn a_notification_told_many_times_at_once_renews_once(pool: PgPool) {
     for n in 0..20 {
         let (store, payment) = (shop.store.clone(), payment.clone());
         copies.spawn(async move {
-            store.apply_notification(&told(&payment, P::Paid, &format!("t:{}", n % 2))).await.unwrap()
+            store.apply_webhook_event(&told(&payment, P::Paid, &format!("t:{}", n % 2))).await.unwrap()
         });
     }
     copies.join_all().await;

@@ -1,28 +1,25 @@
 use domain::{
     Rupiah,
     billing::{Evidence, PaymentMethod, PaymentOutcome, PaymentStatus as P},
+    gateway::{GatewayReport, Instructions, Outcome, WebhookEvent},
     ids::PaymentId,
     order::OrderStatus,
     payment_check::PaymentCheckPolicy,
 };
 use sqlx::PgPool;
-use store::{
-    payments::{ChargeResult, Payment},
-    webhooks::{GatewayReport, Intake, VerifiedNotification},
-};
+use store::payments::{ChargeResult, Payment};
 
 use crate::{MIDTRANS, Shop, told};
 
-fn says(payment: &Payment, status: P) -> GatewayReport<'_> {
+fn says(payment: &Payment, status: P) -> GatewayReport {
     GatewayReport {
-        gateway: MIDTRANS,
-        gateway_order_id: &payment.gateway_order_id,
-        transaction_id: Some("transaction-1"),
+        transaction_id: Some("transaction-1".into()),
         status,
         amount: Some(payment.amount),
         payer_fee: None,
-        amount_as_received: "as charged",
-        reversals: &[],
+        amount_as_received: "as charged".into(),
+        reversals: Vec::new(),
+        instructions: Instructions::default(),
     }
 }
 
@@ -51,13 +48,23 @@ impl Shop {
 async fn money_that_a_lost_notification_told_of_counts_once(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
-    assert_eq!(shop.store.apply_report(&says(&payment, P::Pending)).await.unwrap(), Intake::Ignored);
-    let paid = shop.store.apply_report(&says(&payment, P::Paid)).await.unwrap();
-    assert!(matches!(paid, Intake::Applied { outcome: Some(PaymentOutcome::Applied), .. }), "{paid:?}");
+    assert_eq!(
+        shop.store
+            .apply_report(MIDTRANS, &payment.gateway_order_id, &says(&payment, P::Pending))
+            .await
+            .unwrap(),
+        Outcome::Ignored
+    );
+    let paid =
+        shop.store.apply_report(MIDTRANS, &payment.gateway_order_id, &says(&payment, P::Paid)).await.unwrap();
+    assert!(matches!(paid, Outcome::Applied { outcome: Some(PaymentOutcome::Applied), .. }), "{paid:?}");
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
-    assert_eq!(shop.store.apply_report(&says(&payment, P::Paid)).await.unwrap(), Intake::Ignored);
+    assert_eq!(
+        shop.store.apply_report(MIDTRANS, &payment.gateway_order_id, &says(&payment, P::Paid)).await.unwrap(),
+        Outcome::Ignored
+    );
     // The notification comes after all.
-    assert_eq!(shop.tell(&told(&payment, P::Paid, "t:settlement")).await, Intake::Ignored);
+    assert_eq!(shop.tell(&told(&payment, P::Paid, "t:settlement")).await, Outcome::Ignored);
     assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 1);
     assert_eq!(shop.count("SELECT count(*) FROM ledger_movements").await, 1);
 }
@@ -67,24 +74,32 @@ async fn another_amount_is_remarked_and_moves_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
     for amount in [Some(Rupiah::new(1)), None] {
-        let odd = GatewayReport { amount, amount_as_received: "1 IDR", ..says(&payment, P::Paid) };
-        let answer = shop.store.apply_report(&odd).await.unwrap();
-        assert_eq!(answer, Intake::Mismatch { payment_id: payment.id, expected: payment.amount });
+        let odd = GatewayReport { amount, amount_as_received: "1 IDR".into(), ..says(&payment, P::Paid) };
+        let answer = shop.store.apply_report(MIDTRANS, &payment.gateway_order_id, &odd).await.unwrap();
+        assert_eq!(answer, Outcome::Mismatch { payment_id: payment.id, expected: payment.amount });
     }
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     let remarked = "SELECT count(*) FROM payments WHERE note LIKE 'the gateway says 1 IDR, not %'";
     assert_eq!(shop.count(remarked).await, 1);
     // Administrators are told as they are of a notification that does not fit: once, whichever way it came to us.
-    let told = VerifiedNotification {
-        amount: Some(Rupiah::new(1)),
-        amount_as_received: "1 IDR",
-        ..told(&payment, P::Paid, "t:settlement")
+    let told = {
+        let event = told(&payment, P::Paid, "t:settlement");
+        WebhookEvent {
+            report: GatewayReport {
+                amount: Some(Rupiah::new(1)),
+                amount_as_received: "1 IDR".into(),
+                ..event.report
+            },
+            ..event
+        }
     };
-    assert!(matches!(shop.tell(&told).await, Intake::Mismatch { .. }));
+    assert!(matches!(shop.tell(&told).await, Outcome::Mismatch { .. }));
     let alerts = "SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
     assert_eq!(shop.count(alerts).await, 1);
-    let stray = GatewayReport { gateway_order_id: "WB-nobody-1", ..says(&payment, P::Paid) };
-    assert_eq!(shop.store.apply_report(&stray).await.unwrap(), Intake::UnknownPayment);
+    assert_eq!(
+        shop.store.apply_report(MIDTRANS, "WB-nobody-1", &says(&payment, P::Paid)).await.unwrap(),
+        Outcome::UnknownPayment
+    );
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -138,11 +153,12 @@ async fn an_attempt_we_called_off_is_asked_about_at_its_end_until_there_is_an_an
     shop.minutes_pass(60).await;
     assert_eq!(shop.due().await, due);
     // Neither is an answer that names no end.
-    shop.store.apply_report(&says(&payment, P::Pending)).await.unwrap();
+    shop.store.apply_report(MIDTRANS, &payment.gateway_order_id, &says(&payment, P::Pending)).await.unwrap();
     shop.minutes_pass(60).await;
     assert_eq!(shop.due().await, due);
-    let paid = shop.store.apply_report(&says(&payment, P::Paid)).await.unwrap();
-    assert!(matches!(paid, Intake::Applied { outcome: Some(PaymentOutcome::Credited), .. }), "{paid:?}");
+    let paid =
+        shop.store.apply_report(MIDTRANS, &payment.gateway_order_id, &says(&payment, P::Paid)).await.unwrap();
+    assert!(matches!(paid, Outcome::Applied { outcome: Some(PaymentOutcome::Credited), .. }), "{paid:?}");
     assert!(shop.due().await.is_empty());
 }
 
@@ -150,11 +166,17 @@ async fn an_attempt_we_called_off_is_asked_about_at_its_end_until_there_is_an_an
 async fn what_a_gateway_closed_is_asked_about_once(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, payment) = shop.order().await;
-    shop.tell(&VerifiedNotification { evidence: Evidence::Signed, ..told(&payment, P::Expired, "t:expire") })
+    shop.tell(&WebhookEvent { evidence: Some(Evidence::Signed), ..told(&payment, P::Expired, "t:expire") })
         .await;
     shop.minutes_pass(25 * 60).await;
     assert_eq!(shop.due().await, std::slice::from_ref(&payment.gateway_order_id));
-    assert_eq!(shop.store.apply_report(&says(&payment, P::Expired)).await.unwrap(), Intake::Ignored);
+    assert_eq!(
+        shop.store
+            .apply_report(MIDTRANS, &payment.gateway_order_id, &says(&payment, P::Expired))
+            .await
+            .unwrap(),
+        Outcome::Ignored
+    );
     shop.minutes_pass(25 * 60).await;
     assert!(shop.due().await.is_empty());
 }
@@ -180,15 +202,18 @@ async fn what_its_gateway_could_not_be_asked_about_is_asked_later(pool: PgPool) 
     let (_, payment) = shop.order().await;
     shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
     assert!(shop.due().await.is_empty());
-    let deny = VerifiedNotification { evidence: Evidence::Signed, ..told(&payment, P::Denied, "t:deny") };
+    let deny = WebhookEvent { evidence: Some(Evidence::Signed), ..told(&payment, P::Denied, "t:deny") };
     for _ in 0..2 {
         shop.store.keep_unanswered(&deny).await.unwrap();
     }
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'UNANSWERED'").await, 1);
     assert_eq!(shop.due().await, std::slice::from_ref(&payment.gateway_order_id));
     assert!(matches!(
-        shop.store.apply_report(&says(&payment, P::Denied)).await.unwrap(),
-        Intake::Disputed { .. }
+        shop.store
+            .apply_report(MIDTRANS, &payment.gateway_order_id, &says(&payment, P::Denied))
+            .await
+            .unwrap(),
+        Outcome::Disputed { .. }
     ));
     assert!(shop.due().await.is_empty());
 }

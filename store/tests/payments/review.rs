@@ -1,6 +1,7 @@
 use domain::{
     Rupiah,
     billing::{InvoiceStatus, PaymentMethod, PaymentOutcome, PaymentStatus as P},
+    gateway::Outcome,
     ids::OrderId,
     order::OrderStatus,
     pricing::{BilledItem, LineDescription},
@@ -14,7 +15,6 @@ use store::{
     money_act::MoneyAct,
     payments::{Approval, ApprovalError, NewAttempt, Payment},
     refunds::{Part, RefundError},
-    webhooks::Intake,
 };
 use tokio::task::JoinSet;
 
@@ -71,7 +71,7 @@ async fn an_override_leaves_room_for_the_gateways_own_money(pool: PgPool) {
 
     // The customer pays the code nevertheless: that is a second sum, and it is not swallowed.
     let intake = shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
-    assert!(matches!(intake, Intake::Applied { outcome: Some(PaymentOutcome::Credited), .. }), "{intake:?}");
+    assert!(matches!(intake, Outcome::Applied { outcome: Some(PaymentOutcome::Credited), .. }), "{intake:?}");
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -4,6 +4,7 @@ use domain::{
     Rupiah,
     billing::PaymentStatus as P,
     dispute::{Reversal, ReversalKind},
+    gateway::{GatewayReport, Outcome, WebhookEvent},
     payment_check::PaymentCheckPolicy,
     refund::{RefundDestination as To, RefundStatus},
 };
@@ -13,7 +14,6 @@ use store::{
     page::PageRequest,
     payments::Payment,
     refunds::{Part, Refund},
-    webhooks::{Intake, VerifiedNotification},
 };
 
 use crate::{MIDTRANS, Shop, told};
@@ -31,7 +31,7 @@ impl Shop {
     }
 
     /// The gateway says that it took so much back by hand.
-    async fn taken_by_hand(&self, payment: &Payment, amount: i64, key: &str) -> Intake {
+    async fn taken_by_hand(&self, payment: &Payment, amount: i64, key: &str) -> Outcome {
         let reversals = [Reversal {
             name: "by-hand".to_owned(),
             refund_key: None,
@@ -39,7 +39,11 @@ impl Shop {
             amount: Some(Rupiah::new(amount)),
             amount_as_received: amount.to_string(),
         }];
-        self.tell(&VerifiedNotification { reversals: &reversals, ..told(payment, P::Paid, key) }).await
+        self.tell(&{
+            let event = told(payment, P::Paid, key);
+            WebhookEvent { report: GatewayReport { reversals: reversals.to_vec(), ..event.report }, ..event }
+        })
+        .await
     }
 
     /// The gateway refuses the refund, which is undone.
@@ -67,7 +71,7 @@ async fn what_could_not_be_in_dispute_is_once_our_refund_has_failed(pool: PgPool
     let shop = Shop::open(pool).await;
     let (payment, refund) = shop.on_its_way_back_but(0).await;
     // All of it is on its way back: administrators are told, and there is nothing to decide yet.
-    assert_eq!(shop.taken_by_hand(&payment, 10_000, "told").await, Intake::Ignored);
+    assert_eq!(shop.taken_by_hand(&payment, 10_000, "told").await, Outcome::Ignored);
     let alerts = "SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
     assert_eq!((shop.count(alerts).await, shop.in_dispute().await), (1, Vec::new()));
     shop.assert_books_are_sound().await;

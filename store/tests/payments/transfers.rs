@@ -3,6 +3,7 @@
 use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentOutcome, PaymentStatus as P},
+    gateway::Outcome,
     ids::OrderId,
     order::OrderStatus,
 };
@@ -10,7 +11,6 @@ use sqlx::PgPool;
 use store::{
     StoreError,
     payments::{Approval, ApprovalError, Payment},
-    webhooks::Intake,
 };
 
 use crate::{MIDTRANS, Shop, promise, step_words, told};
@@ -146,7 +146,7 @@ async fn a_transfer_for_a_paid_order_is_not_invented(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, qris) = shop.order().await;
     let paid = shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
-    assert!(matches!(paid, Intake::Applied { outcome: Some(PaymentOutcome::Applied), .. }));
+    assert!(matches!(paid, Outcome::Applied { outcome: Some(PaymentOutcome::Applied), .. }));
     let refused = shop.arrived(order, 50_000).await;
     assert!(is_conflict(&refused, "order"), "{refused:?}");
     assert_eq!(shop.balance().await, (0, 0));

@@ -3,6 +3,7 @@
 use domain::{
     Rupiah,
     billing::{InvoiceStatus, PaymentMethod, PaymentStatus as P},
+    gateway::{GatewayReport, Outcome, WebhookEvent},
     ledger::{MovementKind as K, Service},
     order::OrderStatus,
     promo::PromoCode,
@@ -17,7 +18,6 @@ use store::{
     payments::{NewAttempt, Payment},
     refunds::{Part, RefundError},
     wallet::{NewAdjustment, NewDeposit, OpenedDeposit, StatementFilter},
-    webhooks::Intake,
 };
 use tokio::task::JoinSet;
 
@@ -87,10 +87,11 @@ async fn a_deposit_told_of_fifty_times_at_once_is_credited_once(pool: PgPool) {
         copies.spawn(async move {
             // Half of them under another name, as if the gateway had told of two events.
             let key = format!("t:{}", n % 2);
-            store.apply_notification(&told(&payment, P::Paid, &key)).await.unwrap()
+            store.apply_webhook_event(&told(&payment, P::Paid, &key)).await.unwrap()
         });
     }
-    let applied = copies.join_all().await.into_iter().filter(|i| matches!(i, Intake::Applied { .. })).count();
+    let applied =
+        copies.join_all().await.into_iter().filter(|i| matches!(i, Outcome::Applied { .. })).count();
     assert_eq!(applied, 1);
     assert_eq!(shop.wallet().await, (500_000, 0));
     assert_eq!(shop.kinds().await, [(K::Deposit, 500_000, 500_000)]);
@@ -108,11 +109,11 @@ async fn a_deposit_told_of_fifty_times_at_once_is_credited_once(pool: PgPool) {
 async fn a_deposit_of_another_amount_or_that_failed_moves_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let payment = shop.open_deposit(500_000, "deposit").await;
-    let wrong = store::webhooks::VerifiedNotification {
-        amount: Some(Rupiah::new(500_001)),
-        ..told(&payment, P::Paid, "t:wrong")
+    let wrong = {
+        let event = told(&payment, P::Paid, "t:wrong");
+        WebhookEvent { report: GatewayReport { amount: Some(Rupiah::new(500_001)), ..event.report }, ..event }
     };
-    assert!(matches!(shop.tell(&wrong).await, Intake::Mismatch { .. }));
+    assert!(matches!(shop.tell(&wrong).await, Outcome::Mismatch { .. }));
     shop.tell(&told(&payment, P::Expired, "t:expire")).await;
     assert_eq!(shop.wallet().await, (0, 0));
     assert_eq!(shop.payment_status(payment.id).await, P::Expired);

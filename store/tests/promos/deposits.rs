@@ -4,12 +4,13 @@ use domain::{
     Rupiah,
     billing::PaymentStatus as P,
     event::Event,
+    gateway::Outcome,
     language::Language,
     ledger::MovementKind as M,
     promo::{PromoKind as K, PromoRefusal, RedemptionState as S},
 };
 use sqlx::PgPool;
-use store::{page::PageRequest, payments::ChargeResult, wallet::StatementFilter, webhooks::Intake};
+use store::{page::PageRequest, payments::ChargeResult, wallet::StatementFilter};
 use tokio::task::JoinSet;
 
 use crate::{CODE, Shop, deposit_refusal, told};
@@ -44,14 +45,15 @@ async fn a_bonus_is_credited_once_however_often_the_gateway_tells(pool: PgPool) 
         let (store, payment) = (shop.store.clone(), deposit.payment.clone());
         copies.spawn(async move {
             // Half of them under another name, as if the gateway had told of two events.
-            store.apply_notification(&told(&payment, P::Paid, &format!("t:{}", n % 2))).await.unwrap()
+            store.apply_webhook_event(&told(&payment, P::Paid, &format!("t:{}", n % 2))).await.unwrap()
         });
     }
-    let applied = copies.join_all().await.into_iter().filter(|i| matches!(i, Intake::Applied { .. })).count();
+    let applied =
+        copies.join_all().await.into_iter().filter(|i| matches!(i, Outcome::Applied { .. })).count();
     assert_eq!(applied, 1);
     // And once more, one after the other.
     for key in ["t:0", "t:2"] {
-        shop.store.apply_notification(&told(&deposit.payment, P::Paid, key)).await.unwrap();
+        shop.store.apply_webhook_event(&told(&deposit.payment, P::Paid, key)).await.unwrap();
     }
     assert_eq!(shop.wallet().await, 540_000);
     assert_eq!(shop.statement().await, [(M::PromoBonus, 40_000, 540_000), (M::Deposit, 500_000, 500_000)]);

@@ -149,7 +149,7 @@ async fn a_late_deposit_told_of_fifty_times_at_once_has_its_bonus_once(pool: PgP
     for n in 0..50 {
         let (store, payment) = (shop.store.clone(), deposit.payment.clone());
         copies.spawn(async move {
-            store.apply_notification(&told(&payment, P::Paid, &format!("t:{}", n % 3))).await.unwrap();
+            store.apply_webhook_event(&told(&payment, P::Paid, &format!("t:{}", n % 3))).await.unwrap();
         });
     }
     let newcomer = budi.try_deposit(50_000, "newcomer").await;

@@ -13,6 +13,7 @@ use std::ops::Deref;
 use domain::{
     Rupiah,
     billing::{PaymentMethod, PaymentStatus},
+    gateway::Outcome,
     ids::{DepositId, OrderId, PromoId, UserId},
     promo::{PromoCode, PromoKind, PromoRefusal, PromoTerms},
 };
@@ -24,7 +25,6 @@ use store::{
     orders::{NewOrder, OrderError, Placed, Refusal},
     payments::Payment,
     wallet::{Deposit, NewDeposit, OpenedDeposit},
-    webhooks::Intake,
 };
 use testkit::{
     GATEWAY as MIDTRANS, TestApp, by_user, new_money_act, new_promo, request as promise,
@@ -105,9 +105,9 @@ impl Shop {
         self.store.deposit(opened.deposit_id, self.customer).await.unwrap()
     }
 
-    async fn tell(&self, payment: &Payment, status: PaymentStatus) -> Intake {
+    async fn tell(&self, payment: &Payment, status: PaymentStatus) -> Outcome {
         let key = format!("{}:{status}", payment.id);
-        self.store.apply_notification(&told(payment, status, &key)).await.unwrap()
+        self.store.apply_webhook_event(&told(payment, status, &key)).await.unwrap()
     }
 
     async fn wallet(&self) -> i64 {

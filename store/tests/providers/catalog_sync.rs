@@ -2,13 +2,14 @@
 
 use std::ops::Deref;
 
-use domain::{ids::UserId, instance::Capability, upkeep::RunStatus};
-use sqlx::{PgPool, types::Decimal};
-use store::{
-    StoreError,
-    catalog_sync::{ImageFact, OfferChange, ProviderCatalog, RegionFact, SizeFact},
-    page::PageRequest,
+use domain::{
+    catalog::{ProviderCatalog, ProviderImage, ProviderRegion, ProviderSize},
+    ids::UserId,
+    instance::Capability,
+    upkeep::RunStatus,
 };
+use sqlx::{PgPool, types::Decimal};
+use store::{StoreError, catalog_sync::OfferChange, page::PageRequest};
 use testkit::{TestApp, by_user};
 
 const PAGE: PageRequest = PageRequest { before: None, limit: 100 };
@@ -48,9 +49,9 @@ impl Shop {
         ProviderCatalog {
             sizes: sizes
                 .into_iter()
-                .map(|(slug, vcpu, price_monthly_usd)| SizeFact {
+                .map(|(slug, vcpu, price_monthly_usd)| ProviderSize {
                     slug,
-                    vcpu,
+                    vcpu: vcpu.unsigned_abs(),
                     memory_mb: 1024,
                     disk_gb: 25,
                     transfer_gb: 1000,
@@ -61,11 +62,11 @@ impl Shop {
                 .collect(),
             regions: regions
                 .into_iter()
-                .map(|slug| RegionFact { name: slug.clone(), slug, country: None, available: true })
+                .map(|slug| ProviderRegion { name: slug.clone(), slug, country: None, available: true })
                 .collect(),
             images: images
                 .into_iter()
-                .map(|slug| ImageFact {
+                .map(|slug| ProviderImage {
                     name: slug.clone(),
                     slug,
                     distribution: "Ubuntu".to_owned(),

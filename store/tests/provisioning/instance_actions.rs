@@ -4,16 +4,17 @@ use std::ops::Deref;
 
 use domain::{
     ids::{ActionId, ApiKeyId, InstanceId, OrderId, UserId},
-    instance::{ActionKind, ActionStatus, InstanceAction, InstanceStatus, PowerState},
+    instance::{ActionKind, ActionStatus, ActionTurn, InstanceAction, InstanceStatus, PowerState},
     order::OrderStatus,
     provisioning::FailureClass,
+    server::ServerState,
 };
 use serde_json::json;
 use sqlx::PgPool;
 use store::{
     StoreError,
     audit::{Actor, Origin},
-    instance_actions::{Action, ActionTurn, NewAction, ObservedServer, RequestedBy},
+    instance_actions::{Action, NewAction, RequestedBy},
     page::PageRequest,
     provisioning::ProviderTrouble,
 };
@@ -91,7 +92,7 @@ impl Shop {
     }
 
     async fn begin(&self) -> ActionId {
-        self.turn().await.work.expect("an action waits").id
+        self.turn().await.work.expect("an action waits").action_id
     }
 
     async fn read(&self, action: ActionId) -> Action {
@@ -114,8 +115,8 @@ fn conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
     }
 }
 
-fn observed() -> ObservedServer {
-    ObservedServer { power: PowerState::Off, ipv4: None, ipv6: Some("2001:db8::7".to_owned()) }
+fn observed() -> ServerState {
+    ServerState { power: PowerState::Off, ipv4: None, ipv6: Some("2001:db8::7".parse().unwrap()) }
 }
 
 #[sqlx::test(migrations = "../migrations")]

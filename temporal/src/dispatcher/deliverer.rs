@@ -1,5 +1,7 @@
 //! One message to the engine.
 
+use std::sync::Arc;
+
 use activities::crash_point;
 use domain::outbox::{How, Plan};
 use engine::{ConnectError, TemporalConfig, connect, timed};
@@ -23,11 +25,11 @@ enum DeliveryError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error("Temporal answered {}: {}", .0.code(), .0.message())]
-    Refused(Status),
+    Refused(#[source] Status),
     #[error("the message can't be encoded: {0}")]
     Encode(#[from] serde_json::Error),
     #[error("the message can't be read: {0}")]
-    Unreadable(String),
+    Unreadable(#[source] Arc<serde_json::Error>),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the database did not answer")]
@@ -110,7 +112,8 @@ impl Deliverer {
     }
 
     async fn send(&self, claimed: &Claimed) -> Result<(), DeliveryError> {
-        let message = claimed.message.as_ref().map_err(|error| DeliveryError::Unreadable(error.clone()))?;
+        let message =
+            claimed.message.as_ref().map_err(|error| DeliveryError::Unreadable(Arc::clone(error)))?;
         let client = self.client().await?;
         let envelope = Envelope {
             namespace: self.config.namespace.clone(),

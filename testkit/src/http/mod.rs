@@ -7,6 +7,7 @@ mod caller;
 mod control;
 #[cfg(feature = "http")]
 mod in_process;
+mod redacted;
 #[cfg(feature = "http")]
 mod setup;
 #[cfg(feature = "http")]
@@ -21,3 +22,4 @@ pub use self::{
 pub use caller::{Caller, Expect, Request};
 pub use client::{Answer, HeaderMap, Method, Reply, StatusCode};
 pub use control::control;
+pub use redacted::redacted;

@@ -101,7 +101,7 @@ impl Setup {
         };
         let mut shop = match self.is_seeded {
             true => TestApp::with(self.pool, settings).await,
-            false => TestApp::unseeded(self.pool, settings),
+            false => TestApp::unseeded_with(self.pool, settings),
         };
         let auth = AuthConfig {
             password_cost: PasswordCost::QUICK,

@@ -61,7 +61,7 @@ async fn a_server_that_is_to_be_replaced_is_deleted_however_often_its_provider_r
     let fault = json!({ "route": "DELETE /v2/droplets/{id}", "kind": "status", "status": 422, "times": 1 });
     sim(reqwest::Method::POST, &simulator.url(), "/__sim/faults", fault).await;
     let refused = shop.activities.provision(order).await.unwrap_err();
-    assert!(matches!(refused, StepError::NotGone(_)) && refused.is_passing(), "{refused}");
+    assert!(matches!(refused, StepError::NotDeleted(_)) && refused.is_passing(), "{refused}");
     shop.activities.provision(order).await.unwrap();
     assert_ne!(shop.job(order).await.provider_instance_id.unwrap(), stuck);
     assert_eq!((simulator.calls(DROPLETS), simulator.calls("DELETE /v2/droplets/{id}")), (2, 2));

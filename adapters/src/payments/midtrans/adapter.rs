@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::billing::Evidence;
+use domain::{
+    billing::Evidence,
+    gateway::{GatewayReport, Instructions, WebhookEvent},
+};
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -15,8 +18,7 @@ use super::{
 use crate::{
     http::{self, Effect, SetupError},
     payments::{
-        Attempt, Charge, GatewayError, Instructions, Notification, PaymentGateway, Refund, Refunded, Report,
-        WebhookError, constant_time_eq,
+        Attempt, Charge, GatewayError, PaymentGateway, Refund, Refunded, WebhookError, constant_time_eq,
     },
 };
 
@@ -77,7 +79,7 @@ impl PaymentGateway for Midtrans {
         mapper::instructions(charge, self.send(charging, Effect::Changes).await?)
     }
 
-    async fn status(&self, attempt: Attempt<'_>) -> Result<Report, GatewayError> {
+    async fn status(&self, attempt: Attempt<'_>) -> Result<GatewayReport, GatewayError> {
         Ok(mapper::report(self.transaction(attempt.gateway_order_id).await?))
     }
 
@@ -114,7 +116,7 @@ impl PaymentGateway for Midtrans {
         Ok(mapper::earlier_refund(&answer, refund))
     }
 
-    fn verify_webhook(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError> {
+    fn verify_webhook(&self, _headers: &HeaderMap, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
         let proof: Proof =
             serde_json::from_slice(body).map_err(|error| WebhookError::Malformed(error.to_string()))?;
         let malformed = |field: &str| WebhookError::Malformed(format!("it has no {field}"));
@@ -133,10 +135,10 @@ impl PaymentGateway for Midtrans {
         if order_id.starts_with(mapper::TEST_PREFIX) {
             return Err(WebhookError::Test);
         }
-        mapper::notification(body, Some(Evidence::Signed))
+        mapper::webhook_event(body, Some(Evidence::Signed))
     }
 
-    fn read_kept_webhook(&self, body: &[u8]) -> Result<Notification, WebhookError> {
-        mapper::notification(body, None)
+    fn read_kept_webhook(&self, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
+        mapper::webhook_event(body, None)
     }
 }

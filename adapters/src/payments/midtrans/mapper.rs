@@ -7,6 +7,7 @@ use domain::{
     Rupiah,
     billing::{Bank, Evidence, PaymentMethod, PaymentStatus},
     dispute::{Reversal, ReversalKind},
+    gateway::{About, GatewayReport, Instructions, WebhookEvent},
     money::CURRENCY,
 };
 use serde_json::Value;
@@ -18,10 +19,7 @@ use super::{
 };
 use crate::{
     http::{self, Effect},
-    payments::{
-        About, Charge, GatewayError, Instructions, Notification, Refund, Refunded, Report, WebhookError,
-        wire_amount::rupiah,
-    },
+    payments::{Charge, GatewayError, Refund, Refunded, WebhookError, wire_amount::rupiah},
 };
 
 /// How the order ids begin that the dashboard tries a notification URL out with.
@@ -133,9 +131,9 @@ fn jakarta_time(text: &str) -> Option<DateTime<Utc>> {
     local.and_local_timezone(zone).single().map(|time| time.to_utc())
 }
 
-pub(super) fn report(answer: Answer) -> Report {
+pub(super) fn report(answer: Answer) -> GatewayReport {
     let amount = answer.gross_amount.as_deref().and_then(|amount| rupiah(amount, answer.currency.as_deref()));
-    let report = Report {
+    let report = GatewayReport {
         transaction_id: answer.transaction_id.clone(),
         status: status(&answer),
         amount,
@@ -148,7 +146,7 @@ pub(super) fn report(answer: Answer) -> Report {
         reversals: reversals(&answer),
         instructions: Instructions::default(),
     };
-    Report { instructions: instructions_of(answer), ..report }
+    GatewayReport { instructions: instructions_of(answer), ..report }
 }
 
 /// The fee that the vendor made the payer pay on top (its "automatic fee imposition"), if the parts it names make up the
@@ -233,8 +231,8 @@ pub(super) fn earlier_refund(answer: &Answer, asked: &Refund<'_>) -> Option<Refu
     })
 }
 
-/// Reads a notification, behind whose content stands `evidence`.
-pub(super) fn notification(body: &[u8], evidence: Option<Evidence>) -> Result<Notification, WebhookError> {
+/// Reads a webhook event, behind whose content stands `evidence`.
+pub(super) fn webhook_event(body: &[u8], evidence: Option<Evidence>) -> Result<WebhookEvent, WebhookError> {
     #[derive(serde::Deserialize)]
     struct Body {
         order_id: String,
@@ -258,7 +256,14 @@ pub(super) fn notification(body: &[u8], evidence: Option<Evidence>) -> Result<No
     ]
     .map(Option::unwrap_or_default)
     .join(":");
-    Ok(Notification { about: About::Attempt(order_id), dedupe_key, report: report(said), evidence })
+    Ok(WebhookEvent {
+        gateway: SLUG,
+        about: About::Attempt(order_id),
+        dedupe_key,
+        report: report(said),
+        evidence,
+        body: body.to_vec(),
+    })
 }
 
 /// Paid needs all three signs; an attempt is closed by four words; all else is still pending. What was taken back was paid
@@ -291,7 +296,7 @@ pub(super) fn signed_amounts(gross_amount: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// The signature Midtrans puts onto a notification: SHA-512 in lower-case hex over the strings as received.
+/// The signature Midtrans puts onto a webhook event: SHA-512 in lower-case hex over the strings as received.
 pub(super) fn signature(order_id: &str, status_code: &str, gross_amount: &str, server_key: &str) -> String {
     let digest = Sha512::new()
         .chain_update(order_id)
@@ -346,10 +351,10 @@ fn refusal(code: &str, message: String, effect: Effect, retry_after: Option<Dura
         "401" | "403" => GatewayError::Credentials { gateway: SLUG, message },
         "404" => GatewayError::NotFound { gateway: SLUG },
         "406" => GatewayError::Duplicate { gateway: SLUG },
-        "429" => GatewayError::NotNow { gateway: SLUG, message, retry_after },
+        "429" => GatewayError::NotNow { gateway: SLUG, message, retry_after, source: None },
         // Our balance there does not cover a refund just now.
         "414" if message.to_lowercase().contains("insufficient") => {
-            GatewayError::NotNow { gateway: SLUG, message, retry_after }
+            GatewayError::NotNow { gateway: SLUG, message, retry_after, source: None }
         }
         "202" => refused(code, message),
         // With 409 the same request is under way.

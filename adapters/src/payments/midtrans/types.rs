@@ -93,7 +93,7 @@ pub(super) struct VaNumber {
     pub(super) va_number: String,
 }
 
-/// What proves a notification, and what it proves.
+/// What proves a webhook event, and what it proves.
 #[derive(Debug, Deserialize)]
 pub(super) struct Proof {
     #[serde(default, deserialize_with = "text")]

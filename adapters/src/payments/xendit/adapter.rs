@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use domain::money::CURRENCY;
+use domain::{
+    gateway::{GatewayReport, Instructions, WebhookEvent},
+    money::CURRENCY,
+};
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -17,8 +20,7 @@ use super::{
 use crate::{
     http::{self, Effect, SetupError},
     payments::{
-        Attempt, Charge, GatewayError, Instructions, Notification, PaymentGateway, Refund, Refunded, Report,
-        WebhookError, constant_time_eq,
+        Attempt, Charge, GatewayError, PaymentGateway, Refund, Refunded, WebhookError, constant_time_eq,
     },
 };
 
@@ -94,7 +96,7 @@ impl Xendit {
     }
 
     /// What a payment request says together with its latest payment.
-    async fn report(&self, request: &PaymentRequest) -> Result<Report, GatewayError> {
+    async fn report(&self, request: &PaymentRequest) -> Result<GatewayReport, GatewayError> {
         let payment = match &request.latest_payment_id {
             Some(id) => Some(self.payment(id).await?),
             None => None,
@@ -130,12 +132,12 @@ impl PaymentGateway for Xendit {
         mapper::created(charge, &answer)
     }
 
-    async fn status(&self, attempt: Attempt<'_>) -> Result<Report, GatewayError> {
+    async fn status(&self, attempt: Attempt<'_>) -> Result<GatewayReport, GatewayError> {
         let request = self.payment_request(attempt).await?;
         self.report(&request).await
     }
 
-    async fn status_by_refund(&self, refund_id: &str) -> Result<(String, Report), GatewayError> {
+    async fn status_by_refund(&self, refund_id: &str) -> Result<(String, GatewayReport), GatewayError> {
         let refund: WireRefund = self.get(&["refunds", refund_id]).await?;
         let request_id = match (&refund.payment_request_id, &refund.payment_id) {
             (Some(id), _) => id.clone(),
@@ -145,7 +147,7 @@ impl PaymentGateway for Xendit {
         let request: PaymentRequest = self.get(&["v3", "payment_requests", &request_id]).await?;
         let report = self.report(&request).await?;
         let reversals = mapper::reversal(&refund)?.into_iter().collect();
-        Ok((request.reference_id, Report { reversals, ..report }))
+        Ok((request.reference_id, GatewayReport { reversals, ..report }))
     }
 
     async fn cancel(&self, attempt: Attempt<'_>) -> Result<(), GatewayError> {
@@ -183,7 +185,7 @@ impl PaymentGateway for Xendit {
         mapper::refunded(answer).map(Some)
     }
 
-    fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notification, WebhookError> {
+    fn verify_webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
         let token = headers.get(TOKEN_HEADER).map(|value| value.as_bytes()).unwrap_or_default();
         let expected = self.config.callback_token.expose_secret().as_bytes();
         if expected.is_empty() || !constant_time_eq(expected, token) {
@@ -192,9 +194,9 @@ impl PaymentGateway for Xendit {
         self.read_kept_webhook(body)
     }
 
-    fn read_kept_webhook(&self, body: &[u8]) -> Result<Notification, WebhookError> {
+    fn read_kept_webhook(&self, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
         let webhook: Webhook =
             serde_json::from_slice(body).map_err(|error| WebhookError::Unreadable(error.to_string()))?;
-        mapper::notification(webhook)
+        mapper::webhook_event(webhook, body)
     }
 }

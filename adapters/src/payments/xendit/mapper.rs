@@ -7,6 +7,7 @@ use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentStatus},
     dispute::{Reversal, ReversalKind},
+    gateway::{About, GatewayReport, Instructions, WebhookEvent},
     money::CURRENCY,
 };
 use reqwest::StatusCode;
@@ -20,10 +21,7 @@ use super::{
 };
 use crate::{
     http::{self, Effect},
-    payments::{
-        About, Charge, GatewayError, Instructions, Notification, Refund, Refunded, Report, WebhookError,
-        wire_amount::rupiah,
-    },
+    payments::{Charge, GatewayError, Refund, Refunded, WebhookError, wire_amount::rupiah},
 };
 
 /// Indonesia, the only country we sell in.
@@ -127,14 +125,14 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 
 /// What a payment request and its payment, if there is one, say together: a request that succeeded is worth what was
 /// captured.
-pub(super) fn report(request: &PaymentRequest, payment: Option<&Payment>) -> Report {
+pub(super) fn report(request: &PaymentRequest, payment: Option<&Payment>) -> GatewayReport {
     let requested =
         Money { amount: request.request_amount.as_deref(), currency: request.currency.as_deref() };
     let (said, money) = match payment {
         Some(payment) => (status(&payment.status), captured(payment)),
         None => (status(&request.status), requested.read()),
     };
-    Report {
+    GatewayReport {
         transaction_id: Some(request.payment_request_id.clone()),
         // A request says more about its end than the last attempt to pay it.
         status: if status(&request.status) == PaymentStatus::Paid { said } else { status(&request.status) },
@@ -185,9 +183,9 @@ fn captured(payment: &Payment) -> (Option<Rupiah>, String) {
 }
 
 /// Reads a webhook. It is no proof of what it says.
-pub(super) fn notification(webhook: Webhook) -> Result<Notification, WebhookError> {
+pub(super) fn webhook_event(webhook: Webhook, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
     if webhook.event == REFUND {
-        return refund_notification(webhook);
+        return refund_event(webhook, body);
     }
     if HARMLESS.iter().any(|harmless| webhook.event.starts_with(harmless)) {
         return Err(WebhookError::Irrelevant(webhook.event));
@@ -204,10 +202,11 @@ pub(super) fn notification(webhook: Webhook) -> Result<Notification, WebhookErro
         Money { amount: payment.request_amount.as_deref(), currency: payment.currency.as_deref() };
     let (amount, amount_as_received) = requested.read();
     let about = payment.payment_id.as_ref().unwrap_or(&payment.payment_request_id);
-    Ok(Notification {
+    Ok(WebhookEvent {
+        gateway: SLUG,
         // Ids of Xendit's are ours to name: two of our attempts may never share the identity of an event.
         dedupe_key: format!("{}:{}:{about}:{}", webhook.event, payment.reference_id, payment.status),
-        report: Report {
+        report: GatewayReport {
             transaction_id: Some(payment.payment_request_id.clone()),
             status: status(&payment.status),
             amount,
@@ -218,11 +217,12 @@ pub(super) fn notification(webhook: Webhook) -> Result<Notification, WebhookErro
         },
         about: About::Attempt(payment.reference_id),
         evidence: None,
+        body: body.to_vec(),
     })
 }
 
 /// Reads a webhook about a refund. Neither its content nor what it is of is known before Xendit is asked.
-fn refund_notification(webhook: Webhook) -> Result<Notification, WebhookError> {
+fn refund_event(webhook: Webhook, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
     // Some come in a second envelope.
     let data = webhook.data.get("data").filter(|data| data.is_object()).cloned().unwrap_or(webhook.data);
     let refund: WireRefund =
@@ -232,9 +232,10 @@ fn refund_notification(webhook: Webhook) -> Result<Notification, WebhookError> {
     }
     let money = Money { amount: refund.amount.as_deref(), currency: refund.currency.as_deref() };
     let (_, amount_as_received) = money.read();
-    Ok(Notification {
+    Ok(WebhookEvent {
+        gateway: SLUG,
         dedupe_key: format!("{REFUND}:{}", refund.id),
-        report: Report {
+        report: GatewayReport {
             transaction_id: None,
             status: PaymentStatus::Paid,
             amount: None,
@@ -245,6 +246,7 @@ fn refund_notification(webhook: Webhook) -> Result<Notification, WebhookError> {
         },
         about: About::Refund(refund.id),
         evidence: None,
+        body: body.to_vec(),
     })
 }
 
@@ -329,10 +331,15 @@ fn refusal(
 ) -> GatewayError {
     match status {
         _ if code == "DUPLICATE_ERROR" => GatewayError::Duplicate { gateway: SLUG },
-        StatusCode::TOO_MANY_REQUESTS => GatewayError::NotNow { gateway: SLUG, message, retry_after },
-        _ if NOT_NOW.contains(&code.as_str()) => {
-            GatewayError::NotNow { gateway: SLUG, message: format!("{code}: {message}"), retry_after }
+        StatusCode::TOO_MANY_REQUESTS => {
+            GatewayError::NotNow { gateway: SLUG, message, retry_after, source: None }
         }
+        _ if NOT_NOW.contains(&code.as_str()) => GatewayError::NotNow {
+            gateway: SLUG,
+            message: format!("{code}: {message}"),
+            retry_after,
+            source: None,
+        },
         // Of one channel, not of our key.
         StatusCode::FORBIDDEN if code == "CHANNEL_NOT_ACTIVATED" => {
             GatewayError::Refused { gateway: SLUG, code, message }
@@ -356,7 +363,7 @@ fn is_under_way(status: StatusCode, code: &str) -> bool {
 
 /// The vendor was only asked something, and can't tell.
 pub(super) fn not_told(message: &str) -> GatewayError {
-    GatewayError::NotNow { gateway: SLUG, message: message.to_owned(), retry_after: None }
+    GatewayError::NotNow { gateway: SLUG, message: message.to_owned(), retry_after: None, source: None }
 }
 
 #[cfg(test)]

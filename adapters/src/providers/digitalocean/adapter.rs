@@ -4,7 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{circuit::CircuitScope, instance::Capability, provisioning::FailureClass, rate_limit::Caller};
+use domain::{
+    catalog::{ProviderImage, ProviderRegion, ProviderSize},
+    circuit::CircuitScope,
+    instance::Capability,
+    provisioning::FailureClass,
+    rate_limit::Caller,
+    server::ProviderServer,
+};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -17,9 +24,8 @@ use super::{
 use crate::{
     http::{self, SetupError},
     providers::{
-        Account, ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect,
-        InstancePage, MetricKind, MetricsQuery, ProviderAction, ProviderError, ProviderImage,
-        ProviderInstance, ProviderRegion, ProviderSize, Quota, Series, Snapshot, Terms,
+        Account, ActionProgress, ActionReceipt, CloudProvider, CreateServer, CreateTicket, Effect,
+        MetricKind, MetricsQuery, ProviderAction, ProviderError, Quota, Series, ServerPage, Snapshot, Terms,
         channel::{Channel, Manners},
     },
 };
@@ -60,7 +66,7 @@ impl DigitalOcean {
         effect: Effect,
     ) -> Result<T, ProviderError> {
         let body = self.send(request, effect).await?;
-        serde_json::from_slice(&body).map_err(|error| ProviderError::unreadable(SLUG, &error, effect))
+        serde_json::from_slice(&body).map_err(|error| ProviderError::unreadable(SLUG, error, effect))
     }
 
     pub(super) async fn read<T: DeserializeOwned>(
@@ -181,24 +187,24 @@ impl CloudProvider for DigitalOcean {
         self.channel.ticket(LANE).await
     }
 
-    async fn create_instance(
+    async fn create_server(
         &self,
         ticket: CreateTicket,
-        request: &CreateInstance,
-    ) -> Result<ProviderInstance, ProviderError> {
+        request: &CreateServer,
+    ) -> Result<ProviderServer, ProviderError> {
         let user_data = mapper::user_data(request).await?;
         let call = self.request(Method::POST, &["droplets"]).json(&mapper::to_create(request, user_data));
         let body = self.channel.send_with(ticket, LANE, call).await?;
         let OneDroplet { droplet } = serde_json::from_slice(&body)
-            .map_err(|error| ProviderError::unreadable(SLUG, &error, Effect::Changes))?;
-        Ok(mapper::to_instance(droplet))
+            .map_err(|error| ProviderError::unreadable(SLUG, error, Effect::Changes))?;
+        Ok(mapper::to_server(droplet))
     }
 
-    async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
+    async fn list_servers(&self, tag: &str, page: Option<&str>) -> Result<ServerPage, ProviderError> {
         let number = page.and_then(|page| page.parse().ok()).unwrap_or(1);
         let (droplets, next) = self.page(&["droplets"], &[("tag_name", tag)], number).await?;
-        Ok(InstancePage {
-            instances: droplets.into_iter().map(mapper::to_instance).collect(),
+        Ok(ServerPage {
+            servers: droplets.into_iter().map(mapper::to_server).collect(),
             next: next.map(|number| number.to_string()),
         })
     }
@@ -207,13 +213,13 @@ impl CloudProvider for DigitalOcean {
         self.delete(&["tags", tag]).await
     }
 
-    async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
+    async fn get_server(&self, id: &str) -> Result<ProviderServer, ProviderError> {
         let id = mapper::to_id(id, "droplet")?;
         let OneDroplet { droplet } = self.read(&["droplets", &id], &[]).await?;
-        Ok(mapper::to_instance(droplet))
+        Ok(mapper::to_server(droplet))
     }
 
-    async fn delete_instance(&self, id: &str) -> Result<(), ProviderError> {
+    async fn delete_server(&self, id: &str) -> Result<(), ProviderError> {
         self.delete(&["droplets", &mapper::to_id(id, "droplet")?]).await
     }
 

@@ -4,7 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use domain::{circuit::CircuitScope, instance::Capability, provisioning::FailureClass, rate_limit::Caller};
+use domain::{
+    catalog::{ProviderImage, ProviderRegion, ProviderSize},
+    circuit::CircuitScope,
+    instance::Capability,
+    provisioning::FailureClass,
+    rate_limit::Caller,
+    server::ProviderServer,
+};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
@@ -18,9 +25,8 @@ use super::{
 use crate::{
     http::{self, SetupError},
     providers::{
-        Account, ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect,
-        InstancePage, MetricsQuery, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
-        ProviderRegion, ProviderSize, Quota, Series, Snapshot, Terms,
+        Account, ActionProgress, ActionReceipt, CloudProvider, CreateServer, CreateTicket, Effect,
+        MetricsQuery, ProviderAction, ProviderError, Quota, Series, ServerPage, Snapshot, Terms,
         channel::{Channel, Manners},
     },
 };
@@ -57,7 +63,7 @@ impl Linode {
         effect: Effect,
     ) -> Result<T, ProviderError> {
         let body = self.channel.send(lane, request, effect).await?;
-        serde_json::from_slice(&body).map_err(|error| ProviderError::unreadable(SLUG, &error, effect))
+        serde_json::from_slice(&body).map_err(|error| ProviderError::unreadable(SLUG, error, effect))
     }
 
     async fn read<T: DeserializeOwned>(
@@ -206,25 +212,25 @@ impl CloudProvider for Linode {
         self.channel.ticket(CREATE).await
     }
 
-    async fn create_instance(
+    async fn create_server(
         &self,
         ticket: CreateTicket,
-        request: &CreateInstance,
-    ) -> Result<ProviderInstance, ProviderError> {
+        request: &CreateServer,
+    ) -> Result<ProviderServer, ProviderError> {
         let call = self.request(Method::POST, &["linode", "instances"]).json(&mapper::to_create(request));
         let body = self.channel.send_with(ticket, CREATE, call).await?;
         let made = serde_json::from_slice(&body)
-            .map_err(|error| ProviderError::unreadable(SLUG, &error, Effect::Changes))?;
-        Ok(mapper::to_instance(made))
+            .map_err(|error| ProviderError::unreadable(SLUG, error, Effect::Changes))?;
+        Ok(mapper::to_server(made))
     }
 
-    async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
+    async fn list_servers(&self, tag: &str, page: Option<&str>) -> Result<ServerPage, ProviderError> {
         let number = page.and_then(|page| page.parse().ok()).unwrap_or(1);
         // Oldest first, so that a server made meanwhile moves no other to another page.
         let filter = json!({ "tags": tag, "+order_by": "id", "+order": "asc" });
         let (linodes, next) = self.page(LIST, &["linode", "instances"], &filter, number).await?;
-        Ok(InstancePage {
-            instances: linodes.into_iter().map(mapper::to_instance).collect(),
+        Ok(ServerPage {
+            servers: linodes.into_iter().map(mapper::to_server).collect(),
             next: next.map(|number| number.to_string()),
         })
     }
@@ -233,11 +239,11 @@ impl CloudProvider for Linode {
         self.delete(&["tags", tag]).await
     }
 
-    async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
-        Ok(mapper::to_instance(self.instance(&mapper::to_id(id, "Linode")?).await?))
+    async fn get_server(&self, id: &str) -> Result<ProviderServer, ProviderError> {
+        Ok(mapper::to_server(self.instance(&mapper::to_id(id, "Linode")?).await?))
     }
 
-    async fn delete_instance(&self, id: &str) -> Result<(), ProviderError> {
+    async fn delete_server(&self, id: &str) -> Result<(), ProviderError> {
         self.delete(&["linode", "instances", &mapper::to_id(id, "Linode")?]).await
     }
 

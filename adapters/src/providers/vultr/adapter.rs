@@ -3,7 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{circuit::CircuitScope, instance::Capability, provisioning::FailureClass, rate_limit::Caller};
+use domain::{
+    catalog::{ProviderImage, ProviderRegion, ProviderSize},
+    circuit::CircuitScope,
+    instance::Capability,
+    provisioning::FailureClass,
+    rate_limit::Caller,
+    server::ProviderServer,
+};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -13,15 +20,14 @@ use super::{
     mapper,
     types::{
         Bandwidth, Change, CreateSnapshot, OneServer, OneSnapshot, OsPage, Page, PlanPage, RegionPage,
-        Restore, Server, ServerPage, SnapshotPage, Source,
+        Restore, Server, ServerList, SnapshotPage, Source,
     },
 };
 use crate::{
     http::{self, SetupError},
     providers::{
-        Account, ActionProgress, ActionReceipt, CloudProvider, CreateInstance, CreateTicket, Effect,
-        InstancePage, MetricsQuery, ProviderAction, ProviderError, ProviderImage, ProviderInstance,
-        ProviderRegion, ProviderSize, Quota, Series, Snapshot, Terms,
+        Account, ActionProgress, ActionReceipt, CloudProvider, CreateServer, CreateTicket, Effect,
+        MetricsQuery, ProviderAction, ProviderError, Quota, Series, ServerPage, Snapshot, Terms,
         channel::{Channel, Manners},
     },
 };
@@ -172,7 +178,7 @@ fn quota(_headers: &HeaderMap) -> Option<Quota> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8], effect: Effect) -> Result<T, ProviderError> {
-    serde_json::from_slice(body).map_err(|error| ProviderError::unreadable(SLUG, &error, effect))
+    serde_json::from_slice(body).map_err(|error| ProviderError::unreadable(SLUG, error, effect))
 }
 
 /// Refuses what the vendor has no call for.
@@ -212,21 +218,21 @@ impl CloudProvider for Vultr {
         self.channel.ticket(LANE).await
     }
 
-    async fn create_instance(
+    async fn create_server(
         &self,
         ticket: CreateTicket,
-        request: &CreateInstance,
-    ) -> Result<ProviderInstance, ProviderError> {
+        request: &CreateServer,
+    ) -> Result<ProviderServer, ProviderError> {
         let user_data = mapper::user_data(&request.ssh_public_keys, request.root_password.as_ref()).await?;
         let call = self.request(Method::POST, &["instances"]).json(&mapper::to_create(request, user_data));
         let body = self.channel.send_with(ticket, LANE, call).await?;
         let OneServer { instance } = parse(&body, Effect::Changes)?;
-        Ok(mapper::to_instance(instance))
+        Ok(mapper::to_server(instance))
     }
 
-    async fn list_instances(&self, tag: &str, page: Option<&str>) -> Result<InstancePage, ProviderError> {
-        let (servers, next) = self.page::<ServerPage>("instances", &[("tag", tag)], page).await?;
-        Ok(InstancePage { instances: servers.into_iter().map(mapper::to_instance).collect(), next })
+    async fn list_servers(&self, tag: &str, page: Option<&str>) -> Result<ServerPage, ProviderError> {
+        let (servers, next) = self.page::<ServerList>("instances", &[("tag", tag)], page).await?;
+        Ok(ServerPage { servers: servers.into_iter().map(mapper::to_server).collect(), next })
     }
 
     /// Tags are words on a server here, and go with it.
@@ -234,12 +240,12 @@ impl CloudProvider for Vultr {
         Ok(())
     }
 
-    async fn get_instance(&self, id: &str) -> Result<ProviderInstance, ProviderError> {
+    async fn get_server(&self, id: &str) -> Result<ProviderServer, ProviderError> {
         let id = mapper::to_id(id, "an instance")?;
-        Ok(mapper::to_instance(self.server(&id).await?))
+        Ok(mapper::to_server(self.server(&id).await?))
     }
 
-    async fn delete_instance(&self, id: &str) -> Result<(), ProviderError> {
+    async fn delete_server(&self, id: &str) -> Result<(), ProviderError> {
         let id = mapper::to_id(id, "an instance")?;
         self.delete(&["instances", &id]).await
     }

@@ -8,7 +8,7 @@ use serde_json::Number;
 
 /// Body of `POST /v2/instances`.
 #[derive(Debug, Serialize)]
-pub(super) struct CreateServer<'a> {
+pub(super) struct CreateRequest<'a> {
     pub(super) region: &'a str,
     pub(super) plan: &'a str,
     #[serde(flatten)]
@@ -201,7 +201,7 @@ macro_rules! page {
         }
     };
 }
-page!(ServerPage, instances, Server);
+page!(ServerList, instances, Server);
 page!(SnapshotPage, snapshots, Snapshot);
 page!(RegionPage, regions, Region);
 page!(PlanPage, plans, Plan);

@@ -69,7 +69,7 @@ async fn request(
         may_delete: false,
     };
     let action = ask(&state, instance, body, &requester).await?;
-    Ok((StatusCode::ACCEPTED, Json(ActionTaken { action: action.into() })))
+    Ok((StatusCode::ACCEPTED, Json(ActionTaken { action: Action::in_language(action, me.language) })))
 }
 
 /// List what was asked for one of my servers, newest first.
@@ -89,7 +89,7 @@ async fn list(
     paging: Paging,
 ) -> Result<Paged<Action>, Problem> {
     let page = state.store.actions_of(me.id, instance, &paging.request()).await?;
-    Ok(Paged::new(page, Action::from))
+    Ok(Paged::new(page, |row| Action::in_language(row, me.language)))
 }
 
 /// Watch something that was asked for one of my servers.
@@ -111,5 +111,6 @@ async fn get(
     State(state): State<AppState>,
     Ids(instance, action): Ids<InstanceId, ActionId>,
 ) -> Result<Json<Action>, Problem> {
-    Ok(Json(state.store.action_of(me.id, instance, action).await?.into()))
+    let action = state.store.action_of(me.id, instance, action).await?;
+    Ok(Json(Action::in_language(action, me.language)))
 }

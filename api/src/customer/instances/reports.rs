@@ -165,7 +165,7 @@ async fn snapshots(
     let caller = Caller::Display(me.id.into());
     let at_provider::AtProvider { provider, id } =
         at_provider::reach(&state, state.store.server_ref_of(me.id, instance).await?, caller)?;
-    let question = Question::of_server(provider.slug(), instance, "snapshots".to_owned(), FRESH_FOR);
+    let question = Question::of_instance(provider.slug(), instance, "snapshots".to_owned(), FRESH_FOR);
     let ask = || async move {
         let found = provider.list_snapshots(&id).await?;
         Ok::<_, ProviderError>(found.into_iter().map(Snapshot::from).collect::<Vec<_>>())
@@ -207,7 +207,7 @@ async fn metrics(
         // Refused with the reason, without a call.
         at_provider::answer(provider.get_metrics(&id, &query)).await?;
     }
-    let question = Question::of_server(provider.slug(), instance, chart(kind, range), FRESH_FOR);
+    let question = Question::of_instance(provider.slug(), instance, chart(kind, range), FRESH_FOR);
     let ask = || async move {
         let series = provider.get_metrics(&id, &query).await?;
         Ok::<_, ProviderError>(series.into_iter().map(Series::from).collect::<Vec<_>>())

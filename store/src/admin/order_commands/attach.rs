@@ -111,6 +111,7 @@ async fn instance(tx: &mut PgConnection, order: OrderId) -> Result<InstanceId> {
 }
 
 async fn is_its_own(tx: &mut PgConnection, order: OrderId, server: &FoundServer) -> Result<bool> {
+    // A record without a server has NULL, and has to answer no, not NULL.
     Ok(sqlx::query_scalar!(
         r#"SELECT provider_instance_id IS NOT DISTINCT FROM $2 AS "own!" FROM instances WHERE order_id = $1"#,
         order.0,

@@ -256,7 +256,7 @@ async fn end_server(shop: &Shop, instance: InstanceId, act: Act) -> Result<(), S
         return shop.store.request_action(&new).await.map(drop);
     }
     match shop.store.next_action(instance).await?.work {
-        Some(work) => shop.store.terminate_instance(work.id).await,
+        Some(work) => shop.store.terminate_instance(work.action_id).await,
         None => Ok(()),
     }
 }

@@ -1,12 +1,12 @@
 //! The gateway tells what it did, and is asked: by the API, as [`take_in`] does in its place, and by the janitor.
 
-use domain::{billing::Evidence, billing::PaymentStatus as P, payment_check::PaymentCheckPolicy};
-use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
-use store::{
-    StoreError,
-    payments::Payment,
-    webhooks::{DuePayment, GatewayReport, Intake},
+use domain::{
+    billing::{Evidence, PaymentStatus as P},
+    gateway::{GatewayReport, Instructions, Outcome},
+    payment_check::PaymentCheckPolicy,
 };
+use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
+use store::{StoreError, payments::Payment, webhooks::DuePayment};
 
 use super::{
     act::Act,
@@ -87,8 +87,8 @@ pub(super) async fn take_in(
     is_reachable: bool,
 ) -> Result<bool, StoreError> {
     let signed = letter.said.notification(&letter.payment, Evidence::Signed);
-    let mut intake = shop.store.apply_notification(&signed).await?;
-    if intake == Intake::AskFirst {
+    let mut intake = shop.store.apply_webhook_event(&signed).await?;
+    if intake == Outcome::AskFirst {
         if !is_reachable {
             shop.store.keep_unanswered(&signed).await?;
             return Ok(false);
@@ -96,9 +96,9 @@ pub(super) async fn take_in(
         let asked = reality.asked(&letter.payment);
         let mut answer = asked.notification(&letter.payment, Evidence::Asked);
         answer.dedupe_key = signed.dedupe_key;
-        intake = shop.store.apply_notification(&answer).await?;
+        intake = shop.store.apply_webhook_event(&answer).await?;
     }
-    let fits = !matches!(intake, Intake::AskFirst | Intake::Mismatch { .. } | Intake::UnknownPayment);
+    let fits = !matches!(intake, Outcome::AskFirst | Outcome::Mismatch { .. } | Outcome::UnknownPayment);
     assert!(fits, "{letter:?}: {intake:?}");
     Ok(true)
 }
@@ -122,20 +122,25 @@ pub(super) async fn ask(
     let payment = shop.store.any_payment(due.id).await?;
     let said = reality.asked(&payment);
     let report = GatewayReport {
-        gateway: MIDTRANS,
-        gateway_order_id: &payment.gateway_order_id,
         transaction_id: None,
         status: said.status,
         amount: Some(said.gross()),
         payer_fee: said.payer_fee(),
-        amount_as_received: "as paid",
-        reversals: said.reversals(),
+        amount_as_received: "as paid".into(),
+        reversals: said.reversals().to_vec(),
+        instructions: Instructions::default(),
     };
-    let intake = shop.store.apply_report(&report).await?;
-    let fits = !matches!(intake, Intake::AskFirst | Intake::Mismatch { .. } | Intake::UnknownPayment);
+    let intake = shop.store.apply_report(MIDTRANS, &payment.gateway_order_id, &report).await?;
+    let fits = !matches!(intake, Outcome::AskFirst | Outcome::Mismatch { .. } | Outcome::UnknownPayment);
     assert!(fits, "{said:?}: {intake:?}");
     if said.status == P::Pending && due.is_over && reality.call_off(due.id) {
-        shop.store.apply_report(&GatewayReport { status: P::Expired, ..report }).await?;
+        shop.store
+            .apply_report(
+                MIDTRANS,
+                &payment.gateway_order_id,
+                &GatewayReport { status: P::Expired, ..report },
+            )
+            .await?;
     }
     Ok(())
 }

@@ -11,10 +11,11 @@ use domain::{
     Rupiah,
     billing::{Evidence, PaymentStatus as P},
     dispute::{Reversal, ReversalKind},
+    gateway::{GatewayReport, WebhookEvent},
     ids::{OrderId, PaymentId, RefundId, UserId},
 };
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
-use store::{payments::Payment, webhooks::VerifiedNotification};
+use store::payments::Payment;
 use tokio::sync::RwLock;
 
 use crate::told;
@@ -122,17 +123,17 @@ impl Said {
         &self.reversals
     }
 
-    pub(super) fn notification<'a>(
-        &'a self,
-        payment: &'a Payment,
-        evidence: Evidence,
-    ) -> VerifiedNotification<'a> {
-        VerifiedNotification {
-            amount: Some(self.gross()),
-            payer_fee: self.payer_fee(),
-            reversals: &self.reversals,
-            evidence,
-            ..told(payment, self.status, &self.key)
+    pub(super) fn notification(&self, payment: &Payment, evidence: Evidence) -> WebhookEvent {
+        let event = told(payment, self.status, &self.key);
+        WebhookEvent {
+            evidence: Some(evidence),
+            report: GatewayReport {
+                amount: Some(self.gross()),
+                payer_fee: self.payer_fee(),
+                reversals: self.reversals.to_vec(),
+                ..event.report
+            },
+            ..event
         }
     }
 }

@@ -88,13 +88,13 @@ fn times_are_jakartas() {
     assert_eq!(jakarta_time("tomorrow"), None);
 }
 
-fn told(changes: serde_json::Value) -> Result<Notification, WebhookError> {
+fn told(changes: serde_json::Value) -> Result<WebhookEvent, WebhookError> {
     let mut body = serde_json::json!({
         "order_id": "WB-1", "status_code": "200", "gross_amount": "5539.00", "transaction_id": "t",
         "transaction_status": "settlement", "fraud_status": "accept", "signature_key": "s", "currency": "IDR",
     });
     body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    notification(body.to_string().as_bytes(), Some(Evidence::Signed))
+    webhook_event(body.to_string().as_bytes(), Some(Evidence::Signed))
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn a_payment_is_worth_what_was_captured() {
 
 #[test]
 fn webhooks_are_no_proof_and_only_payments_count() {
-    let read = |event: &str, data| notification(Webhook { event: event.to_owned(), data });
+    let read = |event: &str, data| webhook_event(Webhook { event: event.to_owned(), data }, b"");
     let data = json!({
         "payment_id": "py-1", "payment_request_id": "pr-1", "reference_id": "WB-1", "status": "SUCCEEDED",
         "request_amount": 5539, "currency": "IDR", "channel_code": "QRIS",
@@ -105,7 +105,7 @@ fn amounts_as_text_and_nulls_are_read() {
         "payment_id": null, "payment_request_id": "pr-1", "reference_id": "WB-1", "status": "SUCCEEDED",
         "request_amount": "5539", "currency": null, "captures": null,
     });
-    let told = notification(Webhook { event: "payment.capture".to_owned(), data }).unwrap();
+    let told = webhook_event(Webhook { event: "payment.capture".to_owned(), data }, b"").unwrap();
     assert_eq!(told.report.amount, Some(Rupiah::new(5_539)));
 }
 
@@ -116,7 +116,7 @@ fn refunds_are_told_by_their_own_name() {
         "status": "SUCCEEDED",
     });
     for data in [refund.clone(), json!({ "event": "refund.succeeded", "data": refund.clone() })] {
-        let told = notification(Webhook { event: REFUND.to_owned(), data }).unwrap();
+        let told = webhook_event(Webhook { event: REFUND.to_owned(), data }, b"").unwrap();
         assert_eq!((told.about, told.evidence), (About::Refund("rfd-1".to_owned()), None));
     }
     let wire = |status: &str| WireRefund {

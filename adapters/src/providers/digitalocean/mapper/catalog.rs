@@ -1,9 +1,9 @@
 //! Regions, sizes and images.
 
+use domain::catalog::{ProviderImage, ProviderRegion, ProviderSize};
 use rust_decimal::Decimal;
 
 use super::super::types::{Image, Region, Size};
-use crate::providers::{ProviderImage, ProviderRegion, ProviderSize};
 
 pub(in super::super) fn to_region(region: Region) -> ProviderRegion {
     // The vendor does not say in which country a region is.

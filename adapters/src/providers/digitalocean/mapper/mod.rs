@@ -3,11 +3,11 @@
 mod action;
 mod catalog;
 mod error;
-mod instance;
 mod metrics;
+mod server;
 
 pub(super) use action::{action_id, to_action, to_progress, to_receipt};
 pub(super) use catalog::{to_image, to_region, to_size};
 pub(super) use error::success;
-pub(super) use instance::{to_create, to_id, to_instance, to_snapshot, to_uuid, user_data};
 pub(super) use metrics::{bytes_per_second, percent_busy, percent_used};
+pub(super) use server::{to_create, to_id, to_server, to_snapshot, to_uuid, user_data};

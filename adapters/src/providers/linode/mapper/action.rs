@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::{
     super::types::{CreateImage, Deploy, Disk, Image, Instance},
     error::failure,
-    instance::{deploy, to_id},
+    server::{deploy, to_id},
 };
 use crate::providers::{ActionProgress, ProviderError, Snapshot, linode::SLUG};
 

@@ -1,9 +1,9 @@
 //! Regions, sizes and images.
 
+use domain::catalog::{ProviderImage, ProviderRegion, ProviderSize};
 use rust_decimal::Decimal;
 
 use super::super::types::{Availability, Image, Region, Type};
-use crate::providers::{ProviderImage, ProviderRegion, ProviderSize};
 
 pub(in super::super) fn to_region(region: Region) -> ProviderRegion {
     let sells = region.capabilities.iter().any(|capability| capability == "Linodes");

@@ -3,8 +3,8 @@
 mod action;
 mod catalog;
 mod error;
-mod instance;
 mod metrics;
+mod server;
 
 pub(super) use action::{
     main_disk, snapshot_path, snapshot_tag, to_image_request, to_progress, to_rebuild, to_snapshot,
@@ -12,5 +12,5 @@ pub(super) use action::{
 };
 pub(super) use catalog::{to_image, to_region, to_sizes};
 pub(super) use error::{is_too_young, success};
-pub(super) use instance::{to_create, to_id, to_instance};
 pub(super) use metrics::{Months, to_series};
+pub(super) use server::{to_create, to_id, to_server};

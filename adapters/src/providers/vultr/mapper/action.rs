@@ -42,13 +42,13 @@ pub(in super::super) fn snapshot_progress(snapshot: types::Snapshot) -> ActionPr
 
 /// A snapshot's description at the vendor. Snapshots belong to the account and do not tell what they were taken of,
 /// so that goes before the name.
-pub(in super::super) fn description(instance: &str, name: &str) -> String {
-    format!("{instance} {name}")
+pub(in super::super) fn description(server: &str, name: &str) -> String {
+    format!("{server} {name}")
 }
 
-/// A snapshot, if it is one of this instance's.
-pub(in super::super) fn to_snapshot(instance: &str, snapshot: types::Snapshot) -> Option<Snapshot> {
-    let name = snapshot.description.strip_prefix(instance)?.strip_prefix(' ')?.to_owned();
+/// A snapshot, if it is one of this server's.
+pub(in super::super) fn to_snapshot(server: &str, snapshot: types::Snapshot) -> Option<Snapshot> {
+    let name = snapshot.description.strip_prefix(server)?.strip_prefix(' ')?.to_owned();
     (snapshot.status != "deleted").then(|| Snapshot {
         id: snapshot.id,
         name,

@@ -1,11 +1,14 @@
 //! What the vendor sells and measures.
 
 use chrono::{NaiveTime, TimeDelta};
-use domain::provisioning::FailureClass;
+use domain::{
+    catalog::{ProviderImage, ProviderRegion, ProviderSize},
+    provisioning::FailureClass,
+};
 use rust_decimal::Decimal;
 
 use crate::providers::{
-    MetricsQuery, ProviderError, ProviderImage, ProviderRegion, ProviderSize, Series,
+    MetricsQuery, ProviderError, Series,
     vultr::types::{Bandwidth, Os, Plan, Region},
 };
 

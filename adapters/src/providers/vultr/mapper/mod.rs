@@ -5,7 +5,7 @@ mod catalog;
 mod error;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{instance::PowerState, provisioning::FailureClass};
+use domain::{instance::PowerState, provisioning::FailureClass, server::ProviderServer};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -14,14 +14,14 @@ pub(super) use self::{
     catalog::{to_image, to_region, to_series, to_size},
     error::{failure, success},
 };
-use super::types::{CreateServer, Server, Source};
+use super::types::{CreateRequest, Server, Source};
 use crate::providers::{
-    CreateInstance, ProviderError, ProviderInstance,
+    CreateServer, ProviderError,
     cloud_init::{NotHashed, cloud_config},
 };
 
-pub(super) fn to_create(request: &CreateInstance, user_data: Option<String>) -> CreateServer<'_> {
-    CreateServer {
+pub(super) fn to_create(request: &CreateServer, user_data: Option<String>) -> CreateRequest<'_> {
+    CreateRequest {
         region: &request.region,
         plan: &request.size,
         source: to_source(&request.image),
@@ -54,9 +54,9 @@ pub(super) async fn user_data(
     Ok(config.map(|text| STANDARD.encode(text)))
 }
 
-pub(super) fn to_instance(server: Server) -> ProviderInstance {
+pub(super) fn to_server(server: Server) -> ProviderServer {
     let ipv4 = server.main_ip.parse().ok().filter(|ip: &std::net::Ipv4Addr| !ip.is_unspecified());
-    ProviderInstance {
+    ProviderServer {
         ready: is_settled(&server) && server.power_status == "running" && ipv4.is_some(),
         power: match (server.status.as_str(), server.power_status.as_str()) {
             // The vendor says `running` of what is still to be installed.
@@ -95,8 +95,8 @@ mod tests {
 
     use super::*;
 
-    fn request() -> CreateInstance {
-        CreateInstance {
+    fn request() -> CreateServer {
+        CreateServer {
             tag: "wb-1".to_owned(),
             fleet: "webrana-test".to_owned(),
             cohort: "wbc-2026010203".to_owned(),
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    fn server(change: Value) -> ProviderInstance {
+    fn server(change: Value) -> ProviderServer {
         let mut body = json!({
             "id": "4f0f12e5-1f84-404f-aa84-85f431ea5ec2", "os": "Debian 12 x64 (bookworm)", "ram": 1024, "disk": 25,
             "main_ip": "198.18.0.7", "vcpu_count": 1, "region": "sgp", "plan": "vc2-1c-1gb",
@@ -119,7 +119,7 @@ mod tests {
             "features": ["ipv6"], "tags": ["webrana", "wb-1"],
         });
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        to_instance(serde_json::from_value(body).unwrap())
+        to_server(serde_json::from_value(body).unwrap())
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn what_to_install_is_told_by_the_shape_of_its_id() {
         let named = |image: &str| {
-            let request = CreateInstance { image: image.to_owned(), ..request() };
+            let request = CreateServer { image: image.to_owned(), ..request() };
             let body = serde_json::to_value(to_create(&request, None)).unwrap();
             (body["os_id"].clone(), body["snapshot_id"].clone(), body["image_id"].clone())
         };
