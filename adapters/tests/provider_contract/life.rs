@@ -93,9 +93,9 @@ pub async fn a_long_list_is_read_to_its_end_with_as_few_calls_as_can_be<V: Vendo
     assert_eq!(lab.simulator.calls(V::routes().list), 2);
 
     let first = lab.provider.list_servers(COHORT, None).await.unwrap();
-    assert_eq!(first.instances.len(), V::PAGE);
+    assert_eq!(first.servers.len(), V::PAGE);
     let second = lab.provider.list_servers(COHORT, first.next.as_deref()).await.unwrap();
-    assert_eq!((second.instances.len(), second.next), (5, None));
+    assert_eq!((second.servers.len(), second.next), (5, None));
 }
 
 pub async fn a_new_server_shows_up_within_the_listing_lag<V: Vendor>() {

@@ -179,7 +179,10 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use domain::outbox::MessageClass;
+    use serde::de::Error;
     use uuid::Uuid;
 
     use super::*;
@@ -189,7 +192,7 @@ mod tests {
     fn message() -> Claimed {
         Claimed {
             id: Uuid::nil().into(),
-            message: Err("of a test".to_owned()),
+            message: Err(Arc::new(serde_json::Error::custom("of a test"))),
             kind: "payment_confirmed".to_owned(),
             class: MessageClass::Paid,
             is_superseded: false,
