@@ -356,7 +356,9 @@ fn is_over(status: OrderStatus) -> Result<bool, StepError> {
     match status {
         OrderStatus::Provisioning => Ok(false),
         OrderStatus::Active => Ok(true),
-        status => Err(StoreError::Conflict { object: "order", state: status.to_string() }.into()),
+        status => {
+            Err(StoreError::Conflict { object: store::Object::Order, state: status.to_string() }.into())
+        }
     }
 }
 

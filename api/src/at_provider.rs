@@ -29,7 +29,10 @@ pub(crate) fn reach(state: &AppState, server: ServerRef, caller: Caller) -> Resu
         Some(id) if server.status != InstanceStatus::Terminated => {
             Ok(AtProvider { provider: state.providers.get(&server.provider, caller)?, id })
         }
-        _ => Err(StoreError::Conflict { object: "instance", state: server.status.to_string() }.into()),
+        _ => {
+            Err(StoreError::Conflict { object: store::Object::Instance, state: server.status.to_string() }
+                .into())
+        }
     }
 }
 

@@ -13,14 +13,17 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{MatchedPath, Request, State},
-    http::{Method, StatusCode},
+    http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use http_body::{Frame, SizeHint};
 use tokio::time::Sleep;
 
-use crate::{AppState, Limits, customer, problem::Problem};
+use crate::{
+    AppState, Limits, customer,
+    problem::{Code, Problem},
+};
 
 /// The layer's function. What takes too long is given up: a body with 408, the rest with 503. Then the
 /// database changes no more: what could end later is not begun ([`store::deadline`]), and open transactions are rolled back.
@@ -34,11 +37,11 @@ pub(crate) async fn in_time(State(state): State<AppState>, request: Request, nex
     let answer = tokio::time::timeout_at(end.into(), answer).await;
     if late.has_come() {
         let detail = "the request's body took too long to arrive";
-        return Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail).into_response();
+        return Problem::new(Code::RequestTimeout, detail).into_response();
     }
     answer.unwrap_or_else(|_| {
         let detail = "this took too long; please try again, with the same Idempotency-Key where there is one";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", detail).retry_after(1).into_response()
+        Problem::new(Code::Timeout, detail).retry_after(1).into_response()
     })
 }
 

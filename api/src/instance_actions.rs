@@ -1,6 +1,5 @@
 //! From a request to an action that is taken in, for customers and for programs alike.
 
-use axum::http::StatusCode;
 use domain::{
     api_key::Scope,
     ids::{InstanceId, PlanId},
@@ -15,7 +14,12 @@ use store::{
     instances::ServerRef,
 };
 
-use crate::{AppState, at_provider, auth::scope_missing, extract::IdempotencyKey, problem::Problem};
+use crate::{
+    AppState, at_provider,
+    auth::scope_missing,
+    extract::IdempotencyKey,
+    problem::{Code, Problem},
+};
 pub(crate) use bodies::{Action, ActionRequest};
 
 mod bodies;
@@ -68,7 +72,7 @@ pub(crate) async fn ask(
     let kind = action.kind();
     if matches!(requester.by, RequestedBy::Customer(_)) && !kind.is_for_customers() {
         let detail = format!("`{kind}` changes what is paid for, and can't be asked for here yet");
-        return Err(Problem::new(StatusCode::CONFLICT, "not_supported_yet", detail));
+        return Err(Problem::new(Code::NotSupportedYet, detail));
     }
     require_ability(state, &server, kind)?;
     require_target(state, instance, server, &action, requester).await?;
@@ -112,7 +116,7 @@ fn parse(request: ActionRequest) -> Result<InstanceAction, Problem> {
     let kind: ActionKind = action.parse().map_err(|_| {
         let known: Vec<&str> = ActionKind::ALL.iter().map(|kind| kind.as_str()).collect();
         let message = format!("there is no action `{action}`; there are {}", known.join(", "));
-        Problem::field("unknown_action", "action", message)
+        Problem::field(Code::UnknownAction, "action", message)
     })?;
     let action = typed(kind, params.unwrap_or_default())?;
     action.check().map_err(|error| invalid(error.field, error.message))?;
@@ -150,7 +154,7 @@ fn read(whole: Value) -> Result<InstanceAction, Problem> {
 
 fn invalid(field: &str, message: &str) -> Problem {
     let path = if field.is_empty() { "params".to_owned() } else { format!("params.{field}") };
-    Problem::field("invalid_params", &path, message)
+    Problem::field(Code::InvalidParams, &path, message)
 }
 
 fn require_ability(state: &AppState, server: &ServerRef, kind: ActionKind) -> Result<(), Problem> {
@@ -159,7 +163,7 @@ fn require_ability(state: &AppState, server: &ServerRef, kind: ActionKind) -> Re
         return Ok(());
     }
     let detail = format!("{} can't do `{kind}`", server.provider);
-    Err(Problem::new(StatusCode::CONFLICT, "unsupported_action", detail))
+    Err(Problem::new(Code::UnsupportedAction, detail))
 }
 
 /// What an action names must be there to be had.
@@ -173,7 +177,7 @@ async fn require_target(
     match action {
         InstanceAction::Rebuild { image } if !state.store.can_rebuild_from(instance, image).await? => {
             let message = format!("{} has no image `{image}` on offer", server.provider);
-            Err(Problem::field("image_not_for_provider", "params.image", message))
+            Err(Problem::field(Code::ImageNotForProvider, "params.image", message))
         }
         InstanceAction::Resize { plan_id } => require_plan(state, instance, *plan_id).await,
         InstanceAction::Restore { snapshot_id } => {
@@ -183,14 +187,14 @@ async fn require_target(
                 return Ok(());
             }
             let message = format!("the server has no snapshot `{snapshot_id}`");
-            Err(Problem::field("snapshot_unknown", "params.snapshot_id", message))
+            Err(Problem::field(Code::SnapshotUnknown, "params.snapshot_id", message))
         }
         _ => Ok(()),
     }
 }
 
 async fn require_plan(state: &AppState, instance: InstanceId, plan: PlanId) -> Result<(), Problem> {
-    let refuse = |message: &str| Err(Problem::field("plan_not_offered", "params.plan_id", message));
+    let refuse = |message: &str| Err(Problem::field(Code::PlanNotOffered, "params.plan_id", message));
     let target = match state.store.resize_target(instance, plan).await {
         Err(StoreError::NotFound("plan")) => return refuse("there is no such plan"),
         target => target?,
@@ -209,7 +213,8 @@ mod tests {
     use super::*;
 
     fn parsed(body: Value) -> Result<InstanceAction, (String, String)> {
-        parse(serde_json::from_value(body).unwrap()).map_err(|p| (p.code.clone(), p.errors[0].field.clone()))
+        parse(serde_json::from_value(body).unwrap())
+            .map_err(|p| (p.code.to_string(), p.errors[0].field.clone()))
     }
 
     #[test]

@@ -12,7 +12,13 @@ use axum::{
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
-use crate::{AppState, client::Client, extract::invalid_query, problem::Problem, request_id};
+use crate::{
+    AppState,
+    client::Client,
+    extract::invalid_query,
+    problem::{Code, Problem},
+    request_id,
+};
 
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -46,7 +52,7 @@ fn unreadable(uri: &Uri) -> Option<Problem> {
     let is_text = |part: &str| percent_decode_str(part).decode_utf8().is_ok_and(|text| !text.contains('\0'));
     let detail = "its percent escapes must be UTF-8 text without the character U+0000";
     if !is_text(uri.path()) {
-        return Some(Problem::new(StatusCode::BAD_REQUEST, "invalid_path", detail));
+        return Some(Problem::new(Code::InvalidPath, detail));
     }
     uri.query().filter(|query| !is_text(query)).map(|_| invalid_query(detail))
 }

@@ -18,6 +18,8 @@ use crate::{
 };
 
 pub(crate) mod docs;
+#[cfg(test)]
+mod tests;
 
 #[derive(OpenApi)]
 #[openapi(

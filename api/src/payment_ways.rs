@@ -12,7 +12,10 @@ use store::{
 };
 use utoipa::ToSchema;
 
-use crate::{AppState, PaymentConfig, problem::Problem};
+use crate::{
+    AppState, PaymentConfig,
+    problem::{Code, Problem},
+};
 
 /// One way to pay.
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,16 +95,16 @@ pub(crate) fn gateway_for(
         (PaymentMethod::VirtualAccount, None) => {
             let banks: Vec<&str> = Bank::ALL.iter().map(|bank| bank.as_str()).collect();
             let message = format!("a virtual account needs a bank: one of {}", banks.join(", "));
-            return Err(Problem::field("bank_required", "bank", message));
+            return Err(Problem::field(Code::BankRequired, "bank", message));
         }
         (PaymentMethod::Qris | PaymentMethod::ManualTransfer | PaymentMethod::Wallet, Some(_)) => {
             let message = format!("{method} takes no bank; leave it out");
-            return Err(Problem::field("bank_not_allowed", "bank", message));
+            return Err(Problem::field(Code::BankNotAllowed, "bank", message));
         }
         _ => {}
     }
     let unavailable =
-        |message: String| Err(Problem::field("payment_method_unavailable", "payment_method", message));
+        |message: String| Err(Problem::field(Code::PaymentMethodUnavailable, "payment_method", message));
     if !payable.takes(method) {
         let others = PaymentMethod::ALL.iter().filter(|other| payable.takes(**other));
         let others: Vec<&str> = others.map(|method| method.as_str()).collect();

@@ -1,4 +1,5 @@
-//! RFC 9457 problem details: the one shape of every error answer, and the one mapping from our errors to it (`mapping`).
+//! RFC 9457 problem details: the one shape of every error answer, every code that it may have
+//! ([`Code`]), and the one mapping from other crates' errors to it (`mapping`).
 
 use std::{
     borrow::Cow,
@@ -11,15 +12,16 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{
-    causes::in_full, ids::PaymentId, payment_limits::OutsideLimits, rate_limit::HeldBy, unpaid::TooMuchUnpaid,
-};
+use domain::{causes::in_full, ids::PaymentId, payment_limits::OutsideLimits, rate_limit::HeldBy};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
 
+mod code;
 mod mapping;
+
+pub use code::Code;
 
 /// An error answer. Boxed, so that a `Result` with it stays small.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -46,8 +48,8 @@ pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// Stable word for programs.
-    #[schema(example = "order_conflict")]
-    pub code: String,
+    #[schema(value_type = String, example = "order_conflict")]
+    pub code: Code,
     /// Fields at fault, when it is about fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -104,16 +106,17 @@ impl ToSchema for Problem {
 }
 
 impl Problem {
-    /// A problem of the given status, stable code and explanation.
+    /// A problem of its code's status, explained.
     #[must_use]
-    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let status = code.status();
         Self(Box::new(Details {
             kind: format!("https://webrana.id/problems/{code}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail: detail.into(),
             instance: None,
-            code: code.to_owned(),
+            code,
             errors: Vec::new(),
             payment_ids: Vec::new(),
             retry_after: None,
@@ -121,23 +124,17 @@ impl Problem {
         }))
     }
 
-    /// 401: who is asking is not known.
-    #[must_use]
-    pub fn unauthorized(code: &str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, code, detail)
-    }
-
     /// 404: no such thing, or not yours.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("no such {what}"))
+        Self::new(Code::NotFound, format!("no such {what}"))
     }
 
-    /// 422 about one field.
+    /// A problem with one field.
     #[must_use]
-    pub fn field(code: &str, field: &str, message: impl Into<String>) -> Self {
+    pub fn field(code: Code, field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message.clone());
+        let mut problem = Self::new(code, message.clone());
         problem.errors.push(FieldError { field: field.to_owned(), message });
         problem
     }
@@ -152,16 +149,7 @@ impl Problem {
     #[must_use]
     pub fn failed(why: &str) -> Self {
         tracing::error!(event = "http.request_failed", error = why, "request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
-    }
-
-    /// 409 where somebody has to pay or call something off, 429 where time alone helps.
-    fn too_much_unpaid(refusal: TooMuchUnpaid) -> Self {
-        let refused = |status| Self::new(status, refusal.code(), refusal.to_string());
-        match refusal.frees_in_seconds() {
-            None => refused(StatusCode::CONFLICT),
-            Some(seconds) => refused(StatusCode::TOO_MANY_REQUESTS).retry_after(u64::from(seconds)),
-        }
+        Self::new(Code::Internal, "something went wrong on our side")
     }
 
     /// 422: so much can't be paid in this way; `advice` says what takes it.
@@ -171,15 +159,14 @@ impl Problem {
             message.push_str(". ");
             message.push_str(advice);
         }
-        Self::field("payment_method_limit", "payment_method", message)
+        Self::field(Code::PaymentMethodLimit, "payment_method", message)
     }
 
     /// 503: the answer would have to come from a provider.
     #[must_use]
     pub fn provider_unavailable() -> Self {
         Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "provider_unavailable",
+            Code::ProviderUnavailable,
             "the server's provider does not answer at the moment; please try again a little later",
         )
         .retry_after(10)
@@ -193,15 +180,13 @@ impl Problem {
         }
         let detail =
             "you asked the server's provider for more than one customer may; please try again a little later";
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_calls", detail)
-            .retry_after(retry_after.as_secs().max(1))
+        Self::new(Code::TooManyCalls, detail).retry_after(retry_after.as_secs().max(1))
     }
 
     /// 503: the provider could be asked, but not by so many.
     pub(crate) fn provider_busy(retry_after: Duration) -> Self {
         let detail = "the server's provider is being asked for too much at the moment; please try again a little later";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider_busy", detail)
-            .retry_after(retry_after.as_secs().max(1))
+        Self::new(Code::ProviderBusy, detail).retry_after(retry_after.as_secs().max(1))
     }
 
     /// Asks the client to come back later.

@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode},
+    http::{HeaderValue, Method},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -26,7 +26,7 @@ use governor::{
 use crate::{
     Limits,
     client::{Client, Network},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 type Buckets =
@@ -106,11 +106,9 @@ pub(crate) async fn limit(State(limits): State<RateLimits>, request: Request, ne
     let standing = limiter.take(network);
     let mut response = match standing.wait {
         None => next.run(request).await,
-        Some(wait) => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests; slow down")
-                .retry_after(whole_seconds(wait))
-                .into_response()
-        }
+        Some(wait) => Problem::new(Code::RateLimited, "too many requests; slow down")
+            .retry_after(whole_seconds(wait))
+            .into_response(),
     };
     let headers = response.headers_mut();
     headers.insert("ratelimit-limit", HeaderValue::from(standing.limit));

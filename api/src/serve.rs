@@ -11,7 +11,7 @@ use std::{
 };
 
 use async_recursion::async_recursion as boxed;
-use axum::{Router, extract::ConnectInfo, http::StatusCode};
+use axum::{Router, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use addresses::{Addresses, Seat};
 use phase::Phase;
 use wire::Wire;
@@ -144,7 +144,7 @@ async fn accept(
 /// Says why, as far as the connection takes it at once, and hangs up.
 fn refuse(tcp: &TcpStream) {
     let detail = "there are too many connections from your address; close some";
-    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections", detail).retry_after(1);
+    let problem = Problem::new(Code::TooManyConnections, detail).retry_after(1);
     let _ = tcp.try_write(&last_words(&problem));
     metrics::counter!("http_connections_refused_total").increment(1);
 }
@@ -219,7 +219,7 @@ impl Server {
 async fn farewell(tcp: &wire::Shared, phase: &Phase) {
     if phase.head_was_late() {
         let detail = "the request's head took too long to arrive";
-        let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail);
+        let problem = Problem::new(Code::RequestTimeout, detail);
         tcp.try_write(&last_words(&problem));
     }
     if phase.is_cut_short() {

@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{HeaderName, Method, StatusCode, header},
+    http::{HeaderName, Method, header},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,7 @@ use crate::{
     in_time::in_time,
     observe::observe,
     openapi::{self, docs},
-    problem::Problem,
+    problem::{Code, Problem},
     rate_limit::{RateLimits, limit},
 };
 
@@ -50,13 +50,12 @@ fn wrap(routes: Router<AppState>, rate_limits: RateLimits, state: AppState) -> R
 }
 
 async fn no_such_route() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "route_not_found", "there is nothing at this address; see /api/docs")
+    Problem::new(Code::RouteNotFound, "there is nothing at this address; see /api/docs")
 }
 
 async fn no_such_method() -> Problem {
     Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
+        Code::MethodNotAllowed,
         "this address does not take this method; the Allow header lists those it takes",
     )
 }

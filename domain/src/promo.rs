@@ -255,24 +255,6 @@ pub enum PromoRefusal {
     NotForDeposits,
 }
 
-impl PromoRefusal {
-    /// The stable word for programs.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Unknown => "promo_unknown",
-            Self::Inactive => "promo_inactive",
-            Self::NotStarted => "promo_not_started",
-            Self::Expired => "promo_expired",
-            Self::UsedUp => "promo_used_up",
-            Self::AlreadyUsed => "promo_already_used",
-            Self::Minimum { .. } => "promo_minimum",
-            Self::NotForOrders => "promo_not_for_orders",
-            Self::NotForDeposits => "promo_not_for_deposits",
-        }
-    }
-}
-
 /// How often a code is used at the moment: by those whose use counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Uses {

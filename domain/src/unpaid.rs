@@ -201,20 +201,6 @@ pub enum TooMuchUnpaid {
 }
 
 impl TooMuchUnpaid {
-    /// The stable word for programs.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Orders { .. } => "too_many_unpaid_orders",
-            Self::Deposits { .. } => "too_many_unpaid_deposits",
-            Self::OfPlan { .. } | Self::OfCode { .. } => "too_many_reservations",
-            Self::Attempts { .. } => "too_many_attempts",
-            Self::Renewals { .. } => "too_many_renewals",
-            Self::ProofsOfOrder { .. } => "too_many_proofs",
-            Self::Proofs { .. } | Self::ProofBytes { .. } => "too_many_proofs_today",
-        }
-    }
-
     /// When time alone will help; `None` where somebody has to pay or call something off.
     #[must_use]
     pub const fn frees_in_seconds(self) -> Option<u32> {
@@ -234,7 +220,7 @@ impl TooMuchUnpaid {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{TooMuchUnpaid as No, *};
 
     /// Each bound at 2, except for bytes.
     const TWO: UnpaidLimits = UnpaidLimits {
@@ -248,8 +234,8 @@ mod tests {
         proof_bytes: 100,
     };
 
-    fn code(wish: Wish, begun: Begun) -> Option<&'static str> {
-        TWO.allow(wish, &begun).err().map(TooMuchUnpaid::code)
+    fn refusal(wish: Wish, begun: Begun) -> Option<TooMuchUnpaid> {
+        TWO.allow(wish, &begun).err()
     }
 
     #[test]
@@ -268,32 +254,50 @@ mod tests {
         };
         let proof = Wish::Proof { bytes: 1 };
         for (wish, begun, expected) in [
-            (Wish::Order, Begun { orders: 1, ..many }, "too_many_reservations"),
-            (Wish::Order, Begun { of_plan: 1, of_code: 1, ..many }, "too_many_unpaid_orders"),
-            (Wish::Order, Begun { orders: 0, of_plan: 0, ..many }, "too_many_reservations"),
-            (Wish::Deposit, many, "too_many_unpaid_deposits"),
-            (Wish::Deposit, Begun { deposits: 1, ..many }, "too_many_reservations"),
-            (Wish::Attempt, Begun { attempts: 2, ..Begun::default() }, "too_many_attempts"),
-            (Wish::Renewal, Begun { renewals: 2, ..Begun::default() }, "too_many_renewals"),
-            (proof, many, "too_many_proofs"),
-            (proof, Begun { proofs_of_order: 1, ..many }, "too_many_proofs_today"),
-            (proof, Begun { proofs_of_order: 1, proofs: 1, ..many }, "too_many_proofs_today"),
+            (Wish::Order, Begun { orders: 1, ..many }, No::OfPlan { limit: 2 }),
+            (Wish::Order, Begun { of_plan: 1, of_code: 1, ..many }, No::Orders { limit: 2 }),
+            (Wish::Order, Begun { orders: 0, of_plan: 0, ..many }, No::OfCode { limit: 2 }),
+            (Wish::Deposit, many, No::Deposits { limit: 2 }),
+            (Wish::Deposit, Begun { deposits: 1, ..many }, No::OfCode { limit: 2 }),
+            (
+                Wish::Attempt,
+                Begun { attempts: 2, ..Begun::default() },
+                No::Attempts { limit: 2, frees_in_seconds: 0 },
+            ),
+            (
+                Wish::Renewal,
+                Begun { renewals: 2, ..Begun::default() },
+                No::Renewals { limit: 2, frees_in_seconds: 0 },
+            ),
+            (proof, many, No::ProofsOfOrder { limit: 2 }),
+            (proof, Begun { proofs_of_order: 1, ..many }, No::Proofs { limit: 2, frees_in_seconds: 60 }),
+            (
+                proof,
+                Begun { proofs_of_order: 1, proofs: 1, ..many },
+                No::ProofBytes { limit: 100, frees_in_seconds: 60 },
+            ),
         ] {
-            assert_eq!(code(wish, begun), Some(expected), "{wish:?} {begun:?}");
+            assert_eq!(refusal(wish, begun), Some(expected), "{wish:?} {begun:?}");
             assert_eq!(UnpaidLimits::NONE.allow(wish, &begun), Ok(()));
         }
     }
 
     #[test]
     fn one_below_a_bound_is_allowed_and_the_bound_is_not() {
-        assert_eq!(code(Wish::Order, Begun { orders: 1, of_plan: 1, of_code: 1, ..Begun::default() }), None);
         assert_eq!(
-            code(Wish::Order, Begun { orders: 2, ..Begun::default() }),
-            Some("too_many_unpaid_orders")
+            refusal(Wish::Order, Begun { orders: 1, of_plan: 1, of_code: 1, ..Begun::default() }),
+            None
+        );
+        assert_eq!(
+            refusal(Wish::Order, Begun { orders: 2, ..Begun::default() }),
+            Some(No::Orders { limit: 2 })
         );
         let sent = Begun { proof_bytes: 60, ..Begun::default() };
-        assert_eq!(code(Wish::Proof { bytes: 40 }, sent), None);
-        assert_eq!(code(Wish::Proof { bytes: 41 }, sent), Some("too_many_proofs_today"));
+        assert_eq!(refusal(Wish::Proof { bytes: 40 }, sent), None);
+        assert_eq!(
+            refusal(Wish::Proof { bytes: 41 }, sent),
+            Some(No::ProofBytes { limit: 100, frees_in_seconds: 0 })
+        );
     }
 
     #[test]

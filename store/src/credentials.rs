@@ -15,7 +15,7 @@ mod seal;
 pub use seal::{CredentialsKeys, SealError};
 
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
 };
@@ -58,7 +58,7 @@ impl Store {
         .await?
         .ok_or(StoreError::NotFound("instance"))?;
         if row.status == InstanceStatus::Terminated {
-            return Err(StoreError::Conflict { object: "instance", state: row.status.to_string() });
+            return Err(StoreError::Conflict { object: Object::Instance, state: row.status.to_string() });
         }
         let sealed = row.sealed_password.zip(row.key_id).map(|(bytes, key_id)| Sealed { bytes, key_id });
         let password = match sealed {

@@ -1,5 +1,7 @@
 //! What can go wrong with the database.
 
+use std::fmt;
+
 /// A failed operation. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -9,8 +11,8 @@ pub enum StoreError {
     /// The object's present state does not allow it.
     #[error("the {object} is {state}")]
     Conflict {
-        /// What is in the way, such as `order`.
-        object: &'static str,
+        /// What is in the way.
+        object: Object,
         /// Its state, in the words of the API.
         state: String,
     },
@@ -78,6 +80,54 @@ pub enum StoreError {
     /// The database refused or did not answer.
     #[error(transparent)]
     Db(sqlx::Error),
+}
+
+/// A thing whose state may be in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Object {
+    /// What a provider sells, as it lists it.
+    Catalog,
+    /// A payment that its gateway took back.
+    Dispute,
+    /// A server of ours.
+    Instance,
+    /// A bill.
+    Invoice,
+    /// A message to a workflow.
+    Message,
+    /// A customer's private network at a provider.
+    Network,
+    /// An order.
+    Order,
+    /// An attempt to pay.
+    Payment,
+    /// A transfer of a gateway to us.
+    Payout,
+    /// A server at a provider that no order knows.
+    QuarantinedServer,
+    /// Money on its way back.
+    Refund,
+    /// A server at a provider.
+    Server,
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Catalog => "provider's catalog",
+            Self::Dispute => "dispute",
+            Self::Instance => "instance",
+            Self::Invoice => "invoice",
+            Self::Message => "message",
+            Self::Network => "network",
+            Self::Order => "order",
+            Self::Payment => "payment",
+            Self::Payout => "payout",
+            Self::QuarantinedServer => "quarantined_server",
+            Self::Refund => "refund",
+            Self::Server => "server",
+        })
+    }
 }
 
 /// Classes of `SQLSTATE` that pass: rolled back for the sake of others, out of resources, told to stop (which a statement

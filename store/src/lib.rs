@@ -78,7 +78,7 @@ pub mod wallet;
 pub mod webhooks;
 
 pub use elapsed::Elapsed;
-pub use error::StoreError;
+pub use error::{Object, StoreError};
 pub use pool::PoolSettings;
 
 /// Puts an `async fn`'s future on the heap. Every public one has it: what is behind a pointer is compiled here, once; a bare

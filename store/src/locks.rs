@@ -33,7 +33,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{Result, StoreError};
+use crate::{Object, Result, StoreError};
 
 /// Locks an account until the caller's transaction ends, so that what it has begun is counted by one request after the
 /// other. To be called before anything else is locked.
@@ -219,7 +219,7 @@ impl LockedPayment {
     }
 
     fn no_such_money(&self) -> StoreError {
-        StoreError::Conflict { object: "payment", state: format!("one by {}", self.method) }
+        StoreError::Conflict { object: Object::Payment, state: format!("one by {}", self.method) }
     }
 }
 

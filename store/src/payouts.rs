@@ -5,7 +5,7 @@ use domain::{Rupiah, ids::MovementId, ledger::Movement};
 use serde_json::json;
 
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry},
     boxed,
     idempotency::Claim,
@@ -59,7 +59,7 @@ impl Store {
             return self.payout(earlier.into()).await;
         }
         if !is_new {
-            return Err(StoreError::Conflict { object: "payout", state: "booked already".to_owned() });
+            return Err(StoreError::Conflict { object: Object::Payout, state: "booked already".to_owned() });
         }
         let made = sqlx::query!(
             r#"SELECT id AS "id: MovementId", at FROM ledger_movements WHERE cause = $1"#,

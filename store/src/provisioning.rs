@@ -26,7 +26,9 @@ pub use failover::Moved;
 pub use failure::{ProviderTrouble, ProvisioningFailure};
 pub use waiting::Wanted;
 
-use crate::{Elapsed, Result, Store, StoreError, boxed, events::Entry, new_id, placements, transition};
+use crate::{
+    Elapsed, Object, Result, Store, StoreError, boxed, events::Entry, new_id, placements, transition,
+};
 
 /// What became of the wish to begin provisioning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -352,7 +354,7 @@ pub(crate) async fn tie_server(
 }
 
 fn taken(state: &str) -> StoreError {
-    StoreError::Conflict { object: "server", state: format!("not free: {state}") }
+    StoreError::Conflict { object: Object::Server, state: format!("not free: {state}") }
 }
 
 /// The order's status within the caller's transaction.

@@ -27,7 +27,7 @@ pub(crate) use request::end_instance;
 pub use steps::{RefundCall, RefundJob};
 
 use crate::{
-    Result, StoreError,
+    Object, Result, StoreError,
     events::Entry,
     locks::{LockedInvoice, LockedOrder},
 };
@@ -204,7 +204,7 @@ async fn lock_invoice(tx: &mut PgConnection, invoice: InvoiceId) -> Result<Bille
     .fetch_optional(tx)
     .await?
     .ok_or(StoreError::NotFound("invoice"))?;
-    let in_the_way = |state: String| StoreError::Conflict { object: "invoice", state };
+    let in_the_way = |state: String| StoreError::Conflict { object: Object::Invoice, state };
     if row.order_id.is_some() {
         return Err(in_the_way("an order's: refund the order".to_owned()));
     }

@@ -12,7 +12,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError, boxed,
+    Object, Result, Store, StoreError, boxed,
     idempotency::{self, Claim, Idempotency},
     invoices::{self, Draft},
     ledger,
@@ -248,7 +248,7 @@ async fn lock(tx: &mut PgConnection, new: &NewRenewal) -> Result<Renewable> {
 }
 
 fn refuse_if_impossible(server: &Renewable) -> Result<(), OrderError> {
-    let refuse = |state: String| Err(StoreError::Conflict { object: "instance", state }.into());
+    let refuse = |state: String| Err(StoreError::Conflict { object: Object::Instance, state }.into());
     if server.being_deleted {
         return refuse("being deleted".to_owned());
     }

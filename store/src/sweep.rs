@@ -14,7 +14,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
@@ -181,7 +181,7 @@ impl Store {
         let is_paid = match standing.status {
             OrderStatus::PendingPayment => false,
             OrderStatus::Paid | OrderStatus::Provisioning | OrderStatus::ProvisioningFailed => true,
-            over => return Err(StoreError::Conflict { object: "order", state: over.to_string() }),
+            over => return Err(StoreError::Conflict { object: Object::Order, state: over.to_string() }),
         };
         if standing.is_woken {
             return Ok(WokenOrder { status: standing.status, is_new: false });
@@ -214,7 +214,9 @@ impl Store {
         match standing.status {
             InstanceStatus::Active | InstanceStatus::Suspended => {}
             InstanceStatus::Provisioning if standing.is_asked_for => {}
-            status => return Err(StoreError::Conflict { object: "instance", state: status.to_string() }),
+            status => {
+                return Err(StoreError::Conflict { object: Object::Instance, state: status.to_string() });
+            }
         }
         outbox::enqueue(&mut tx, &Message::ActionRequested { instance_id: instance }).await?;
         sqlx::query!("UPDATE instances SET woken_at = now() WHERE id = $1", instance.0)

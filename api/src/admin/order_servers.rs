@@ -17,7 +17,7 @@ use crate::{
     auth::Administrator,
     client::Client,
     extract::{Body, Id},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 /// An order whose server is being replaced.
@@ -149,12 +149,12 @@ async fn found(
         Some(seen) => seen,
         None => {
             let message = format!("{} has no such server", provider.slug());
-            return Err(Problem::field("server_unknown", "provider_instance_id", message));
+            return Err(Problem::field(Code::ServerUnknown, "provider_instance_id", message));
         }
     };
     if let Some(other) = state.store.installation().other(&seen.tags) {
         let message = format!("the server belongs to the installation `{other}`");
-        return Err(Problem::new(StatusCode::CONFLICT, "server_conflict", message));
+        return Err(Problem::new(Code::ServerConflict, message));
     }
     Ok(FoundServer {
         provider_instance_id: seen.id,

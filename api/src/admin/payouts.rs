@@ -13,7 +13,7 @@ use crate::{
     AppState,
     auth::Staff,
     extract::{Body, Paged, Paging},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 /// Most that one payout may be, in rupiah.
@@ -101,10 +101,10 @@ pub(super) async fn book(
 ) -> Result<(StatusCode, Json<PayoutBody>), Problem> {
     if !state.payments.gateways.contains_key(request.gateway.as_str()) {
         let message = format!("there is no gateway {} in use", request.gateway);
-        return Err(Problem::field("gateway_unknown", "gateway", message));
+        return Err(Problem::field(Code::GatewayUnknown, "gateway", message));
     }
     if request.fee > request.gross {
-        return Err(Problem::field("fee_too_large", "fee", "the fee is more than what was taken in"));
+        return Err(Problem::field(Code::FeeTooLarge, "fee", "the fee is more than what was taken in"));
     }
     let act = treasurer.act("POST /admin/payouts", &request)?;
     let new = NewPayout {

@@ -21,7 +21,7 @@ use crate::{
     auth::{Administrator, Staff},
     client::Client,
     extract::{Body, Id, Moment, Paged, Paging, Params},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 /// A code to be made.
@@ -309,7 +309,7 @@ pub(super) async fn delete(
 }
 
 fn read_code(text: &str) -> Result<PromoCode, Problem> {
-    PromoCode::parse(text).map_err(|error| Problem::field("validation_failed", "code", error.to_string()))
+    PromoCode::parse(text).map_err(|error| Problem::field(Code::ValidationFailed, "code", error.to_string()))
 }
 
 impl CreatePromo {

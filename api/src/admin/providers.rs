@@ -16,7 +16,7 @@ use crate::{
     auth::{Staff, Superadministrator},
     client::Client,
     extract::Body,
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 /// A provider with what staff want to know about it.
@@ -120,7 +120,9 @@ pub(super) async fn change(
 /// Fails when there is no such provider, or none that could be asked anything from here.
 pub(super) async fn require_set_up(state: &AppState, slug: &str) -> Result<(), Problem> {
     state.store.provider_exists(slug).await?;
-    state.providers.capabilities(slug).map(|_| ()).map_err(|error| {
-        Problem::new(axum::http::StatusCode::CONFLICT, "provider_not_set_up", error.to_string())
-    })
+    state
+        .providers
+        .capabilities(slug)
+        .map(|_| ())
+        .map_err(|error| Problem::new(Code::ProviderNotSetUp, error.to_string()))
 }

@@ -20,7 +20,7 @@ use crate::{
     auth::{Administrator, Staff},
     client::Client,
     extract::{Body, Id, Paged, Paging, Params},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 /// Which runs are wanted.
@@ -337,8 +337,12 @@ pub(super) async fn request(
     Body(request): Body<RequestReconciliation>,
 ) -> Result<(StatusCode, Json<AdminReconciliation>), Problem> {
     require_set_up(&state, &request.provider).await.map_err(|problem| {
-        if problem.status == StatusCode::NOT_FOUND.as_u16() {
-            Problem::field("provider_unknown", "provider", "there is no such provider; see /admin/providers")
+        if problem.code == Code::NotFound {
+            Problem::field(
+                Code::ProviderUnknown,
+                "provider",
+                "there is no such provider; see /admin/providers",
+            )
         } else {
             problem
         }

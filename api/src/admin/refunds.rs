@@ -19,7 +19,7 @@ use crate::{
     auth::{Administrator, Staff},
     client::Client,
     extract::{Body, Id, Paged, Paging, Params},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 /// What is given back of an order, or of an invoice without one.
@@ -58,9 +58,11 @@ impl RefundRequest {
             (None, false) => Ok(Part::Whole),
             (None, true) => Ok(Part::Unserved),
             (Some(amount), false) => Ok(Part::Amount(amount)),
-            (Some(_), true) => {
-                Err(Problem::field("validation_failed", "unserved", "is instead of an amount, not beside it"))
-            }
+            (Some(_), true) => Err(Problem::field(
+                Code::ValidationFailed,
+                "unserved",
+                "is instead of an amount, not beside it",
+            )),
         }
     }
 }

@@ -11,7 +11,10 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::principal::TOKEN_CHALLENGE;
-use crate::{AuthConfig, problem::Problem};
+use crate::{
+    AuthConfig,
+    problem::{Code, Problem},
+};
 
 const ISSUER: &str = "webrana";
 /// Whom tokens are for: no other service that shares a key by mistake takes them, and we take none of its.
@@ -48,13 +51,10 @@ pub(super) enum InvalidToken {
 impl From<InvalidToken> for Problem {
     fn from(error: InvalidToken) -> Self {
         match error {
-            InvalidToken::Expired => Self::unauthorized(
-                "token_expired",
-                "the access token has expired; get a new one at /auth/refresh",
-            ),
-            InvalidToken::Invalid => {
-                Self::unauthorized("token_invalid", "this is not an access token of ours")
+            InvalidToken::Expired => {
+                Self::new(Code::TokenExpired, "the access token has expired; get a new one at /auth/refresh")
             }
+            InvalidToken::Invalid => Self::new(Code::TokenInvalid, "this is not an access token of ours"),
         }
         .challenge(TOKEN_CHALLENGE)
     }

@@ -21,7 +21,13 @@ use super::{
     principal::account_suspended,
     turns,
 };
-use crate::{AppState, AuthConfig, client::Client, extract::Body, password, problem::Problem};
+use crate::{
+    AppState, AuthConfig,
+    client::Client,
+    extract::Body,
+    password,
+    problem::{Code, Problem},
+};
 
 /// RFC 6749 section 5.1: answers with tokens are not to be cached.
 type TokenAnswer = ([(HeaderName, &'static str); 1], Json<LoginAnswer>);
@@ -107,23 +113,25 @@ pub(super) async fn refresh(
     client: Client,
     Body(body): Body<RefreshBody>,
 ) -> Result<TokenAnswer, Problem> {
-    let refuse = |code, detail: &str| Err(Problem::unauthorized(code, detail));
+    let refuse = |code, detail: &str| Err(Problem::new(code, detail));
     let origin = client.origin(Actor::System);
     let token = body.refresh_token.expose_secret();
     match state.store.rotate_refresh_token(token, &state.auth.sessions, &origin).await? {
         Rotation::Rotated(opened) => answer(*opened, &state.auth),
         Rotation::Invalid => {
-            refuse("refresh_token_invalid", "this is no refresh token of a session that is logged in")
+            refuse(Code::RefreshTokenInvalid, "this is no refresh token of a session that is logged in")
         }
-        Rotation::Expired => refuse("refresh_token_expired", "this refresh token has expired; log in again"),
-        Rotation::Ended => refuse("session_ended", "this session reached its longest life; log in again"),
+        Rotation::Expired => {
+            refuse(Code::RefreshTokenExpired, "this refresh token has expired; log in again")
+        }
+        Rotation::Ended => refuse(Code::SessionEnded, "this session reached its longest life; log in again"),
         Rotation::Reused => {
             tracing::warn!(
                 event = "session.token_reused",
                 "a used refresh token was shown again; its session is revoked"
             );
             refuse(
-                "refresh_token_reused",
+                Code::RefreshTokenReused,
                 "this refresh token was used before; the session was ended, log in again",
             )
         }
@@ -192,16 +200,13 @@ fn answer(opened: Opened, config: &AuthConfig) -> Result<TokenAnswer, Problem> {
 }
 
 fn email_taken() -> Problem {
-    let mut problem = Problem::field("email_taken", "email", "this email address has an account already");
-    (problem.status, problem.title) = (409, "Conflict".to_owned());
-    problem
+    Problem::field(Code::EmailTaken, "email", "this email address has an account already")
 }
 
 fn invalid_credentials() -> Problem {
-    Problem::unauthorized("invalid_credentials", "the email address or the password is wrong")
+    Problem::new(Code::InvalidCredentials, "the email address or the password is wrong")
 }
 
 fn login_locked(seconds: u64) -> Problem {
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "login_locked", "too many failed attempts; please wait")
-        .retry_after(seconds)
+    Problem::new(Code::LoginLocked, "too many failed attempts; please wait").retry_after(seconds)
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 use domain::{
     api_key::Scope,
@@ -16,7 +16,10 @@ use domain::{
 use store::{api_keys::ValidKey, audit::Actor};
 
 use super::access_token;
-use crate::{AppState, problem::Problem};
+use crate::{
+    AppState,
+    problem::{Code, Problem},
+};
 
 /// Any logged-in user whose account is not suspended. Answers 401 `token_missing`, `token_expired`, `token_invalid`,
 /// `session_revoked` or `session_ended`, and 403 `account_suspended`.
@@ -216,9 +219,9 @@ impl<R: Right> FromRequestParts<AppState> for InternalKey<R> {
 }
 
 async fn valid_key(headers: &HeaderMap, state: &AppState) -> Result<ValidKey, Problem> {
-    let refuse = |code, detail| Problem::unauthorized(code, detail).challenge(API_KEY_CHALLENGE);
+    let refuse = |code, detail| Problem::new(code, detail).challenge(API_KEY_CHALLENGE);
     let Some(presented) = headers.get("x-api-key") else {
-        return Err(refuse("api_key_missing", "send the key in the X-API-Key header"));
+        return Err(refuse(Code::ApiKeyMissing, "send the key in the X-API-Key header"));
     };
     let hash = store::opaque_token::hash(presented.as_bytes());
     match state.store.find_api_key(&hash).await? {
@@ -226,17 +229,13 @@ async fn valid_key(headers: &HeaderMap, state: &AppState) -> Result<ValidKey, Pr
             state.store.touch_api_key(&key).await?;
             Ok(key)
         }
-        _ => Err(refuse("api_key_invalid", "this key is not valid (any more)")),
+        _ => Err(refuse(Code::ApiKeyInvalid, "this key is not valid (any more)")),
     }
 }
 
 /// 403 for a key without the right that is wanted.
 pub(crate) fn scope_missing(scope: Scope) -> Problem {
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "scope_missing",
-        format!("this key may not do that: it lacks the scope {scope}"),
-    )
+    Problem::new(Code::ScopeMissing, format!("this key may not do that: it lacks the scope {scope}"))
 }
 
 const API_KEY_CHALLENGE: &str = r#"ApiKey realm="webrana""#;
@@ -255,32 +254,27 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or_else(|| {
-            Problem::unauthorized(
-                "token_missing",
+            Problem::new(
+                Code::TokenMissing,
                 "log in and send the header Authorization: Bearer <access token>",
             )
         })
 }
 
 fn session_revoked() -> Problem {
-    Problem::unauthorized("session_revoked", "this session was logged out; log in again")
-        .challenge(TOKEN_CHALLENGE)
+    Problem::new(Code::SessionRevoked, "this session was logged out; log in again").challenge(TOKEN_CHALLENGE)
 }
 
 fn session_ended() -> Problem {
-    Problem::unauthorized("session_ended", "this session reached its longest life; log in again")
+    Problem::new(Code::SessionEnded, "this session reached its longest life; log in again")
         .challenge(TOKEN_CHALLENGE)
 }
 
 /// 403 for an account that an admin has suspended.
 pub(super) fn account_suspended() -> Problem {
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "account_suspended",
-        "this account is suspended; please contact support",
-    )
+    Problem::new(Code::AccountSuspended, "this account is suspended; please contact support")
 }
 
 fn forbidden(audience: &str) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "forbidden", format!("this is for {audience} only"))
+    Problem::new(Code::Forbidden, format!("this is for {audience} only"))
 }

@@ -15,7 +15,7 @@ use crate::{
     client::Client,
     extract::{Body, Id, Paged, Paging},
     password,
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 /// Who am I?
@@ -66,13 +66,17 @@ pub(super) async fn change_password(
 ) -> Result<StatusCode, Problem> {
     let email = state.store.user(user.id).await?.email;
     password::acceptable(&body.new_password, &email)
-        .map_err(|why| Problem::field("validation_failed", "new_password", why.to_string()))?;
+        .map_err(|why| Problem::field(Code::ValidationFailed, "new_password", why.to_string()))?;
     let _turn = turns::take(format!("session {}", user.session)).await;
     let attempt = admitted(state.store.admit_proof(user.session).await?)?;
     let stored = state.store.credentials(&EmailKey::of(&email)).await?.map(|found| found.password_hash);
     let cost = state.auth.password_cost;
     if !password::verify(body.current_password, stored, cost).await? {
-        return Err(Problem::field("wrong_password", "current_password", "this is not the present password"));
+        return Err(Problem::field(
+            Code::WrongPassword,
+            "current_password",
+            "this is not the present password",
+        ));
     }
     let hash = password::hash(body.new_password, cost).await?;
     let origin = client.origin(user.actor());

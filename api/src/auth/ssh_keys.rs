@@ -18,7 +18,7 @@ use crate::{
     AppState,
     client::Client,
     extract::{Body, Id, Paged, Paging},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 /// Shorter RSA keys are refused by the servers themselves or can be broken.
@@ -105,7 +105,8 @@ pub(super) async fn add(
     user: CurrentUser,
     Body(body): Body<NewKey>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<KeyBody>), Problem> {
-    let key = parse(&body.public_key).map_err(|why| Problem::field("invalid_ssh_key", "public_key", why))?;
+    let key =
+        parse(&body.public_key).map_err(|why| Problem::field(Code::InvalidSshKey, "public_key", why))?;
     let new =
         NewSshKey { name: body.name.trim().to_owned(), public_key: key.line, fingerprint: key.fingerprint };
     let kept = state.store.add_ssh_key(user.id, &new, &client.origin(user.actor())).await?;

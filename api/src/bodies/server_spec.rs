@@ -2,7 +2,7 @@
 
 use domain::{hostname::Hostname, ids::SshKeyId};
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// As many SSH keys one server may be ordered with.
 const MAX_SSH_KEYS: usize = 10;
@@ -12,7 +12,8 @@ const MAX_SSH_KEYS: usize = 10;
 /// # Errors
 /// 422 `invalid_hostname`.
 pub(crate) fn parse_hostname(text: &str) -> Result<Hostname, Problem> {
-    Hostname::parse(text).map_err(|error| Problem::field("invalid_hostname", "hostname", error.to_string()))
+    Hostname::parse(text)
+        .map_err(|error| Problem::field(Code::InvalidHostname, "hostname", error.to_string()))
 }
 
 /// Providers take the keys with the server's first boot, which has little room.
@@ -24,5 +25,5 @@ pub(crate) fn refuse_too_many(ssh_keys: &[SshKeyId]) -> Result<(), Problem> {
         return Ok(());
     }
     let message = format!("at most {MAX_SSH_KEYS} keys can be put on a server");
-    Err(Problem::field("validation_failed", "ssh_key_ids", message))
+    Err(Problem::field(Code::ValidationFailed, "ssh_key_ids", message))
 }

@@ -3,7 +3,6 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
 use domain::{
     Rupiah,
@@ -18,7 +17,12 @@ use store::promos::{PlanAndTerm, PromoCheck, PromoUse};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, auth::CurrentUser, extract::Params, problem::Problem};
+use crate::{
+    AppState,
+    auth::CurrentUser,
+    extract::Params,
+    problem::{Code, Problem},
+};
 
 /// Routes under `/promos`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -27,10 +31,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// Reads the code of a request. What can't be a code is one that nobody made.
 pub(crate) fn promo_code(text: Option<&str>) -> Result<Option<PromoCode>, Problem> {
-    text.map(PromoCode::parse).transpose().map_err(|_| {
-        let refusal = PromoRefusal::Unknown;
-        Problem::field(refusal.code(), "promo_code", refusal.to_string())
-    })
+    text.map(PromoCode::parse).transpose().map_err(|_| PromoRefusal::Unknown.into())
 }
 
 /// A code as we write it; what can't be a code stays.
@@ -145,11 +146,11 @@ impl CheckQuery {
             }
             (None, None, Some(_)) => {
                 let message = format!("a deposit is from {SMALLEST_DEPOSIT} to {LARGEST_DEPOSIT}");
-                Err(Problem::field("amount_out_of_range", "amount", message))
+                Err(Problem::field(Code::AmountOutOfRange, "amount", message))
             }
             _ => {
                 let detail = "give plan_id and term_months for an order, or amount for a deposit";
-                Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail))
+                Err(Problem::new(Code::InvalidQuery, detail))
             }
         }
     }
@@ -164,7 +165,7 @@ impl PromoCheckBody {
         Self {
             code: String::new(),
             applies: checked.gives.is_ok(),
-            reason: checked.gives.err().map(PromoRefusal::code),
+            reason: checked.gives.err().map(|refusal| Code::from(refusal).word()),
             message,
             discount: None,
             bonus: None,

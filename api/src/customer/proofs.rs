@@ -17,7 +17,13 @@ use store::payments::NewProof;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, auth::CurrentUser, bodies::PaymentProof, extract::Id, problem::Problem};
+use crate::{
+    AppState,
+    auth::CurrentUser,
+    bodies::PaymentProof,
+    extract::Id,
+    problem::{Code, Problem},
+};
 
 /// The route as the router names it: its bodies may take longer to arrive.
 pub(crate) const UPLOAD: &str = "/api/v1/payments/{id}/proof";
@@ -89,12 +95,12 @@ impl Upload {
     /// What it is, if its bytes and its sender agree.
     fn kind(&self) -> Result<ProofKind, Problem> {
         if self.bytes.is_empty() {
-            return Err(Problem::field("proof_empty", "file", "the file is empty"));
+            return Err(Problem::field(Code::ProofEmpty, "file", "the file is empty"));
         }
         let declared = self.declared.as_deref();
         ProofKind::of(&self.bytes).filter(|kind| declared == Some(kind.as_str())).ok_or_else(|| {
             let message = "send a PNG, JPEG, WebP or PDF file, with the Content-Type of what it is";
-            Problem::field("proof_type", "file", message)
+            Problem::field(Code::ProofType, "file", message)
         })
     }
 }
@@ -103,8 +109,7 @@ fn form_of(headers: &HeaderMap, form: Result<Multipart, MultipartRejection>) -> 
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(essence);
     if sent.as_deref() != Some("multipart/form-data") {
         return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
+            Code::UnsupportedMediaType,
             "send the file as multipart/form-data, in the part `file`",
         ));
     }
@@ -122,15 +127,19 @@ async fn only_file(mut form: Multipart) -> Result<Upload, Problem> {
     while let Some(part) = form.next_field().await.map_err(|error| unreadable(&error))? {
         if part.name() != Some("file") {
             let name = part.name().unwrap_or_default().chars().take(100).collect::<String>();
-            return Err(Problem::field("field_unknown", &name, "the form has the part `file` and no other"));
+            return Err(Problem::field(
+                Code::FieldUnknown,
+                &name,
+                "the form has the part `file` and no other",
+            ));
         }
         if file.is_some() {
-            return Err(Problem::field("proof_repeated", "file", "send one file at a time"));
+            return Err(Problem::field(Code::ProofRepeated, "file", "send one file at a time"));
         }
         let declared = part.content_type().map(essence);
         file = Some(Upload { declared, bytes: read(part).await? });
     }
-    file.ok_or_else(|| Problem::field("proof_missing", "file", "send the file in the part `file`"))
+    file.ok_or_else(|| Problem::field(Code::ProofMissing, "file", "send the file in the part `file`"))
 }
 
 /// The bytes of a part, as long as they are no more than a proof may have.
@@ -150,9 +159,9 @@ fn unreadable(error: &MultipartError) -> Problem {
 }
 
 fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "a proof has at most 5 MiB")
+    Problem::new(Code::BodyTooLarge, "a proof has at most 5 MiB")
 }
 
 fn malformed() -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_multipart", "the form could not be read to its end")
+    Problem::new(Code::MalformedMultipart, "the form could not be read to its end")
 }

@@ -34,7 +34,7 @@ use crate::{
     charging::{charge, charged_elsewhere},
     extract::{Body, Id, IdempotencyKey, Paged, Paging},
     payment_ways::{gateway_for, not_begun},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 mod statement;
@@ -213,13 +213,13 @@ impl DepositRequest {
     fn into_deposit(self, me: &CurrentUser, state: &AppState) -> Result<NewDeposit, Problem> {
         if !(SMALLEST_DEPOSIT..=LARGEST_DEPOSIT).contains(&self.amount) {
             let message = format!("a deposit is from {SMALLEST_DEPOSIT} to {LARGEST_DEPOSIT}");
-            return Err(Problem::field("amount_out_of_range", "amount", message));
+            return Err(Problem::field(Code::AmountOutOfRange, "amount", message));
         }
         let promo = promo_code(self.promo_code.as_deref())?;
         let served = gateway_for(&state.payments, Payable::Deposit, self.payment_method, self.bank)?;
         let gateway = served.ok_or_else(|| {
             let message = format!("a deposit can't be paid by {}", self.payment_method);
-            Problem::field("payment_method_unavailable", "payment_method", message)
+            Problem::field(Code::PaymentMethodUnavailable, "payment_method", message)
         })?;
         Ok(NewDeposit {
             user: me.id,

@@ -7,7 +7,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use super::strict::Strict;
-use crate::problem::{FieldError, Problem};
+use crate::problem::{Code, FieldError, Problem};
 
 /// A JSON body that parsed and passed its `garde` rules. A type without rules derives
 /// `garde::Validate` with `#[garde(allow_unvalidated)]`. `Option<Body<T>>` allows an empty body.
@@ -58,8 +58,7 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
         Some("application/json") => Ok(()),
         Some(other) if other.starts_with("application/") && other.ends_with("+json") => Ok(()),
         _ => Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
+            Code::UnsupportedMediaType,
             "send the body as JSON with Content-Type: application/json",
         )),
     }
@@ -68,9 +67,9 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<axum::body::Bytes, Problem> {
     axum::body::Bytes::from_request(request, state).await.map_err(|rejection: BytesRejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than we accept")
+            Problem::new(Code::BodyTooLarge, "the body is larger than we accept")
         } else {
-            Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", "the body could not be read to its end")
+            Problem::new(Code::BodyUnreadable, "the body could not be read to its end")
         }
     })
 }
@@ -87,7 +86,7 @@ fn parse_body<T: DeserializeOwned + garde::Validate<Context = ()>>(bytes: &[u8])
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not valid JSON: {error}"))
+    Problem::new(Code::MalformedJson, format!("the body is not valid JSON: {error}"))
 }
 
 fn json_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
@@ -98,7 +97,7 @@ fn json_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Proble
     let text = inner.to_string();
     // serde's text ends with a position that says little next to the field's name.
     let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-    Problem::field("invalid_body", &field_path(error, message), message)
+    Problem::field(Code::InvalidBody, &field_path(error, message), message)
 }
 
 /// The path of the field at fault. For a missing field serde knows only the enclosing object's path.
@@ -134,7 +133,7 @@ fn refuse_nul(bytes: &[u8]) -> Result<(), Problem> {
     }
     match serde_json::from_slice(bytes).ok().and_then(|value| find(&value, "")) {
         Some(field) => {
-            Err(Problem::field("invalid_body", &field, "text must not contain the character U+0000"))
+            Err(Problem::field(Code::InvalidBody, &field, "text must not contain the character U+0000"))
         }
         None => Ok(()),
     }
@@ -149,7 +148,7 @@ fn validation_problem(report: &garde::Report) -> Problem {
         [only] => format!("{}: {}", only.field, only.message),
         several => format!("{} fields are not acceptable", several.len()),
     };
-    let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", detail);
+    let mut problem = Problem::new(Code::ValidationFailed, detail);
     problem.errors = errors;
     problem
 }
@@ -177,7 +176,7 @@ mod tests {
     fn refusal(body: &str) -> (u16, String, Vec<String>) {
         let problem = parse_body::<Sample>(body.as_bytes()).unwrap_err();
         let fields = problem.errors.iter().map(|e| e.field.clone()).collect();
-        (problem.status, problem.code.clone(), fields)
+        (problem.status, problem.code.to_string(), fields)
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts},
-    http::{StatusCode, request::Parts},
+    http::request::Parts,
 };
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// The required header `Idempotency-Key`: 1 to 255 visible ASCII characters. Answers 400
 /// `idempotency_key_required` or `idempotency_key_invalid`. `Option<IdempotencyKey>` allows it to be absent.
@@ -18,8 +18,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get("idempotency-key") else {
             return Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "idempotency_key_required",
+                Code::IdempotencyKeyRequired,
                 "send an Idempotency-Key header: a value of your own, new for each new request, the same for a retry",
             ));
         };
@@ -28,8 +27,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
                 Ok(Self(key.to_owned()))
             }
             _ => Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "idempotency_key_invalid",
+                Code::IdempotencyKeyInvalid,
                 "an Idempotency-Key has 1 to 255 visible ASCII characters",
             )),
         }

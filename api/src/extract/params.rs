@@ -2,11 +2,11 @@
 
 use axum::{
     extract::{FromRequestParts, Query},
-    http::{StatusCode, request::Parts},
+    http::request::Parts,
 };
 use serde::de::DeserializeOwned;
 
-use crate::problem::{FieldError, Problem};
+use crate::problem::{Code, FieldError, Problem};
 
 /// The query string; answers 400 `invalid_query`. Parameters that `T` does not know are ignored, so that it can stand
 /// next to [`Paging`].
@@ -28,7 +28,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 }
 
 pub(crate) fn invalid_query(detail: &str) -> Problem {
-    let mut problem = Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail);
+    let mut problem = Problem::new(Code::InvalidQuery, detail);
     if let Some((field, message)) = detail.split_once(": ") {
         problem.errors.push(FieldError { field: field.to_owned(), message: message.to_owned() });
     }

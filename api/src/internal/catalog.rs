@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use adapters::providers::{CloudProvider, ProviderError};
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State};
 use domain::rate_limit::Caller;
 use futures::{FutureExt, future::BoxFuture};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -14,7 +14,7 @@ use crate::{
     AppState,
     auth::{InternalKey, right},
     extract::Params,
-    problem::Problem,
+    problem::{Code, Problem},
     provider_reads::{self, Question},
 };
 
@@ -259,13 +259,13 @@ async fn collect<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
 async fn named(state: &AppState, slug: &str, caller: Caller) -> Result<Arc<dyn CloudProvider>, Problem> {
     state.store.provider_exists(slug).await.map_err(|error| match error {
         store::StoreError::NotFound(_) => {
-            Problem::new(StatusCode::NOT_FOUND, "unknown_provider", format!("there is no provider `{slug}`"))
+            Problem::new(Code::UnknownProvider, format!("there is no provider `{slug}`"))
         }
         error => error.into(),
     })?;
     if !is_active(state, slug).await? {
         let detail = format!("{slug} is switched off");
-        return Err(Problem::new(StatusCode::CONFLICT, "provider_disabled", detail));
+        return Err(Problem::new(Code::ProviderDisabled, detail));
     }
     Ok(state.providers.get(slug, caller)?)
 }

@@ -28,7 +28,7 @@ use crate::{
     client::Client,
     extract::{Body, Id, IdempotencyKey, Ids},
     instance_actions::{Action, ActionRequest, Requester, ask, submit},
-    problem::Problem,
+    problem::{Code, Problem},
     provider_reads::{self, Question, Told},
 };
 
@@ -123,8 +123,8 @@ async fn get(
     let provider_instance_id = state.store.any_server_ref(id).await?.provider_instance_id;
     let (live, live_as_of, live_problem) = match live(&state, id, Caller::Display(key.id.into())).await {
         Ok(told) => (Some(told.value), Some(told.as_of), None),
-        Err(problem) if problem.code == "instance_conflict" => (None, None, Some("not_there".to_owned())),
-        Err(problem) => (None, None, Some(problem.code.clone())),
+        Err(problem) if problem.code == Code::InstanceConflict => (None, None, Some("not_there".to_owned())),
+        Err(problem) => (None, None, Some(problem.code.word().to_owned())),
     };
     Ok(Json(InternalInstance { instance, provider_instance_id, live, live_as_of, live_problem }))
 }

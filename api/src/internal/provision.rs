@@ -15,7 +15,7 @@ use crate::{
     AppState,
     auth::{InternalKey, right},
     extract::Body,
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -71,22 +71,22 @@ async fn provision(
 }
 
 fn accepted(order: OrderId, status: OrderStatus) -> Result<StatusCode, Problem> {
-    let refuse = |code, detail| Err(Problem::new(StatusCode::CONFLICT, code, detail));
+    let refuse = |code, detail| Err(Problem::new(code, detail));
     match status {
         OrderStatus::Active => Ok(StatusCode::OK),
         OrderStatus::Paid | OrderStatus::Provisioning => Ok(StatusCode::ACCEPTED),
         OrderStatus::PendingPayment | OrderStatus::Expired => {
-            refuse("order_not_paid", format!("the order is {status}: nothing is made before it is paid"))
+            refuse(Code::OrderNotPaid, format!("the order is {status}: nothing is made before it is paid"))
         }
         OrderStatus::ProvisioningFailed => refuse(
-            "provisioning_failed",
+            Code::ProvisioningFailed,
             format!(
                 "the last try failed; POST /api/v1/internal/orders/{order}/retry-provisioning on the public port \
                  tries again"
             ),
         ),
         OrderStatus::Cancelled | OrderStatus::Refunded => {
-            Err(StoreError::Conflict { object: "order", state: status.to_string() }.into())
+            Err(StoreError::Conflict { object: store::Object::Order, state: status.to_string() }.into())
         }
     }
 }

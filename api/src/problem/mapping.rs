@@ -2,10 +2,12 @@
 //! of this crate is mapped where it is declared.
 
 use adapters::providers::{ProviderError, UnknownProvider};
-use axum::http::StatusCode;
-use domain::{causes::in_full, ids::PaymentId, provisioning::FailureClass, rate_limit::HeldBy};
+use domain::{
+    causes::in_full, ids::PaymentId, promo::PromoRefusal, provisioning::FailureClass, rate_limit::HeldBy,
+    unpaid::TooMuchUnpaid,
+};
 use store::{
-    StoreError,
+    Object, StoreError,
     orders::{OrderError, Refusal},
     payments::{ApprovalError, ProofError},
     placements::{ElsewhereRefusal, RetryError},
@@ -14,39 +16,91 @@ use store::{
     ssh_keys::SshKeyError,
 };
 
-use super::{FieldError, Problem};
+use super::{Code, FieldError, Problem};
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(what) => Self::not_found(what),
-            StoreError::Conflict { object, .. } => {
-                Self::new(StatusCode::CONFLICT, &format!("{object}_conflict"), error.to_string())
-            }
-            StoreError::IdempotencyMismatch => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", error.to_string())
-            }
-            StoreError::OwnMoney => Self::new(StatusCode::FORBIDDEN, "own_money", error.to_string()),
-            StoreError::InsufficientBalance => {
-                Self::new(StatusCode::CONFLICT, "insufficient_balance", error.to_string())
-            }
+            StoreError::Conflict { object, .. } => Self::new(of_conflict(object), error.to_string()),
+            StoreError::IdempotencyMismatch => Self::new(Code::IdempotencyKeyReused, error.to_string()),
+            StoreError::OwnMoney => Self::new(Code::OwnMoney, error.to_string()),
+            StoreError::InsufficientBalance => Self::new(Code::InsufficientBalance, error.to_string()),
             StoreError::PaymentLimit(outside) => Self::beyond_limit(&outside, None),
-            StoreError::TooMuchUnpaid(refusal) => Self::too_much_unpaid(refusal),
+            StoreError::TooMuchUnpaid(refusal) => refusal.into(),
             StoreError::TooManyActions { frees_in_seconds, .. } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_actions", error.to_string())
-                    .retry_after(u64::from(frees_in_seconds))
+                Self::new(Code::TooManyActions, error.to_string()).retry_after(u64::from(frees_in_seconds))
             }
-            StoreError::Promo(refusal) => Self::field(refusal.code(), "promo_code", refusal.to_string()),
+            StoreError::Promo(refusal) => refusal.into(),
             error if error.is_transient() => {
                 tracing::warn!(
                     event = "database.unavailable",
                     error = in_full(&error),
                     "database unavailable"
                 );
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "please try again in a moment")
-                    .retry_after(1)
+                Self::new(Code::Unavailable, "please try again in a moment").retry_after(1)
             }
             error => Self::internal(&error),
+        }
+    }
+}
+
+/// The code of a thing whose state is in the way.
+const fn of_conflict(object: Object) -> Code {
+    match object {
+        Object::Catalog => Code::CatalogConflict,
+        Object::Dispute => Code::DisputeConflict,
+        Object::Instance => Code::InstanceConflict,
+        Object::Invoice => Code::InvoiceConflict,
+        Object::Message => Code::MessageConflict,
+        Object::Network => Code::NetworkConflict,
+        Object::Order => Code::OrderConflict,
+        Object::Payment => Code::PaymentConflict,
+        Object::Payout => Code::PayoutConflict,
+        Object::QuarantinedServer => Code::QuarantinedServerConflict,
+        Object::Refund => Code::RefundConflict,
+        Object::Server => Code::ServerConflict,
+    }
+}
+
+impl From<PromoRefusal> for Code {
+    fn from(refusal: PromoRefusal) -> Self {
+        match refusal {
+            PromoRefusal::Unknown => Self::PromoUnknown,
+            PromoRefusal::Inactive => Self::PromoInactive,
+            PromoRefusal::NotStarted => Self::PromoNotStarted,
+            PromoRefusal::Expired => Self::PromoExpired,
+            PromoRefusal::UsedUp => Self::PromoUsedUp,
+            PromoRefusal::AlreadyUsed => Self::PromoAlreadyUsed,
+            PromoRefusal::Minimum { .. } => Self::PromoMinimum,
+            PromoRefusal::NotForOrders => Self::PromoNotForOrders,
+            PromoRefusal::NotForDeposits => Self::PromoNotForDeposits,
+        }
+    }
+}
+
+impl From<PromoRefusal> for Problem {
+    fn from(refusal: PromoRefusal) -> Self {
+        Self::field(refusal.into(), "promo_code", refusal.to_string())
+    }
+}
+
+/// 409 where somebody has to pay or call something off, 429 where time alone helps.
+impl From<TooMuchUnpaid> for Problem {
+    fn from(refusal: TooMuchUnpaid) -> Self {
+        let code = match refusal {
+            TooMuchUnpaid::Orders { .. } => Code::TooManyUnpaidOrders,
+            TooMuchUnpaid::Deposits { .. } => Code::TooManyUnpaidDeposits,
+            TooMuchUnpaid::OfPlan { .. } | TooMuchUnpaid::OfCode { .. } => Code::TooManyReservations,
+            TooMuchUnpaid::Attempts { .. } => Code::TooManyAttempts,
+            TooMuchUnpaid::Renewals { .. } => Code::TooManyRenewals,
+            TooMuchUnpaid::ProofsOfOrder { .. } => Code::TooManyProofs,
+            TooMuchUnpaid::Proofs { .. } | TooMuchUnpaid::ProofBytes { .. } => Code::TooManyProofsToday,
+        };
+        let problem = Self::new(code, refusal.to_string());
+        match refusal.frees_in_seconds() {
+            None => problem,
+            Some(seconds) => problem.retry_after(u64::from(seconds)),
         }
     }
 }
@@ -55,7 +109,7 @@ impl From<StoreError> for Problem {
 impl From<ProviderError> for Problem {
     fn from(error: ProviderError) -> Self {
         if error.class == FailureClass::Unsupported {
-            return Self::new(StatusCode::CONFLICT, "unsupported_action", error.message);
+            return Self::new(Code::UnsupportedAction, error.message);
         }
         if let Some(by @ (HeldBy::Class | HeldBy::Party)) = error.held_by {
             return Self::no_share(by, error.retry_after.unwrap_or_default());
@@ -76,18 +130,18 @@ impl From<ProviderError> for Problem {
 
 impl From<UnknownProvider> for Problem {
     fn from(error: UnknownProvider) -> Self {
-        Self::new(StatusCode::CONFLICT, "provider_disabled", format!("{} is switched off here", error.slug))
+        Self::new(Code::ProviderDisabled, format!("{} is switched off here", error.slug))
     }
 }
 
 impl From<SshKeyError> for Problem {
     fn from(error: SshKeyError) -> Self {
         let code = match error {
-            SshKeyError::Exists => "ssh_key_exists",
-            SshKeyError::TooMany => "too_many_ssh_keys",
+            SshKeyError::Exists => Code::SshKeyExists,
+            SshKeyError::TooMany => Code::TooManySshKeys,
             SshKeyError::Store(error) => return error.into(),
         };
-        Self::new(StatusCode::CONFLICT, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
@@ -97,22 +151,22 @@ impl From<OrderError> for Problem {
             OrderError::Store(error) => return error.into(),
             OrderError::Refused(refusal) => refusal,
         };
-        let refused = |code| Self::new(StatusCode::CONFLICT, code, refusal.to_string());
+        let refused = |code| Self::new(code, refusal.to_string());
         let (code, field) = match refusal {
-            Refusal::UnknownPlan => ("unknown_plan", "plan_id"),
-            Refusal::PlanInactive => ("plan_inactive", "plan_id"),
-            Refusal::RegionUnknown => ("region_unknown", "region"),
-            Refusal::RegionWithoutPlan => ("region_without_plan", "region"),
-            Refusal::ImageUnknown => ("image_unknown", "image"),
-            Refusal::ImageNotForProvider => ("image_not_for_provider", "image"),
-            Refusal::TermNotOffered => ("term_not_offered", "term_months"),
-            Refusal::SshKeyUnknown => ("ssh_key_unknown", "ssh_key_ids"),
-            Refusal::SshKeysTooLong(_) => ("ssh_keys_too_long", "ssh_key_ids"),
-            Refusal::ProviderDisabled => return refused("provider_disabled"),
-            Refusal::PlanUnavailable => return refused("plan_unavailable"),
-            Refusal::OutOfStock => return refused("out_of_stock"),
+            Refusal::UnknownPlan => (Code::UnknownPlan, "plan_id"),
+            Refusal::PlanInactive => (Code::PlanInactive, "plan_id"),
+            Refusal::RegionUnknown => (Code::RegionUnknown, "region"),
+            Refusal::RegionWithoutPlan => (Code::RegionWithoutPlan, "region"),
+            Refusal::ImageUnknown => (Code::ImageUnknown, "image"),
+            Refusal::ImageNotForProvider => (Code::ImageNotForProvider, "image"),
+            Refusal::TermNotOffered => (Code::TermNotOffered, "term_months"),
+            Refusal::SshKeyUnknown => (Code::SshKeyUnknown, "ssh_key_ids"),
+            Refusal::SshKeysTooLong(_) => (Code::SshKeysTooLong, "ssh_key_ids"),
+            Refusal::ProviderDisabled => return refused(Code::ProviderDisabled),
+            Refusal::PlanUnavailable => return refused(Code::PlanUnavailable),
+            Refusal::OutOfStock => return refused(Code::OutOfStock),
             Refusal::PaymentLimit(outside) => return Self::beyond_limit(&outside, None),
-            Refusal::Promo(refusal) => (refusal.code(), "promo_code"),
+            Refusal::Promo(refusal) => return refusal.into(),
         };
         Self::field(code, field, refusal.to_string())
     }
@@ -121,7 +175,7 @@ impl From<OrderError> for Problem {
 impl From<ProofError> for Problem {
     fn from(error: ProofError) -> Self {
         match error {
-            ProofError::TooMany => Self::new(StatusCode::CONFLICT, "too_many_proofs", error.to_string()),
+            ProofError::TooMany => Self::new(Code::TooManyProofs, error.to_string()),
             ProofError::Store(error) => error.into(),
         }
     }
@@ -132,10 +186,10 @@ impl From<ApprovalError> for Problem {
         let message = error.to_string();
         match error {
             ApprovalError::Store(error) => error.into(),
-            ApprovalError::AmountRequired => Self::field("amount_required", "amount_received", message),
-            ApprovalError::PaymentRequired => Self::field("payment_required", "payment_id", message),
+            ApprovalError::AmountRequired => Self::field(Code::AmountRequired, "amount_received", message),
+            ApprovalError::PaymentRequired => Self::field(Code::PaymentRequired, "payment_id", message),
             ApprovalError::SeveralWait(payments) => {
-                let mut problem = Self::new(StatusCode::CONFLICT, "several_payments_wait", message);
+                let mut problem = Self::new(Code::SeveralPaymentsWait, message);
                 let choice =
                     |id: &PaymentId| FieldError { field: "payment_id".to_owned(), message: id.to_string() };
                 problem.errors = payments.iter().map(choice).collect();
@@ -153,20 +207,20 @@ impl From<RetryError> for Problem {
             RetryError::Refused(refusal) => refusal,
         };
         let (code, field) = match refusal {
-            ElsewhereRefusal::UnknownPlan => ("unknown_plan", "plan_id"),
-            ElsewhereRefusal::PlanInactive => ("plan_inactive", "plan_id"),
-            ElsewhereRefusal::RegionUnknown => ("region_unknown", "region"),
-            ElsewhereRefusal::RegionWithoutPlan => ("region_without_plan", "region"),
-            ElsewhereRefusal::RegionRequired => ("region_required", "region"),
-            ElsewhereRefusal::ImageNotForProvider => ("image_not_for_provider", "plan_id"),
-            ElsewhereRefusal::ImageUnknown => ("image_unknown", "image"),
-            ElsewhereRefusal::SshKeyUnknown => ("ssh_key_unknown", "ssh_key_ids"),
-            ElsewhereRefusal::SshKeysTooLong => ("ssh_keys_too_long", "ssh_key_ids"),
+            ElsewhereRefusal::UnknownPlan => (Code::UnknownPlan, "plan_id"),
+            ElsewhereRefusal::PlanInactive => (Code::PlanInactive, "plan_id"),
+            ElsewhereRefusal::RegionUnknown => (Code::RegionUnknown, "region"),
+            ElsewhereRefusal::RegionWithoutPlan => (Code::RegionWithoutPlan, "region"),
+            ElsewhereRefusal::RegionRequired => (Code::RegionRequired, "region"),
+            ElsewhereRefusal::ImageNotForProvider => (Code::ImageNotForProvider, "plan_id"),
+            ElsewhereRefusal::ImageUnknown => (Code::ImageUnknown, "image"),
+            ElsewhereRefusal::SshKeyUnknown => (Code::SshKeyUnknown, "ssh_key_ids"),
+            ElsewhereRefusal::SshKeysTooLong => (Code::SshKeysTooLong, "ssh_key_ids"),
             ElsewhereRefusal::ProviderDisabled => {
-                return Self::new(StatusCode::CONFLICT, "provider_disabled", refusal.to_string());
+                return Self::new(Code::ProviderDisabled, refusal.to_string());
             }
             ElsewhereRefusal::OutcomePending => {
-                return Self::new(StatusCode::CONFLICT, "outcome_pending", refusal.to_string());
+                return Self::new(Code::OutcomePending, refusal.to_string());
             }
         };
         Self::field(code, field, refusal.to_string())
@@ -177,10 +231,10 @@ impl From<RefundError> for Problem {
     fn from(error: RefundError) -> Self {
         let code = match error {
             RefundError::Store(error) => return error.into(),
-            RefundError::ChannelUnavailable(_) => "refund_channel_unavailable",
-            RefundError::TooMuch { .. } => "refund_exceeds_available",
+            RefundError::ChannelUnavailable(_) => Code::RefundChannelUnavailable,
+            RefundError::TooMuch { .. } => Code::RefundExceedsAvailable,
         };
-        Self::new(StatusCode::CONFLICT, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
@@ -189,11 +243,13 @@ impl From<PromoError> for Problem {
         let code = match error {
             PromoError::Store(error) => return error.into(),
             PromoError::Terms(fault) => {
-                return Self::field("validation_failed", fault.field(), fault.to_string());
+                return Self::field(Code::ValidationFailed, fault.field(), fault.to_string());
             }
-            PromoError::CodeTaken => "promo_code_taken",
-            PromoError::Used | PromoError::Undeletable | PromoError::LimitBelowUses { .. } => "promo_in_use",
+            PromoError::CodeTaken => Code::PromoCodeTaken,
+            PromoError::Used | PromoError::Undeletable | PromoError::LimitBelowUses { .. } => {
+                Code::PromoInUse
+            }
         };
-        Self::new(StatusCode::CONFLICT, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }

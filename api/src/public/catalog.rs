@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::Response,
 };
 use domain::{
@@ -17,7 +17,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::cached::cached;
-use crate::{AppState, extract::Params, problem::Problem};
+use crate::{
+    AppState,
+    extract::Params,
+    problem::{Code, Problem},
+};
 
 /// Routes under `/providers`, `/plans`, `/regions` and `/images`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -288,9 +292,9 @@ impl ProviderFilter {
         let Some(slug) = self.provider.as_deref().filter(|_| is_empty) else { return Ok(()) };
         state.store.provider_exists(slug).await.map_err(|error| {
             let problem = Problem::from(error);
-            if problem.status == StatusCode::NOT_FOUND.as_u16() {
+            if problem.code == Code::NotFound {
                 Problem::field(
-                    "provider_unknown",
+                    Code::ProviderUnknown,
                     "provider",
                     format!("there is no provider `{slug}`; see /providers"),
                 )

@@ -26,7 +26,10 @@ use store::{
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, problem::Problem};
+use crate::{
+    AppState,
+    problem::{Code, Problem},
+};
 
 /// The longest a dependency may take to answer; `/health` as a whole stays under 100 ms.
 const PATIENCE: Duration = Duration::from_millis(80);
@@ -287,7 +290,7 @@ async fn livez() -> Json<Alive> {
     (status = 503, description = "`not_ready`: it should not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn readyz(State(state): State<AppState>) -> Result<Json<Alive>, Problem> {
-    let not_ready = |why| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why).retry_after(1);
+    let not_ready = |why| Problem::new(Code::NotReady, why).retry_after(1);
     if !state.ready.load(Ordering::Relaxed) {
         return Err(not_ready("the process is starting or draining"));
     }

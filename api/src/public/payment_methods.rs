@@ -7,7 +7,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::cached::cached;
-use crate::{AppState, extract::Params, payment_ways::PaymentWay, problem::Problem};
+use crate::{
+    AppState,
+    extract::Params,
+    payment_ways::PaymentWay,
+    problem::{Code, Problem},
+};
 
 /// `/payment-methods`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -50,7 +55,7 @@ async fn payment_methods(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if wanted.amount.is_some_and(|amount| amount <= Rupiah::ZERO) {
-        return Err(Problem::field("amount_out_of_range", "amount", "an amount is one rupiah or more"));
+        return Err(Problem::field(Code::AmountOutOfRange, "amount", "an amount is one rupiah or more"));
     }
     cached(&headers, &PaymentWays { data: PaymentWay::all(&state, wanted.payable, wanted.amount) })
 }

@@ -1,5 +1,6 @@
 use axum::{
     body::Body,
+    http::StatusCode,
     response::IntoResponse,
     routing::{get, post},
 };

@@ -15,7 +15,11 @@ use domain::{
 use store::webhooks::KeptWebhook;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{AppState, crash_point::crash_point, problem::Problem};
+use crate::{
+    AppState,
+    crash_point::crash_point,
+    problem::{Code, Problem},
+};
 
 mod bodies;
 
@@ -129,7 +133,7 @@ async fn take(
                 "a notification with a wrong signature"
             );
             keep(state, gateway.slug(), WebhookOutcome::BadSignature, "the signature is wrong", body).await;
-            return Err(Problem::unauthorized("bad_signature", "the signature is wrong; nothing was moved")
+            return Err(Problem::new(Code::BadSignature, "the signature is wrong; nothing was moved")
                 .challenge(r#"Signature realm="webhooks""#));
         }
         Err(error @ WebhookError::Irrelevant(_)) => {
@@ -216,7 +220,7 @@ async fn unreadable_event(state: &AppState, gateway: &str, reason: &str, body: &
         Err(error) => return error.into(),
     }
     let detail = format!("it is authentic and can't be read: {reason}; it is kept, and nothing was moved");
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unreadable_notification", detail)
+    Problem::new(Code::UnreadableNotification, detail)
 }
 
 /// The gateway does not say the same when it is asked, or does not say anything.
@@ -237,7 +241,7 @@ async fn unconfirmed(
         let reason = "the gateway knows nothing of it when it is asked";
         keep(state, gateway, WebhookOutcome::Unconfirmed, reason, body).await;
         let detail = "the gateway knows of no such payment of ours; nothing was moved";
-        return Problem::field("unconfirmed_payment", "payment_request_id", detail);
+        return Problem::field(Code::UnconfirmedPayment, "payment_request_id", detail);
     }
     tracing::error!(
         event = "webhook.unanswered",
@@ -247,7 +251,7 @@ async fn unconfirmed(
         "a notification could not be confirmed"
     );
     let detail = "the payment could not be looked up at the gateway; please send it again";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "gateway_unavailable", detail).retry_after(GATEWAY_PAUSE)
+    Problem::new(Code::GatewayUnavailable, detail).retry_after(GATEWAY_PAUSE)
 }
 
 fn answer(gateway: &str, gateway_order_id: &str, came_of_it: Outcome) -> Result<Json<Receipt>, Problem> {
@@ -285,7 +289,7 @@ fn answer(gateway: &str, gateway_order_id: &str, came_of_it: Outcome) -> Result<
                 "a signed notification names another amount than its payment"
             );
             let detail = format!("the payment is about {expected}; nothing was moved");
-            return Err(Problem::field("amount_mismatch", "gross_amount", detail));
+            return Err(Problem::field(Code::AmountMismatch, "gross_amount", detail));
         }
         Outcome::UnknownPayment => {
             tracing::warn!(
@@ -295,7 +299,7 @@ fn answer(gateway: &str, gateway_order_id: &str, came_of_it: Outcome) -> Result<
                 "a signed notification is about no payment of ours"
             );
             let detail = "no payment of ours has this name; nothing was moved";
-            return Err(Problem::field("unknown_payment", "order_id", detail));
+            return Err(Problem::field(Code::UnknownPayment, "order_id", detail));
         }
     };
     Ok(Json(Receipt { status }))
@@ -321,17 +325,13 @@ async fn keep(state: &AppState, gateway: &str, outcome: WebhookOutcome, reason: 
 }
 
 fn malformed(error: &WebhookError) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_notification", error.to_string())
+    Problem::new(Code::MalformedNotification, error.to_string())
 }
 
 fn unreadable(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            "the notification is larger than we accept",
-        )
+        Problem::new(Code::BodyTooLarge, "the notification is larger than we accept")
     } else {
-        Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", "the body could not be read to its end")
+        Problem::new(Code::BodyUnreadable, "the body could not be read to its end")
     }
 }

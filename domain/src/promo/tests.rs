@@ -95,26 +95,26 @@ fn the_first_no_is_the_answer() {
     promo.is_active = false;
     let mut uses = Uses { in_all: 5, by_customer: 1 };
     let no = |promo: &Promo, purpose, uses| {
-        promo.decide(purpose, Rupiah::new(50_000), NOW, uses).unwrap().unwrap_err().code()
+        promo.decide(purpose, Rupiah::new(50_000), NOW, uses).unwrap().unwrap_err()
     };
-    assert_eq!(no(&promo, Purpose::Deposit, uses), "promo_not_for_deposits");
-    assert_eq!(no(&promo, Purpose::Order, uses), "promo_inactive");
+    assert_eq!(no(&promo, Purpose::Deposit, uses), PromoRefusal::NotForDeposits);
+    assert_eq!(no(&promo, Purpose::Order, uses), PromoRefusal::Inactive);
     promo.is_active = true;
-    assert_eq!(no(&promo, Purpose::Order, uses), "promo_not_started");
+    assert_eq!(no(&promo, Purpose::Order, uses), PromoRefusal::NotStarted);
     promo.terms.starts_at = Some(NOW);
-    assert_eq!(no(&promo, Purpose::Order, uses), "promo_expired");
+    assert_eq!(no(&promo, Purpose::Order, uses), PromoRefusal::Expired);
     promo.terms.ends_at = Some(NOW);
-    assert_eq!(no(&promo, Purpose::Order, uses), "promo_expired");
+    assert_eq!(no(&promo, Purpose::Order, uses), PromoRefusal::Expired);
     promo.terms.ends_at = Some(after);
-    assert_eq!(no(&promo, Purpose::Order, uses), "promo_already_used");
+    assert_eq!(no(&promo, Purpose::Order, uses), PromoRefusal::AlreadyUsed);
     uses.by_customer = 0;
-    assert_eq!(no(&promo, Purpose::Order, uses), "promo_used_up");
+    assert_eq!(no(&promo, Purpose::Order, uses), PromoRefusal::UsedUp);
     uses.in_all = 4;
-    assert_eq!(no(&promo, Purpose::Order, uses), "promo_minimum");
+    assert_eq!(no(&promo, Purpose::Order, uses), PromoRefusal::Minimum { least: Rupiah::new(100_000) });
     promo.terms.min_amount = None;
     assert_eq!(promo.decide(Purpose::Order, Rupiah::new(50_000), NOW, uses), Ok(Ok(Rupiah::new(5_000))));
     promo.terms.kind = PromoKind::DepositPercent;
-    assert_eq!(no(&promo, Purpose::Order, uses), "promo_not_for_orders");
+    assert_eq!(no(&promo, Purpose::Order, uses), PromoRefusal::NotForOrders);
 }
 
 #[test]

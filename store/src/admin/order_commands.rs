@@ -17,7 +17,7 @@ pub use cancel::CancelledOrder;
 pub use replace::ReplacedServer;
 pub use retry::RetriedOrder;
 
-use crate::{Result, StoreError, transition};
+use crate::{Object, Result, StoreError, transition};
 
 /// An order as it was when the act began, with its task.
 struct Before {
@@ -81,5 +81,5 @@ async fn move_or_conflict(
     if transition::apply(tx, order, transition).await? {
         return Ok(());
     }
-    Err(StoreError::Conflict { object: "order", state: before.status.clone() })
+    Err(StoreError::Conflict { object: Object::Order, state: before.status.clone() })
 }

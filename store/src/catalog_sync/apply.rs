@@ -14,7 +14,7 @@ use super::{
     CatalogSync, CostDifference, OfferChange, SyncReport,
     diff::{Changes, changes, listed},
 };
-use crate::{Result, Store, StoreError, boxed, events::Entry};
+use crate::{Object, Result, Store, StoreError, boxed, events::Entry};
 
 /// The most that the lists' columns hold.
 const LARGEST: u32 = i32::MAX as u32;
@@ -42,7 +42,7 @@ impl Store {
         catalog: &ProviderCatalog,
     ) -> Result<CatalogSync> {
         if catalog.regions.is_empty() || catalog.sizes.is_empty() || catalog.images.is_empty() {
-            return Err(StoreError::Conflict { object: "provider's catalog", state: "empty".to_owned() });
+            return Err(StoreError::Conflict { object: Object::Catalog, state: "empty".to_owned() });
         }
         let mut tx = self.pool.begin().await?;
         let run = sqlx::query!(

@@ -19,7 +19,7 @@ use sqlx::PgConnection;
 
 use super::{Dispute, read};
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
@@ -81,7 +81,7 @@ impl Store {
         let (before, billed) = lock(&mut tx, dispute).await?;
         act.refuse_own(before.customer_id)?;
         if !before.status.may_become(decision.status()) {
-            return Err(StoreError::Conflict { object: "dispute", state: before.status.to_string() });
+            return Err(StoreError::Conflict { object: Object::Dispute, state: before.status.to_string() });
         }
         match *decision {
             Decision::Dismiss { reason } => dismiss(&mut tx, dispute, by, reason).await?,
@@ -150,7 +150,7 @@ async fn refuse_if_gone_otherwise(tx: &mut PgConnection, dispute: &Dispute) -> R
         && dispute.payer_fee <= super::undisputed_payer_fee(tx, dispute.payment_id).await?;
     if dispute.status == DisputeStatus::Dismissed && !is_left {
         let state = format!("{}, and what it is about went back otherwise since", dispute.status);
-        return Err(StoreError::Conflict { object: "dispute", state });
+        return Err(StoreError::Conflict { object: Object::Dispute, state });
     }
     Ok(())
 }
@@ -250,7 +250,7 @@ async fn power_off(tx: &mut PgConnection, dispute: &Dispute, origin: &Origin) ->
     )
     .fetch_optional(&mut *tx)
     .await?
-    .ok_or_else(|| StoreError::Conflict { object: "instance", state: "not there".to_owned() })?;
+    .ok_or_else(|| StoreError::Conflict { object: Object::Instance, state: "not there".to_owned() })?;
     let new = NewAction {
         instance,
         by: RequestedBy::Program,

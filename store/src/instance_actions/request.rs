@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 
 use super::{Action, by_id, params_of};
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     locks::lock_account,
@@ -201,7 +201,7 @@ async fn asked(tx: &mut PgConnection, instance: InstanceId) -> Result<Asked> {
 }
 
 fn refuse_if_impossible(kind: ActionKind, asked: &Asked) -> Result<()> {
-    let refuse = |state: String| Err(StoreError::Conflict { object: "instance", state });
+    let refuse = |state: String| Err(StoreError::Conflict { object: Object::Instance, state });
     if asked.being_deleted {
         return refuse("being deleted".to_owned());
     }

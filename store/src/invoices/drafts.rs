@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 
 use super::{Draft, InvoiceLine, void, write::rewrite_draft, write_draft};
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
@@ -169,7 +169,7 @@ impl Store {
         let before = read(&mut tx, invoice).await?;
         origin.refuse_own(before.user_id)?;
         if !void(&mut tx, invoice).await? {
-            return Err(StoreError::Conflict { object: "invoice", state: before.status.to_string() });
+            return Err(StoreError::Conflict { object: Object::Invoice, state: before.status.to_string() });
         }
         let after = read(&mut tx, invoice).await?;
         record(&mut tx, origin, "invoice.void", Some(&before), &after, Some(reason)).await?;
@@ -214,7 +214,7 @@ async fn lock_row(tx: &mut PgConnection, invoice: InvoiceId) -> Result<InvoiceSt
 async fn lock(tx: &mut PgConnection, invoice: InvoiceId, wanted: InvoiceStatus) -> Result<DraftedInvoice> {
     let status = lock_row(tx, invoice).await?;
     if status != wanted {
-        return Err(StoreError::Conflict { object: "invoice", state: status.to_string() });
+        return Err(StoreError::Conflict { object: Object::Invoice, state: status.to_string() });
     }
     read(tx, invoice).await
 }

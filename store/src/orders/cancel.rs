@@ -8,8 +8,8 @@ use domain::{
 };
 
 use crate::{
-    Result, Store, StoreError, boxed, events::Entry, invoices, locks::lock_order_of, outbox, payments,
-    transition,
+    Object, Result, Store, StoreError, boxed, events::Entry, invoices, locks::lock_order_of, outbox,
+    payments, transition,
 };
 
 impl Store {
@@ -27,7 +27,7 @@ impl Store {
         if status != OrderStatus::PendingPayment
             || !transition::apply(&mut tx, order, Transition::Cancel).await?
         {
-            return Err(StoreError::Conflict { object: "order", state: status.to_string() });
+            return Err(StoreError::Conflict { object: Object::Order, state: status.to_string() });
         }
         invoices::call_off_order(&mut tx, order).await?;
         payments::release_hold(&mut tx, order, "cancelled").await?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
@@ -258,7 +258,7 @@ async fn lock_dead(tx: &mut PgConnection, id: OutboxId) -> Result<OutboxMessage>
         .ok_or(StoreError::NotFound("message"))?;
     match message.state() {
         OutboxState::Dead => Ok(message),
-        state => Err(StoreError::Conflict { object: "message", state: state.as_str().to_owned() }),
+        state => Err(StoreError::Conflict { object: Object::Message, state: state.as_str().to_owned() }),
     }
 }
 

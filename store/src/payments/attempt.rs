@@ -14,7 +14,7 @@ use super::{
     tell_of_refusal,
 };
 use crate::{
-    Result, Store, StoreError, boxed,
+    Object, Result, Store, StoreError, boxed,
     idempotency::{self, Claim, Idempotency},
     locks::{LockedOrder, lock_deposit, lock_invoice, lock_order, lock_order_of},
     new_id, promos,
@@ -75,7 +75,7 @@ impl Store {
         }
         let order = lock_order_of(&mut tx, new.user, new.order).await?;
         if order.status != OrderStatus::PendingPayment {
-            return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
+            return Err(StoreError::Conflict { object: Object::Order, state: order.status.to_string() });
         }
         let way = Way { method: new.method, bank: new.bank };
         self.check_payment_limits(new.gateway, way, order.total)?;

@@ -14,7 +14,7 @@ use super::{
     NewPayment, Opened, PayableUntil, Pays, Settlement, insert, mark_paid, new_payment::next_attempt,
 };
 use crate::{
-    Result, Store, StoreError, boxed,
+    Object, Result, Store, StoreError, boxed,
     events::Entry,
     idempotency::{self, Claim, Idempotency},
     invoices, ledger,
@@ -110,7 +110,7 @@ pub(crate) async fn begin(
 }
 
 async fn refuse_if_pointless(tx: &mut PgConnection, invoice: &LockedInvoice) -> Result<()> {
-    let in_the_way = |state: String| Err(StoreError::Conflict { object: "invoice", state });
+    let in_the_way = |state: String| Err(StoreError::Conflict { object: Object::Invoice, state });
     if invoice.status != InvoiceStatus::Open {
         return in_the_way(invoice.status.to_string());
     }

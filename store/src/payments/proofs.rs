@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
@@ -177,7 +177,7 @@ impl Awaited {
             PaymentMethod::ManualTransfer => self.status.to_string(),
             other => format!("{other}, no bank transfer"),
         };
-        Err(StoreError::Conflict { object: "payment", state })
+        Err(StoreError::Conflict { object: Object::Payment, state })
     }
 }
 

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 
 use super::{Payment, Settlement, attempt::insert_attempt, settle, settle::settle_to_wallet};
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
@@ -120,7 +120,7 @@ impl Store {
         let order = lock_order(&mut tx, order).await?;
         let LockedPayment { id, status: before, .. } = attempt_to_reject(&mut tx, &order, payment).await?;
         if !before.is_open() {
-            return Err(StoreError::Conflict { object: "payment", state: before.to_string() }.into());
+            return Err(StoreError::Conflict { object: Object::Payment, state: before.to_string() }.into());
         }
         sqlx::query!(
             "UPDATE payments SET status = 'DENIED', note = $2, updated_at = now() WHERE id = $1",
@@ -180,7 +180,7 @@ async fn transfer_to_approve(
             let amount_may_be_left_out = waits && !was_rejected(tx, order).await?;
             Ok(Transfer { payment: lock_payment(tx, id).await?, amount_may_be_left_out })
         }
-        [] => Err(StoreError::Conflict { object: "order", state: order.status.to_string() }.into()),
+        [] => Err(StoreError::Conflict { object: Object::Order, state: order.status.to_string() }.into()),
         _ => Err(ApprovalError::SeveralWait(open)),
     }
 }
@@ -195,7 +195,7 @@ fn refuse_unless_approvable(payment: &LockedPayment, credit_closed: bool) -> Res
         (PaymentMethod::ManualTransfer, _) => return Ok(()),
         (method, _) => format!("one by {method}, no bank transfer"),
     };
-    Err(StoreError::Conflict { object: "payment", state })
+    Err(StoreError::Conflict { object: Object::Payment, state })
 }
 
 /// Locks a payment if it is one of the order's.

@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 
 use super::release_hold;
 use crate::{
-    Result, StoreError, catalog,
+    Object, Result, StoreError, catalog,
     crash_point::crash_point,
     events::Entry,
     invoices, ledger,
@@ -102,7 +102,7 @@ pub(super) async fn settle_from_wallet(
 ) -> Result<()> {
     let from_wallet = payment.drawn()?;
     if order.status != OrderStatus::PendingPayment {
-        return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
+        return Err(StoreError::Conflict { object: Object::Order, state: order.status.to_string() });
     }
     let set_aside = ledger::position(tx, Service::Order(order.id)).await?.held;
     let price = order.claim(set_aside).price_by(payment.method)?;
@@ -300,7 +300,7 @@ pub(crate) async fn mark_paid(
 
 async fn pay_order(tx: &mut PgConnection, order: &LockedOrder, payment: &LockedPayment) -> Result<()> {
     if !transition::apply(tx, order.id, Transition::Pay).await? {
-        return Err(StoreError::Conflict { object: "order", state: order.status.to_string() });
+        return Err(StoreError::Conflict { object: Object::Order, state: order.status.to_string() });
     }
     crash_point("settle.order_paid");
     invoices::pay(tx, order.invoice_id, payment.id).await?;

@@ -13,7 +13,9 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::order_status;
-use crate::{Result, Store, StoreError, boxed, events::Entry, instances, outbox, payments, transition};
+use crate::{
+    Object, Result, Store, StoreError, boxed, events::Entry, instances, outbox, payments, transition,
+};
 
 impl Store {
     /// Makes the order `ACTIVE`: the term begins, what was set aside of the balance is taken, the customer is told, and the
@@ -28,7 +30,7 @@ impl Store {
             return match order_status(&mut tx, order).await? {
                 OrderStatus::Active => Ok(Activation::Before),
                 closed @ (OrderStatus::Cancelled | OrderStatus::Refunded) => Ok(Activation::Closed(closed)),
-                status => Err(StoreError::Conflict { object: "order", state: status.to_string() }),
+                status => Err(StoreError::Conflict { object: Object::Order, state: status.to_string() }),
             };
         }
         let since_paid = begin_term(&mut tx, order).await?;

@@ -2,7 +2,7 @@
 
 use domain::ids::{InstanceId, OrderId};
 
-use crate::{Result, Store, StoreError, boxed};
+use crate::{Object, Result, Store, StoreError, boxed};
 
 impl Store {
     /// The network of an order's customer where its server is to be made, if it is known and stays.
@@ -44,7 +44,7 @@ impl Store {
         .await;
         match saved.map_err(StoreError::from) {
             Err(StoreError::Taken { .. }) => {
-                Err(StoreError::Conflict { object: "network", state: "another customer's".to_owned() })
+                Err(StoreError::Conflict { object: Object::Network, state: "another customer's".to_owned() })
             }
             outcome => outcome.map(drop),
         }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::enqueue;
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, new_id,
     page::{Page, PageRequest},
@@ -322,7 +322,7 @@ impl Store {
         .await?;
         if released.rows_affected() == 0 {
             let state = if server.released_at.is_some() { "released already" } else { "being deleted" };
-            return Err(StoreError::Conflict { object: "quarantined_server", state: state.to_owned() });
+            return Err(StoreError::Conflict { object: Object::QuarantinedServer, state: state.to_owned() });
         }
         let act = AuditEntry {
             action: "quarantined_server.release",

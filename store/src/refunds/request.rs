@@ -18,7 +18,7 @@ use super::{
     lock_invoice, read, tell,
 };
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry},
     boxed,
     idempotency::Claim,
@@ -105,7 +105,7 @@ impl Store {
         let billed = lock_invoice(&mut tx, invoice).await?;
         act.refuse_own(billed.customer)?;
         let position = position(&mut tx, &billed, id).await?;
-        let nothing = || StoreError::Conflict { object: "invoice", state: "without money".to_owned() };
+        let nothing = || StoreError::Conflict { object: Object::Invoice, state: "without money".to_owned() };
         let wanted = wanted(new.part, &position)?.ok_or_else(nothing)?;
         let refund = begin(&mut tx, &billed, new, &position, wanted, Decided { id, by: act.by }).await?;
         let entry = AuditEntry {
@@ -148,7 +148,7 @@ async fn position(tx: &mut PgConnection, billed: &Billed, refund: RefundId) -> R
 }
 
 fn wanted_of_order(status: OrderStatus, part: Part, position: &Position) -> Result<Rupiah, RefundError> {
-    let conflict = || StoreError::Conflict { object: "order", state: status.to_string() };
+    let conflict = || StoreError::Conflict { object: Object::Order, state: status.to_string() };
     let allowed = match status {
         OrderStatus::PendingPayment | OrderStatus::Provisioning => false,
         // All of its money instead of a server is no longer possible.

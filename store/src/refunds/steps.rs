@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 
 use super::{Refund, read, tell};
 use crate::{
-    Elapsed, Result, Store, StoreError,
+    Elapsed, Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, ledger, outbox,
 };
@@ -237,7 +237,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let locked = lock(&mut tx, refund).await?;
         if !locked.status.is_open() {
-            return Err(StoreError::Conflict { object: "refund", state: locked.status.to_string() });
+            return Err(StoreError::Conflict { object: Object::Refund, state: locked.status.to_string() });
         }
         outbox::enqueue(&mut tx, &Message::StartRefund(RefundStart { refund_id: refund, policy })).await?;
         let act = AuditEntry {

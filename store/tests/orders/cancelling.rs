@@ -37,7 +37,7 @@ async fn only_the_owner_and_only_while_unpaid(pool: PgPool) {
     shop.app.pay(shop.ordered(order).await.payment.id).await;
     let paid = shop.store.cancel_order(order, shop.customer).await;
     assert!(
-        matches!(&paid, Err(StoreError::Conflict { object: "order", state }) if state == "PAID"),
+        matches!(&paid, Err(StoreError::Conflict { object: store::Object::Order, state }) if state == "PAID"),
         "{paid:?}"
     );
     assert_eq!(shop.count("SELECT count(*) FROM invoices WHERE status = 'VOID'").await, 0);

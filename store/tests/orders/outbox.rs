@@ -154,7 +154,7 @@ async fn staff_have_dead_messages_tried_anew_or_skip_them(pool: PgPool) {
     );
     let waits = shop.store.requeue_message(anew, &origin).await.unwrap_err();
     assert!(
-        matches!(&waits, StoreError::Conflict { object: "message", state } if state == "WAITING"),
+        matches!(&waits, StoreError::Conflict { object: store::Object::Message, state } if state == "WAITING"),
         "{waits:?}"
     );
     for id in [anew, needless] {

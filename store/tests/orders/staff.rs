@@ -84,7 +84,9 @@ async fn of_five_retries_at_once_one_wins(pool: PgPool) {
                 won += 1;
                 assert_eq!((retried.status, retried.retry), (OrderStatus::Provisioning, 1));
             }
-            Err(StoreError::Conflict { object: "order", state }) => assert_eq!(state, "PROVISIONING"),
+            Err(StoreError::Conflict { object: store::Object::Order, state }) => {
+                assert_eq!(state, "PROVISIONING")
+            }
             Err(other) => panic!("unexpected: {other}"),
         }
     }

@@ -82,7 +82,7 @@ async fn an_order_that_is_over_is_not_woken(pool: PgPool) {
     shop.store.cancel_order(order, shop.customer).await.unwrap();
     let woken = shop.store.wake_order(order, &Origin::system()).await.unwrap_err();
     assert!(
-        matches!(&woken, StoreError::Conflict { object: "order", state } if state == "CANCELLED"),
+        matches!(&woken, StoreError::Conflict { object: store::Object::Order, state } if state == "CANCELLED"),
         "{woken:?}"
     );
     let nobody = shop.store.wake_order(uuid::Uuid::nil().into(), &Origin::system()).await.unwrap_err();

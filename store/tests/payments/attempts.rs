@@ -71,7 +71,7 @@ async fn only_the_owner_of_a_waiting_order_begins_one(pool: PgPool) {
     shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
     let refused = shop.store.open_payment(&by_bca(&shop, order), &promise("late")).await;
     assert!(
-        matches!(&refused, Err(StoreError::Conflict { object: "order", state }) if state == "PAID"),
+        matches!(&refused, Err(StoreError::Conflict { object: store::Object::Order, state }) if state == "PAID"),
         "{refused:?}"
     );
     assert_eq!(shop.count("SELECT count(*) FROM payments").await, 1);

@@ -75,7 +75,7 @@ async fn a_draft_becomes_a_document_and_is_paid_from_the_balance(pool: PgPool) {
     let issued = shop.issue(draft.id).await.unwrap();
     assert!(issued.number.is_some_and(|number| number.ends_with("/000001")));
     let again = shop.issue(draft.id).await;
-    assert!(matches!(again, Err(StoreError::Conflict { object: "invoice", .. })), "{again:?}");
+    assert!(matches!(again, Err(StoreError::Conflict { object: store::Object::Invoice, .. })), "{again:?}");
     let changed = shop.store.change_draft(draft.id, &hours(1), None, &shop.admins_origin()).await;
     assert!(matches!(changed, Err(StoreError::Conflict { .. })), "{changed:?}");
 

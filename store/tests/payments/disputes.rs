@@ -187,7 +187,7 @@ async fn an_order_that_loses_all_its_money_before_it_has_a_server_ends(pool: PgP
     assert_eq!(same.decided_at, after.decided_at);
     for decision in [ACCEPT, Decision::Dismiss { reason: "no" }] {
         let refused = shop.decide_as(dispute.id, decision, "another key").await;
-        let is_conflict = matches!(refused, Err(StoreError::Conflict { object: "dispute", .. }));
+        let is_conflict = matches!(refused, Err(StoreError::Conflict { object: store::Object::Dispute, .. }));
         assert!(is_conflict || matches!(refused, Err(StoreError::IdempotencyMismatch)), "{refused:?}");
     }
     assert_eq!(shop.count("SELECT count(*) FROM ledger_movements WHERE kind = 'DISPUTE'").await, 1);
@@ -221,7 +221,10 @@ async fn a_server_that_is_not_there_can_not_be_suspended_and_nothing_moves(pool:
     let shop = Shop::open(pool).await;
     let (_, _, dispute) = shop.withdrawn(P::Denied).await;
     let refused = shop.decide(dispute.id, Decision::Accept { suspend_server: true, note: None }).await;
-    assert!(matches!(refused, Err(StoreError::Conflict { object: "instance", .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Conflict { object: store::Object::Instance, .. })),
+        "{refused:?}"
+    );
     assert_eq!(shop.all_disputes().await[0].status, DisputeStatus::Open);
     assert_eq!(shop.count("SELECT count(*) FROM ledger_movements WHERE kind = 'DISPUTE'").await, 0);
 }
@@ -282,7 +285,7 @@ async fn what_was_dismissed_and_went_back_otherwise_since_can_not_be_accepted(po
     shop.tell(&told(&payment, P::Denied, "t:deny")).await;
     let refused = shop.decide(part.id, ACCEPT).await;
     assert!(
-        matches!(&refused, Err(StoreError::Conflict { object: "dispute", state }) if state.starts_with("DISMISSED,")),
+        matches!(&refused, Err(StoreError::Conflict { object: store::Object::Dispute, state }) if state.starts_with("DISMISSED,")),
         "{refused:?}"
     );
     let all = shop.all_disputes().await.remove(0);

@@ -77,7 +77,10 @@ async fn the_same_bytes_are_the_same_proof_also_when_the_transfer_is_approved(po
     );
 
     let late = shop.prove(payment.id, &file(2)).await.unwrap_err();
-    assert!(matches!(late, ProofError::Store(StoreError::Conflict { object: "payment", .. })), "{late:?}");
+    assert!(
+        matches!(late, ProofError::Store(StoreError::Conflict { object: store::Object::Payment, .. })),
+        "{late:?}"
+    );
     assert!(late.to_string().contains("PAID"), "{late}");
     assert_eq!(shop.kept().await, 1);
 }

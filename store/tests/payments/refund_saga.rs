@@ -85,7 +85,10 @@ async fn what_a_gateway_refused_is_undone_once(pool: PgPool) {
     let refused = shop.store.refund(refund).await.unwrap().last_error;
     assert_eq!(refused.as_deref(), Some("midtrans refused with 412"));
     let retried = shop.store.retry_refund(refund, RefundPolicy::default(), &shop.admins_origin()).await;
-    assert!(matches!(retried, Err(StoreError::Conflict { object: "refund", .. })), "{retried:?}");
+    assert!(
+        matches!(retried, Err(StoreError::Conflict { object: store::Object::Refund, .. })),
+        "{retried:?}"
+    );
     shop.assert_books_are_sound().await;
 }
 

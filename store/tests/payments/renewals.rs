@@ -295,7 +295,10 @@ async fn a_wish_ends_with_its_server_and_brings_no_money_from_nowhere(pool: PgPo
     assert_eq!(shop.status_of(invoice).await, InvoiceStatus::Void);
     assert_eq!(shop.payment_status(renewal.payment.id).await, P::Cancelled);
     let refused = |outcome: Result<Opened, StoreError>| {
-        assert!(matches!(outcome, Err(StoreError::Conflict { object: "invoice", .. })), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(StoreError::Conflict { object: store::Object::Invoice, .. })),
+            "{outcome:?}"
+        );
     };
     refused(shop.pay(invoice, PaymentMethod::Wallet, "being deleted").await);
     shop.terminate(instance).await;
@@ -326,7 +329,10 @@ async fn an_invoice_left_open_by_another_version_is_not_paid_for_nothing(pool: P
     assert_eq!(broken.len(), 1, "{broken:?}");
     assert!(broken[0].rule.starts_with("no further term is for sale"), "{broken:?}");
     let refused = shop.pay(invoice, PaymentMethod::Wallet, "from balance").await;
-    assert!(matches!(refused, Err(StoreError::Conflict { object: "invoice", .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Conflict { object: store::Object::Invoice, .. })),
+        "{refused:?}"
+    );
     assert_eq!(shop.wallet().await, (MONTH, 0));
 }
 

@@ -42,7 +42,7 @@ impl Shop {
 
 fn conflict(refused: &ApprovalError, wanted: &str, wanted_state: &str) -> bool {
     matches!(refused, ApprovalError::Store(StoreError::Conflict { object, state })
-             if *object == wanted && state == wanted_state)
+             if object.to_string() == wanted && state == wanted_state)
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -28,7 +28,7 @@ impl Shop {
 }
 
 fn is_conflict(outcome: &Result<Payment, ApprovalError>, about: &str) -> bool {
-    matches!(outcome, Err(ApprovalError::Store(StoreError::Conflict { object, .. })) if *object == about)
+    matches!(outcome, Err(ApprovalError::Store(StoreError::Conflict { object, .. })) if object.to_string() == about)
 }
 
 #[sqlx::test(migrations = "../migrations")]

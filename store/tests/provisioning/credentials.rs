@@ -83,7 +83,7 @@ async fn the_owner_sees_it_and_the_log_knows(pool: PgPool) {
     assert!(matches!(refused, StoreError::NotFound("instance")));
     shop.run_of("UPDATE instances SET status = 'TERMINATED' WHERE order_id = $1", order).await;
     let gone = shop.store.server_credentials(server, shop.customer, &Origin::system()).await.unwrap_err();
-    assert!(matches!(gone, StoreError::Conflict { object: "instance", .. }));
+    assert!(matches!(gone, StoreError::Conflict { object: store::Object::Instance, .. }));
     assert_eq!(shop.count_of(logged, order).await, 1);
 }
 

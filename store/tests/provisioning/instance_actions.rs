@@ -110,7 +110,7 @@ impl Shop {
 
 fn conflict<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
     match outcome {
-        Err(StoreError::Conflict { object: "instance", state }) => state,
+        Err(StoreError::Conflict { object: store::Object::Instance, state }) => state,
         other => panic!("no conflict: {other:?}"),
     }
 }

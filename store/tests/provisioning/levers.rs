@@ -103,7 +103,7 @@ async fn a_server_that_was_found_is_attached_once_to_one_order(pool: PgPool) {
     let late = shop.failed(FailureClass::Capacity).await;
     let taken =
         shop.store.attach_server(late, &found(&failed.to_string()), "theirs", &Origin::system()).await;
-    assert!(matches!(taken, Err(StoreError::Conflict { object: "server", .. })), "{taken:?}");
+    assert!(matches!(taken, Err(StoreError::Conflict { object: store::Object::Server, .. })), "{taken:?}");
     assert_eq!(shop.status(late).await, "PROVISIONING_FAILED");
 }
 
@@ -112,7 +112,7 @@ async fn a_server_is_replaced_and_the_order_goes_on(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let order = shop.order(FailoverPolicy::OFF).await;
     let none = shop.store.replace_server(order, "none", &Origin::system()).await.unwrap_err();
-    assert!(matches!(none, StoreError::Conflict { object: "server", .. }), "{none}");
+    assert!(matches!(none, StoreError::Conflict { object: store::Object::Server, .. }), "{none}");
     shop.store.save_server(order, "7").await.unwrap();
     let replaced = shop.store.replace_server(order, "no address", &Origin::system()).await.unwrap();
     assert_eq!(shop.store.replace_server(order, "no address", &Origin::system()).await.unwrap(), replaced);

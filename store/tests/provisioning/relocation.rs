@@ -154,7 +154,10 @@ async fn only_a_failed_order_is_sent_elsewhere_and_of_several_calls_one_wins(poo
     let running = shop.order(FailoverPolicy::OFF).await;
     let refused =
         shop.store.retry_provisioning_elsewhere(running, &elsewhere, &Origin::system()).await.unwrap_err();
-    assert!(matches!(refused, RetryError::Store(StoreError::Conflict { object: "order", .. })), "{refused}");
+    assert!(
+        matches!(refused, RetryError::Store(StoreError::Conflict { object: store::Object::Order, .. })),
+        "{refused}"
+    );
 
     let order = failed(&shop).await;
     let calls = (0..5).map(|_| {

@@ -31,7 +31,7 @@ use crate::{
     customer::promos::{plain_code, promo_code},
     extract::{Body, IdempotencyKey},
     payment_ways::{PaymentWay, gateway_for, not_begun},
-    problem::Problem,
+    problem::{Code, Problem},
 };
 
 /// What to buy.
@@ -264,7 +264,7 @@ impl OrderRequest {
     fn into_order(self, me: &CurrentUser, state: &AppState) -> Result<NewOrder, Problem> {
         if !me.email_verified && !state.orders.unverified_may_order {
             let detail = "please prove your email address before you order";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "email_unverified", detail));
+            return Err(Problem::new(Code::EmailUnverified, detail));
         }
         let hostname = parse_hostname(&self.hostname)?;
         let promo = promo_code(self.promo_code.as_deref())?;

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 
 use super::{lock, move_or_conflict};
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, outbox, provisioning,
 };
@@ -64,7 +64,7 @@ impl Store {
         }
         if server.ipv4.is_none() {
             let state = "without an address yet".to_owned();
-            return Err(StoreError::Conflict { object: "server", state });
+            return Err(StoreError::Conflict { object: Object::Server, state });
         }
         move_or_conflict(&mut tx, order, Transition::Attach, &before).await?;
         provisioning::tie_server(&mut tx, order, &server.provider_instance_id).await?;
@@ -105,7 +105,7 @@ async fn instance(tx: &mut PgConnection, order: OrderId) -> Result<InstanceId> {
     .fetch_optional(tx)
     .await?
     .ok_or_else(|| StoreError::Conflict {
-        object: "order",
+        object: Object::Order,
         state: "not provisioned yet: it can't have a server".to_owned(),
     })
 }

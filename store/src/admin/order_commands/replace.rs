@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 
 use super::{lock, move_or_conflict};
 use crate::{
-    Result, Store, StoreError,
+    Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
@@ -49,10 +49,10 @@ impl Store {
         if before.status != OrderStatus::Provisioning.as_str()
             && before.status != OrderStatus::ProvisioningFailed.as_str()
         {
-            return Err(StoreError::Conflict { object: "order", state: before.status });
+            return Err(StoreError::Conflict { object: Object::Order, state: before.status });
         }
         let server = known_server(&mut tx, order).await?.ok_or_else(|| StoreError::Conflict {
-            object: "server",
+            object: Object::Server,
             state: "not known: there is nothing to replace".to_owned(),
         })?;
         let replaced = ReplacedServer {
