@@ -19,7 +19,13 @@ use std::{fmt, iter::Sum};
 )]
 #[serde(transparent)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        description = "An amount in whole Indonesian rupiah. May be negative (a discount line, a debit)."
+    )
+)]
 pub struct Rupiah(i64);
 
 /// A sum that does not fit: no real order comes near it, so it is refused rather than wrapped.
