@@ -148,7 +148,7 @@ pub(crate) async fn refuse_foreign(
 /// What administrators see of it.
 fn trouble(error: &StepError) -> ProviderTrouble {
     let (code, request_id) = match error {
-        StepError::Provider(e) => (e.code.clone(), e.request_id.clone()),
+        StepError::Provider(e) => (e.code.clone(), e.request_id.as_deref().map(str::to_owned)),
         _ => (None, None),
     };
     ProviderTrouble { class: error.class(), message: error.to_string(), code, request_id }

@@ -336,7 +336,7 @@ impl ProviderActivities {
     /// Admins see the latest trouble while retries go on; failing to note it must not hide the trouble itself.
     async fn note_trouble(&self, order: OrderId, error: &StepError) {
         let (code, request_id) = match error {
-            StepError::Provider(e) => (e.code.clone(), e.request_id.clone()),
+            StepError::Provider(e) => (e.code.clone(), e.request_id.as_deref().map(str::to_owned)),
             _ => (None, None),
         };
         let trouble = ProviderTrouble { class: error.class(), message: error.to_string(), code, request_id };

@@ -98,7 +98,7 @@ impl Call {
     /// When it can't be sent, or no answer comes in time.
     pub async fn send(&self) -> Result<Reply, Error> {
         let request = self.request.clone().map_err(Error::Flaw)?;
-        let called = Called { method: request.method().clone(), uri: request.uri().clone() };
+        let called = Called { method: request.method().clone(), path: request.uri().path().into() };
         match self.transport.send(request).await {
             Ok(answer) => {
                 let (parts, bytes) = answer.into_parts();

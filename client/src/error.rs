@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 
 use crate::NoAnswer;
 
@@ -10,12 +10,12 @@ use crate::NoAnswer;
 #[derive(Debug, Clone)]
 pub struct Called {
     pub(crate) method: Method,
-    pub(crate) uri: Uri,
+    pub(crate) path: Box<str>,
 }
 
 impl fmt::Display for Called {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.uri.path())
+        write!(f, "{} {}", self.method, self.path)
     }
 }
 

@@ -39,7 +39,7 @@ pub struct ProviderError {
     /// HTTP status, when there was an answer.
     pub status: Option<u16>,
     /// The vendor's request id, to quote to their support.
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
     /// How long the vendor asked us to wait.
     pub retry_after: Option<Duration>,
     /// True when the request may have taken effect although no proper answer came back: a time-out, a lost

@@ -43,7 +43,6 @@ impl TestApi {
     }
 
     /// A shop to be set up otherwise.
-    #[must_use]
     pub fn setup(pool: PgPool) -> Setup {
         Setup::new(pool)
     }
@@ -112,7 +111,6 @@ impl TestApi {
     }
 
     /// The public routes themselves, for requests that no client sends.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.public.clone()
     }

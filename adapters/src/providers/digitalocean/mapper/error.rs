@@ -31,7 +31,7 @@ fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Eff
     ProviderError {
         code: body.id,
         status: Some(status.as_u16()),
-        request_id: body.request_id.or(request_id),
+        request_id: body.request_id.or(request_id).map(String::into_boxed_str),
         retry_after: http::retry_after(headers),
         ambiguous: effect == Effect::Changes && unsure,
         refuses,

@@ -55,7 +55,7 @@ fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Eff
     ProviderError {
         code: errors.iter().find_map(|error| error.field.clone()),
         status: Some(status.as_u16()),
-        request_id: request_id.map(str::to_owned),
+        request_id: request_id.map(Box::from),
         retry_after: if closed { Some(asked.unwrap_or_default().max(MAINTENANCE)) } else { asked },
         ambiguous: effect == Effect::Changes && unsure,
         refuses,

@@ -36,7 +36,7 @@ fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], effect: Eff
     let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
     ProviderError {
         status: Some(status.as_u16()),
-        request_id: request_id.map(str::to_owned),
+        request_id: request_id.map(Box::from),
         retry_after: http::retry_after(headers),
         ambiguous: effect == Effect::Changes && unsure,
         refuses,
