@@ -19,7 +19,7 @@ async fn one_unpaid_order_too_many_is_a_conflict_until_one_is_called_off(pool: P
         "plan_id": first["plan_id"], "region": "sgp1", "image": "ubuntu-24-04", "hostname": "web-1.example.com",
         "term_months": 1, "payment_method": "QRIS",
     });
-    let refused = shop.me.post("/orders", &order).key("too-many").await;
+    let refused = shop.me.post("/orders", &order).key("beyond").await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "too_many_unpaid_orders"));
     assert!(text(&refused.body, "detail").contains("20 orders that wait for payment"), "{}", refused.body);
     assert!(!refused.headers.contains_key("retry-after"));
@@ -29,7 +29,7 @@ async fn one_unpaid_order_too_many_is_a_conflict_until_one_is_called_off(pool: P
 
     let cancel = format!("/orders/{}/cancel", text(&first, "id"));
     assert_eq!(shop.me.post(&cancel, &json!({})).key("-").await.status, 200);
-    assert_eq!(shop.me.post("/orders", &order).key("too-many").await.status, 201);
+    assert_eq!(shop.me.post("/orders", &order).key("beyond").await.status, 201);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -39,7 +39,7 @@ async fn one_unpaid_deposit_too_many_is_a_conflict(pool: PgPool) {
     for n in 0..STANDARD.deposits {
         assert_eq!(shop.me.post("/wallet/deposits", &deposit).key(&n.to_string()).await.status, 201);
     }
-    let refused = shop.me.post("/wallet/deposits", &deposit).key("too-many").await;
+    let refused = shop.me.post("/wallet/deposits", &deposit).key("beyond").await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "too_many_unpaid_deposits"));
     assert_eq!(shop.charges(), u64::from(STANDARD.deposits));
 }
@@ -52,7 +52,7 @@ async fn one_attempt_too_many_says_when_the_next_is_possible(pool: PgPool) {
     for n in 1..STANDARD.attempts {
         assert_eq!(shop.pay_again(&order, &n.to_string(), &qris).await.status, 201);
     }
-    let refused = shop.pay_again(&order, "too-many", &qris).await;
+    let refused = shop.pay_again(&order, "beyond", &qris).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (429, "too_many_attempts"));
     let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((86_000..=86_400).contains(&wait), "{wait}");
