@@ -34,6 +34,12 @@ pub const WHEN_ACTING: &[&str] = &[
     "run_instance_action.after",
 ];
 
+/// Crash points that a look at a server's life passes.
+pub const WHEN_LOOKING_AT_LIFE: &[&str] = &["look_at_life.before", "look_at_life.after"];
+
+/// Crash points that a suspension passes besides those of every action's turn.
+pub const WHEN_SUSPENDING: &[&str] = &["suspend.before", "suspend.shut_down", "suspend.off"];
+
 /// Crash points that a delete passes besides those of every action's turn.
 pub const WHEN_DELETING: &[&str] =
     &["delete_server.before", "delete_server.asked", "delete_server.gone", "delete_server.after"];

@@ -4,7 +4,11 @@
 
 use std::sync::Arc;
 
-use domain::{ids::InstanceId, instance::ActionTurn};
+use domain::{
+    ids::InstanceId,
+    instance::ActionTurn,
+    life::{LifeLook, LifeTurn},
+};
 use store::Store;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -30,6 +34,20 @@ impl InstanceActivities {
     ) -> Result<(), ActivityError> {
         self.store.note_term_end(instance).await.map_err(failure)?;
         Ok(())
+    }
+
+    /// Idempotent: what is due is decided from what was recorded before, and an action whose turn has come keeps it until it
+    /// is over.
+    #[activity(definition = workflows::LookAtLife)]
+    pub async fn look_at_life(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        look: LifeLook,
+    ) -> Result<LifeTurn, ActivityError> {
+        crash_point("look_at_life.before");
+        let turn = self.store.look_at_life(look).await.map_err(failure)?;
+        crash_point("look_at_life.after");
+        Ok(turn)
     }
 
     /// Idempotent: an action whose turn has come keeps it until it is over.

@@ -23,7 +23,9 @@ use store::instance_actions::ActionJob;
 use tokio::time::{Instant, sleep};
 use workflows::ActionRun;
 
-use crate::{crash_point, failure::StepError, instance_server::ServerActivities, turn::in_turn};
+use crate::{
+    crash_point, failure::StepError, instance_server::ServerActivities, suspend::switch_off, turn::in_turn,
+};
 
 /// Shortest and longest wait between two questions how an action goes. In between: half of the time it has taken. Each
 /// question is a call of the customer's share.
@@ -63,6 +65,12 @@ impl ServerActivities {
         }
         let provider = self.providers.get(&job.provider, job.caller)?;
         let provider = provider.as_ref();
+        if job.action == InstanceAction::Suspend {
+            self.prove_ours(provider, &job).await?;
+            switch_off(provider, &job.provider_instance_id).await?;
+            let off = ServerState::powered(PowerState::Off);
+            return Ok(self.store.complete_action(run.action_id, None, &off).await?);
+        }
         let asked = match &job.receipt {
             Some(receipt) => Asked::Accepted(read(receipt)?),
             None => self.ask(provider, &job, run).await?,
@@ -190,7 +198,10 @@ impl ServerActivities {
 /// needs no further call. A shutdown is a request to the machine, which may not heed it.
 const fn power_afterwards(action: &InstanceAction) -> Option<PowerState> {
     match action {
-        InstanceAction::PowerOn | InstanceAction::Reboot | InstanceAction::PowerCycle => Some(PowerState::On),
+        InstanceAction::PowerOn
+        | InstanceAction::Resume
+        | InstanceAction::Reboot
+        | InstanceAction::PowerCycle => Some(PowerState::On),
         InstanceAction::PowerOff => Some(PowerState::Off),
         _ => None,
     }
@@ -235,7 +246,7 @@ async fn await_done(
 async fn clash(provider: &dyn CloudProvider, job: &ActionJob) -> Result<Clash, StepError> {
     let server = in_turn(|| provider.get_server(&job.provider_instance_id)).await?;
     Ok(match (&job.action, server.power) {
-        (InstanceAction::PowerOn, PowerState::On) if server.ready => Clash::AsWanted,
+        (InstanceAction::PowerOn | InstanceAction::Resume, PowerState::On) if server.ready => Clash::AsWanted,
         (InstanceAction::PowerOff | InstanceAction::Shutdown, PowerState::Off) => Clash::AsWanted,
         (InstanceAction::Reboot | InstanceAction::PowerCycle, PowerState::Off) => {
             Clash::Lasting("the server is off")
@@ -272,7 +283,7 @@ async fn own_snapshot(provider: &dyn CloudProvider, job: &ActionJob) -> Result<(
 
 fn to_request(job: &ActionJob) -> Result<ProviderAction, StepError> {
     Ok(match &job.action {
-        InstanceAction::PowerOn => ProviderAction::PowerOn,
+        InstanceAction::PowerOn | InstanceAction::Resume => ProviderAction::PowerOn,
         InstanceAction::PowerOff => ProviderAction::PowerOff,
         InstanceAction::Shutdown => ProviderAction::Shutdown,
         InstanceAction::Reboot => ProviderAction::Reboot,
@@ -293,7 +304,7 @@ fn to_request(job: &ActionJob) -> Result<ProviderAction, StepError> {
         }
         InstanceAction::EnableBackups => ProviderAction::EnableBackups,
         InstanceAction::DisableBackups => ProviderAction::DisableBackups,
-        InstanceAction::Rename { .. } | InstanceAction::Delete => {
+        InstanceAction::Rename { .. } | InstanceAction::Delete | InstanceAction::Suspend => {
             let message = format!("{} is not done this way", job.action.kind());
             return Err(StepError::ActionRefused { class: FailureClass::Permanent, message });
         }

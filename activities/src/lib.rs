@@ -24,6 +24,7 @@ mod reconcile;
 mod refund;
 #[cfg(test)]
 mod skewed_clock;
+mod suspend;
 mod sweep;
 mod turn;
 

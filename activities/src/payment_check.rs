@@ -48,6 +48,9 @@ impl PaymentActivities {
     ) -> Result<PaymentsChecked, ActivityError> {
         crash_point("check_payments.before");
         let checked = while_heartbeating(&ctx, self.check(&start.policy)).await.map_err(failure)?;
+        if checked.failed == 0 && checked.unanswered == 0 {
+            self.store.note_payments_checked().await.map_err(failure)?;
+        }
         crash_point("check_payments.after");
         Ok(checked)
     }

@@ -15,6 +15,9 @@ use crate::{
     heartbeat::while_heartbeating,
 };
 
+/// Servers that a run has live by newer rules.
+const RULES_ADOPTED_AT_ONCE: i64 = 500;
+
 /// Why the engine did not answer a question about its workflows.
 pub type EngineError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -70,10 +73,30 @@ impl SweepActivities {
         Ok(())
     }
 
+    /// New rules reach the servers that live by older ones, and staff hear of what is held back.
+    async fn look_after_lives(&self) -> Result<(), StepError> {
+        let adopted = self.store.adopt_life_rules(RULES_ADOPTED_AT_ONCE).await?;
+        if adopted > 0 {
+            tracing::info!(event = "life.rules_adopted", adopted, "servers live by newer rules");
+        }
+        let held = self.store.tell_of_held().await?;
+        if held > 0 {
+            tracing::error!(
+                alert = "life.held_back",
+                held,
+                "more servers than usual were to be suspended or deleted: they wait for staff"
+            );
+        }
+        Ok(())
+    }
+
     async fn sweep(&self, start: SweepStart) -> Result<Swept, StepError> {
         // Trouble with these keeps no lost workflow waiting; the next run tries again.
         if let Err(error) = self.look_after_failed_orders().await {
             tracing::error!(event = "escalation.failed", %error, "failed orders could not be looked after");
+        }
+        if let Err(error) = self.look_after_lives().await {
+            tracing::error!(event = "lives.failed", %error, "servers' lives could not be looked after");
         }
         let most = usize::try_from(start.rules.most).unwrap_or(usize::MAX);
         let expected = self.store.expected_workflows(&start.rules).await?;

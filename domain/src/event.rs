@@ -16,6 +16,7 @@
 mod account;
 mod example;
 mod facts;
+mod life;
 mod order;
 mod payment;
 mod refund;
@@ -27,6 +28,7 @@ use crate::text_enum::text_enum;
 
 pub use account::*;
 pub use facts::{EventData, Facts, Step, StepStatus};
+pub use life::*;
 pub use order::*;
 pub use payment::*;
 pub use refund::*;
@@ -107,6 +109,18 @@ macro_rules! every_event {
             ProvisioningRetriedElsewhere = "provisioning_retried_elsewhere" [timeline customer],
             /// A further term of a server is paid.
             ServerRenewed = "server_renewed" [customer],
+            /// A server's term nears its end.
+            ServerExpiring = "server_expiring" [customer],
+            /// A renewal that was to come from the balance can't be paid from it.
+            RenewalLacksMoney = "renewal_lacks_money" [customer],
+            /// A server's term is over, and it was not renewed.
+            ServerInGrace = "server_in_grace" [customer],
+            /// A server was switched off for want of money.
+            ServerSuspended = "server_suspended" [customer],
+            /// A server that was switched off is paid and on again.
+            ServerResumed = "server_resumed" [customer],
+            /// A server will be deleted.
+            ServerDeletionNear = "server_deletion_near" [customer],
             /// A server is gone.
             ServerTerminated = "server_terminated" [customer],
 
@@ -135,6 +149,10 @@ macro_rules! every_event {
             ServersDiffer = "servers_differ" [staff],
             /// What we can offer changed.
             CatalogChanged = "catalog_changed" [staff],
+            /// More servers were to be suspended or deleted than usual.
+            StepsHeldBack = "steps_held_back" [staff],
+            /// The database was put back to an earlier state.
+            DatabasePutBack = "database_put_back" [staff],
             /// A server that is to be deleted is still there.
             ServerNotDeleted = "server_not_deleted" [staff],
             /// The books are not sound.

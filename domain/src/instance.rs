@@ -18,6 +18,8 @@ text_enum! {
         Active = "ACTIVE",
         /// Powered off by us for want of payment.
         Suspended = "SUSPENDED",
+        /// Being deleted at the provider, for good.
+        Terminating = "TERMINATING",
         /// The provider confirmed it is gone.
         Terminated = "TERMINATED",
     }

@@ -20,6 +20,7 @@ pub mod instance;
 pub mod label;
 pub mod language;
 pub mod ledger;
+pub mod life;
 pub mod money;
 pub mod notification;
 pub mod order;

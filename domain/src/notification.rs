@@ -57,6 +57,14 @@ text_enum! {
         InvoiceVoided = "INVOICE_VOIDED",
         /// A server's term nears its end.
         VpsExpiring = "VPS_EXPIRING",
+        /// A server's term is over.
+        VpsExpired = "VPS_EXPIRED",
+        /// A server was switched off, or will be deleted, for want of money.
+        VpsSuspended = "VPS_SUSPENDED",
+        /// A server that was switched off is on again.
+        VpsResumed = "VPS_RESUMED",
+        /// What is done to servers by itself is held back, for administrators.
+        StepsHeldBack = "STEPS_HELD_BACK",
         /// What we can offer changed, for administrators.
         CatalogChanged = "CATALOG_CHANGED",
         /// Servers at a provider are not as we believe, for administrators.

@@ -49,6 +49,9 @@ pub struct InstanceStart {
     /// How patiently its provider is asked.
     #[serde(default)]
     pub policy: InstancePolicy,
+    /// Whether its workflow looks after its life. What was started before there was one notes the end of its term only.
+    #[serde(default)]
+    pub lives: bool,
 }
 
 text_enum! {

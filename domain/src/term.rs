@@ -72,7 +72,14 @@ fn days_in_month(date: NaiveDate) -> u32 {
     (28..=31).rev().find(|day| date.with_day(*day).is_some()).unwrap_or(28)
 }
 
-fn in_jakarta(at: DateTime<Utc>) -> DateTime<FixedOffset> {
+/// The day in Jakarta that a moment lies on.
+#[must_use]
+pub fn day(at: DateTime<Utc>) -> NaiveDate {
+    in_jakarta(at).date_naive()
+}
+
+/// A moment as clocks in Jakarta show it.
+pub(crate) fn in_jakarta(at: DateTime<Utc>) -> DateTime<FixedOffset> {
     match FixedOffset::east_opt(JAKARTA) {
         Some(offset) => at.with_timezone(&offset),
         None => at.fixed_offset(),

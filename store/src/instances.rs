@@ -58,6 +58,10 @@ pub struct Instance {
     pub image: String,
     /// Whether the term is renewed by itself.
     pub auto_renew: bool,
+    /// When it was switched off for want of money, if it is.
+    pub suspended_at: Option<DateTime<Utc>>,
+    /// It goes when the present term ends.
+    pub cancels_at_period_end: bool,
     /// When the paid term began.
     pub starts_at: Option<DateTime<Utc>>,
     /// When the paid term ends.
@@ -87,7 +91,8 @@ macro_rules! select_instances {
                       s.status AS "status: InstanceStatus", s.power_state AS "power_state: PowerState", s.ipv4, s.ipv6,
                       p.slug AS provider, p.name AS provider_name, r.slug AS region, r.name AS region_name,
                       l.slug AS plan, l.name AS plan_name, l.vcpu, l.memory_mb, l.disk_gb, i.slug AS image,
-                      s.auto_renew, s.starts_at, s.expires_at, s.created_at
+                      s.auto_renew, s.suspended_at, s.cancels_at_period_end, s.starts_at, s.expires_at,
+                      s.created_at
                FROM instances s
                JOIN providers p ON p.id = s.provider_id
                JOIN regions r ON r.id = s.region_id
@@ -218,5 +223,6 @@ pub(crate) async fn instance_start(tx: &mut PgConnection, instance: InstanceId) 
         plan_slug: row.plan,
         expires_at_ms: u64::try_from(ends).unwrap_or_default(),
         policy: InstancePolicy::of_order(&serde_json::from_value(row.policy)?),
+        lives: true,
     })
 }

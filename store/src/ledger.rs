@@ -21,7 +21,7 @@ pub use check::{AccountTotal, Finding, LedgerReport};
 pub use checks::{LedgerCheck, LedgerCheckResult};
 pub use revenue::Recognised;
 
-use crate::{Result, Store, boxed, crash_point::crash_point, new_id};
+use crate::{Result, Store, awaited_money, boxed, crash_point::crash_point, new_id};
 
 /// What a customer has with us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,10 +85,16 @@ pub(crate) async fn post(tx: &mut PgConnection, movement: &Movement, memo: Optio
         &amounts,
         invoice.map(|id| id.0),
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
     crash_point("ledger.posted");
-    Ok(written.rows_affected() > 0)
+    let is_new = written.rows_affected() > 0;
+    if let Some(customer) =
+        movement.customer().filter(|_| is_new && movement.entries().iter().any(adds_to_wallet))
+    {
+        awaited_money::arrived(tx, customer).await?;
+    }
+    Ok(is_new)
 }
 
 /// The columns that name a service, of which one is null.
@@ -101,6 +107,23 @@ const fn columns(service: Service) -> (Option<OrderId>, Option<InvoiceId>) {
 
 const fn is_customers(entry: &Entry) -> bool {
     entry.account.is_customers()
+}
+
+fn adds_to_wallet(entry: &Entry) -> bool {
+    entry.account == AccountKind::CustomerWallet && entry.amount > Rupiah::ZERO
+}
+
+/// What a customer has, as of now.
+pub(crate) async fn balances(connection: &mut PgConnection, customer: UserId) -> Result<Balances> {
+    let row = sqlx::query!(
+        r#"SELECT coalesce(sum(balance) FILTER (WHERE kind = 'CUSTOMER_WALLET'), 0)::bigint AS "wallet!: Rupiah",
+                  coalesce(sum(balance) FILTER (WHERE kind = 'CUSTOMER_HOLDS'), 0)::bigint AS "holds!: Rupiah"
+           FROM ledger_accounts WHERE owner_id = $1"#,
+        customer.0,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Balances { wallet: row.wallet, holds: row.holds })
 }
 
 /// Locks a customer's accounts until the caller's transaction ends, making them first if need be. Answers with what is

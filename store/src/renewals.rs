@@ -7,7 +7,8 @@ use domain::{
     ids::{InstanceId, InvoiceId, PaymentId, RenewalId, UserId},
     instance::InstanceStatus,
     money::Rupiah,
-    pricing::{PriceInput, quote},
+    pricing::{PriceInput, Quote, quote},
+    tax::TaxRule,
 };
 use sqlx::PgConnection;
 
@@ -21,7 +22,8 @@ use crate::{
     orders::{InvoiceSummary, OrderError, Refusal},
     page::{Page, PageRequest},
     payments::{self, NewInvoiceAttempt, Payment},
-    server_terms, tax,
+    server_terms::{self, Wakes},
+    tax,
     unpaid::{self, Beginning},
 };
 
@@ -70,8 +72,16 @@ pub struct Renewal {
     pub created_at: DateTime<Utc>,
     /// Its bill.
     pub invoice: InvoiceSummary,
-    /// The latest attempt to pay it.
-    pub payment: Payment,
+    /// The latest attempt to pay it; none when it was billed by itself and nobody has tried yet.
+    pub payment: Option<Payment>,
+}
+
+/// A further term that is to be billed.
+struct Wanted {
+    id: RenewalId,
+    user: UserId,
+    instance: InstanceId,
+    months: u32,
 }
 
 /// A server and what a term of it costs.
@@ -108,7 +118,7 @@ impl Store {
         if let Claim::Done(earlier) = idempotency::claim(&mut tx, new.user, request, renewal_id.0).await? {
             return Ok(OpenedRenewal { renewal_id: earlier.into(), to_charge: None });
         }
-        let server = lock(&mut tx, new).await?;
+        let server = lock(&mut tx, new.instance, new.user, new.term_months).await?;
         refuse_if_impossible(&server)?;
         if new.method != PaymentMethod::Wallet {
             let renewal = Beginning::Renewal(new.instance);
@@ -120,17 +130,9 @@ impl Store {
             // The invoice's number is taken before it is paid, and nobody may wait for us then.
             ledger::lock_accounts(&mut tx, new.user).await?;
         }
-        let invoice = bill(&mut tx, new, &server).await?;
-        sqlx::query!(
-            "INSERT INTO renewals (id, instance_id, invoice_id, user_id, term_months) VALUES ($1, $2, $3, $4, $5)",
-            renewal_id.0,
-            new.instance.0,
-            invoice.0,
-            new.user.0,
-            months(new),
-        )
-        .execute(&mut *tx)
-        .await?;
+        let wanted =
+            Wanted { id: renewal_id, user: new.user, instance: new.instance, months: new.term_months };
+        let invoice = write(&mut tx, &wanted, &server).await?;
         let attempt = NewInvoiceAttempt {
             user: new.user,
             invoice,
@@ -141,7 +143,7 @@ impl Store {
         };
         let locked = lock_invoice(&mut tx, invoice).await?;
         self.check_payment_limits(new.gateway, attempt.way(), locked.total).map_err(Refusal::from)?;
-        payments::begin_invoice_payment(&mut tx, &locked, payment_id, &attempt).await?;
+        payments::begin_invoice_payment(&mut tx, &locked, payment_id, &attempt, Wakes::Workflow).await?;
         tx.commit().await?;
         Ok(OpenedRenewal { renewal_id, to_charge: Some(payment_id) })
     }
@@ -200,9 +202,9 @@ impl Store {
         let payments = self.payments_of_invoices(&invoices).await?;
         let data = rows
             .into_iter()
-            .filter_map(|row| {
-                let payment = payments.iter().find(|payment| payment.invoice_id == Some(row.invoice_id))?;
-                Some(Renewal {
+            .map(|row| {
+                let payment = payments.iter().find(|payment| payment.invoice_id == Some(row.invoice_id));
+                Renewal {
                     id: row.id,
                     instance_id: row.instance_id,
                     term_months: row.term_months,
@@ -215,19 +217,19 @@ impl Store {
                         status: row.status,
                         total: row.total,
                     },
-                    payment: payment.clone(),
-                })
+                    payment: payment.cloned(),
+                }
             })
             .collect();
         Ok(Page { data, next })
     }
 }
 
-fn months(new: &NewRenewal) -> i32 {
-    i32::try_from(new.term_months).unwrap_or(i32::MAX)
+fn column(months: u32) -> i32 {
+    i32::try_from(months).unwrap_or(i32::MAX)
 }
 
-async fn lock(tx: &mut PgConnection, new: &NewRenewal) -> Result<Renewable> {
+async fn lock(tx: &mut PgConnection, instance: InstanceId, owner: UserId, months: u32) -> Result<Renewable> {
     sqlx::query_as!(
         Renewable,
         r#"SELECT s.name, s.status AS "status: InstanceStatus", s.expires_at,
@@ -238,13 +240,47 @@ async fn lock(tx: &mut PgConnection, new: &NewRenewal) -> Result<Renewable> {
            FROM instances s JOIN plans l ON l.id = s.plan_id
            LEFT JOIN terms t ON t.months = $3 AND t.is_active
            WHERE s.id = $1 AND s.user_id = $2 FOR NO KEY UPDATE OF s"#,
-        new.instance.0,
-        new.user.0,
-        months(new),
+        instance.0,
+        owner.0,
+        column(months),
     )
     .fetch_optional(tx)
     .await?
     .ok_or(StoreError::NotFound("instance"))
+}
+
+/// What a further term of so many months costs today; `None` when such a term is not on offer.
+pub(crate) async fn price(
+    tx: &mut PgConnection,
+    instance: InstanceId,
+    months: u32,
+) -> Result<Option<Rupiah>> {
+    let (_, server) = owned(tx, instance, months).await?;
+    Ok(priced(tx, &server, months).await?.map(|(quote, _)| quote.total))
+}
+
+/// Bills a further term, for its owner to pay in any way; no attempt to do so is begun. The server is locked by the
+/// caller, and no other invoice over a term of it is open.
+pub(crate) async fn bill_next_term(
+    tx: &mut PgConnection,
+    instance: InstanceId,
+    months: u32,
+) -> Result<InvoiceId> {
+    let (user, server) = owned(tx, instance, months).await?;
+    let wanted = Wanted { id: new_id(), user, instance, months };
+    match write(tx, &wanted, &server).await {
+        Ok(invoice) => Ok(invoice),
+        Err(OrderError::Store(error)) => Err(error),
+        Err(OrderError::Refused(_)) => Err(StoreError::NotFound("term on offer")),
+    }
+}
+
+async fn owned(tx: &mut PgConnection, instance: InstanceId, months: u32) -> Result<(UserId, Renewable)> {
+    let owner =
+        sqlx::query_scalar!(r#"SELECT user_id AS "owner: UserId" FROM instances WHERE id = $1"#, instance.0)
+            .fetch_one(&mut *tx)
+            .await?;
+    Ok((owner, lock(tx, instance, owner, months).await?))
 }
 
 fn refuse_if_impossible(server: &Renewable) -> Result<(), OrderError> {
@@ -260,23 +296,37 @@ fn refuse_if_impossible(server: &Renewable) -> Result<(), OrderError> {
     Ok(())
 }
 
-/// Writes and issues the invoice over a term.
-async fn bill(tx: &mut PgConnection, new: &NewRenewal, server: &Renewable) -> Result<InvoiceId, OrderError> {
-    let discount = server.discount_bp.ok_or(Refusal::TermNotOffered)?;
+/// Writes a further term and the invoice over it, which is issued.
+async fn write(tx: &mut PgConnection, wanted: &Wanted, server: &Renewable) -> Result<InvoiceId, OrderError> {
+    let (quote, tax) = priced(tx, server, wanted.months).await?.ok_or(Refusal::TermNotOffered)?;
+    let id = new_id();
+    let draft = Draft { id, user: wanted.user, order: None, quote: &quote, tax, note: None };
+    invoices::write_draft(tx, &draft).await?;
+    sqlx::query!(
+        "INSERT INTO renewals (id, instance_id, invoice_id, user_id, term_months) VALUES ($1, $2, $3, $4, $5)",
+        wanted.id.0,
+        wanted.instance.0,
+        id.0,
+        wanted.user.0,
+        column(wanted.months),
+    )
+    .execute(&mut *tx)
+    .await?;
+    numbers::issue_invoice(tx, id, server.due_at).await?;
+    Ok(id)
+}
+
+async fn priced(tx: &mut PgConnection, server: &Renewable, months: u32) -> Result<Option<(Quote, TaxRule)>> {
+    let Some(discount) = server.discount_bp else { return Ok(None) };
     let tax = tax::rule_of_today(tx).await?;
     let quote = quote(&PriceInput {
         plan_name: server.plan_name.clone(),
         renewed: Some(server.name.clone()),
         price_monthly: server.price_monthly,
-        term_months: new.term_months,
+        term_months: months,
         term_discount: discount.unsigned_abs(),
         promo: None,
         tax,
-    })
-    .map_err(StoreError::from)?;
-    let id = new_id();
-    invoices::write_draft(tx, &Draft { id, user: new.user, order: None, quote: &quote, tax, note: None })
-        .await?;
-    numbers::issue_invoice(tx, id, server.due_at).await?;
-    Ok(id)
+    })?;
+    Ok(Some((quote, tax)))
 }

@@ -2,20 +2,21 @@
 //! goes. Asking for a further one is [`crate::renewals`]'.
 
 use domain::{
-    event::ServerRenewed,
+    event::{ServerRenewed, ServerResumed},
     ids::{InstanceId, InvoiceId, UserId},
+    instance::InstanceAction,
     outbox::Message,
 };
 use sqlx::PgConnection;
 
-use crate::{Result, events::Entry, invoices, outbox, term};
+use crate::{Result, events::Entry, invoices, outbox, own_actions, term};
 
 /// Whether an invoice is over a term of a server that is gone or being deleted: nobody has anything from paying it.
 pub(crate) async fn is_pointless(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM renewals r JOIN instances s ON s.id = r.instance_id
                           WHERE r.invoice_id = $1
-                            AND (s.status = 'TERMINATED'
+                            AND (s.status IN ('TERMINATING', 'TERMINATED')
                                  OR EXISTS (SELECT FROM instance_actions a
                                             WHERE a.instance_id = s.id AND a.action = 'delete'
                                               AND a.status IN ('pending', 'in_progress')))) AS "is_pointless!""#,
@@ -41,10 +42,18 @@ pub(crate) async fn withdraw_open(tx: &mut PgConnection, instance: InstanceId) -
     Ok(())
 }
 
-/// Gives a server the term that an invoice is over, once; `false` when it is over something else. Its owner is told,
-/// and its workflow woken, so that it learns of the later end. Server and
-/// invoice are locked by the caller.
-pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
+/// Who has to be woken when a server's term becomes longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wakes {
+    /// Its workflow.
+    Workflow,
+    /// Nobody: its workflow is renewing it.
+    Nobody,
+}
+
+/// Gives a server the term that an invoice is over, once; `false` when it is over something else. Its owner is told, and
+/// one that was switched off for want of money goes on. Server and invoice are locked by the caller.
+pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId, wakes: Wakes) -> Result<bool> {
     let renewal = sqlx::query!(
         r#"SELECT r.id, r.instance_id AS "instance_id: InstanceId", r.user_id AS "user_id: UserId", r.term_months,
                   s.expires_at AS "starts_at!", s.anchor_day, s.name, r.starts_at IS NOT NULL AS "had_already!"
@@ -61,7 +70,8 @@ pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<
     let ends_at = domain::term::end(renewal.starts_at, renewal.term_months.unsigned_abs(), anchor);
     sqlx::query!(
         "WITH term AS (UPDATE renewals SET starts_at = $2, ends_at = $3 WHERE id = $1 RETURNING instance_id)
-         UPDATE instances s SET expires_at = $3, anchor_day = $4, term_ended_at = NULL, updated_at = now()
+         UPDATE instances s SET expires_at = $3, anchor_day = $4, term_ended_at = NULL, next_due_at = now(),
+                updated_at = now()
          FROM term WHERE s.id = term.instance_id",
         renewal.id,
         renewal.starts_at,
@@ -70,7 +80,10 @@ pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<
     )
     .execute(&mut *tx)
     .await?;
-    outbox::enqueue(tx, &Message::ActionRequested { instance_id: renewal.instance_id }).await?;
+    resume_if_paid(tx, renewal.instance_id).await?;
+    if wakes == Wakes::Workflow {
+        outbox::enqueue(tx, &Message::ActionRequested { instance_id: renewal.instance_id }).await?;
+    }
     let renewed = ServerRenewed {
         instance_id: renewal.instance_id,
         invoice_id: invoice,
@@ -80,4 +93,23 @@ pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<
     };
     Entry::of(renewed).tell(tx, renewal.user_id).await?;
     Ok(true)
+}
+
+/// Has a server that was switched off for want of money switched on again, if its term lasts. Its owner is told. The server
+/// is locked by the caller.
+pub(crate) async fn resume_if_paid(tx: &mut PgConnection, instance: InstanceId) -> Result<()> {
+    let resumed = sqlx::query!(
+        r#"WITH before AS (SELECT id, suspended_at FROM instances WHERE id = $1)
+           UPDATE instances s SET status = 'ACTIVE', suspended_at = NULL, updated_at = now()
+           FROM before WHERE s.id = before.id AND s.status = 'SUSPENDED' AND s.expires_at > now()
+           RETURNING s.user_id AS "owner: UserId", s.name, coalesce(before.suspended_at, now()) AS "suspended_at!""#,
+        instance.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(server) = resumed else { return Ok(()) };
+    own_actions::request(tx, instance, &InstanceAction::Resume).await?;
+    let resumed =
+        ServerResumed { instance_id: instance, name: server.name, suspended_at: server.suspended_at };
+    Entry::of(resumed).tell(tx, server.owner).await
 }

@@ -115,14 +115,15 @@ impl Store {
     async fn expected_of_instances(&self, rules: &SweepRules) -> Result<Vec<Expected>> {
         let rows = sqlx::query!(
             r#"SELECT s.id AS "id: InstanceId",
-                      (a.waits_since < now() - make_interval(secs => $2) AND NOT a.is_at_work
+                      ((a.waits_since < now() - make_interval(secs => $2) AND NOT a.is_at_work
+                        OR s.next_due_at < now() - make_interval(secs => $3) AND NOT coalesce(a.is_at_work, false))
                        AND (s.woken_at IS NULL OR s.woken_at < now() - make_interval(secs => $3))) AS "is_stalled?"
                FROM instances s
                LEFT JOIN LATERAL (
                    SELECT min(created_at) FILTER (WHERE status = 'pending') AS waits_since,
                           bool_or(status = 'in_progress') AS is_at_work, count(*) AS open
                    FROM instance_actions WHERE instance_id = s.id AND status IN ('pending', 'in_progress')) a ON true
-               WHERE (s.status IN ('ACTIVE', 'SUSPENDED') OR (s.status = 'PROVISIONING' AND a.open > 0))
+               WHERE (s.status IN ('ACTIVE', 'SUSPENDED', 'TERMINATING') OR (s.status = 'PROVISIONING' AND a.open > 0))
                  AND s.updated_at < now() - make_interval(secs => $1)
                  AND NOT EXISTS (SELECT FROM outbox m WHERE m.workflow_id = 'instance/' || s.id
                                  AND m.dispatched_at IS NULL AND (m.failures = 0 OR m.kind = 'action_requested'))
@@ -212,7 +213,7 @@ impl Store {
         .await?
         .ok_or(StoreError::NotFound("instance"))?;
         match standing.status {
-            InstanceStatus::Active | InstanceStatus::Suspended => {}
+            InstanceStatus::Active | InstanceStatus::Suspended | InstanceStatus::Terminating => {}
             InstanceStatus::Provisioning if standing.is_asked_for => {}
             status => {
                 return Err(StoreError::Conflict { object: Object::Instance, state: status.to_string() });

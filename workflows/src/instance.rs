@@ -9,7 +9,8 @@ use std::{
 
 use domain::{
     ids::OutboxId,
-    instance::{ActionKind, ActionWork, InstancePolicy},
+    instance::{ActionKind, ActionWork, InstancePolicy, InstanceStatus},
+    life::{LifeLook, LifeTurn},
     outbox::InstanceStart,
 };
 use temporalio_common::{Priority, error::ActivityExecutionError};
@@ -20,8 +21,11 @@ use temporalio_workflow::{
 };
 
 use crate::{
-    ports::{ActionFailed, ActionRun, DeleteServer, FailAction, NextAction, NoteTermEnd, RunInstanceAction},
-    queues,
+    ports::{
+        ActionFailed, ActionRun, DeleteServer, FailAction, LookAtLife, NextAction, NoteTermEnd,
+        RunInstanceAction,
+    },
+    queues, search,
     steps::{self, record},
 };
 
@@ -45,17 +49,26 @@ pub struct InstanceInput {
     /// Messages that were handled, oldest first.
     #[serde(default)]
     pub seen: VecDeque<OutboxId>,
+    /// Looks at the server's life, counted.
+    #[serde(default)]
+    pub turns: i64,
 }
 
-/// Holds a server's term and carries out what is asked for it, one thing at a time. The database is the authority on
-/// what that is and in which order: a signal only wakes this workflow. A year in which nobody asks for anything costs the
-/// engine one timer.
+/// Looks after a server's life and carries out what is asked for it, one thing at a time. The database is the authority on
+/// what that is and in which order: a signal only wakes this workflow, and a timer when the next thing is due. A run lasts
+/// until the server is renewed.
 #[workflow]
 pub struct InstanceWorkflow {
     start: InstanceStart,
     term_is_over: bool,
     seen: VecDeque<OutboxId>,
     woken: bool,
+    turns: i64,
+    status: Option<InstanceStatus>,
+    due_day: Option<String>,
+    due_in_ms: Option<u64>,
+    details: String,
+    is_renewed: bool,
 }
 
 #[workflow_methods]
@@ -63,11 +76,22 @@ impl InstanceWorkflow {
     /// Takes the input.
     #[init]
     pub fn new(_ctx: &WorkflowContextView, input: InstanceInput) -> Self {
-        let InstanceInput { start, term_is_over, seen } = input;
+        let InstanceInput { start, term_is_over, seen, turns } = input;
         // A server that never had a term has none to end.
         let term_is_over = term_is_over || start.expires_at_ms == 0;
         // Whatever was asked for before this run began is looked for first.
-        Self { start, term_is_over, seen, woken: true }
+        Self {
+            start,
+            term_is_over,
+            seen,
+            woken: true,
+            turns,
+            status: None,
+            due_day: None,
+            due_in_ms: None,
+            details: String::new(),
+            is_renewed: false,
+        }
     }
 
     /// Runs until the server is gone.
@@ -76,6 +100,9 @@ impl InstanceWorkflow {
     /// Ends when it is cancelled, or continues as new.
     #[run(name = "InstanceWorkflow")]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        if ctx.state(|s| s.start.lives) {
+            return Self::live(ctx).await;
+        }
         let mut done = 0;
         loop {
             if ctx.state_mut(|s| std::mem::take(&mut s.woken)) && Self::work_off(ctx, &mut done).await? {
@@ -105,6 +132,71 @@ impl InstanceWorkflow {
 }
 
 impl InstanceWorkflow {
+    /// Looks, does what is to be done, and sleeps until something is due or asked for.
+    async fn live(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let mut done = 0;
+        loop {
+            ctx.state_mut(|s| s.woken = false);
+            let turn = Self::look(ctx).await?;
+            if turn.turn.is_terminated {
+                ctx.set_current_details("The server is gone.");
+                return Ok(());
+            }
+            if let Some(work) = turn.turn.work {
+                Self::act(ctx, work).await?;
+                done += 1;
+                continue;
+            }
+            if ctx.state(|s| s.is_renewed) || done >= ACTIONS_PER_RUN || ctx.continue_as_new_suggested() {
+                Self::begin_afresh_if_idle(ctx).await?;
+            }
+            Self::sleep(ctx).await?;
+        }
+    }
+
+    async fn look(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<LifeTurn> {
+        let look = ctx.state(|s| LifeLook { instance_id: s.start.instance_id, seen_turns: s.turns });
+        let turn = record(ctx, LookAtLife, look, "See what is due").await?;
+        let (status, due_day) = (Some(turn.status), turn.due_day());
+        let changed = ctx.state(|s| s.status != status || s.due_day != due_day);
+        ctx.state_mut(|s| {
+            let ended = s.start.expires_at_ms;
+            s.learn_term(turn.turn.expires_at_ms);
+            s.is_renewed |= s.start.expires_at_ms != ended;
+            s.turns = turn.turns;
+            s.due_in_ms = turn.due_in_ms;
+            s.details = turn.in_words();
+        });
+        // With the looks that end in sleep, so that each costs one event at most.
+        if changed && turn.turn.work.is_none() && !turn.turn.is_terminated {
+            Self::be_found(ctx, turn.status, due_day);
+        }
+        Ok(turn)
+    }
+
+    /// What people search by.
+    fn be_found(ctx: &mut WorkflowContext<Self>, status: InstanceStatus, due_day: Option<String>) {
+        let mut attributes = vec![search::INSTANCE_STATUS.value_set(status.to_string())];
+        attributes.extend(due_day.clone().map(|day| search::NEXT_DUE.value_set(day)));
+        ctx.upsert_search_attributes(attributes);
+        ctx.state_mut(|s| (s.status, s.due_day) = (Some(status), due_day));
+    }
+
+    /// Sleeps on an ordinary timer. What it was woken for since the last look is looked for first.
+    async fn sleep(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let (due_in_ms, details) = ctx.state(|s| (s.due_in_ms, s.details.clone()));
+        ctx.set_current_details(details);
+        let Some(due_in_ms) = due_in_ms else {
+            ctx.wait_condition(|s| s.woken).await?;
+            return Ok(());
+        };
+        workflows::select! {
+            woken = ctx.wait_condition(|s| s.woken) => woken?,
+            _ = ctx.timer(Duration::from_millis(due_in_ms.max(1))) => {}
+        }
+        Ok(())
+    }
+
     /// Does what waits, oldest first, until nothing waits; `true` when the server is gone for good.
     async fn work_off(ctx: &mut WorkflowContext<Self>, done: &mut u32) -> WorkflowResult<bool> {
         let instance = ctx.state(|s| s.start.instance_id);
@@ -131,7 +223,13 @@ impl InstanceWorkflow {
             ctx.execute_activity(DeleteServer, work.action_id, options).await
         } else {
             let run = ActionRun { action_id: work.action_id, busy_patience_ms: policy.busy_patience_ms };
-            ctx.execute_activity(RunInstanceAction, run, at_provider(policy, queue, work.kind)).await
+            let options = if work.kind.is_never_given_up() {
+                // Its owner paid for it, or it runs at our cost.
+                steps::outside_until_done(&policy.steps, queue, format!("Carry out {}", work.kind))
+            } else {
+                at_provider(policy, queue, work.kind)
+            };
+            ctx.execute_activity(RunInstanceAction, run, options).await
         };
         match outcome {
             Ok(()) => Ok(()),
@@ -194,9 +292,11 @@ impl InstanceWorkflow {
             return Ok(());
         }
         let input = ctx.state(|s| InstanceInput {
-            start: s.start.clone(),
+            // A run of before goes on as one that looks after the server's life.
+            start: InstanceStart { lives: true, ..s.start.clone() },
             term_is_over: s.term_is_over,
             seen: s.seen.clone(),
+            turns: s.turns,
         });
         ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
         Ok(())
@@ -225,14 +325,17 @@ mod tests {
             plan_slug: "linode-1gb".to_owned(),
             expires_at_ms: 1,
             policy: InstancePolicy::default(),
+            lives: true,
         }
     }
 
     #[test]
     fn a_run_begins_with_what_the_dispatcher_or_an_earlier_run_gives() {
         let input = serde_json::from_value::<InstanceInput>(serde_json::to_value(start()).unwrap()).unwrap();
-        assert_eq!(input, InstanceInput { start: start(), term_is_over: false, seen: VecDeque::new() });
-        let carried = InstanceInput { term_is_over: true, seen: [Uuid::max().into()].into(), ..input };
+        let fresh = InstanceInput { start: start(), term_is_over: false, seen: VecDeque::new(), turns: 0 };
+        assert_eq!(input, fresh);
+        let carried =
+            InstanceInput { term_is_over: true, seen: [Uuid::max().into()].into(), turns: 7, ..input };
         let read = serde_json::from_value(serde_json::to_value(&carried).unwrap());
         assert_eq!(read.ok(), Some(carried));
     }

@@ -30,9 +30,9 @@ pub use order::{OrderOutcome, OrderWorkflow};
 pub use payment_check::{CheckPayments, PaymentCheckPorts, PaymentCheckWorkflow, PaymentsChecked};
 pub use ports::{
     ActionFailed, ActionRun, ActivateOrder, AwaitResumption, DeleteServer, ExpireOrder, FailAction,
-    FailProvisioning, InstancePorts, MovedOn, NextAction, NoteTermEnd, OrderPorts, OrderProgress, PAUSED,
-    ProviderPorts, ProvisionServer, ProvisioningFailed, RemindOfPayment, RunInstanceAction, ServerPorts,
-    StartProvisioning,
+    FailProvisioning, InstancePorts, LookAtLife, MovedOn, NextAction, NoteTermEnd, OrderPorts, OrderProgress,
+    PAUSED, ProviderPorts, ProvisionServer, ProvisioningFailed, RemindOfPayment, RunInstanceAction,
+    ServerPorts, StartProvisioning,
 };
 pub use purge::{PurgePorts, PurgeRows, PurgeRun, PurgeWorkflow, Purged};
 pub use reconcile::{ReconcilePorts, ReconcileProvider, ReconcileWorkflow, Reconciled};

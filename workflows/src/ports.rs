@@ -6,13 +6,14 @@
 use domain::{
     ids::{ActionId, InstanceId, OrderId},
     instance::ActionTurn,
+    life::{LifeLook, LifeTurn},
     order::OrderStatus,
     provisioning::FailureClass,
 };
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
-pub use instance_ports::{FailAction, NextAction, NoteTermEnd};
+pub use instance_ports::{FailAction, LookAtLife, NextAction, NoteTermEnd};
 pub use order_ports::{
     ActivateOrder, AwaitResumption, ExpireOrder, FailProvisioning, RemindOfPayment, StartProvisioning,
 };
@@ -147,6 +148,12 @@ impl InstancePorts {
     /// Notes that the paid term is over.
     #[activity(name = "note_term_end")]
     pub fn note_term_end(_: InstanceId) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Records what is due in a server's life, and takes the next action in the order they were asked for.
+    #[activity(name = "look_at_life")]
+    pub fn look_at_life(_: LifeLook) -> Result<LifeTurn, ActivityError> {
         unimplemented!()
     }
 

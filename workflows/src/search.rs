@@ -19,6 +19,13 @@ pub const INSTANCE_ID: SearchAttributeKey<String> =
 pub const FAILURE_CLASS: SearchAttributeKey<String> =
     SearchAttributeKey::keyword(SearchAttribute::FailureClass.as_str());
 
+/// Where the server stands.
+pub const INSTANCE_STATUS: SearchAttributeKey<String> =
+    SearchAttributeKey::keyword(SearchAttribute::InstanceStatus.as_str());
+/// The day, in Jakarta, on which the server's life is looked at next.
+pub const NEXT_DUE: SearchAttributeKey<String> =
+    SearchAttributeKey::keyword(SearchAttribute::NextDue.as_str());
+
 const COUNT: usize = SearchAttribute::ALL.len();
 
 /// Names of all of them, for registration; each is a keyword.

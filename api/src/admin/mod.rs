@@ -9,9 +9,11 @@ mod audit_log;
 mod bulk_retries;
 mod catalog_sync;
 mod disputes;
+mod holds;
 mod invoice_commands;
 mod invoices;
 mod ledger;
+mod life;
 mod money;
 mod order_commands;
 mod order_servers;
@@ -50,6 +52,14 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(pauses::pause, pauses::resume))
         .routes(routes!(wake::order))
         .routes(routes!(wake::instance))
+        .routes(routes!(holds::list, holds::hold))
+        .routes(routes!(holds::release))
+        .routes(routes!(life::held))
+        .routes(routes!(life::release))
+        .routes(routes!(life::confirm_restore))
+        .routes(routes!(life::rules, life::set_rules))
+        .routes(routes!(life::pauses))
+        .routes(routes!(life::pause, life::resume))
         .routes(routes!(refunds::refund_order))
         .routes(routes!(refunds::refund_invoice))
         .routes(routes!(refunds::list))

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The scope of a pause of everything, as it stands in paths.
-const ALL: &str = "all";
+pub(super) const ALL: &str = "all";
 
 /// A pause of provisioning.
 #[derive(Debug, Serialize, ToSchema)]

@@ -58,6 +58,10 @@ pub(crate) struct Instance {
     image: String,
     /// Whether the term is renewed by itself.
     auto_renew: bool,
+    /// When it was switched off for want of money; null while it is not.
+    suspended_at: Option<DateTime<Utc>>,
+    /// True when I called it off for the end of the term: it is deleted then.
+    cancels_at_period_end: bool,
     /// When the paid term began; null until the server is active.
     starts_at: Option<DateTime<Utc>>,
     /// When the paid term ends; null until the server is active.
@@ -87,6 +91,8 @@ impl From<store::instances::Instance> for Instance {
             disk_gb: row.disk_gb,
             image: row.image,
             auto_renew: row.auto_renew,
+            suspended_at: row.suspended_at,
+            cancels_at_period_end: row.cancels_at_period_end,
             starts_at: row.starts_at,
             expires_at: row.expires_at,
             created_at: row.created_at,

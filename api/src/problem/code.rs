@@ -126,6 +126,8 @@ codes! {
         DisputeConflict = "dispute_conflict",
         /// The email address has an account already.
         EmailTaken = "email_taken",
+        /// Another number of servers is held back than was to be let go.
+        HeldChanged = "held_changed",
         /// The server's state forbids it.
         InstanceConflict = "instance_conflict",
         /// The balance does not suffice.
@@ -228,6 +230,8 @@ codes! {
         InvalidParams = "invalid_params",
         /// It is no SSH key that servers take.
         InvalidSshKey = "invalid_ssh_key",
+        /// The rules of servers' lives don't fit together; `errors` names the one at fault.
+        LifeRulesInvalid = "life_rules_invalid",
         /// The payment method does not take so much or so little; `detail` says what does.
         PaymentMethodLimit = "payment_method_limit",
         /// This can't be paid so, or not at the moment.

@@ -3,11 +3,12 @@
 
 use adapters::providers::{ProviderError, UnknownProvider};
 use domain::{
-    causes::in_full, ids::PaymentId, promo::PromoRefusal, provisioning::FailureClass, rate_limit::HeldBy,
-    unpaid::TooMuchUnpaid,
+    causes::in_full, ids::PaymentId, life::InvalidPolicy, promo::PromoRefusal, provisioning::FailureClass,
+    rate_limit::HeldBy, unpaid::TooMuchUnpaid,
 };
 use store::{
     Object, StoreError,
+    life::ReleaseError,
     orders::{OrderError, Refusal},
     payments::{ApprovalError, ProofError},
     placements::{ElsewhereRefusal, RetryError},
@@ -42,6 +43,22 @@ impl From<StoreError> for Problem {
             }
             error => Self::internal(&error),
         }
+    }
+}
+
+impl From<ReleaseError> for Problem {
+    fn from(error: ReleaseError) -> Self {
+        match error {
+            ReleaseError::OtherNumber { .. } => Self::new(Code::HeldChanged, error.to_string()),
+            ReleaseError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Rules that don't fit together name the one at fault.
+impl From<InvalidPolicy> for Problem {
+    fn from(invalid: InvalidPolicy) -> Self {
+        Self::field(Code::LifeRulesInvalid, invalid.field, invalid.message)
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod customers;
+mod life;
 mod programs;
 mod reads;
 

@@ -36,6 +36,10 @@ text_enum! {
         DisableBackups = "disable_backups",
         /// Delete it at the provider.
         Delete = "delete",
+        /// Switch it off for want of money: shut down, and power off what does not heed that.
+        Suspend = "suspend",
+        /// Switch it on again, now that it is paid.
+        Resume = "resume",
     }
 }
 
@@ -98,6 +102,10 @@ pub enum InstanceAction {
     DisableBackups,
     /// Delete it at the provider, for good.
     Delete,
+    /// Switch it off for want of money: shut down, and power off what does not heed that.
+    Suspend,
+    /// Switch it on again, now that it is paid.
+    Resume,
 }
 
 /// Whose turn it is at a server.
@@ -150,6 +158,8 @@ impl InstanceAction {
             Self::EnableBackups => ActionKind::EnableBackups,
             Self::DisableBackups => ActionKind::DisableBackups,
             Self::Delete => ActionKind::Delete,
+            Self::Suspend => ActionKind::Suspend,
+            Self::Resume => ActionKind::Resume,
         }
     }
 
@@ -170,7 +180,8 @@ impl InstanceAction {
 }
 
 impl ActionKind {
-    /// What a provider must be capable of; `None` for what we do ourselves, and for a delete, which all can.
+    /// What a provider must be capable of; `None` for what we do ourselves, and for what all can: to delete a server, and
+    /// to switch it off and on.
     #[must_use]
     pub const fn capability(self) -> Option<Capability> {
         match self {
@@ -185,7 +196,7 @@ impl ActionKind {
             Self::Restore => Some(Capability::Restore),
             Self::EnableBackups => Some(Capability::EnableBackups),
             Self::DisableBackups => Some(Capability::DisableBackups),
-            Self::Rename | Self::Delete => None,
+            Self::Rename | Self::Delete | Self::Suspend | Self::Resume => None,
         }
     }
 
@@ -193,7 +204,13 @@ impl ActionKind {
     /// for: neither is sold to customers yet.
     #[must_use]
     pub const fn is_for_customers(self) -> bool {
-        !matches!(self, Self::Resize | Self::Delete)
+        !matches!(self, Self::Resize | Self::Delete | Self::Suspend | Self::Resume)
+    }
+
+    /// Whether it is gone on with until it is done: the server costs money, or its owner paid for it.
+    #[must_use]
+    pub const fn is_never_given_up(self) -> bool {
+        matches!(self, Self::Delete | Self::Suspend | Self::Resume)
     }
 }
 
@@ -238,7 +255,7 @@ mod tests {
         for kind in ActionKind::ALL {
             match kind.capability() {
                 Some(capability) => assert_eq!(capability.as_str(), kind.as_str()),
-                None => assert!(matches!(kind, ActionKind::Rename | ActionKind::Delete), "{kind}"),
+                None => assert!(*kind == ActionKind::Rename || kind.is_never_given_up(), "{kind}"),
             }
         }
     }
@@ -246,6 +263,7 @@ mod tests {
     #[test]
     fn customers_may_not_change_what_they_pay_for() {
         let kept: Vec<_> = ActionKind::ALL.iter().filter(|kind| !kind.is_for_customers()).collect();
-        assert_eq!(kept, [&ActionKind::Resize, &ActionKind::Delete]);
+        let ours = [&ActionKind::Resize, &ActionKind::Delete, &ActionKind::Suspend, &ActionKind::Resume];
+        assert_eq!(kept, ours);
     }
 }

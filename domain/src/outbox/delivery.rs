@@ -58,6 +58,10 @@ text_enum! {
         InstanceId = "InstanceId",
         /// Why provisioning failed, in the words of [`crate::provisioning::FailureClass`].
         FailureClass = "FailureClass",
+        /// Where the server stands, in the words of [`crate::instance::InstanceStatus`].
+        InstanceStatus = "InstanceStatus",
+        /// The day, in Jakarta, on which a server's life is looked at next.
+        NextDue = "NextDue",
     }
 }
 

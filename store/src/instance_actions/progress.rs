@@ -62,31 +62,10 @@ impl Store {
     #[boxed]
     pub async fn next_action(&self, instance: InstanceId) -> Result<ActionTurn> {
         let mut tx = self.pool.begin().await?;
-        let status = lock(&mut tx, instance).await?;
-        let is_terminated = status == InstanceStatus::Terminated;
-        let work = loop {
-            let Some(waiting) = waiting(&mut tx, instance).await? else { break None };
-            let work = ActionWork { action_id: waiting.id, kind: waiting.kind };
-            if waiting.status == ActionStatus::InProgress {
-                break Some(work);
-            }
-            if !allows(status, waiting.kind) {
-                let state = format!("the server was {status} when the turn came");
-                fail(&mut tx, waiting.id, FailureClass::Conflict, &state).await?;
-                continue;
-            }
-            begin(&mut tx, waiting.id).await?;
-            match typed(waiting.kind, waiting.params)? {
-                InstanceAction::Rename { name } => rename(&mut tx, instance, waiting.id, &name).await?,
-                _ => break Some(work),
-            }
-        };
-        let expires_at = sqlx::query_scalar!("SELECT expires_at FROM instances WHERE id = $1", instance.0)
-            .fetch_one(&mut *tx)
-            .await?;
+        lock(&mut tx, instance).await?;
+        let turn = take_turn(&mut tx, instance).await?;
         tx.commit().await?;
-        let expires_at_ms = expires_at.and_then(|at| u64::try_from(at.timestamp_millis()).ok());
-        Ok(ActionTurn { is_terminated, work, expires_at_ms })
+        Ok(turn)
     }
 
     /// What the provider is to be told.
@@ -264,6 +243,34 @@ impl Store {
     }
 }
 
+/// The same within the caller's transaction, which has locked the server.
+pub(crate) async fn take_turn(tx: &mut PgConnection, instance: InstanceId) -> Result<ActionTurn> {
+    let status = lock(tx, instance).await?;
+    let is_terminated = status == InstanceStatus::Terminated;
+    let work = loop {
+        let Some(waiting) = waiting(tx, instance).await? else { break None };
+        let work = ActionWork { action_id: waiting.id, kind: waiting.kind };
+        if waiting.status == ActionStatus::InProgress {
+            break Some(work);
+        }
+        if !allows(status, waiting.kind) {
+            let state = format!("the server was {status} when the turn came");
+            fail(tx, waiting.id, FailureClass::Conflict, &state).await?;
+            continue;
+        }
+        begin(tx, waiting.id).await?;
+        match typed(waiting.kind, waiting.params)? {
+            InstanceAction::Rename { name } => rename(tx, instance, waiting.id, &name).await?,
+            _ => break Some(work),
+        }
+    };
+    let expires_at = sqlx::query_scalar!("SELECT expires_at FROM instances WHERE id = $1", instance.0)
+        .fetch_one(tx)
+        .await?;
+    let expires_at_ms = expires_at.and_then(|at| u64::try_from(at.timestamp_millis()).ok());
+    Ok(ActionTurn { is_terminated, work, expires_at_ms })
+}
+
 /// Keeps the latest trouble of an action that is being done.
 pub(super) async fn note_trouble(
     tx: &mut PgConnection,
@@ -288,7 +295,7 @@ pub(super) async fn note_trouble(
 }
 
 /// Locks a server's row; its actions are only moved under this lock.
-pub(super) async fn lock(tx: &mut PgConnection, instance: InstanceId) -> Result<InstanceStatus> {
+pub(crate) async fn lock(tx: &mut PgConnection, instance: InstanceId) -> Result<InstanceStatus> {
     sqlx::query_scalar!(
         r#"SELECT status AS "status: InstanceStatus" FROM instances WHERE id = $1 FOR NO KEY UPDATE"#,
         instance.0,
@@ -328,8 +335,9 @@ async fn waiting(tx: &mut PgConnection, instance: InstanceId) -> Result<Option<W
 /// What was allowed when it was asked for may not be so any more. A delete goes on whatever became of the server.
 fn allows(status: InstanceStatus, kind: ActionKind) -> bool {
     match status {
-        InstanceStatus::Active => true,
-        InstanceStatus::Suspended | InstanceStatus::Provisioning => kind == ActionKind::Delete,
+        InstanceStatus::Active => kind != ActionKind::Suspend,
+        InstanceStatus::Suspended => matches!(kind, ActionKind::Delete | ActionKind::Suspend),
+        InstanceStatus::Provisioning | InstanceStatus::Terminating => kind == ActionKind::Delete,
         InstanceStatus::Terminated => false,
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     audit::{self, AuditEntry, Origin},
     boxed,
     locks::lock_account,
-    new_id, outbox, server_terms,
+    new_id, outbox, own_actions, server_terms,
 };
 
 /// Actions that may wait for one server. More are refused: whoever asks that often should look first.
@@ -132,6 +132,7 @@ pub(crate) async fn request(tx: &mut PgConnection, new: &NewAction<'_>) -> Resul
     if new.action.kind() == ActionKind::Delete {
         // Nobody is to pay for another term from here on; who does so all the same has the money on the balance.
         server_terms::withdraw_open(tx, new.instance).await?;
+        own_actions::note_terminating(tx, new.instance).await?;
     }
     // A customer's own acts are in the list of actions; those of others are accounted for.
     if new.by == RequestedBy::Program {
@@ -210,7 +211,7 @@ fn refuse_if_impossible(kind: ActionKind, asked: &Asked) -> Result<()> {
     }
     let possible = match asked.status {
         InstanceStatus::Active => true,
-        InstanceStatus::Suspended => kind == ActionKind::Delete,
+        InstanceStatus::Suspended | InstanceStatus::Terminating => kind == ActionKind::Delete,
         // Its order was called off while a server may exist at the provider.
         InstanceStatus::Provisioning => {
             kind == ActionKind::Delete

@@ -111,7 +111,7 @@ const RULES: &[(&str, &str)] = &[
         "SELECT 'invoice ' || i.id || ': server ' || s.id || ' is ' || s.status
          FROM renewals r JOIN invoices i ON i.id = r.invoice_id JOIN instances s ON s.id = r.instance_id
          WHERE i.status = 'OPEN'
-           AND (s.status = 'TERMINATED'
+           AND (s.status IN ('TERMINATING', 'TERMINATED')
                 OR EXISTS (SELECT FROM instance_actions a WHERE a.instance_id = s.id AND a.action = 'delete'
                            AND a.status IN ('pending', 'in_progress')))",
     ),

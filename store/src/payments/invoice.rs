@@ -19,7 +19,8 @@ use crate::{
     idempotency::{self, Claim, Idempotency},
     invoices, ledger,
     locks::{LockedInvoice, LockedPayment, lock_invoice_of, lock_payment},
-    new_id, server_terms,
+    new_id,
+    server_terms::{self, Wakes},
     unpaid::{self, Beginning},
 };
 
@@ -75,7 +76,7 @@ impl Store {
             let attempt = Beginning::InvoiceAttempt(invoice.id);
             unpaid::allow(&mut tx, &self.unpaid_limits, new.user, attempt).await?;
         }
-        begin(&mut tx, &invoice, payment_id, new).await?;
+        begin(&mut tx, &invoice, payment_id, new, Wakes::Workflow).await?;
         tx.commit().await?;
         Ok(Opened { payment_id, is_new: true })
     }
@@ -88,6 +89,7 @@ pub(crate) async fn begin(
     invoice: &LockedInvoice,
     payment: PaymentId,
     new: &NewInvoiceAttempt,
+    wakes: Wakes,
 ) -> Result<()> {
     refuse_if_pointless(tx, invoice).await?;
     let attempt = NewPayment {
@@ -104,7 +106,7 @@ pub(crate) async fn begin(
     insert(tx, &attempt).await?;
     if new.method == PaymentMethod::Wallet {
         let payment = lock_payment(tx, payment).await?;
-        settle_from_wallet(tx, invoice, &payment).await?;
+        settle_from_wallet(tx, invoice, &payment, wakes).await?;
     }
     Ok(())
 }
@@ -145,7 +147,7 @@ pub(crate) async fn settle_invoice(
         Entry::of(credited).tell(tx, invoice.user_id).await?;
         return Ok(PaymentOutcome::Credited);
     }
-    apply(tx, invoice, payment, settlement).await?;
+    apply(tx, invoice, payment, settlement, Wakes::Workflow).await?;
     let paid = Movement::payment_received(invoice.parties(), incoming, invoice.price(), Rupiah::ZERO)?;
     ledger::post(tx, &paid, None).await?;
     Ok(PaymentOutcome::Applied)
@@ -157,10 +159,11 @@ async fn settle_from_wallet(
     tx: &mut PgConnection,
     invoice: &LockedInvoice,
     payment: &LockedPayment,
+    wakes: Wakes,
 ) -> Result<()> {
     let from_wallet = payment.drawn()?;
     refuse_if_pointless(tx, invoice).await?;
-    apply(tx, invoice, payment, &Settlement::default()).await?;
+    apply(tx, invoice, payment, &Settlement::default(), wakes).await?;
     let (parties, price) = (invoice.parties(), invoice.price());
     let held = domain::ledger::Position { held: price.total, ..Default::default() };
     let hold = Movement::hold(parties, from_wallet, price.total)?;
@@ -176,10 +179,11 @@ async fn apply(
     invoice: &LockedInvoice,
     payment: &LockedPayment,
     settlement: &Settlement<'_>,
+    wakes: Wakes,
 ) -> Result<()> {
     mark_paid(tx, payment, PaymentOutcome::Applied, settlement, None).await?;
     invoices::pay(tx, invoice.id, payment.id).await?;
-    if !server_terms::extend(tx, invoice.id).await? {
+    if !server_terms::extend(tx, invoice.id, wakes).await? {
         let paid = InvoicePaid {
             invoice_id: invoice.id,
             payment_id: payment.id,

@@ -121,7 +121,7 @@ impl Store {
                JOIN providers p ON p.id = i.provider_id
                JOIN plans l ON l.id = i.plan_id
                JOIN regions r ON r.id = i.region_id
-               WHERE p.slug = $1 AND i.status IN ('ACTIVE', 'SUSPENDED') AND i.provider_instance_id IS NOT NULL
+               WHERE p.slug = $1 AND i.status IN ('ACTIVE', 'SUSPENDED', 'TERMINATING') AND i.provider_instance_id IS NOT NULL
                  AND coalesce(i.starts_at, i.created_at) < $3
                  AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS s (id) WHERE s.id = i.provider_instance_id)
                ORDER BY i.id"#,

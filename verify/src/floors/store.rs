@@ -5,8 +5,8 @@
 pub const FLOORS: &[(&str, &[&str])] = &[
     // What every use case is written with.
     ("kernel", &[
-        "audit", "crash_point", "credentials", "deadline", "elapsed", "error", "events", "idempotency", "installation",
-        "locks", "money_act", "numbers", "opaque_token", "outbox", "page", "pool", "server", "tax", "term", "time_limit",
+        "audit", "awaited_money", "crash_point", "credentials", "deadline", "elapsed", "error", "events", "idempotency", "installation",
+        "locks", "money_act", "numbers", "opaque_token", "outbox", "own_actions", "page", "pool", "server", "tax", "term", "time_limit",
         "unpaid",
     ]),
     // Who there is, and what there is to be sold.
@@ -20,7 +20,7 @@ pub const FLOORS: &[(&str, &[&str])] = &[
     ("invoices", &["invoices", "server_terms"]),
     ("payments", &["payments"]),
     ("orders and servers", &[
-        "disputes", "documents", "expiry", "instance_actions", "instances", "orders", "payouts", "placements",
+        "disputes", "documents", "expiry", "instance_actions", "instances", "life", "orders", "payouts", "placements",
         "provisioning", "reconciliation", "refunds", "renewals", "wallet", "webhooks",
     ]),
     ("staff and upkeep", &["admin", "figures", "purge", "seed", "sweep"]),

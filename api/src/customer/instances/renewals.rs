@@ -1,4 +1,4 @@
-//! Further terms of my servers.
+//! Further terms of my servers: bought, or had by themselves.
 
 use axum::{
     Json,
@@ -21,6 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState,
     auth::CurrentUser,
+    bodies::Instance,
     charging::{charge, charged_elsewhere},
     customer::payments::PaymentBody,
     extract::{Body, Id, IdempotencyKey, Ids, Paged, Paging},
@@ -30,7 +31,11 @@ use crate::{
 
 /// Routes under `/instances/{id}/renew` and `/instances/{id}/renewals`.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(renew)).routes(routes!(list)).routes(routes!(get))
+    OpenApiRouter::new()
+        .routes(routes!(renew))
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(set_auto_renew))
 }
 
 /// How long to go on, and how it will be paid.
@@ -63,8 +68,8 @@ struct RenewalBody {
     ends_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     invoice: RenewalInvoice,
-    /// The latest attempt to pay it.
-    payment: PaymentBody,
+    /// The latest attempt to pay it; null when it was billed by itself and I have not tried yet.
+    payment: Option<PaymentBody>,
 }
 
 /// The bill of a further term, in short.
@@ -96,7 +101,7 @@ impl From<store::renewals::Renewal> for RenewalBody {
                 status: row.invoice.status,
                 total: row.invoice.total,
             },
-            payment: row.payment.into(),
+            payment: row.payment.map(PaymentBody::from),
         }
     }
 }
@@ -156,8 +161,10 @@ async fn renew(
         charge(&state, payment).await?;
     }
     let mut renewal = state.store.renewal(opened.renewal_id, me.id).await?;
-    if opened.to_charge.is_none() {
-        renewal.payment = charged_elsewhere(&state, renewal.payment).await?;
+    if opened.to_charge.is_none()
+        && let Some(payment) = renewal.payment
+    {
+        renewal.payment = Some(charged_elsewhere(&state, payment).await?);
     }
     let location = format!("/api/v1/instances/{instance}/renewals/{}", renewal.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(renewal.into())))
@@ -199,4 +206,36 @@ async fn get(
         return Err(Problem::not_found("renewal"));
     }
     Ok(Json(renewal.into()))
+}
+
+/// Whether to go on by itself.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AutoRenewRequest {
+    #[garde(skip)]
+    enabled: bool,
+}
+
+/// Have the terms of one of my servers renewed from my balance some days before they end, or no longer. When there is too
+/// little on it, I am told how much is missing, and get an invoice that I can pay in any way.
+#[utoipa::path(
+    put, path = "/instances/{id}/auto-renew", tag = "instances", operation_id = "set_instance_auto_renew",
+    security(("bearer" = [])), params(("id" = InstanceId, Path, description = "The server.")),
+    request_body(content = AutoRenewRequest, example = json!({ "enabled": true })),
+    responses(
+        (status = 200, description = "The server.", body = Instance),
+        (status = 404, description = "`not_found`: I have no such server.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "`instance_conflict`: it is gone or going; `detail` says which.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+async fn set_auto_renew(
+    me: CurrentUser,
+    State(state): State<AppState>,
+    Id(instance): Id<InstanceId>,
+    Body(request): Body<AutoRenewRequest>,
+) -> Result<Json<Instance>, Problem> {
+    state.store.set_auto_renew(me.id, instance, request.enabled).await?;
+    Ok(Json(state.store.instance_of(me.id, instance).await?.into()))
 }
