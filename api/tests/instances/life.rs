@@ -3,7 +3,7 @@
 use domain::role::Role;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testkit::http::Method;
+use testkit::http::{Expect, Method};
 use uuid::Uuid;
 
 use crate::World;
