@@ -24,8 +24,8 @@ pub const WHEN_UNPAID: &[&str] =
 
 /// Crash points that an action passes on its way to `completed`, in order.
 pub const WHEN_ACTING: &[&str] = &[
-    "next_action.before",
-    "next_action.after",
+    "look_at_life.before",
+    "look_at_life.after",
     "run_instance_action.before",
     "run_instance_action.before_sending",
     "run_instance_action.after_sending",

@@ -57,10 +57,7 @@ impl InstanceActivities {
         _ctx: ActivityContext,
         instance: InstanceId,
     ) -> Result<ActionTurn, ActivityError> {
-        crash_point("next_action.before");
-        let turn = self.store.next_action(instance).await.map_err(failure)?;
-        crash_point("next_action.after");
-        Ok(turn)
+        self.store.next_action(instance).await.map_err(failure)
     }
 
     /// Idempotent by the condition on the action's status.

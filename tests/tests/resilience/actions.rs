@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use activities::crash_point::{WHEN_ACTING, WHEN_ACTION_FAILS, WHEN_DELETING};
+use activities::crash_point::{WHEN_ACTING, WHEN_ACTION_FAILS, WHEN_DELETING, WHEN_LOOKING_AT_LIFE};
 use client::Method;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use webrana_tests::{
     report,
     stack::{Options, Stack},
     wait_until::until,
-    worker_process::WorkerProcess,
+    worker_process::{CrashAt, WorkerProcess},
 };
 
 use crate::chaos::{EAGER, PROGRAM, replaced, system, turn};
@@ -34,7 +34,9 @@ async fn a_worker_killed_while_acting_acts_once() {
 async fn acting(point: &str) {
     let _turn = turn().await;
     let stack = system(Options::default()).await;
-    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
+    // The first look is the activation's.
+    let passes = usize::from(WHEN_LOOKING_AT_LIFE.contains(&point));
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(CrashAt { name: point, passes }));
     let (customer, _, server) = server(&stack).await;
     let action = ask(&customer, &server, json!({ "action": "snapshot", "params": { "name": "one" } })).await;
     let _second = replaced(doomed, &stack, point).await;

@@ -5,6 +5,7 @@
 mod actions;
 mod chaos;
 mod fleet;
+mod life;
 mod outages;
 mod payments;
 mod refunds;

@@ -77,6 +77,20 @@ impl Meter {
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
+    /// How many servers it has, listed or not.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn servers(&self) -> Result<u64> {
+        #[derive(Deserialize)]
+        struct Servers {
+            servers: Vec<Value>,
+        }
+        let request = self.http.get(self.simulator.join("/__sim/servers")?);
+        let servers: Servers = request.send().await?.error_for_status()?.json().await?;
+        Ok(u64::try_from(servers.servers.len())?)
+    }
+
     /// Reads again and again until it is dropped.
     pub fn watch(&self) -> Watched {
         let readings = Arc::new(Mutex::new(Vec::new()));

@@ -4,6 +4,7 @@
 mod baseline;
 mod figures;
 mod history;
+mod instances;
 mod load;
 mod meter;
 mod orders;
@@ -22,6 +23,9 @@ use anyhow::Result;
 pub enum BenchAction {
     /// Orders from placed to ACTIVE: how many a second, how long each takes, and what the engine alone could do
     Orders(Box<orders::Arguments>),
+    /// Servers whose terms end within the same minute: renewed, paid late or suspended, each exactly once, and how long that
+    /// takes
+    Instances(Box<instances::Arguments>),
     /// Bursts of orders at each provider, with the vendors' rate limits on: how much of them is used, and how often a
     /// call is refused
     Providers(Box<providers::Arguments>),
@@ -37,6 +41,7 @@ pub enum BenchAction {
 pub async fn run(action: BenchAction) -> Result<()> {
     match action {
         BenchAction::Orders(arguments) => orders::run(*arguments).await,
+        BenchAction::Instances(arguments) => instances::run(*arguments).await,
         BenchAction::Providers(arguments) => providers::run(*arguments).await,
         BenchAction::Webhooks(arguments) => webhooks::run(*arguments).await,
     }

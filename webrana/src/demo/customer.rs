@@ -148,6 +148,12 @@ struct PlacedOrder {
     payment: Payment,
 }
 
+/// What is to be paid at the gateway.
+#[derive(Deserialize)]
+struct Begun {
+    payment: Payment,
+}
+
 #[derive(Deserialize)]
 struct Invoice {
     number: String,
@@ -221,7 +227,11 @@ impl Customer {
 
     /// Pays at the simulated gateway, as the customer's banking app would.
     pub async fn pay(&self, gateway: &Url, order: &Order) -> Result<()> {
-        let body = json!({"order_id": order.gateway_order_id});
+        self.pay_at(gateway, &order.gateway_order_id).await
+    }
+
+    async fn pay_at(&self, gateway: &Url, gateway_order_id: &str) -> Result<()> {
+        let body = json!({ "order_id": gateway_order_id });
         let call = self.nobody.at(gateway.as_str()).request(Method::POST, "/__sim/pay").json(&body);
         let _: serde_json::Value = answer(&call, "paying").await?;
         Ok(())
@@ -243,6 +253,28 @@ impl Customer {
     /// The server.
     pub async fn instance(&self, id: &str) -> Result<Instance> {
         self.get(&format!("/instances/{id}"), "reading the server").await
+    }
+
+    /// Puts money on the balance, through the simulated gateway.
+    pub async fn deposit(&self, gateway: &Url, amount: Rupiah) -> Result<()> {
+        let body = json!({ "amount": amount, "payment_method": "QRIS" });
+        let begun: Begun = answer(&self.api.post("/wallet/deposits", &body), "depositing").await?;
+        self.pay_at(gateway, &begun.payment.gateway_order_id).await
+    }
+
+    /// Buys a further term of a server of a month, and pays it through the simulated gateway.
+    pub async fn renew(&self, gateway: &Url, instance: String) -> Result<()> {
+        let body = json!({ "term_months": 1, "payment_method": "QRIS" });
+        let call = self.api.post(&format!("/instances/{instance}/renew"), &body);
+        let begun: Begun = answer(&call, "renewing").await?;
+        self.pay_at(gateway, &begun.payment.gateway_order_id).await
+    }
+
+    /// Has a server's terms renewed from the balance.
+    pub async fn renew_by_itself(&self, instance: &str) -> Result<()> {
+        let call = self.api.put(&format!("/instances/{instance}/auto-renew"), &json!({ "enabled": true }));
+        let _: serde_json::Value = answer(&call, "wishing for renewals").await?;
+        Ok(())
     }
 
     /// Asks for an action on a server; answers with the action's id.
