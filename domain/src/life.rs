@@ -363,18 +363,10 @@ impl Life<'_> {
 
     /// Its owner wants it to go at the end of the term, and was told so.
     fn called_off(&self) -> Decision {
-        let Facts { now, expires_at, .. } = *self.facts;
         if self.told(Notice::Cancellation).is_none() {
             return Decision::now(Step::Tell(Notice::Cancellation));
         }
-        let warns_at = expires_at - span(self.policy.remind_before_ms[2]);
-        if self.told(Notice::Termination).is_none() {
-            if now < warns_at {
-                return Decision::at(Some(warns_at));
-            }
-            return Decision::now(Step::Tell(Notice::Termination));
-        }
-        let due = self.clock.after(expires_at, TimeDelta::zero());
+        let due = self.clock.after(self.facts.expires_at, TimeDelta::zero());
         self.when_due(due, Step::Terminate, Held::Terminate, self.facts.closed.terminate)
     }
 
