@@ -57,8 +57,8 @@ pub async fn orders(pool: &PgPool, catalog: Uuid, rows: &[(Uuid, Uuid)], total: 
     .await
     .expect("rows");
     sqlx::query(
-        "INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax, tax_bp, total, due_at)
-         SELECT o.id, 'INV/' || o.id, o.user_id, o.id, 'OPEN', $3::bigint - $4::bigint, 0, $4, 1100, $3, now()
+        "INSERT INTO invoices (id, number, user_id, order_id, status, subtotal, discount, tax_base, tax, tax_bp, total, due_at)
+         SELECT o.id, 'INV/' || o.id, o.user_id, o.id, 'OPEN', $3::bigint - $4::bigint, 0, $3::bigint - $4::bigint, $4, 1100, $3, now()
          FROM unnest($1::uuid[], $2::uuid[]) AS o (id, user_id)",
     )
     .bind(&ids)
@@ -77,8 +77,8 @@ pub async fn orders(pool: &PgPool, catalog: Uuid, rows: &[(Uuid, Uuid)], total: 
 pub async fn invoices(pool: &PgPool, rows: &[(Uuid, Uuid)], total: i64, tax: i64) {
     let (ids, users): (Vec<Uuid>, Vec<Uuid>) = rows.iter().copied().unzip();
     sqlx::query(
-        "INSERT INTO invoices (id, number, user_id, status, subtotal, discount, tax, tax_bp, total, due_at)
-         SELECT i.id, 'INV/' || i.id, i.user_id, 'OPEN', $3::bigint - $4::bigint, 0, $4, 1100, $3, now()
+        "INSERT INTO invoices (id, number, user_id, status, subtotal, discount, tax_base, tax, tax_bp, total, due_at)
+         SELECT i.id, 'INV/' || i.id, i.user_id, 'OPEN', $3::bigint - $4::bigint, 0, $3::bigint - $4::bigint, $4, 1100, $3, now()
          FROM unnest($1::uuid[], $2::uuid[]) AS i (id, user_id)",
     )
     .bind(&ids)

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use adapters::{
-    payments::Gateways,
+    payments::{self, Gateways},
     providers::{self, Account, CloudProvider, Paced, Registry},
 };
 use api::{AppState, AuthConfig, Limits, PasswordCost, PaymentConfig, Seller};
@@ -16,8 +16,8 @@ use serde_json::json;
 use sqlx::PgPool;
 use store::credentials::CredentialsKeys;
 
-use super::{Expect, TestApi};
-use crate::{SimulatedCloud, SimulatedGateway, TestApp};
+use super::TestApi;
+use crate::{SimulatedCloud, SimulatedGateway, TestApp, http::Expect};
 
 /// What root passwords are sealed under.
 const CREDENTIALS_KEY: &str = "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzLi4=";
@@ -170,9 +170,9 @@ fn payment_limits() -> PaymentLimits {
     let bounds = |least, most| AmountLimits { minimum: Rupiah::new(least), maximum: Some(Rupiah::new(most)) };
     let qris = Way { method: PaymentMethod::Qris, bank: None };
     let bca = Way { method: PaymentMethod::VirtualAccount, bank: Some(Bank::Bca) };
-    ["midtrans", "xendit"].into_iter().fold(PaymentLimits::default(), |limits, gateway| {
-        let limits = limits.with(gateway, qris, bounds(1, 10_000_000));
-        limits.with(gateway, bca, bounds(10_000, 50_000_000))
+    payments::ALL.iter().fold(PaymentLimits::default(), |limits, gateway| {
+        let limits = limits.with(gateway.slug, qris, bounds(1, 10_000_000));
+        limits.with(gateway.slug, bca, bounds(10_000, 50_000_000))
     })
 }
 

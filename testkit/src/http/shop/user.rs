@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use store::{api_keys::NewApiKey, audit::Origin};
 use uuid::Uuid;
 
-use super::{Caller, Expect, TestApi};
+use super::TestApi;
+use crate::http::{Caller, Expect};
 
 /// The password of every account made here.
 pub const PASSWORD: &str = "kuda-hitam-lari-7";

@@ -179,6 +179,12 @@ impl OrderBuilder<'_> {
         self
     }
 
+    /// With this promo code, if there is one.
+    pub fn maybe_promo(mut self, code: Option<&str>) -> Self {
+        self.promo = code.map(str::to_owned);
+        self
+    }
+
     /// By this request. Else by one like no other.
     pub fn request(mut self, request: Idempotency) -> Self {
         self.request = Some(request);

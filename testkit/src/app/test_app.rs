@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use store::Store;
 use tokio::sync::OnceCell;
 
-use crate::audit::{Audit, Expectations};
+use super::audit::{Audit, Expectations};
 
 /// A shop on the database that `#[sqlx::test]` gave: its store, and what makes and reads what a test needs.
 ///

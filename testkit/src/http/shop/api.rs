@@ -8,8 +8,8 @@ use client::Client;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 
-use super::{Caller, Setup, in_process::InProcess};
-use crate::{SimulatedCloud, SimulatedGateway, TestApp};
+use super::{Setup, in_process::InProcess};
+use crate::{SimulatedCloud, SimulatedGateway, TestApp, http::Caller};
 
 /// Where the API is said to be; nobody looks it up.
 const HOST: &str = "http://api.test";

@@ -16,7 +16,7 @@ use sqlx::{
 };
 use store::{Result, Store};
 
-use crate::{alerts, outbox::undelivered};
+use super::{alerts, outbox::undelivered};
 
 /// Longest time for all of it.
 const TIMEOUT: Duration = Duration::from_secs(20);
