@@ -47,7 +47,7 @@ pub(crate) async fn withdraw_open(tx: &mut PgConnection, instance: InstanceId) -
 pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
     let renewal = sqlx::query!(
         r#"SELECT r.id, r.instance_id AS "instance_id: InstanceId", r.user_id AS "user_id: UserId", r.term_months,
-                  s.expires_at AS "starts_at!", s.anchor_day, s.name, r.starts_at IS NOT NULL AS "had_already!"
+                  s.expires_at AS "starts_at!", s.anchor_day AS "anchor_day!", s.name, r.starts_at IS NOT NULL AS "had_already!"
            FROM renewals r JOIN instances s ON s.id = r.instance_id WHERE r.invoice_id = $1"#,
         invoice.0,
     )
