@@ -1,7 +1,14 @@
 //! The Midtrans simulator, asked over HTTP as a client of the vendor would, and notifying a merchant made up here.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::{collections::VecDeque, sync::Mutex, time::Duration};
+mod control;
+mod notifications;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Json, Router, http::StatusCode, routing::post};
 use reqwest::{Client, Method};
@@ -13,7 +20,6 @@ use simulators::{
     midtrans::DESCRIPTOR,
     server::Server,
 };
-use std::sync::Arc;
 
 const KEY: &str = "SB-Mid-server-test";
 
@@ -214,119 +220,6 @@ async fn an_unpaid_charge_expires_by_itself() {
 }
 
 #[tokio::test]
-async fn paying_sends_a_signed_notification() {
-    let merchant = Merchant::open().await;
-    let sim = Sim::notifying(&merchant).await;
-    sim.charge("WB-1").await;
-    let (status, answer) = sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
-    assert_eq!((status, &answer["deliveries"]), (200, &json!([{ "status": 200, "attempt": 1 }])));
-    let [notification] = merchant.received().try_into().unwrap();
-    assert_eq!(notification, answer["notification"]);
-    assert_eq!(notification["transaction_status"], "settlement");
-    assert_eq!(
-        (&notification["status_code"], &notification["fraud_status"]),
-        (&json!("200"), &json!("accept"))
-    );
-    assert_eq!(notification["signature_key"], signature(&notification));
-    assert_eq!(sim.get("/v2/WB-1/status").await.1["transaction_status"], "settlement");
-}
-
-#[tokio::test]
-async fn other_outcomes_tell_but_do_not_take_money_back() {
-    let merchant = Merchant::open().await;
-    let sim = Sim::notifying(&merchant).await;
-    sim.charge("WB-1").await;
-    for outcome in ["pending", "expire", "settlement", "deny", "cancel"] {
-        sim.post("/__sim/pay", json!({ "order_id": "WB-1", "outcome": outcome })).await;
-    }
-    let told: Vec<Value> = merchant.received();
-    let codes: Vec<&str> = told.iter().map(|n| n["status_code"].as_str().unwrap()).collect();
-    assert_eq!(codes, ["201", "202", "200", "202", "200"]);
-    assert!(told.iter().all(|n| n["signature_key"] == signature(n)));
-    assert_eq!(sim.get("/v2/WB-1/status").await.1["transaction_status"], "settlement");
-}
-
-#[tokio::test]
-async fn copies_other_amounts_and_tampering() {
-    let merchant = Merchant::open().await;
-    let sim = Sim::notifying(&merchant).await;
-    sim.charge("WB-1").await;
-    let pay = async |extra: Value| {
-        let mut body = json!({ "order_id": "WB-1" });
-        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let (status, answer) = sim.post("/__sim/pay", body).await;
-        assert_eq!(status, 200, "{answer}");
-        (answer["deliveries"].as_array().unwrap().len(), merchant.received())
-    };
-    assert_eq!(pay(json!({ "duplicates": 50 })).await.0, 50);
-    for amount in [json!(1), json!("1.00")] {
-        let (_, told) = pay(json!({ "amount": amount })).await;
-        assert_eq!(
-            (&told[0]["gross_amount"], &told[0]["signature_key"]),
-            (&json!("1.00"), &json!(signature(&told[0])))
-        );
-    }
-    for tamper in ["amount", "signature"] {
-        let (_, told) = pay(json!({ "tamper": tamper })).await;
-        assert_ne!(told[0]["signature_key"], signature(&told[0]), "{tamper}");
-    }
-}
-
-#[tokio::test]
-async fn a_refused_notification_is_sent_again_as_often_as_the_vendor_would() {
-    let merchant = Merchant::open().await;
-    let sim = Sim::notifying(&merchant).await;
-    sim.charge("WB-1").await;
-    for (status, tries) in [(503, 5), (500, 2), (404, 3), (400, 3), (401, 6), (422, 6)] {
-        merchant.will_answer(status, tries);
-        let (_, answer) = sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
-        assert_eq!(answer["deliveries"], json!([{ "status": status, "attempt": 1 }]));
-        sim.settled().await;
-        assert_eq!(merchant.received().len(), tries, "{status}");
-    }
-    merchant.will_answer(503, 2);
-    sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
-    sim.settled().await;
-    assert_eq!(merchant.received().len(), 3);
-}
-
-#[tokio::test]
-async fn the_control_calls_name_what_is_wrong() {
-    let sim = Sim::start().await;
-    sim.charge("WB-1").await;
-    let says = async |path: &str, body: Value| {
-        let (status, answer) = sim.post(path, body).await;
-        (status, answer["error"].as_str().unwrap_or_default().to_owned())
-    };
-    let (status, error) = says("/__sim/pay", json!({ "order_id": "WB-1" })).await;
-    assert!(status == 400 && error.contains("notification_url"), "{error}");
-    assert_eq!(says("/__sim/config", json!({ "notification_url": "nowhere" })).await.0, 400);
-    let url = json!({ "notification_url": "http://127.0.0.1:9/" });
-    assert_eq!(says("/__sim/config", url).await.0, 200);
-    assert_eq!(says("/__sim/pay", json!({ "order_id": "WB-2" })).await.0, 404);
-    let (status, error) = says("/__sim/pay", json!({ "order_id": "WB-1", "outcom": "deny" })).await;
-    assert!(status == 400 && error.contains("outcom"), "{error}");
-    assert_eq!(says("/__sim/faults", json!({ "route": "POST /v2/charge", "kind": "capacity" })).await.0, 400);
-    let help = sim.get("/__sim").await.1;
-    assert!(help.as_str().unwrap().contains("/__sim/pay"), "{help}");
-}
-
-#[tokio::test]
-async fn transactions_survive_a_restart_on_request() {
-    let folder = tempfile::tempdir().unwrap();
-    let state = Some(folder.path().join("midtrans.jsonl"));
-    let config = Config { credentials: vec![KEY.to_owned()], state, ..DESCRIPTOR.config() };
-    let sim = Sim::of(config.clone()).await;
-    let (_, charged) = sim.charge("WB-1").await;
-    sim.handle.stop().await.unwrap();
-
-    let sim = Sim::of(config).await;
-    assert_eq!(sim.get("/v2/WB-1/status").await.1["transaction_id"], charged["transaction_id"]);
-    sim.post("/__sim/reset", Value::Null).await;
-    assert_eq!(sim.get("/v2/WB-1/status").await.0, 404);
-}
-
-#[tokio::test]
 async fn another_amount_is_what_was_paid() {
     let merchant = Merchant::open().await;
     let sim = Sim::notifying(&merchant).await;
@@ -342,21 +235,6 @@ async fn another_amount_is_what_was_paid() {
     assert_eq!(status["gross_amount"], "5610.00");
     assert_eq!(status["metadata"]["extra_info"]["gross_amount_info"], parts);
     assert_eq!(sim.post("/__sim/pay", json!({ "order_id": "WB-1", "payer_fee": 0 })).await.0, 400);
-}
-
-#[tokio::test]
-async fn a_notification_can_be_overtaken() {
-    let merchant = Merchant::open().await;
-    let sim = Sim::notifying(&merchant).await;
-    sim.charge("WB-1").await;
-    let held = json!({ "order_id": "WB-1", "outcome": "pending", "reorder": true });
-    assert_eq!(sim.post("/__sim/pay", held).await.1["deliveries"], json!([]));
-    assert!(merchant.received().is_empty());
-    let (_, answer) = sim.post("/__sim/pay", json!({ "order_id": "WB-1" })).await;
-    assert_eq!(answer["deliveries"].as_array().unwrap().len(), 2);
-    let told: Vec<Value> =
-        merchant.received().into_iter().map(|told| told["transaction_status"].clone()).collect();
-    assert_eq!(told, ["settlement", "pending"]);
 }
 
 #[tokio::test]
@@ -417,29 +295,5 @@ async fn each_channel_takes_so_much_at_once() {
             (status, status == 400),
             "{n}: {body}"
         );
-    }
-}
-
-#[tokio::test]
-async fn pages_of_other_sites_control_nothing() {
-    let sim = Sim::start().await;
-    let url = |path: &str| format!("{}/__sim/{path}", sim.handle.url());
-    let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status().as_u16();
-    let post = |path: &str| sim.client.post(url(path));
-    let settings = r#"{"retry_interval_seconds":1}"#;
-    let json = || post("config").header("content-type", "application/json; charset=utf-8").body(settings);
-
-    assert_eq!(status(json()).await, 200);
-    assert_eq!(status(json().header("origin", "http://localhost:5173")).await, 200);
-    assert_eq!(status(post("reset")).await, 204);
-    // A name of the page's own that leads here, a form, and a request that a page may send without asking.
-    assert_eq!(status(json().header("host", "evil.example")).await, 403);
-    assert_eq!(status(sim.client.get(url("config")).header("host", "evil.example:4020")).await, 403);
-    assert_eq!(status(post("config").body(settings)).await, 415);
-    for kind in ["text/plain", "application/x-www-form-urlencoded"] {
-        assert_eq!(status(post("config").header("content-type", kind).body(settings)).await, 415, "{kind}");
-    }
-    for origin in ["https://evil.example", "null"] {
-        assert_eq!(status(post("reset").header("origin", origin)).await, 403, "{origin}");
     }
 }
