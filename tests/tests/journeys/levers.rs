@@ -1,5 +1,4 @@
 //! What administrators press when orders don't get on: pauses, another server, a server that was found, calling off.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use serde_json::{Value, json};
 use webrana_tests::{

@@ -1,6 +1,5 @@
 //! Catalogs are read, providers compared with the database, the books checked and old rows deleted through the real
 //! engine: on request and when due.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
 

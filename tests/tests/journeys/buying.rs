@@ -1,5 +1,4 @@
 //! The customer's and the admin's ways through the whole system, on real servers.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::{Duration, Instant};
 

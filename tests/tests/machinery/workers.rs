@@ -1,5 +1,4 @@
 //! What a worker says about itself, and that it ends when a part of it is gone.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use reqwest::StatusCode;
 use serde_json::Value;

@@ -1,5 +1,4 @@
 //! A server's way at each provider: ordered, active, acted upon, deleted, and gone from the provider.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Instant;
 

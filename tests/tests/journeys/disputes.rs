@@ -1,5 +1,4 @@
 //! Forged money and money that a gateway takes back, through the whole system.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use client::Method;
 use serde_json::{Value, json};

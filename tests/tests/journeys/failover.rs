@@ -1,6 +1,5 @@
 //! Orders whose provider is sold out: they go on at another one by themselves where that is allowed, else an
 //! administrator sends them there. Never two servers, also when the worker dies in between.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use activities::crash_point::WHEN_REFUSED;
 use domain::failover::FailoverPolicy;

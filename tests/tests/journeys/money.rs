@@ -1,5 +1,4 @@
 //! Attempts to make money, through the whole system: none of them does, and the books stay sound.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use client::Method;
 use serde_json::{Value, json};

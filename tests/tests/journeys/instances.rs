@@ -1,5 +1,4 @@
 //! What is done to a server: one thing after the other, also when its workflow was lost or its term is over.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use client::Method;
 use futures::StreamExt;

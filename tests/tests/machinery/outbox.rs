@@ -1,6 +1,5 @@
 //! Messages to Temporal through the real engine: what is paid overtakes what is not, what can never succeed is put aside,
 //! and a workflow that is gone is started again.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
 //! The engine as others run it: TLS with certificates on both sides, a key with every call, and nothing that we may make
 //! there ourselves.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::{path::Path, process::Stdio, time::Duration};
 

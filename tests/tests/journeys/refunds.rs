@@ -1,5 +1,4 @@
 //! Money on its way back, through the whole system: one click of an administrator, and the gateway's simulator shows it.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use domain::{
     policy::StepPolicy,

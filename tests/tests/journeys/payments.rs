@@ -1,5 +1,4 @@
 //! Payments whose notification never comes, through the real engine: the janitor finds their money by itself.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
 
