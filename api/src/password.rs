@@ -11,7 +11,10 @@ use argon2::{
     password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{AcquireError, Semaphore},
+    task::JoinError,
+};
 
 use crate::problem::Problem;
 use common::is_common;
@@ -49,7 +52,10 @@ pub enum PasswordError {
     Hash(#[from] password_hash::Error),
     /// The hashing thread died.
     #[error("the hashing thread failed")]
-    Thread,
+    Thread(#[from] JoinError),
+    /// Nothing is hashed any more.
+    #[error("no password is hashed any more")]
+    Closed(#[from] AcquireError),
 }
 
 impl From<PasswordError> for Problem {
@@ -123,14 +129,13 @@ pub async fn verify(
 async fn in_slot<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
 ) -> Result<T, PasswordError> {
-    let slot = SLOTS.acquire().await.map_err(|_| PasswordError::Thread)?;
+    let slot = SLOTS.acquire().await?;
     tokio::task::spawn_blocking(move || {
         // Held by the thread, not by the request: a client that hangs up does not free the core.
         let _slot = slot;
         work()
     })
-    .await
-    .map_err(|_| PasswordError::Thread)?
+    .await?
 }
 
 fn hash_now(password: &str, cost: PasswordCost) -> Result<String, PasswordError> {

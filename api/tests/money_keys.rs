@@ -60,15 +60,13 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
         "an order is called off once; what it holds is its customer's own",
     ),
     ("POST", "/api/v1/payments/{id}/proof", "is a claim; the same file again is the same proof"),
-    ("POST", "/api/v1/webhooks/midtrans", "an event takes effect once, by its own identity"),
-    ("POST", "/api/v1/webhooks/xendit", "an event takes effect once, by its own identity"),
     ("DELETE", "/internal/instances/{id}", "is about a server"),
     ("POST", "/internal/instances/{id}/action", "is about a server"),
     ("POST", "/internal/provision", "is about a server, once per order"),
 ];
 
-/// Accounts and logins: no money there.
-const WITHOUT_MONEY: &str = "/api/v1/auth/";
+/// Accounts and logins: no money there. What gateways tell: an event takes effect once, by its own identity.
+const WITHOUT_KEYS: [&str; 2] = ["/api/v1/auth/", "/api/v1/webhooks/"];
 
 struct Change {
     method: String,
@@ -85,7 +83,7 @@ fn changes() -> Vec<Change> {
         for (path, item) in document["paths"].as_object().unwrap() {
             for method in ["put", "post", "delete", "patch"] {
                 let operation = &item[method];
-                if !operation.is_null() && !path.starts_with(WITHOUT_MONEY) {
+                if !operation.is_null() && !WITHOUT_KEYS.iter().any(|area| path.starts_with(area)) {
                     let (method, path) = (method.to_uppercase(), path.clone());
                     changes.push(Change { method, path, wants_key: wants_key(operation) });
                 }

@@ -20,6 +20,7 @@ mod life;
 mod order;
 mod payment;
 mod refund;
+mod security;
 mod server;
 mod staff;
 mod staff_money;
@@ -32,6 +33,7 @@ pub use life::*;
 pub use order::*;
 pub use payment::*;
 pub use refund::*;
+pub use security::*;
 pub use server::*;
 pub use staff::*;
 pub use staff_money::*;
@@ -134,6 +136,11 @@ macro_rules! every_event {
             InvoiceVoided = "invoice_voided" [customer],
             /// News from us to all, in our own words.
             Announcement = "announcement" [customer],
+
+            /// An account's password was changed.
+            PasswordChanged = "password_changed" [customer],
+            /// Sessions were ended because a used key to them was shown again.
+            SessionsRevoked = "sessions_revoked" [customer],
 
             /// A proof of a bank transfer waits to be looked at.
             ProofReceivedForStaff = "proof_received_for_staff" [staff],

@@ -85,6 +85,8 @@ text_enum! {
         VpsTerminated = "VPS_TERMINATED",
         /// A server that is to be deleted is still there and costs money, for administrators.
         VpsNotDeleted = "VPS_NOT_DELETED",
+        /// Somebody's account is or may be used by another. Nobody can do without these.
+        SecurityNotice = "SECURITY_NOTICE",
         /// News from us to all.
         SystemAnnouncement = "SYSTEM_ANNOUNCEMENT",
     }

@@ -30,7 +30,7 @@ pub enum StoreError {
     },
     /// The system gave no random bytes for a new secret.
     #[error("the system has no randomness")]
-    Randomness,
+    Randomness(#[from] rand::rand_core::OsError),
     /// A root password can't be sealed or opened.
     #[error(transparent)]
     Credentials(#[from] crate::credentials::SealError),

@@ -78,7 +78,7 @@ impl Store {
             Invoice,
             r#"SELECT id AS "id: InvoiceId", number AS "number!", order_id AS "order_id: OrderId", status AS "status: InvoiceStatus",
                       subtotal AS "subtotal: Rupiah", discount AS "discount: Rupiah",
-                      coalesce(tax_base, subtotal - discount) AS "tax_base!: Rupiah", tax AS "tax: Rupiah", tax_bp,
+                      tax_base AS "tax_base: Rupiah", tax AS "tax: Rupiah", tax_bp,
                       total AS "total: Rupiah", issued_at AS "issued_at!", due_at AS "due_at!", paid_at
                FROM invoices WHERE id = $1 AND user_id = $2 AND number IS NOT NULL"#,
             invoice.0,
@@ -106,7 +106,7 @@ impl Store {
             Invoice,
             r#"SELECT id AS "id: InvoiceId", number AS "number!", order_id AS "order_id: OrderId", status AS "status: InvoiceStatus",
                       subtotal AS "subtotal: Rupiah", discount AS "discount: Rupiah",
-                      coalesce(tax_base, subtotal - discount) AS "tax_base!: Rupiah", tax AS "tax: Rupiah", tax_bp,
+                      tax_base AS "tax_base: Rupiah", tax AS "tax: Rupiah", tax_bp,
                       total AS "total: Rupiah", issued_at AS "issued_at!", due_at AS "due_at!", paid_at
                FROM invoices
                WHERE user_id = $1 AND number IS NOT NULL AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR id < $3)

@@ -4,15 +4,15 @@
 use rand::{TryRngCore, rngs::OsRng};
 use sha2::{Digest, Sha256};
 
-use crate::{Result, StoreError};
+use crate::Result;
 
 /// A new secret: `prefix` (which tells people and scanners what they found) and 64 hex digits.
 ///
 /// # Errors
-/// [`StoreError::Randomness`] when the system has none.
+/// [`crate::StoreError::Randomness`] when the system has none.
 pub(crate) fn generate(prefix: &str) -> Result<String> {
     let mut bytes = [0_u8; 32];
-    OsRng.try_fill_bytes(&mut bytes).map_err(|_| StoreError::Randomness)?;
+    OsRng.try_fill_bytes(&mut bytes)?;
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("{prefix}{digits}"))
 }

@@ -56,7 +56,7 @@ pub(crate) enum Wakes {
 pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId, wakes: Wakes) -> Result<bool> {
     let renewal = sqlx::query!(
         r#"SELECT r.id, r.instance_id AS "instance_id: InstanceId", r.user_id AS "user_id: UserId", r.term_months,
-                  s.expires_at AS "starts_at!", s.anchor_day, s.name, r.starts_at IS NOT NULL AS "had_already!"
+                  s.expires_at AS "starts_at!", s.anchor_day AS "anchor_day!", s.name, r.starts_at IS NOT NULL AS "had_already!"
            FROM renewals r JOIN instances s ON s.id = r.instance_id WHERE r.invoice_id = $1"#,
         invoice.0,
     )

@@ -1,6 +1,9 @@
-//! Logins and their rotating refresh tokens.
+//! Logins: how they begin, who holds them, how their tokens rotate, and how they end.
 
-use std::time::{Duration, Instant};
+mod ending;
+mod rotation;
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -11,13 +14,16 @@ use domain::{
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError,
+    Result, Store,
     audit::{self, Actor, AuditEntry, Origin},
-    boxed, new_id, opaque_token,
+    boxed, new_id,
     page::{Page, PageRequest},
     throttles::{self, Attempt},
-    users::{self, NewUser, User, about},
+    users::{self, NewUser, User},
 };
+
+pub use rotation::Rotation;
+use rotation::add_token;
 
 /// How long logins last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,24 +57,6 @@ pub struct Opened {
     pub session: SessionId,
     /// Plaintext of the one refresh token that is good now.
     pub refresh_token: String,
-}
-
-/// What became of a refresh.
-#[derive(Debug)]
-pub enum Rotation {
-    /// The token was exchanged for a new one.
-    Rotated(Box<Opened>),
-    /// We never gave out this token, or its session was logged out.
-    Invalid,
-    /// It was not used in time.
-    Expired,
-    /// Its session reached its longest life.
-    Ended,
-    /// It was used before, and longer ago than the grace or what came of it was used too. Its session is revoked now: one
-    /// of the two users is a thief.
-    Reused,
-    /// The account is suspended.
-    Suspended,
 }
 
 /// Whether a session may be used, and by whom.
@@ -107,7 +95,7 @@ impl Store {
     /// Makes an account and logs it in. The audit log shows the new user as the actor.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] with [`users::EMAIL_CONSTRAINT`] when the address has an account.
+    /// [`crate::StoreError::Taken`] with [`users::EMAIL_CONSTRAINT`] when the address has an account.
     #[boxed]
     pub async fn register(&self, new: &NewUser, session: &NewSession, origin: &Origin) -> Result<Opened> {
         let mut tx = self.pool.begin().await?;
@@ -123,7 +111,7 @@ impl Store {
     /// the user as the actor.
     ///
     /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
+    /// [`crate::StoreError::Db`] when the database does not answer.
     #[boxed]
     pub async fn login(
         &self,
@@ -145,7 +133,7 @@ impl Store {
     /// user.
     ///
     /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
+    /// [`crate::StoreError::Db`] when the database does not answer.
     #[boxed]
     pub async fn session_holder(
         &self,
@@ -167,136 +155,10 @@ impl Store {
         .await?)
     }
 
-    /// Exchanges a refresh token for a new one. An exchanged token works once more only within the grace and while
-    /// nothing that came of it was used; each exchange then gives a token of the same session, and all of them are good:
-    /// two tabs hold one each. Shown later, it revokes the session, with an audit row.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn rotate_refresh_token(
-        &self,
-        token: &str,
-        policy: &SessionPolicy,
-        origin: &Origin,
-    ) -> Result<Rotation> {
-        let arrived = Instant::now();
-        let hash = opaque_token::hash(token.as_bytes());
-        let mut tx = self.pool.begin().await?;
-        // One exchange of a session at a time; what the one before did is seen by the next statement only.
-        sqlx::query!(
-            "SELECT s.id FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id WHERE t.token_hash = $1
-             FOR UPDATE OF s",
-            hash,
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(shown) = shown(&mut tx, &hash, policy, arrived.elapsed()).await? else {
-            return Ok(Rotation::Invalid);
-        };
-        if shown.revoked {
-            return Ok(Rotation::Invalid);
-        }
-        if shown.ended {
-            return Ok(Rotation::Ended);
-        }
-        if shown.used && !shown.in_grace {
-            revoke(&mut tx, shown.session).await?;
-            let origin = Origin { actor: Actor::User(shown.user), ..origin.clone() };
-            audit::record(&mut tx, &origin, &on_session("auth.refresh_token_reused", shown.session)).await?;
-            tx.commit().await?;
-            return Ok(Rotation::Reused);
-        }
-        if shown.expired {
-            return Ok(Rotation::Expired);
-        }
-        let user = user_in(&mut tx, shown.user).await?;
-        if user.suspended_at.is_some() {
-            return Ok(Rotation::Suspended);
-        }
-        // The grace runs from the first exchange, however often it is used.
-        sqlx::query!(
-            "UPDATE refresh_tokens SET used_at = COALESCE(used_at, clock_timestamp()) WHERE token_hash = $1",
-            hash
-        )
-        .execute(&mut *tx)
-        .await?;
-        let refresh_token = add_token(&mut tx, shown.session, policy, Some(&hash)).await?;
-        tx.commit().await?;
-        Ok(Rotation::Rotated(Box::new(Opened { user, session: shown.session, refresh_token })))
-    }
-
-    /// Logs one session of a user out, with an audit row.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when the user has no such session, or it is logged out already.
-    #[boxed]
-    pub async fn revoke_session(&self, user: UserId, session: SessionId, origin: &Origin) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
-        let revoked = sqlx::query!(
-            "UPDATE sessions SET revoked_at = now() WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL",
-            session.0,
-            user.0,
-        )
-        .execute(&mut *tx)
-        .await?;
-        if revoked.rows_affected() == 0 {
-            return Err(StoreError::NotFound("session"));
-        }
-        audit::record(&mut tx, origin, &on_session("auth.session_revoked", session)).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Logs a user out everywhere, with an audit row. Returns how many sessions ended.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn revoke_all_sessions(&self, user: UserId, origin: &Origin) -> Result<u64> {
-        let mut tx = self.pool.begin().await?;
-        let ended = revoke_all_but(&mut tx, user, None).await?;
-        audit::record(&mut tx, origin, &about("auth.logout_all", user)).await?;
-        tx.commit().await?;
-        Ok(ended)
-    }
-
-    /// Sets a new password after an attempt to prove the present one that was right, and logs all other sessions out,
-    /// with an audit row.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such account.
-    #[boxed]
-    pub async fn change_password(
-        &self,
-        user: UserId,
-        attempt: &Attempt,
-        password_hash: &str,
-        keep: SessionId,
-        origin: &Origin,
-    ) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
-        throttles::give_back(&mut tx, attempt).await?;
-        let changed = sqlx::query!(
-            "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1",
-            user.0,
-            password_hash,
-        )
-        .execute(&mut *tx)
-        .await?;
-        if changed.rows_affected() == 0 {
-            return Err(StoreError::NotFound("user"));
-        }
-        revoke_all_but(&mut tx, user, Some(keep)).await?;
-        audit::record(&mut tx, origin, &about("auth.password_changed", user)).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// A user's sessions that can still be used and last no longer than `longest`, newest first.
     ///
     /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
+    /// [`crate::StoreError::Db`] when the database does not answer.
     #[boxed]
     pub async fn sessions(
         &self,
@@ -324,8 +186,6 @@ impl Store {
     }
 }
 
-const REFRESH_TOKEN_PREFIX: &str = "wbr_";
-
 async fn open(tx: &mut PgConnection, user: User, new: &NewSession, origin: &Origin) -> Result<Opened> {
     let session: SessionId = new_id();
     sqlx::query!(
@@ -340,95 +200,6 @@ async fn open(tx: &mut PgConnection, user: User, new: &NewSession, origin: &Orig
     .await?;
     let refresh_token = add_token(tx, session, &new.policy, None).await?;
     Ok(Opened { user, session, refresh_token })
-}
-
-/// A refresh token as it stands when it is shown.
-struct Shown {
-    session: SessionId,
-    user: UserId,
-    used: bool,
-    in_grace: bool,
-    expired: bool,
-    ended: bool,
-    revoked: bool,
-}
-
-/// `waited` is how long ago the token was shown: `now()` is the transaction's begin, which may have waited for a
-/// connection.
-async fn shown(
-    tx: &mut PgConnection,
-    hash: &[u8],
-    policy: &SessionPolicy,
-    waited: Duration,
-) -> Result<Option<Shown>> {
-    Ok(sqlx::query_as!(
-        Shown,
-        r#"SELECT t.session_id AS "session: SessionId", s.user_id AS "user: UserId", t.used_at IS NOT NULL AS "used!",
-                  COALESCE(t.used_at >= now() - make_interval(secs => $2), false) AND NOT EXISTS (
-                      SELECT FROM refresh_tokens n WHERE n.predecessor = t.token_hash AND n.used_at IS NOT NULL
-                  ) AS "in_grace!",
-                  t.expires_at <= now() AS "expired!", s.revoked_at IS NOT NULL AS "revoked!",
-                  s.created_at + make_interval(secs => $3) <= now() AS "ended!"
-           FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = $1"#,
-        hash,
-        (policy.grace + waited).as_secs_f64(),
-        policy.longest.as_secs_f64(),
-    )
-    .fetch_optional(tx)
-    .await?)
-}
-
-async fn add_token(
-    tx: &mut PgConnection,
-    session: SessionId,
-    policy: &SessionPolicy,
-    predecessor: Option<&[u8]>,
-) -> Result<String> {
-    let token = opaque_token::generate(REFRESH_TOKEN_PREFIX)?;
-    sqlx::query!(
-        "INSERT INTO refresh_tokens (token_hash, session_id, expires_at, predecessor)
-         SELECT $1, id, LEAST(now() + make_interval(secs => $3), created_at + make_interval(secs => $4)), $5
-         FROM sessions WHERE id = $2",
-        opaque_token::hash(token.as_bytes()),
-        session.0,
-        policy.refresh_ttl.as_secs_f64(),
-        policy.longest.as_secs_f64(),
-        predecessor,
-    )
-    .execute(tx)
-    .await?;
-    Ok(token)
-}
-
-async fn user_in(tx: &mut PgConnection, id: UserId) -> Result<User> {
-    Ok(sqlx::query_as!(
-        User,
-        r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
-                  suspended_at, created_at
-           FROM users WHERE id = $1"#,
-        id.0,
-    )
-    .fetch_one(tx)
-    .await?)
-}
-
-async fn revoke(tx: &mut PgConnection, session: SessionId) -> Result<()> {
-    sqlx::query!("UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL", session.0)
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-async fn revoke_all_but(tx: &mut PgConnection, user: UserId, keep: Option<SessionId>) -> Result<u64> {
-    let ended = sqlx::query!(
-        "UPDATE sessions SET revoked_at = now()
-         WHERE user_id = $1 AND revoked_at IS NULL AND ($2::uuid IS NULL OR id <> $2)",
-        user.0,
-        keep.map(|session| session.0),
-    )
-    .execute(tx)
-    .await?;
-    Ok(ended.rows_affected())
 }
 
 fn on_session(action: &str, session: SessionId) -> AuditEntry<'_> {

@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use domain::term::AnchorDay;
 
-/// The anchor of a term that begins at `start`. A server that was made by a version without anchors has none: then the
-/// day on which the term begins is it.
-pub(crate) fn anchor(kept: Option<i16>, start: DateTime<Utc>) -> AnchorDay {
-    kept.and_then(AnchorDay::kept).unwrap_or_else(|| AnchorDay::of(start)).at(start)
+/// The anchor of a term that begins at `start`, of a server whose terms end on that day of the month.
+pub(crate) fn anchor(kept: i16, start: DateTime<Utc>) -> AnchorDay {
+    // The database keeps days of months only.
+    AnchorDay::kept(kept).unwrap_or_else(|| AnchorDay::of(start)).at(start)
 }

@@ -3,6 +3,8 @@
 //! an error, since an engine that is away for a while must not end the process.
 
 use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -137,8 +139,24 @@ impl Role {
 
 /// The thread of a role ended in a panic: what it was there for is not done any more.
 #[derive(Debug, thiserror::Error)]
-#[error("the thread of {0} panicked")]
-pub struct RoleDied(&'static str);
+#[error("the thread of {role} panicked")]
+pub struct RoleDied {
+    role: &'static str,
+    source: Panic,
+}
+
+/// What a panic said.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Panic(String);
+
+impl Panic {
+    fn of(payload: &(dyn Any + Send)) -> Self {
+        let literal = payload.downcast_ref::<&str>().map(|words| (*words).to_owned());
+        let words = literal.or_else(|| payload.downcast_ref::<String>().cloned());
+        Self(words.unwrap_or_else(|| "it said nothing in words".to_owned()))
+    }
+}
 
 /// Runs the workers until `stop`, then lets running activities finish within ten seconds. How they are is told to `roles`.
 ///
@@ -158,10 +176,13 @@ pub async fn run(settings: WorkerSettings, roles: Roles, stop: CancellationToken
     for role in roles {
         let (name, pulse) = (role.name(), reports.poller(role.name()));
         let ended = spawn(role, settings.clone(), pulse, stop.clone());
-        running.spawn(async move { ended.await.map_err(|_| RoleDied(name)) });
+        running.spawn(async move {
+            let ended = ended.await.unwrap_or_else(|error| Err(Panic(error.to_string())));
+            ended.map_err(|source| RoleDied { role: name, source })
+        });
     }
     while let Some(ended) = running.join_next().await {
-        ended.unwrap_or(Err(RoleDied("a worker")))?;
+        ended.unwrap_or_else(|error| Err(RoleDied { role: "a worker", source: Panic(error.to_string()) }))?;
     }
     Ok(())
 }
@@ -171,13 +192,15 @@ fn spawn(
     settings: WorkerSettings,
     pulse: Arc<Pulse>,
     stop: CancellationToken,
-) -> oneshot::Receiver<()> {
+) -> oneshot::Receiver<Result<(), Panic>> {
     let runtime = tokio::runtime::Handle::current();
-    // A panic drops the sender, which the receiver hears.
     let (finished, waiting) = oneshot::channel();
     std::thread::spawn(move || {
-        runtime.block_on(supervise(&role, &settings, &pulse, &stop));
-        let _ = finished.send(());
+        // What it worked with is not looked at any more after a panic: the process is to end then.
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(supervise(&role, &settings, &pulse, &stop));
+        }));
+        let _ = finished.send(ended.map_err(|payload| Panic::of(&*payload)));
     });
     waiting
 }

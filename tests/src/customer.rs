@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 pub use testkit::http::{Answer, Expect};
 use testkit::http::{Caller, Method, control};
 
-use crate::{cloud::Cloud, stack::Stack, wait_until::until};
+use crate::{
+    cloud::Cloud,
+    stack::{Stack, Visit},
+    wait_until::until,
+};
 
 /// The longest wait for an answer: longer than the API works on any request.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -18,6 +22,7 @@ pub struct Customer<'a> {
     /// The system they use.
     pub stack: &'a Stack,
     api: Caller,
+    _visit: Option<Visit>,
 }
 
 impl Deref for Customer<'_> {
@@ -42,7 +47,8 @@ impl<'a> Customer<'a> {
     /// Somebody without a token.
     fn nobody(stack: &'a Stack) -> Self {
         let network = Network::within(TIMEOUT).expect("a client");
-        Self { stack, api: Caller::new(Client::new(network, &format!("{}/api/v1", stack.api_url))) }
+        let api = Caller::new(Client::new(network, &format!("{}/api/v1", stack.api_url)));
+        Self { stack, api, _visit: Visit::of(stack) }
     }
 
     /// The same person with the token of a session.

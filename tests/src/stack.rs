@@ -1,7 +1,10 @@
 //! A running system of one's own.
 
 use std::{
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -121,24 +124,65 @@ pub struct Stack {
 impl Drop for Stack {
     /// Audits it, unless the test failed, and ends it.
     fn drop(&mut self) {
-        let wrong =
-            if std::thread::panicking() { Vec::new() } else { self.audit.findings(&self.database_url) };
+        let wrong = self.findings();
         self.stop.cancel();
-        assert!(
-            wrong.is_empty(),
-            "the test went through, but its system does not pass the audit:\n- {}",
-            wrong.join("\n- ")
-        );
+        assert_passed(&wrong);
+    }
+}
+
+impl Stack {
+    /// What the audit finds wrong; nothing is asked of a test that failed.
+    fn findings(&self) -> Vec<String> {
+        if std::thread::panicking() { Vec::new() } else { self.audit.findings(&self.database_url) }
+    }
+}
+
+fn assert_passed(wrong: &[String]) {
+    assert!(
+        wrong.is_empty(),
+        "the test went through, but its system does not pass the audit:\n- {}",
+        wrong.join("\n- ")
+    );
+}
+
+/// Somebody uses the system that tests share. It never ends, so the last who leaves it for the moment has it audited: no test is in
+/// the middle of anything then, and what the next one begins meanwhile is sound and delivered, too.
+#[derive(Debug)]
+pub(crate) struct Visit(&'static Stack);
+
+static SHARED: OnceCell<Stack> = OnceCell::const_new();
+static VISITS: AtomicUsize = AtomicUsize::new(0);
+
+impl Visit {
+    /// Nobody counts the visits of a system that ends with its test.
+    pub(crate) fn of(stack: &Stack) -> Option<Self> {
+        let shared = SHARED.get().filter(|shared| std::ptr::eq(*shared, stack))?;
+        VISITS.fetch_add(1, Ordering::SeqCst);
+        Some(Self(shared))
+    }
+}
+
+impl Clone for Visit {
+    fn clone(&self) -> Self {
+        VISITS.fetch_add(1, Ordering::SeqCst);
+        Self(self.0)
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if VISITS.fetch_sub(1, Ordering::SeqCst) == 1 {
+            assert_passed(&self.0.findings());
+        }
     }
 }
 
 /// Tests come and go with their runtimes; systems run on one that lives as long as the process.
 pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
-/// The system that tests share which need nothing special; started with the first of them. It is never dropped, so nobody audits it:
-/// while one test ends, others are in the middle of theirs.
+/// The system that tests share which need nothing special; started with the first of them. It is never dropped: it is audited
+/// whenever none of them uses it.
 pub async fn shared() -> &'static Stack {
-    static SHARED: OnceCell<Stack> = OnceCell::const_new();
     SHARED.get_or_init(|| async { Stack::start(Options::default()).await.expect("the system starts") }).await
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use temporalio_common::protos::temporal::api::{
     common::v1::WorkflowExecution, workflowservice::v1::DescribeWorkflowExecutionRequest,
 };
-use tonic::IntoRequest;
+use tonic::{Code, IntoRequest};
 
 use crate::stack::Stack;
 
@@ -29,7 +29,12 @@ pub async fn pending(stack: &Stack, order: &Value) -> Vec<PendingStep> {
     let client = engine::connect(&stack.temporal).await.expect("the engine");
     let mut service = client.connection().workflow_service();
     let described = service.describe_workflow_execution(request.into_request());
-    let pending = described.await.expect("a workflow").into_inner().pending_activities;
+    let pending = match described.await {
+        Ok(described) => described.into_inner().pending_activities,
+        // The dispatcher has not told the engine of it yet.
+        Err(status) if status.code() == Code::NotFound => Vec::new(),
+        Err(status) => panic!("the engine describes no workflow: {status}"),
+    };
     pending
         .into_iter()
         .map(|step| PendingStep {

@@ -31,7 +31,9 @@ use uuid::Uuid;
 
 use super::*;
 
+mod differences;
 mod installations;
+mod trouble;
 mod watch;
 
 const SLUG: &str = "digitalocean";
@@ -358,84 +360,4 @@ async fn what_turns_out_to_be_wanted_is_given_back(pool: PgPool) {
     sqlx::query("UPDATE instances SET status = 'TERMINATED'").execute(&fleet.pool).await.unwrap();
     assert_eq!(verdict(&fleet.compare(ACT).await, &server).unwrap().2, FindingAction::Quarantined);
     assert!(!fleet.is_on(&server).await);
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn our_record_is_corrected_and_the_rest_told(pool: PgPool) {
-    let fleet = Fleet::new(pool).await;
-    let (order, server) = fleet.active().await;
-    fleet.cloud.perform_action(&server.id, &ProviderAction::PowerOff).await.unwrap();
-    sqlx::query(
-        "UPDATE instances SET ipv4 = '192.0.2.9', plan_id = (SELECT id FROM plans WHERE slug = 'do-basic-2gb')
-         WHERE order_id = $1",
-    )
-    .bind(order.0)
-    .execute(&fleet.pool)
-    .await
-    .unwrap();
-    let found = fleet.compare(ACT).await;
-    assert_eq!(verdict(&found, &server).unwrap().2, FindingAction::Corrected);
-    let (power, ipv4): (String, String) =
-        sqlx::query_as("SELECT power_state, ipv4 FROM instances").fetch_one(&fleet.pool).await.unwrap();
-    assert_eq!((power.as_str(), ipv4), ("OFF", server.ipv4.unwrap().to_string()));
-    let left = fleet.compare(ACT).await;
-    assert_eq!(left[0].action, FindingAction::None);
-    assert_eq!(
-        left[0].detail,
-        json!({ "differences": [{ "field": "size", "ours": "s-1vcpu-2gb", "theirs": "s-1vcpu-1gb" }] })
-    );
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn a_server_that_is_worked_on_does_not_differ(pool: PgPool) {
-    let fleet = Fleet::new(pool).await;
-    let (order, server) = fleet.active().await;
-    fleet.cloud.perform_action(&server.id, &ProviderAction::PowerOff).await.unwrap();
-    fleet.request(order, InstanceAction::PowerOff).await;
-    assert!(fleet.compare(ACT).await.is_empty());
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn trouble_is_kept_with_the_run(pool: PgPool) {
-    let fleet = Fleet::new(pool).await;
-    let fault = json!({ "route": "GET /v2/droplets", "kind": "status", "status": 503 });
-    let url = format!("{}/__sim/faults", fleet.simulator.url());
-    let refused = reqwest::Client::new().post(url).json(&fault).send().await.unwrap();
-    assert_eq!(refused.status(), 201);
-    let start = ReconcileStart {
-        provider: SLUG.to_owned(),
-        reconciliation_id: None,
-        settings: REPORT,
-        policy: StepPolicy::OF_UPKEEP,
-    };
-    let error = fleet.activities.reconcile(&start, "a run").await.unwrap_err();
-    assert!(error.class().is_retryable());
-    let run = fleet.store().reconciliations(None, ALL).await.unwrap().data.remove(0);
-    assert_eq!(run.status, domain::upkeep::RunStatus::Failed);
-    let done = fleet.activities.reconcile(&start, "a run").await.unwrap();
-    assert_eq!(done.reconciliation_id, run.id);
-    assert_eq!(fleet.count("SELECT count(*) FROM reconciliations WHERE status = 'COMPLETED'").await, 1);
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn one_server_there_is_trouble_with_does_not_stop_those_behind_it(pool: PgPool) {
-    let fleet = Fleet::new(pool).await;
-    let poisoned = fleet.server(Uuid::now_v7().into()).await;
-    let stray = fleet.server(Uuid::now_v7().into()).await;
-    let poison = format!(
-        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-             IF NEW.provider_instance_id = '{}' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW;
-         END $$;
-         CREATE TRIGGER poison BEFORE INSERT ON quarantined_servers FOR EACH ROW EXECUTE FUNCTION poison();",
-        poisoned.id
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(poison)).execute(&fleet.pool).await.unwrap();
-    let begun = fleet.store().begin_reconciliation(SLUG, None, "a run", false).await.unwrap();
-    let begun = Begun { at: Utc::now() + TimeDelta::hours(1), ..begun };
-    let observation = Observation::new(fleet.store(), [fleet.cloud.as_ref(); 2], ACT, begun);
-    let done = fleet.activities.carry_out(&observation).await.unwrap();
-    assert_eq!((done.failed, done.orphans), (1, 1));
-    let kept: Vec<_> = fleet.quarantine().await.into_iter().map(|row| row.provider_instance_id).collect();
-    assert_eq!(kept, std::slice::from_ref(&stray.id));
-    assert!(!fleet.is_on(&stray).await && fleet.is_on(&poisoned).await);
 }

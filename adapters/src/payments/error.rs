@@ -154,18 +154,50 @@ impl GatewayError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
     /// It is not of the shape the gateway sends.
-    #[error("the notification can't be read: {0}")]
-    Malformed(String),
+    #[error("the notification can't be read: {reason}")]
+    Malformed {
+        /// What is wrong with it.
+        reason: String,
+        /// What is behind it, when it is no JSON of that shape.
+        source: Option<Cause>,
+    },
     /// It was not made by who knows our key.
     #[error("the notification's signature is wrong")]
     BadSignature,
     /// Its origin is proven, and it can't be read: somebody has to look into it.
-    #[error("the notification is authentic and can't be read: {0}")]
-    Unreadable(String),
+    #[error("the notification is authentic and can't be read: {reason}")]
+    Unreadable {
+        /// What is wrong with it.
+        reason: String,
+        /// What is behind it, when it is no JSON of that shape.
+        source: Option<Cause>,
+    },
     /// The gateway's dashboard tries the address out.
     #[error("the notification is a test of the gateway's dashboard")]
     Test,
     /// It is proven, and about something that does not move a payment.
     #[error("`{0}` is no event of a payment")]
     Irrelevant(String),
+}
+
+impl WebhookError {
+    /// It is not of the shape the gateway sends.
+    pub(super) fn malformed(reason: impl Into<String>) -> Self {
+        Self::Malformed { reason: reason.into(), source: None }
+    }
+
+    /// The same, as reading it found.
+    pub(super) fn misshapen(error: serde_json::Error) -> Self {
+        Self::Malformed { reason: error.to_string(), source: Some(error.into()) }
+    }
+
+    /// It is authentic, and not understood.
+    pub(super) fn unreadable(reason: impl Into<String>) -> Self {
+        Self::Unreadable { reason: reason.into(), source: None }
+    }
+
+    /// The same, as reading it found.
+    pub(super) fn unread(error: serde_json::Error) -> Self {
+        Self::Unreadable { reason: error.to_string(), source: Some(error.into()) }
+    }
 }

@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha_crypt::{PasswordHasher, ShaCrypt, password_hash};
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 /// Bytes of a salt: 16 signs, the most that `crypt(3)` takes.
@@ -36,12 +37,12 @@ pub enum NotHashed {
     Refused(#[from] password_hash::Error),
     /// The thread that was at it is gone.
     #[error("the thread that hashed the root password ended")]
-    Thread,
+    Thread(#[from] JoinError),
 }
 
 /// A hash takes a core for milliseconds: some at once would keep everything else in the process waiting.
 async fn off_the_async_threads(password: SecretString) -> Result<String, NotHashed> {
-    Ok(tokio::task::spawn_blocking(move || hash(&password)).await.map_err(|_| NotHashed::Thread)??)
+    Ok(tokio::task::spawn_blocking(move || hash(&password)).await??)
 }
 
 fn compose(ssh_public_keys: &[String], root_password_hash: Option<&str>) -> Option<String> {

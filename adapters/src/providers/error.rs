@@ -15,6 +15,12 @@ use crate::{
 /// an API write such pages: that one of them says 404 does not prove that a server is gone.
 pub(super) const NO_VERDICT: FailureClass = FailureClass::Retryable;
 
+/// Whether a vendor's words have any of these in them, in whatever case: vendors without codes are understood by their words.
+pub(super) fn says(message: &str, any_of: &[&str]) -> bool {
+    let message = message.to_lowercase();
+    any_of.iter().any(|words| message.contains(words))
+}
+
 /// What a vendor turns away: something of ours, rather than this one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refuses {

@@ -28,7 +28,7 @@ pub use crate::http::Effect;
 pub use action::{ActionProgress, ActionReceipt, ProviderAction, Snapshot};
 pub use channel::CreateTicket;
 pub use descriptor::{Account, Descriptor, Environment, Terms};
-use error::{NO_VERDICT, success_body};
+use error::{NO_VERDICT, says, success_body};
 pub use error::{ProviderError, Refuses};
 pub use metrics::{MetricKind, MetricsQuery, Series};
 pub use pacing::{Call, CallOutcome, Health, NotAdmitted, Paced, Pacer, Quota, Shut, Unpaced};

@@ -22,8 +22,8 @@ pub(crate) async fn a_notification_is_believed_if_it_is_proven(who: Who) {
         let read = vendor.read(malformed);
         // A token came with it; a signature would be in it.
         match who.proof {
-            Proof::Signature => assert!(matches!(read, Err(WebhookError::Malformed(_))), "{read:?}"),
-            Proof::Token => assert!(matches!(read, Err(WebhookError::Unreadable(_))), "{read:?}"),
+            Proof::Signature => assert!(matches!(read, Err(WebhookError::Malformed { .. })), "{read:?}"),
+            Proof::Token => assert!(matches!(read, Err(WebhookError::Unreadable { .. })), "{read:?}"),
         }
     }
     // What one merchant is told of is nothing to another.

@@ -87,8 +87,8 @@ async fn take(
             return Ok(pass_over(state, gateway.slug(), &error.to_string(), body).await);
         }
         Err(WebhookError::Test) => return Ok(pass_over(state, gateway.slug(), A_TEST, body).await),
-        Err(error @ WebhookError::Malformed(_)) => return Err(malformed(&error)),
-        Err(WebhookError::Unreadable(reason)) => {
+        Err(error @ WebhookError::Malformed { .. }) => return Err(malformed(&error)),
+        Err(WebhookError::Unreadable { reason, .. }) => {
             return Err(unreadable_event(state, gateway.slug(), &reason, body).await);
         }
     };

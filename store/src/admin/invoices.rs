@@ -101,7 +101,7 @@ impl Store {
             r#"SELECT i.id AS "id: InvoiceId", i.number, i.user_id AS "customer_id: UserId", u.email AS customer_email,
                       i.order_id AS "order_id: OrderId", i.status AS "status: InvoiceStatus",
                       i.subtotal AS "subtotal: Rupiah", i.discount AS "discount: Rupiah",
-                      coalesce(i.tax_base, i.subtotal - i.discount) AS "tax_base!: Rupiah", i.tax AS "tax: Rupiah",
+                      i.tax_base AS "tax_base: Rupiah", i.tax AS "tax: Rupiah",
                       i.tax_bp, i.total AS "total: Rupiah", i.note, i.created_at, i.issued_at, i.due_at, i.paid_at
                FROM invoices i JOIN users u ON u.id = i.user_id
                WHERE ($1::uuid IS NULL OR i.id = $1) AND ($2::text IS NULL OR i.status = $2)

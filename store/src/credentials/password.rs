@@ -3,7 +3,7 @@
 use rand::{TryRngCore, rngs::OsRng};
 use secrecy::SecretString;
 
-use crate::{Result, StoreError};
+use crate::Result;
 
 /// Letters and digits that nobody takes for one another: no 0, 1, I, L, O in either case.
 const ALPHABET: &[u8; 54] = b"ABCDEFGHJKMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789";
@@ -27,7 +27,7 @@ fn draw() -> Result<String> {
     let mut password = String::with_capacity(LENGTH);
     let mut bytes = [0_u8; 2 * LENGTH];
     while password.len() < LENGTH {
-        OsRng.try_fill_bytes(&mut bytes).map_err(|_| StoreError::Randomness)?;
+        OsRng.try_fill_bytes(&mut bytes)?;
         let fair = bytes.iter().filter(|byte| **byte < FAIR);
         let signs = fair.map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
         password.extend(signs.take(LENGTH - password.len()));

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    error::Unspecified,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -17,15 +20,18 @@ pub enum SealError {
     /// This process was given no keys.
     #[error("this process has no key for root passwords")]
     NoKeys,
-    /// The text is not what a list of keys looks like.
+    /// The text is not what a list of keys looks like. What reading it found would quote the key, so it is no cause of this.
     #[error("a key for root passwords is 32 bytes in base64; several are separated by commas")]
     Malformed,
     /// Sealed under a key that this process does not have.
     #[error("the key `{0}` that a root password was sealed under is not among this process's keys")]
     UnknownKey(String),
+    /// The cipher did not take it.
+    #[error("a root password can't be sealed")]
+    NotSealed(#[source] Unspecified),
     /// Changed since it was sealed, or another server's.
     #[error("a sealed root password can't be opened: it was changed, or it is another server's")]
-    Damaged,
+    Damaged(#[source] Option<Unspecified>),
 }
 
 /// A password as it is stored.
@@ -73,7 +79,7 @@ impl CredentialsKeys {
             .sealing
             .key
             .seal_in_place_append_tag(Aad::from(instance.as_bytes()), &mut text)
-            .map_err(|_| SealError::Malformed)?;
+            .map_err(SealError::NotSealed)?;
         let mut bytes = nonce.as_ref().to_vec();
         bytes.append(&mut text);
         Ok(Sealed { bytes, key_id: self.sealing.id.clone() })
@@ -85,14 +91,14 @@ impl CredentialsKeys {
             .chain(&self.opening)
             .find(|key| key.id == sealed.key_id)
             .ok_or_else(|| SealError::UnknownKey(sealed.key_id.clone()))?;
-        let (nonce, text) = sealed.bytes.split_at_checked(NONCE_LEN).ok_or(SealError::Damaged)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Damaged)?;
+        let (nonce, text) = sealed.bytes.split_at_checked(NONCE_LEN).ok_or(SealError::Damaged(None))?;
+        let damaged = |error| SealError::Damaged(Some(error));
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(damaged)?;
         let mut text = text.to_vec();
-        let opened = key
-            .key
-            .open_in_place(nonce, Aad::from(instance.as_bytes()), &mut text)
-            .map_err(|_| SealError::Damaged)?;
-        std::str::from_utf8(opened).map(SecretString::from).map_err(|_| SealError::Damaged)
+        let opened =
+            key.key.open_in_place(nonce, Aad::from(instance.as_bytes()), &mut text).map_err(damaged)?;
+        // Text was sealed, and what opens is what was sealed.
+        std::str::from_utf8(opened).map(SecretString::from).map_err(|_| SealError::Damaged(None))
     }
 }
 
@@ -136,14 +142,18 @@ mod tests {
     fn another_servers_or_a_changed_one_stays_shut() {
         let (keys, server) = (keys(&[1]), Uuid::now_v7());
         let sealed = keys.seal(server, &"pw".into()).unwrap();
-        assert_eq!(keys.open(Uuid::now_v7(), &sealed).unwrap_err(), SealError::Damaged);
+        assert_eq!(keys.open(Uuid::now_v7(), &sealed).unwrap_err(), SealError::Damaged(Some(Unspecified)));
         for position in 0..sealed.bytes.len() {
             let mut changed = sealed.clone();
             changed.bytes[position] ^= 1;
-            assert_eq!(keys.open(server, &changed).unwrap_err(), SealError::Damaged, "byte {position}");
+            assert_eq!(
+                keys.open(server, &changed).unwrap_err(),
+                SealError::Damaged(Some(Unspecified)),
+                "byte {position}"
+            );
         }
         let short = Sealed { bytes: vec![0; 5], ..sealed };
-        assert_eq!(keys.open(server, &short).unwrap_err(), SealError::Damaged);
+        assert_eq!(keys.open(server, &short).unwrap_err(), SealError::Damaged(None));
     }
 
     #[test]

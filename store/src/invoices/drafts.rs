@@ -223,7 +223,7 @@ async fn read(tx: &mut PgConnection, invoice: InvoiceId) -> Result<DraftedInvoic
     let lines = super::lines(&mut *tx, invoice).await?;
     let row = sqlx::query!(
         r#"SELECT number, user_id AS "user_id: UserId", status AS "status: InvoiceStatus", subtotal AS "subtotal: Rupiah",
-                  coalesce(tax_base, subtotal - discount) AS "tax_base!: Rupiah", tax AS "tax: Rupiah", tax_bp,
+                  tax_base AS "tax_base: Rupiah", tax AS "tax: Rupiah", tax_bp,
                   total AS "total: Rupiah", note, created_at, issued_at, due_at, paid_at
            FROM invoices WHERE id = $1"#,
         invoice.0,

@@ -135,10 +135,14 @@ async fn rest_of_term(tx: &mut PgConnection, service: Service) -> Result<Option<
     .fetch_optional(tx)
     .await?;
     Ok(row.map(|row| {
-        let first_term = || {
-            let anchor = term::anchor(row.anchor_day, row.starts_at);
-            domain::term::end(row.starts_at, row.term_months.unsigned_abs(), anchor)
+        // What is no server's first term says itself when it ends.
+        let ends_at = match row.anchor_day {
+            Some(day) => {
+                let anchor = term::anchor(day, row.starts_at);
+                domain::term::end(row.starts_at, row.term_months.unsigned_abs(), anchor)
+            }
+            None => row.ends_at.unwrap_or(row.starts_at),
         };
-        Rest { since: row.since, ends_at: row.ends_at.unwrap_or_else(first_term), now: row.now }
+        Rest { since: row.since, ends_at, now: row.now }
     }))
 }

@@ -22,7 +22,7 @@ const POLICY: SessionPolicy = SessionPolicy {
     longest: Duration::from_secs(90 * 86_400),
     grace: Duration::from_secs(10),
 };
-const HOME: &str = "203.0.113.7";
+pub(crate) const HOME: &str = "203.0.113.7";
 pub(crate) const EMAIL: &str = "Siti@example.com";
 
 pub(crate) fn origin() -> Origin {
@@ -51,11 +51,11 @@ pub(crate) async fn registered(store: &Store) -> Opened {
     store.register(&siti(), &session(), &origin()).await.unwrap()
 }
 
-async fn rotate(store: &Store, token: &str) -> Rotation {
+pub(crate) async fn rotate(store: &Store, token: &str) -> Rotation {
     store.rotate_refresh_token(token, &POLICY, &origin()).await.unwrap()
 }
 
-fn rotated(rotation: Rotation) -> Opened {
+pub(crate) fn rotated(rotation: Rotation) -> Opened {
     match rotation {
         Rotation::Rotated(opened) => *opened,
         other => panic!("{other:?}"),
@@ -63,7 +63,7 @@ fn rotated(rotation: Rotation) -> Opened {
 }
 
 /// Logs in as somebody who knows the password.
-async fn logged_in(store: &Store, user: User) -> Opened {
+pub(crate) async fn logged_in(store: &Store, user: User) -> Opened {
     let email = EmailKey::of(&user.email);
     let Admission::Admitted(attempt) = store.admit_login(&email, HOME, &origin()).await.unwrap() else {
         panic!("locked")

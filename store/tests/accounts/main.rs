@@ -4,4 +4,5 @@
 
 mod guards;
 mod identity;
+mod notices;
 mod throttles;

@@ -79,11 +79,8 @@ impl Shop {
         code: Option<&str>,
         key: &str,
     ) -> Result<Placed, OrderError> {
-        let order = self.app.order().by(self.customer).paid_by(method).request(promise(key));
-        match code {
-            Some(code) => order.promo(code).try_place().await,
-            None => order.try_place().await,
-        }
+        let order = self.app.order().by(self.customer).paid_by(method).maybe_promo(code);
+        order.request(promise(key)).try_place().await
     }
 
     /// Places an order to be paid by QRIS.

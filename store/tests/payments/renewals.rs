@@ -69,7 +69,7 @@ impl Shop {
     }
 
     /// Moves the end of the only server's term.
-    async fn move_end(&self, end: &str, anchor: Option<i16>) {
+    async fn move_end(&self, end: &str, anchor: i16) {
         sqlx::query("UPDATE instances SET expires_at = $1::text::timestamptz, anchor_day = $2")
             .bind(end)
             .bind(anchor)
@@ -387,14 +387,14 @@ async fn terms_are_counted_in_jakarta_from_their_anchor(pool: PgPool) {
     assert_eq!(kept, i64::from(AnchorDay::of(starts_at).day()));
 
     // 31 January in Jakarta is still the 30th in UTC and in New York.
-    shop.move_end("2027-01-31T00:30:00+07:00", Some(31)).await;
+    shop.move_end("2027-01-31T00:30:00+07:00", 31).await;
     let ends = ["2027-02-28T00:30:00+07:00", "2027-03-31T00:30:00+07:00", "2027-04-30T00:30:00+07:00"];
     for end in ends {
         shop.renew(instance, 1, PaymentMethod::Wallet, end).await.unwrap();
         assert_eq!(shop.expires_at(instance).await, end.parse::<DateTime<Utc>>().unwrap());
     }
-    // A server that was made by a version without anchors counts from where its term ends.
-    shop.move_end("2027-05-30T12:00:00+07:00", None).await;
+    // Where the end of a term was moved, the next one is counted from there.
+    shop.move_end("2027-05-30T12:00:00+07:00", 31).await;
     shop.renew(instance, 1, PaymentMethod::Wallet, "anchored").await.unwrap();
     let end = "2027-06-30T12:00:00+07:00".parse::<DateTime<Utc>>().unwrap();
     assert_eq!(shop.expires_at(instance).await, end);

@@ -70,10 +70,7 @@ impl Shop {
 
     async fn new_order(&self, method: PaymentMethod, code: Option<&str>) -> NewOrder {
         let order = self.app.order().by(self.customer).configured(&["digitalocean"]).paid_by(method);
-        match code {
-            Some(code) => order.promo(code).build().await,
-            None => order.build().await,
-        }
+        order.maybe_promo(code).build().await
     }
 
     /// Places an order with [`CODE`], to be paid by QRIS.

@@ -163,4 +163,4 @@ fn not_the_vendor(name: &str, url: &Url) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

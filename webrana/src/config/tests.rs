@@ -19,6 +19,17 @@ fn parse(toml: &str, env: &[(&str, &str)], arguments: &[&str]) -> Result<Config>
     Ok(Config::from_arg_matches(&matches)?)
 }
 
+/// Each setting by its key, its flag and its variable.
+pub(crate) fn settings_of(command: &Command) -> Vec<String> {
+    command
+        .get_arguments()
+        .filter_map(|arg| {
+            let (flag, variable) = (arg.get_long()?, arg.get_env()?.to_string_lossy());
+            Some(format!("{} --{flag} {variable}", arg.get_id()))
+        })
+        .collect()
+}
+
 fn refusal(toml: &str, env: &[(&str, &str)]) -> String {
     format!("{:#}", parse(toml, env, &[]).unwrap_err())
 }

@@ -129,6 +129,7 @@ impl clap::FromArgMatches for SimulatorArguments {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::tests::settings_of;
     use clap::{Args, FromArgMatches};
 
     fn parse(arguments: &[&str]) -> Result<SimulatorArguments, clap::Error> {
@@ -139,14 +140,7 @@ mod tests {
 
     #[test]
     fn the_simulators_settings_are_called_what_they_always_were() {
-        let command = SimulatorArguments::augment_args(Command::new("simulate"));
-        let settings: Vec<String> = command
-            .get_arguments()
-            .filter_map(|arg| {
-                let (flag, variable) = (arg.get_long()?, arg.get_env()?.to_string_lossy());
-                Some(format!("{} --{flag} {variable}", arg.get_id()))
-            })
-            .collect();
+        let settings = settings_of(&SimulatorArguments::augment_args(Command::new("simulate")));
         for known in [
             "simulate.digitalocean_port --digitalocean-port SIM_DIGITALOCEAN_PORT",
             "simulate.digitalocean_token --digitalocean-token DIGITALOCEAN_TOKEN",

@@ -117,9 +117,8 @@ impl PaymentGateway for Midtrans {
     }
 
     fn verify_webhook(&self, _headers: &HeaderMap, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
-        let proof: Proof =
-            serde_json::from_slice(body).map_err(|error| WebhookError::Malformed(error.to_string()))?;
-        let malformed = |field: &str| WebhookError::Malformed(format!("it has no {field}"));
+        let proof: Proof = serde_json::from_slice(body).map_err(WebhookError::misshapen)?;
+        let malformed = |field: &str| WebhookError::malformed(format!("it has no {field}"));
         let order_id = proof.order_id.ok_or_else(|| malformed("order_id"))?;
         let status_code = proof.status_code.ok_or_else(|| malformed("status_code"))?;
         let amounts = mapper::signed_amounts(&proof.gross_amount).ok_or_else(|| malformed("gross_amount"))?;

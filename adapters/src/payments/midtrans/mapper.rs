@@ -239,11 +239,10 @@ pub(super) fn webhook_event(body: &[u8], evidence: Option<Evidence>) -> Result<W
         #[serde(flatten)]
         said: Answer,
     }
-    let Body { order_id, said } =
-        serde_json::from_slice(body).map_err(|error| WebhookError::Unreadable(error.to_string()))?;
+    let Body { order_id, said } = serde_json::from_slice(body).map_err(WebhookError::unread)?;
     let word = said.transaction_status.as_deref().unwrap_or_default();
     if !STATUSES.contains(&word) {
-        return Err(WebhookError::Unreadable(format!("its transaction_status is `{word}`")));
+        return Err(WebhookError::unreadable(format!("its transaction_status is `{word}`")));
     }
     let refund_key = said.refund_key.as_ref().or_else(|| said.refunds.last()?.refund_key.as_ref());
     // Midtrans numbers no events. Whatever decides what one means tells two of them apart.

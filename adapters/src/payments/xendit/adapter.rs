@@ -195,8 +195,7 @@ impl PaymentGateway for Xendit {
     }
 
     fn read_kept_webhook(&self, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
-        let webhook: Webhook =
-            serde_json::from_slice(body).map_err(|error| WebhookError::Unreadable(error.to_string()))?;
+        let webhook: Webhook = serde_json::from_slice(body).map_err(WebhookError::unread)?;
         mapper::webhook_event(webhook, body)
     }
 }

@@ -191,12 +191,11 @@ pub(super) fn webhook_event(webhook: Webhook, body: &[u8]) -> Result<WebhookEven
         return Err(WebhookError::Irrelevant(webhook.event));
     }
     if !EVENTS.contains(&webhook.event.as_str()) {
-        return Err(WebhookError::Unreadable(format!("`{}` is no event we know", webhook.event)));
+        return Err(WebhookError::unreadable(format!("`{}` is no event we know", webhook.event)));
     }
-    let payment: Payment =
-        serde_json::from_value(webhook.data).map_err(|error| WebhookError::Unreadable(error.to_string()))?;
+    let payment: Payment = serde_json::from_value(webhook.data).map_err(WebhookError::unread)?;
     if payment.reference_id.is_empty() || payment.payment_request_id.is_empty() {
-        return Err(WebhookError::Unreadable("it names no payment request".to_owned()));
+        return Err(WebhookError::unreadable("it names no payment request"));
     }
     let requested =
         Money { amount: payment.request_amount.as_deref(), currency: payment.currency.as_deref() };
@@ -225,10 +224,9 @@ pub(super) fn webhook_event(webhook: Webhook, body: &[u8]) -> Result<WebhookEven
 fn refund_event(webhook: Webhook, body: &[u8]) -> Result<WebhookEvent, WebhookError> {
     // Some come in a second envelope.
     let data = webhook.data.get("data").filter(|data| data.is_object()).cloned().unwrap_or(webhook.data);
-    let refund: WireRefund =
-        serde_json::from_value(data).map_err(|error| WebhookError::Unreadable(error.to_string()))?;
+    let refund: WireRefund = serde_json::from_value(data).map_err(WebhookError::unread)?;
     if refund.id.is_empty() {
-        return Err(WebhookError::Unreadable("it names no refund".to_owned()));
+        return Err(WebhookError::unreadable("it names no refund"));
     }
     let money = Money { amount: refund.amount.as_deref(), currency: refund.currency.as_deref() };
     let (_, amount_as_received) = money.read();

@@ -2,8 +2,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::rate_limit::{Pace, Request};
+use super::{
+    allowance::{Bucket, SHORTEST},
+    *,
+};
+use crate::rate_limit::{Pace, Request, Window, micros};
 
 const SECOND: Window = Window { calls: 30, period: Duration::from_secs(1) };
 const MINUTE: Window = Window { calls: 250, period: Duration::from_secs(60) };

@@ -5,14 +5,7 @@ use super::*;
 /// What vendors' settings are called outside never changes by accident.
 #[test]
 fn vendors_settings_are_called_what_they_always_were() {
-    let command = Config::augment_args(Command::new("test"));
-    let settings: Vec<String> = command
-        .get_arguments()
-        .filter_map(|arg| {
-            let (flag, variable) = (arg.get_long()?, arg.get_env()?.to_string_lossy());
-            Some(format!("{} --{flag} {variable}", arg.get_id()))
-        })
-        .collect();
+    let settings = settings_of(&Config::augment_args(Command::new("test")));
     for known in [
         "providers.digitalocean_url --digitalocean-url DIGITALOCEAN_URL",
         "providers.digitalocean_token --digitalocean-token DIGITALOCEAN_TOKEN",

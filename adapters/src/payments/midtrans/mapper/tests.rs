@@ -121,7 +121,7 @@ fn numbers_and_nulls_are_read_and_what_can_not_be_read_is_said_so() {
         serde_json::json!({ "order_id": null }),
     ] {
         let read = told(unreadable.clone());
-        assert!(matches!(read, Err(WebhookError::Unreadable(_))), "{unreadable}: {read:?}");
+        assert!(matches!(read, Err(WebhookError::Unreadable { .. })), "{unreadable}: {read:?}");
     }
     let amounts = |json| signed_amounts(&json);
     assert_eq!(amounts(serde_json::json!("5539.00")), Some(vec!["5539.00".to_owned()]));

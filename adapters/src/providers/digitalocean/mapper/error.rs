@@ -6,7 +6,7 @@ use reqwest::{StatusCode, header::HeaderMap};
 use super::super::{descriptor::SLUG, types::ErrorBody};
 use crate::{
     http::{self, Answer},
-    providers::{Effect, NO_VERDICT, ProviderError, Refuses, success_body},
+    providers::{Effect, NO_VERDICT, ProviderError, Refuses, says, success_body},
 };
 
 /// The body of an answer that is a success.
@@ -78,11 +78,6 @@ const ACCOUNT_IS_FULL: &[&str] = &["droplet limit"];
 
 /// Words about a network that can't be deleted as things stand, which are about nothing but itself.
 const NETWORK_IS_KEPT: &[&str] = &["default vpc", "vpc with members"];
-
-fn says(message: &str, any_of: &[&str]) -> bool {
-    let message = message.to_lowercase();
-    any_of.iter().any(|words| message.contains(words))
-}
 
 /// The vendor gives every refusal the same code; only its words tell them apart.
 fn class_of_refusal(message: &str) -> FailureClass {

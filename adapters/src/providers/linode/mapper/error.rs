@@ -13,7 +13,7 @@ use crate::{
             SLUG,
             types::{ErrorBody, Reason},
         },
-        success_body,
+        says, success_body,
     },
 };
 
@@ -83,7 +83,7 @@ fn refuses(status: StatusCode, errors: &[Reason]) -> Option<Refuses> {
         StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED => Some(Refuses::Account),
         StatusCode::FORBIDDEN => Some(Refuses::Kind),
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY
-            if errors.iter().any(|error| says(error, ACCOUNT_IS_FULL)) =>
+            if errors.iter().any(|error| says(&error.reason, ACCOUNT_IS_FULL)) =>
         {
             Some(Refuses::Kind)
         }
@@ -93,11 +93,6 @@ fn refuses(status: StatusCode, errors: &[Reason]) -> Option<Refuses> {
 
 /// Words about how much our account may have.
 const ACCOUNT_IS_FULL: &[&str] = &["limit reached", "support ticket", "billing", "balance", "account"];
-
-fn says(error: &Reason, any_of: &[&str]) -> bool {
-    let reason = error.reason.to_lowercase();
-    any_of.iter().any(|words| reason.contains(words))
-}
 
 /// Of several reasons the one that is hardest to heal counts: a label that is free again does not make an unknown
 /// image right.
@@ -121,7 +116,7 @@ fn class_of_reason(error: &Reason) -> FailureClass {
         ),
         (FailureClass::Configuration, ACCOUNT_IS_FULL),
     ];
-    if let Some((class, _)) = WORDS.iter().find(|(_, known)| says(error, known)) {
+    if let Some((class, _)) = WORDS.iter().find(|(_, known)| says(&error.reason, known)) {
         return *class;
     }
     match error.field.as_deref() {

@@ -6,7 +6,7 @@ use reqwest::{StatusCode, header::HeaderMap};
 use crate::{
     http::{self, Answer},
     providers::{
-        Effect, NO_VERDICT, ProviderError, Refuses, success_body,
+        Effect, NO_VERDICT, ProviderError, Refuses, says, success_body,
         vultr::{SLUG, types::ErrorBody},
     },
 };
@@ -72,11 +72,6 @@ fn refuses(status: StatusCode, message: &str) -> Option<Refuses> {
 
 /// Words about how much our account may have.
 const ACCOUNT_IS_FULL: &[&str] = &["maximum number of", "monthly fee limit"];
-
-fn says(message: &str, any_of: &[&str]) -> bool {
-    let message = message.to_lowercase();
-    any_of.iter().any(|words| message.contains(words))
-}
 
 /// Whether the server has to be waited for: something is under way, or it is still pending.
 fn is_busy(message: &str) -> bool {
