@@ -6,6 +6,7 @@ mod disputes;
 mod failover;
 mod instances;
 mod levers;
+mod life;
 mod money;
 mod payments;
 mod providers;

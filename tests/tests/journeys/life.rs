@@ -1,5 +1,4 @@
 //! A server's life with rules of seconds, at every provider: reminded, suspended, paid and resumed, deleted.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use domain::{ids::InstanceId, life::LifePolicy};
 use futures::future::join_all;
