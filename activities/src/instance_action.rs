@@ -63,6 +63,9 @@ impl ServerActivities {
         }
         let provider = self.providers.get(&job.provider, job.caller)?;
         let provider = provider.as_ref();
+        if let InstanceAction::DeleteSnapshot { snapshot_id } = &job.action {
+            return self.delete_snapshot(provider, &job, run, snapshot_id).await;
+        }
         let asked = match &job.receipt {
             Some(receipt) => Asked::Accepted(read(receipt)?),
             None => self.ask(provider, &job, run).await?,
@@ -97,6 +100,9 @@ impl ServerActivities {
             && ssh_public_keys.is_empty()
         {
             *root_password = Some(self.store.ensure_root_password(job.instance_id).await?);
+        }
+        if let ProviderAction::ResetPassword { root_password } = &mut request {
+            *root_password = self.store.new_root_password(run.action_id).await?;
         }
         self.prove_ours(provider, job).await?;
         own_snapshot(provider, job).await?;
@@ -240,6 +246,9 @@ async fn clash(provider: &dyn CloudProvider, job: &ActionJob) -> Result<Clash, S
         (InstanceAction::Reboot | InstanceAction::PowerCycle, PowerState::Off) => {
             Clash::Lasting("the server is off")
         }
+        (InstanceAction::ResetPassword, PowerState::On) if server.ready => {
+            Clash::Lasting("the server is on, and its provider sets passwords only of what is off")
+        }
         (InstanceAction::Resize { .. }, PowerState::On) if server.ready => {
             Clash::Lasting("the server is on, and its provider resizes only what is off")
         }
@@ -293,7 +302,11 @@ fn to_request(job: &ActionJob) -> Result<ProviderAction, StepError> {
         }
         InstanceAction::EnableBackups => ProviderAction::EnableBackups,
         InstanceAction::DisableBackups => ProviderAction::DisableBackups,
-        InstanceAction::Rename { .. } | InstanceAction::Delete => {
+        // The password is put in before it is sent.
+        InstanceAction::ResetPassword => {
+            ProviderAction::ResetPassword { root_password: String::new().into() }
+        }
+        InstanceAction::DeleteSnapshot { .. } | InstanceAction::Rename { .. } | InstanceAction::Delete => {
             let message = format!("{} is not done this way", job.action.kind());
             return Err(StepError::ActionRefused { class: FailureClass::Permanent, message });
         }

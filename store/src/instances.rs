@@ -58,6 +58,8 @@ pub struct Instance {
     pub image: String,
     /// Whether the term is renewed by itself.
     pub auto_renew: bool,
+    /// Whether its owner called it off for the end of the paid term.
+    pub cancels_at_period_end: bool,
     /// When the paid term began.
     pub starts_at: Option<DateTime<Utc>>,
     /// When the paid term ends.
@@ -87,7 +89,7 @@ macro_rules! select_instances {
                       s.status AS "status: InstanceStatus", s.power_state AS "power_state: PowerState", s.ipv4, s.ipv6,
                       p.slug AS provider, p.name AS provider_name, r.slug AS region, r.name AS region_name,
                       l.slug AS plan, l.name AS plan_name, l.vcpu, l.memory_mb, l.disk_gb, i.slug AS image,
-                      s.auto_renew, s.starts_at, s.expires_at, s.created_at
+                      s.auto_renew, s.cancels_at_period_end, s.starts_at, s.expires_at, s.created_at
                FROM instances s
                JOIN providers p ON p.id = s.provider_id
                JOIN regions r ON r.id = s.region_id

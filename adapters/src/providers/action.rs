@@ -56,6 +56,11 @@ pub enum ProviderAction {
     EnableBackups,
     /// Turn them off.
     DisableBackups,
+    /// Give root a new password.
+    ResetPassword {
+        /// The password.
+        root_password: SecretString,
+    },
 }
 
 impl ProviderAction {
@@ -75,6 +80,7 @@ impl ProviderAction {
             Self::Rename { .. } => Capability::Rename,
             Self::EnableBackups => Capability::EnableBackups,
             Self::DisableBackups => Capability::DisableBackups,
+            Self::ResetPassword { .. } => Capability::ResetPassword,
         }
     }
 }

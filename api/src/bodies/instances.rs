@@ -58,6 +58,8 @@ pub(crate) struct Instance {
     image: String,
     /// Whether the term is renewed by itself.
     auto_renew: bool,
+    /// Whether it is called off: then it goes when the paid term ends.
+    cancels_at_period_end: bool,
     /// When the paid term began; null until the server is active.
     starts_at: Option<DateTime<Utc>>,
     /// When the paid term ends; null until the server is active.
@@ -87,6 +89,7 @@ impl From<store::instances::Instance> for Instance {
             disk_gb: row.disk_gb,
             image: row.image,
             auto_renew: row.auto_renew,
+            cancels_at_period_end: row.cancels_at_period_end,
             starts_at: row.starts_at,
             expires_at: row.expires_at,
             created_at: row.created_at,

@@ -2,6 +2,7 @@
 //! what is taken in waits.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod cancelling;
 mod customers;
 mod programs;
 mod reads;

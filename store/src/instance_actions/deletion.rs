@@ -116,8 +116,9 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
-        fail_all_waiting(&mut tx, instance).await?;
+        // What fails may have money given back, with the number of a paper: nothing is locked after that.
         server_terms::withdraw_open(&mut tx, instance).await?;
+        fail_all_waiting(&mut tx, instance).await?;
         // Nobody misses a server that never became theirs.
         if before != InstanceStatus::Provisioning {
             let terminated = ServerTerminated { instance_id: instance, name: server.name };

@@ -186,12 +186,16 @@ fn check(capability: Capability) -> Result<(), ProviderError> {
     if DESCRIPTOR.capabilities.contains(&capability) {
         return Ok(());
     }
-    let reason = match capability {
+    Err(ProviderError::unsupported(SLUG, capability, why_not(capability)))
+}
+
+const fn why_not(capability: Capability) -> &'static str {
+    match capability {
         Capability::Shutdown => "the vendor can only cut a server's power",
         Capability::PowerCycle => "the vendor restarts servers by `reboot` only",
+        Capability::ResetPassword => "the vendor sets a password only when it installs a server",
         _ => "the vendor measures nothing but each day's traffic",
-    };
-    Err(ProviderError::unsupported(SLUG, capability, reason))
+    }
 }
 
 #[async_trait]
@@ -202,6 +206,10 @@ impl CloudProvider for Vultr {
 
     fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    fn why_not(&self, capability: Capability) -> &'static str {
+        why_not(capability)
     }
 
     /// None. The vendor attaches a server to a network only where that is asked for (`enable_vpc`, `attach_vpc`), which is
@@ -282,7 +290,7 @@ impl CloudProvider for Vultr {
                 self.patch(id, &Change { backups: Some("disabled"), ..Change::default() }).await?;
             }
             // Refused above: the vendor has no call for these.
-            ProviderAction::Shutdown | ProviderAction::PowerCycle => {}
+            ProviderAction::Shutdown | ProviderAction::PowerCycle | ProviderAction::ResetPassword { .. } => {}
         }
         Ok(receipt)
     }
