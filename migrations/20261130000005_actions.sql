@@ -1,4 +1,5 @@
--- What customers do to their servers beyond their power: calling them off, another plan, a new password. Expands
+-- What customers do to their servers beyond their power: calling them off, another plan, a new password,
+-- and what they are told at their first boot. Expands
 -- only.
 
 CREATE TABLE cancellations (
@@ -135,3 +136,13 @@ CREATE TABLE password_resets (
 );
 COMMENT ON TABLE password_resets IS
     'New root passwords, encrypted, while the providers are told of them: every try tells the same one.';
+
+CREATE TABLE order_user_data (
+    order_id   uuid PRIMARY KEY REFERENCES orders (id),
+    -- AES-256-GCM under the key of `key_id`, bound to the order's id: nonce, ciphertext, tag.
+    sealed     bytea NOT NULL,
+    key_id     text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE order_user_data IS
+    'What customers want their servers told at the first boot, encrypted: it may hold secrets. It goes with the server.';

@@ -101,6 +101,9 @@ impl ServerActivities {
         {
             *root_password = Some(self.store.ensure_root_password(job.instance_id).await?);
         }
+        if let ProviderAction::Rebuild { user_data, .. } = &mut request {
+            *user_data = self.store.user_data_of(job.order_id).await?;
+        }
         if let ProviderAction::ResetPassword { root_password } = &mut request {
             *root_password = self.store.new_root_password(run.action_id).await?;
         }
@@ -290,6 +293,7 @@ fn to_request(job: &ActionJob) -> Result<ProviderAction, StepError> {
             image: job.image.clone().ok_or_else(|| not_offered("image", image))?,
             ssh_public_keys: job.ssh_keys.clone(),
             root_password: None,
+            user_data: None,
         },
         InstanceAction::Resize { plan_id } => ProviderAction::Resize {
             size: job.size.clone().ok_or_else(|| not_offered("plan", plan_id))?,

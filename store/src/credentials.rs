@@ -12,8 +12,10 @@ use sqlx::PgConnection;
 
 mod password;
 mod seal;
+mod user_data;
 
 pub use seal::{CredentialsKeys, SealError};
+pub(crate) use user_data::forget_user_data;
 
 use crate::{
     Object, Result, Store, StoreError,

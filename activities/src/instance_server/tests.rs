@@ -142,6 +142,7 @@ async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {
         image: "ubuntu-24-04-x64".to_owned(),
         ssh_public_keys: Vec::new(),
         root_password: None,
+        user_data: None,
         network: None,
     };
     let ticket = cloud.ready_to_create().await.unwrap();

@@ -83,6 +83,7 @@ pub async fn a_rebuild_keeps_the_server<V: Vendor>() {
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl b".to_owned(),
         ],
         root_password: Some("Correct-horse-9-battery".into()),
+        user_data: None,
     };
     if !lab.can(Capability::Rebuild) {
         return;
@@ -194,6 +195,7 @@ pub async fn what_it_is_not_capable_of_is_refused_without_a_call<V: Vendor>() {
             image: V::OFFER.image.to_owned(),
             ssh_public_keys: vec![],
             root_password: None,
+            user_data: None,
         },
         ProviderAction::Resize { size: V::OFFER.larger.to_owned(), grow_disk: true },
         ProviderAction::Snapshot { name: "s".to_owned() },

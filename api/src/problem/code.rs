@@ -228,6 +228,8 @@ codes! {
         InvalidParams = "invalid_params",
         /// It is no SSH key that servers take.
         InvalidSshKey = "invalid_ssh_key",
+        /// cloud-init would not know what the user data is.
+        InvalidUserData = "invalid_user_data",
         /// The payment method does not take so much or so little; `detail` says what does.
         PaymentMethodLimit = "payment_method_limit",
         /// This can't be paid so, or not at the moment.
@@ -292,6 +294,8 @@ codes! {
         UnknownPlan = "unknown_plan",
         /// A notification is authentic and can't be read.
         UnreadableNotification = "unreadable_notification",
+        /// The user data is longer than every provider takes beside the SSH keys.
+        UserDataTooLong = "user_data_too_long",
         /// A field is not acceptable; `errors` says which and why.
         ValidationFailed = "validation_failed",
         /// It is not the present password.

@@ -103,6 +103,7 @@ impl World {
             image: "ubuntu-24-04-x64".to_owned(),
             ssh_public_keys: Vec::new(),
             root_password: None,
+            user_data: None,
             network: None,
         };
         let account = self.account();

@@ -271,7 +271,7 @@ impl CloudProvider for Linode {
                 self.begin(id, &["shutdown"], &nothing).await?;
             }
             ProviderAction::Reboot => self.begin(id, &["reboot"], &nothing).await?,
-            ProviderAction::Rebuild { image, ssh_public_keys, root_password } => {
+            ProviderAction::Rebuild { image, ssh_public_keys, root_password, .. } => {
                 let body = mapper::to_rebuild(image, ssh_public_keys, root_password.as_ref());
                 self.begin(id, &["rebuild"], &body).await?;
             }

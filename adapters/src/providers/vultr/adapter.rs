@@ -231,7 +231,12 @@ impl CloudProvider for Vultr {
         ticket: CreateTicket,
         request: &CreateServer,
     ) -> Result<ProviderServer, ProviderError> {
-        let user_data = mapper::user_data(&request.ssh_public_keys, request.root_password.as_ref()).await?;
+        let user_data = mapper::user_data(
+            &request.ssh_public_keys,
+            request.root_password.as_ref(),
+            request.user_data.as_ref(),
+        )
+        .await?;
         let call = self.request(Method::POST, &["instances"]).json(&mapper::to_create(request, user_data));
         let body = self.channel.send_with(ticket, LANE, call).await?;
         let OneServer { instance } = parse(&body, Effect::Changes)?;
@@ -270,8 +275,9 @@ impl CloudProvider for Vultr {
             ProviderAction::PowerOn => self.order(id, "start").await?,
             ProviderAction::PowerOff => self.order(id, "halt").await?,
             ProviderAction::Reboot => self.order(id, "reboot").await?,
-            ProviderAction::Rebuild { image, ssh_public_keys, root_password } => {
-                let user_data = mapper::user_data(ssh_public_keys, root_password.as_ref()).await?;
+            ProviderAction::Rebuild { image, ssh_public_keys, root_password, user_data } => {
+                let user_data =
+                    mapper::user_data(ssh_public_keys, root_password.as_ref(), user_data.as_ref()).await?;
                 receipt.action_id = self.rebuild(id, mapper::to_source(image), user_data).await?;
             }
             ProviderAction::Resize { size, .. } => {

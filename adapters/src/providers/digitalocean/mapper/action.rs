@@ -89,6 +89,7 @@ mod tests {
             image: image.to_owned(),
             ssh_public_keys: vec!["ssh-ed25519 AAAA".to_owned()],
             root_password: Some(SecretString::from("correct horse")),
+            user_data: None,
         };
         for (action, body) in [
             (ProviderAction::PowerOn, json!({ "type": "power_on" })),
