@@ -71,6 +71,9 @@ impl ServerActivities {
             let off = ServerState::powered(PowerState::Off);
             return Ok(self.store.complete_action(run.action_id, None, &off).await?);
         }
+        if let InstanceAction::DeleteSnapshot { snapshot_id } = &job.action {
+            return self.delete_snapshot(provider, &job, run, snapshot_id).await;
+        }
         let asked = match &job.receipt {
             Some(receipt) => Asked::Accepted(read(receipt)?),
             None => self.ask(provider, &job, run).await?,
@@ -105,6 +108,12 @@ impl ServerActivities {
             && ssh_public_keys.is_empty()
         {
             *root_password = Some(self.store.ensure_root_password(job.instance_id).await?);
+        }
+        if let ProviderAction::Rebuild { user_data, .. } = &mut request {
+            *user_data = self.store.user_data_of(job.order_id).await?;
+        }
+        if let ProviderAction::ResetPassword { root_password } = &mut request {
+            *root_password = self.store.new_root_password(run.action_id).await?;
         }
         self.prove_ours(provider, job).await?;
         own_snapshot(provider, job).await?;
@@ -251,6 +260,9 @@ async fn clash(provider: &dyn CloudProvider, job: &ActionJob) -> Result<Clash, S
         (InstanceAction::Reboot | InstanceAction::PowerCycle, PowerState::Off) => {
             Clash::Lasting("the server is off")
         }
+        (InstanceAction::ResetPassword, PowerState::On) if server.ready => {
+            Clash::Lasting("the server is on, and its provider sets passwords only of what is off")
+        }
         (InstanceAction::Resize { .. }, PowerState::On) if server.ready => {
             Clash::Lasting("the server is on, and its provider resizes only what is off")
         }
@@ -292,6 +304,7 @@ fn to_request(job: &ActionJob) -> Result<ProviderAction, StepError> {
             image: job.image.clone().ok_or_else(|| not_offered("image", image))?,
             ssh_public_keys: job.ssh_keys.clone(),
             root_password: None,
+            user_data: None,
         },
         InstanceAction::Resize { plan_id } => ProviderAction::Resize {
             size: job.size.clone().ok_or_else(|| not_offered("plan", plan_id))?,
@@ -304,7 +317,14 @@ fn to_request(job: &ActionJob) -> Result<ProviderAction, StepError> {
         }
         InstanceAction::EnableBackups => ProviderAction::EnableBackups,
         InstanceAction::DisableBackups => ProviderAction::DisableBackups,
-        InstanceAction::Rename { .. } | InstanceAction::Delete | InstanceAction::Suspend => {
+        // The password is put in before it is sent.
+        InstanceAction::ResetPassword => {
+            ProviderAction::ResetPassword { root_password: String::new().into() }
+        }
+        InstanceAction::DeleteSnapshot { .. }
+        | InstanceAction::Rename { .. }
+        | InstanceAction::Delete
+        | InstanceAction::Suspend => {
             let message = format!("{} is not done this way", job.action.kind());
             return Err(StepError::ActionRefused { class: FailureClass::Permanent, message });
         }

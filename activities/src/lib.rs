@@ -12,6 +12,7 @@ mod instance;
 mod instance_action;
 mod instance_deletion;
 mod instance_server;
+mod instance_snapshot;
 mod ledger;
 mod order;
 pub mod pacing;

@@ -216,6 +216,7 @@ impl ProviderActivities {
             image: job.image.clone(),
             ssh_public_keys: job.ssh_keys.clone(),
             root_password: job.root_password.clone(),
+            user_data: job.user_data.clone(),
             network,
         };
         match provider.create_server(ticket, &request).await {

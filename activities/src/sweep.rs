@@ -17,6 +17,8 @@ use crate::{
 
 /// Servers that a run has live by newer rules.
 const RULES_ADOPTED_AT_ONCE: i64 = 500;
+/// Unpaid changes of plans that one sweep withdraws; the next one takes the rest.
+const LAPSED_AT_ONCE: i64 = 500;
 
 /// Why the engine did not answer a question about its workflows.
 pub type EngineError = Box<dyn std::error::Error + Send + Sync>;
@@ -97,6 +99,13 @@ impl SweepActivities {
         }
         if let Err(error) = self.look_after_lives().await {
             tracing::error!(event = "lives.failed", %error, "servers' lives could not be looked after");
+        }
+        match self.store.lapse_resizes(LAPSED_AT_ONCE).await {
+            Ok(0) => {}
+            Ok(lapsed) => {
+                tracing::info!(event = "resize.lapsed", lapsed, "plans that were not paid are withdrawn")
+            }
+            Err(error) => tracing::error!(event = "resize.lapsing_failed", %error, "unpaid plans stay open"),
         }
         let most = usize::try_from(start.rules.most).unwrap_or(usize::MAX);
         let expected = self.store.expected_workflows(&start.rules).await?;

@@ -55,8 +55,8 @@ impl Requester {
     }
 }
 
-/// Checks a request and takes it in. Nothing is asked of the provider here, but for a restore whether the snapshot is
-/// the server's own.
+/// Checks a request and takes it in. Nothing is asked of the provider here, but for what names a snapshot whether
+/// that is the server's own.
 ///
 /// # Errors
 /// 404 when there is no such server in their reach; 422 for what can't be read or had; 409 when the server's state
@@ -130,6 +130,7 @@ fn typed(kind: ActionKind, params: Map<String, Value>) -> Result<InstanceAction,
             | ActionKind::Resize
             | ActionKind::Snapshot
             | ActionKind::Restore
+            | ActionKind::DeleteSnapshot
             | ActionKind::Rename
     );
     if !takes_params {
@@ -157,12 +158,17 @@ fn invalid(field: &str, message: &str) -> Problem {
     Problem::field(Code::InvalidParams, &path, message)
 }
 
-fn require_ability(state: &AppState, server: &ServerRef, kind: ActionKind) -> Result<(), Problem> {
+/// The server's provider can do it.
+///
+/// # Errors
+/// 409 `unsupported_action` with the reason.
+pub(crate) fn require_ability(state: &AppState, server: &ServerRef, kind: ActionKind) -> Result<(), Problem> {
     let Some(capability) = kind.capability() else { return Ok(()) };
     if state.providers.capabilities(&server.provider)?.contains(&capability) {
         return Ok(());
     }
-    let detail = format!("{} can't do `{kind}`", server.provider);
+    let why = state.providers.why_not(&server.provider, capability)?;
+    let detail = format!("{} can't do `{kind}`: {why}", server.provider);
     Err(Problem::new(Code::UnsupportedAction, detail))
 }
 
@@ -179,8 +185,8 @@ async fn require_target(
             let message = format!("{} has no image `{image}` on offer", server.provider);
             Err(Problem::field(Code::ImageNotForProvider, "params.image", message))
         }
-        InstanceAction::Resize { plan_id } => require_plan(state, instance, *plan_id).await,
-        InstanceAction::Restore { snapshot_id } => {
+        InstanceAction::Resize { plan_id } => require_plan(state, instance, *plan_id, "params.plan_id").await,
+        InstanceAction::Restore { snapshot_id } | InstanceAction::DeleteSnapshot { snapshot_id } => {
             let server = at_provider::reach(state, server, requester.caller())?;
             let own = at_provider::answer(server.provider.list_snapshots(&server.id)).await?;
             if own.iter().any(|snapshot| snapshot.id == *snapshot_id) {
@@ -193,8 +199,17 @@ async fn require_target(
     }
 }
 
-async fn require_plan(state: &AppState, instance: InstanceId, plan: PlanId) -> Result<(), Problem> {
-    let refuse = |message: &str| Err(Problem::field(Code::PlanNotOffered, "params.plan_id", message));
+/// The server can have the plan, as far as the catalog says.
+///
+/// # Errors
+/// 422 `plan_not_offered` with the reason.
+pub(crate) async fn require_plan(
+    state: &AppState,
+    instance: InstanceId,
+    plan: PlanId,
+    field: &str,
+) -> Result<(), Problem> {
+    let refuse = |message: &str| Err(Problem::field(Code::PlanNotOffered, field, message));
     let target = match state.store.resize_target(instance, plan).await {
         Err(StoreError::NotFound("plan")) => return refuse("there is no such plan"),
         target => target?,

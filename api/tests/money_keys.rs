@@ -49,6 +49,12 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/instances/{id}/actions", "is about a server"),
     ("PUT", "/api/v1/instances/{id}/auto-renew", "is a wish; a term is renewed once, when it is due"),
     ("POST", "/api/v1/instances/{id}/console", "is about a server"),
+    (
+        "DELETE",
+        "/api/v1/instances/{id}/cancel",
+        "has the server stay; what was called off at once is not to be revoked",
+    ),
+    ("POST", "/api/v1/instances/{id}/resize/quote", "writes nothing"),
     ("POST", "/api/v1/internal/orders/{id}/retry-provisioning", "is about the server"),
     ("POST", "/api/v1/notifications/read-all", "is about reading"),
     ("POST", "/api/v1/notifications/{id}/read", "is about reading"),

@@ -123,6 +123,16 @@ macro_rules! every_event {
             ServerResumed = "server_resumed" [customer],
             /// A server will be deleted.
             ServerDeletionNear = "server_deletion_near" [customer],
+            /// A server has another plan.
+            ServerResized = "server_resized" [customer],
+            /// A server could not have another plan.
+            ServerResizeFailed = "server_resize_failed" [customer],
+            /// A server goes when its paid term ends.
+            ServerCancellationPlanned = "server_cancellation_planned" [customer],
+            /// It stays after all.
+            ServerCancellationRevoked = "server_cancellation_revoked" [customer],
+            /// A server was called off at once.
+            ServerCancelled = "server_cancelled" [customer],
             /// A server is gone.
             ServerTerminated = "server_terminated" [customer],
 

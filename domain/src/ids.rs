@@ -75,6 +75,10 @@ id! {
     InvoiceId,
     /// A further term of a server.
     RenewalId,
+    /// Another plan for a server within its paid term.
+    ResizeId,
+    /// A server that its owner called off.
+    CancellationId,
     /// One attempt to pay an invoice.
     PaymentId,
     /// A file that proves a bank transfer.

@@ -26,6 +26,16 @@ text_enum! {
 }
 
 text_enum! {
+    /// When a server goes that its owner calls off.
+    CancelWhen {
+        /// At once; what is not served of what was paid goes to the balance.
+        Now = "now",
+        /// When the paid term ends; until then it can be revoked.
+        PeriodEnd = "period_end",
+    }
+}
+
+text_enum! {
     /// Whether the machine is on, as last told by the provider.
     PowerState {
         /// Running.
@@ -64,6 +74,8 @@ text_enum! {
         EnableBackups = "enable_backups",
         /// Turn them off.
         DisableBackups = "disable_backups",
+        /// Give root a new password.
+        ResetPassword = "reset_password",
         /// CPU use over time.
         MetricsCpu = "metrics_cpu",
         /// Memory use over time.

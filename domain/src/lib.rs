@@ -36,6 +36,7 @@ pub mod purge;
 pub mod rate_limit;
 pub mod reconciliation;
 pub mod refund;
+pub mod resize;
 pub mod role;
 pub mod server;
 pub mod sweep;

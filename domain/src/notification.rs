@@ -81,6 +81,10 @@ text_enum! {
         WorkflowsRestarted = "WORKFLOWS_RESTARTED",
         /// The books are not sound, for administrators.
         LedgerUnsound = "LEDGER_UNSOUND",
+        /// A server has another plan, or could not have it.
+        VpsResized = "VPS_RESIZED",
+        /// A server was called off by its owner, or that was revoked.
+        VpsCancelled = "VPS_CANCELLED",
         /// A server is gone.
         VpsTerminated = "VPS_TERMINATED",
         /// A server that is to be deleted is still there and costs money, for administrators.

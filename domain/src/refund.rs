@@ -72,12 +72,40 @@ pub enum CreditReason {
         /// Slug of the gateway.
         gateway: String,
     },
+    /// Its owner called a server off before what was paid for it was served.
+    ServerCancelled {
+        /// Name of the server.
+        server: String,
+    },
+    /// A server has a cheaper plan.
+    ServerResized {
+        /// Name of the server.
+        server: String,
+        /// Name of the plan.
+        plan: String,
+    },
+    /// A server could not have the plan that was paid for.
+    ResizeFailed {
+        /// Name of the server.
+        server: String,
+        /// Name of the plan.
+        plan: String,
+    },
     /// In the words of who gave the money back.
     #[serde(untagged)]
     Written(String),
 }
 
 impl CreditReason {
+    /// The words, where somebody wrote them.
+    #[must_use]
+    pub fn written(&self) -> Option<&str> {
+        match self {
+            Self::Written(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The text that it is kept as: a kind is JSON, words are as they were written.
     #[must_use]
     pub fn to_text(&self) -> String {

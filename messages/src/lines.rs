@@ -2,6 +2,8 @@
 
 use domain::{language::Language, pricing::LineDescription};
 
+use crate::times::day;
+
 /// What a line of a bill is for, in words.
 #[must_use]
 pub fn invoice_line(description: &LineDescription, language: Language) -> String {
@@ -13,6 +15,12 @@ pub fn invoice_line(description: &LineDescription, language: Language) -> String
         }
         (D::Renewal { server, plan, months }, Language::English) => {
             format!("Renewal of {server}: {plan}, {}", term(*months, language))
+        }
+        (D::Resize { server, from, to, until }, Language::Indonesian) => {
+            format!("{server} beralih dari {from} ke {to}, sampai {}", day(*until, language))
+        }
+        (D::Resize { server, from, to, until }, Language::English) => {
+            format!("{server} from {from} to {to}, until {}", day(*until, language))
         }
         (D::TermDiscount { months }, Language::Indonesian) => {
             format!("Diskon untuk {}", term(*months, language))
@@ -47,6 +55,16 @@ mod tests {
             (plan(1), "Basic 1 GB, 1 bulan", "Basic 1 GB, 1 month"),
             (plan(3), "Basic 1 GB, 3 bulan", "Basic 1 GB, 3 months"),
             (renewal, "Perpanjangan web-1: Basic 1 GB, 3 bulan", "Renewal of web-1: Basic 1 GB, 3 months"),
+            (
+                LineDescription::Resize {
+                    server: "web-1".to_owned(),
+                    from: "Basic 1 GB".to_owned(),
+                    to: "Basic 2 GB".to_owned(),
+                    until: chrono::DateTime::from_timestamp(1_795_876_200, 0).unwrap(),
+                },
+                "web-1 beralih dari Basic 1 GB ke Basic 2 GB, sampai 28 November 2026",
+                "web-1 from Basic 1 GB to Basic 2 GB, until 28 November 2026",
+            ),
             (LineDescription::TermDiscount { months: 3 }, "Diskon untuk 3 bulan", "Discount for 3 months"),
             (LineDescription::Promo { code: "HEMAT10".to_owned() }, "Kode promo HEMAT10", "Promo HEMAT10"),
             (

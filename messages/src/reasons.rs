@@ -12,6 +12,24 @@ pub fn credit_reason(reason: &CreditReason, language: Language) -> String {
         (CreditReason::PaymentTakenBack { gateway }, Language::Indonesian) => {
             format!("Pembayaran ditarik kembali melalui {gateway}")
         }
+        (CreditReason::ServerCancelled { server }, Language::English) => {
+            format!("{server} was called off: what was not served of it")
+        }
+        (CreditReason::ServerCancelled { server }, Language::Indonesian) => {
+            format!("{server} dihentikan: bagian yang belum dipakai")
+        }
+        (CreditReason::ServerResized { server, plan }, Language::English) => {
+            format!("{server} has the plan {plan} now: the difference")
+        }
+        (CreditReason::ServerResized { server, plan }, Language::Indonesian) => {
+            format!("{server} kini memakai paket {plan}: selisih harga")
+        }
+        (CreditReason::ResizeFailed { server, plan }, Language::English) => {
+            format!("{server} could not be given the plan {plan}")
+        }
+        (CreditReason::ResizeFailed { server, plan }, Language::Indonesian) => {
+            format!("{server} tidak dapat dialihkan ke paket {plan}")
+        }
         (CreditReason::Written(text), _) => text.clone(),
     }
 }
@@ -63,6 +81,21 @@ mod tests {
         let given_up = MisfitReason::GivenUp { status: PaymentStatus::Pending };
         assert!(misfit_reason(&given_up, Language::English).ends_with("it is PENDING here"));
         assert!(misfit_reason(&given_up, Language::Indonesian).ends_with("di sini PENDING"));
+    }
+
+    #[test]
+    fn what_goes_back_for_a_server_names_it() {
+        let (server, plan) = ("web-1".to_owned(), "Basic 1 GB".to_owned());
+        for reason in [
+            CreditReason::ServerCancelled { server: server.clone() },
+            CreditReason::ServerResized { server: server.clone(), plan: plan.clone() },
+            CreditReason::ResizeFailed { server, plan },
+        ] {
+            assert_eq!(CreditReason::from(reason.to_text()), reason);
+            assert_eq!(reason.written(), None);
+            let [en, id] = [Language::English, Language::Indonesian].map(|l| credit_reason(&reason, l));
+            assert!(en.contains("web-1") && id.contains("web-1") && en != id, "{en} / {id}");
+        }
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! How people get into their servers. A server that was ordered with SSH keys lets nobody in by password; any other
 //! gets a root password that is made here once, kept sealed, and opened for two: the provider when the server is made,
-//! and its owner who asks.
+//! and its owner who asks. Another one takes its place when its owner has it reset.
 
 use domain::{
-    ids::{InstanceId, UserId},
+    ids::{ActionId, InstanceId, UserId},
     instance::InstanceStatus,
 };
 use secrecy::SecretString;
 use serde_json::json;
+use sqlx::PgConnection;
 
 mod password;
 mod seal;
+mod user_data;
 
 pub use seal::{CredentialsKeys, SealError};
+pub(crate) use user_data::forget_user_data;
 
 use crate::{
     Object, Result, Store, StoreError,
@@ -101,6 +104,41 @@ impl Store {
         self.root_password(instance).await?.ok_or(StoreError::NotFound("root password"))
     }
 
+    /// The new root password that an action is to bring, made now if there is none yet: every try at the provider tells the
+    /// same one. It is the server's once the action is done.
+    ///
+    /// # Errors
+    /// [`StoreError::Credentials`] when this process can't make or open it, [`StoreError::NotFound`] when there is no such
+    /// action, or it is over.
+    #[boxed]
+    pub async fn new_root_password(&self, action: ActionId) -> Result<SecretString> {
+        let instance =
+            sqlx::query_scalar!("SELECT instance_id FROM instance_actions WHERE id = $1", action.0)
+                .fetch_optional(&self.pool)
+                .await?
+                .ok_or(StoreError::NotFound("action"))?;
+        let sealed = self.keys()?.seal(instance, &password::generate()?)?;
+        sqlx::query!(
+            "INSERT INTO password_resets (action_id, sealed_password, key_id)
+             SELECT id, $2, $3 FROM instance_actions WHERE id = $1 AND status = 'in_progress'
+             ON CONFLICT (action_id) DO NOTHING",
+            action.0,
+            sealed.bytes,
+            sealed.key_id,
+        )
+        .execute(&self.pool)
+        .await?;
+        let kept = sqlx::query_as!(
+            Sealed,
+            "SELECT sealed_password AS bytes, key_id FROM password_resets WHERE action_id = $1",
+            action.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .ok_or(StoreError::NotFound("action"))?;
+        Ok(self.keys()?.open(instance, &kept)?)
+    }
+
     async fn root_password(&self, instance: InstanceId) -> Result<Option<SecretString>> {
         let sealed = sqlx::query_as!(
             Sealed,
@@ -118,4 +156,25 @@ impl Store {
     fn keys(&self) -> Result<&CredentialsKeys> {
         Ok(self.credentials_keys.as_deref().ok_or(SealError::NoKeys)?)
     }
+}
+
+/// The new root password that an action brought is the server's from now on.
+pub(crate) async fn keep_new(tx: &mut PgConnection, action: ActionId) -> Result<()> {
+    sqlx::query!(
+        "WITH reset AS (DELETE FROM password_resets WHERE action_id = $1 RETURNING sealed_password, key_id)
+         INSERT INTO instance_credentials (instance_id, sealed_password, key_id)
+         SELECT a.instance_id, reset.sealed_password, reset.key_id FROM reset, instance_actions a WHERE a.id = $1
+         ON CONFLICT (instance_id) DO UPDATE
+         SET sealed_password = excluded.sealed_password, key_id = excluded.key_id, created_at = now()",
+        action.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The new root password that an action was to bring is nobody's.
+pub(crate) async fn forget_new(tx: &mut PgConnection, action: ActionId) -> Result<()> {
+    sqlx::query!("DELETE FROM password_resets WHERE action_id = $1", action.0).execute(tx).await?;
+    Ok(())
 }

@@ -161,11 +161,13 @@ async fn find_and_lock_invoice(
     .ok_or(StoreError::NotFound("invoice"))
 }
 
-/// Locks the server that an invoice is over a term of, if it is.
+/// Locks the server that an invoice is over a term or a plan of, if it is.
 async fn lock_server(tx: &mut PgConnection, invoice: InvoiceId) -> Result<()> {
     sqlx::query!(
-        "SELECT s.id FROM renewals r JOIN instances s ON s.id = r.instance_id WHERE r.invoice_id = $1
-         FOR NO KEY UPDATE OF s",
+        "SELECT id FROM instances
+         WHERE id = coalesce((SELECT instance_id FROM renewals WHERE invoice_id = $1),
+                             (SELECT instance_id FROM resizes WHERE invoice_id = $1))
+         FOR NO KEY UPDATE",
         invoice.0
     )
     .fetch_optional(tx)

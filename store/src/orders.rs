@@ -53,6 +53,12 @@ pub enum Refusal {
     /// The SSH keys are more than a server can be told.
     #[error(transparent)]
     SshKeysTooLong(#[from] domain::user_data::KeysTooLong),
+    /// cloud-init would not know what the user data is.
+    #[error(transparent)]
+    UserDataInvalid(#[from] domain::user_data::InvalidUserData),
+    /// The user data is more than a server can be told beside its keys.
+    #[error(transparent)]
+    UserDataTooLong(#[from] domain::user_data::UserDataTooLong),
     /// As many are sold as may be.
     #[error("this plan is sold out at the moment")]
     OutOfStock,

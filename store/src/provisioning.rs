@@ -15,6 +15,7 @@ use domain::{
     instance::PowerState,
     order::{OrderStatus, Transition},
     policy::OrderPolicy,
+    user_data::UserData,
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -80,6 +81,8 @@ pub struct ProvisioningJob {
     pub ssh_keys: Vec<String>,
     /// Root's password: always the same for an order. `None` with SSH keys, and once the server is known.
     pub root_password: Option<SecretString>,
+    /// What its owner wants it told at its first boot; read only while it is to be made.
+    pub user_data: Option<UserData>,
 }
 
 impl ProvisioningJob {
@@ -148,7 +151,8 @@ impl Store {
                       extract(epoch FROM now() - t.create_sent_at)::float8 AS "create_sent_ago?: Elapsed",
                       extract(epoch FROM now() - t.server_known_at)::float8 AS "server_known_ago?: Elapsed",
                       t.replace_server, (o.policy -> 'ready_patience_ms')::bigint AS ready_patience_ms,
-                      r.provider_slug AS region, s.provider_slug AS image, o.ssh_keys
+                      r.provider_slug AS region, s.provider_slug AS image, o.ssh_keys,
+                      EXISTS (SELECT FROM order_user_data d WHERE d.order_id = o.id) AS "has_user_data!"
                FROM orders o
                JOIN current_placements c ON c.order_id = o.id
                JOIN provisioning_tasks t ON t.order_id = o.id
@@ -163,11 +167,13 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?
         .ok_or(StoreError::NotFound("provisioning job"))?;
-        let wants_password = row.status == OrderStatus::Provisioning
-            && row.provider_instance_id.is_none()
-            && row.ssh_keys.is_empty();
-        let root_password = match wants_password {
+        let is_to_be_made = row.status == OrderStatus::Provisioning && row.provider_instance_id.is_none();
+        let root_password = match is_to_be_made && row.ssh_keys.is_empty() {
             true => Some(self.ensure_root_password(row.instance_id).await?),
+            false => None,
+        };
+        let user_data = match is_to_be_made && row.has_user_data {
+            true => self.user_data_of(order).await?,
             false => None,
         };
         Ok(ProvisioningJob {
@@ -190,6 +196,7 @@ impl Store {
             image: row.image,
             ssh_keys: row.ssh_keys,
             root_password,
+            user_data,
         })
     }
 

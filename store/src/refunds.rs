@@ -8,6 +8,7 @@ mod credit_notes;
 mod read;
 mod request;
 mod steps;
+mod unserved;
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -25,6 +26,7 @@ pub(crate) use credit_notes::{credit, give_back};
 pub use read::{CreditNote, RefundFilter};
 pub(crate) use request::end_instance;
 pub use steps::{RefundCall, RefundJob};
+pub(crate) use unserved::{give_back_invoice, give_back_unserved, unserved};
 
 use crate::{
     Object, Result, StoreError,

@@ -89,6 +89,8 @@ struct Renewable {
     name: String,
     status: InstanceStatus,
     being_deleted: bool,
+    cancels_at_period_end: bool,
+    being_resized: bool,
     expires_at: Option<DateTime<Utc>>,
     /// When a further term is to be paid: at the present one's end, or at once when that is past.
     due_at: DateTime<Utc>,
@@ -234,7 +236,8 @@ async fn lock(tx: &mut PgConnection, instance: InstanceId, owner: UserId, months
         Renewable,
         r#"SELECT s.name, s.status AS "status: InstanceStatus", s.expires_at,
                   greatest(s.expires_at, now()) AS "due_at!", l.name AS plan_name,
-                  l.price_monthly AS "price_monthly: Rupiah", t.discount_bp AS "discount_bp?",
+                  l.price_monthly AS "price_monthly: Rupiah", t.discount_bp AS "discount_bp?", s.cancels_at_period_end,
+                  EXISTS (SELECT FROM resizes z WHERE z.instance_id = s.id AND z.status = 'APPLYING') AS "being_resized!",
                   EXISTS (SELECT FROM instance_actions a WHERE a.instance_id = s.id AND a.action = 'delete'
                           AND a.status IN ('pending', 'in_progress')) AS "being_deleted!"
            FROM instances s JOIN plans l ON l.id = s.plan_id
@@ -249,13 +252,17 @@ async fn lock(tx: &mut PgConnection, instance: InstanceId, owner: UserId, months
     .ok_or(StoreError::NotFound("instance"))
 }
 
-/// What a further term of so many months costs today; `None` when such a term is not on offer.
+/// What a further term of so many months costs today; `None` when such a term is not on offer, or the price is another one
+/// in a moment, since the server is being resized.
 pub(crate) async fn price(
     tx: &mut PgConnection,
     instance: InstanceId,
     months: u32,
 ) -> Result<Option<Rupiah>> {
     let (_, server) = owned(tx, instance, months).await?;
+    if server.being_resized {
+        return Ok(None);
+    }
     Ok(priced(tx, &server, months).await?.map(|(quote, _)| quote.total))
 }
 
@@ -287,6 +294,13 @@ fn refuse_if_impossible(server: &Renewable) -> Result<(), OrderError> {
     let refuse = |state: String| Err(StoreError::Conflict { object: Object::Instance, state }.into());
     if server.being_deleted {
         return refuse("being deleted".to_owned());
+    }
+    if server.cancels_at_period_end {
+        return refuse("cancelled at the end of its term: revoke that first".to_owned());
+    }
+    // Its price is another one in a moment.
+    if server.being_resized {
+        return refuse("being resized".to_owned());
     }
     if !matches!(server.status, InstanceStatus::Active | InstanceStatus::Suspended)
         || server.expires_at.is_none()

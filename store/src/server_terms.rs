@@ -9,14 +9,23 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{Result, events::Entry, invoices, outbox, own_actions, term};
+use crate::{Result, events::Entry, invoices, outbox, own_actions, server_resizes, term};
 
-/// Whether an invoice is over a term of a server that is gone or being deleted: nobody has anything from paying it.
+/// Whether an invoice is over a term of a server that is gone, being deleted or called off, or over a
+/// plan that it can't have any more: nobody has anything from paying it.
 pub(crate) async fn is_pointless(tx: &mut PgConnection, invoice: InvoiceId) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM renewals r JOIN instances s ON s.id = r.instance_id
                           WHERE r.invoice_id = $1
-                            AND (s.status IN ('TERMINATING', 'TERMINATED')
+                            AND (s.status IN ('TERMINATING', 'TERMINATED') OR s.cancels_at_period_end
+                                 OR EXISTS (SELECT FROM instance_actions a
+                                            WHERE a.instance_id = s.id AND a.action = 'delete'
+                                              AND a.status IN ('pending', 'in_progress'))))
+               OR EXISTS (SELECT FROM resizes z JOIN instances s ON s.id = z.instance_id
+                          WHERE z.invoice_id = $1
+                            AND (z.status <> 'OPEN' OR z.lapses_at <= now() OR s.status <> 'ACTIVE'
+                                 OR s.cancels_at_period_end OR s.plan_id <> z.from_plan_id
+                                 OR s.expires_at IS DISTINCT FROM z.term_ends_at
                                  OR EXISTS (SELECT FROM instance_actions a
                                             WHERE a.instance_id = s.id AND a.action = 'delete'
                                               AND a.status IN ('pending', 'in_progress')))) AS "is_pointless!""#,
@@ -26,12 +35,14 @@ pub(crate) async fn is_pointless(tx: &mut PgConnection, invoice: InvoiceId) -> R
     .await?)
 }
 
-/// Withdraws what is wished for a server and not paid yet, since a later wish counts or the server ends. The attempts to
+/// Withdraws what is wished for a server and not paid yet, a further term or another plan, since a later wish counts or the server ends. The attempts to
 /// pay it are called off; money that comes all the same goes to the balance. The server is locked by the caller.
 pub(crate) async fn withdraw_open(tx: &mut PgConnection, instance: InstanceId) -> Result<()> {
     let open = sqlx::query_scalar!(
-        r#"SELECT v.id AS "id: InvoiceId" FROM renewals r JOIN invoices v ON v.id = r.invoice_id
-           WHERE r.instance_id = $1 AND v.status = 'OPEN' ORDER BY v.id FOR NO KEY UPDATE OF v"#,
+        r#"SELECT v.id AS "id: InvoiceId" FROM invoices v
+           WHERE v.status = 'OPEN' AND v.id IN (SELECT invoice_id FROM renewals WHERE instance_id = $1
+                                                UNION ALL SELECT invoice_id FROM resizes WHERE instance_id = $1)
+           ORDER BY v.id FOR NO KEY UPDATE OF v"#,
         instance.0,
     )
     .fetch_all(&mut *tx)
@@ -39,7 +50,7 @@ pub(crate) async fn withdraw_open(tx: &mut PgConnection, instance: InstanceId) -
     for invoice in open {
         invoices::void(tx, invoice).await?;
     }
-    Ok(())
+    server_resizes::lapse_open(tx, instance).await
 }
 
 /// Who has to be woken when a server's term becomes longer.

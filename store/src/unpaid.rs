@@ -42,7 +42,7 @@ pub(crate) enum Beginning<'a> {
     OrderAttempt(OrderId),
     /// A further attempt to pay an invoice that belongs to no order.
     InvoiceAttempt(InvoiceId),
-    /// A further term of a server that is not paid at once.
+    /// A further term of a server, or a dearer plan, that is not paid at once.
     Renewal(InstanceId),
     /// A proof of a bank transfer for an order.
     Proof {
@@ -140,13 +140,15 @@ async fn attempts(
     Ok(Begun { attempts: row.attempts, frees_in_seconds: seconds(row.frees_in), ..Begun::default() })
 }
 
-/// Further terms asked for of a server, without those that were paid.
+/// Further terms and dearer plans asked for of a server, without those that were paid.
 async fn renewals(tx: &mut PgConnection, instance: InstanceId) -> Result<Begun> {
     let row = sqlx::query!(
         r#"SELECT count(*) AS "renewals!",
                   extract(epoch FROM min(created_at) + interval '1 day' - now())::float8 AS frees_in
-           FROM renewals
-           WHERE instance_id = $1 AND starts_at IS NULL AND created_at > now() - interval '1 day'"#,
+           FROM (SELECT created_at FROM renewals WHERE instance_id = $1 AND starts_at IS NULL
+                 UNION ALL SELECT created_at FROM resizes
+                 WHERE instance_id = $1 AND starts_at IS NULL AND invoice_id IS NOT NULL) wishes
+           WHERE created_at > now() - interval '1 day'"#,
         instance.0,
     )
     .fetch_one(tx)

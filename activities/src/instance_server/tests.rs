@@ -142,6 +142,7 @@ async fn create(cloud: &dyn CloudProvider, order: OrderId) -> String {
         image: "ubuntu-24-04-x64".to_owned(),
         ssh_public_keys: Vec::new(),
         root_password: None,
+        user_data: None,
         network: None,
     };
     let ticket = cloud.ready_to_create().await.unwrap();
@@ -255,6 +256,36 @@ async fn only_the_servers_own_snapshots_are_restored(pool: PgPool) {
         world.done(InstanceAction::Restore { snapshot_id: own }).await.status,
         ActionStatus::Completed
     );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn only_the_servers_own_snapshots_are_deleted_and_once(pool: PgPool) {
+    const DELETES: &str = "DELETE /v2/snapshots/{id}";
+    let world = World::new(pool).await;
+    let neighbour = create(world.cloud.as_ref(), OrderId(Uuid::now_v7())).await;
+    let request = ProviderAction::Snapshot { name: "theirs".to_owned() };
+    let receipt = world.cloud.perform_action(&neighbour, &request).await.unwrap();
+    world.cloud.action_progress(&neighbour, &receipt).await.unwrap();
+    let theirs = world.cloud.list_snapshots(&neighbour).await.unwrap().pop().unwrap().id;
+    let action = world.begin(InstanceAction::DeleteSnapshot { snapshot_id: theirs }).await;
+    let refused = world.run(action).await.unwrap_err();
+    assert_eq!(refused.class(), FailureClass::NotFound);
+    world.store().fail_action(action, refused.class(), &refused.to_string()).await.unwrap();
+    assert_eq!(world.simulated.simulator.calls(DELETES), 0);
+    assert_eq!(world.cloud.list_snapshots(&neighbour).await.unwrap().len(), 1);
+
+    let own = world.done(InstanceAction::Snapshot { name: "mine".to_owned() }).await.result.unwrap();
+    let snapshot_id = own["snapshot_id"].as_str().unwrap().to_owned();
+    // Its answer is lost; the next try finds it gone, which is as wanted.
+    world.fault(DELETES, "drop_after_create", 1).await;
+    let action = world.begin(InstanceAction::DeleteSnapshot { snapshot_id: snapshot_id.clone() }).await;
+    assert_eq!(class(world.run(action).await), FailureClass::Retryable);
+    world.run(action).await.unwrap();
+    assert_eq!(world.read(action).await.status, ActionStatus::Completed);
+    assert_eq!(world.cloud.list_snapshots(&world.droplet).await.unwrap().len(), 0);
+    let again = world.begin(InstanceAction::DeleteSnapshot { snapshot_id }).await;
+    assert_eq!(class(world.run(again).await), FailureClass::NotFound, "it has no such snapshot any more");
+    world.store().fail_action(again, FailureClass::NotFound, "no such snapshot").await.unwrap();
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -221,6 +221,7 @@ async fn a_server_that_lost_its_tags_is_read_by_itself(pool: PgPool) {
         image: "ubuntu-24-04-x64".to_owned(),
         ssh_public_keys: vec![],
         root_password: None,
+        user_data: None,
         network: None,
     };
     let made = cloud.create_server(cloud.ready_to_create().await.unwrap(), &stranger).await.unwrap();

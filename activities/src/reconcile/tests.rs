@@ -133,6 +133,7 @@ impl Fleet {
             image: "ubuntu-24-04-x64".to_owned(),
             ssh_public_keys: Vec::new(),
             root_password: None,
+            user_data: None,
             network: None,
         };
         let created = self.cloud.create_server(ticket, &request).await.unwrap();

@@ -1,7 +1,7 @@
 //! What can be done to a server, and how it goes.
 
 use chrono::{DateTime, Utc};
-use domain::instance::Capability;
+use domain::{instance::Capability, user_data::UserData};
 use secrecy::SecretString;
 
 /// Something to do to a server. Sizes, images and snapshots are the provider's own slugs and ids.
@@ -25,6 +25,8 @@ pub enum ProviderAction {
         ssh_public_keys: Vec<String>,
         /// Root's password.
         root_password: Option<SecretString>,
+        /// What its owner wants it told at its first boot. Vendors that remember what a server was told at first ignore it.
+        user_data: Option<UserData>,
     },
     /// Change its size.
     Resize {
@@ -56,6 +58,11 @@ pub enum ProviderAction {
     EnableBackups,
     /// Turn them off.
     DisableBackups,
+    /// Give root a new password.
+    ResetPassword {
+        /// The password.
+        root_password: SecretString,
+    },
 }
 
 impl ProviderAction {
@@ -75,6 +82,7 @@ impl ProviderAction {
             Self::Rename { .. } => Capability::Rename,
             Self::EnableBackups => Capability::EnableBackups,
             Self::DisableBackups => Capability::DisableBackups,
+            Self::ResetPassword { .. } => Capability::ResetPassword,
         }
     }
 }

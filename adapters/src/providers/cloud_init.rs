@@ -1,5 +1,7 @@
 //! What a new server is told at its first boot, as cloud-init's user data. Adapters encode it as their vendor wants.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::user_data::UserData;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha_crypt::{PasswordHasher, ShaCrypt, password_hash};
@@ -27,6 +29,54 @@ pub async fn cloud_config(
         None => None,
     };
     Ok(compose(ssh_public_keys, hash.as_deref()))
+}
+
+/// All that a new server is told at its first boot: what we tell it, and what its owner wants it told.
+///
+/// # Errors
+/// When the password can't be hashed.
+pub async fn first_boot(
+    ssh_public_keys: &[String],
+    root_password: Option<&SecretString>,
+    user_data: Option<&UserData>,
+) -> Result<Option<String>, NotHashed> {
+    Ok(together(cloud_config(ssh_public_keys, root_password).await?, user_data))
+}
+
+/// Ours and the owner's as one text: each as it is when it is alone, else a message of two parts (MIME), ours first. What both
+/// configure is ours where it is one value and both where it is a list, so nobody is locked out by what an owner forgot.
+#[must_use]
+pub fn together(ours: Option<String>, theirs: Option<&UserData>) -> Option<String> {
+    match (ours, theirs) {
+        (ours, None) => ours,
+        (None, Some(theirs)) => Some(theirs.expose().to_owned()),
+        (Some(ours), Some(theirs)) => Some(message(&ours, theirs)),
+    }
+}
+
+fn message(ours: &str, theirs: &UserData) -> String {
+    let kind = theirs.content_type().unwrap_or("text/plain");
+    let (encoding, body) = match theirs.is_plain() {
+        true => ("7bit", theirs.expose().to_owned()),
+        false => ("base64", STANDARD.encode(theirs.expose())),
+    };
+    let boundary = boundary(&[ours, &body]);
+    format!(
+        "Content-Type: multipart/mixed; boundary=\"{boundary}\"\nMIME-Version: 1.0\n\n\
+         --{boundary}\nContent-Type: text/cloud-config; charset=\"utf-8\"\nMIME-Version: 1.0\n\
+         Content-Transfer-Encoding: 8bit\n\n{ours}\n\
+         --{boundary}\nContent-Type: {kind}; charset=\"utf-8\"\nMIME-Version: 1.0\n\
+         Content-Transfer-Encoding: {encoding}\nMerge-Type: list(append)+dict(no_replace,recurse_list)+str()\n\n{body}\n\
+         --{boundary}--\n"
+    )
+}
+
+/// A line that stands in none of the parts.
+fn boundary(parts: &[&str]) -> String {
+    (0..=parts.iter().map(|part| part.len()).sum::<usize>())
+        .map(|number| format!("webrana-{number}"))
+        .find(|line| !parts.iter().any(|part| part.contains(line.as_str())))
+        .unwrap_or_default()
 }
 
 /// Why a password has no hash.
@@ -69,6 +119,7 @@ fn hash(password: &SecretString) -> Result<String, password_hash::Error> {
 
 #[cfg(test)]
 mod tests {
+    use domain::user_data::check_together;
     use sha_crypt::PasswordVerifier;
 
     use super::*;
@@ -89,6 +140,51 @@ mod tests {
         assert_eq!(told["users"], json!([{ "name": "root", "ssh_authorized_keys": keys }]));
         assert_eq!(told["chpasswd"], json!({ "expire": false }));
         assert_eq!(told.get("runcmd"), None);
+    }
+
+    fn parts(text: &str) -> Vec<(String, String)> {
+        let boundary = text.split('"').nth(1).unwrap();
+        let (begin, end) = (format!("--{boundary}\n"), format!("\n--{boundary}--"));
+        let parts = text.split(begin.as_str()).skip(1);
+        let parts = parts.map(|part| part.split(end.as_str()).next().unwrap().split_once("\n\n").unwrap());
+        parts.map(|(head, body)| (head.to_owned(), body.trim_end().to_owned())).collect()
+    }
+
+    #[tokio::test]
+    async fn an_owners_user_data_stands_beside_ours() {
+        let keys = ["ssh-ed25519 AAAA andi@laptop".to_owned()];
+        let ours = cloud_config(&keys, None).await.unwrap().unwrap();
+        // A text that looks like a boundary does not end its part.
+        let script = UserData::from("#!/bin/sh\necho --webrana-0 webrana-1\n".to_owned());
+        let told = first_boot(&keys, None, Some(&script)).await.unwrap().unwrap();
+        let read = parts(&told);
+        assert_eq!(read.len(), 2, "{told}");
+        assert!(read[0].0.starts_with("Content-Type: text/cloud-config"));
+        assert_eq!(read[0].1, ours.trim_end());
+        assert!(read[1].0.starts_with("Content-Type: text/x-shellscript") && read[1].0.contains("7bit"));
+        assert_eq!(read[1].1, script.expose().trim_end());
+        let foreign = UserData::from("#cloud-config\nfqdn: é\n".to_owned());
+        let told = first_boot(&keys, None, Some(&foreign)).await.unwrap().unwrap();
+        let read = parts(&told);
+        assert!(read[1].0.contains("base64") && read[1].0.contains("Merge-Type: "), "{told}");
+        assert_eq!(STANDARD.decode(&read[1].1).unwrap(), foreign.expose().as_bytes());
+
+        assert_eq!(first_boot(&keys, None, None).await.unwrap(), Some(ours));
+        assert_eq!(first_boot(&[], None, Some(&script)).await.unwrap().as_deref(), Some(script.expose()));
+    }
+
+    #[tokio::test]
+    async fn what_may_be_ordered_fits_into_what_every_vendor_takes() {
+        let password = SecretString::from("correct horse");
+        for text in ["x", "é"] {
+            let mut data = "#!".to_owned();
+            while check_together(&[], &UserData::from(data.clone())).is_ok() {
+                data.push_str(&text.repeat(64));
+            }
+            data.truncate(data.len() - 64 * text.len());
+            let told = first_boot(&[], Some(&password), Some(&UserData::from(data))).await.unwrap().unwrap();
+            assert!((40_000..64 * 1024 * 3 / 4).contains(&told.len()), "{}", told.len());
+        }
     }
 
     #[tokio::test]

@@ -65,6 +65,16 @@ pub trait CloudProvider: Send + Sync + std::fmt::Debug {
         self.terms().descriptor.capabilities
     }
 
+    /// Why it lacks a capability, for customers to read.
+    fn why_not(&self, _capability: Capability) -> &'static str {
+        "the provider does not offer it"
+    }
+
+    /// Whether it resizes a server only while that is off.
+    fn resizes_only_off(&self) -> bool {
+        false
+    }
+
     /// The vendor's rate limits, by the groups of calls it counts.
     fn rate_limits(&self) -> &'static [Lane] {
         self.terms().descriptor.rate_limits

@@ -54,6 +54,14 @@ impl Registry {
         self.known(slug).map(|provider| provider.capabilities())
     }
 
+    /// Why a provider lacks a capability, for customers to read.
+    ///
+    /// # Errors
+    /// [`UnknownProvider`] when none is set up.
+    pub fn why_not(&self, slug: &str, capability: Capability) -> Result<&'static str, UnknownProvider> {
+        self.known(slug).map(|provider| provider.why_not(capability))
+    }
+
     fn known(&self, slug: &str) -> Result<&Arc<dyn CloudProvider>, UnknownProvider> {
         self.0.get(slug).ok_or_else(|| UnknownProvider { slug: slug.to_owned() })
     }

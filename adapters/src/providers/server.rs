@@ -1,6 +1,6 @@
 //! Servers, as they are asked for and listed.
 
-use domain::server::ProviderServer;
+use domain::{server::ProviderServer, user_data::UserData};
 use secrecy::SecretString;
 
 /// What it takes to create a server. Sizes, regions and images are the provider's own slugs.
@@ -24,6 +24,8 @@ pub struct CreateServer {
     pub ssh_public_keys: Vec<String>,
     /// Root's password.
     pub root_password: Option<SecretString>,
+    /// What its owner wants it told at its first boot, beside what we tell it.
+    pub user_data: Option<UserData>,
     /// The private network it is to be in: one of its customer's. See [`super::CloudProvider::ensure_network`].
     pub network: Option<String>,
 }

@@ -10,6 +10,8 @@ use serde_json::json;
 
 use crate::vendor::{Lab, TAG, Vendor, until};
 
+const PASSWORD: &str = "Correct-horse-9-battery";
+
 impl<V: Vendor> Lab<V> {
     pub fn can(&self, capability: Capability) -> bool {
         self.provider.capabilities().contains(&capability)
@@ -81,6 +83,7 @@ pub async fn a_rebuild_keeps_the_server<V: Vendor>() {
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl b".to_owned(),
         ],
         root_password: Some("Correct-horse-9-battery".into()),
+        user_data: None,
     };
     if !lab.can(Capability::Rebuild) {
         return;
@@ -157,6 +160,27 @@ pub async fn backups_go_on_and_off<V: Vendor>() {
     assert!(lab.read(&id).await.ready);
 }
 
+pub async fn a_password_is_set_and_told_to_nobody<V: Vendor>() {
+    let lab = Lab::<V>::open().await;
+    let before = lab.make_ready(TAG).await;
+    let reset = |password: &str| ProviderAction::ResetPassword { root_password: password.into() };
+    if !lab.can(Capability::ResetPassword) {
+        return;
+    }
+    if let Err(on) = lab.begin(&before.id, &reset(PASSWORD)).await {
+        assert_eq!((on.class, on.is_ambiguous()), (FailureClass::Conflict, false), "{on}");
+        lab.act(&before.id, ProviderAction::PowerOff).await;
+    }
+    let weak = lab.begin(&before.id, &reset("aaaaaaaaaaaa")).await.unwrap_err();
+    assert_eq!((weak.class, weak.is_ambiguous()), (FailureClass::Permanent, false), "{weak}");
+    assert!(!format!("{weak:?} {:?}", reset(PASSWORD)).contains(PASSWORD));
+    for _ in 0..2 {
+        lab.act(&before.id, reset(PASSWORD)).await.expect("it can");
+    }
+    lab.power_on(&before.id).await;
+    assert_eq!(lab.read(&before.id).await, before);
+}
+
 pub async fn what_it_is_not_capable_of_is_refused_without_a_call<V: Vendor>() {
     let lab = Lab::<V>::open().await;
     let id = lab.make_ready(TAG).await.id;
@@ -171,6 +195,7 @@ pub async fn what_it_is_not_capable_of_is_refused_without_a_call<V: Vendor>() {
             image: V::OFFER.image.to_owned(),
             ssh_public_keys: vec![],
             root_password: None,
+            user_data: None,
         },
         ProviderAction::Resize { size: V::OFFER.larger.to_owned(), grow_disk: true },
         ProviderAction::Snapshot { name: "s".to_owned() },
@@ -178,6 +203,7 @@ pub async fn what_it_is_not_capable_of_is_refused_without_a_call<V: Vendor>() {
         ProviderAction::Rename { name: "n".to_owned() },
         ProviderAction::EnableBackups,
         ProviderAction::DisableBackups,
+        ProviderAction::ResetPassword { root_password: PASSWORD.into() },
     ] {
         if lab.can(action.capability()) {
             continue;
@@ -185,6 +211,7 @@ pub async fn what_it_is_not_capable_of_is_refused_without_a_call<V: Vendor>() {
         let refused = lab.begin(&id, &action).await.unwrap_err();
         assert_eq!((refused.class, refused.status), (FailureClass::Unsupported, None), "{action:?}");
         assert!(refused.message.contains(action.capability().as_str()), "{refused}");
+        assert!(refused.message.ends_with(lab.provider.why_not(action.capability())), "{refused}");
     }
     assert_eq!(lab.calls().await, before);
 }

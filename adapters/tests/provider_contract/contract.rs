@@ -24,6 +24,7 @@ macro_rules! contract {
             a_snapshot_is_taken_put_back_and_deleted,
             a_name_changes,
             backups_go_on_and_off,
+            a_password_is_set_and_told_to_nobody,
             what_it_is_not_capable_of_is_refused_without_a_call,
             an_action_on_a_server_that_is_gone_is_not_found,
             a_busy_server_refuses_as_a_conflict,

@@ -81,6 +81,7 @@ pub fn request<V: Vendor>(tag: &str) -> CreateServer {
         image: V::OFFER.image.to_owned(),
         ssh_public_keys: vec![PUBLIC_KEY.to_owned()],
         root_password: None,
+        user_data: None,
         network: None,
     }
 }

@@ -86,6 +86,7 @@ async fn the_image_it_has_can_be_installed_again_for_other_keys() {
         image: Vultr::OFFER.image.to_owned(),
         ssh_public_keys: vec!["ssh-ed25519 AAAA other".to_owned()],
         root_password: None,
+        user_data: None,
     };
     lab.carry_out(&before.id, rebuild).await;
     assert_eq!(lab.simulator.calls("POST /v2/instances/{id}/reinstall"), 1);
@@ -117,6 +118,7 @@ async fn a_password_is_told_as_its_hash_also_to_a_rebuild() {
         image: Vultr::OFFER.other_image.to_owned(),
         ssh_public_keys: Vec::new(),
         root_password: password(),
+        user_data: None,
     };
     lab.carry_out(&id, rebuild).await;
     let after = lab.user_data(&id).await;

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     ids::{CreditNoteId, InvoiceId, OrderId, PaymentId, RefundId, UserId},
+    language::Language,
     order::OrderStatus,
     refund::{RefundDestination, RefundStatus},
 };
@@ -342,7 +343,7 @@ impl From<Refund> for AdminRefund {
             amount: refund.amount,
             net: refund.net,
             tax: refund.tax,
-            reason: refund.reason,
+            reason: messages::credit_reason(&refund.reason.into(), Language::English),
             credit_note_id: refund.credit_note_id,
             credit_note: refund.credit_note,
             requested_by: refund.requested_by,

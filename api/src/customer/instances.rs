@@ -15,8 +15,10 @@ use crate::{
 };
 
 mod actions;
+mod cancel;
 mod renewals;
 mod reports;
+mod resizes;
 
 /// Routes under `/instances`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -26,6 +28,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(actions::routes())
         .merge(reports::routes())
         .merge(renewals::routes())
+        .merge(cancel::routes())
+        .merge(resizes::routes())
 }
 
 /// Which servers are wanted.

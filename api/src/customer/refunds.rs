@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     ids::{InvoiceId, OrderId, RefundId},
+    language::Language,
     money::CURRENCY,
     refund::{RefundDestination, RefundStatus},
 };
@@ -90,11 +91,12 @@ async fn list(
         ..RefundFilter::default()
     };
     let page = state.store.refunds(&filter, paging.request()).await?;
-    Ok(Paged::new(page, RefundBody::from))
+    Ok(Paged::new(page, |refund| RefundBody::in_language(refund, me.language)))
 }
 
-impl From<Refund> for RefundBody {
-    fn from(refund: Refund) -> Self {
+impl RefundBody {
+    /// A refund, with why in words.
+    fn in_language(refund: Refund, language: Language) -> Self {
         Self {
             id: refund.id,
             order_id: refund.order_id,
@@ -105,7 +107,7 @@ impl From<Refund> for RefundBody {
             net: refund.net,
             tax: refund.tax,
             currency: CURRENCY,
-            reason: refund.reason,
+            reason: messages::credit_reason(&refund.reason.into(), language),
             credit_note: refund.credit_note,
             created_at: refund.created_at,
             ended_at: refund.ended_at,

@@ -17,12 +17,13 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub(crate) struct ActionRequest {
-    /// `power_on`, `power_off`, `shutdown`, `reboot`, `power_cycle`, `rebuild`, `snapshot`, `restore`, `rename`,
-    /// `enable_backups`, `disable_backups`.
+    /// `power_on`, `power_off`, `shutdown`, `reboot`, `power_cycle`, `rebuild`, `snapshot`, `restore`,
+    /// `delete_snapshot`, `rename`, `enable_backups`, `disable_backups`, `reset_password` (which needs the server off; the new
+    /// one is among its credentials when it is done).
     #[schema(example = "rebuild")]
     pub action: String,
-    /// `rebuild`: `image` (slug of our catalog); `snapshot` and `rename`: `name`; `restore`: `snapshot_id`. The others
-    /// take none.
+    /// `rebuild`: `image` (slug of our catalog); `snapshot` and `rename`: `name`; `restore` and `delete_snapshot`:
+    /// `snapshot_id`. The others take none.
     #[schema(value_type = Option<Object>, example = json!({ "image": "debian-12" }))]
     pub params: Option<Map<String, Value>>,
 }

@@ -232,6 +232,8 @@ codes! {
         InvalidSshKey = "invalid_ssh_key",
         /// The rules of servers' lives don't fit together; `errors` names the one at fault.
         LifeRulesInvalid = "life_rules_invalid",
+        /// cloud-init would not know what the user data is.
+        InvalidUserData = "invalid_user_data",
         /// The payment method does not take so much or so little; `detail` says what does.
         PaymentMethodLimit = "payment_method_limit",
         /// This can't be paid so, or not at the moment.
@@ -296,6 +298,8 @@ codes! {
         UnknownPlan = "unknown_plan",
         /// A notification is authentic and can't be read.
         UnreadableNotification = "unreadable_notification",
+        /// The user data is longer than every provider takes beside the SSH keys.
+        UserDataTooLong = "user_data_too_long",
         /// A field is not acceptable; `errors` says which and why.
         ValidationFailed = "validation_failed",
         /// It is not the present password.

@@ -179,6 +179,8 @@ impl From<OrderError> for Problem {
             Refusal::TermNotOffered => (Code::TermNotOffered, "term_months"),
             Refusal::SshKeyUnknown => (Code::SshKeyUnknown, "ssh_key_ids"),
             Refusal::SshKeysTooLong(_) => (Code::SshKeysTooLong, "ssh_key_ids"),
+            Refusal::UserDataInvalid(_) => (Code::InvalidUserData, "user_data"),
+            Refusal::UserDataTooLong(_) => (Code::UserDataTooLong, "user_data"),
             Refusal::ProviderDisabled => return refused(Code::ProviderDisabled),
             Refusal::PlanUnavailable => return refused(Code::PlanUnavailable),
             Refusal::OutOfStock => return refused(Code::OutOfStock),

@@ -91,6 +91,12 @@ async fn bad_input_is_named_and_changes_nothing(pool: PgPool) {
             "params.snapshot_id",
         ),
         (
+            json!({ "action": "delete_snapshot", "params": { "snapshot_id": "42" } }),
+            422,
+            "snapshot_unknown",
+            "params.snapshot_id",
+        ),
+        (
             json!({ "action": "restore", "params": { "snapshot_id": "../1" } }),
             422,
             "invalid_params",

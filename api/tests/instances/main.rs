@@ -2,6 +2,7 @@
 //! what is taken in waits.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod cancelling;
 mod customers;
 mod life;
 mod programs;
@@ -103,6 +104,7 @@ impl World {
             image: "ubuntu-24-04-x64".to_owned(),
             ssh_public_keys: Vec::new(),
             root_password: None,
+            user_data: None,
             network: None,
         };
         let account = self.account();

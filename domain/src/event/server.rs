@@ -7,7 +7,8 @@ use super::{
     facts::{EventData, Facts, data},
 };
 use crate::{
-    ids::{InstanceId, InvoiceId, OrderId, RenewalId},
+    ids::{ActionId, CancellationId, InstanceId, InvoiceId, OrderId, RenewalId, ResizeId},
+    money::Rupiah,
     notification::NotificationKind,
     provisioning::FailureClass,
 };
@@ -63,6 +64,56 @@ data! {
         renewal_id: RenewalId,
         name: String,
         expires_at: DateTime<Utc>,
+    }
+
+    /// A server has another plan.
+    ServerResized {
+        resize_id: ResizeId,
+        instance_id: InstanceId,
+        name: String,
+        /// Name of the plan.
+        plan: String,
+        /// What went to the balance; none unless it costs less.
+        credited: Option<Rupiah>,
+    }
+
+    /// A server could not have another plan.
+    ServerResizeFailed {
+        resize_id: ResizeId,
+        instance_id: InstanceId,
+        action_id: ActionId,
+        name: String,
+        /// Name of the plan.
+        plan: String,
+        /// What was paid for it and is on the balance; none where nothing was.
+        returned: Option<Rupiah>,
+    }
+
+    /// A server goes when its paid term ends.
+    ServerCancellationPlanned {
+        cancellation_id: CancellationId,
+        instance_id: InstanceId,
+        name: String,
+        ends_at: DateTime<Utc>,
+    }
+
+    /// It stays after all.
+    ServerCancellationRevoked {
+        cancellation_id: CancellationId,
+        instance_id: InstanceId,
+        name: String,
+        ends_at: DateTime<Utc>,
+        /// Whether its term is renewed by itself again.
+        auto_renew: bool,
+    }
+
+    /// A server was called off at once.
+    ServerCancelled {
+        cancellation_id: CancellationId,
+        instance_id: InstanceId,
+        name: String,
+        /// What went to the balance; none when everything that was paid is served.
+        credited: Option<Rupiah>,
     }
 
     /// A server is gone.
@@ -209,6 +260,90 @@ impl EventData for ServerRenewed {
             renewal_id: id(7),
             name: HOST.to_owned(),
             expires_at: moment(),
+        }
+    }
+}
+
+impl EventData for ServerResized {
+    fn facts(&self) -> Facts {
+        Facts::of(format!("resize/{}/completed", self.resize_id))
+            .told(NotificationKind::VpsResized)
+            .at(format!("/instances/{}", self.instance_id))
+    }
+
+    fn example() -> Self {
+        Self {
+            resize_id: id(9),
+            instance_id: id(6),
+            name: HOST.to_owned(),
+            plan: "Basic 2 GB".to_owned(),
+            credited: None,
+        }
+    }
+}
+
+impl EventData for ServerResizeFailed {
+    fn facts(&self) -> Facts {
+        Facts::of(format!("resize/{}/failed", self.resize_id))
+            .told(NotificationKind::VpsResized)
+            .at(format!("/instances/{}", self.instance_id))
+    }
+
+    fn example() -> Self {
+        Self {
+            resize_id: id(9),
+            instance_id: id(6),
+            action_id: id(10),
+            name: HOST.to_owned(),
+            plan: "Basic 2 GB".to_owned(),
+            returned: Some(Rupiah::new(66_600)),
+        }
+    }
+}
+
+impl EventData for ServerCancellationPlanned {
+    fn facts(&self) -> Facts {
+        Facts::of(format!("cancellation/{}/planned", self.cancellation_id))
+            .told(NotificationKind::VpsCancelled)
+            .at(format!("/instances/{}", self.instance_id))
+    }
+
+    fn example() -> Self {
+        Self { cancellation_id: id(8), instance_id: id(6), name: HOST.to_owned(), ends_at: moment() }
+    }
+}
+
+impl EventData for ServerCancellationRevoked {
+    fn facts(&self) -> Facts {
+        Facts::of(format!("cancellation/{}/revoked", self.cancellation_id))
+            .told(NotificationKind::VpsCancelled)
+            .at(format!("/instances/{}", self.instance_id))
+    }
+
+    fn example() -> Self {
+        Self {
+            cancellation_id: id(8),
+            instance_id: id(6),
+            name: HOST.to_owned(),
+            ends_at: moment(),
+            auto_renew: true,
+        }
+    }
+}
+
+impl EventData for ServerCancelled {
+    fn facts(&self) -> Facts {
+        Facts::of(format!("cancellation/{}/now", self.cancellation_id))
+            .told(NotificationKind::VpsCancelled)
+            .at(format!("/instances/{}", self.instance_id))
+    }
+
+    fn example() -> Self {
+        Self {
+            cancellation_id: id(8),
+            instance_id: id(6),
+            name: HOST.to_owned(),
+            credited: Some(Rupiah::new(71_595)),
         }
     }
 }

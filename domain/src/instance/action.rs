@@ -28,12 +28,16 @@ text_enum! {
         Snapshot = "snapshot",
         /// Put a snapshot back.
         Restore = "restore",
+        /// Delete a snapshot.
+        DeleteSnapshot = "delete_snapshot",
         /// Change our display name.
         Rename = "rename",
         /// Turn the provider's regular backups on.
         EnableBackups = "enable_backups",
         /// Turn them off.
         DisableBackups = "disable_backups",
+        /// Give root a new password.
+        ResetPassword = "reset_password",
         /// Delete it at the provider.
         Delete = "delete",
         /// Switch it off for want of money: shut down, and power off what does not heed that.
@@ -91,6 +95,11 @@ pub enum InstanceAction {
         /// The provider's id of one of this server's snapshots.
         snapshot_id: String,
     },
+    /// Delete a snapshot, for good.
+    DeleteSnapshot {
+        /// The provider's id of one of this server's snapshots.
+        snapshot_id: String,
+    },
     /// Change our display name. The provider's label stays: it is how an order's server is recognised.
     Rename {
         /// The new name.
@@ -100,6 +109,8 @@ pub enum InstanceAction {
     EnableBackups,
     /// Turn them off.
     DisableBackups,
+    /// Give root a new password, which we make. It is no part of the action.
+    ResetPassword,
     /// Delete it at the provider, for good.
     Delete,
     /// Switch it off for want of money: shut down, and power off what does not heed that.
@@ -154,9 +165,11 @@ impl InstanceAction {
             Self::Resize { .. } => ActionKind::Resize,
             Self::Snapshot { .. } => ActionKind::Snapshot,
             Self::Restore { .. } => ActionKind::Restore,
+            Self::DeleteSnapshot { .. } => ActionKind::DeleteSnapshot,
             Self::Rename { .. } => ActionKind::Rename,
             Self::EnableBackups => ActionKind::EnableBackups,
             Self::DisableBackups => ActionKind::DisableBackups,
+            Self::ResetPassword => ActionKind::ResetPassword,
             Self::Delete => ActionKind::Delete,
             Self::Suspend => ActionKind::Suspend,
             Self::Resume => ActionKind::Resume,
@@ -170,10 +183,12 @@ impl InstanceAction {
     pub fn check(&self) -> Result<(), InvalidParam> {
         match self {
             Self::Snapshot { name } | Self::Rename { name } => check_name(name),
-            Self::Restore { snapshot_id } if !is_id(snapshot_id) => Err(InvalidParam {
-                field: "snapshot_id",
-                message: "a snapshot's id has 1 to 64 letters, digits, dashes and underscores",
-            }),
+            Self::Restore { snapshot_id } | Self::DeleteSnapshot { snapshot_id } if !is_id(snapshot_id) => {
+                Err(InvalidParam {
+                    field: "snapshot_id",
+                    message: "a snapshot's id has 1 to 64 letters, digits, dashes and underscores",
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -192,10 +207,12 @@ impl ActionKind {
             Self::PowerCycle => Some(Capability::PowerCycle),
             Self::Rebuild => Some(Capability::Rebuild),
             Self::Resize => Some(Capability::Resize),
-            Self::Snapshot => Some(Capability::Snapshot),
+            // Whoever takes snapshots deletes them.
+            Self::Snapshot | Self::DeleteSnapshot => Some(Capability::Snapshot),
             Self::Restore => Some(Capability::Restore),
             Self::EnableBackups => Some(Capability::EnableBackups),
             Self::DisableBackups => Some(Capability::DisableBackups),
+            Self::ResetPassword => Some(Capability::ResetPassword),
             Self::Rename | Self::Delete | Self::Suspend | Self::Resume => None,
         }
     }
@@ -254,6 +271,9 @@ mod tests {
     fn what_needs_the_provider_names_the_capability_of_the_same_word() {
         for kind in ActionKind::ALL {
             match kind.capability() {
+                Some(Capability::Snapshot) => {
+                    assert!(matches!(kind, ActionKind::Snapshot | ActionKind::DeleteSnapshot), "{kind}");
+                }
                 Some(capability) => assert_eq!(capability.as_str(), kind.as_str()),
                 None => assert!(*kind == ActionKind::Rename || kind.is_never_given_up(), "{kind}"),
             }

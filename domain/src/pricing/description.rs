@@ -1,5 +1,6 @@
 //! What the lines of a bill are for.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,6 +33,17 @@ pub enum LineDescription {
         plan: String,
         /// Length of the term.
         months: u32,
+    },
+    /// The difference to a dearer plan, for what is left of a server's term.
+    Resize {
+        /// Name of the server.
+        server: String,
+        /// Name of the plan before.
+        from: String,
+        /// Name of the plan.
+        to: String,
+        /// The end of the term.
+        until: DateTime<Utc>,
     },
     /// What is taken off for a long term.
     TermDiscount {
@@ -105,6 +117,12 @@ mod tests {
         for description in [
             LineDescription::of_term("Basic 1 GB", 3, None),
             LineDescription::of_term("Basic 1 GB", 1, Some("web-1")),
+            LineDescription::Resize {
+                server: "web-1".to_owned(),
+                from: "Basic 1 GB".to_owned(),
+                to: "Basic 2 GB".to_owned(),
+                until: DateTime::from_timestamp(1_795_876_200, 0).unwrap(),
+            },
             LineDescription::TermDiscount { months: 12 },
             LineDescription::Promo { code: "HEMAT10".to_owned() },
             LineDescription::Written("Migration, two hours".to_owned()),

@@ -8,7 +8,8 @@ use domain::{
 
 use super::progress::{fail_all_waiting, finish, instance_of, lock, note_trouble};
 use crate::{
-    Elapsed, Result, Store, StoreError, boxed, events::Entry, provisioning::ProviderTrouble, server_terms,
+    Elapsed, Result, Store, StoreError, boxed, credentials, events::Entry, provisioning::ProviderTrouble,
+    server_terms,
 };
 
 /// Everything it takes to delete a server, and to be sure that it is gone.
@@ -116,8 +117,10 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
-        fail_all_waiting(&mut tx, instance).await?;
+        // What fails may have money given back, with the number of a paper: nothing is locked after that.
         server_terms::withdraw_open(&mut tx, instance).await?;
+        fail_all_waiting(&mut tx, instance).await?;
+        credentials::forget_user_data(&mut tx, instance).await?;
         // Nobody misses a server that never became theirs.
         if before != InstanceStatus::Provisioning {
             let terminated = ServerTerminated { instance_id: instance, name: server.name };

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::typed;
-use crate::{Result, Store, StoreError, boxed, provisioning::ProviderTrouble};
+use crate::{Result, Store, StoreError, boxed, credentials, provisioning::ProviderTrouble, resizes};
 
 /// Everything the provider must be told for an action, and how far earlier tries came.
 #[derive(Debug, Clone)]
@@ -229,6 +229,8 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        credentials::keep_new(&mut tx, action).await?;
+        resizes::applied(&mut tx, action).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -239,7 +241,13 @@ impl Store {
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
     pub async fn fail_action(&self, action: ActionId, class: FailureClass, message: &str) -> Result<()> {
-        fail(&mut *self.pool.acquire().await?, action, class, message).await
+        let mut tx = self.pool.begin().await?;
+        if let Some(instance) = instance_of(&mut tx, action).await? {
+            lock(&mut tx, instance).await?;
+            fail(&mut tx, action, class, message).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 }
 
@@ -373,7 +381,8 @@ pub(super) async fn finish(tx: &mut PgConnection, action: ActionId, result: Opti
     Ok(finished.rows_affected() == 1)
 }
 
-/// Ends an action badly, unless it is over. The code and request id that were noted with this very message stay.
+/// Ends an action badly, unless it is over; what was paid for it goes to the balance. The server is locked by the caller.
+/// The code and request id that were noted with this very message stay.
 async fn fail(tx: &mut PgConnection, action: ActionId, class: FailureClass, message: &str) -> Result<()> {
     let told = json!({ "class": class, "message": message });
     sqlx::query!(
@@ -390,9 +399,10 @@ async fn fail(tx: &mut PgConnection, action: ActionId, class: FailureClass, mess
         message,
         told,
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    credentials::forget_new(tx, action).await?;
+    resizes::failed(tx, action).await
 }
 
 /// Ends everything that still waits for a server that is gone.

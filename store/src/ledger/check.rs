@@ -107,13 +107,20 @@ const RULES: &[(&str, &str)] = &[
          WHERE (o.status = 'PENDING_PAYMENT') <> (i.status = 'OPEN')",
     ),
     (
-        "no further term is for sale of a server that is gone or being deleted",
+        "no further term is for sale of a server that is gone, being deleted or called off",
         "SELECT 'invoice ' || i.id || ': server ' || s.id || ' is ' || s.status
          FROM renewals r JOIN invoices i ON i.id = r.invoice_id JOIN instances s ON s.id = r.instance_id
          WHERE i.status = 'OPEN'
-           AND (s.status IN ('TERMINATING', 'TERMINATED')
+           AND (s.status IN ('TERMINATING', 'TERMINATED') OR s.cancels_at_period_end
                 OR EXISTS (SELECT FROM instance_actions a WHERE a.instance_id = s.id AND a.action = 'delete'
                            AND a.status IN ('pending', 'in_progress')))",
+    ),
+    (
+        "no plan is for sale to a server that is gone or has another one, and what is paid for is begun",
+        "SELECT 'resize ' || z.id || ': ' || z.status || ', invoice ' || i.status
+         FROM resizes z JOIN invoices i ON i.id = z.invoice_id JOIN instances s ON s.id = z.instance_id
+         WHERE i.status = 'OPEN' AND (z.status <> 'OPEN' OR s.status = 'TERMINATED')
+            OR i.status IN ('PAID', 'REFUNDED') AND z.status IN ('OPEN', 'LAPSED')",
     ),
     (
         "nothing has given back more than it brought",

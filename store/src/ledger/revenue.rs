@@ -43,7 +43,7 @@ pub struct Recognised {
 
 impl Store {
     /// Recognises what was earned until now, each order and invoice by a movement of its own, at most one a day: over
-    /// its term what an order or a renewal brought in, at once what an invoice over something else did. Up to `limit`
+    /// its term what an order, a renewal or a dearer plan brought in, at once what an invoice over something else did. Up to `limit`
     /// of them after `cursor`, in the order of their ids. One that fails does not stop those behind it. Doing it again the
     /// same day changes nothing.
     ///
@@ -113,8 +113,8 @@ pub(crate) async fn recognise(tx: &mut PgConnection, parties: Parties, period: &
     post(tx, &Movement::revenue_recognised(parties, period, amount)?, None).await
 }
 
-/// The term that is being served, from where revenue was last recognised: an order's first, or that of a renewal. What
-/// an invoice bills that is neither is served when it is paid.
+/// The term that is being served, from where revenue was last recognised: an order's first, that of a renewal, or what a
+/// dearer plan is for. What an invoice bills that is none of these is served when it is paid.
 async fn rest_of_term(tx: &mut PgConnection, service: Service) -> Result<Option<Rest>> {
     let (order, invoice) = columns(service);
     let row = sqlx::query!(
@@ -122,8 +122,10 @@ async fn rest_of_term(tx: &mut PgConnection, service: Service) -> Result<Option<
                SELECT i.starts_at, NULL::timestamptz AS ends_at, o.term_months, i.anchor_day
                FROM orders o JOIN instances i ON i.order_id = o.id WHERE o.id = $1 AND o.status = 'ACTIVE'
                UNION ALL
-               SELECT coalesce(r.starts_at, v.paid_at), coalesce(r.ends_at, v.paid_at), 0, NULL
-               FROM invoices v LEFT JOIN renewals r ON r.invoice_id = v.id WHERE v.id = $2 AND v.status = 'PAID')
+               SELECT coalesce(r.starts_at, z.starts_at, v.paid_at),
+                      coalesce(r.ends_at, CASE WHEN z.starts_at IS NOT NULL THEN z.term_ends_at END, v.paid_at), 0, NULL
+               FROM invoices v LEFT JOIN renewals r ON r.invoice_id = v.id LEFT JOIN resizes z ON z.invoice_id = v.id
+               WHERE v.id = $2 AND v.status = 'PAID')
            SELECT starts_at AS "starts_at!", ends_at, term_months AS "term_months!", anchor_day,
                   greatest(starts_at, (SELECT max(m.at) FROM ledger_movements m
                                        WHERE (m.order_id = $1 OR m.invoice_id = $2) AND m.kind = 'REVENUE')) AS "since!",

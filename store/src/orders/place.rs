@@ -10,13 +10,14 @@ use domain::{
     payment_limits::Way,
     policy::OrderPolicy,
     promo::PromoCode,
+    user_data::UserData,
 };
 use sqlx::PgConnection;
 
 use super::{
     OrderError, Refusal, Selection,
     offer::{Offer, resolve},
-    ssh_keys::public_keys,
+    ssh_keys::{check_first_boot, public_keys},
 };
 use crate::{
     Store, StoreError, boxed,
@@ -55,6 +56,8 @@ pub struct NewOrder {
     pub gateway: Option<&'static str>,
     /// A code for a discount.
     pub promo: Option<PromoCode>,
+    /// What the machine is to be told at its first boot, beside what we tell it.
+    pub user_data: Option<UserData>,
 }
 
 /// What came of placing an order.
@@ -84,9 +87,13 @@ impl Store {
         }
         let offer = resolve(&mut tx, &new.selection).await?;
         let ssh_keys = public_keys(&mut tx, new.user, &new.ssh_key_ids).await?;
+        check_first_boot(&ssh_keys, new.user_data.as_ref())?;
         let offer = self.hold(&mut tx, new, offer).await?;
         let expires_at = deadline(offer.at, &new.policy);
         insert(&mut tx, order_id, new, &offer, &ssh_keys, expires_at).await?;
+        if let Some(data) = &new.user_data {
+            self.keep_user_data(&mut tx, order_id, data).await?;
+        }
         if let Some(promo) = offer.promo {
             promos::reserve_for_order(&mut tx, new.user, order_id, promo.id, promo.amount).await?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     ids::{SshKeyId, UserId},
-    user_data::check_keys,
+    user_data::{UserData, check_keys, check_together},
 };
 use sqlx::PgConnection;
 
@@ -12,14 +12,28 @@ use super::{OrderError, Refusal};
 use crate::{Store, boxed};
 
 impl Store {
-    /// Whether a person's keys can be put on one server together.
+    /// Whether a server can be told a person's keys together, and this user data beside them.
     ///
     /// # Errors
-    /// [`Refusal::SshKeyUnknown`] and [`Refusal::SshKeysTooLong`].
+    /// [`Refusal::SshKeyUnknown`], [`Refusal::SshKeysTooLong`], [`Refusal::UserDataInvalid`] and
+    /// [`Refusal::UserDataTooLong`].
     #[boxed]
-    pub async fn check_ssh_keys(&self, user: UserId, ids: &[SshKeyId]) -> Result<(), OrderError> {
-        public_keys(&mut *self.pool.acquire().await?, user, ids).await.map(drop)
+    pub async fn check_ssh_keys(
+        &self,
+        user: UserId,
+        ids: &[SshKeyId],
+        user_data: Option<&UserData>,
+    ) -> Result<(), OrderError> {
+        let keys = public_keys(&mut *self.pool.acquire().await?, user, ids).await?;
+        Ok(check_first_boot(&keys, user_data)?)
     }
+}
+
+/// Whether a server can be told this user data beside these keys.
+pub(super) fn check_first_boot(keys: &[String], user_data: Option<&UserData>) -> Result<(), Refusal> {
+    let Some(data) = user_data else { return Ok(()) };
+    data.content_type()?;
+    Ok(check_together(keys, data)?)
 }
 
 /// The public keys that a person means by `ids`, each once and in the order given, to be put on one server.

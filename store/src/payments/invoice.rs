@@ -19,7 +19,7 @@ use crate::{
     idempotency::{self, Claim, Idempotency},
     invoices, ledger,
     locks::{LockedInvoice, LockedPayment, lock_invoice_of, lock_payment},
-    new_id,
+    new_id, server_resizes,
     server_terms::{self, Wakes},
     unpaid::{self, Beginning},
 };
@@ -117,7 +117,7 @@ async fn refuse_if_pointless(tx: &mut PgConnection, invoice: &LockedInvoice) -> 
         return in_the_way(invoice.status.to_string());
     }
     if server_terms::is_pointless(tx, invoice.id).await? {
-        return in_the_way("over a term of a server that is gone or being deleted".to_owned());
+        return in_the_way("over what its server can't have any more".to_owned());
     }
     Ok(())
 }
@@ -184,6 +184,7 @@ async fn apply(
     mark_paid(tx, payment, PaymentOutcome::Applied, settlement, None).await?;
     invoices::pay(tx, invoice.id, payment.id).await?;
     if !server_terms::extend(tx, invoice.id, wakes).await? {
+        server_resizes::begin_paid(tx, invoice.id).await?;
         let paid = InvoicePaid {
             invoice_id: invoice.id,
             payment_id: payment.id,

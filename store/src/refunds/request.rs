@@ -128,9 +128,9 @@ impl Store {
 
 /// A refund's id, and who decides on it.
 #[derive(Clone, Copy)]
-struct Decided {
-    id: RefundId,
-    by: UserId,
+pub(super) struct Decided {
+    pub(super) id: RefundId,
+    pub(super) by: UserId,
 }
 
 /// The refund that an earlier request with the same key made.
@@ -142,7 +142,7 @@ async fn earlier(tx: &mut PgConnection, act: &MoneyAct, id: RefundId) -> Result<
 }
 
 /// Where the money is, after what has been earned by now was recognised: only the rest is not served yet.
-async fn position(tx: &mut PgConnection, billed: &Billed, refund: RefundId) -> Result<Position> {
+pub(super) async fn position(tx: &mut PgConnection, billed: &Billed, refund: RefundId) -> Result<Position> {
     ledger::recognise(tx, billed.parties(), &format!("refund/{refund}")).await?;
     ledger::position(tx, billed.service).await
 }
@@ -173,7 +173,7 @@ fn wanted(part: Part, position: &Position) -> Result<Option<Rupiah>> {
 }
 
 /// Books a refund with its papers, and sends it on its way when it goes through a gateway. What it is of is locked.
-async fn begin(
+pub(super) async fn begin(
     tx: &mut PgConnection,
     billed: &Billed,
     new: &NewRefund<'_>,
@@ -196,11 +196,11 @@ async fn begin(
     }
     let share = position.share(wanted, billed.price)?;
     let sums = Sums { total: wanted, tax: share.tax_in_all()?, is_all: wanted == position.total()? };
-    let reason = CreditReason::Written(new.reason.to_owned());
+    let reason = CreditReason::from(new.reason.to_owned());
     let credit_note = credit_notes::take_back_invoice(tx, billed, sums, &reason).await?;
     insert(tx, billed, new, &share, Row { decided, payment, credit_note }).await?;
     let movement = Movement::given_back(billed.parties(), id, new.destination, &share)?;
-    ledger::post(tx, &movement, Some(new.reason)).await?;
+    ledger::post(tx, &movement, reason.written()).await?;
     if new.destination == RefundDestination::Gateway {
         let start = RefundStart { refund_id: id, policy: new.policy };
         outbox::enqueue(tx, &Message::StartRefund(start)).await?;

@@ -5,6 +5,7 @@
 mod archive;
 mod attempts;
 mod billed_by_hand;
+mod cancellations;
 mod disputes;
 mod guards;
 mod interleaving;
@@ -16,6 +17,7 @@ mod refund_saga;
 mod refunds;
 mod renewals;
 mod requery;
+mod resizes;
 mod review;
 mod taken_back_meanwhile;
 mod transfers;

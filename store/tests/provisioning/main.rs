@@ -7,6 +7,7 @@ mod instance_actions;
 mod levers;
 mod relocation;
 mod ssh_keys;
+mod user_data;
 
 use std::ops::Deref;
 

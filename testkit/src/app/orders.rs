@@ -8,6 +8,7 @@ use domain::{
     policy::OrderPolicy,
     promo::PromoCode,
     provisioning::FailureClass,
+    user_data::UserData,
 };
 use store::{
     idempotency::Idempotency,
@@ -61,6 +62,7 @@ pub struct OrderBuilder<'a> {
     bank: Option<Bank>,
     gateway: &'static str,
     promo: Option<String>,
+    user_data: Option<String>,
     request: Option<Idempotency>,
 }
 
@@ -83,6 +85,7 @@ impl TestApp {
             bank: None,
             gateway: GATEWAY,
             promo: None,
+            user_data: None,
             request: None,
         }
     }
@@ -185,6 +188,12 @@ impl OrderBuilder<'_> {
         self
     }
 
+    /// Whose server is told this at its first boot.
+    pub fn user_data(mut self, text: impl Into<String>) -> Self {
+        self.user_data = Some(text.into());
+        self
+    }
+
     /// By this request. Else by one like no other.
     pub fn request(mut self, request: Idempotency) -> Self {
         self.request = Some(request);
@@ -219,6 +228,7 @@ impl OrderBuilder<'_> {
             bank: self.bank,
             gateway: at_gateway.then_some(self.gateway),
             promo: self.promo.as_deref().map(|code| PromoCode::parse(code).expect("a promo code")),
+            user_data: self.user_data.clone().map(UserData::from),
         }
     }
 

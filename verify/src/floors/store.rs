@@ -17,11 +17,11 @@ pub const FLOORS: &[(&str, &[&str])] = &[
     ("ledger", &["ledger"]),
     // An order that moves takes the use of its code along.
     ("promos", &["promos", "transition"]),
-    ("invoices", &["invoices", "server_terms"]),
+    ("invoices", &["invoices", "server_resizes", "server_terms"]),
     ("payments", &["payments"]),
     ("orders and servers", &[
-        "disputes", "documents", "expiry", "instance_actions", "instances", "life", "orders", "payouts", "placements",
-        "provisioning", "reconciliation", "refunds", "renewals", "wallet", "webhooks",
+        "cancellations", "disputes", "documents", "expiry", "instance_actions", "instances", "life", "orders", "payouts",
+        "placements", "provisioning", "reconciliation", "refunds", "renewals", "resizes", "wallet", "webhooks",
     ]),
     ("staff and upkeep", &["admin", "figures", "purge", "seed", "sweep"]),
 ];

@@ -175,6 +175,14 @@ impl CloudProvider for DigitalOcean {
         &self.terms
     }
 
+    fn why_not(&self, capability: Capability) -> &'static str {
+        mapper::why_not(capability)
+    }
+
+    fn resizes_only_off(&self) -> bool {
+        true
+    }
+
     async fn ensure_network(&self, name: &str, region: &str) -> Result<Option<String>, ProviderError> {
         self.network(name, region).await.map(Some)
     }
@@ -289,14 +297,11 @@ impl CloudProvider for DigitalOcean {
                 self.traffic(&id, query, "inbound").await?,
                 self.traffic(&id, query, "outbound").await?,
             ]),
-            MetricKind::Disk => {
-                let reason = "DigitalOcean does not tell how busy a disk is";
-                Err(ProviderError::unsupported(SLUG, query.kind.capability(), reason))
-            }
+            MetricKind::Disk => Err(mapper::unsupported(query.kind.capability())),
         }
     }
 
     async fn console_url(&self, _id: &str) -> Result<SecretString, ProviderError> {
-        Err(ProviderError::unsupported(SLUG, Capability::Console, "DigitalOcean has no public console API"))
+        Err(mapper::unsupported(Capability::Console))
     }
 }

@@ -198,6 +198,10 @@ impl CloudProvider for Linode {
         &self.terms
     }
 
+    fn why_not(&self, capability: Capability) -> &'static str {
+        mapper::why_not(capability)
+    }
+
     /// None. The vendor gives a server a private address or an interface in a VPC or VLAN only where that is asked for
     /// (`private_ip`, `interfaces`), which is never. Private addresses would be reachable by all of a data centre.
     async fn ensure_network(&self, _name: &str, _region: &str) -> Result<Option<String>, ProviderError> {
@@ -267,7 +271,7 @@ impl CloudProvider for Linode {
                 self.begin(id, &["shutdown"], &nothing).await?;
             }
             ProviderAction::Reboot => self.begin(id, &["reboot"], &nothing).await?,
-            ProviderAction::Rebuild { image, ssh_public_keys, root_password } => {
+            ProviderAction::Rebuild { image, ssh_public_keys, root_password, .. } => {
                 let body = mapper::to_rebuild(image, ssh_public_keys, root_password.as_ref());
                 self.begin(id, &["rebuild"], &body).await?;
             }
@@ -283,6 +287,11 @@ impl CloudProvider for Linode {
             }
             ProviderAction::EnableBackups => self.set_backups(id, "enable", true).await?,
             ProviderAction::DisableBackups => self.set_backups(id, "cancel", false).await?,
+            ProviderAction::ResetPassword { root_password } => {
+                mapper::check_password_reset(&self.instance(id).await?)?;
+                let body = json!({ "root_pass": root_password.expose_secret() });
+                self.begin(id, &["password"], &body).await?;
+            }
             ProviderAction::PowerCycle | ProviderAction::Rename { .. } => {
                 return Err(mapper::unsupported(capability));
             }

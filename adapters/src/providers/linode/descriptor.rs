@@ -41,6 +41,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
         Capability::Restore,
         Capability::EnableBackups,
         Capability::DisableBackups,
+        Capability::ResetPassword,
         Capability::MetricsCpu,
         Capability::MetricsDisk,
         Capability::MetricsNetwork,

@@ -186,12 +186,16 @@ fn check(capability: Capability) -> Result<(), ProviderError> {
     if DESCRIPTOR.capabilities.contains(&capability) {
         return Ok(());
     }
-    let reason = match capability {
+    Err(ProviderError::unsupported(SLUG, capability, why_not(capability)))
+}
+
+const fn why_not(capability: Capability) -> &'static str {
+    match capability {
         Capability::Shutdown => "the vendor can only cut a server's power",
         Capability::PowerCycle => "the vendor restarts servers by `reboot` only",
+        Capability::ResetPassword => "the vendor sets a password only when it installs a server",
         _ => "the vendor measures nothing but each day's traffic",
-    };
-    Err(ProviderError::unsupported(SLUG, capability, reason))
+    }
 }
 
 #[async_trait]
@@ -202,6 +206,10 @@ impl CloudProvider for Vultr {
 
     fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    fn why_not(&self, capability: Capability) -> &'static str {
+        why_not(capability)
     }
 
     /// None. The vendor attaches a server to a network only where that is asked for (`enable_vpc`, `attach_vpc`), which is
@@ -223,7 +231,12 @@ impl CloudProvider for Vultr {
         ticket: CreateTicket,
         request: &CreateServer,
     ) -> Result<ProviderServer, ProviderError> {
-        let user_data = mapper::user_data(&request.ssh_public_keys, request.root_password.as_ref()).await?;
+        let user_data = mapper::user_data(
+            &request.ssh_public_keys,
+            request.root_password.as_ref(),
+            request.user_data.as_ref(),
+        )
+        .await?;
         let call = self.request(Method::POST, &["instances"]).json(&mapper::to_create(request, user_data));
         let body = self.channel.send_with(ticket, LANE, call).await?;
         let OneServer { instance } = parse(&body, Effect::Changes)?;
@@ -262,8 +275,9 @@ impl CloudProvider for Vultr {
             ProviderAction::PowerOn => self.order(id, "start").await?,
             ProviderAction::PowerOff => self.order(id, "halt").await?,
             ProviderAction::Reboot => self.order(id, "reboot").await?,
-            ProviderAction::Rebuild { image, ssh_public_keys, root_password } => {
-                let user_data = mapper::user_data(ssh_public_keys, root_password.as_ref()).await?;
+            ProviderAction::Rebuild { image, ssh_public_keys, root_password, user_data } => {
+                let user_data =
+                    mapper::user_data(ssh_public_keys, root_password.as_ref(), user_data.as_ref()).await?;
                 receipt.action_id = self.rebuild(id, mapper::to_source(image), user_data).await?;
             }
             ProviderAction::Resize { size, .. } => {
@@ -282,7 +296,7 @@ impl CloudProvider for Vultr {
                 self.patch(id, &Change { backups: Some("disabled"), ..Change::default() }).await?;
             }
             // Refused above: the vendor has no call for these.
-            ProviderAction::Shutdown | ProviderAction::PowerCycle => {}
+            ProviderAction::Shutdown | ProviderAction::PowerCycle | ProviderAction::ResetPassword { .. } => {}
         }
         Ok(receipt)
     }

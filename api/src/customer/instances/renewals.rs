@@ -124,7 +124,8 @@ impl From<store::renewals::Renewal> for RenewalBody {
          body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: I have no such server.", body = Problem,
          content_type = "application/problem+json"),
-        (status = 409, description = "`instance_conflict`: it does not run, or is being deleted; `detail` says which. \
+        (status = 409, description = "`instance_conflict`: it does not run, is being deleted or called off; `detail` \
+         says which. \
          `insufficient_balance`: `WALLET`, and there is not enough. Nothing was asked for.",
          body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`term_not_offered`, `payment_method_unavailable`, `bank_required`, \

@@ -12,6 +12,7 @@ use domain::{
     language::Language,
     money::CURRENCY,
     payment_limits::{Payable, Way},
+    user_data::UserData,
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,11 @@ pub(super) struct QuoteRequest {
     /// A code for a discount, in any case.
     #[schema(example = "HEMAT10")]
     promo_code: Option<String>,
+    /// What the server is told at its first boot, for cloud-init: begins with `#cloud-config`, `#!`, `#cloud-boothook` or
+    /// `#include`. With what we tell it ourselves it has to fit into 47 KiB (base64 makes 64 of it). It is kept encrypted and
+    /// shown to nobody; what it configures beside us is merged with ours.
+    #[schema(value_type = Option<String>, write_only, example = "#!/bin/sh\napt-get install -y nginx\n")]
+    user_data: Option<UserData>,
     /// Whether the term is to be renewed by itself; the price does not depend on it.
     #[allow(dead_code, reason = "taken so that an order's body can be quoted as it is")]
     auto_renew: Option<bool>,
@@ -81,6 +87,11 @@ pub(super) struct OrderRequest {
     /// A code for a discount, in any case.
     #[schema(example = "HEMAT10")]
     promo_code: Option<String>,
+    /// What the server is told at its first boot, for cloud-init: begins with `#cloud-config`, `#!`, `#cloud-boothook` or
+    /// `#include`. With what we tell it ourselves it has to fit into 47 KiB (base64 makes 64 of it). It is kept encrypted and
+    /// shown to nobody; what it configures beside us is merged with ours.
+    #[schema(value_type = Option<String>, write_only, example = "#!/bin/sh\napt-get install -y nginx\n")]
+    user_data: Option<UserData>,
     /// Whether the term is to be renewed by itself.
     auto_renew: Option<bool>,
     /// `QRIS`, `VIRTUAL_ACCOUNT`, `MANUAL_TRANSFER` or `WALLET` (my balance).
@@ -153,7 +164,7 @@ struct QuoteLine {
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
          `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` (also when somebody was quicker), \
          `promo_already_used`, `promo_minimum`, `promo_not_for_orders`, \
-         `ssh_key_unknown`, `ssh_keys_too_long`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `ssh_key_unknown`, `ssh_keys_too_long`, `invalid_user_data`, `user_data_too_long`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
          `payment_method_limit`: the method does not take so much or so little, `detail` says what does; `invalid_body`.",
          body = Problem, content_type = "application/problem+json"),
     )
@@ -186,7 +197,7 @@ pub(super) async fn quote(
         }
         None => state.store.quote_order(&selection).await?,
     };
-    state.store.check_ssh_keys(me.id, &ssh_keys).await?;
+    state.store.check_ssh_keys(me.id, &ssh_keys, request.user_data.as_ref()).await?;
     let total = offer.quote.total;
     if let Some(way) = way {
         let within = state.store.check_payment_limits(gateway, way, total);
@@ -225,7 +236,7 @@ pub(super) async fn quote(
          `image_unknown`, `image_not_for_provider`, `invalid_hostname`, `term_not_offered`, `promo_unknown`, \
          `promo_inactive`, `promo_not_started`, `promo_expired`, `promo_used_up` (also when somebody was quicker), \
          `promo_already_used`, `promo_minimum`, `promo_not_for_orders`, \
-         `ssh_key_unknown`, `ssh_keys_too_long`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
+         `ssh_key_unknown`, `ssh_keys_too_long`, `invalid_user_data`, `user_data_too_long`, `payment_method_unavailable`, `bank_required`, `bank_not_allowed`, \
          `payment_method_limit`: the method does not take so much or so little, `detail` says what does; \
          `idempotency_key_reused`, `invalid_body`.", body = Problem, content_type = "application/problem+json"),
     )
@@ -288,6 +299,7 @@ impl OrderRequest {
             bank: self.bank,
             gateway,
             promo,
+            user_data: self.user_data,
         })
     }
 }

@@ -18,6 +18,7 @@ pub(super) const CATALOG: Catalog = Catalog {
         Capability::Restore,
         Capability::EnableBackups,
         Capability::DisableBackups,
+        Capability::ResetPassword,
         Capability::MetricsCpu,
         Capability::MetricsDisk,
         Capability::MetricsNetwork,

@@ -7,13 +7,15 @@ use super::{
     super::types::{Action, ImageRef},
     error::{failure, not_an_id},
 };
-use crate::providers::{ActionProgress, ActionReceipt, ProviderAction, ProviderError};
+use crate::providers::{
+    ActionProgress, ActionReceipt, ProviderAction, ProviderError, digitalocean::descriptor::SLUG,
+};
 
 /// Body of `POST /v2/droplets/{id}/actions`. A rebuild takes no user data: the droplet boots with that of its create,
 /// and so with the keys and the password it was made with.
 ///
 /// # Errors
-/// `NotFound` when the snapshot's id is not one of the vendor's.
+/// `NotFound` when the snapshot's id is not one of the vendor's, `Unsupported` for what it has no use of for us.
 pub(in super::super) fn to_action(action: &ProviderAction) -> Result<Value, ProviderError> {
     Ok(match action {
         ProviderAction::PowerOn => json!({ "type": "power_on" }),
@@ -33,7 +35,23 @@ pub(in super::super) fn to_action(action: &ProviderAction) -> Result<Value, Prov
         ProviderAction::Rename { name } => json!({ "type": "rename", "name": name }),
         ProviderAction::EnableBackups => json!({ "type": "enable_backups" }),
         ProviderAction::DisableBackups => json!({ "type": "disable_backups" }),
+        ProviderAction::ResetPassword { .. } => return Err(unsupported(Capability::ResetPassword)),
     })
+}
+
+pub(in super::super) fn unsupported(capability: Capability) -> ProviderError {
+    ProviderError::unsupported(SLUG, capability, why_not(capability))
+}
+
+pub(in super::super) const fn why_not(capability: Capability) -> &'static str {
+    match capability {
+        Capability::ResetPassword => {
+            "DigitalOcean mails new passwords to the owner of the account and tells them to nobody else"
+        }
+        Capability::MetricsDisk => "DigitalOcean does not tell how busy a disk is",
+        Capability::Console => "DigitalOcean has no public console API",
+        _ => "DigitalOcean does not offer it",
+    }
 }
 
 pub(in super::super) fn to_receipt(kind: Capability, action: &Action) -> ActionReceipt {
@@ -71,6 +89,7 @@ mod tests {
             image: image.to_owned(),
             ssh_public_keys: vec!["ssh-ed25519 AAAA".to_owned()],
             root_password: Some(SecretString::from("correct horse")),
+            user_data: None,
         };
         for (action, body) in [
             (ProviderAction::PowerOn, json!({ "type": "power_on" })),

@@ -6,7 +6,7 @@ mod error;
 mod metrics;
 mod server;
 
-pub(super) use action::{action_id, to_action, to_progress, to_receipt};
+pub(super) use action::{action_id, to_action, to_progress, to_receipt, unsupported, why_not};
 pub(super) use catalog::{to_image, to_region, to_size};
 pub(super) use error::success;
 pub(super) use metrics::{bytes_per_second, percent_busy, percent_used};

@@ -9,13 +9,15 @@ use super::{
 };
 use crate::providers::{
     CreateServer, ProviderError, Snapshot,
-    cloud_init::{NotHashed, cloud_config},
+    cloud_init::{NotHashed, first_boot},
 };
 
 /// What the machine is told at its first boot.
 pub(in super::super) async fn user_data(request: &CreateServer) -> Result<Option<String>, ProviderError> {
     let not_hashed = |error: NotHashed| failure(FailureClass::Permanent, error.to_string());
-    cloud_config(&request.ssh_public_keys, request.root_password.as_ref()).await.map_err(not_hashed)
+    first_boot(&request.ssh_public_keys, request.root_password.as_ref(), request.user_data.as_ref())
+        .await
+        .map_err(not_hashed)
 }
 
 pub(in super::super) fn to_create(request: &CreateServer, user_data: Option<String>) -> CreateDroplet<'_> {
@@ -95,6 +97,7 @@ mod tests {
             image: "debian-12-x64".to_owned(),
             ssh_public_keys: vec![],
             root_password: None,
+            user_data: None,
             network: None,
         }
     }

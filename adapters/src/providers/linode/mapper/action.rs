@@ -19,14 +19,28 @@ const MAX_IMAGE_LABEL: usize = 50;
 
 /// What this vendor has no way to do.
 pub(in super::super) fn unsupported(capability: Capability) -> ProviderError {
-    let reason = match capability {
+    ProviderError::unsupported(SLUG, capability, why_not(capability))
+}
+
+pub(in super::super) const fn why_not(capability: Capability) -> &'static str {
+    match capability {
         Capability::PowerCycle => "Linode restarts servers in order only",
         Capability::Rename => "the label at Linode tells which order a server belongs to",
         Capability::MetricsMemory => "Linode does not see into a server's memory",
         Capability::Console => "Linode has no public console API",
         _ => "Linode does not offer it",
-    };
-    ProviderError::unsupported(SLUG, capability, reason)
+    }
+}
+
+/// Whether a Linode's password can be set: only while it is off.
+///
+/// # Errors
+/// `Conflict` while it is not.
+pub(in super::super) fn check_password_reset(linode: &Instance) -> Result<(), ProviderError> {
+    match linode.status.as_str() {
+        "offline" | "stopped" => Ok(()),
+        status => Err(failure(FailureClass::Conflict, format!("the Linode is {status}, and has to be off"))),
+    }
 }
 
 /// Body of a rebuild.
@@ -91,7 +105,7 @@ pub(in super::super) fn to_progress(action: Capability, linode: &Instance) -> Ac
     let (on, off) = (linode.status == "running", matches!(linode.status.as_str(), "offline" | "stopped"));
     let done = match action {
         Capability::PowerOff | Capability::Shutdown => off,
-        Capability::Resize => on || off,
+        Capability::Resize | Capability::ResetPassword => on || off,
         Capability::EnableBackups => linode.backups.enabled,
         Capability::DisableBackups => !linode.backups.enabled,
         _ => on,

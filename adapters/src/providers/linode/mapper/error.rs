@@ -109,7 +109,10 @@ fn class_of_refusal(errors: &[Reason]) -> FailureClass {
 
 fn class_of_reason(error: &Reason) -> FailureClass {
     const WORDS: [(FailureClass, &[&str]); 3] = [
-        (FailureClass::Conflict, &["must be unique", "linode busy", "already booted", "not booted"]),
+        (
+            FailureClass::Conflict,
+            &["must be unique", "linode busy", "already booted", "not booted", "must be powered off"],
+        ),
         (
             FailureClass::Capacity,
             &["no open slots", "capacity", "not available", "unavailable", "sold out", "out of stock"],

@@ -12,7 +12,7 @@ use super::{
     super::types::{CreateLinode, Deploy, Instance, Metadata},
     error::failure,
 };
-use crate::providers::{CreateServer, ProviderError};
+use crate::providers::{CreateServer, ProviderError, cloud_init::together};
 
 /// The label is the order's tag: labels are unique at the vendor, so an order's second create is refused.
 pub(in super::super) fn to_create(request: &CreateServer) -> CreateLinode<'_> {
@@ -22,7 +22,7 @@ pub(in super::super) fn to_create(request: &CreateServer) -> CreateLinode<'_> {
         kind: &request.size,
         tags: [&request.fleet, &request.cohort, &request.tag],
         deploy: deploy(&request.image, &request.ssh_public_keys, request.root_password.as_ref()),
-        metadata: Metadata { user_data: STANDARD.encode(cloud_config(request)) },
+        metadata: Metadata { user_data: STANDARD.encode(user_data(request)) },
         booted: true,
     }
 }
@@ -51,6 +51,11 @@ fn cloud_config(request: &CreateServer) -> String {
         config["ssh_pwauth"] = json!(true);
     }
     format!("#cloud-config\n{config}\n")
+}
+
+/// What it is told at its first boot.
+fn user_data(request: &CreateServer) -> String {
+    together(Some(cloud_config(request)), request.user_data.as_ref()).unwrap_or_default()
 }
 
 pub(in super::super) fn to_server(linode: Instance) -> ProviderServer {
@@ -97,6 +102,7 @@ mod tests {
             image: "linode/debian12".to_owned(),
             ssh_public_keys: vec!["ssh-ed25519 AAAA andi@laptop".to_owned()],
             root_password: root_password.map(SecretString::from),
+            user_data: None,
             network: None,
         }
     }

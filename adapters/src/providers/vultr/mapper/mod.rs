@@ -14,10 +14,12 @@ pub(super) use self::{
     catalog::{to_image, to_region, to_series, to_size},
     error::{failure, success},
 };
+use domain::user_data::UserData;
+
 use super::types::{CreateRequest, Server, Source};
 use crate::providers::{
     CreateServer, ProviderError,
-    cloud_init::{NotHashed, cloud_config},
+    cloud_init::{NotHashed, first_boot},
 };
 
 pub(super) fn to_create(request: &CreateServer, user_data: Option<String>) -> CreateRequest<'_> {
@@ -48,9 +50,10 @@ pub(super) fn to_source(image: &str) -> Source<'_> {
 pub(super) async fn user_data(
     keys: &[String],
     root_password: Option<&SecretString>,
+    theirs: Option<&UserData>,
 ) -> Result<Option<String>, ProviderError> {
     let not_hashed = |error: NotHashed| failure(FailureClass::Permanent, error.to_string());
-    let config = cloud_config(keys, root_password).await.map_err(not_hashed)?;
+    let config = first_boot(keys, root_password, theirs).await.map_err(not_hashed)?;
     Ok(config.map(|text| STANDARD.encode(text)))
 }
 
@@ -106,6 +109,7 @@ mod tests {
             image: "2136".to_owned(),
             ssh_public_keys: vec![],
             root_password: None,
+            user_data: None,
             network: None,
         }
     }
@@ -149,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn user_data_is_base64() {
-        let encoded = user_data(&["ssh-ed25519 AAAA".to_owned()], None).await.unwrap().unwrap();
+        let encoded = user_data(&["ssh-ed25519 AAAA".to_owned()], None, None).await.unwrap().unwrap();
         let text = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
         assert!(text.starts_with("#cloud-config\n") && text.contains("ssh-ed25519 AAAA"));
     }
