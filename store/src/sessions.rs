@@ -194,6 +194,11 @@ impl Store {
         let Some(shown) = shown(&mut tx, &hash, policy, arrived.elapsed()).await? else {
             return Ok(Rotation::Invalid);
         };
+        // A suspension ends all sessions, so it is said first.
+        let user = user_in(&mut tx, shown.user).await?;
+        if user.suspended_at.is_some() {
+            return Ok(Rotation::Suspended);
+        }
         if shown.revoked {
             return Ok(Rotation::Invalid);
         }
@@ -209,10 +214,6 @@ impl Store {
         }
         if shown.expired {
             return Ok(Rotation::Expired);
-        }
-        let user = user_in(&mut tx, shown.user).await?;
-        if user.suspended_at.is_some() {
-            return Ok(Rotation::Suspended);
         }
         // The grace runs from the first exchange, however often it is used.
         sqlx::query!(
@@ -419,7 +420,12 @@ async fn revoke(tx: &mut PgConnection, session: SessionId) -> Result<()> {
     Ok(())
 }
 
-async fn revoke_all_but(tx: &mut PgConnection, user: UserId, keep: Option<SessionId>) -> Result<u64> {
+/// Ends a user's sessions, all or all but one; a session is a family of refresh tokens. Returns how many.
+pub(crate) async fn revoke_all_but(
+    tx: &mut PgConnection,
+    user: UserId,
+    keep: Option<SessionId>,
+) -> Result<u64> {
     let ended = sqlx::query!(
         "UPDATE sessions SET revoked_at = now()
          WHERE user_id = $1 AND revoked_at IS NULL AND ($2::uuid IS NULL OR id <> $2)",

@@ -8,7 +8,9 @@ use crate::AppState;
 mod audit_log;
 mod bulk_retries;
 mod catalog_sync;
+mod dashboard;
 mod disputes;
+mod instances;
 mod invoice_commands;
 mod invoices;
 mod ledger;
@@ -27,13 +29,17 @@ mod providers;
 mod reason;
 mod reconciliation;
 mod refunds;
+mod search;
 mod treasurer;
+mod users;
 mod wake;
 mod webhooks;
 
 /// Routes under `/admin`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(dashboard::get))
+        .routes(routes!(search::find))
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline))
@@ -50,6 +56,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(pauses::pause, pauses::resume))
         .routes(routes!(wake::order))
         .routes(routes!(wake::instance))
+        .routes(routes!(instances::list))
+        .routes(routes!(instances::get))
         .routes(routes!(refunds::refund_order))
         .routes(routes!(refunds::refund_invoice))
         .routes(routes!(refunds::list))
@@ -95,5 +103,11 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::get))
         .routes(routes!(webhooks::replay))
+        .routes(routes!(users::list))
+        .routes(routes!(users::get))
+        .routes(routes!(users::suspend))
+        .routes(routes!(users::unsuspend))
+        .routes(routes!(users::set_role))
+        .routes(routes!(users::write_note, users::notes))
         .routes(routes!(audit_log::list))
 }

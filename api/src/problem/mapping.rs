@@ -8,6 +8,7 @@ use domain::{
 };
 use store::{
     Object, StoreError,
+    admin::UserError,
     orders::{OrderError, Refusal},
     payments::{ApprovalError, ProofError},
     placements::{ElsewhereRefusal, RetryError},
@@ -60,6 +61,7 @@ const fn of_conflict(object: Object) -> Code {
         Object::QuarantinedServer => Code::QuarantinedServerConflict,
         Object::Refund => Code::RefundConflict,
         Object::Server => Code::ServerConflict,
+        Object::User => Code::UserConflict,
     }
 }
 
@@ -249,6 +251,17 @@ impl From<PromoError> for Problem {
             PromoError::Used | PromoError::Undeletable | PromoError::LimitBelowUses { .. } => {
                 Code::PromoInUse
             }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        let code = match error {
+            UserError::Store(error) => return error.into(),
+            UserError::OwnAccount => Code::OwnAccount,
+            UserError::OfStaff => Code::Forbidden,
         };
         Self::new(code, error.to_string())
     }
