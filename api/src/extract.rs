@@ -1,5 +1,6 @@
 //! Extractors that answer with a [`Problem`](crate::problem::Problem) when a request can't be read: [`Body`], [`Params`],
-//! [`Id`], [`Ids`], [`Paging`] with its answer [`Paged`], [`IdempotencyKey`]; and [`Moment`], the type of times in them.
+//! [`Id`], [`Ids`], [`Paging`] and [`SortedPaging`] with their answer [`Paged`], [`IdempotencyKey`]; and [`Moment`], the type
+//! of times in them.
 
 mod body;
 mod idempotency_key;
@@ -13,6 +14,6 @@ pub use body::Body;
 pub use idempotency_key::IdempotencyKey;
 pub use ids::{Id, Ids};
 pub use moment::Moment;
-pub use paging::{Paged, Paging};
+pub use paging::{Paged, Paging, SortedPaging};
 pub use params::Params;
 pub(crate) use params::invalid_query;

@@ -32,7 +32,8 @@ fn public() -> Vec<(&'static str, String)> {
 }
 
 /// What in the admin area administrators may not do either.
-const FOR_SUPERADMINS: &[(&str, &str)] = &[("PATCH", "/api/v1/admin/providers/{slug}")];
+const FOR_SUPERADMINS: &[(&str, &str)] =
+    &[("PATCH", "/api/v1/admin/providers/{slug}"), ("PUT", "/api/v1/admin/users/{id}/role")];
 
 /// Who an operation is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

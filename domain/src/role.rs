@@ -16,6 +16,18 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// How an account stands.
+    AccountStatus {
+        /// Its address is proven, and it is not suspended.
+        Active = "active",
+        /// Its address is not proven yet.
+        Unverified = "unverified",
+        /// It was suspended.
+        Suspended = "suspended",
+    }
+}
+
 impl Role {
     /// May read the admin area.
     #[must_use]

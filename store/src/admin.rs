@@ -1,17 +1,26 @@
 //! What staff see and do beyond a customer's reach: stepping into an order's course (`order_commands`), and reading
-//! orders, invoices, payments (`orders`, `invoices`, `payments`) and the audit log (`journal`) of everybody.
+//! orders, invoices, payments, accounts, servers (`orders`, `invoices`, `payments`, `users`, `instances`) and the audit log
+//! (`audit_log`) of everybody, finding any of them (`search`), and what it all comes to (`dashboard`).
 
 mod audit_log;
 mod bulk_retry;
+mod dashboard;
 mod escalation;
+mod instances;
 mod invoices;
 mod order_commands;
 mod orders;
 mod payments;
+mod search;
+mod users;
 
 pub use audit_log::{AuditEntry, AuditFilter};
 pub use bulk_retry::{BulkRetry, NewBulkRetry};
+pub use dashboard::{Dashboard, Liabilities, ProviderFigures, Revenue};
+pub use instances::{InstanceDetail, InstanceFilter, InstanceSummary};
 pub use invoices::{InvoiceDetail, InvoiceFilter};
 pub use order_commands::{AttachedOrder, CancelledOrder, FoundServer, ReplacedServer, RetriedOrder};
 pub use orders::{CustomerSummary, InvoiceSummary, OrderDetail, OrderFilter, OrderSummary, TaskDetail};
 pub use payments::{PaymentDetail, PaymentFilter, WebhookSummary};
+pub use search::{Hit, SEARCH_MINIMUM};
+pub use users::{UserDetail, UserError, UserFilter, UserNote, UserSummary};

@@ -109,6 +109,8 @@ pub enum Object {
     Refund,
     /// A server at a provider.
     Server,
+    /// Somebody's account.
+    User,
 }
 
 impl fmt::Display for Object {
@@ -126,6 +128,7 @@ impl fmt::Display for Object {
             Self::QuarantinedServer => "quarantined_server",
             Self::Refund => "refund",
             Self::Server => "server",
+            Self::User => "account",
         })
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     users::{self, NewUser, User},
 };
 
+pub(crate) use ending::revoke_all_but;
 pub use rotation::Rotation;
 use rotation::add_token;
 

@@ -148,31 +148,6 @@ impl Store {
         .await?
         .ok_or(StoreError::NotFound("user"))
     }
-
-    /// Suspends an account, or lifts its suspension, with an audit row. A suspended one can neither log in nor use
-    /// the tokens it has.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such account.
-    #[boxed]
-    pub async fn set_suspended(&self, id: UserId, suspended: bool, origin: &Origin) -> Result<()> {
-        let mut tx = self.pool.begin().await?;
-        let changed = sqlx::query!(
-            "UPDATE users SET suspended_at = CASE WHEN $2 THEN COALESCE(suspended_at, now()) END, updated_at = now()
-             WHERE id = $1",
-            id.0,
-            suspended,
-        )
-        .execute(&mut *tx)
-        .await?;
-        if changed.rows_affected() == 0 {
-            return Err(StoreError::NotFound("user"));
-        }
-        let action = if suspended { "user.suspended" } else { "user.unsuspended" };
-        audit::record(&mut tx, origin, &about(action, id)).await?;
-        tx.commit().await?;
-        Ok(())
-    }
 }
 
 /// Inserts an account and its audit row. A taken address is no error of the database, whose log would show it.

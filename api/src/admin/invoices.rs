@@ -7,6 +7,7 @@ use domain::{
     billing::InvoiceStatus,
     ids::{InvoiceId, OrderId, UserId},
     money::CURRENCY,
+    sorting::InvoiceSort,
 };
 use serde::{Deserialize, Serialize};
 use store::admin::{InvoiceDetail, InvoiceFilter};
@@ -20,7 +21,7 @@ use crate::{
         answer::{self, PaperQuery},
         paper::Paper,
     },
-    extract::{Id, Paged, Paging, Params},
+    extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
 };
 
@@ -35,6 +36,9 @@ pub(super) struct AdminInvoiceQuery {
     /// Only invoices whose number has this in it.
     #[param(example = "2026/000123")]
     number: Option<String>,
+    /// What they are sorted by; `-created_at` where nothing is said.
+    #[param(inline)]
+    sort: Option<InvoiceSort>,
 }
 
 /// A bill without its lines, as staff see it. `subtotal − discount + tax = total`.
@@ -90,21 +94,22 @@ pub(super) struct AdminInvoiceDetail {
     credit_notes: Vec<InvoiceCreditNote>,
 }
 
-/// List everybody's invoices, newest first, drafts too.
+/// List everybody's invoices, newest first where no other order is asked for, drafts too.
 #[utoipa::path(
     get, path = "/admin/invoices", tag = "admin", operation_id = "admin_list_invoices", security(("bearer" = [])),
-    params(Paging, AdminInvoiceQuery),
+    params(SortedPaging, AdminInvoiceQuery),
     responses((status = 200, description = "A part of the list, without lines.", body = Paged<AdminInvoiceSummary>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging,
     Params(query): Params<AdminInvoiceQuery>,
 ) -> Result<Paged<AdminInvoiceSummary>, Problem> {
     let filter = InvoiceFilter { status: query.status, customer: query.customer_id, number: query.number };
-    let page = state.store.invoices_for_staff(&filter, paging.request()).await?;
-    Ok(Paged::new(page, AdminInvoiceSummary::from))
+    let sort = query.sort.unwrap_or(InvoiceSort::Newest);
+    let page = state.store.invoices_for_staff(&filter, sort, paging.by(sort)?).await?;
+    Ok(Paged::sorted(page, sort, AdminInvoiceSummary::from))
 }
 
 /// Get anybody's invoice with its lines and credit notes.

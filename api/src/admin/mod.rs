@@ -8,8 +8,10 @@ use crate::AppState;
 mod audit_log;
 mod bulk_retries;
 mod catalog_sync;
+mod dashboard;
 mod disputes;
 mod holds;
+mod instances;
 mod invoice_commands;
 mod invoices;
 mod ledger;
@@ -29,13 +31,17 @@ mod providers;
 mod reason;
 mod reconciliation;
 mod refunds;
+mod search;
 mod treasurer;
+mod users;
 mod wake;
 mod webhooks;
 
 /// Routes under `/admin`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(dashboard::get))
+        .routes(routes!(search::find))
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline))
@@ -60,6 +66,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(life::rules, life::set_rules))
         .routes(routes!(life::pauses))
         .routes(routes!(life::pause, life::resume))
+        .routes(routes!(instances::list))
+        .routes(routes!(instances::get))
         .routes(routes!(refunds::refund_order))
         .routes(routes!(refunds::refund_invoice))
         .routes(routes!(refunds::list))
@@ -105,5 +113,11 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::get))
         .routes(routes!(webhooks::replay))
+        .routes(routes!(users::list))
+        .routes(routes!(users::get))
+        .routes(routes!(users::suspend))
+        .routes(routes!(users::unsuspend))
+        .routes(routes!(users::set_role))
+        .routes(routes!(users::write_note, users::notes))
         .routes(routes!(audit_log::list))
 }

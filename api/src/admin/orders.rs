@@ -9,7 +9,8 @@ use domain::{
     language::Language,
     order::OrderStatus,
     outbox::order_workflow_id,
-    provisioning::TaskStatus,
+    provisioning::{FailureClass, TaskStatus},
+    sorting::OrderSort,
 };
 use serde::{Deserialize, Serialize};
 use store::{
@@ -25,7 +26,7 @@ use super::{disputes::AdminDispute, payments::AdminPayment, placements::AdminPla
 use crate::{
     AppState,
     auth::Staff,
-    extract::{Id, Paged, Paging, Params},
+    extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
     wording,
 };
@@ -39,11 +40,19 @@ pub(super) struct OrderQuery {
     /// Only orders at this provider (slug).
     #[param(example = "digitalocean")]
     provider: Option<String>,
+    /// Only orders of this plan (slug).
+    #[param(example = "do-starter")]
+    plan: Option<String>,
+    /// Only orders whose provisioning failed for a reason of this class.
+    failure_class: Option<FailureClass>,
     /// Only orders of this customer.
     customer_id: Option<UserId>,
     /// Only orders with exactly this order id, host name or customer's email.
     #[param(example = "web-1.example.com")]
     search: Option<String>,
+    /// What they are sorted by; `-placed_at` where nothing is said.
+    #[param(inline)]
+    sort: Option<OrderSort>,
 }
 
 /// An order's customer.
@@ -141,7 +150,7 @@ pub(super) struct AdminProvisioningTask {
     updated_at: DateTime<Utc>,
 }
 
-/// Where the order's process can be watched.
+/// Where the process of an order or a server can be watched.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AdminOrderWorkflow {
     #[schema(example = "order/0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
@@ -208,26 +217,30 @@ pub(super) struct AdminTimeline {
     data: Vec<AdminTimelineEntry>,
 }
 
-/// List everybody's orders, newest first, filtered by status, provider, customer or an exact search.
+/// List everybody's orders, newest first where no other order is asked for, filtered by status, provider, plan, class of failure,
+/// customer or an exact search.
 #[utoipa::path(
     get, path = "/admin/orders", tag = "admin", operation_id = "admin_list_orders", security(("bearer" = [])),
-    params(Paging, OrderQuery),
+    params(SortedPaging, OrderQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminOrderSummary>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging,
     Params(query): Params<OrderQuery>,
 ) -> Result<Paged<AdminOrderSummary>, Problem> {
     let filter = OrderFilter {
         status: query.status,
         provider: query.provider,
         customer: query.customer_id,
+        plan: query.plan,
+        failure_class: query.failure_class.map(FailureClass::as_str),
         search: query.search.filter(|words| !words.trim().is_empty()),
     };
-    let page = state.store.orders_for_staff(&filter, paging.request()).await?;
-    Ok(Paged::new(page, AdminOrderSummary::from))
+    let sort = query.sort.unwrap_or(OrderSort::Newest);
+    let page = state.store.orders_for_staff(&filter, sort, paging.by(sort)?).await?;
+    Ok(Paged::sorted(page, sort, AdminOrderSummary::from))
 }
 
 /// Show one order with its customer, bill, payments, provisioning task, gateway notifications and a link to its process.
@@ -273,7 +286,7 @@ pub(super) async fn timeline(
 impl AdminOrder {
     fn new(detail: OrderDetail, temporal_ui: Option<&str>) -> Self {
         Self {
-            workflow: AdminOrderWorkflow::new(detail.order.id, temporal_ui),
+            workflow: AdminOrderWorkflow::of(order_workflow_id(detail.order.id), temporal_ui),
             order: detail.order.into(),
             invoice: detail.invoice.map(AdminOrderInvoice::from),
             payments: detail.payments.into_iter().map(AdminPayment::from).collect(),
@@ -286,8 +299,8 @@ impl AdminOrder {
 }
 
 impl AdminOrderWorkflow {
-    fn new(order: OrderId, temporal_ui: Option<&str>) -> Self {
-        let id = order_workflow_id(order);
+    /// The process of this id.
+    pub(super) fn of(id: String, temporal_ui: Option<&str>) -> Self {
         // The id is one segment of the UI's path, so its slash has to be escaped.
         let segment = id.replace('/', "%2F");
         let url = temporal_ui.map(|ui| format!("{}/workflows/{segment}", ui.trim_end_matches('/')));
@@ -388,10 +401,10 @@ mod tests {
     #[test]
     fn the_link_escapes_the_workflow_id() {
         let order = OrderId(Uuid::nil());
-        let with = AdminOrderWorkflow::new(order, Some("http://ui/namespaces/default/"));
+        let with = AdminOrderWorkflow::of(order_workflow_id(order), Some("http://ui/namespaces/default/"));
         assert_eq!(with.id, format!("order/{order}"));
         let expected = format!("http://ui/namespaces/default/workflows/order%2F{order}");
         assert_eq!(with.url, Some(expected));
-        assert_eq!(AdminOrderWorkflow::new(order, None).url, None);
+        assert_eq!(AdminOrderWorkflow::of(order_workflow_id(order), None).url, None);
     }
 }

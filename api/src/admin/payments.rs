@@ -6,6 +6,7 @@ use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod, PaymentOutcome, PaymentStatus},
     ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
+    sorting::PaymentSort,
 };
 use serde::{Deserialize, Serialize};
 use store::admin::{PaymentDetail, PaymentFilter};
@@ -14,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     AppState,
     auth::Staff,
-    extract::{Paged, Paging, Params},
+    extract::{Paged, Params, SortedPaging, invalid_query},
     problem::Problem,
 };
 
@@ -26,6 +27,16 @@ pub(super) struct PaymentQuery {
     status: Option<PaymentStatus>,
     /// Only payments whose money became this.
     outcome: Option<PaymentOutcome>,
+    /// Only payments of this customer.
+    customer_id: Option<UserId>,
+    /// Only payments by this method.
+    method: Option<PaymentMethod>,
+    /// Only payments through this gateway (slug).
+    #[param(example = "midtrans")]
+    gateway: Option<String>,
+    /// What they are sorted by; `-created_at` where nothing is said. Not with `awaiting_approval`.
+    #[param(inline)]
+    sort: Option<PaymentSort>,
     /// `true`: only open bank transfers, which wait for an administrator; those with a proof come first.
     #[serde(default)]
     #[param(required = false, default = false)]
@@ -85,26 +96,37 @@ pub(super) struct AdminPayment {
     paid_at: Option<DateTime<Utc>>,
 }
 
-/// List everybody's payments, newest first. `outcome=CREDITED` finds money that went to a balance,
+/// List everybody's payments, newest first where no other order is asked for. `outcome=CREDITED` finds money that went to a balance,
 /// `awaiting_approval=true` the bank transfers that somebody has to look at.
 #[utoipa::path(
     get, path = "/admin/payments", tag = "admin", operation_id = "admin_list_payments", security(("bearer" = [])),
-    params(Paging, PaymentQuery),
+    params(SortedPaging, PaymentQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminPayment>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging,
     Params(query): Params<PaymentQuery>,
 ) -> Result<Paged<AdminPayment>, Problem> {
-    let filter = PaymentFilter { status: query.status, outcome: query.outcome, order: None };
-    let page = if query.awaiting_approval {
-        state.store.transfers_awaiting_approval(&filter, paging.request()).await?
-    } else {
-        state.store.payments_for_staff(&filter, paging.request()).await?
+    let filter = PaymentFilter {
+        status: query.status,
+        outcome: query.outcome,
+        order: None,
+        customer: query.customer_id,
+        method: query.method,
+        gateway: query.gateway,
     };
-    Ok(Paged::new(page, AdminPayment::from))
+    if query.awaiting_approval {
+        if query.sort.is_some() {
+            return Err(invalid_query("sort: what awaits approval has an order of its own"));
+        }
+        let page = state.store.transfers_awaiting_approval(&filter, paging.unsorted()?).await?;
+        return Ok(Paged::new(page, AdminPayment::from));
+    }
+    let sort = query.sort.unwrap_or(PaymentSort::Newest);
+    let page = state.store.payments_for_staff(&filter, sort, paging.by(sort)?).await?;
+    Ok(Paged::sorted(page, sort, AdminPayment::from))
 }
 
 impl From<PaymentDetail> for AdminPayment {

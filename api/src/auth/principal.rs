@@ -153,13 +153,16 @@ impl FromRequestParts<AppState> for CurrentUser {
             .store
             .session_holder(claims.sid, claims.sub, state.auth.sessions.longest)
             .await?
-            .filter(|session| !session.revoked)
             .ok_or_else(session_revoked)?;
-        if session.ended {
-            return Err(session_ended());
-        }
+        // A suspension ends all sessions, so it is said first: who is suspended can't help it by logging in anew.
         if session.suspended {
             return Err(account_suspended());
+        }
+        if session.revoked {
+            return Err(session_revoked());
+        }
+        if session.ended {
+            return Err(session_ended());
         }
         Ok(Self {
             id: claims.sub,

@@ -6,11 +6,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use store::page::{Page, PageRequest};
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::sorting::{SortValue, Sorting};
+use store::page::{Page, PageRequest, SortCursor, SortKey, SortedRequest};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{Params, invalid_query};
+use super::{Moment, Params, invalid_query};
 use crate::problem::Problem;
 
 const DEFAULT_LIMIT: i64 = 20;
@@ -43,30 +45,113 @@ impl From<Paging> for PageRequest {
     }
 }
 
+/// `limit` and `cursor` of a list that can be sorted; answers 400 `invalid_query`. Turn it into what `store` takes with
+/// [`SortedPaging::by`].
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SortedPaging {
+    /// How many entries at most.
+    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+    pub limit: i64,
+    /// `next_cursor` of the previous part, which has to be sorted the same; without it the list begins.
+    pub cursor: Option<String>,
+}
+
+impl SortedPaging {
+    /// What part of the list `store` shall return, which is sorted like this.
+    ///
+    /// # Errors
+    /// 400 `invalid_query` when the cursor is none of ours, or of a list that is sorted otherwise.
+    pub fn by(self, sorting: impl Sorting) -> Result<SortedRequest, Problem> {
+        let after = self
+            .cursor
+            .map(|text| {
+                decode_sorted(&text, sorting)
+                    .ok_or_else(|| invalid_query("cursor: not one that we gave out for this sorting"))
+            })
+            .transpose()?;
+        Ok(SortedRequest { after, limit: self.limit })
+    }
+
+    /// The same where the list has an order of its own, and cursors as [`Paging`] has.
+    ///
+    /// # Errors
+    /// 400 `invalid_query` when the cursor is none of ours.
+    pub fn unsorted(self) -> Result<PageRequest, Problem> {
+        Ok(PageRequest { before: self.cursor.as_deref().map(plain).transpose()?, limit: self.limit })
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Raw {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+impl Raw {
+    fn limit(&self) -> Result<i64, Problem> {
+        let Some(text) = &self.limit else { return Ok(DEFAULT_LIMIT) };
+        text.parse()
+            .ok()
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+            .ok_or_else(|| invalid_query(&format!("limit: a whole number from 1 to {MAX_LIMIT}")))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Paging {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        #[derive(serde::Deserialize)]
-        struct Raw {
-            limit: Option<String>,
-            cursor: Option<String>,
-        }
         let Params(raw) = Params::<Raw>::from_request_parts(parts, state).await?;
-        let limit = match raw.limit {
-            None => DEFAULT_LIMIT,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-                .ok_or_else(|| invalid_query(&format!("limit: a whole number from 1 to {MAX_LIMIT}")))?,
-        };
-        let cursor = raw
-            .cursor
-            .map(|text| decode_cursor(&text).ok_or_else(|| invalid_query("cursor: not one that we gave out")))
-            .transpose()?;
+        let limit = raw.limit()?;
+        let cursor = raw.cursor.as_deref().map(plain).transpose()?;
         Ok(Self { limit, cursor })
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SortedPaging {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Params(raw) = Params::<Raw>::from_request_parts(parts, state).await?;
+        Ok(Self { limit: raw.limit()?, cursor: raw.cursor })
+    }
+}
+
+/// The word of the sorting, the id and the value, in this order: only the value may have any character.
+fn encode_sorted(cursor: &SortCursor, sorting: impl Sorting) -> String {
+    let key = match &cursor.key {
+        SortKey::Age | SortKey::Time(None) => String::new(),
+        SortKey::Time(Some(at)) => at.to_rfc3339_opts(SecondsFormat::Micros, true),
+        SortKey::Number(number) => number.to_string(),
+        SortKey::Text(text) => text.clone(),
+    };
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{} {} {key}", sorting.word(), cursor.id))
+}
+
+fn decode_sorted(text: &str, sorting: impl Sorting) -> Option<SortCursor> {
+    let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let (word, rest) = text.split_once(' ')?;
+    let (id, key) = rest.split_once(' ')?;
+    if word != sorting.word() {
+        return None;
+    }
+    let key = match sorting.value() {
+        SortValue::Age => key.is_empty().then_some(SortKey::Age)?,
+        SortValue::Time if key.is_empty() => SortKey::Time(None),
+        SortValue::Time => SortKey::Time(Some(moment(key)?)),
+        SortValue::Number => SortKey::Number(key.parse().ok()?),
+        SortValue::Text => SortKey::Text((!key.contains('\0')).then(|| key.to_owned())?),
+    };
+    Some(SortCursor { key, id: id.parse().ok()? })
+}
+
+fn moment(text: &str) -> Option<DateTime<Utc>> {
+    serde_json::from_value::<Moment>(text.into()).ok().map(Moment::get)
+}
+
+fn plain(cursor: &str) -> Result<Uuid, Problem> {
+    decode_cursor(cursor).ok_or_else(|| invalid_query("cursor: not one that we gave out"))
 }
 
 fn decode_cursor(text: &str) -> Option<Uuid> {
@@ -76,7 +161,7 @@ fn decode_cursor(text: &str) -> Option<Uuid> {
 /// A part of a list.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub struct Paged<T> {
-    /// The entries, newest first.
+    /// The entries: newest first, where no other order is asked for.
     pub data: Vec<T>,
     /// Give it as `cursor` to get the next part; null at the end.
     #[schema(example = "AZPnQ2NjcJ2yYk3qH5r0Xg")]
@@ -89,6 +174,14 @@ impl<T> Paged<T> {
         Self {
             data: page.data.into_iter().map(entry).collect(),
             next_cursor: page.next.map(|id| BASE64_URL_SAFE_NO_PAD.encode(id.as_bytes())),
+        }
+    }
+
+    /// A page of a list that is sorted like this.
+    pub fn sorted<R>(page: Page<R, SortCursor>, sorting: impl Sorting, entry: impl FnMut(R) -> T) -> Self {
+        Self {
+            data: page.data.into_iter().map(entry).collect(),
+            next_cursor: page.next.map(|cursor| encode_sorted(&cursor, sorting)),
         }
     }
 
@@ -119,5 +212,36 @@ mod tests {
         assert_eq!(decode_cursor(&paged.next_cursor.unwrap()), Some(id));
         assert_eq!(decode_cursor("AAAA"), None);
         assert_eq!(decode_cursor("no cursor"), None);
+    }
+
+    #[test]
+    fn a_sorted_cursor_is_of_its_sorting_alone() {
+        use domain::sorting::{InstanceSort, InvoiceSort, OrderSort, UserSort};
+        let id = Uuid::now_v7();
+        let at = "2026-11-30T08:00:00.123456Z".parse().unwrap();
+        macro_rules! survives {
+            ($key:expr, $sorting:expr) => {
+                let cursor = SortCursor { key: $key, id };
+                assert_eq!(decode_sorted(&encode_sorted(&cursor, $sorting), $sorting), Some(cursor));
+            };
+        }
+        survives!(SortKey::Age, OrderSort::Newest);
+        survives!(SortKey::Number(-133_200), OrderSort::Dearest);
+        survives!(SortKey::Time(Some(at)), InstanceSort::DueFirst);
+        survives!(SortKey::Time(None), InstanceSort::DueFirst);
+        survives!(SortKey::Text("a b c@example.com".to_owned()), UserSort::Email);
+
+        let total = encode_sorted(&SortCursor { key: SortKey::Number(1), id }, OrderSort::Cheapest);
+        assert_eq!(decode_sorted(&total, OrderSort::Dearest), None);
+        let forged = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        for text in
+            ["total", &format!("total {id}"), &format!("total {id} x"), "total x 1", &format!("total {id} ")]
+        {
+            assert_eq!(decode_sorted(&forged(text), InvoiceSort::Smallest), None, "{text}");
+        }
+        let late = forged(&format!("due_at {id} +262142-12-31T23:59:59Z"));
+        assert_eq!(decode_sorted(&late, InvoiceSort::DueFirst), None);
+        assert_eq!(decode_sorted(&forged(&format!("email {id} a\0b")), UserSort::Email), None);
+        assert_eq!(decode_sorted("no cursor", UserSort::Email), None);
     }
 }

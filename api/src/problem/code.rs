@@ -98,6 +98,8 @@ codes! {
         EmailUnverified = "email_unverified",
         /// It is not for users of this role.
         Forbidden = "forbidden",
+        /// Staff can't decide about their own account.
+        OwnAccount = "own_account",
         /// Staff can't decide about their own money.
         OwnMoney = "own_money",
         /// The key lacks the scope that this takes.
@@ -190,6 +192,8 @@ codes! {
         TooManyUnpaidOrders = "too_many_unpaid_orders",
         /// The server's provider can't do this; `detail` says why.
         UnsupportedAction = "unsupported_action",
+        /// The account's state forbids it.
+        UserConflict = "user_conflict",
     }
     PAYLOAD_TOO_LARGE {
         /// The body is larger than we accept.

@@ -8,6 +8,7 @@ use domain::{
 };
 use store::{
     Object, StoreError,
+    admin::UserError,
     life::ReleaseError,
     orders::{OrderError, Refusal},
     payments::{ApprovalError, ProofError},
@@ -77,6 +78,7 @@ const fn of_conflict(object: Object) -> Code {
         Object::QuarantinedServer => Code::QuarantinedServerConflict,
         Object::Refund => Code::RefundConflict,
         Object::Server => Code::ServerConflict,
+        Object::User => Code::UserConflict,
     }
 }
 
@@ -268,6 +270,17 @@ impl From<PromoError> for Problem {
             PromoError::Used | PromoError::Undeletable | PromoError::LimitBelowUses { .. } => {
                 Code::PromoInUse
             }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        let code = match error {
+            UserError::Store(error) => return error.into(),
+            UserError::OwnAccount => Code::OwnAccount,
+            UserError::OfStaff => Code::Forbidden,
         };
         Self::new(code, error.to_string())
     }

@@ -289,7 +289,8 @@ async fn a_suspended_account_can_do_nothing(pool: PgPool) {
     let app = open(pool).await;
     let login = app.register("siti@example.com").await;
     let user = login.id;
-    app.store.set_suspended(user, true, &Origin::system()).await.unwrap();
+    let admin = app.admin().await;
+    app.store.suspend_user(user, "spam", admin, &Origin::system()).await.unwrap();
     let me = || login.get("/auth/me");
     assert_eq!(me().await.problem(), (403, "account_suspended"));
     assert_eq!(refresh(&app, &login.refresh_token).await.problem(), (403, "account_suspended"));
@@ -299,9 +300,9 @@ async fn a_suspended_account_can_do_nothing(pool: PgPool) {
         (401, "invalid_credentials")
     );
 
-    app.store.set_suspended(user, false, &Origin::system()).await.unwrap();
-    assert_eq!(me().await.status, 200);
-    assert_eq!(refresh(&app, &login.refresh_token).await.status, 200);
+    app.store.unsuspend_user(user, admin, &Origin::system()).await.unwrap();
+    assert_eq!(me().await.problem(), (401, "session_revoked"));
+    assert_eq!(try_login(&app, "siti@example.com", PASSWORD).await.status, 200);
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -253,7 +253,7 @@ proptest! {
             let now = world.facts.now + TimeDelta::hours(hours);
             let (told_before, done_before) = (world.facts.clone(), world.done.len());
             world.look(now);
-            for (_, step) in world.done[done_before..].to_vec() {
+            for (_, step) in world.done[done_before..].iter().copied() {
                 let facts = &told_before;
                 let told = |notice| facts.told.iter().find(|told| told.notice == notice).map(|told| told.at);
                 match step {

@@ -5,12 +5,14 @@ use domain::{
     Rupiah,
     billing::InvoiceStatus,
     ids::{InvoiceId, OrderId, UserId},
+    sorting::InvoiceSort,
 };
+use uuid::Uuid;
 
 use crate::{
     Result, Store, StoreError, boxed,
     invoices::{self, InvoiceLine},
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortKey, SortedRequest},
 };
 
 /// A bill, as staff see it. Drafts have no number and no dates yet.
@@ -63,40 +65,10 @@ pub struct InvoiceFilter {
     pub number: Option<String>,
 }
 
-impl Store {
-    /// Everybody's invoices, newest first, without their lines.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn invoices_for_staff(
-        &self,
-        filter: &InvoiceFilter,
-        page: PageRequest,
-    ) -> Result<Page<InvoiceDetail>> {
-        Ok(page.cut(self.select_invoices(None, filter, page).await?, |invoice| invoice.id.0))
-    }
-
-    /// Anybody's invoice with its lines, drafts too.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such invoice.
-    #[boxed]
-    pub async fn invoice_for_staff(&self, invoice: InvoiceId) -> Result<(InvoiceDetail, Vec<InvoiceLine>)> {
-        let one = PageRequest { before: None, limit: 1 };
-        let found = self.select_invoices(Some(invoice), &InvoiceFilter::default(), one).await?.pop();
-        let found = found.ok_or(StoreError::NotFound("invoice"))?;
-        let lines = invoices::lines(&mut *self.pool.acquire().await?, invoice).await?;
-        Ok((found, lines))
-    }
-
-    async fn select_invoices(
-        &self,
-        only: Option<InvoiceId>,
-        filter: &InvoiceFilter,
-        page: PageRequest,
-    ) -> Result<Vec<InvoiceDetail>> {
-        Ok(sqlx::query_as!(
+/// Invoices in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_invoices {
+    ($store:expr, $filter:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
             InvoiceDetail,
             r#"SELECT i.id AS "id: InvoiceId", i.number, i.user_id AS "customer_id: UserId", u.email AS customer_email,
                       i.order_id AS "order_id: OrderId", i.status AS "status: InvoiceStatus",
@@ -107,16 +79,87 @@ impl Store {
                WHERE ($1::uuid IS NULL OR i.id = $1) AND ($2::text IS NULL OR i.status = $2)
                  AND ($3::uuid IS NULL OR i.user_id = $3)
                  AND ($4::text IS NULL OR position(upper($4) IN i.number) > 0)
-                 AND ($5::uuid IS NULL OR i.id < $5)
-               ORDER BY i.id DESC LIMIT $6"#,
-            only.map(|id| id.0),
-            filter.status.map(InvoiceStatus::as_str),
-            filter.customer.map(|id| id.0),
-            filter.number,
-            page.before,
-            page.fetch(),
+                 AND ($5::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $7",
+            $only,
+            $filter.status.map(InvoiceStatus::as_str),
+            $filter.customer.map(|id| id.0),
+            $filter.number,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
         )
-        .fetch_all(&self.pool)
-        .await?)
+        .fetch_all(&$store.pool)
+        .await?
+    };
+}
+
+impl Store {
+    /// Everybody's invoices, without their lines.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
+    pub async fn invoices_for_staff(
+        &self,
+        filter: &InvoiceFilter,
+        sort: InvoiceSort,
+        page: SortedRequest,
+    ) -> Result<Page<InvoiceDetail, SortCursor>> {
+        let all: Option<Uuid> = None;
+        let rows = match sort {
+            InvoiceSort::Newest => select_invoices!(self, filter, all, page, "i.id < $6", "i.id DESC"),
+            InvoiceSort::Oldest => select_invoices!(self, filter, all, page, "i.id > $6", "i.id"),
+            InvoiceSort::Largest => select_invoices!(
+                self,
+                filter,
+                all,
+                page,
+                "(i.total, i.id) < ($5::text::bigint, $6)",
+                "i.total DESC, i.id DESC"
+            ),
+            InvoiceSort::Smallest => select_invoices!(
+                self,
+                filter,
+                all,
+                page,
+                "(i.total, i.id) > ($5::text::bigint, $6)",
+                "i.total, i.id"
+            ),
+            InvoiceSort::DueFirst => select_invoices!(
+                self,
+                filter,
+                all,
+                page,
+                "(coalesce(i.due_at, 'infinity'::timestamptz), i.id) > ($5::text::timestamptz, $6)",
+                "coalesce(i.due_at, 'infinity'::timestamptz), i.id"
+            ),
+            InvoiceSort::DueLast => select_invoices!(
+                self,
+                filter,
+                all,
+                page,
+                "(coalesce(i.due_at, 'infinity'::timestamptz), i.id) < ($5::text::timestamptz, $6)",
+                "coalesce(i.due_at, 'infinity'::timestamptz) DESC, i.id DESC"
+            ),
+        };
+        let key = |invoice: &InvoiceDetail| match sort {
+            InvoiceSort::Newest | InvoiceSort::Oldest => SortKey::Age,
+            InvoiceSort::Largest | InvoiceSort::Smallest => SortKey::Number(invoice.total.get()),
+            InvoiceSort::DueFirst | InvoiceSort::DueLast => SortKey::Time(invoice.due_at),
+        };
+        Ok(page.cut(rows, |invoice| SortCursor { key: key(invoice), id: invoice.id.0 }))
+    }
+
+    /// Anybody's invoice with its lines, drafts too.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such invoice.
+    #[boxed]
+    pub async fn invoice_for_staff(&self, invoice: InvoiceId) -> Result<(InvoiceDetail, Vec<InvoiceLine>)> {
+        let (all, one) = (InvoiceFilter::default(), SortedRequest::first(1));
+        let found = select_invoices!(self, all, Some(invoice.0), one, "i.id < $6", "i.id DESC").pop();
+        let found = found.ok_or(StoreError::NotFound("invoice"))?;
+        let lines = invoices::lines(&mut *self.pool.acquire().await?, invoice).await?;
+        Ok((found, lines))
     }
 }

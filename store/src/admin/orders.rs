@@ -8,6 +8,7 @@ use domain::{
     ids::{InstanceId, InvoiceId, OrderId, TaskId, UserId},
     order::OrderStatus,
     provisioning::TaskStatus,
+    sorting::{OrderSort, PaymentSort},
 };
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use super::{PaymentDetail, PaymentFilter, WebhookSummary};
 use crate::{
     Result, Store, StoreError, boxed,
     disputes::{Dispute, DisputeFilter},
-    page::{Page, PageRequest},
+    page::{Page, PageRequest, SortCursor, SortKey, SortedRequest},
     placements::Placement,
 };
 
@@ -28,6 +29,10 @@ pub struct OrderFilter {
     pub provider: Option<String>,
     /// Only those of this customer.
     pub customer: Option<UserId>,
+    /// Only those of this plan (slug).
+    pub plan: Option<String>,
+    /// Only those that failed for a reason of this class.
+    pub failure_class: Option<&'static str>,
     /// Only those with exactly this order id, host name or customer's email.
     pub search: Option<String>,
 }
@@ -198,63 +203,10 @@ impl From<Row> for OrderSummary {
     }
 }
 
-impl Store {
-    /// Everybody's orders, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn orders_for_staff(
-        &self,
-        filter: &OrderFilter,
-        page: PageRequest,
-    ) -> Result<Page<OrderSummary>> {
-        let id = filter.search.as_deref().and_then(|words| words.trim().parse::<Uuid>().ok());
-        // Host names are kept in lower case, and addresses have a key that is.
-        let words = filter.search.as_deref().filter(|_| id.is_none()).map(EmailKey::of);
-        let rows = self.order_rows(filter, id, words, page.before, page.fetch()).await?;
-        Ok(page.cut(rows, |row| row.id.0))
-    }
-
-    /// One order with everything around it.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such order.
-    #[boxed]
-    pub async fn order_for_staff(&self, order: OrderId) -> Result<OrderDetail> {
-        const LIMIT: i64 = 100;
-        let mut rows = self.order_rows(&OrderFilter::default(), Some(order.0), None, None, 1).await?;
-        let summary = rows.pop().ok_or(StoreError::NotFound("order"))?;
-        let payments = PaymentFilter { order: Some(order), ..PaymentFilter::default() };
-        Ok(OrderDetail {
-            order: summary,
-            invoice: self.order_invoice(order).await?,
-            payments: self
-                .payments_for_staff(&payments, PageRequest { before: None, limit: LIMIT })
-                .await?
-                .data,
-            disputes: self
-                .disputes(
-                    &DisputeFilter { order: Some(order), ..DisputeFilter::default() },
-                    PageRequest { before: None, limit: LIMIT },
-                )
-                .await?
-                .data,
-            task: self.order_task(order).await?,
-            placements: self.placements(order).await?,
-            webhooks: self.order_webhooks(order).await?,
-        })
-    }
-
-    async fn order_rows(
-        &self,
-        filter: &OrderFilter,
-        id: Option<Uuid>,
-        words: Option<EmailKey>,
-        before: Option<Uuid>,
-        limit: i64,
-    ) -> Result<Vec<OrderSummary>> {
-        let rows = sqlx::query_as!(
+/// Orders in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_orders {
+    ($store:expr, $wanted:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
             Row,
             r#"SELECT o.id AS "id: OrderId", o.status AS "status: OrderStatus", o.failure_class, o.failure_message,
                       o.user_id AS "user_id: UserId", u.email, u.full_name, u.suspended_at, p.slug AS provider,
@@ -270,19 +222,105 @@ impl Store {
                  AND ($3::uuid IS NULL OR o.user_id = $3) AND ($4::uuid IS NULL OR o.id = $4)
                  AND ($5::text IS NULL OR o.hostname = $5
                       OR o.user_id = (SELECT id FROM users WHERE email_key = $5))
-                 AND ($6::uuid IS NULL OR o.id < $6)
-               ORDER BY o.id DESC LIMIT $7"#,
-            filter.status.map(OrderStatus::as_str),
-            filter.provider,
-            filter.customer.map(|customer| customer.0),
-            id,
-            words.as_ref().map(EmailKey::as_str),
-            before,
-            limit,
+                 AND ($6::text IS NULL OR l.slug = $6) AND ($7::text IS NULL OR o.failure_class = $7)
+                 AND ($8::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $10",
+            $wanted.filter.status.map(OrderStatus::as_str),
+            $wanted.filter.provider,
+            $wanted.filter.customer.map(|customer| customer.0),
+            $wanted.id,
+            $wanted.words.as_ref().map(EmailKey::as_str),
+            $wanted.filter.plan,
+            $wanted.filter.failure_class,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
         )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(OrderSummary::from).collect())
+        .fetch_all(&$store.pool)
+        .await?
+    };
+}
+
+/// What is looked for, as the query takes it.
+struct Wanted<'a> {
+    filter: &'a OrderFilter,
+    id: Option<Uuid>,
+    words: Option<EmailKey>,
+}
+
+impl Store {
+    /// Everybody's orders.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
+    pub async fn orders_for_staff(
+        &self,
+        filter: &OrderFilter,
+        sort: OrderSort,
+        page: SortedRequest,
+    ) -> Result<Page<OrderSummary, SortCursor>> {
+        let id = filter.search.as_deref().and_then(|words| words.trim().parse::<Uuid>().ok());
+        // Host names are kept in lower case, and addresses have a key that is.
+        let words = filter.search.as_deref().filter(|_| id.is_none()).map(EmailKey::of);
+        let wanted = Wanted { filter, id, words };
+        let rows = match sort {
+            OrderSort::Newest => select_orders!(self, wanted, page, "o.id < $9", "o.id DESC"),
+            OrderSort::Oldest => select_orders!(self, wanted, page, "o.id > $9", "o.id"),
+            OrderSort::Dearest => select_orders!(
+                self,
+                wanted,
+                page,
+                "(o.total, o.id) < ($8::text::bigint, $9)",
+                "o.total DESC, o.id DESC"
+            ),
+            OrderSort::Cheapest => {
+                select_orders!(
+                    self,
+                    wanted,
+                    page,
+                    "(o.total, o.id) > ($8::text::bigint, $9)",
+                    "o.total, o.id"
+                )
+            }
+        };
+        let key = |order: &OrderSummary| match sort {
+            OrderSort::Newest | OrderSort::Oldest => SortKey::Age,
+            OrderSort::Dearest | OrderSort::Cheapest => SortKey::Number(order.total.get()),
+        };
+        let rows = rows.into_iter().map(OrderSummary::from).collect();
+        Ok(page.cut(rows, |order| SortCursor { key: key(order), id: order.id.0 }))
+    }
+
+    /// One order with everything around it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such order.
+    #[boxed]
+    pub async fn order_for_staff(&self, order: OrderId) -> Result<OrderDetail> {
+        const LIMIT: i64 = 100;
+        let (filter, one) = (OrderFilter::default(), SortedRequest::first(1));
+        let wanted = Wanted { filter: &filter, id: Some(order.0), words: None };
+        let mut rows = select_orders!(self, wanted, one, "o.id < $9", "o.id DESC");
+        let summary = rows.pop().map(OrderSummary::from).ok_or(StoreError::NotFound("order"))?;
+        let payments = PaymentFilter { order: Some(order), ..PaymentFilter::default() };
+        Ok(OrderDetail {
+            order: summary,
+            invoice: self.order_invoice(order).await?,
+            payments: self
+                .payments_for_staff(&payments, PaymentSort::Newest, SortedRequest::first(LIMIT))
+                .await?
+                .data,
+            disputes: self
+                .disputes(
+                    &DisputeFilter { order: Some(order), ..DisputeFilter::default() },
+                    PageRequest { before: None, limit: LIMIT },
+                )
+                .await?
+                .data,
+            task: self.order_task(order).await?,
+            placements: self.placements(order).await?,
+            webhooks: self.order_webhooks(order).await?,
+        })
     }
 
     async fn order_invoice(&self, order: OrderId) -> Result<Option<InvoiceSummary>> {

@@ -5,12 +5,13 @@ use domain::{
     Rupiah,
     billing::{Bank, Claim, PaymentMethod, PaymentOutcome, PaymentStatus},
     ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
+    sorting::PaymentSort,
 };
 use uuid::Uuid;
 
 use crate::{
     Result, Store, boxed,
-    page::{Page, PageRequest},
+    page::{Page, PageRequest, SortCursor, SortKey, SortedRequest},
 };
 
 /// One attempt to pay, as staff see it.
@@ -86,6 +87,12 @@ pub struct PaymentFilter {
     pub outcome: Option<PaymentOutcome>,
     /// Only those of this order.
     pub order: Option<OrderId>,
+    /// Only this customer's.
+    pub customer: Option<UserId>,
+    /// Only those by this method.
+    pub method: Option<PaymentMethod>,
+    /// Only those through this gateway (slug).
+    pub gateway: Option<String>,
 }
 
 /// One notification from a gateway, without its body.
@@ -105,18 +112,10 @@ pub struct WebhookSummary {
     pub received_at: DateTime<Utc>,
 }
 
-impl Store {
-    /// Everybody's payments, newest first.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn payments_for_staff(
-        &self,
-        filter: &PaymentFilter,
-        page: PageRequest,
-    ) -> Result<Page<PaymentDetail>> {
-        let rows = sqlx::query_as!(
+/// Payments in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_payments {
+    ($store:expr, $filter:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
             PaymentDetail,
             r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
                       deposit_id AS "deposit_id: DepositId", user_id AS "customer_id: UserId", gateway, gateway_order_id, gateway_transaction_id,
@@ -132,17 +131,55 @@ impl Store {
                                           count(*) FILTER (WHERE b.status = 'OPEN') AS open
                                    FROM disputes b WHERE b.payment_id = payments.id) d
                WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR outcome = $2)
-                 AND ($3::uuid IS NULL OR order_id = $3) AND ($4::uuid IS NULL OR id < $4)
-               ORDER BY id DESC LIMIT $5"#,
-            filter.status.map(PaymentStatus::as_str),
-            filter.outcome.map(PaymentOutcome::as_str),
-            filter.order.map(|order| order.0),
-            page.before,
-            page.fetch(),
+                 AND ($3::uuid IS NULL OR order_id = $3) AND ($4::uuid IS NULL OR user_id = $4)
+                 AND ($5::text IS NULL OR method = $5) AND ($6::text IS NULL OR gateway = $6)
+                 AND ($7::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $9",
+            $filter.status.map(PaymentStatus::as_str),
+            $filter.outcome.map(PaymentOutcome::as_str),
+            $filter.order.map(|order| order.0),
+            $filter.customer.map(|customer| customer.0),
+            $filter.method.map(PaymentMethod::as_str),
+            $filter.gateway,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
         )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |row| row.id.0))
+        .fetch_all(&$store.pool)
+        .await?
+    };
+}
+
+impl Store {
+    /// Everybody's payments.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
+    pub async fn payments_for_staff(
+        &self,
+        filter: &PaymentFilter,
+        sort: PaymentSort,
+        page: SortedRequest,
+    ) -> Result<Page<PaymentDetail, SortCursor>> {
+        let rows = match sort {
+            PaymentSort::Newest => select_payments!(self, filter, page, "id < $8", "id DESC"),
+            PaymentSort::Oldest => select_payments!(self, filter, page, "id > $8", "id"),
+            PaymentSort::Largest => select_payments!(
+                self,
+                filter,
+                page,
+                "(amount, id) < ($7::text::bigint, $8)",
+                "amount DESC, id DESC"
+            ),
+            PaymentSort::Smallest => {
+                select_payments!(self, filter, page, "(amount, id) > ($7::text::bigint, $8)", "amount, id")
+            }
+        };
+        let key = |payment: &PaymentDetail| match sort {
+            PaymentSort::Newest | PaymentSort::Oldest => SortKey::Age,
+            PaymentSort::Largest | PaymentSort::Smallest => SortKey::Number(payment.amount.get()),
+        };
+        Ok(page.cut(rows, |payment| SortCursor { key: key(payment), id: payment.id.0 }))
     }
 
     /// Open bank transfers, which an administrator has to look at: first those with a proof, then the others, each newest
@@ -172,12 +209,17 @@ impl Store {
                  AND ($3::uuid IS NULL OR order_id = $3)
                  AND ($4::uuid IS NULL
                       OR (f.proofs > 0, id) < (EXISTS (SELECT FROM payment_proofs WHERE payment_id = $4), $4))
+                 AND ($6::uuid IS NULL OR user_id = $6) AND ($7::text IS NULL OR method = $7)
+                 AND ($8::text IS NULL OR gateway = $8)
                ORDER BY (f.proofs > 0) DESC, id DESC LIMIT $5"#,
             filter.status.map(PaymentStatus::as_str),
             filter.outcome.map(PaymentOutcome::as_str),
             filter.order.map(|order| order.0),
             page.before,
             page.fetch(),
+            filter.customer.map(|customer| customer.0),
+            filter.method.map(PaymentMethod::as_str),
+            filter.gateway,
         )
         .fetch_all(&self.pool)
         .await?;

@@ -85,7 +85,12 @@ impl Store {
     }
 }
 
-async fn revoke_all_but(tx: &mut PgConnection, user: UserId, keep: Option<SessionId>) -> Result<u64> {
+/// Ends a user's sessions, all or all but one; a session is a family of refresh tokens. Returns how many.
+pub(crate) async fn revoke_all_but(
+    tx: &mut PgConnection,
+    user: UserId,
+    keep: Option<SessionId>,
+) -> Result<u64> {
     let ended = sqlx::query!(
         "UPDATE sessions SET revoked_at = now()
          WHERE user_id = $1 AND revoked_at IS NULL AND ($2::uuid IS NULL OR id <> $2)",

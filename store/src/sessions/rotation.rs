@@ -67,6 +67,11 @@ impl Store {
         let Some(shown) = shown(&mut tx, &hash, policy, arrived.elapsed()).await? else {
             return Ok(Rotation::Invalid);
         };
+        // A suspension ends all sessions, so it is said first.
+        let user = user_in(&mut tx, shown.user).await?;
+        if user.suspended_at.is_some() {
+            return Ok(Rotation::Suspended);
+        }
         if shown.revoked {
             return Ok(Rotation::Invalid);
         }
@@ -80,10 +85,6 @@ impl Store {
         }
         if shown.expired {
             return Ok(Rotation::Expired);
-        }
-        let user = user_in(&mut tx, shown.user).await?;
-        if user.suspended_at.is_some() {
-            return Ok(Rotation::Suspended);
         }
         // The grace runs from the first exchange, however often it is used.
         sqlx::query!(

@@ -214,10 +214,17 @@ async fn expired_and_suspended(pool: PgPool) {
     assert!(matches!(rotate(&store, &short.refresh_token).await, Rotation::Expired));
 
     let login = logged_in(&store, opened.user.clone()).await;
-    store.set_suspended(opened.user.id, true, &origin()).await.unwrap();
+    let admin = app.admin().await;
+    store.suspend_user(opened.user.id, "spam", admin, &origin()).await.unwrap();
     assert!(matches!(rotate(&store, &login.refresh_token).await, Rotation::Suspended));
-    store.set_suspended(opened.user.id, false, &origin()).await.unwrap();
-    rotated(rotate(&store, &login.refresh_token).await);
+    // One that was under way when it was suspended.
+    let under_way = logged_in(&store, opened.user.clone()).await;
+    store.unsuspend_user(opened.user.id, admin, &origin()).await.unwrap();
+    for token in [&login.refresh_token, &under_way.refresh_token] {
+        assert!(matches!(rotate(&store, token).await, Rotation::Invalid));
+    }
+    let anew = logged_in(&store, opened.user.clone()).await;
+    rotated(rotate(&store, &anew.refresh_token).await);
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -5,6 +5,7 @@ use domain::{
     language::Language,
     order::OrderStatus,
     provisioning::FailureClass,
+    sorting::OrderSort,
 };
 use serde_json::Value;
 use sqlx::PgPool;
@@ -13,7 +14,7 @@ use store::{
     admin::{AuditFilter, OrderFilter},
     audit::{Actor, Origin},
     money_act::MoneyAct,
-    page::PageRequest,
+    page::{PageRequest, SortedRequest},
     provisioning::{ProviderTrouble, ProvisioningFailure},
 };
 use testkit::{TestApp, new_money_act};
@@ -262,20 +263,24 @@ async fn staff_find_orders(pool: PgPool) {
         search(format!(" {email}")),
     ];
     for filter in filters {
-        let found = store.orders_for_staff(&filter, FIRST_PAGE).await.unwrap().data;
+        let found =
+            store.orders_for_staff(&filter, OrderSort::Newest, SortedRequest::first(50)).await.unwrap().data;
         assert_eq!(found.iter().map(|o| o.id).collect::<Vec<_>>(), [order], "{filter:?}");
     }
-    let none = store.orders_for_staff(&search("web".to_owned()), FIRST_PAGE).await.unwrap();
-    assert!(none.data.is_empty());
-
-    let page = PageRequest { before: None, limit: 1 };
-    let first = store.orders_for_staff(&OrderFilter::default(), page).await.unwrap();
-    assert_eq!((first.data[0].id, first.next), (other, Some(other.0)));
-    let second = store
-        .orders_for_staff(&OrderFilter::default(), PageRequest { before: first.next, limit: 1 })
+    let none = store
+        .orders_for_staff(&search("web".to_owned()), OrderSort::Newest, SortedRequest::first(50))
         .await
         .unwrap();
-    assert_eq!((second.data[0].id, second.next), (order, None));
+    assert!(none.data.is_empty());
+
+    for (sort, expected) in [(OrderSort::Newest, [other, order]), (OrderSort::Oldest, [order, other])] {
+        let all = OrderFilter::default();
+        let first = store.orders_for_staff(&all, sort, SortedRequest::first(1)).await.unwrap();
+        let rest = SortedRequest { after: first.next, limit: 1 };
+        let second = store.orders_for_staff(&all, sort, rest).await.unwrap();
+        assert_eq!([first.data[0].id, second.data[0].id], expected);
+        assert_eq!(second.next, None);
+    }
     let unknown = store.order_for_staff(OrderId(Uuid::now_v7())).await;
     assert!(matches!(unknown, Err(StoreError::NotFound("order"))));
 }

@@ -367,7 +367,9 @@ async fn disputes_are_found_by_what_they_are_about(pool: PgPool) {
     ] {
         assert_eq!(shop.store.disputes(&filter, page).await.unwrap().data.len(), found, "{filter:?}");
     }
-    let shown = shop.store.payments_for_staff(&Default::default(), page).await.unwrap().data.remove(0);
+    let (newest, page) = (domain::sorting::PaymentSort::Newest, store::page::SortedRequest::first(10));
+    let shown =
+        shop.store.payments_for_staff(&Default::default(), newest, page).await.unwrap().data.remove(0);
     assert_eq!((shown.disputed, shown.open_disputes), (payment.amount, 1));
     assert_eq!(shop.store.dispute(dispute.id).await.unwrap().name, "denied");
 }

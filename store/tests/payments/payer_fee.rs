@@ -51,7 +51,8 @@ impl Shop {
     }
 
     async fn payer_fees(&self) -> Vec<i64> {
-        let all = self.store.payments_for_staff(&Default::default(), PAGE).await.unwrap().data;
+        let (newest, page) = (domain::sorting::PaymentSort::Newest, store::page::SortedRequest::first(10));
+        let all = self.store.payments_for_staff(&Default::default(), newest, page).await.unwrap().data;
         all.iter().map(|payment| payment.payer_fee.get()).collect()
     }
 }

@@ -163,8 +163,9 @@ async fn what_is_due_is_the_same_wherever_it_is_asked(pool: PgPool) {
     let second = shop.announce(order, "second").await;
     assert_eq!(second.amount_due(), Some(Rupiah::new(10_000)));
     let filter = store::admin::PaymentFilter { order: Some(order), ..Default::default() };
-    let page = store::page::PageRequest { before: None, limit: 10 };
-    let all = shop.store.payments_for_staff(&filter, page).await.unwrap().data;
+    let page = store::page::SortedRequest::first(10);
+    let newest = domain::sorting::PaymentSort::Newest;
+    let all = shop.store.payments_for_staff(&filter, newest, page).await.unwrap().data;
     let due: Vec<_> = all.iter().map(|payment| payment.amount_due().unwrap().get()).collect();
     assert_eq!(due, [10_000, 10_000]);
 

@@ -1,0 +1,403 @@
+//! Accounts as staff see them, and what staff decide about them.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Rupiah,
+    ids::UserId,
+    role::{AccountStatus, Role},
+    sorting::UserSort,
+};
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::search::containing;
+use crate::{
+    Object, Result, Store, StoreError,
+    audit::{self, AuditEntry, Origin},
+    boxed, new_id,
+    page::{Page, PageRequest, SortCursor, SortKey, SortedRequest},
+    sessions,
+    users::about,
+};
+
+/// Which accounts are wanted; what is `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    /// Only those whose address or name has this in it, in any case.
+    pub search: Option<String>,
+    /// Only those that stand so.
+    pub status: Option<AccountStatus>,
+    /// Only those of this role.
+    pub role: Option<Role>,
+}
+
+/// An account in a list.
+#[derive(Debug, Clone)]
+pub struct UserSummary {
+    /// Its id.
+    pub id: UserId,
+    /// Its address, as it was written.
+    pub email: String,
+    /// The address as lists are sorted by it.
+    pub email_key: String,
+    /// Its name.
+    pub full_name: String,
+    /// What it may do.
+    pub role: Role,
+    /// `id` or `en`.
+    pub language: String,
+    /// When the address was proven.
+    pub email_verified_at: Option<DateTime<Utc>>,
+    /// Since when it is suspended.
+    pub suspended_at: Option<DateTime<Utc>>,
+    /// How many servers it has that are not terminated.
+    pub servers: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// An account with what is around it.
+#[derive(Debug, Clone)]
+pub struct UserDetail {
+    /// The account.
+    pub user: UserSummary,
+    /// Why it is suspended.
+    pub suspended_why: Option<String>,
+    /// Who suspended it.
+    pub suspended_by: Option<UserId>,
+    /// What it can spend.
+    pub wallet: Rupiah,
+    /// What is set aside for its orders.
+    pub holds: Rupiah,
+    /// How many orders it placed.
+    pub orders: i64,
+    /// How many of its invoices are open.
+    pub open_invoices: i64,
+    /// How many notes staff wrote about it.
+    pub notes: i64,
+    /// When it last logged in.
+    pub last_login_at: Option<DateTime<Utc>>,
+}
+
+/// What somebody of the staff wrote about an account.
+#[derive(Debug, Clone)]
+pub struct UserNote {
+    /// Its id, also the cursor of lists.
+    pub id: Uuid,
+    /// Who wrote it.
+    pub author_id: UserId,
+    /// Their address.
+    pub author_email: String,
+    /// What.
+    pub text: String,
+    /// When.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Why nothing was decided about an account.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// Staff decide about other people's accounts.
+    #[error("this is your own account; somebody else has to do it")]
+    OwnAccount,
+    /// Superadministrators decide about staff.
+    #[error("the account is of staff; a superadministrator has to do it")]
+    OfStaff,
+    /// The account is not there, is so already, or the database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for UserError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Accounts in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_users {
+    ($store:expr, $filter:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            UserSummary,
+            r#"SELECT u.id AS "id: UserId", u.email, u.email_key AS "email_key!", u.full_name, u.role AS "role: Role", u.language,
+                      u.email_verified_at, u.suspended_at, u.created_at,
+                      (SELECT count(*) FROM instances i WHERE i.user_id = u.id AND i.status <> 'TERMINATED') AS "servers!"
+               FROM users u
+               WHERE ($1::text IS NULL OR u.email_key LIKE lower($1) OR lower(u.full_name) LIKE lower($1))
+                 AND ($2::text IS NULL OR $2 = CASE WHEN u.suspended_at IS NOT NULL THEN 'suspended'
+                                                    WHEN u.email_verified_at IS NULL THEN 'unverified' ELSE 'active' END)
+                 AND ($3::text IS NULL OR u.role = $3) AND ($4::uuid IS NULL OR u.id = $4)
+                 AND ($5::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $7",
+            $filter.search.as_deref().map(containing),
+            $filter.status.map(AccountStatus::as_str),
+            $filter.role.map(Role::as_str),
+            $only,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all(&$store.pool)
+        .await?
+    };
+}
+
+impl Store {
+    /// Everybody's accounts.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
+    pub async fn users_for_staff(
+        &self,
+        filter: &UserFilter,
+        sort: UserSort,
+        page: SortedRequest,
+    ) -> Result<Page<UserSummary, SortCursor>> {
+        let all: Option<Uuid> = None;
+        let rows = match sort {
+            UserSort::Newest => select_users!(self, filter, all, page, "u.id < $6", "u.id DESC"),
+            UserSort::Oldest => select_users!(self, filter, all, page, "u.id > $6", "u.id"),
+            UserSort::Email => {
+                select_users!(self, filter, all, page, "(u.email_key, u.id) > ($5, $6)", "u.email_key, u.id")
+            }
+            UserSort::EmailBackwards => select_users!(
+                self,
+                filter,
+                all,
+                page,
+                "(u.email_key, u.id) < ($5, $6)",
+                "u.email_key DESC, u.id DESC"
+            ),
+        };
+        let key = |user: &UserSummary| match sort {
+            UserSort::Newest | UserSort::Oldest => SortKey::Age,
+            UserSort::Email | UserSort::EmailBackwards => SortKey::Text(user.email_key.clone()),
+        };
+        Ok(page.cut(rows, |user| SortCursor { key: key(user), id: user.id.0 }))
+    }
+
+    /// One account with what is around it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none by that id.
+    #[boxed]
+    pub async fn user_for_staff(&self, user: UserId) -> Result<UserDetail> {
+        let (all, one) = (UserFilter::default(), SortedRequest::first(1));
+        let found = select_users!(self, all, Some(user.0), one, "u.id < $6", "u.id DESC").pop();
+        let summary = found.ok_or(StoreError::NotFound("user"))?;
+        let row = sqlx::query!(
+            r#"SELECT u.suspended_why, u.suspended_by AS "suspended_by: UserId",
+                      coalesce((SELECT balance FROM ledger_accounts WHERE owner_id = u.id AND kind = 'CUSTOMER_WALLET'), 0)
+                          AS "wallet!: Rupiah",
+                      coalesce((SELECT balance FROM ledger_accounts WHERE owner_id = u.id AND kind = 'CUSTOMER_HOLDS'), 0)
+                          AS "holds!: Rupiah",
+                      (SELECT count(*) FROM orders WHERE user_id = u.id) AS "orders!",
+                      (SELECT count(*) FROM invoices WHERE user_id = u.id AND status = 'OPEN') AS "open_invoices!",
+                      (SELECT count(*) FROM user_notes WHERE user_id = u.id) AS "notes!",
+                      (SELECT max(created_at) FROM sessions WHERE user_id = u.id) AS last_login_at
+               FROM users u WHERE u.id = $1"#,
+            user.0,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(UserDetail {
+            user: summary,
+            suspended_why: row.suspended_why,
+            suspended_by: row.suspended_by,
+            wallet: row.wallet,
+            holds: row.holds,
+            orders: row.orders,
+            open_invoices: row.open_invoices,
+            notes: row.notes,
+            last_login_at: row.last_login_at,
+        })
+    }
+
+    /// Suspends an account and ends its sessions, with an audit row: nobody logs in to it, refreshes or uses a token of it
+    /// until the suspension is lifted. Its servers and orders go on.
+    ///
+    /// # Errors
+    /// [`UserError::OwnAccount`]; [`UserError::OfStaff`] when it is of staff and `by` is no superadministrator;
+    /// [`StoreError::Conflict`] when it is suspended already.
+    #[boxed]
+    pub async fn suspend_user(
+        &self,
+        user: UserId,
+        reason: &str,
+        by: UserId,
+        origin: &Origin,
+    ) -> Result<(), UserError> {
+        let mut tx = self.pool.begin().await?;
+        let locked = lock_to_decide(&mut tx, user, by).await?;
+        if locked.is_suspended {
+            return Err(conflict("suspended").into());
+        }
+        sqlx::query!(
+            "UPDATE users SET suspended_at = now(), suspended_why = $2, suspended_by = $3, updated_at = now() WHERE id = $1",
+            user.0,
+            reason,
+            by.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        let ended = sessions::revoke_all_but(&mut tx, user, None).await?;
+        let after = json!({ "reason": reason, "sessions_ended": ended });
+        let act = AuditEntry { after: Some(after), ..about("user.suspended", user) };
+        audit::record(&mut tx, origin, &act).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Lifts an account's suspension, with an audit row. Its owner has to log in anew.
+    ///
+    /// # Errors
+    /// As [`Self::suspend_user`]; [`StoreError::Conflict`] when it is not suspended.
+    #[boxed]
+    pub async fn unsuspend_user(&self, user: UserId, by: UserId, origin: &Origin) -> Result<(), UserError> {
+        let mut tx = self.pool.begin().await?;
+        let locked = lock_to_decide(&mut tx, user, by).await?;
+        if !locked.is_suspended {
+            return Err(conflict("not suspended").into());
+        }
+        // A login that was checked before the suspension may have opened a session after it.
+        sessions::revoke_all_but(&mut tx, user, None).await?;
+        sqlx::query!(
+            "UPDATE users SET suspended_at = NULL, suspended_why = NULL, suspended_by = NULL, updated_at = now()
+             WHERE id = $1",
+            user.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        audit::record(&mut tx, origin, &about("user.unsuspended", user)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Gives an account another role, with an audit row; it counts from the next request on. The same role changes nothing.
+    ///
+    /// # Errors
+    /// [`UserError::OwnAccount`]; [`UserError::OfStaff`] when `by` is no superadministrator (any more), so that two who
+    /// demote each other at once don't leave none.
+    #[boxed]
+    pub async fn set_user_role(
+        &self,
+        user: UserId,
+        role: Role,
+        by: UserId,
+        origin: &Origin,
+    ) -> Result<(), UserError> {
+        let mut tx = self.pool.begin().await?;
+        let locked = lock_to_decide(&mut tx, user, by).await?;
+        if !locked.by_role.may_manage() {
+            return Err(UserError::OfStaff);
+        }
+        if locked.role != role {
+            sqlx::query!(
+                "UPDATE users SET role = $2, updated_at = now() WHERE id = $1",
+                user.0,
+                role.as_str()
+            )
+            .execute(&mut *tx)
+            .await?;
+            let act = AuditEntry {
+                before: Some(json!({ "role": locked.role })),
+                after: Some(json!({ "role": role })),
+                ..about("user.role_changed", user)
+            };
+            audit::record(&mut tx, origin, &act).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Writes a note about an account, for staff only, with an audit row. It stays.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such account.
+    #[boxed]
+    pub async fn note_about_user(
+        &self,
+        user: UserId,
+        text: &str,
+        author: UserId,
+        origin: &Origin,
+    ) -> Result<UserNote> {
+        let id: Uuid = new_id();
+        let mut tx = self.pool.begin().await?;
+        let note = sqlx::query_as!(
+            UserNote,
+            r#"WITH note AS (
+                   INSERT INTO user_notes (id, user_id, author_id, text)
+                   SELECT $1, u.id, $3, $4 FROM users u WHERE u.id = $2 RETURNING id, author_id, text, created_at)
+               SELECT n.id AS "id!", n.author_id AS "author_id!: UserId", a.email AS author_email, n.text AS "text!",
+                      n.created_at AS "created_at!"
+               FROM note n JOIN users a ON a.id = n.author_id"#,
+            id,
+            user.0,
+            author.0,
+            text,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(StoreError::NotFound("user"))?;
+        let act = AuditEntry { after: Some(json!({ "note_id": id })), ..about("user.note_written", user) };
+        audit::record(&mut tx, origin, &act).await?;
+        tx.commit().await?;
+        Ok(note)
+    }
+
+    /// What staff wrote about an account, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such account.
+    #[boxed]
+    pub async fn notes_about_user(&self, user: UserId, page: PageRequest) -> Result<Page<UserNote>> {
+        self.user(user).await?;
+        let rows = sqlx::query_as!(
+            UserNote,
+            r#"SELECT n.id, n.author_id AS "author_id: UserId", a.email AS author_email, n.text, n.created_at
+               FROM user_notes n JOIN users a ON a.id = n.author_id
+               WHERE n.user_id = $1 AND ($2::uuid IS NULL OR n.id < $2) ORDER BY n.id DESC LIMIT $3"#,
+            user.0,
+            page.before,
+            page.fetch(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(page.cut(rows, |note| note.id))
+    }
+}
+
+/// Two accounts that nobody else changes until the transaction's end, and for which no session is opened.
+struct Locked {
+    role: Role,
+    is_suspended: bool,
+    by_role: Role,
+}
+
+/// Locks the account that is decided about and whose who decides, in the order of their ids, and refuses who may not. `FOR
+/// UPDATE`, so that a login under way has either opened its session before, or waits.
+async fn lock_to_decide(tx: &mut PgConnection, user: UserId, by: UserId) -> Result<Locked, UserError> {
+    if user == by {
+        return Err(UserError::OwnAccount);
+    }
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: UserId", role AS "role: Role", suspended_at IS NOT NULL AS "is_suspended!"
+           FROM users WHERE id = ANY($1) ORDER BY id FOR UPDATE"#,
+        &[user.0, by.0],
+    )
+    .fetch_all(tx)
+    .await?;
+    let of = |id| rows.iter().find(|row| row.id == id).ok_or(StoreError::NotFound("user"));
+    let (target, decider) = (of(user)?, of(by)?);
+    let may = decider.role.may_manage() || (decider.role.may_administer() && !target.role.is_staff());
+    if decider.is_suspended || !may {
+        return Err(UserError::OfStaff);
+    }
+    Ok(Locked { role: target.role, is_suspended: target.is_suspended, by_role: decider.role })
+}
+
+fn conflict(state: &str) -> StoreError {
+    StoreError::Conflict { object: Object::User, state: state.to_owned() }
+}
