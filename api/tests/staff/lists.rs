@@ -34,6 +34,7 @@ async fn servers_are_found_by_what_is_due(pool: PgPool) {
     let due = "UPDATE instances SET next_due_at = now() + interval '1 hour', held_step = 'suspend', held_since = now(),
                held_why = 'the breaker' WHERE order_id = $1";
     app.run_of(due, second.id).await;
+    app.run_of("UPDATE instances SET next_due_at = NULL WHERE order_id = $1", first.id).await;
 
     let path = "/admin/instances";
     let all = [json!(one), json!(two), json!(three)];
