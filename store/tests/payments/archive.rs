@@ -2,7 +2,7 @@ use domain::billing::{PaymentStatus as P, WebhookOutcome};
 use sqlx::PgPool;
 use store::{StoreError, page::PageRequest, webhooks::WebhookFilter};
 
-use crate::{MIDTRANS, Shop, plus_one, told};
+use crate::{MIDTRANS, Shop, plus_one, webhook_event};
 
 const ALL: PageRequest = PageRequest { before: None, limit: 10 };
 
@@ -10,10 +10,10 @@ const ALL: PageRequest = PageRequest { before: None, limit: 10 };
 async fn staff_find_notifications_and_may_take_one_in_again(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
-    shop.tell(&told(&payment, P::Expired, "t:expire")).await;
-    let mut odd = told(&payment, P::Paid, "t:settlement");
+    shop.receive(&webhook_event(&payment, P::Expired, "t:expire")).await;
+    let mut odd = webhook_event(&payment, P::Paid, "t:settlement");
     odd.report.amount = Some(plus_one(payment.amount));
-    shop.tell(&odd).await;
+    shop.receive(&odd).await;
     shop.store.keep_unbelieved("xendit", WebhookOutcome::Unconfirmed, "who knows", b"{}").await.unwrap();
 
     let find = async |filter: WebhookFilter| shop.store.webhooks(&filter, ALL).await.unwrap().data;

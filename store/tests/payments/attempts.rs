@@ -11,7 +11,7 @@ use store::{
 };
 use tokio::task::JoinSet;
 
-use crate::{MIDTRANS, Shop, promise, told};
+use crate::{MIDTRANS, Shop, request, webhook_event};
 
 fn by_bca(shop: &Shop, order: OrderId) -> NewAttempt {
     NewAttempt {
@@ -35,7 +35,7 @@ fn instructions() -> ChargeResult {
 async fn a_further_attempt_has_a_name_of_its_own(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, first) = shop.order().await;
-    let opened = shop.store.open_payment(&by_bca(&shop, order), &promise("again")).await.unwrap();
+    let opened = shop.store.open_payment(&by_bca(&shop, order), &request("again")).await.unwrap();
     assert!(opened.is_new);
     let second = shop.store.latest_payment(order).await.unwrap();
     assert_eq!(second.id, opened.payment_id);
@@ -52,7 +52,7 @@ async fn the_same_request_ten_times_at_once_is_one_attempt(pool: PgPool) {
     let mut requests = JoinSet::new();
     for _ in 0..10 {
         let (store, attempt) = (shop.store.clone(), by_bca(&shop, order));
-        requests.spawn(async move { store.open_payment(&attempt, &promise("again")).await.unwrap() });
+        requests.spawn(async move { store.open_payment(&attempt, &request("again")).await.unwrap() });
     }
     let opened: Vec<Opened> = requests.join_all().await;
     assert_eq!(opened.iter().filter(|o| o.is_new).count(), 1);
@@ -65,11 +65,11 @@ async fn only_the_owner_of_a_waiting_order_begins_one(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
     let foreign = NewAttempt { user: shop.admin, ..by_bca(&shop, order) };
-    let refused = shop.store.open_payment(&foreign, &promise("foreign")).await;
+    let refused = shop.store.open_payment(&foreign, &request("foreign")).await;
     assert!(matches!(refused, Err(StoreError::NotFound("order"))), "{refused:?}");
 
-    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
-    let refused = shop.store.open_payment(&by_bca(&shop, order), &promise("late")).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
+    let refused = shop.store.open_payment(&by_bca(&shop, order), &request("late")).await;
     assert!(
         matches!(&refused, Err(StoreError::Conflict { object: store::Object::Order, state }) if state == "PAID"),
         "{refused:?}"
@@ -94,7 +94,7 @@ async fn the_gateways_answer_is_kept(pool: PgPool) {
 async fn a_notification_quicker_than_the_gateways_answer_wins(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, payment) = shop.order().await;
-    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     for late in [instructions(), ChargeResult::Unknown("slow".into()), ChargeResult::Refused("no".into())] {
         assert_eq!(shop.store.record_charge(payment.id, &late).await.unwrap().status, P::Paid);
     }
@@ -104,7 +104,7 @@ async fn a_notification_quicker_than_the_gateways_answer_wins(pool: PgPool) {
 async fn customers_read_their_own(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, first) = shop.order().await;
-    let second = shop.store.open_payment(&by_bca(&shop, order), &promise("again")).await.unwrap().payment_id;
+    let second = shop.store.open_payment(&by_bca(&shop, order), &request("again")).await.unwrap().payment_id;
     let page = |before| PageRequest { before, limit: 1 };
     let newest = shop.store.payments_of(shop.customer, Some(order), &page(None)).await.unwrap();
     assert_eq!((newest.data[0].id, newest.next), (second, Some(second.0)));

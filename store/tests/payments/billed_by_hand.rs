@@ -16,7 +16,7 @@ use store::{
 };
 use tokio::task::JoinSet;
 
-use crate::{MIDTRANS, Shop, promise, told};
+use crate::{MIDTRANS, Shop, request, webhook_event};
 
 fn hours(quantity: u32) -> Vec<BilledItem> {
     vec![BilledItem {
@@ -31,7 +31,7 @@ impl Shop {
         let items = hours(quantity);
         let new =
             NewDraft { by: self.admin, customer: self.customer, items: &items, note: Some("as agreed") };
-        self.store.draft_invoice(&new, &self.admins_origin(), &promise(key)).await.unwrap()
+        self.store.draft_invoice(&new, &self.admins_origin(), &request(key)).await.unwrap()
     }
 
     pub(crate) async fn issue(&self, draft: InvoiceId) -> Result<DraftedInvoice, StoreError> {
@@ -52,7 +52,7 @@ impl Shop {
             gateway: (method == PaymentMethod::Qris).then_some(MIDTRANS),
             pay_within_ms: 3_600_000,
         };
-        let opened = self.store.open_invoice_payment(&attempt, &promise(key)).await?;
+        let opened = self.store.open_invoice_payment(&attempt, &request(key)).await?;
         self.store.any_payment(opened.payment_id).await
     }
 }
@@ -110,7 +110,7 @@ async fn money_for_a_withdrawn_invoice_goes_to_the_balance(pool: PgPool) {
     let voided = shop.store.void_invoice(draft.id, &shop.admins_origin(), "billed twice").await.unwrap();
     assert_eq!(voided.status, InvoiceStatus::Void);
     assert_eq!(shop.payment_status(payment.id).await, P::Cancelled);
-    shop.tell(&told(&payment, P::Paid, "late")).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "late")).await;
     assert_eq!(shop.wallet().await, (277_500, 0));
     let again = shop.store.void_invoice(draft.id, &shop.admins_origin(), "again").await;
     assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");

@@ -16,7 +16,7 @@ use store::{
 };
 use testkit::by_user;
 
-use crate::{Shop, promise};
+use crate::{Shop, request};
 
 impl Shop {
     pub(crate) async fn cancel(
@@ -27,7 +27,7 @@ impl Shop {
     ) -> Result<Cancellation, StoreError> {
         let origin = by_user(self.customer);
         let new = NewCancellation { user: self.customer, instance, when, origin: &origin };
-        self.store.cancel_instance(&new, &promise(key)).await
+        self.store.cancel_instance(&new, &request(key)).await
     }
 
     async fn wallet_now(&self) -> i64 {
@@ -186,7 +186,7 @@ async fn somebody_elses_server_and_one_that_is_being_made_stay(pool: PgPool) {
     let stranger = shop.app.customer().await;
     let origin = by_user(stranger);
     let new = NewCancellation { user: stranger, instance, when: CancelWhen::Now, origin: &origin };
-    let refused = shop.store.cancel_instance(&new, &promise("theirs")).await;
+    let refused = shop.store.cancel_instance(&new, &request("theirs")).await;
     assert!(matches!(refused, Err(StoreError::NotFound("instance"))), "{refused:?}");
     let refused = shop.store.revoke_cancellation(stranger, instance).await;
     assert!(matches!(refused, Err(StoreError::NotFound("instance"))), "{refused:?}");

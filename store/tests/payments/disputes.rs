@@ -21,7 +21,7 @@ use store::{
     refunds::{Part, RefundError},
 };
 
-use crate::{Shop, told};
+use crate::{Shop, webhook_event};
 
 const ACCEPT: Decision<'static> = Decision::Accept { suspend_server: false, note: None };
 
@@ -38,7 +38,7 @@ fn taken(name: &str, kind: ReversalKind, amount: i64) -> Reversal {
 
 /// What Midtrans says about a paid payment of which something was taken back.
 fn reports(payment: &Payment, reversals: &[Reversal]) -> WebhookEvent {
-    let event = told(payment, P::Paid, &reversals[0].name);
+    let event = webhook_event(payment, P::Paid, &reversals[0].name);
     WebhookEvent { report: GatewayReport { reversals: reversals.to_vec(), ..event.report }, ..event }
 }
 
@@ -64,8 +64,8 @@ impl Shop {
     /// A paid order of which the gateway says that all of it was withdrawn.
     async fn withdrawn(&self, status: P) -> (OrderId, Payment, Dispute) {
         let (order, payment) = self.order().await;
-        self.tell(&told(&payment, P::Paid, "t:settlement")).await;
-        let disputed = self.tell(&told(&payment, status, "t:after")).await;
+        self.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
+        let disputed = self.receive(&webhook_event(&payment, status, "t:after")).await;
         assert!(matches!(disputed, Outcome::Disputed { .. }), "{disputed:?}");
         (order, payment, self.all_disputes().await.remove(0))
     }
@@ -85,14 +85,15 @@ async fn whatever_takes_settled_money_back_is_a_dispute_and_told_once(pool: PgPo
     let shop = Shop::open(pool).await;
     for (n, status) in [P::Denied, P::Cancelled, P::Expired].into_iter().enumerate() {
         let (order, payment) = shop.order_by(PaymentMethod::Qris, &format!("order-{n}")).await;
-        shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+        shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
         // A signature is not enough, and the answer to the question counts however often it is given.
-        let signed = WebhookEvent { evidence: Some(Evidence::Signed), ..told(&payment, status, "t:after") };
-        assert_eq!(shop.tell(&signed).await, Outcome::AskFirst, "{status}");
+        let signed =
+            WebhookEvent { evidence: Some(Evidence::Signed), ..webhook_event(&payment, status, "t:after") };
+        assert_eq!(shop.receive(&signed).await, Outcome::AskFirst, "{status}");
         assert_eq!(shop.all_disputes().await.len(), n);
         for again in 0..3 {
             let key = format!("t:after:{again}");
-            shop.tell(&told(&payment, status, &key)).await;
+            shop.receive(&webhook_event(&payment, status, &key)).await;
         }
         let dispute = shop.all_disputes().await.remove(0);
         assert_eq!((dispute.kind, dispute.amount), (ReversalKind::Withdrawn, payment.amount));
@@ -108,21 +109,21 @@ async fn whatever_takes_settled_money_back_is_a_dispute_and_told_once(pool: PgPo
 async fn parts_and_chargebacks_are_disputes_of_their_own_up_to_what_was_paid(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, payment) = shop.order().await;
-    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     let part = taken("k1", ReversalKind::Refund, 40_000);
     let signed = [part.clone()];
     let by_signature = WebhookEvent { evidence: Some(Evidence::Signed), ..reports(&payment, &signed) };
-    assert_eq!(shop.tell(&by_signature).await, Outcome::AskFirst);
-    shop.tell(&reports(&payment, &signed)).await;
+    assert_eq!(shop.receive(&by_signature).await, Outcome::AskFirst);
+    shop.receive(&reports(&payment, &signed)).await;
     let both = [part, taken("c1", ReversalKind::Chargeback, 1_000_000)];
-    shop.tell(&WebhookEvent { dedupe_key: "both".into(), ..reports(&payment, &both) }).await;
+    shop.receive(&WebhookEvent { dedupe_key: "both".into(), ..reports(&payment, &both) }).await;
     let found: Vec<_> = shop.all_disputes().await.iter().map(|d| (d.kind, d.amount.get())).collect();
     let rest = payment.amount.get() - 40_000;
     assert_eq!(found, [(ReversalKind::Chargeback, rest), (ReversalKind::Refund, 40_000)]);
     assert_eq!(shop.alerts().await, 2);
     // Nothing is left, and it is told all the same.
     let more = [taken("k9", ReversalKind::Refund, 5)];
-    assert_eq!(shop.tell(&reports(&payment, &more)).await, Outcome::Ignored);
+    assert_eq!(shop.receive(&reports(&payment, &more)).await, Outcome::Ignored);
     let misfits = "SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
     assert_eq!(shop.count(misfits).await, 1);
 }
@@ -131,23 +132,23 @@ async fn parts_and_chargebacks_are_disputes_of_their_own_up_to_what_was_paid(poo
 async fn refunds_that_we_asked_for_stay_quiet_unless_they_came_to_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
-    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     let part = Part::Amount(Rupiah::new(30_000));
     let ours = shop.refund(order, part, RefundDestination::Gateway).await.unwrap().refund;
     let key = ours.id.to_string();
     let quiet = [taken(&key, ReversalKind::Refund, 30_000)];
     let signed = WebhookEvent { evidence: Some(Evidence::Signed), ..reports(&payment, &quiet) };
-    assert_eq!(shop.tell(&signed).await, Outcome::Ignored, "nobody has to be asked");
+    assert_eq!(shop.receive(&signed).await, Outcome::Ignored, "nobody has to be asked");
     assert_eq!(shop.all_disputes().await.len(), 0);
     // More than we asked for is not ours.
     let more = [taken(&key, ReversalKind::Refund, 50_000)];
-    shop.tell(&WebhookEvent { dedupe_key: "more".into(), ..reports(&payment, &more) }).await;
+    shop.receive(&WebhookEvent { dedupe_key: "more".into(), ..reports(&payment, &more) }).await;
     assert_eq!(shop.all_disputes().await[0].amount.get(), 20_000);
     // What the gateway certainly did not give back, it did.
     let other = shop.refund(order, part, RefundDestination::Gateway).await.unwrap().refund;
     shop.store.return_refund(other.id, "refused").await.unwrap();
     let after_all = [taken(&other.id.to_string(), ReversalKind::Refund, 30_000)];
-    shop.tell(&reports(&payment, &after_all)).await;
+    shop.receive(&reports(&payment, &after_all)).await;
     assert_eq!(shop.all_disputes().await[0].amount.get(), 30_000);
     // What is in dispute does not go back a second time.
     let rest = Part::Amount(Rupiah::new(payment.amount.get() - 30_000));
@@ -162,8 +163,8 @@ async fn money_that_came_and_went_before_we_heard_of_it_pays_nothing(pool: PgPoo
     let (order, payment) = shop.order().await;
     let all = [taken("k1", ReversalKind::Refund, payment.amount.get())];
     let signed = WebhookEvent { evidence: Some(Evidence::Signed), ..reports(&payment, &all) };
-    assert_eq!(shop.tell(&signed).await, Outcome::AskFirst);
-    shop.tell(&reports(&payment, &all)).await;
+    assert_eq!(shop.receive(&signed).await, Outcome::AskFirst);
+    shop.receive(&reports(&payment, &all)).await;
     assert_eq!(shop.payment_status(payment.id).await, P::Cancelled);
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     assert_eq!(shop.all_disputes().await.len(), 0);
@@ -198,11 +199,11 @@ async fn an_order_that_loses_all_its_money_before_it_has_a_server_ends(pool: PgP
 async fn a_running_order_gives_up_what_is_not_served_first_and_its_server_by_choice(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
-    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     shop.activate(order).await;
     let before = shop.in_order(order).await;
     let part = [taken("k1", ReversalKind::Refund, 50_000)];
-    shop.tell(&reports(&payment, &part)).await;
+    shop.receive(&reports(&payment, &part)).await;
     let dispute = shop.all_disputes().await.remove(0);
     let accept = Decision::Accept { suspend_server: true, note: Some("by the bank") };
     let after = shop.decide(dispute.id, accept).await.unwrap();
@@ -233,11 +234,11 @@ async fn a_server_that_is_not_there_can_not_be_suspended_and_nothing_moves(pool:
 async fn what_a_customer_has_spent_already_is_owed_and_the_balance_is_never_below_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let deposit = shop.open_deposit(200_000, "deposit").await;
-    shop.tell(&told(&deposit, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&deposit, P::Paid, "t:settlement")).await;
     shop.order_from_balance("spent").await.unwrap();
     let (left, held) = shop.wallet().await;
     assert_eq!(left + held, 200_000);
-    shop.tell(&told(&deposit, P::Denied, "t:deny")).await;
+    shop.receive(&webhook_event(&deposit, P::Denied, "t:deny")).await;
     let dispute = shop.all_disputes().await.remove(0);
     assert_eq!(dispute.deposit_id, deposit.deposit_id);
     let after = shop.decide(dispute.id, ACCEPT).await.unwrap();
@@ -268,7 +269,7 @@ async fn a_dismissed_dispute_moves_nothing_and_can_still_be_accepted(pool: PgPoo
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
     shop.assert_books_are_sound().await;
     // It is not told again.
-    shop.tell(&told(&payment, P::Denied, "t:again")).await;
+    shop.receive(&webhook_event(&payment, P::Denied, "t:again")).await;
     assert_eq!((shop.all_disputes().await.len(), shop.alerts().await), (1, 1));
     assert_eq!(shop.decide(dispute.id, ACCEPT).await.unwrap().status, DisputeStatus::Accepted);
     shop.assert_books_are_sound().await;
@@ -278,11 +279,11 @@ async fn a_dismissed_dispute_moves_nothing_and_can_still_be_accepted(pool: PgPoo
 async fn what_was_dismissed_and_went_back_otherwise_since_can_not_be_accepted(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, payment) = shop.order().await;
-    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
-    shop.tell(&reports(&payment, &[taken("k1", ReversalKind::Refund, 40_000)])).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
+    shop.receive(&reports(&payment, &[taken("k1", ReversalKind::Refund, 40_000)])).await;
     let part = shop.all_disputes().await.remove(0);
     shop.decide(part.id, Decision::Dismiss { reason: "a mistake of theirs" }).await.unwrap();
-    shop.tell(&told(&payment, P::Denied, "t:deny")).await;
+    shop.receive(&webhook_event(&payment, P::Denied, "t:deny")).await;
     let refused = shop.decide(part.id, ACCEPT).await;
     assert!(
         matches!(&refused, Err(StoreError::Conflict { object: store::Object::Dispute, state }) if state.starts_with("DISMISSED,")),

@@ -10,7 +10,7 @@ use domain::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::{Shop, told};
+use crate::{Shop, webhook_event};
 
 impl Shop {
     /// What the database says to a statement.
@@ -92,7 +92,7 @@ async fn a_payment_stays_what_it_is_about_and_what_became_of_it(pool: PgPool) {
         let refused = shop.refusal(&format!("UPDATE payments SET {change} WHERE id = $1"), qris.id.0).await;
         assert!(refused.as_ref().is_some_and(|said| said.contains(why)), "{change}: {refused:?}");
     }
-    shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&qris, P::Paid, "t:settlement")).await;
     for (change, why) in [
         ("status = 'PENDING', outcome = NULL", "does not go from PAID to PENDING"),
         ("status = 'CANCELLED', outcome = NULL", "does not go from PAID to CANCELLED"),

@@ -40,8 +40,7 @@ use store::{
     payments::Payment,
 };
 use testkit::{
-    GATEWAY as MIDTRANS, TestApp, by_user, money_act, new_money_act, request as promise, step_words,
-    webhook_event as told,
+    GATEWAY as MIDTRANS, TestApp, by_user, money_act, new_money_act, request, step_words, webhook_event,
 };
 
 /// A seeded shop with one customer and one administrator.
@@ -82,7 +81,7 @@ impl Shop {
         key: &str,
     ) -> Result<Placed, OrderError> {
         let order = self.app.order().by(self.customer).paid_by(method).maybe_promo(code);
-        order.request(promise(key)).try_place().await
+        order.request(request(key)).try_place().await
     }
 
     /// Places an order to be paid by QRIS.
@@ -90,8 +89,8 @@ impl Shop {
         self.order_by(PaymentMethod::Qris, "order").await
     }
 
-    async fn tell(&self, told: &WebhookEvent) -> Outcome {
-        self.store.apply_webhook_event(told).await.unwrap()
+    async fn receive(&self, event: &WebhookEvent) -> Outcome {
+        self.store.apply_webhook_event(event).await.unwrap()
     }
 
     fn admins_origin(&self) -> Origin {

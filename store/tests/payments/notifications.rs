@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use store::payments::{NewAttempt, Payment};
 use tokio::task::JoinSet;
 
-use crate::{MIDTRANS, Shop, plus_one, promise, step_words, told};
+use crate::{MIDTRANS, Shop, plus_one, request, step_words, webhook_event};
 
 const EFFECTS: &[(&str, i64)] = &[
     ("SELECT count(*) FROM webhook_events", 1),
@@ -31,8 +31,9 @@ async fn fifty_identical_notifications_at_once_are_one_payment(pool: PgPool) {
     let mut copies = JoinSet::new();
     for _ in 0..50 {
         let (store, payment) = (shop.store.clone(), payment.clone());
-        copies
-            .spawn(async move { store.apply_webhook_event(&told(&payment, P::Paid, "t:settlement")).await });
+        copies.spawn(async move {
+            store.apply_webhook_event(&webhook_event(&payment, P::Paid, "t:settlement")).await
+        });
     }
     let answers: Vec<Outcome> = copies.join_all().await.into_iter().map(Result::unwrap).collect();
     assert_eq!(answers.iter().filter(|a| matches!(a, Outcome::Applied { .. })).count(), 1);
@@ -53,15 +54,16 @@ async fn fifty_identical_notifications_at_once_are_one_payment(pool: PgPool) {
 async fn money_stays_whatever_is_told_afterwards(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
-    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     for (status, intake) in
         [(P::Expired, Outcome::AskFirst), (P::Denied, Outcome::AskFirst), (P::Pending, Outcome::Ignored)]
     {
-        let late = WebhookEvent { evidence: Some(Evidence::Signed), ..told(&payment, status, "t:late") };
-        assert_eq!(shop.tell(&late).await, intake, "{status}");
+        let late =
+            WebhookEvent { evidence: Some(Evidence::Signed), ..webhook_event(&payment, status, "t:late") };
+        assert_eq!(shop.receive(&late).await, intake, "{status}");
     }
     // The gateway says that it is paid.
-    assert_eq!(shop.tell(&told(&payment, P::Paid, "t:late")).await, Outcome::Ignored);
+    assert_eq!(shop.receive(&webhook_event(&payment, P::Paid, "t:late")).await, Outcome::Ignored);
     assert_eq!(shop.payment_status(payment.id).await, P::Paid);
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
 }
@@ -70,16 +72,17 @@ async fn money_stays_whatever_is_told_afterwards(pool: PgPool) {
 async fn an_expiry_closes_the_attempt_only_and_money_reopens_it(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
-    assert_eq!(outcome(shop.tell(&told(&payment, P::Expired, "t:expire")).await), None);
+    assert_eq!(outcome(shop.receive(&webhook_event(&payment, P::Expired, "t:expire")).await), None);
     assert_eq!(shop.payment_status(payment.id).await, P::Expired);
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     assert_eq!(shop.count("SELECT count(*) FROM order_timeline WHERE step = 'payment_closed'").await, 1);
 
     // A signature alone opens nothing that is closed.
-    let signed = WebhookEvent { evidence: Some(Evidence::Signed), ..told(&payment, P::Paid, "t:settlement") };
-    assert_eq!(shop.tell(&signed).await, Outcome::AskFirst);
+    let signed =
+        WebhookEvent { evidence: Some(Evidence::Signed), ..webhook_event(&payment, P::Paid, "t:settlement") };
+    assert_eq!(shop.receive(&signed).await, Outcome::AskFirst);
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
-    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    let late = shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     assert_eq!(outcome(late), Some(PaymentOutcome::Applied));
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
 }
@@ -91,12 +94,12 @@ async fn an_event_without_effect_does_not_use_up_the_identity_of_one_that_has(po
     // The same words with a status code that means nothing yet, and then with the one that means money.
     let signed = |status| WebhookEvent {
         evidence: Some(Evidence::Signed),
-        ..told(&payment, status, "t:settlement:accept")
+        ..webhook_event(&payment, status, "t:settlement:accept")
     };
-    assert_eq!(shop.tell(&signed(P::Pending)).await, Outcome::Ignored);
-    assert_eq!(outcome(shop.tell(&signed(P::Paid)).await), Some(PaymentOutcome::Applied));
+    assert_eq!(shop.receive(&signed(P::Pending)).await, Outcome::Ignored);
+    assert_eq!(outcome(shop.receive(&signed(P::Paid)).await), Some(PaymentOutcome::Applied));
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
-    assert_eq!(shop.tell(&signed(P::Paid)).await, Outcome::AlreadyHandled);
+    assert_eq!(shop.receive(&signed(P::Paid)).await, Outcome::AlreadyHandled);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -107,8 +110,11 @@ async fn no_proof_is_kept_whoever_writes_it(pool: PgPool) {
     let body = format!(
         r#"{{"order_id":"WB-1", "signature_key" : "{proof}","verification_token":"t0k\"en","amount":1}}"#
     );
-    shop.tell(&WebhookEvent { body: body.as_bytes().to_vec(), ..told(&payment, P::Pending, "t:pending") })
-        .await;
+    shop.receive(&WebhookEvent {
+        body: body.as_bytes().to_vec(),
+        ..webhook_event(&payment, P::Pending, "t:pending")
+    })
+    .await;
     let nested = format!("not json at all {proof}");
     let forged = WebhookOutcome::BadSignature;
     shop.store.keep_unbelieved(MIDTRANS, forged, "wrong", nested.as_bytes()).await.unwrap();
@@ -137,7 +143,7 @@ async fn what_can_not_be_read_is_kept_and_told_of(pool: PgPool) {
 async fn another_amount_moves_nothing_and_does_not_stand_in_the_way(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
-    let right = told(&payment, P::Paid, "t:settlement");
+    let right = webhook_event(&payment, P::Paid, "t:settlement");
     for (amount, words) in [(Some(plus_one(payment.amount)), "1 too many"), (None, "5539.50 IDR")] {
         let wrong = {
             let event = right.clone();
@@ -148,7 +154,7 @@ async fn another_amount_moves_nothing_and_does_not_stand_in_the_way(pool: PgPool
         };
         for _ in 0..2 {
             let refused = Outcome::Mismatch { payment_id: payment.id, expected: payment.amount };
-            assert_eq!(shop.tell(&wrong).await, refused);
+            assert_eq!(shop.receive(&wrong).await, refused);
         }
     }
     assert_eq!(shop.payment_status(payment.id).await, P::Pending);
@@ -156,8 +162,8 @@ async fn another_amount_moves_nothing_and_does_not_stand_in_the_way(pool: PgPool
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'MISMATCH'").await, 2);
     assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 0);
 
-    assert_eq!(outcome(shop.tell(&right).await), Some(PaymentOutcome::Applied));
-    assert_eq!(shop.tell(&right).await, Outcome::AlreadyHandled);
+    assert_eq!(outcome(shop.receive(&right).await), Some(PaymentOutcome::Applied));
+    assert_eq!(shop.receive(&right).await, Outcome::AlreadyHandled);
     // An event that was handled does not make a wrong amount right.
     let wrong = {
         let event = right.clone();
@@ -167,7 +173,7 @@ async fn another_amount_moves_nothing_and_does_not_stand_in_the_way(pool: PgPool
         }
     };
     let refused = Outcome::Mismatch { payment_id: payment.id, expected: payment.amount };
-    assert_eq!(shop.tell(&wrong).await, refused);
+    assert_eq!(shop.receive(&wrong).await, refused);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -176,7 +182,7 @@ async fn a_late_payment_revives_the_order_if_it_can_still_be_had(pool: PgPool) {
     let (order, payment) = shop.order().await;
     shop.store.expire_order(order).await.unwrap();
     assert_eq!(shop.status(order).await, OrderStatus::Expired);
-    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    let late = shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     assert_eq!(outcome(late), Some(PaymentOutcome::Revived));
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
     assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 1);
@@ -188,7 +194,7 @@ async fn a_late_payment_for_what_is_sold_out_goes_to_the_balance(pool: PgPool) {
     let (order, payment) = shop.order().await;
     shop.store.expire_order(order).await.unwrap();
     sqlx::query("UPDATE plans SET stock_limit = 0").execute(&shop.pool).await.unwrap();
-    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    let late = shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     assert_eq!(outcome(late), Some(PaymentOutcome::Credited));
     assert_eq!(shop.status(order).await, OrderStatus::Expired);
     assert_credited(&shop, &payment).await;
@@ -203,7 +209,7 @@ async fn a_late_payment_for_an_image_that_was_retired_goes_to_the_balance(pool: 
         .execute(&shop.pool)
         .await
         .unwrap();
-    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    let late = shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     assert_eq!(outcome(late), Some(PaymentOutcome::Credited));
     assert_eq!(shop.status(order).await, OrderStatus::Expired);
     assert_credited(&shop, &payment).await;
@@ -215,7 +221,7 @@ async fn a_payment_after_cancellation_goes_to_the_balance(pool: PgPool) {
     let (order, payment) = shop.order().await;
     shop.store.cancel_order(order, shop.customer).await.unwrap();
     assert_eq!(shop.payment_status(payment.id).await, P::Cancelled);
-    let late = shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    let late = shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     assert_eq!(outcome(late), Some(PaymentOutcome::Credited));
     assert_eq!(shop.payment_status(payment.id).await, P::Paid);
     let order = shop.store.any_order(order).await.unwrap();
@@ -244,12 +250,14 @@ async fn two_attempts_paid_at_once_pay_the_order_once(pool: PgPool) {
         bank: None,
         gateway: Some(MIDTRANS),
     };
-    let second = shop.store.open_payment(&attempt, &promise("second")).await.unwrap();
+    let second = shop.store.open_payment(&attempt, &request("second")).await.unwrap();
     let second = shop.store.any_payment(second.payment_id).await.unwrap();
     let mut both = JoinSet::new();
     for (payment, key) in [(first, "a:settlement"), (second, "b:settlement")] {
         let store = shop.store.clone();
-        both.spawn(async move { store.apply_webhook_event(&told(&payment, P::Paid, key)).await.unwrap() });
+        both.spawn(async move {
+            store.apply_webhook_event(&webhook_event(&payment, P::Paid, key)).await.unwrap()
+        });
     }
     let mut outcomes: Vec<_> = both.join_all().await.into_iter().filter_map(outcome).collect();
     outcomes.sort();
@@ -263,7 +271,7 @@ async fn payment_and_cancellation_at_once_end_in_one_of_two_ways(pool: PgPool) {
     for round in 0..10 {
         let (order, payment) = shop.order_by(PaymentMethod::Qris, &format!("round-{round}")).await;
         let key = format!("{round}:settlement");
-        let told = told(&payment, P::Paid, &key);
+        let told = webhook_event(&payment, P::Paid, &key);
         let (cancelled, paid) = tokio::join!(
             shop.store.cancel_order(order, shop.customer),
             shop.store.apply_webhook_event(&told)
@@ -289,12 +297,12 @@ async fn what_is_about_nothing_of_ours_is_kept(pool: PgPool) {
     let (_, payment) = shop.order().await;
     let stray = WebhookEvent {
         about: About::Attempt("WB-nobody-1".into()),
-        ..told(&payment, P::Paid, "t:settlement")
+        ..webhook_event(&payment, P::Paid, "t:settlement")
     };
-    assert_eq!(shop.tell(&stray).await, Outcome::UnknownPayment);
+    assert_eq!(shop.receive(&stray).await, Outcome::UnknownPayment);
     // Another gateway's payments are not this one's to settle.
-    let foreign = WebhookEvent { gateway: "xendit", ..told(&payment, P::Paid, "t:settlement") };
-    assert_eq!(shop.tell(&foreign).await, Outcome::UnknownPayment);
+    let foreign = WebhookEvent { gateway: "xendit", ..webhook_event(&payment, P::Paid, "t:settlement") };
+    assert_eq!(shop.receive(&foreign).await, Outcome::UnknownPayment);
     assert_eq!(shop.count("SELECT count(*) FROM webhook_events WHERE outcome = 'UNKNOWN_PAYMENT'").await, 2);
     assert_eq!(shop.payment_status(payment.id).await, P::Pending);
 }

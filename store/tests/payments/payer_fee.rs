@@ -15,7 +15,7 @@ use store::{
     payments::Payment,
 };
 
-use crate::{Shop, told};
+use crate::{Shop, webhook_event};
 
 const FEE: i64 = 932;
 const PAGE: PageRequest = PageRequest { before: None, limit: 10 };
@@ -23,7 +23,7 @@ const ACCEPT: Decision<'static> = Decision::Accept { suspend_server: false, note
 
 /// What the gateway says when it is asked about a payment that was paid with a fee on top.
 fn with_fee(payment: &Payment, status: P, key: &str) -> WebhookEvent {
-    let event = told(payment, status, key);
+    let event = webhook_event(payment, status, key);
     WebhookEvent {
         report: GatewayReport {
             amount: Some(payment.amount.plus(Rupiah::new(FEE)).unwrap()),
@@ -62,14 +62,14 @@ async fn the_customer_has_what_was_charged_and_the_fee_makes_up_for_the_gateways
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
     let signed = WebhookEvent { evidence: Some(Evidence::Signed), ..with_fee(&payment, P::Paid, "t:paid") };
-    assert_eq!(shop.tell(&signed).await, Outcome::AskFirst, "nothing stands behind the fee");
+    assert_eq!(shop.receive(&signed).await, Outcome::AskFirst, "nothing stands behind the fee");
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
 
     for (key, expected) in [("t:paid", true), ("t:again", false)] {
-        let moved = shop.tell(&with_fee(&payment, P::Paid, key)).await;
+        let moved = shop.receive(&with_fee(&payment, P::Paid, key)).await;
         assert_eq!(matches!(moved, Outcome::Applied { .. }), expected, "{moved:?}");
     }
-    assert_eq!(shop.tell(&signed).await, Outcome::AlreadyHandled, "nobody is asked twice");
+    assert_eq!(shop.receive(&signed).await, Outcome::AlreadyHandled, "nobody is asked twice");
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
     assert_eq!((shop.wallet().await, shop.payer_fees().await), ((0, 0), vec![FEE]));
     assert_eq!(shop.on_account(A::GatewayClearing).await, -payment.amount.get() - FEE);
@@ -81,10 +81,10 @@ async fn the_customer_has_what_was_charged_and_the_fee_makes_up_for_the_gateways
 async fn deposits_and_money_that_came_too_late_are_credited_without_the_fee(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let deposit = shop.open_deposit(50_000, "deposit").await;
-    shop.tell(&with_fee(&deposit, P::Paid, "deposit:paid")).await;
+    shop.receive(&with_fee(&deposit, P::Paid, "deposit:paid")).await;
     let (order, late) = shop.order_by(PaymentMethod::Qris, "order").await;
     shop.store.cancel_order(order, shop.customer).await.unwrap();
-    shop.tell(&with_fee(&late, P::Paid, "late:paid")).await;
+    shop.receive(&with_fee(&late, P::Paid, "late:paid")).await;
     assert_eq!(shop.wallet().await, (50_000 + late.amount.get(), 0));
     assert_eq!(shop.on_account(A::GatewayFees).await, 2 * FEE);
     shop.assert_books_are_sound().await;
@@ -95,7 +95,7 @@ async fn what_is_not_our_amount_with_the_fee_taken_off_moves_nothing(pool: PgPoo
     let shop = Shop::open(pool).await;
     let (order, payment) = shop.order().await;
     let with = |gross: Option<i64>, fee: Option<i64>| {
-        let event = told(&payment, P::Paid, "t:paid");
+        let event = webhook_event(&payment, P::Paid, "t:paid");
         WebhookEvent {
             report: GatewayReport {
                 amount: gross.map(Rupiah::new),
@@ -112,26 +112,26 @@ async fn what_is_not_our_amount_with_the_fee_taken_off_moves_nothing(pool: PgPoo
         (Some(charged + FEE), Some(FEE - 1)),
         (None, Some(FEE)),
     ] {
-        let odd = shop.tell(&with(gross, fee)).await;
+        let odd = shop.receive(&with(gross, fee)).await;
         assert!(matches!(odd, Outcome::Mismatch { .. }), "{gross:?} {fee:?}: {odd:?}");
     }
     assert_eq!(shop.status(order).await, OrderStatus::PendingPayment);
     assert_eq!(shop.count("SELECT count(*) FROM ledger_movements").await, 0);
     // They stand in nobody's way.
-    assert!(matches!(shop.tell(&with_fee(&payment, P::Paid, "t:paid")).await, Outcome::Applied { .. }));
+    assert!(matches!(shop.receive(&with_fee(&payment, P::Paid, "t:paid")).await, Outcome::Applied { .. }));
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_fee_that_goes_back_with_the_money_is_no_loss_of_the_customers(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let deposit = shop.open_deposit(50_000, "deposit").await;
-    shop.tell(&with_fee(&deposit, P::Paid, "paid")).await;
+    shop.receive(&with_fee(&deposit, P::Paid, "paid")).await;
     // A part is of what was charged; only the rest can have the fee in it.
     for (n, reversals) in
         [vec![back("a", 20_000)], vec![back("a", 20_000), back("b", 30_000 + FEE)]].into_iter().enumerate()
     {
         let key = n.to_string();
-        shop.tell(&{
+        shop.receive(&{
             let event = with_fee(&deposit, P::Paid, &key);
             WebhookEvent { report: GatewayReport { reversals: reversals.to_vec(), ..event.report }, ..event }
         })
@@ -154,11 +154,11 @@ async fn a_fee_that_goes_back_with_the_money_is_no_loss_of_the_customers(pool: P
 async fn a_fee_that_goes_back_alone_is_a_dispute_of_nothing_but_the_fee(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let deposit = shop.open_deposit(50_000, "deposit").await;
-    shop.tell(&with_fee(&deposit, P::Paid, "paid")).await;
+    shop.receive(&with_fee(&deposit, P::Paid, "paid")).await;
     let after = [vec![back("a", 50_000)], vec![back("a", 50_000), back("b", FEE)]];
     for (n, reversals) in after.iter().enumerate() {
         let key = n.to_string();
-        shop.tell(&{
+        shop.receive(&{
             let event = with_fee(&deposit, P::Paid, &key);
             WebhookEvent { report: GatewayReport { reversals: reversals.to_vec(), ..event.report }, ..event }
         })
@@ -172,7 +172,7 @@ async fn a_fee_that_goes_back_alone_is_a_dispute_of_nothing_but_the_fee(pool: Pg
     }
     assert_eq!((shop.wallet().await, shop.on_account(A::GatewayFees).await), ((0, 0), 0));
     // Said again, it is no news.
-    shop.tell(&{
+    shop.receive(&{
         let event = with_fee(&deposit, P::Paid, "again");
         WebhookEvent { report: GatewayReport { reversals: after[1].to_vec(), ..event.report }, ..event }
     })
@@ -184,8 +184,8 @@ async fn a_fee_that_goes_back_alone_is_a_dispute_of_nothing_but_the_fee(pool: Pg
 async fn what_is_withdrawn_takes_the_fee_along_and_what_came_and_went_pays_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, payment) = shop.order().await;
-    shop.tell(&with_fee(&payment, P::Paid, "paid")).await;
-    shop.tell(&with_fee(&payment, P::Denied, "denied")).await;
+    shop.receive(&with_fee(&payment, P::Paid, "paid")).await;
+    shop.receive(&with_fee(&payment, P::Denied, "denied")).await;
     let dispute = shop.store.disputes(&DisputeFilter::default(), PAGE).await.unwrap().data.remove(0);
     assert_eq!((dispute.amount, dispute.payer_fee.get()), (payment.amount, FEE));
     shop.store.decide_dispute(dispute.id, &ACCEPT, &shop.anew()).await.unwrap();
@@ -193,7 +193,7 @@ async fn what_is_withdrawn_takes_the_fee_along_and_what_came_and_went_pays_nothi
 
     let gone = shop.open_deposit(50_000, "deposit").await;
     let all = [back("all", 50_000 + FEE)];
-    shop.tell(&{
+    shop.receive(&{
         let event = with_fee(&gone, P::Paid, "gone");
         WebhookEvent { report: GatewayReport { reversals: all.to_vec(), ..event.report }, ..event }
     })
@@ -210,7 +210,7 @@ async fn the_database_and_the_check_hold_what_a_fee_is(pool: PgPool) {
     let (_, open) = shop.order().await;
     let by_hand = shop.order_by(PaymentMethod::ManualTransfer, "transfer").await.1;
     let paid = shop.open_deposit(50_000, "deposit").await;
-    shop.tell(&with_fee(&paid, P::Paid, "paid")).await;
+    shop.receive(&with_fee(&paid, P::Paid, "paid")).await;
     for (payment, sql) in [
         (open.id, "UPDATE payments SET payer_fee = 1 WHERE id = $1"),
         (open.id, "UPDATE payments SET payer_fee = -1, status = 'PAID', paid_at = now() WHERE id = $1"),

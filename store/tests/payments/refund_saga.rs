@@ -19,7 +19,7 @@ use store::{
     sweep::OpenWork,
 };
 
-use crate::{Shop, told};
+use crate::{Shop, webhook_event};
 
 impl Shop {
     async fn sent_back(&self, order: OrderId) -> RefundId {
@@ -146,7 +146,7 @@ async fn only_codes_lead_back_and_only_what_they_brought(pool: PgPool) {
     let from_balance = shop.order_from_balance("balance").await.unwrap().order_id;
     assert!(unavailable(shop.refund(from_balance, Part::Whole, To::Gateway).await));
     let (by_code, qris) = shop.order().await;
-    shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&qris, P::Paid, "t:settlement")).await;
     let elsewhere =
         store::refunds::NewRefund { gateways: &["xendit"], ..shop.new_refund(Part::Whole, To::Gateway) };
     let refused = shop.store.refund_order(by_code, &elsewhere, &shop.anew()).await;

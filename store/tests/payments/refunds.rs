@@ -18,7 +18,7 @@ use store::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{MIDTRANS, Shop, told};
+use crate::{MIDTRANS, Shop, webhook_event};
 
 impl Shop {
     pub(crate) fn new_refund(&self, part: Part, destination: To) -> NewRefund<'static> {
@@ -44,7 +44,7 @@ impl Shop {
     /// An order that was paid by QRIS.
     pub(crate) async fn paid_order(&self) -> (OrderId, i64) {
         let (order, qris) = self.order().await;
-        self.tell(&told(&qris, P::Paid, "t:settlement")).await;
+        self.receive(&webhook_event(&qris, P::Paid, "t:settlement")).await;
         (order, qris.amount.get())
     }
 
@@ -61,7 +61,7 @@ impl Shop {
         let invoice = self.invoice(self.customer, Rupiah::new(100_000)).await;
         let payment = self.pay_invoice(invoice, PaymentMethod::Qris, "invoice").await.unwrap();
         assert_eq!(payment.amount, Rupiah::new(111_000));
-        self.tell(&told(&payment, P::Paid, "invoice:paid")).await;
+        self.receive(&webhook_event(&payment, P::Paid, "invoice:paid")).await;
         invoice
     }
 }

@@ -22,7 +22,7 @@ use store::{
 };
 use tokio::task::JoinSet;
 
-use crate::{MIDTRANS, Shop, promise, told};
+use crate::{MIDTRANS, Shop, request, webhook_event};
 
 /// A term of one month at Rp129.000 with 11 % PPN.
 const MONTH: i64 = 143_190;
@@ -51,7 +51,7 @@ impl Shop {
             gateway: (method == PaymentMethod::Qris).then_some(MIDTRANS),
             pay_within_ms: 3_600_000,
         };
-        self.store.open_renewal(&new, &promise(key)).await
+        self.store.open_renewal(&new, &request(key)).await
     }
 
     async fn renewal(&self, opened: OpenedRenewal) -> Renewal {
@@ -88,7 +88,7 @@ impl Shop {
             gateway: (method == PaymentMethod::Qris).then_some(MIDTRANS),
             pay_within_ms: 3_600_000,
         };
-        self.store.open_invoice_payment(&new, &promise(key)).await
+        self.store.open_invoice_payment(&new, &request(key)).await
     }
 
     async fn ask_to_delete(&self, instance: InstanceId) {
@@ -167,7 +167,10 @@ async fn a_notification_told_many_times_at_once_renews_once(pool: PgPool) {
     for n in 0..20 {
         let (store, payment) = (shop.store.clone(), payment.clone());
         copies.spawn(async move {
-            store.apply_webhook_event(&told(&payment, P::Paid, &format!("t:{}", n % 2))).await.unwrap()
+            store
+                .apply_webhook_event(&webhook_event(&payment, P::Paid, &format!("t:{}", n % 2)))
+                .await
+                .unwrap()
         });
     }
     copies.join_all().await;
@@ -189,10 +192,10 @@ async fn the_last_wish_counts_and_money_for_an_earlier_one_goes_to_the_balance(p
     assert_eq!(shop.payment_status(first.payment.as_ref().unwrap().id).await, P::Cancelled);
 
     let left = shop.wallet().await.0;
-    shop.tell(&told(first.payment.as_ref().unwrap(), P::Paid, "first")).await;
+    shop.receive(&webhook_event(first.payment.as_ref().unwrap(), P::Paid, "first")).await;
     assert_eq!(shop.wallet().await.0, left + first.invoice.total.get());
     assert_eq!(shop.expires_at(instance).await, before);
-    shop.tell(&told(second.payment.as_ref().unwrap(), P::Paid, "second")).await;
+    shop.receive(&webhook_event(second.payment.as_ref().unwrap(), P::Paid, "second")).await;
     assert_eq!(shop.expires_at(instance).await, later(before, 1));
     let page = PageRequest { before: None, limit: 10 };
     let all = shop.store.renewals_of(instance, shop.customer, &page).await.unwrap().data;
@@ -229,7 +232,7 @@ async fn money_for_a_server_that_is_gone_goes_to_the_balance(pool: PgPool) {
     let opened = shop.renew(instance, 1, PaymentMethod::Qris, "renew").await.unwrap();
     let renewal = shop.renewal(opened).await;
     sqlx::query("UPDATE instances SET status = 'TERMINATED'").execute(&shop.pool).await.unwrap();
-    shop.tell(&told(renewal.payment.as_ref().unwrap(), P::Paid, "late")).await;
+    shop.receive(&webhook_event(renewal.payment.as_ref().unwrap(), P::Paid, "late")).await;
     assert_eq!(shop.wallet().await.0, 150_000 - MONTH + renewal.invoice.total.get());
     assert_eq!(shop.renewal(opened).await.starts_at, None);
     shop.assert_books_are_sound().await;
@@ -248,7 +251,7 @@ async fn wishes_and_payments_at_once_do_not_wait_in_circles_and_each_paid_month_
             let opened = shop.renew(instance, 1, method, &format!("{n}")).await.unwrap();
             let payment = shop.renewal(opened).await.payment.unwrap();
             if method == PaymentMethod::Qris {
-                shop.tell(&told(&payment, P::Paid, &format!("{n}:paid"))).await;
+                shop.receive(&webhook_event(&payment, P::Paid, &format!("{n}:paid"))).await;
             }
         });
     }
@@ -313,7 +316,7 @@ async fn a_wish_ends_with_its_server_and_brings_no_money_from_nowhere(pool: PgPo
     assert_eq!(shop.count("SELECT count(*) FROM payments WHERE method = 'WALLET'").await, 1);
 
     // The code was paid all the same: that is money, and the server is gone.
-    shop.tell(&told(renewal.payment.as_ref().unwrap(), P::Paid, "late")).await;
+    shop.receive(&webhook_event(renewal.payment.as_ref().unwrap(), P::Paid, "late")).await;
     assert_eq!(shop.wallet().await, (MONTH, 0));
     assert_eq!(shop.expires_at(instance).await, before);
     shop.assert_books_are_sound().await;
@@ -349,9 +352,9 @@ async fn a_term_that_is_paid_while_its_server_is_being_deleted_goes_to_the_balan
         let opened = shop.renew(instance, 1, PaymentMethod::Qris, &format!("renew {round}")).await.unwrap();
         let payment = shop.renewal(opened).await.payment.unwrap();
         let key = format!("paid {round}");
-        let paid = told(&payment, P::Paid, &key);
+        let paid = webhook_event(&payment, P::Paid, &key);
         let left = shop.wallet().await.0;
-        tokio::join!(shop.ask_to_delete(instance), shop.tell(&paid));
+        tokio::join!(shop.ask_to_delete(instance), shop.receive(&paid));
         // Whichever was first: the term is had, or the money is on the balance, and never both.
         let had = shop.expires_at(instance).await != before;
         let credited = shop.wallet().await.0 - left;

@@ -9,7 +9,7 @@ use domain::{
 use sqlx::PgPool;
 use store::payments::{ChargeResult, Payment};
 
-use crate::{MIDTRANS, Shop, told};
+use crate::{MIDTRANS, Shop, webhook_event};
 
 fn says(payment: &Payment, status: P) -> GatewayReport {
     GatewayReport {
@@ -64,7 +64,7 @@ async fn money_that_a_lost_notification_told_of_counts_once(pool: PgPool) {
         Outcome::Ignored
     );
     // The notification comes after all.
-    assert_eq!(shop.tell(&told(&payment, P::Paid, "t:settlement")).await, Outcome::Ignored);
+    assert_eq!(shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await, Outcome::Ignored);
     assert_eq!(shop.count("SELECT count(*) FROM outbox WHERE kind = 'payment_confirmed'").await, 1);
     assert_eq!(shop.count("SELECT count(*) FROM ledger_movements").await, 1);
 }
@@ -83,7 +83,7 @@ async fn another_amount_is_remarked_and_moves_nothing(pool: PgPool) {
     assert_eq!(shop.count(remarked).await, 1);
     // Administrators are told as they are of a notification that does not fit: once, whichever way it came to us.
     let told = {
-        let event = told(&payment, P::Paid, "t:settlement");
+        let event = webhook_event(&payment, P::Paid, "t:settlement");
         WebhookEvent {
             report: GatewayReport {
                 amount: Some(Rupiah::new(1)),
@@ -93,7 +93,7 @@ async fn another_amount_is_remarked_and_moves_nothing(pool: PgPool) {
             ..event
         }
     };
-    assert!(matches!(shop.tell(&told).await, Outcome::Mismatch { .. }));
+    assert!(matches!(shop.receive(&told).await, Outcome::Mismatch { .. }));
     let alerts = "SELECT count(*) FROM in_app_notifications WHERE type = 'PAYMENT_ALERT'";
     assert_eq!(shop.count(alerts).await, 1);
     assert_eq!(
@@ -166,8 +166,11 @@ async fn an_attempt_we_called_off_is_asked_about_at_its_end_until_there_is_an_an
 async fn what_a_gateway_closed_is_asked_about_once(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, payment) = shop.order().await;
-    shop.tell(&WebhookEvent { evidence: Some(Evidence::Signed), ..told(&payment, P::Expired, "t:expire") })
-        .await;
+    shop.receive(&WebhookEvent {
+        evidence: Some(Evidence::Signed),
+        ..webhook_event(&payment, P::Expired, "t:expire")
+    })
+    .await;
     shop.minutes_pass(25 * 60).await;
     assert_eq!(shop.due().await, std::slice::from_ref(&payment.gateway_order_id));
     assert_eq!(
@@ -200,9 +203,10 @@ async fn what_no_gateway_ever_says_ends_with_a_person(pool: PgPool) {
 async fn what_its_gateway_could_not_be_asked_about_is_asked_later(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (_, payment) = shop.order().await;
-    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     assert!(shop.due().await.is_empty());
-    let deny = WebhookEvent { evidence: Some(Evidence::Signed), ..told(&payment, P::Denied, "t:deny") };
+    let deny =
+        WebhookEvent { evidence: Some(Evidence::Signed), ..webhook_event(&payment, P::Denied, "t:deny") };
     for _ in 0..2 {
         shop.store.keep_unanswered(&deny).await.unwrap();
     }

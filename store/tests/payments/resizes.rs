@@ -18,7 +18,7 @@ use store::{
     resizes::{NewResize, OpenedResize, Resize},
 };
 
-use crate::{MIDTRANS, Shop, promise};
+use crate::{MIDTRANS, Shop, request};
 
 /// Of the same disk as the plan that servers are bought with, at 859,000 a month instead of 129,000.
 const CPU: &str = "do-cpu-4gb";
@@ -47,7 +47,7 @@ impl Shop {
         key: &str,
     ) -> Result<OpenedResize, OrderError> {
         let new = self.new_resize(instance, plan, method).await;
-        self.store.open_resize(&new, &promise(key)).await
+        self.store.open_resize(&new, &request(key)).await
     }
 
     async fn seen(&self, opened: OpenedResize) -> Resize {
@@ -130,7 +130,7 @@ async fn through_a_gateway_it_is_begun_when_it_is_paid(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let instance = shop.at_half().await;
     let new = NewResize { stops_server: true, ..shop.new_resize(instance, CPU, PaymentMethod::Qris).await };
-    let opened = shop.store.open_resize(&new, &promise("up")).await.unwrap();
+    let opened = shop.store.open_resize(&new, &request("up")).await.unwrap();
     assert_eq!(shop.seen(opened).await.status, S::Open);
     assert_eq!(shop.store.next_action(instance).await.unwrap().work, None);
     shop.app.pay(opened.to_charge.unwrap()).await;
@@ -162,7 +162,7 @@ async fn unpaid_it_lapses_and_late_money_goes_to_the_balance(pool: PgPool) {
     assert_eq!(shop.store.lapse_resizes(10).await.unwrap(), 0);
 
     let new = NewResize { pay_within_ms: 1, ..shop.new_resize(instance, CPU, PaymentMethod::Qris).await };
-    let third = shop.store.open_resize(&new, &promise("third")).await.unwrap();
+    let third = shop.store.open_resize(&new, &request("third")).await.unwrap();
     assert_eq!(shop.store.lapse_resizes(10).await.unwrap(), 1);
     assert_eq!(shop.store.lapse_resizes(10).await.unwrap(), 0);
     let third = shop.seen(third).await;
@@ -251,7 +251,7 @@ async fn what_is_in_the_way_is_named_and_nothing_changes(pool: PgPool) {
 
     let stranger = shop.app.customer().await;
     let new = NewResize { user: stranger, ..shop.new_resize(instance, CPU, PaymentMethod::Qris).await };
-    let theirs = shop.store.open_resize(&new, &promise("theirs")).await;
+    let theirs = shop.store.open_resize(&new, &request("theirs")).await;
     assert!(matches!(theirs, Err(OrderError::Store(StoreError::NotFound("instance")))), "{theirs:?}");
     assert_eq!(shop.count("SELECT count(*) FROM resizes").await, 0);
     assert_eq!(shop.count("SELECT count(*) FROM instance_actions").await, 0);

@@ -18,7 +18,7 @@ use store::{
 };
 use tokio::task::JoinSet;
 
-use crate::{Shop, promise, told};
+use crate::{Shop, request, webhook_event};
 
 impl Shop {
     async fn approve(&self, order: OrderId, received: Option<Rupiah>) -> Result<Payment, ApprovalError> {
@@ -35,7 +35,7 @@ impl Shop {
             bank: None,
             gateway: None,
         };
-        let opened = self.store.open_payment(&attempt, &promise(key)).await.unwrap();
+        let opened = self.store.open_payment(&attempt, &request(key)).await.unwrap();
         self.store.any_payment(opened.payment_id).await.unwrap()
     }
 }
@@ -70,7 +70,7 @@ async fn an_override_leaves_room_for_the_gateways_own_money(pool: PgPool) {
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
 
     // The customer pays the code nevertheless: that is a second sum, and it is not swallowed.
-    let intake = shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    let intake = shop.receive(&webhook_event(&qris, P::Paid, "t:settlement")).await;
     assert!(matches!(intake, Outcome::Applied { outcome: Some(PaymentOutcome::Credited), .. }), "{intake:?}");
 }
 

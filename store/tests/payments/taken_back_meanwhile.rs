@@ -16,7 +16,7 @@ use store::{
     refunds::{Part, Refund},
 };
 
-use crate::{MIDTRANS, Shop, told};
+use crate::{MIDTRANS, Shop, webhook_event};
 
 const PAGE: PageRequest = PageRequest { before: None, limit: 10 };
 
@@ -24,7 +24,7 @@ impl Shop {
     /// A paid order with all but `left` of its money on the way back through the gateway.
     async fn on_its_way_back_but(&self, left: i64) -> (Payment, Refund) {
         let (order, payment) = self.order().await;
-        self.tell(&told(&payment, P::Paid, "paid")).await;
+        self.receive(&webhook_event(&payment, P::Paid, "paid")).await;
         let part = Part::Amount(Rupiah::new(payment.amount.get() - left));
         let refund = self.refund(order, part, To::Gateway).await.unwrap().refund;
         (payment, refund)
@@ -39,8 +39,8 @@ impl Shop {
             amount: Some(Rupiah::new(amount)),
             amount_as_received: amount.to_string(),
         }];
-        self.tell(&{
-            let event = told(payment, P::Paid, key);
+        self.receive(&{
+            let event = webhook_event(payment, P::Paid, key);
             WebhookEvent { report: GatewayReport { reversals: reversals.to_vec(), ..event.report }, ..event }
         })
         .await

@@ -13,7 +13,7 @@ use store::{
     payments::{Approval, ApprovalError, Payment},
 };
 
-use crate::{MIDTRANS, Shop, promise, step_words, told};
+use crate::{MIDTRANS, Shop, request, step_words, webhook_event};
 
 impl Shop {
     pub(crate) async fn arrived(&self, order: OrderId, amount: i64) -> Result<Payment, ApprovalError> {
@@ -113,9 +113,9 @@ async fn a_part_goes_to_the_balance_when_the_order_ends_otherwise(pool: PgPool) 
         bank: None,
         gateway: Some(MIDTRANS),
     };
-    shop.store.open_payment(&attempt, &promise("qris")).await.unwrap();
+    shop.store.open_payment(&attempt, &request("qris")).await.unwrap();
     let qris = shop.store.latest_payment(paid).await.unwrap();
-    shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&qris, P::Paid, "t:settlement")).await;
     assert_eq!(shop.status(paid).await, OrderStatus::Paid);
     assert_eq!(shop.balance().await, (60_000, 0));
     shop.assert_books_are_sound().await;
@@ -145,7 +145,7 @@ async fn an_announced_transfer_for_a_closed_order_goes_to_the_balance_once(pool:
 async fn a_transfer_for_a_paid_order_is_not_invented(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, qris) = shop.order().await;
-    let paid = shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    let paid = shop.receive(&webhook_event(&qris, P::Paid, "t:settlement")).await;
     assert!(matches!(paid, Outcome::Applied { outcome: Some(PaymentOutcome::Applied), .. }));
     let refused = shop.arrived(order, 50_000).await;
     assert!(is_conflict(&refused, "order"), "{refused:?}");

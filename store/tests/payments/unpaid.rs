@@ -18,7 +18,7 @@ use store::{
     renewals::NewRenewal,
     wallet::NewDeposit,
 };
-use testkit::{TestApp, request as promise};
+use testkit::{TestApp, request};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -59,7 +59,7 @@ impl Shop {
         key: &str,
     ) -> Result<Placed, OrderError> {
         let order = self.app.order().by(self.customer).paid_by(method).maybe_promo(code);
-        order.request(promise(key)).try_place().await
+        order.request(request(key)).try_place().await
     }
 
     async fn order(&self, method: PaymentMethod, key: &str) -> (OrderId, PaymentId) {
@@ -77,13 +77,13 @@ impl Shop {
             pay_within_ms: 3_600_000,
             promo: code.map(|code| PromoCode::parse(code).unwrap()),
         };
-        self.store.open_deposit(&new, &promise(key)).await.map(drop)
+        self.store.open_deposit(&new, &request(key)).await.map(drop)
     }
 
     async fn try_pay(&self, order: OrderId, method: PaymentMethod, key: &str) -> Result<(), StoreError> {
         let gateway = (method == PaymentMethod::Qris).then_some("midtrans");
         let attempt = NewAttempt { user: self.customer, order, method, bank: None, gateway };
-        self.store.open_payment(&attempt, &promise(key)).await.map(drop)
+        self.store.open_payment(&attempt, &request(key)).await.map(drop)
     }
 
     async fn try_proof(&self, payment: PaymentId, bytes: &[u8]) -> Result<(), StoreError> {
@@ -315,7 +315,7 @@ async fn a_further_term_is_asked_for_so_often_a_day(pool: PgPool) {
             gateway: (method == PaymentMethod::Qris).then_some("midtrans"),
             pay_within_ms: 3_600_000,
         };
-        async move { shop.store.open_renewal(&new, &promise(&key)).await }
+        async move { shop.store.open_renewal(&new, &request(&key)).await }
     };
     let (granted, refused) = at_once(|key| renew(PaymentMethod::Qris, key)).await;
     assert_eq!(granted, 5);
@@ -338,7 +338,7 @@ async fn a_further_term_is_asked_for_so_often_a_day(pool: PgPool) {
             pay_within_ms: 3_600_000,
         };
         let store = shop.store.clone();
-        async move { store.open_invoice_payment(&new, &promise(key)).await }
+        async move { store.open_invoice_payment(&new, &request(key)).await }
     };
     attempt("second").await.unwrap();
     assert!(matches!(too_much(attempt("third").await), domain::unpaid::TooMuchUnpaid::Attempts { .. }));

@@ -21,7 +21,7 @@ use store::{
 };
 use tokio::task::JoinSet;
 
-use crate::{MIDTRANS, Shop, promise, told};
+use crate::{MIDTRANS, Shop, request, webhook_event};
 
 impl Shop {
     pub(crate) async fn open_deposit(&self, amount: i64, key: &str) -> Payment {
@@ -44,12 +44,12 @@ impl Shop {
             pay_within_ms: 3_600_000,
             promo: code.map(|code| PromoCode::parse(code).unwrap()),
         };
-        self.store.open_deposit(&new, &promise(key)).await
+        self.store.open_deposit(&new, &request(key)).await
     }
 
     pub(crate) async fn deposit(&self, amount: i64, key: &str) {
         let payment = self.open_deposit(amount, key).await;
-        self.tell(&told(&payment, P::Paid, &format!("{key}:settlement"))).await;
+        self.receive(&webhook_event(&payment, P::Paid, &format!("{key}:settlement"))).await;
     }
 
     pub(crate) async fn order_from_balance(&self, key: &str) -> Result<Placed, OrderError> {
@@ -87,7 +87,7 @@ async fn a_deposit_told_of_fifty_times_at_once_is_credited_once(pool: PgPool) {
         copies.spawn(async move {
             // Half of them under another name, as if the gateway had told of two events.
             let key = format!("t:{}", n % 2);
-            store.apply_webhook_event(&told(&payment, P::Paid, &key)).await.unwrap()
+            store.apply_webhook_event(&webhook_event(&payment, P::Paid, &key)).await.unwrap()
         });
     }
     let applied =
@@ -110,15 +110,15 @@ async fn a_deposit_of_another_amount_or_that_failed_moves_nothing(pool: PgPool) 
     let shop = Shop::open(pool).await;
     let payment = shop.open_deposit(500_000, "deposit").await;
     let wrong = {
-        let event = told(&payment, P::Paid, "t:wrong");
+        let event = webhook_event(&payment, P::Paid, "t:wrong");
         WebhookEvent { report: GatewayReport { amount: Some(Rupiah::new(500_001)), ..event.report }, ..event }
     };
-    assert!(matches!(shop.tell(&wrong).await, Outcome::Mismatch { .. }));
-    shop.tell(&told(&payment, P::Expired, "t:expire")).await;
+    assert!(matches!(shop.receive(&wrong).await, Outcome::Mismatch { .. }));
+    shop.receive(&webhook_event(&payment, P::Expired, "t:expire")).await;
     assert_eq!(shop.wallet().await, (0, 0));
     assert_eq!(shop.payment_status(payment.id).await, P::Expired);
     // The money came after all.
-    shop.tell(&told(&payment, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&payment, P::Paid, "t:settlement")).await;
     assert_eq!(shop.wallet().await, (500_000, 0));
 }
 
@@ -153,7 +153,7 @@ async fn the_money_of_an_order_is_held_and_taken_when_it_runs(pool: PgPool) {
 async fn revenue_is_recognised_as_the_term_goes_by(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, qris) = shop.order().await;
-    shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&qris, P::Paid, "t:settlement")).await;
     assert_eq!(shop.store.recognise_revenue(None, 10).await.unwrap(), Recognised::default());
     shop.activate(order).await;
     // As if half of the term were over. Half a month is not a whole number of seconds before now, so within a rupiah.
@@ -220,18 +220,18 @@ async fn a_waiting_order_is_paid_from_the_balance(pool: PgPool) {
     let (order, qris) = shop.order().await;
     let attempt =
         NewAttempt { user: shop.customer, order, method: PaymentMethod::Wallet, bank: None, gateway: None };
-    let refused = shop.store.open_payment(&attempt, &promise("wallet")).await;
+    let refused = shop.store.open_payment(&attempt, &request("wallet")).await;
     assert!(matches!(refused, Err(StoreError::InsufficientBalance)), "{refused:?}");
     assert_eq!(shop.count("SELECT count(*) FROM payments").await, 1);
 
     shop.deposit(500_000, "deposit").await;
-    shop.store.open_payment(&attempt, &promise("wallet")).await.unwrap();
+    shop.store.open_payment(&attempt, &request("wallet")).await.unwrap();
     assert_eq!(shop.status(order).await, OrderStatus::Paid);
     assert_eq!(shop.payment_status(qris.id).await, P::Cancelled);
     assert_eq!(shop.wallet().await, (500_000 - qris.amount.get(), qris.amount.get()));
 
     // The code is paid nevertheless.
-    shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&qris, P::Paid, "t:settlement")).await;
     assert_eq!(shop.wallet().await, (500_000, qris.amount.get()));
     shop.assert_books_are_sound().await;
 }
@@ -268,7 +268,7 @@ async fn a_hold_survives_failures_and_ends_with_the_order(pool: PgPool) {
 async fn of_five_refunds_at_once_one_gives_the_money_back(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let (order, qris) = shop.order().await;
-    shop.tell(&told(&qris, P::Paid, "t:settlement")).await;
+    shop.receive(&webhook_event(&qris, P::Paid, "t:settlement")).await;
     let mut refunds = JoinSet::new();
     for _ in 0..5 {
         let own = shop.clone();
@@ -336,7 +336,7 @@ async fn an_order_there_is_trouble_with_does_not_stop_the_revenue_of_those_behin
     let mut orders = Vec::new();
     for key in ["a", "b", "c"] {
         let (order, qris) = shop.order_by(PaymentMethod::Qris, key).await;
-        shop.tell(&told(&qris, P::Paid, key)).await;
+        shop.receive(&webhook_event(&qris, P::Paid, key)).await;
         shop.activate(order).await;
         orders.push(order);
     }

@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use store::{page::PageRequest, payments::ChargeResult, wallet::StatementFilter};
 use tokio::task::JoinSet;
 
-use crate::{CODE, Shop, deposit_refusal, told};
+use crate::{CODE, Shop, deposit_refusal, webhook_event};
 
 impl Shop {
     async fn statement(&self) -> Vec<(M, i64, i64)> {
@@ -45,7 +45,10 @@ async fn a_bonus_is_credited_once_however_often_the_gateway_tells(pool: PgPool) 
         let (store, payment) = (shop.store.clone(), deposit.payment.clone());
         copies.spawn(async move {
             // Half of them under another name, as if the gateway had told of two events.
-            store.apply_webhook_event(&told(&payment, P::Paid, &format!("t:{}", n % 2))).await.unwrap()
+            store
+                .apply_webhook_event(&webhook_event(&payment, P::Paid, &format!("t:{}", n % 2)))
+                .await
+                .unwrap()
         });
     }
     let applied =
@@ -53,7 +56,7 @@ async fn a_bonus_is_credited_once_however_often_the_gateway_tells(pool: PgPool) 
     assert_eq!(applied, 1);
     // And once more, one after the other.
     for key in ["t:0", "t:2"] {
-        shop.store.apply_webhook_event(&told(&deposit.payment, P::Paid, key)).await.unwrap();
+        shop.store.apply_webhook_event(&webhook_event(&deposit.payment, P::Paid, key)).await.unwrap();
     }
     assert_eq!(shop.wallet().await, 540_000);
     assert_eq!(shop.statement().await, [(M::PromoBonus, 40_000, 540_000), (M::Deposit, 500_000, 500_000)]);
@@ -75,7 +78,7 @@ async fn what_is_promised_is_kept(pool: PgPool) {
     let deposit = shop.deposit(200_000, "deposit").await;
     shop.run("UPDATE promos SET max_amount = 5, min_amount = 900000, is_active = false, ends_at = now()")
         .await;
-    shop.tell(&deposit.payment, P::Paid).await;
+    shop.receive(&deposit.payment, P::Paid).await;
     assert_eq!(shop.wallet().await, 220_000);
     shop.assert_books_are_sound().await;
 }
@@ -89,9 +92,9 @@ async fn a_deposit_without_money_gives_its_code_back(pool: PgPool) {
     .await;
     for status in [P::Expired, P::Denied, P::Cancelled] {
         let deposit = shop.deposit(50_000, status.as_str()).await;
-        shop.tell(&deposit.payment, P::Pending).await;
+        shop.receive(&deposit.payment, P::Pending).await;
         assert_eq!(shop.uses().await, 1);
-        shop.tell(&deposit.payment, status).await;
+        shop.receive(&deposit.payment, status).await;
         let deposit = shop.store.deposit(deposit.id, shop.customer).await.unwrap();
         assert_eq!((deposit.bonus.unwrap().state, shop.uses().await), (S::Released, 0), "{status}");
     }
@@ -112,15 +115,15 @@ async fn late_money_brings_the_bonus_only_within_the_limits(pool: PgPool) {
     shop.promo(K::DepositFixed, 10_000, |terms| terms.global_limit = Some(1)).await;
     let budi = shop.visited_by("budi").await;
     let lucky = shop.deposit(50_000, "lucky").await;
-    shop.tell(&lucky.payment, P::Expired).await;
-    shop.tell(&lucky.payment, P::Paid).await;
+    shop.receive(&lucky.payment, P::Expired).await;
+    shop.receive(&lucky.payment, P::Paid).await;
     assert_eq!((shop.wallet().await, shop.uses().await), (60_000, 1));
 
     shop.run("UPDATE promos SET global_limit = 2").await;
     let late = budi.deposit(50_000, "late").await;
-    budi.tell(&late.payment, P::Expired).await;
+    budi.receive(&late.payment, P::Expired).await;
     let quicker = shop.deposit(50_000, "quicker").await;
-    budi.tell(&late.payment, P::Paid).await;
+    budi.receive(&late.payment, P::Paid).await;
     assert_eq!((budi.wallet().await, budi.uses().await), (50_000, 2));
     assert_eq!(budi.state_of_deposit(late.id).await, "RELEASED");
     assert_eq!(
@@ -130,7 +133,7 @@ async fn late_money_brings_the_bonus_only_within_the_limits(pool: PgPool) {
           be had any more."
         ]
     );
-    shop.tell(&quicker.payment, P::Paid).await;
+    shop.receive(&quicker.payment, P::Paid).await;
     assert_eq!(shop.wallet().await, 120_000);
     shop.assert_books_are_sound().await;
 }
@@ -140,9 +143,9 @@ async fn a_code_that_was_switched_off_is_not_taken_again(pool: PgPool) {
     let shop = Shop::open(pool).await;
     shop.promo(K::DepositFixed, 10_000, |_| ()).await;
     let deposit = shop.deposit(50_000, "deposit").await;
-    shop.tell(&deposit.payment, P::Expired).await;
+    shop.receive(&deposit.payment, P::Expired).await;
     shop.run("UPDATE promos SET is_active = false").await;
-    shop.tell(&deposit.payment, P::Paid).await;
+    shop.receive(&deposit.payment, P::Paid).await;
     assert_eq!((shop.wallet().await, shop.uses().await), (50_000, 0));
     shop.assert_books_are_sound().await;
 }
@@ -164,7 +167,7 @@ async fn a_deposit_that_nobody_heard_of_does_not_hold_a_code_for_ever(pool: PgPo
     budi.deposit(50_000, "deposit").await;
     assert_eq!((shop.state_of_deposit(forgotten.id).await.as_str(), shop.uses().await), ("RELEASED", 1));
     // Its money comes nevertheless, and finds the code used up.
-    shop.tell(&forgotten.payment, P::Paid).await;
+    shop.receive(&forgotten.payment, P::Paid).await;
     assert_eq!(shop.wallet().await, 50_000);
     shop.assert_books_are_sound().await;
 }

@@ -31,7 +31,7 @@ async fn force(shop: &Shop, user: UserId, order: Uuid) -> Result<(), String> {
 
 async fn plain_order(shop: &Shop, key: &str) -> Uuid {
     let new = shop.new_order(domain::billing::PaymentMethod::Qris, None).await;
-    shop.store.place_order(&new, &crate::promise(key)).await.unwrap().order_id.0
+    shop.store.place_order(&new, &crate::request(key)).await.unwrap().order_id.0
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -99,7 +99,7 @@ async fn counts_and_histories_are_not_rewritten(pool: PgPool) {
     ] {
         assert_eq!(refused(&shop, sql).await, by, "{sql}");
     }
-    shop.tell(&payment, P::Paid).await;
+    shop.receive(&payment, P::Paid).await;
     shop.activate(order).await;
     assert_eq!(
         refused(&shop, "UPDATE promo_redemptions SET state = 'RELEASED'").await,

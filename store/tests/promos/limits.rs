@@ -7,7 +7,7 @@ use domain::{
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
-use crate::{Shop, deposit_refusal, refusal, told};
+use crate::{Shop, deposit_refusal, refusal, webhook_event};
 
 const BUYERS: usize = 50;
 const LIMIT: usize = 5;
@@ -121,7 +121,7 @@ async fn late_money_and_a_newcomer_do_not_share_the_last_use(pool: PgPool) {
         let (late, payment) = shop.order(&format!("late-{round}")).await;
         shop.store.expire_order(late).await.unwrap();
         let key = format!("newcomer-{round}");
-        let (_, newcomer) = tokio::join!(shop.tell(&payment, P::Paid), budi.try_order(&key));
+        let (_, newcomer) = tokio::join!(shop.receive(&payment, P::Paid), budi.try_order(&key));
         // The late order has its price either way.
         let expected = if newcomer.is_ok() { "HONOURED" } else { "RESERVED" };
         assert_eq!(
@@ -144,12 +144,15 @@ async fn a_late_deposit_told_of_fifty_times_at_once_has_its_bonus_once(pool: PgP
     let budi = shop.visited_by("budi").await;
     shop.promo(K::DepositFixed, 5_000, |terms| terms.global_limit = Some(1)).await;
     let deposit = shop.deposit(50_000, "late").await;
-    shop.tell(&deposit.payment, P::Expired).await;
+    shop.receive(&deposit.payment, P::Expired).await;
     let mut copies = JoinSet::new();
     for n in 0..50 {
         let (store, payment) = (shop.store.clone(), deposit.payment.clone());
         copies.spawn(async move {
-            store.apply_webhook_event(&told(&payment, P::Paid, &format!("t:{}", n % 3))).await.unwrap();
+            store
+                .apply_webhook_event(&webhook_event(&payment, P::Paid, &format!("t:{}", n % 3)))
+                .await
+                .unwrap();
         });
     }
     let newcomer = budi.try_deposit(50_000, "newcomer").await;

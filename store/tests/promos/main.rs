@@ -26,10 +26,7 @@ use store::{
     payments::Payment,
     wallet::{Deposit, NewDeposit, OpenedDeposit},
 };
-use testkit::{
-    GATEWAY as MIDTRANS, TestApp, by_user, new_money_act, new_promo, request as promise,
-    webhook_event as told,
-};
+use testkit::{GATEWAY as MIDTRANS, TestApp, by_user, new_money_act, new_promo, request, webhook_event};
 
 const CODE: &str = "HEMAT10";
 
@@ -75,7 +72,7 @@ impl Shop {
 
     /// Places an order with [`CODE`], to be paid by QRIS.
     async fn try_order(&self, key: &str) -> Result<Placed, OrderError> {
-        self.store.place_order(&self.new_order(PaymentMethod::Qris, Some(CODE)).await, &promise(key)).await
+        self.store.place_order(&self.new_order(PaymentMethod::Qris, Some(CODE)).await, &request(key)).await
     }
 
     async fn order(&self, key: &str) -> (OrderId, Payment) {
@@ -94,7 +91,7 @@ impl Shop {
             pay_within_ms: 3_600_000,
             promo: Some(PromoCode::parse(CODE).unwrap()),
         };
-        self.store.open_deposit(&new, &promise(key)).await
+        self.store.open_deposit(&new, &request(key)).await
     }
 
     async fn deposit(&self, amount: i64, key: &str) -> Deposit {
@@ -102,9 +99,9 @@ impl Shop {
         self.store.deposit(opened.deposit_id, self.customer).await.unwrap()
     }
 
-    async fn tell(&self, payment: &Payment, status: PaymentStatus) -> Outcome {
+    async fn receive(&self, payment: &Payment, status: PaymentStatus) -> Outcome {
         let key = format!("{}:{status}", payment.id);
-        self.store.apply_webhook_event(&told(payment, status, &key)).await.unwrap()
+        self.store.apply_webhook_event(&webhook_event(payment, status, &key)).await.unwrap()
     }
 
     async fn wallet(&self) -> i64 {

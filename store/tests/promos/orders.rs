@@ -19,7 +19,7 @@ use store::{
 
 use testkit::PLAN;
 
-use crate::{CODE, Shop, promise, refusal};
+use crate::{CODE, Shop, refusal, request};
 
 impl Shop {
     /// Gives all of an order's money back.
@@ -96,7 +96,7 @@ async fn a_code_that_does_not_apply_places_nothing(pool: PgPool) {
     }
     // A balance that does not suffice gives the code back with everything else.
     let from_balance = shop.new_order(PaymentMethod::Wallet, Some(CODE)).await;
-    let refused = shop.store.place_order(&from_balance, &promise("balance")).await;
+    let refused = shop.store.place_order(&from_balance, &request("balance")).await;
     assert!(matches!(refused, Err(OrderError::Store(StoreError::InsufficientBalance))), "{refused:?}");
     assert_eq!(shop.uses().await, 0);
     shop.order("order").await;
@@ -115,10 +115,10 @@ async fn the_end_of_an_order_before_it_runs_gives_its_code_back(pool: PgPool) {
     let (cancelled, _) = shop.order("cancelled").await;
     shop.store.cancel_order(cancelled, shop.customer).await.unwrap();
     let (called_off, payment) = shop.order("called off").await;
-    shop.tell(&payment, P::Paid).await;
+    shop.receive(&payment, P::Paid).await;
     shop.store.cancel_order_for_staff(called_off, "sold out", &shop.act()).await.unwrap();
     let (refunded, payment) = shop.order("refunded").await;
-    shop.tell(&payment, P::Paid).await;
+    shop.receive(&payment, P::Paid).await;
     shop.refund(refunded).await;
     for order in [expired, cancelled, called_off, refunded] {
         assert_eq!(shop.state_of_order(order).await, "RELEASED");
@@ -127,7 +127,7 @@ async fn the_end_of_an_order_before_it_runs_gives_its_code_back(pool: PgPool) {
     shop.assert_books_are_sound().await;
 
     let (running, payment) = shop.order("running").await;
-    shop.tell(&payment, P::Paid).await;
+    shop.receive(&payment, P::Paid).await;
     assert_eq!(shop.state_of_order(running).await, "RESERVED");
     shop.activate(running).await;
     assert_eq!((shop.state_of_order(running).await.as_str(), shop.uses().await), ("REDEEMED", 1));
@@ -144,7 +144,7 @@ async fn a_late_payment_takes_the_code_again(pool: PgPool) {
     assert_eq!(shop.uses().await, 0);
     // It was placed in time: that the code is over by now does not matter.
     shop.run("UPDATE promos SET ends_at = now() - interval '1 second'").await;
-    shop.tell(&payment, P::Paid).await;
+    shop.receive(&payment, P::Paid).await;
     assert_eq!(shop.store.any_order(order).await.unwrap().status, OrderStatus::Paid);
     assert_eq!((shop.state_of_order(order).await.as_str(), shop.uses().await), ("RESERVED", 1));
     shop.activate(order).await;
@@ -160,7 +160,7 @@ async fn a_late_payment_keeps_its_price_when_the_code_is_used_up(pool: PgPool) {
     let (late, payment) = shop.order("late").await;
     shop.store.expire_order(late).await.unwrap();
     let (quicker, _) = budi.order("quicker").await;
-    shop.tell(&payment, P::Paid).await;
+    shop.receive(&payment, P::Paid).await;
     let order = shop.store.any_order(late).await.unwrap();
     assert_eq!((order.status, order.invoice.status), (OrderStatus::Paid, InvoiceStatus::Paid));
     assert_eq!((order.total, order.invoice.total), (payment.amount, payment.amount));
@@ -181,7 +181,7 @@ async fn an_order_whose_price_is_honoured_runs(pool: PgPool) {
     let (late, payment) = shop.order("late").await;
     shop.store.expire_order(late).await.unwrap();
     shop.order("next").await;
-    shop.tell(&payment, P::Paid).await;
+    shop.receive(&payment, P::Paid).await;
     shop.activate(late).await;
     assert_eq!((shop.state_of_order(late).await.as_str(), shop.uses().await), ("HONOURED", 1));
     shop.assert_books_are_sound().await;
@@ -193,12 +193,12 @@ async fn an_order_from_the_balance_costs_what_the_code_leaves(pool: PgPool) {
     shop.promo(K::OrderFixed, 1_000_000, |_| ()).await;
     shop.run("UPDATE promos SET kind = 'DEPOSIT_FIXED', value = 1").await;
     let deposit = shop.deposit(10_000, "deposit").await;
-    shop.tell(&deposit.payment, P::Paid).await;
+    shop.receive(&deposit.payment, P::Paid).await;
     assert_eq!(shop.wallet().await, 10_001);
     let new = crate::new_promo("GRATIS", K::OrderPercent, 100);
     shop.store.create_promo(&new, shop.admin, &shop.admins_origin()).await.unwrap();
     let order = shop.new_order(PaymentMethod::Wallet, Some("gratis")).await;
-    let placed = shop.store.place_order(&order, &promise("order")).await.unwrap();
+    let placed = shop.store.place_order(&order, &request("order")).await.unwrap();
     let order = shop.store.any_order(placed.order_id).await.unwrap();
     // What is left of a price is what gateways can charge, and PPN on it.
     assert_eq!((order.status, order.total), (OrderStatus::Paid, Rupiah::new(1_110)));

@@ -163,7 +163,7 @@ async fn staff_see_what_became_of_a_code(pool: PgPool) {
     for (key, status) in [("a", Some(P::Paid)), ("b", Some(P::Paid)), ("c", Some(P::Expired)), ("d", None)] {
         let deposit = shop.deposit(50_000, key).await;
         if let Some(status) = status {
-            shop.tell(&deposit.payment, status).await;
+            shop.receive(&deposit.payment, status).await;
         }
     }
     let seen = shop.store.promo(promo).await.unwrap();

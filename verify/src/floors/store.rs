@@ -5,8 +5,8 @@
 pub const FLOORS: &[(&str, &[&str])] = &[
     // What every use case is written with.
     ("kernel", &[
-        "audit", "awaited_money", "crash_point", "credentials", "deadline", "elapsed", "error", "events", "idempotency", "installation",
-        "locks", "money_act", "numbers", "opaque_token", "outbox", "own_actions", "page", "pool", "server", "tax", "term", "time_limit",
+        "audit", "awaited_money", "crash_point", "credentials", "database_server", "deadline", "elapsed", "error", "events", "idempotency", "installation",
+        "locks", "money_act", "numbers", "opaque_token", "outbox", "own_actions", "page", "pool", "tax", "term", "time_limit",
         "unpaid",
     ]),
     // Who there is, and what there is to be sold.

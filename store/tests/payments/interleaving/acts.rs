@@ -22,7 +22,7 @@ use store::{
 };
 
 use super::{DEPOSIT_CODE, ORDER_CODE, act::Act, gateway, reality::Reality, transfers};
-use crate::{MIDTRANS, Shop, promise};
+use crate::{MIDTRANS, Shop, request};
 
 /// Does one thing. What the state of things forbids is refused; the database itself has nothing to complain about.
 pub(super) async fn one(shop: &Shop, reality: &Reality, act: Act, key: String, mut random: StdRng) {
@@ -101,7 +101,7 @@ async fn about_order(
         Act::PayAgain(method) => {
             let gateway = (method == M::Qris).then_some(MIDTRANS);
             let attempt = NewAttempt { user: shop.customer, order, method, bank: None, gateway };
-            shop.store.open_payment(&attempt, &promise(key)).await.map(drop)
+            shop.store.open_payment(&attempt, &request(key)).await.map(drop)
         }
         Act::Transfer => transfers::arrives(shop, reality, order, key, random).await,
         Act::Reject => transfers::reject(shop, order, random).await,
@@ -142,7 +142,7 @@ async fn pay_invoice(shop: &Shop, invoice: InvoiceId, method: M, key: &str) -> R
         gateway: (method == M::Qris).then_some(MIDTRANS),
         pay_within_ms: 3_600_000,
     };
-    shop.store.open_invoice_payment(&new, &promise(key)).await.map(drop)
+    shop.store.open_invoice_payment(&new, &request(key)).await.map(drop)
 }
 
 /// What can't be given back is refused, whatever was given back meanwhile.

@@ -18,7 +18,7 @@ use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use store::payments::Payment;
 use tokio::sync::RwLock;
 
-use crate::told;
+use crate::webhook_event;
 
 /// Everything outside, for all customers.
 #[derive(Default)]
@@ -124,7 +124,7 @@ impl Said {
     }
 
     pub(super) fn notification(&self, payment: &Payment, evidence: Evidence) -> WebhookEvent {
-        let event = told(payment, self.status, &self.key);
+        let event = webhook_event(payment, self.status, &self.key);
         WebhookEvent {
             evidence: Some(evidence),
             report: GatewayReport {
