@@ -314,7 +314,7 @@ async fn a_server_is_terminated_only_when_it_is_gone(pool: PgPool) {
         FailureClass::Retryable,
         "not seen to be unlisted"
     );
-    assert_eq!(world.instance().await.status, InstanceStatus::Active);
+    assert_eq!(world.instance().await.status, InstanceStatus::Terminating);
 
     world.activities.delete(delete).await.unwrap();
     assert_eq!((world.droplets().await, world.instance().await.status), (0, InstanceStatus::Terminated));
@@ -380,7 +380,7 @@ async fn a_read_that_errs_does_not_terminate_what_is_listed(pool: PgPool) {
     world.fault("GET /v2/droplets/{id}", "not_found_after_create", 2).await;
     let outcome = world.activities.delete(delete).await;
     if outcome.is_err() {
-        assert_eq!(world.instance().await.status, InstanceStatus::Active);
+        assert_eq!(world.instance().await.status, InstanceStatus::Terminating);
         world.activities.delete(delete).await.unwrap();
     }
     assert_eq!((world.droplets().await, world.instance().await.status), (0, InstanceStatus::Terminated));
@@ -403,6 +403,8 @@ async fn what_a_lost_create_left_is_found_and_deleted(pool: PgPool) {
     let world = World::new(pool).await;
     let delete = world.begin(InstanceAction::Delete).await;
     for statement in [
+        // No way leads back there, but a test's.
+        "ALTER TABLE instances DISABLE TRIGGER instances_transition_legal",
         "UPDATE instances SET status = 'PROVISIONING', provider_instance_id = NULL",
         "UPDATE provisioning_tasks SET create_sent_at = now()",
     ] {

@@ -86,6 +86,7 @@ async fn a_network_stays_as_long_as_somebody_is_in_it(pool: PgPool) {
     assert_eq!(to_remove().await, [""; 0]);
 
     // Only we believe that both are gone; the provider keeps what something is in.
+    shop.run("ALTER TABLE instances DISABLE TRIGGER instances_transition_legal").await;
     shop.run("UPDATE instances SET status = 'TERMINATED'").await;
     remove_empty(store, cloud.as_ref(), None).await.unwrap();
     assert_eq!((to_remove().await, simulator.calls(REMOVES)), (vec![network.clone()], 1));

@@ -324,7 +324,7 @@ codes! {
         TooManyConnections = "too_many_connections",
         /// As many proofs, or as much, was sent within a day as may be.
         TooManyProofsToday = "too_many_proofs_today",
-        /// A further term of this server was asked for as often within a day as it may be.
+        /// Further terms and dearer plans of this server were asked for as often within a day as they may be.
         TooManyRenewals = "too_many_renewals",
     }
     INTERNAL_SERVER_ERROR {

@@ -94,7 +94,7 @@ impl From<store::cancellations::Cancellation> for CancellationBody {
         (status = 404, description = "`not_found`: I have no such server.", body = Problem,
          content_type = "application/problem+json"),
         (status = 409, description = "`instance_conflict`: it is being made, being deleted or gone, held by our team, or \
-         its term is over (which leaves `now`); `detail` says which. Nothing changed.", body = Problem,
+         its term is over (then it can be called off at once); `detail` says which. Nothing changed.", body = Problem,
          content_type = "application/problem+json"),
         (status = 422, description = "`idempotency_key_reused`: the key came with another request before; `invalid_body`.",
          body = Problem, content_type = "application/problem+json"),
