@@ -7,8 +7,8 @@ use super::{document, internal_document};
 use crate::problem::Code;
 
 /// What stands in backquotes beside codes: fields of bodies.
-const FIELDS: [&str; 6] =
-    ["credit_closed", "detail", "order_id", "payment_id", "payment_ids", "reference_id"];
+const FIELDS: [&str; 7] =
+    ["credit_closed", "detail", "errors", "order_id", "payment_id", "payment_ids", "reference_id"];
 
 /// Each documented error: where, its status, and what its description has in backquotes.
 fn documented() -> Vec<(String, String, Vec<String>)> {

@@ -194,8 +194,6 @@ async fn what_was_paid_for_one_that_failed_is_on_the_balance_again(pool: PgPool)
     // So it is when the server goes before its turn.
     let opened = shop.resize(instance, CPU, PaymentMethod::Wallet, "once more").await.unwrap();
     let off = shop.cancel(instance, CancelWhen::Now, "off").await.unwrap();
-    let resize = shop.turn_of(instance, ActionKind::Resize).await;
-    shop.store.fail_action(resize, FailureClass::Conflict, "gone").await.unwrap();
     shop.turn_of(instance, ActionKind::Delete).await;
     shop.store.terminate_instance(off.action_id.unwrap()).await.unwrap();
     assert_eq!(shop.seen(opened).await.status, S::Failed);
