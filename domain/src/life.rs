@@ -185,7 +185,7 @@ impl Renewal {
 }
 
 /// What has been told, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 pub struct Told {
     /// What.
     pub notice: Notice,

@@ -3,7 +3,7 @@
 
 use crate::{
     ids::{CatalogSyncId, InstanceId, LedgerCheckId, OrderId, ReconciliationId, UserId},
-    instance::InstancePolicy,
+    instance::{InstancePolicy, InstanceStatus},
     policy::OrderPolicy,
     refund::{RefundStart, refund_workflow_id},
     text_enum::text_enum,
@@ -52,6 +52,18 @@ pub struct InstanceStart {
     /// Whether its workflow looks after its life. What was started before there was one notes the end of its term only.
     #[serde(default)]
     pub lives: bool,
+    /// What it can be found by from its start on, so that its first look has nothing to add; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found_by: Option<InstanceFoundBy>,
+}
+
+/// What a server's workflow can be found by besides what never changes.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InstanceFoundBy {
+    /// Where the server stands.
+    pub status: InstanceStatus,
+    /// The day, in Jakarta, on which its life is looked at next.
+    pub due_day: Option<String>,
 }
 
 text_enum! {

@@ -12,7 +12,10 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{Result, Store, StoreError, boxed, instance_actions};
+use crate::{
+    Result, Store, StoreError, boxed,
+    instance_actions::{self, Standing},
+};
 
 mod facts;
 mod gates;
@@ -47,13 +50,12 @@ impl Store {
     pub async fn look_at_life(&self, look: LifeLook) -> Result<LifeTurn> {
         let mut tx = self.pool.begin().await?;
         let instance = look.instance_id;
-        instance_actions::lock(&mut tx, instance).await?;
-        gates::note_if_put_back(&mut tx, look).await?;
+        gates::lock_and_note_if_put_back(&mut tx, look).await?;
         let waits = live(&mut tx, instance).await?;
-        let turns = keep(&mut tx, instance, waits.as_ref()).await?;
-        let turn = instance_actions::take_turn(&mut tx, instance).await?;
-        let status = instance_actions::lock(&mut tx, instance).await?;
+        let (turns, standing) = keep(&mut tx, instance, waits.as_ref()).await?;
+        let turn = instance_actions::take_turn(&mut tx, instance, standing).await?;
         tx.commit().await?;
+        let status = standing.status;
         let due = waits.as_ref().and_then(|waits| waits.decision.next_due.map(|at| (at, at - waits.now)));
         let ms = |ms: i64| u64::try_from(ms).unwrap_or_default();
         Ok(LifeTurn {
@@ -107,21 +109,22 @@ fn deadline(facts: &Facts, policy: &LifePolicy, notice: Notice) -> Option<DateTi
     decide(&told, policy).next_due
 }
 
-/// Keeps when to look again, and what is held back.
-async fn keep(tx: &mut PgConnection, instance: InstanceId, waits: Option<&Waits>) -> Result<i64> {
+/// Keeps when to look again, and what is held back. Answers with the looks that there were, and how the server stands.
+async fn keep(tx: &mut PgConnection, instance: InstanceId, waits: Option<&Waits>) -> Result<(i64, Standing)> {
     let held = waits.and_then(|waits| waits.held.as_ref());
-    Ok(sqlx::query_scalar!(
-        "UPDATE instances
+    let kept = sqlx::query!(
+        r#"UPDATE instances
          SET next_due_at = $2, life_turns = life_turns + 1, held_step = $3, held_why = $4,
              held_since = CASE WHEN $3::text IS NULL THEN NULL WHEN held_step = $3 THEN held_since ELSE now() END
-         WHERE id = $1 RETURNING life_turns",
+         WHERE id = $1 RETURNING life_turns, status AS "status: InstanceStatus", expires_at"#,
         instance.0,
         waits.and_then(|waits| waits.decision.next_due),
         held.map(|(step, _)| step.as_str()),
         held.map(|(_, why)| why.as_str()),
     )
     .fetch_one(tx)
-    .await?)
+    .await?;
+    Ok((kept.life_turns, Standing { status: kept.status, expires_at: kept.expires_at }))
 }
 
 /// What it waits for, for staff who read its workflow's details.

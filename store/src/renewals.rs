@@ -16,15 +16,11 @@ use crate::{
     Object, Result, Store, StoreError, boxed,
     idempotency::{self, Claim, Idempotency},
     invoices::{self, Draft},
-    ledger,
-    locks::lock_invoice,
     new_id, numbers,
     orders::{InvoiceSummary, OrderError, Refusal},
     page::{Page, PageRequest},
-    payments::{self, NewInvoiceAttempt, Payment},
-    server_terms::{self, Wakes},
-    tax,
-    unpaid::{self, Beginning},
+    payments::{NewInvoiceAttempt, Payment},
+    server_terms, tax,
 };
 
 /// A further term to be bought.
@@ -122,16 +118,7 @@ impl Store {
         }
         let server = lock(&mut tx, new.instance, new.user, new.term_months).await?;
         refuse_if_impossible(&server)?;
-        if new.method != PaymentMethod::Wallet {
-            let renewal = Beginning::Renewal(new.instance);
-            unpaid::allow(&mut tx, &self.unpaid_limits, new.user, renewal).await?;
-        }
-        // The last wish counts.
-        server_terms::withdraw_open(&mut tx, new.instance).await?;
-        if new.method == PaymentMethod::Wallet {
-            // The invoice's number is taken before it is paid, and nobody may wait for us then.
-            ledger::lock_accounts(&mut tx, new.user).await?;
-        }
+        server_terms::make_way(&mut tx, &self.unpaid_limits, new.user, new.instance, new.method).await?;
         let wanted =
             Wanted { id: renewal_id, user: new.user, instance: new.instance, months: new.term_months };
         let invoice = write(&mut tx, &wanted, &server).await?;
@@ -143,9 +130,7 @@ impl Store {
             gateway: new.gateway,
             pay_within_ms: new.pay_within_ms,
         };
-        let locked = lock_invoice(&mut tx, invoice).await?;
-        self.check_payment_limits(new.gateway, attempt.way(), locked.total).map_err(Refusal::from)?;
-        payments::begin_invoice_payment(&mut tx, &locked, payment_id, &attempt, Wakes::Workflow).await?;
+        self.begin_paying(&mut tx, payment_id, &attempt).await?;
         tx.commit().await?;
         Ok(OpenedRenewal { renewal_id, to_charge: Some(payment_id) })
     }
@@ -257,9 +242,10 @@ async fn lock(tx: &mut PgConnection, instance: InstanceId, owner: UserId, months
 pub(crate) async fn price(
     tx: &mut PgConnection,
     instance: InstanceId,
+    owner: UserId,
     months: u32,
 ) -> Result<Option<Rupiah>> {
-    let (_, server) = owned(tx, instance, months).await?;
+    let server = lock(tx, instance, owner, months).await?;
     if server.being_resized {
         return Ok(None);
     }
@@ -271,23 +257,16 @@ pub(crate) async fn price(
 pub(crate) async fn bill_next_term(
     tx: &mut PgConnection,
     instance: InstanceId,
+    owner: UserId,
     months: u32,
 ) -> Result<InvoiceId> {
-    let (user, server) = owned(tx, instance, months).await?;
-    let wanted = Wanted { id: new_id(), user, instance, months };
+    let server = lock(tx, instance, owner, months).await?;
+    let wanted = Wanted { id: new_id(), user: owner, instance, months };
     match write(tx, &wanted, &server).await {
         Ok(invoice) => Ok(invoice),
         Err(OrderError::Store(error)) => Err(error),
         Err(OrderError::Refused(_)) => Err(StoreError::NotFound("term on offer")),
     }
-}
-
-async fn owned(tx: &mut PgConnection, instance: InstanceId, months: u32) -> Result<(UserId, Renewable)> {
-    let owner =
-        sqlx::query_scalar!(r#"SELECT user_id AS "owner: UserId" FROM instances WHERE id = $1"#, instance.0)
-            .fetch_one(&mut *tx)
-            .await?;
-    Ok((owner, lock(tx, instance, owner, months).await?))
 }
 
 fn refuse_if_impossible(server: &Renewable) -> Result<(), OrderError> {

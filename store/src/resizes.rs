@@ -23,15 +23,10 @@ use crate::{
     Object, Result, Store, StoreError, boxed,
     idempotency::{self, Claim, Idempotency},
     invoices::{self, Draft},
-    ledger,
-    locks::lock_invoice,
     new_id, numbers,
-    orders::{OrderError, Refusal},
-    payments::{self, NewInvoiceAttempt},
-    refunds, server_resizes,
-    server_terms::{self, Wakes},
-    tax, term,
-    unpaid::{self, Beginning},
+    orders::OrderError,
+    payments::NewInvoiceAttempt,
+    refunds, server_resizes, server_terms, tax, term,
 };
 
 /// Another plan that is wanted for a server.
@@ -183,22 +178,15 @@ impl Store {
         let paid = refuse_if_impossible(&wanted)?;
         let (price, tax) = price(&mut tx, &wanted, &paid).await?;
         let is_paid_for = price.total > Rupiah::ZERO;
-        if is_paid_for && new.method != PaymentMethod::Wallet {
-            let wish = Beginning::Renewal(new.instance);
-            unpaid::allow(&mut tx, &self.unpaid_limits, new.user, wish).await?;
-        }
-        // The last wish counts, and a term is not to be had at the price of the plan before.
-        server_terms::withdraw_open(&mut tx, new.instance).await?;
+        // What was wished before goes: a term is not to be had at the price of the plan before.
         if !is_paid_for {
+            server_terms::withdraw_open(&mut tx, new.instance).await?;
             insert(&mut tx, new, resize_id, &wanted, &paid, None).await?;
             server_resizes::begin(&mut tx, resize_id).await?;
             tx.commit().await?;
             return Ok(OpenedResize { resize_id, to_charge: None });
         }
-        if new.method == PaymentMethod::Wallet {
-            // The invoice's number is taken before it is paid, and nobody may wait for us then.
-            ledger::lock_accounts(&mut tx, new.user).await?;
-        }
+        server_terms::make_way(&mut tx, &self.unpaid_limits, new.user, new.instance, new.method).await?;
         let invoice = new_id();
         let draft = Draft { id: invoice, user: new.user, order: None, quote: &price, tax, note: None };
         invoices::write_draft(&mut tx, &draft).await?;
@@ -212,9 +200,7 @@ impl Store {
             gateway: new.gateway,
             pay_within_ms: new.pay_within_ms,
         };
-        let locked = lock_invoice(&mut tx, invoice).await?;
-        self.check_payment_limits(new.gateway, attempt.way(), locked.total).map_err(Refusal::from)?;
-        payments::begin_invoice_payment(&mut tx, &locked, payment_id, &attempt, Wakes::Workflow).await?;
+        self.begin_paying(&mut tx, payment_id, &attempt).await?;
         tx.commit().await?;
         Ok(OpenedResize { resize_id, to_charge: Some(payment_id) })
     }

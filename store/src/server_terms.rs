@@ -2,14 +2,21 @@
 //! goes. Asking for a further one is [`crate::renewals`]'.
 
 use domain::{
+    billing::PaymentMethod,
     event::{ServerRenewed, ServerResumed},
     ids::{InstanceId, InvoiceId, UserId},
     instance::InstanceAction,
     outbox::Message,
+    unpaid::UnpaidLimits,
 };
 use sqlx::PgConnection;
 
-use crate::{Result, events::Entry, invoices, outbox, own_actions, server_resizes, term};
+use crate::{
+    Result,
+    events::Entry,
+    invoices, ledger, outbox, own_actions, server_resizes, term,
+    unpaid::{self, Beginning},
+};
 
 /// Whether an invoice is over a term of a server that is gone, being deleted or called off, or over a
 /// plan that it can't have any more: nobody has anything from paying it.
@@ -51,6 +58,26 @@ pub(crate) async fn withdraw_open(tx: &mut PgConnection, instance: InstanceId) -
         invoices::void(tx, invoice).await?;
     }
     server_resizes::lapse_open(tx, instance).await
+}
+
+/// What comes before something for a server that is to be paid: it is not asked for more often than it may be, the last wish
+/// counts, and the balance is locked where it pays, since the invoice's number is taken before it is paid, and nobody may
+/// wait for us then. The server is locked by the caller.
+pub(crate) async fn make_way(
+    tx: &mut PgConnection,
+    limits: &UnpaidLimits,
+    user: UserId,
+    instance: InstanceId,
+    method: PaymentMethod,
+) -> Result<()> {
+    if method != PaymentMethod::Wallet {
+        unpaid::allow(tx, limits, user, Beginning::Renewal(instance)).await?;
+    }
+    withdraw_open(tx, instance).await?;
+    if method == PaymentMethod::Wallet {
+        ledger::lock_accounts(tx, user).await?;
+    }
+    Ok(())
 }
 
 /// Who has to be woken when a server's term becomes longer.

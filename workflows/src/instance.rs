@@ -79,6 +79,7 @@ impl InstanceWorkflow {
         let InstanceInput { start, term_is_over, seen, turns } = input;
         // A server that never had a term has none to end.
         let term_is_over = term_is_over || start.expires_at_ms == 0;
+        let found_by = start.found_by.clone();
         // Whatever was asked for before this run began is looked for first.
         Self {
             start,
@@ -86,8 +87,8 @@ impl InstanceWorkflow {
             seen,
             woken: true,
             turns,
-            status: None,
-            due_day: None,
+            status: found_by.as_ref().map(|found_by| found_by.status),
+            due_day: found_by.and_then(|found_by| found_by.due_day),
             due_in_ms: None,
             details: String::new(),
             is_renewed: false,
@@ -293,7 +294,7 @@ impl InstanceWorkflow {
         }
         let input = ctx.state(|s| InstanceInput {
             // A run of before goes on as one that looks after the server's life.
-            start: InstanceStart { lives: true, ..s.start.clone() },
+            start: InstanceStart { lives: true, found_by: None, ..s.start.clone() },
             term_is_over: s.term_is_over,
             seen: s.seen.clone(),
             turns: s.turns,
@@ -326,6 +327,7 @@ mod tests {
             expires_at_ms: 1,
             policy: InstancePolicy::default(),
             lives: true,
+            found_by: None,
         }
     }
 

@@ -272,15 +272,20 @@ fn order(start: OrderStart, status: OrderStatus, how: How) -> Delivery {
 /// A server's workflow waits on timers of its own: the engine would hold every run that continues it back for what is left
 /// of a start's delay, and more than that in versions since.
 fn instance(start: InstanceStart, how: How) -> Delivery {
+    let mut attributes = vec![
+        (SearchAttribute::Provider, start.provider.clone()),
+        (SearchAttribute::PlanSlug, start.plan_slug.clone()),
+        (SearchAttribute::CustomerId, start.customer_id.to_string()),
+        (SearchAttribute::InstanceId, start.instance_id.to_string()),
+    ];
+    if let Some(found_by) = &start.found_by {
+        attributes.push((SearchAttribute::InstanceStatus, found_by.status.to_string()));
+        attributes.extend(found_by.due_day.clone().map(|day| (SearchAttribute::NextDue, day)));
+    }
     Delivery {
         workflow_id: instance_workflow_id(start.instance_id),
         how,
-        attributes: vec![
-            (SearchAttribute::Provider, start.provider.clone()),
-            (SearchAttribute::PlanSlug, start.plan_slug.clone()),
-            (SearchAttribute::CustomerId, start.customer_id.to_string()),
-            (SearchAttribute::InstanceId, start.instance_id.to_string()),
-        ],
+        attributes,
         summary: format!("{} server at {}", start.plan_slug, start.provider),
         details: Some(format!("Bought with order {}.", start.order_id)),
         input: Input::Instance(start),

@@ -8,7 +8,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::{facts::Subject, held, pauses};
-use crate::{Result, events::Entry};
+use crate::{Result, StoreError, events::Entry};
 
 /// How old the janitor's last success may be.
 const JANITOR_MINUTES: i32 = 10;
@@ -101,12 +101,16 @@ async fn is_put_back(tx: &mut PgConnection) -> Result<bool> {
     .await?)
 }
 
-/// Notes that the database was put back, when a server's workflow knows of more looks at its life than the database does.
-/// Staff are told. The server is locked by the caller.
-pub(super) async fn note_if_put_back(tx: &mut PgConnection, look: LifeLook) -> Result<()> {
-    let found = sqlx::query_scalar!("SELECT life_turns FROM instances WHERE id = $1", look.instance_id.0)
-        .fetch_one(&mut *tx)
-        .await?;
+/// Locks a server, and notes that the database was put back when its workflow knows of more looks at its life than the
+/// database does. Staff are told.
+pub(super) async fn lock_and_note_if_put_back(tx: &mut PgConnection, look: LifeLook) -> Result<()> {
+    let found = sqlx::query_scalar!(
+        "SELECT life_turns FROM instances WHERE id = $1 FOR NO KEY UPDATE",
+        look.instance_id.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(StoreError::NotFound("instance"))?;
     if found >= look.seen_turns {
         return Ok(());
     }

@@ -32,7 +32,7 @@ pub(super) async fn record(
 ) -> Result<()> {
     match step {
         Step::Tell(notice) => tell(tx, subject, facts, policy, notice).await,
-        Step::OpenInvoice => renewals::bill_next_term(tx, subject.instance, subject.months).await.map(drop),
+        Step::OpenInvoice => bill(tx, subject).await.map(drop),
         Step::Renew => renew(tx, subject).await,
         Step::Suspend => suspend(tx, subject, facts, policy).await,
         Step::Resume => server_terms::resume_if_paid(tx, subject.instance).await,
@@ -43,6 +43,10 @@ pub(super) async fn record(
     }
 }
 
+async fn bill(tx: &mut PgConnection, subject: &Subject) -> Result<InvoiceId> {
+    renewals::bill_next_term(tx, subject.instance, subject.owner, subject.months).await
+}
+
 /// Pays the open invoice over a further term from the balance, or one that is written for it. What is on the balance was
 /// read without a lock, so it may have become less: then nothing is renewed, and the next look sees it.
 async fn renew(tx: &mut PgConnection, subject: &Subject) -> Result<()> {
@@ -51,7 +55,7 @@ async fn renew(tx: &mut PgConnection, subject: &Subject) -> Result<()> {
         None => {
             // An invoice's number is taken last of all, and nobody may wait for us then.
             ledger::lock_accounts(tx, subject.owner).await?;
-            let invoice = renewals::bill_next_term(tx, subject.instance, subject.months).await?;
+            let invoice = bill(tx, subject).await?;
             lock_invoice(tx, invoice).await?
         }
     };

@@ -18,7 +18,7 @@ use crate::{
     events::Entry,
     idempotency::{self, Claim, Idempotency},
     invoices, ledger,
-    locks::{LockedInvoice, LockedPayment, lock_invoice_of, lock_payment},
+    locks::{LockedInvoice, LockedPayment, lock_invoice, lock_invoice_of, lock_payment},
     new_id, server_resizes,
     server_terms::{self, Wakes},
     unpaid::{self, Beginning},
@@ -79,6 +79,20 @@ impl Store {
         begin(&mut tx, &invoice, payment_id, new, Wakes::Workflow).await?;
         tx.commit().await?;
         Ok(Opened { payment_id, is_new: true })
+    }
+}
+
+impl Store {
+    /// Begins the first attempt to pay an invoice that was written for a server just now, if so much can be paid in this way.
+    pub(crate) async fn begin_paying(
+        &self,
+        tx: &mut PgConnection,
+        payment: PaymentId,
+        attempt: &NewInvoiceAttempt,
+    ) -> Result<()> {
+        let invoice = lock_invoice(tx, attempt.invoice).await?;
+        self.check_payment_limits(attempt.gateway, attempt.way(), invoice.total)?;
+        begin(tx, &invoice, payment, attempt, Wakes::Workflow).await
     }
 }
 
