@@ -74,10 +74,7 @@ impl ServerActivities {
         if let InstanceAction::DeleteSnapshot { snapshot_id } = &job.action {
             return self.delete_snapshot(provider, &job, run, snapshot_id).await;
         }
-        let asked = match &job.receipt {
-            Some(receipt) => Asked::Accepted(read(receipt)?),
-            None => self.ask(provider, &job, run).await?,
-        };
+        let asked = self.asked(provider, &job, run).await?;
         crash_point("run_instance_action.asked");
         let (made, power) = match asked {
             Asked::Accepted(receipt) => {
@@ -93,6 +90,34 @@ impl ServerActivities {
             None => in_turn(|| provider.get_server(&job.provider_instance_id)).await?.state(),
         };
         Ok(self.store.complete_action(run.action_id, snapshot.as_deref(), &seen).await?)
+    }
+
+    /// Makes a snapshot; answers with its id, unless the provider does not list it yet.
+    pub(crate) async fn make_snapshot(
+        &self,
+        provider: &dyn CloudProvider,
+        job: &ActionJob,
+        run: ActionRun,
+    ) -> Result<Option<String>, StepError> {
+        let made = match self.asked(provider, job, run).await? {
+            Asked::Accepted(receipt) => await_done(provider, job, &receipt).await?,
+            Asked::Done(made) => made,
+            Asked::Over => None,
+        };
+        snapshot_made(provider, job, made).await
+    }
+
+    /// What was asked before, or asks now.
+    async fn asked(
+        &self,
+        provider: &dyn CloudProvider,
+        job: &ActionJob,
+        run: ActionRun,
+    ) -> Result<Asked, StepError> {
+        match &job.receipt {
+            Some(receipt) => Ok(Asked::Accepted(read(receipt)?)),
+            None => self.ask(provider, job, run).await,
+        }
     }
 
     /// Asks the provider, until it accepts or it is clear that it won't.

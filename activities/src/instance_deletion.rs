@@ -38,6 +38,11 @@ impl ServerActivities {
         let servers = servers(provider, &job).await?;
         for server in &servers {
             self.refuse_foreign(provider, server).await?;
+        }
+        if let Some(known) = &job.provider_instance_id {
+            self.settle_snapshots(provider, action, &job, known).await?;
+        }
+        for server in &servers {
             request_delete(provider, server).await?;
         }
         crash_point("delete_server.asked");

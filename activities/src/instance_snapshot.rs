@@ -42,7 +42,7 @@ impl ServerActivities {
 }
 
 /// Deletes it, asking again while the provider is busy with it.
-async fn delete_when_free(
+pub(crate) async fn delete_when_free(
     provider: &dyn CloudProvider,
     snapshot: &str,
     patience: Duration,

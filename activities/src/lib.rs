@@ -7,6 +7,7 @@ mod catalog_sync;
 pub mod crash_point;
 pub mod credentials_watch;
 mod failure;
+mod final_snapshot;
 mod heartbeat;
 mod instance;
 mod instance_action;

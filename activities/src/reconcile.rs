@@ -25,6 +25,7 @@ use workflows::Reconciled;
 use crate::{
     catalog_sync::run_key,
     failure::{StepError, failure},
+    final_snapshot::delete_expired,
     heartbeat::while_heartbeating,
     private_network::remove_empty,
 };
@@ -79,6 +80,7 @@ impl ReconcileActivities {
         let seen = observation.list().await?;
         observation.settle_quarantine(&seen).await?;
         remove_empty(&self.store, observation.provider, None).await?;
+        delete_expired(&self.store, observation.provider).await?;
         let mut findings = observation.unwanted(&seen).await?;
         findings.extend(observation.drifted(&seen).await);
         findings.extend(observation.missing(&seen).await?);

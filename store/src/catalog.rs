@@ -56,6 +56,8 @@ pub struct Plan {
     pub bandwidth_gb: i32,
     /// Rupiah a month before tax.
     pub price_monthly: Rupiah,
+    /// So many days the last snapshot of a deleted server is kept; none where the plan includes none.
+    pub final_snapshot_days: Option<i32>,
     /// Slugs of the regions that offer it, nearest first.
     pub regions: Vec<String>,
 }
@@ -146,7 +148,7 @@ impl Store {
             Plan,
             r#"SELECT l.id AS "id: PlanId", l.slug, l.name, p.id AS "provider_id: ProviderId", p.slug AS provider,
                       p.name AS provider_name, l.provider_slug, l.vcpu, l.memory_mb, l.disk_gb, l.bandwidth_gb,
-                      l.price_monthly AS "price_monthly: Rupiah",
+                      l.price_monthly AS "price_monthly: Rupiah", l.final_snapshot_days,
                       ARRAY(SELECT r.slug FROM plan_regions pr JOIN regions r ON r.id = pr.region_id
                             WHERE pr.plan_id = l.id AND r.is_active AND pr.unavailable_since IS NULL
                             ORDER BY r.sort_order, r.slug) AS "regions!"

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use domain::{
     ids::{InstanceId, OrderId, UserId},
     instance::{InstancePolicy, InstanceStatus, PowerState},
-    outbox::InstanceStart,
+    life::{self, LifePolicy},
+    outbox::{InstanceFoundBy, InstanceStart},
+    term,
 };
 use sqlx::PgConnection;
 
@@ -66,6 +68,10 @@ pub struct Instance {
     pub starts_at: Option<DateTime<Utc>>,
     /// When the paid term ends.
     pub expires_at: Option<DateTime<Utc>>,
+    /// So many days its last snapshot is kept once it is deleted; none where none is taken.
+    pub final_snapshot_days: Option<i32>,
+    /// Until when its last snapshot is kept, once that is taken.
+    pub final_snapshot_until: Option<DateTime<Utc>>,
     /// When it was ordered from the provider.
     pub created_at: DateTime<Utc>,
 }
@@ -92,8 +98,9 @@ macro_rules! select_instances {
                       p.slug AS provider, p.name AS provider_name, r.slug AS region, r.name AS region_name,
                       l.slug AS plan, l.name AS plan_name, l.vcpu, l.memory_mb, l.disk_gb, i.slug AS image,
                       s.auto_renew, s.suspended_at, s.cancels_at_period_end, s.starts_at, s.expires_at,
-                      s.created_at
+                      s.final_snapshot_days, f.kept_until AS "final_snapshot_until?", s.created_at
                FROM instances s
+               LEFT JOIN final_snapshots f ON f.instance_id = s.id
                JOIN providers p ON p.id = s.provider_id
                JOIN regions r ON r.id = s.region_id
                JOIN plans l ON l.id = s.plan_id
@@ -204,17 +211,25 @@ impl Store {
 /// became active) has nothing to wait for: its term counts as over.
 pub(crate) async fn instance_start(tx: &mut PgConnection, instance: InstanceId) -> Result<InstanceStart> {
     let row = sqlx::query!(
-        r#"SELECT s.order_id, s.user_id, s.expires_at, p.slug AS provider, l.slug AS plan, o.policy
+        r#"SELECT s.order_id, s.user_id, s.expires_at, s.status AS "status: InstanceStatus", now() AS "now!", v.rules AS "rules?",
+                  p.slug AS provider, l.slug AS plan, o.policy
            FROM instances s
            JOIN orders o ON o.id = s.order_id
            JOIN providers p ON p.id = s.provider_id
            JOIN plans l ON l.id = s.plan_id
+           LEFT JOIN life_policies v ON v.version = s.life_policy
            WHERE s.id = $1"#,
         instance.0,
     )
     .fetch_one(tx)
     .await?;
     let ends = row.expires_at.map_or(0, |at| at.timestamp_millis());
+    let found_by = match (row.status, row.expires_at, row.rules) {
+        (InstanceStatus::Active, Some(ends), Some(rules)) => {
+            Some(found_by(ends, row.now, &serde_json::from_value(rules)?))
+        }
+        _ => None,
+    };
     Ok(InstanceStart {
         instance_id: instance,
         order_id: row.order_id.into(),
@@ -224,5 +239,13 @@ pub(crate) async fn instance_start(tx: &mut PgConnection, instance: InstanceId) 
         expires_at_ms: u64::try_from(ends).unwrap_or_default(),
         policy: InstancePolicy::of_order(&serde_json::from_value(row.policy)?),
         lives: true,
+        found_by,
     })
+}
+
+/// What an active server is found by, if its life goes the usual way. Its workflow looks closer and says what is
+/// different.
+fn found_by(ends: DateTime<Utc>, now: DateTime<Utc>, rules: &LifePolicy) -> InstanceFoundBy {
+    let next_due = life::decide(&life::Facts::paid_until(ends, now), rules).next_due;
+    InstanceFoundBy { status: InstanceStatus::Active, due_day: next_due.map(|at| term::day(at).to_string()) }
 }

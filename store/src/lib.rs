@@ -34,6 +34,7 @@ mod error;
 mod events;
 pub mod expiry;
 pub mod figures;
+pub mod final_snapshots;
 pub mod gateways;
 pub mod idempotency;
 mod installation;

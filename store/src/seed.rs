@@ -107,8 +107,8 @@ async fn plans(tx: &mut PgConnection) -> Result<()> {
     for (position, (provider, plan)) in (1..).zip(data::plans()) {
         sqlx::query!(
             "INSERT INTO plans (id, slug, name, provider_id, provider_slug, vcpu, memory_mb, disk_gb, bandwidth_gb,
-                                price_monthly, cost_monthly_usd, sort_order)
-             SELECT $1, $2, $3, id, $5, $6, $7, $8, $9, $10, $11, $12 FROM providers WHERE slug = $4
+                                price_monthly, cost_monthly_usd, sort_order, final_snapshot_days)
+             SELECT $1, $2, $3, id, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM providers WHERE slug = $4
              ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, provider_slug = EXCLUDED.provider_slug,
                  vcpu = EXCLUDED.vcpu, memory_mb = EXCLUDED.memory_mb, disk_gb = EXCLUDED.disk_gb,
                  bandwidth_gb = EXCLUDED.bandwidth_gb, cost_monthly_usd = EXCLUDED.cost_monthly_usd,
@@ -125,6 +125,7 @@ async fn plans(tx: &mut PgConnection) -> Result<()> {
             plan.price_monthly,
             Decimal::new(plan.cost_usd_cents, 2),
             position * 10,
+            plan.final_snapshot_days(),
         )
         .execute(&mut *tx)
         .await?;

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::*;
 use crate::skewed_clock;
 
+mod final_snapshots;
 mod installations;
 mod shares;
 

@@ -1,6 +1,6 @@
 //! Everybody's servers, with what only staff may see.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
@@ -12,15 +12,22 @@ use domain::{
     sorting::InstanceSort,
 };
 use serde::{Deserialize, Serialize};
-use store::admin::{CustomerSummary, InstanceDetail, InstanceFilter, InstanceSummary};
+use store::{
+    admin::{CustomerSummary, InstanceDetail, InstanceFilter, InstanceSummary},
+    final_snapshots::FinalSnapshot,
+};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::orders::{AdminOrderCustomer, AdminOrderWorkflow};
+use super::{
+    orders::{AdminOrderCustomer, AdminOrderWorkflow},
+    reason::WithReason,
+};
 use crate::{
     AppState,
-    auth::Staff,
-    extract::{Id, Moment, Paged, Params, SortedPaging},
+    auth::{Administrator, Staff},
+    client::Client,
+    extract::{Body, Id, Moment, Paged, Params, SortedPaging},
     instance_actions::Action,
     problem::Problem,
 };
@@ -135,6 +142,21 @@ pub(super) struct AdminInstanceOrder {
     status: OrderStatus,
 }
 
+/// The last snapshot of a server whose plan includes one: taken before the server is deleted, or done without.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AdminFinalSnapshot {
+    /// The provider's id of it; null when it was done without.
+    #[schema(example = "119192817")]
+    provider_snapshot_id: Option<String>,
+    taken_at: Option<DateTime<Utc>>,
+    kept_until: Option<DateTime<Utc>>,
+    /// When its days were over and it was deleted.
+    deleted_at: Option<DateTime<Utc>>,
+    /// When it was decided to do without.
+    waived_at: Option<DateTime<Utc>>,
+    waived_reason: Option<String>,
+}
+
 /// A server with what is around it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AdminInstance {
@@ -150,6 +172,8 @@ pub(super) struct AdminInstance {
     /// Version of the rules it lives by.
     #[schema(example = 1)]
     policy_version: i32,
+    /// What became of its last snapshot; null while nothing did, or where its plan includes none.
+    final_snapshot: Option<AdminFinalSnapshot>,
     /// The latest twenty actions, newest first.
     actions: Vec<AdminInstanceAction>,
     workflow: AdminOrderWorkflow,
@@ -201,6 +225,31 @@ pub(super) async fn get(
     Ok(Json(AdminInstance::new(detail, state.temporal_ui_url.as_deref(), staff.language)))
 }
 
+/// Have a server deleted without its last snapshot: where its provider can't make one, its delete would be tried for ever.
+#[utoipa::path(
+    post, path = "/admin/instances/{id}/waive-final-snapshot", tag = "admin",
+    operation_id = "admin_waive_final_snapshot", security(("bearer" = [])),
+    params(("id" = InstanceId, Path, description = "The server.")),
+    request_body(content = WithReason),
+    responses(
+        (status = 204, description = "It is deleted without."),
+        (status = 409, description = "`instance_conflict`: no last snapshot is to be taken of it, or it was before.",
+         body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn waive_final_snapshot(
+    admin: Administrator,
+    client: Client,
+    State(state): State<AppState>,
+    Id(instance): Id<InstanceId>,
+    Body(request): Body<WithReason>,
+) -> Result<StatusCode, Problem> {
+    let origin = client.origin(admin.actor());
+    state.store.waive_final_snapshot(instance, admin.id, request.reason(), &origin).await?;
+    tracing::warn!(event = "final_snapshot.waived", instance_id = %instance, "a server goes without its last snapshot");
+    Ok(StatusCode::NO_CONTENT)
+}
+
 impl AdminInstance {
     fn new(detail: InstanceDetail, temporal_ui: Option<&str>, language: Language) -> Self {
         let action = |row| AdminInstanceAction::in_language(row, language);
@@ -210,9 +259,24 @@ impl AdminInstance {
             term_months: detail.term_months,
             price_monthly: detail.price_monthly,
             policy_version: detail.policy_version,
+            final_snapshot: detail.final_snapshot.map(AdminFinalSnapshot::from),
             actions: detail.actions.into_iter().map(action).collect(),
             server: detail.server.into(),
         }
+    }
+}
+
+impl From<FinalSnapshot> for AdminFinalSnapshot {
+    fn from(row: FinalSnapshot) -> Self {
+        let FinalSnapshot {
+            provider_snapshot_id,
+            taken_at,
+            kept_until,
+            deleted_at,
+            waived_at,
+            waived_reason,
+        } = row;
+        Self { provider_snapshot_id, taken_at, kept_until, deleted_at, waived_at, waived_reason }
     }
 }
 

@@ -68,6 +68,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(life::pause, life::resume))
         .routes(routes!(instances::list))
         .routes(routes!(instances::get))
+        .routes(routes!(instances::waive_final_snapshot))
         .routes(routes!(refunds::refund_order))
         .routes(routes!(refunds::refund_invoice))
         .routes(routes!(refunds::list))

@@ -66,6 +66,12 @@ pub(crate) struct Instance {
     starts_at: Option<DateTime<Utc>>,
     /// When the paid term ends; null until the server is active.
     expires_at: Option<DateTime<Utc>>,
+    /// Its plan includes a last snapshot, taken before the server is deleted and kept for so many days; null where it does
+    /// not.
+    #[schema(example = 14)]
+    final_snapshot_days: Option<i32>,
+    /// Until when its last snapshot is kept; null until that is taken.
+    final_snapshot_until: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
 }
 
@@ -95,6 +101,8 @@ impl From<store::instances::Instance> for Instance {
             cancels_at_period_end: row.cancels_at_period_end,
             starts_at: row.starts_at,
             expires_at: row.expires_at,
+            final_snapshot_days: row.final_snapshot_days,
+            final_snapshot_until: row.final_snapshot_until,
             created_at: row.created_at,
         }
     }

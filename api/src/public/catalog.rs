@@ -109,6 +109,9 @@ struct Plan {
     price_monthly: Rupiah,
     #[schema(example = "IDR")]
     currency: &'static str,
+    /// The last snapshot of a server is included: taken before it is deleted, and kept for so many days. Null: none is taken.
+    #[schema(example = 14)]
+    final_snapshot_days: Option<i32>,
     /// Slugs of the regions that offer it, nearest to Indonesia first.
     #[schema(example = json!(["sgp1", "syd1"]))]
     regions: Vec<String>,
@@ -332,6 +335,7 @@ impl Plan {
             disk_gb: row.disk_gb,
             bandwidth_gb: row.bandwidth_gb,
             price_monthly: row.price_monthly,
+            final_snapshot_days: row.final_snapshot_days,
             currency: CURRENCY,
             regions: row.regions,
             terms: terms?,

@@ -117,7 +117,13 @@ data! {
     }
 
     /// A server is gone.
-    ServerTerminated { instance_id: InstanceId, name: String }
+    ServerTerminated {
+        instance_id: InstanceId,
+        name: String,
+        /// Until when its last snapshot is kept, if one was taken.
+        #[serde(default)]
+        snapshot_kept_until: Option<DateTime<Utc>>,
+    }
 }
 
 impl EventData for ProvisioningStarted {
@@ -356,7 +362,7 @@ impl EventData for ServerTerminated {
     }
 
     fn example() -> Self {
-        Self { instance_id: id(6), name: HOST.to_owned() }
+        Self { instance_id: id(6), name: HOST.to_owned(), snapshot_kept_until: Some(moment()) }
     }
 }
 

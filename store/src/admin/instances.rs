@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     Result, Store, StoreError, boxed,
+    final_snapshots::{self, FinalSnapshot},
     instance_actions::Action,
     page::{Page, PageRequest, SortCursor, SortKey, SortedRequest},
 };
@@ -109,6 +110,8 @@ pub struct InstanceDetail {
     pub price_monthly: Rupiah,
     /// Version of the rules it lives by.
     pub policy_version: i32,
+    /// What became of its last snapshot; `None` while nothing did.
+    pub final_snapshot: Option<FinalSnapshot>,
     /// Its latest twenty actions, newest first.
     pub actions: Vec<Action>,
 }
@@ -228,12 +231,14 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         let latest = PageRequest { before: None, limit: 20 };
+        let final_snapshot = final_snapshots::of(&mut *self.pool.acquire().await?, instance).await?;
         Ok(InstanceDetail {
             server,
             order_status: around.order_status,
             term_months: around.term_months,
             price_monthly: around.price_monthly,
             policy_version: around.life_policy,
+            final_snapshot,
             actions: self.any_actions(instance, &latest).await?.data,
         })
     }

@@ -29,6 +29,10 @@ pub struct DeletionJob {
     pub create_sent_ago: Option<Elapsed>,
     /// How long ago the order was placed.
     pub placed_ago: Elapsed,
+    /// A last snapshot is to be taken before.
+    pub wants_final_snapshot: bool,
+    /// The provider's id of the last snapshot, once it is taken.
+    pub final_snapshot: Option<String>,
 }
 
 impl Store {
@@ -43,12 +47,15 @@ impl Store {
             r#"SELECT a.instance_id AS "instance_id: InstanceId", s.order_id AS "order_id: OrderId",
                       a.status AS "status: ActionStatus", p.slug AS provider, s.provider_instance_id,
                       extract(epoch FROM now() - t.create_sent_at)::float8 AS "create_sent_ago?: Elapsed",
-                      extract(epoch FROM now() - o.placed_at)::float8 AS "placed_ago!: Elapsed"
+                      extract(epoch FROM now() - o.placed_at)::float8 AS "placed_ago!: Elapsed",
+                      (s.final_snapshot_days IS NOT NULL AND f.instance_id IS NULL) AS "wants_final_snapshot!",
+                      f.provider_snapshot_id AS "final_snapshot?"
                FROM instance_actions a
                JOIN instances s ON s.id = a.instance_id
                JOIN orders o ON o.id = s.order_id
                JOIN providers p ON p.id = s.provider_id
                LEFT JOIN provisioning_tasks t ON t.order_id = s.order_id
+               LEFT JOIN final_snapshots f ON f.instance_id = s.id
                WHERE a.id = $1 AND a.action = 'delete'"#,
             action.0,
         )
@@ -112,7 +119,7 @@ impl Store {
         }
         let server = sqlx::query!(
             "UPDATE instances SET status = 'TERMINATED', power_state = 'OFF', updated_at = now() WHERE id = $1
-             RETURNING user_id, name",
+             RETURNING user_id, name, (SELECT kept_until FROM final_snapshots WHERE instance_id = $1) AS kept_until",
             instance.0,
         )
         .fetch_one(&mut *tx)
@@ -123,7 +130,11 @@ impl Store {
         credentials::forget_user_data(&mut tx, instance).await?;
         // Nobody misses a server that never became theirs.
         if before != InstanceStatus::Provisioning {
-            let terminated = ServerTerminated { instance_id: instance, name: server.name };
+            let terminated = ServerTerminated {
+                instance_id: instance,
+                name: server.name,
+                snapshot_kept_until: server.kept_until,
+            };
             Entry::of(terminated).tell(&mut tx, server.user_id.into()).await?;
         }
         tx.commit().await?;

@@ -62,8 +62,8 @@ impl Store {
     #[boxed]
     pub async fn next_action(&self, instance: InstanceId) -> Result<ActionTurn> {
         let mut tx = self.pool.begin().await?;
-        lock(&mut tx, instance).await?;
-        let turn = take_turn(&mut tx, instance).await?;
+        let standing = lock_standing(&mut tx, instance).await?;
+        let turn = take_turn(&mut tx, instance, standing).await?;
         tx.commit().await?;
         Ok(turn)
     }
@@ -220,7 +220,10 @@ impl Store {
                  image_id = coalesce((SELECT i.id FROM images i WHERE a.action = 'rebuild'
                                       AND i.slug = a.params ->> 'image'), s.image_id),
                  plan_id = coalesce((SELECT l.id FROM plans l WHERE a.action = 'resize'
-                                     AND l.id::text = a.params ->> 'plan_id'), s.plan_id)
+                                     AND l.id::text = a.params ->> 'plan_id'), s.plan_id),
+                 final_snapshot_days = CASE WHEN a.action = 'resize' THEN
+                     (SELECT l.final_snapshot_days FROM plans l WHERE l.id::text = a.params ->> 'plan_id')
+                     ELSE s.final_snapshot_days END
              FROM instance_actions a WHERE a.id = $1 AND s.id = a.instance_id",
             action.0,
             seen.power.as_str(),
@@ -251,9 +254,30 @@ impl Store {
     }
 }
 
-/// The same within the caller's transaction, which has locked the server.
-pub(crate) async fn take_turn(tx: &mut PgConnection, instance: InstanceId) -> Result<ActionTurn> {
-    let status = lock(tx, instance).await?;
+/// A server as its next turn depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    pub status: InstanceStatus,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+async fn lock_standing(tx: &mut PgConnection, instance: InstanceId) -> Result<Standing> {
+    sqlx::query_as!(
+        Standing,
+        r#"SELECT status AS "status: InstanceStatus", expires_at FROM instances WHERE id = $1 FOR NO KEY UPDATE"#,
+        instance.0,
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(StoreError::NotFound("instance"))
+}
+
+/// The same within the caller's transaction, which has locked the server and read how it stands.
+pub(crate) async fn take_turn(
+    tx: &mut PgConnection,
+    instance: InstanceId,
+    Standing { status, expires_at }: Standing,
+) -> Result<ActionTurn> {
     let is_terminated = status == InstanceStatus::Terminated;
     let work = loop {
         let Some(waiting) = waiting(tx, instance).await? else { break None };
@@ -272,9 +296,6 @@ pub(crate) async fn take_turn(tx: &mut PgConnection, instance: InstanceId) -> Re
             _ => break Some(work),
         }
     };
-    let expires_at = sqlx::query_scalar!("SELECT expires_at FROM instances WHERE id = $1", instance.0)
-        .fetch_one(tx)
-        .await?;
     let expires_at_ms = expires_at.and_then(|at| u64::try_from(at.timestamp_millis()).ok());
     Ok(ActionTurn { is_terminated, work, expires_at_ms })
 }

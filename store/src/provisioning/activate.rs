@@ -59,7 +59,9 @@ pub(crate) async fn begin_term(tx: &mut PgConnection, order: OrderId) -> Result<
     let server = sqlx::query!(
         r#"UPDATE instances i
            SET status = 'ACTIVE', starts_at = $2, expires_at = $3, anchor_day = $4, auto_renew = o.auto_renew,
-               life_policy = (SELECT max(version) FROM life_policies), next_due_at = now(), updated_at = now()
+               life_policy = (SELECT max(version) FROM life_policies), next_due_at = now(),
+               final_snapshot_days = (SELECT l.final_snapshot_days FROM plans l WHERE l.id = i.plan_id),
+               updated_at = now()
            FROM orders o WHERE o.id = i.order_id AND o.id = $1
            RETURNING i.id, i.user_id, i.name, extract(epoch FROM now() - o.paid_at)::float8 AS since_paid"#,
         order.0,

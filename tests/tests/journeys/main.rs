@@ -4,6 +4,7 @@
 mod buying;
 mod disputes;
 mod failover;
+mod final_snapshots;
 mod instances;
 mod levers;
 mod life;

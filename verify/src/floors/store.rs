@@ -20,7 +20,7 @@ pub const FLOORS: &[(&str, &[&str])] = &[
     ("invoices", &["invoices", "server_resizes", "server_terms"]),
     ("payments", &["payments"]),
     ("orders and servers", &[
-        "cancellations", "disputes", "documents", "expiry", "instance_actions", "instances", "life", "orders", "payouts",
+        "cancellations", "disputes", "documents", "expiry", "final_snapshots", "instance_actions", "instances", "life", "orders", "payouts",
         "placements", "provisioning", "reconciliation", "refunds", "renewals", "resizes", "wallet", "webhooks",
     ]),
     ("staff and upkeep", &["admin", "figures", "purge", "seed", "sweep"]),

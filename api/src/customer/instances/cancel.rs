@@ -74,7 +74,8 @@ impl From<store::cancellations::Cancellation> for CancellationBody {
     }
 }
 
-/// Call one of my servers off. `now` deletes it with everything on it, and what was paid for the present term and those
+/// Call one of my servers off. Its snapshots go with it, but for the last one that some plans include. `now` deletes it with
+/// everything on it, and what was paid for the present term and those
 /// after it and is not served yet goes to my balance, by the second, with its PPN and a credit note for each invoice.
 /// `period_end` lets it run to the end of what is paid: it is not renewed, an unpaid invoice over a further term is void, and
 /// I can revoke it until then. The same `Idempotency-Key` with the same body answers with the same cancellation; a server

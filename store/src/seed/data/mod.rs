@@ -75,6 +75,13 @@ pub(super) struct Plan {
     pub cost_usd_cents: i64,
 }
 
+impl Plan {
+    /// From 4 GiB of memory on, the last snapshot of a deleted server is included, and kept for two weeks.
+    pub fn final_snapshot_days(&self) -> Option<i32> {
+        (self.memory_mb >= 4096).then_some(14)
+    }
+}
+
 const fn region(
     slug: &'static str,
     provider_slug: &'static str,
