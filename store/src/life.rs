@@ -19,6 +19,7 @@ mod gates;
 mod held;
 mod holds;
 mod pauses;
+mod put_back;
 mod rules;
 mod steps;
 mod wishes;
@@ -48,7 +49,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let instance = look.instance_id;
         instance_actions::lock(&mut tx, instance).await?;
-        gates::note_if_put_back(&mut tx, look).await?;
+        put_back::note_if(&mut tx, look).await?;
         let waits = live(&mut tx, instance).await?;
         let turns = keep(&mut tx, instance, waits.as_ref()).await?;
         let turn = instance_actions::take_turn(&mut tx, instance).await?;
@@ -61,6 +62,10 @@ impl Store {
             turns,
             status,
             next_due_ms: due.map(|(at, _)| ms(at.timestamp_millis())),
+            changes_at_ms: waits
+                .as_ref()
+                .and_then(|waits| waits.decision.changes_at)
+                .map(|at| ms(at.timestamp_millis())),
             // A fraction of a millisecond is waited for, too.
             due_in_ms: due.map(|(_, left)| ms(left.num_milliseconds() + 1)),
             waits_for: in_words(status, waits.as_ref()),
@@ -78,7 +83,8 @@ async fn live(tx: &mut PgConnection, instance: InstanceId) -> Result<Option<Wait
         };
         let decision = decide(&facts, &policy);
         let Some(step) = decision.do_now else { return Ok(Some(Waits { now: facts.now, held, decision })) };
-        if let Some((gate, why)) = gates::closed_before(tx, &subject, &facts, step).await? {
+        let due = decision.due_since.unwrap_or(facts.now);
+        if let Some((gate, why)) = gates::closed_before(tx, &subject, &facts, &policy, (step, due)).await? {
             close(&mut closed, gate);
             held = Some((gate, why));
             continue;
