@@ -22,9 +22,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{instance::InstanceStatus, money::Rupiah, text_enum::text_enum};
 
+mod attempts;
 mod clock;
 mod turn;
 
+pub use attempts::Attempt;
 pub use clock::Hold;
 pub use turn::{LifeLook, LifeTurn};
 
@@ -107,6 +109,10 @@ pub struct LifePolicy {
     pub warn_before_ms: u64,
     /// What is held back is looked at again after so long.
     pub put_off_ms: u64,
+    /// So long after the first time that an attempt to pay held a suspension or deletion back, attempts that are begun then
+    /// no longer do. Rules from before it was one have the usual time.
+    #[serde(default = "LifePolicy::usual_attempts_hold_ms")]
+    pub attempts_hold_ms: u64,
 }
 
 /// Rules that can't be.
@@ -120,7 +126,8 @@ pub struct InvalidPolicy {
 }
 
 impl Default for LifePolicy {
-    /// The production values: reminders at 7, 3 and 1 days, renewal at 3, three days of grace, two weeks of retention.
+    /// The production values: reminders at 7, 3 and 1 days, renewal at 3, three days of grace, two weeks of retention,
+    /// three hours for attempts to pay.
     fn default() -> Self {
         const DAY: u64 = 24 * 3_600_000;
         Self {
@@ -130,6 +137,7 @@ impl Default for LifePolicy {
             retention_ms: 14 * DAY,
             warn_before_ms: 3 * DAY,
             put_off_ms: 3_600_000,
+            attempts_hold_ms: Self::usual_attempts_hold_ms(),
         }
     }
 }
@@ -137,6 +145,10 @@ impl Default for LifePolicy {
 impl LifePolicy {
     /// The longest that a rule may be: a year.
     pub const LONGEST_MS: u64 = 366 * 24 * 3_600_000;
+
+    const fn usual_attempts_hold_ms() -> u64 {
+        3 * 3_600_000
+    }
 
     /// Checks that the rules fit together.
     ///
@@ -151,13 +163,14 @@ impl LifePolicy {
         if self.warn_before_ms > self.retention_ms {
             return wrong("warn_before_ms", "the warning falls into the retention");
         }
-        let bounded: [(&'static str, u64); 6] = [
+        let bounded: [(&'static str, u64); 7] = [
             ("remind_before_ms", first),
             ("renew_before_ms", self.renew_before_ms),
             ("grace_ms", self.grace_ms),
             ("retention_ms", self.retention_ms),
             ("warn_before_ms", self.warn_before_ms),
             ("put_off_ms", self.put_off_ms),
+            ("attempts_hold_ms", self.attempts_hold_ms),
         ];
         match bounded.into_iter().find(|(_, ms)| *ms == 0 || *ms > Self::LONGEST_MS) {
             Some((field, _)) => wrong(field, "a rule is longer than nothing and at most a year"),
@@ -253,19 +266,23 @@ pub enum Step {
 pub struct Decision {
     /// What is to be done at once. Then the facts are others, and it is to be asked again.
     pub do_now: Option<Step>,
+    /// Since when what is to be done is due, if it takes something away.
+    pub due_since: Option<DateTime<Utc>>,
     /// What is due and held back.
     pub held: Option<Held>,
     /// When to ask again, if nothing happens to the server before; `None`: not at all.
     pub next_due: Option<DateTime<Utc>>,
+    /// When more than a reminder is due, if nothing happens before.
+    pub changes_at: Option<DateTime<Utc>>,
 }
 
 impl Decision {
     const fn now(step: Step) -> Self {
-        Self { do_now: Some(step), held: None, next_due: None }
+        Self { do_now: Some(step), due_since: None, held: None, next_due: None, changes_at: None }
     }
 
     const fn at(next_due: Option<DateTime<Utc>>) -> Self {
-        Self { do_now: None, held: None, next_due }
+        Self { do_now: None, due_since: None, held: None, next_due, changes_at: next_due }
     }
 }
 
@@ -313,9 +330,10 @@ impl Life<'_> {
         if let Some(reminder) = self.reminder_due() {
             return Decision::now(Step::Tell(reminder));
         }
-        let moments = self.reminders().map(|(at, _)| at).chain([expires_at]);
         let waits_for_balance = self.facts.auto_renew.then_some(renews_at);
-        Decision::at(moments.chain(waits_for_balance).filter(|at| *at > now).min())
+        let changes_at = waits_for_balance.into_iter().chain([expires_at]).filter(|at| *at > now).min();
+        let reminders = self.reminders().map(|(at, _)| at).filter(|at| *at > now);
+        Decision { changes_at, ..Decision::at(reminders.chain(changes_at).min()) }
     }
 
     /// What is to be had of the balance is renewed late, too; else grace, then the suspension.
@@ -375,7 +393,7 @@ impl Life<'_> {
     fn when_due(&self, due: Option<DateTime<Utc>>, step: Step, held: Held, is_closed: bool) -> Decision {
         match due {
             Some(due) if due <= self.facts.now && is_closed => self.put_off(held, None),
-            Some(due) if due <= self.facts.now => Decision::now(step),
+            Some(due) if due <= self.facts.now => Decision { due_since: Some(due), ..Decision::now(step) },
             due => Decision::at(due),
         }
     }
@@ -384,7 +402,7 @@ impl Life<'_> {
     fn put_off(&self, held: Held, latest: Option<DateTime<Utc>>) -> Decision {
         let again = self.facts.now + span(self.policy.put_off_ms);
         let next_due = latest.map_or(again, |latest| latest.min(again));
-        Decision { do_now: None, held: Some(held), next_due: Some(next_due) }
+        Decision { held: Some(held), ..Decision::at(Some(next_due)) }
     }
 
     fn renews_itself(&self) -> bool {

@@ -62,7 +62,7 @@ pub struct InstanceStart {
 pub struct InstanceFoundBy {
     /// Where the server stands.
     pub status: InstanceStatus,
-    /// The day, in Jakarta, on which its life is looked at next.
+    /// The day, in Jakarta, on which more than a reminder is due in its life.
     pub due_day: Option<String>,
 }
 

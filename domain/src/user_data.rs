@@ -1,13 +1,41 @@
 //! What a new server is told at its first boot, as far as its owner decides, and how much that can be.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-/// Most bytes of SSH keys, as they stand in the text a server is told. Vendors take 64 KiB of it, some counted after base64
-/// has made four bytes of three; a kilobyte is left for the rest.
-const MOST_KEY_BYTES: usize = 64 * 1024 * 3 / 4 - 1024;
+/// Bytes of text that every vendor takes: 64 KiB, after base64 has made four bytes of three.
+const EVERYWHERE: usize = 64 * 1024 * 3 / 4;
 
-/// Most bytes of the parts that a message adds around what it is made of.
-const ENVELOPE: usize = 512;
+/// Most bytes that we tell a server beside its keys: host name, hash of the root password, and what a message of several
+/// parts adds around them.
+pub const OURS: usize = 1024;
+
+/// Most bytes of SSH keys, as they stand in the text a server is told.
+const MOST_KEY_BYTES: usize = EVERYWHERE - OURS;
+
+/// How many bytes of text a new server can be told at each provider, by its slug.
+///
+/// ```
+/// use domain::user_data::FirstBootLimits;
+///
+/// let limits = FirstBootLimits::from_iter([("linode", 65_535)]);
+/// assert_eq!((limits.of("linode"), limits.of("vultr")), (65_535, 49_152));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FirstBootLimits(BTreeMap<String, usize>);
+
+impl FirstBootLimits {
+    /// That of one provider; what every vendor takes, where it said nothing.
+    #[must_use]
+    pub fn of(&self, provider: &str) -> usize {
+        self.0.get(provider).copied().unwrap_or(EVERYWHERE)
+    }
+}
+
+impl<'a> FromIterator<(&'a str, usize)> for FirstBootLimits {
+    fn from_iter<I: IntoIterator<Item = (&'a str, usize)>>(limits: I) -> Self {
+        Self(limits.into_iter().map(|(slug, most)| (slug.to_owned(), most)).collect())
+    }
+}
 
 /// The keys are more than a server can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,16 +77,21 @@ pub struct UserData(String);
 
 /// cloud-init would not know what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("user data begins with `#cloud-config`, `#!`, `#cloud-boothook` or `#include`")]
+#[error(
+    "user data begins with `#cloud-config`, `#!`, `#cloud-boothook` or `#include`, and has no NUL characters"
+)]
 pub struct InvalidUserData;
 
 /// User data and keys are more than a server can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the user data is {over} bytes too long: with what we tell a server ourselves it has to fit into what every provider takes"
+    "the user data is {over} bytes too long: beside these SSH keys and what we tell a server ourselves, its provider takes {most}, \
+     and of text that is not ASCII four for every three"
 )]
 pub struct UserDataTooLong {
-    /// By so much.
+    /// So much could be told.
+    pub most: usize,
+    /// It is more by so much.
     pub over: usize,
 }
 
@@ -84,7 +117,7 @@ impl UserData {
     /// What it is to cloud-init, by its beginning.
     ///
     /// # Errors
-    /// [`InvalidUserData`] when it is nothing.
+    /// [`InvalidUserData`] when it is nothing, or no text.
     pub fn content_type(&self) -> Result<&'static str, InvalidUserData> {
         const KINDS: [(&str, &str); 4] = [
             ("#cloud-config", "text/cloud-config"),
@@ -96,7 +129,8 @@ impl UserData {
             Some(rest) => *beginning == "#!" || rest.is_empty() || rest.starts_with(char::is_whitespace),
             None => false,
         };
-        KINDS.iter().find(is_kind).map(|(_, kind)| *kind).ok_or(InvalidUserData)
+        let known = KINDS.iter().find(is_kind).map(|(_, kind)| *kind);
+        known.filter(|_| !self.0.contains('\0')).ok_or(InvalidUserData)
     }
 
     /// Whether it is told as it stands; else in base64.
@@ -111,13 +145,20 @@ impl UserData {
     }
 }
 
-/// Whether a server can be told these public keys and this user data together.
+/// Whether a server whose provider takes `limit` bytes can be told these public keys and this user data together.
 ///
 /// # Errors
 /// [`UserDataTooLong`]. Keys that are too long by themselves are [`check_keys`]'.
-pub fn check_together(public_keys: &[String], user_data: &UserData) -> Result<(), UserDataTooLong> {
-    let over = (told(public_keys) + user_data.told() + ENVELOPE).saturating_sub(MOST_KEY_BYTES);
-    if over == 0 { Ok(()) } else { Err(UserDataTooLong { over }) }
+pub fn check_together(
+    public_keys: &[String],
+    user_data: &UserData,
+    limit: usize,
+) -> Result<(), UserDataTooLong> {
+    let most = limit.saturating_sub(told(public_keys) + OURS);
+    match user_data.told().saturating_sub(most) {
+        0 => Ok(()),
+        over => Err(UserDataTooLong { most, over }),
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +187,7 @@ mod tests {
             "#cloud-configs\n",
             "# a remark",
             "Content-Type: multipart/mixed\n\n",
+            "#!/bin/sh\necho \0",
         ] {
             assert_eq!(data(text).content_type(), Err(InvalidUserData), "{text}");
         }
@@ -154,13 +196,15 @@ mod tests {
     #[test]
     fn keys_and_user_data_fit_together_or_are_refused() {
         let script = |length: usize| data(&format!("#!{}", "x".repeat(length - 2)));
-        let most = MOST_KEY_BYTES - ENVELOPE;
-        assert_eq!(check_together(&[], &script(most)), Ok(()));
-        assert_eq!(check_together(&[], &script(most + 7)), Err(UserDataTooLong { over: 7 }));
+        let limit = 64 * 1024;
+        let most = limit - OURS;
+        assert_eq!(check_together(&[], &script(most), limit), Ok(()));
+        assert_eq!(check_together(&[], &script(most + 7), limit), Err(UserDataTooLong { most, over: 7 }));
         let keys = vec!["k".repeat(97)];
-        assert_eq!(check_together(&keys, &script(most)), Err(UserDataTooLong { over: 100 }));
+        let with_keys = Err(UserDataTooLong { most: most - 100, over: 100 });
+        assert_eq!(check_together(&keys, &script(most), limit), with_keys);
         // What is not ASCII takes a third more.
-        assert!(check_together(&[], &data(&format!("#!{}", "é".repeat(most / 2)))).is_err());
+        assert!(check_together(&[], &data(&format!("#!{}", "é".repeat(most / 2))), limit).is_err());
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod targets;
 
 pub use deletion::DeletionJob;
 pub use progress::ActionJob;
-pub(crate) use progress::{Standing, lock, take_turn};
+pub(crate) use progress::{Standing, fail_overwriting, lock, take_turn};
 pub(crate) use request::request;
 pub use request::{ACTIONS_PER_HOUR, NewAction, RequestedBy};
 pub use targets::ResizeTarget;

@@ -211,7 +211,8 @@ impl Store {
 /// became active) has nothing to wait for: its term counts as over.
 pub(crate) async fn instance_start(tx: &mut PgConnection, instance: InstanceId) -> Result<InstanceStart> {
     let row = sqlx::query!(
-        r#"SELECT s.order_id, s.user_id, s.expires_at, s.status AS "status: InstanceStatus", now() AS "now!", v.rules AS "rules?",
+        r#"SELECT s.order_id, s.user_id, s.expires_at, s.status AS "status: InstanceStatus", s.auto_renew,
+                  now() AS "now!", v.rules AS "rules?",
                   p.slug AS provider, l.slug AS plan, o.policy
            FROM instances s
            JOIN orders o ON o.id = s.order_id
@@ -226,7 +227,9 @@ pub(crate) async fn instance_start(tx: &mut PgConnection, instance: InstanceId) 
     let ends = row.expires_at.map_or(0, |at| at.timestamp_millis());
     let found_by = match (row.status, row.expires_at, row.rules) {
         (InstanceStatus::Active, Some(ends), Some(rules)) => {
-            Some(found_by(ends, row.now, &serde_json::from_value(rules)?))
+            let facts =
+                life::Facts { auto_renew: row.auto_renew, ..life::Facts::paid_until(ends, row.now) };
+            Some(found_by(&facts, &serde_json::from_value(rules)?))
         }
         _ => None,
     };
@@ -245,7 +248,7 @@ pub(crate) async fn instance_start(tx: &mut PgConnection, instance: InstanceId) 
 
 /// What an active server is found by, if its life goes the usual way. Its workflow looks closer and says what is
 /// different.
-fn found_by(ends: DateTime<Utc>, now: DateTime<Utc>, rules: &LifePolicy) -> InstanceFoundBy {
-    let next_due = life::decide(&life::Facts::paid_until(ends, now), rules).next_due;
-    InstanceFoundBy { status: InstanceStatus::Active, due_day: next_due.map(|at| term::day(at).to_string()) }
+fn found_by(facts: &life::Facts, rules: &LifePolicy) -> InstanceFoundBy {
+    let changes_at = life::decide(facts, rules).changes_at;
+    InstanceFoundBy { status: InstanceStatus::Active, due_day: changes_at.map(|at| term::day(at).to_string()) }
 }

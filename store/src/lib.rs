@@ -13,6 +13,7 @@ use domain::{
     installation::Installation,
     payment_limits::{AmountLimits, OutsideLimits, PaymentLimits, Way},
     unpaid::UnpaidLimits,
+    user_data::FirstBootLimits,
 };
 use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
@@ -106,6 +107,7 @@ pub struct Store {
     credentials_keys: Option<Arc<credentials::CredentialsKeys>>,
     payment_limits: Option<Arc<PaymentLimits>>,
     unpaid_limits: UnpaidLimits,
+    first_boot_limits: Arc<FirstBootLimits>,
     installation: Arc<Installation>,
     actions_per_hour: u32,
 }
@@ -157,6 +159,7 @@ impl Store {
             credentials_keys: None,
             payment_limits: None,
             unpaid_limits: UnpaidLimits::STANDARD,
+            first_boot_limits: Arc::default(),
             installation: Arc::default(),
             actions_per_hour: instance_actions::ACTIONS_PER_HOUR,
         }

@@ -22,6 +22,7 @@ mod gates;
 mod held;
 mod holds;
 mod pauses;
+mod put_back;
 mod rules;
 mod steps;
 mod wishes;
@@ -50,7 +51,7 @@ impl Store {
     pub async fn look_at_life(&self, look: LifeLook) -> Result<LifeTurn> {
         let mut tx = self.pool.begin().await?;
         let instance = look.instance_id;
-        gates::lock_and_note_if_put_back(&mut tx, look).await?;
+        put_back::lock_and_note_if(&mut tx, look).await?;
         let waits = live(&mut tx, instance).await?;
         let (turns, standing) = keep(&mut tx, instance, waits.as_ref()).await?;
         let turn = instance_actions::take_turn(&mut tx, instance, standing).await?;
@@ -63,6 +64,10 @@ impl Store {
             turns,
             status,
             next_due_ms: due.map(|(at, _)| ms(at.timestamp_millis())),
+            changes_at_ms: waits
+                .as_ref()
+                .and_then(|waits| waits.decision.changes_at)
+                .map(|at| ms(at.timestamp_millis())),
             // A fraction of a millisecond is waited for, too.
             due_in_ms: due.map(|(_, left)| ms(left.num_milliseconds() + 1)),
             waits_for: in_words(status, waits.as_ref()),
@@ -80,7 +85,8 @@ async fn live(tx: &mut PgConnection, instance: InstanceId) -> Result<Option<Wait
         };
         let decision = decide(&facts, &policy);
         let Some(step) = decision.do_now else { return Ok(Some(Waits { now: facts.now, held, decision })) };
-        if let Some((gate, why)) = gates::closed_before(tx, &subject, &facts, step).await? {
+        let due = decision.due_since.unwrap_or(facts.now);
+        if let Some((gate, why)) = gates::closed_before(tx, &subject, &facts, &policy, (step, due)).await? {
             close(&mut closed, gate);
             held = Some((gate, why));
             continue;

@@ -108,8 +108,8 @@ pub(crate) async fn extend(tx: &mut PgConnection, invoice: InvoiceId, wakes: Wak
     let ends_at = domain::term::end(renewal.starts_at, renewal.term_months.unsigned_abs(), anchor);
     sqlx::query!(
         "WITH term AS (UPDATE renewals SET starts_at = $2, ends_at = $3 WHERE id = $1 RETURNING instance_id)
-         UPDATE instances s SET expires_at = $3, anchor_day = $4, term_ended_at = NULL, next_due_at = now(),
-                updated_at = now()
+         UPDATE instances s SET expires_at = $3, anchor_day = $4, term_ended_at = NULL, attempts_since = NULL,
+                next_due_at = now(), updated_at = now()
          FROM term WHERE s.id = term.instance_id",
         renewal.id,
         renewal.starts_at,

@@ -168,8 +168,10 @@ impl InstanceWorkflow {
             s.due_in_ms = turn.due_in_ms;
             s.details = turn.in_words();
         });
-        // With the looks that end in sleep, so that each costs one event at most.
-        if changed && turn.turn.work.is_none() && !turn.turn.is_terminated {
+        // With the looks that end in sleep, so that each costs one event at most; a renewed server's next run says it. Looks
+        // that were recorded before they knew of `changes_at_ms` said it all the same.
+        let says_the_next_run = turn.changes_at_ms.is_some() && ctx.state(|s| s.is_renewed);
+        if changed && turn.turn.work.is_none() && !turn.turn.is_terminated && !says_the_next_run {
             Self::be_found(ctx, turn.status, due_day);
         }
         Ok(turn)

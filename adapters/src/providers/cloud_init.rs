@@ -119,7 +119,7 @@ fn hash(password: &SecretString) -> Result<String, password_hash::Error> {
 
 #[cfg(test)]
 mod tests {
-    use domain::user_data::check_together;
+    use domain::user_data::{OURS, check_together};
     use sha_crypt::PasswordVerifier;
 
     use super::*;
@@ -174,16 +174,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_be_ordered_fits_into_what_every_vendor_takes() {
+    async fn what_may_be_ordered_fills_what_each_vendor_takes_and_no_more() {
         let password = SecretString::from("correct horse");
-        for text in ["x", "é"] {
-            let mut data = "#!".to_owned();
-            while check_together(&[], &UserData::from(data.clone())).is_ok() {
-                data.push_str(&text.repeat(64));
+        for descriptor in crate::providers::ALL {
+            let limit = descriptor.first_boot_bytes;
+            for text in ["x", "é"] {
+                let mut data = "#!".to_owned();
+                while check_together(&[], &UserData::from(data.clone()), limit).is_ok() {
+                    data.push_str(&text.repeat(16));
+                }
+                data.truncate(data.len() - 16 * text.len());
+                let told =
+                    first_boot(&[], Some(&password), Some(&UserData::from(data))).await.unwrap().unwrap();
+                let slug = descriptor.slug;
+                assert!((limit - OURS..=limit).contains(&told.len()), "{slug}: {} of {limit}", told.len());
             }
-            data.truncate(data.len() - 64 * text.len());
-            let told = first_boot(&[], Some(&password), Some(&UserData::from(data))).await.unwrap().unwrap();
-            assert!((40_000..64 * 1024 * 3 / 4).contains(&told.len()), "{}", told.len());
         }
     }
 

@@ -37,6 +37,9 @@ pub struct Descriptor {
     pub list_lane: &'static str,
     /// Longest time seen until a new server was in its lists, with room. Settings may say otherwise.
     pub listing_lag: Duration,
+    /// Most bytes of text that a new server can be told at its first boot. It has to be text: what the vendors' metadata
+    /// services and cloud-init make of it on the way is read as such, so it can't be compressed.
+    pub first_boot_bytes: usize,
     /// How far apart one customer's actions on a server have to be for their part of the limits to suffice in the long
     /// run, measured.
     pub between_actions: Duration,

@@ -8,6 +8,7 @@ use domain::{
     instance::Capability,
     rate_limit::{Caller, Lane},
     server::ProviderServer,
+    user_data::FirstBootLimits,
 };
 
 mod action;
@@ -42,6 +43,12 @@ pub const ALL: &[&Descriptor] = &[&digitalocean::DESCRIPTOR, &vultr::DESCRIPTOR,
 #[must_use]
 pub fn descriptor(slug: &str) -> Option<&'static Descriptor> {
     ALL.iter().copied().find(|vendor| vendor.slug == slug)
+}
+
+/// How much text a new server can be told at each vendor.
+#[must_use]
+pub fn first_boot_limits() -> FirstBootLimits {
+    ALL.iter().map(|vendor| (vendor.slug, vendor.first_boot_bytes)).collect()
 }
 
 /// One cloud. Every call has a time-out, waits for its share of the vendor's rate limit first, and answers with a

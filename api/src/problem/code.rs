@@ -236,7 +236,7 @@ codes! {
         InvalidSshKey = "invalid_ssh_key",
         /// The rules of servers' lives don't fit together; `errors` names the one at fault.
         LifeRulesInvalid = "life_rules_invalid",
-        /// cloud-init would not know what the user data is.
+        /// cloud-init would not know what the user data is, or it has a NUL character.
         InvalidUserData = "invalid_user_data",
         /// The payment method does not take so much or so little; `detail` says what does.
         PaymentMethodLimit = "payment_method_limit",
@@ -302,7 +302,7 @@ codes! {
         UnknownPlan = "unknown_plan",
         /// A notification is authentic and can't be read.
         UnreadableNotification = "unreadable_notification",
-        /// The user data is longer than every provider takes beside the SSH keys.
+        /// The user data is longer than the plan's provider takes beside the SSH keys; `detail` says how long it could be.
         UserDataTooLong = "user_data_too_long",
         /// A field is not acceptable; `errors` says which and why.
         ValidationFailed = "validation_failed",

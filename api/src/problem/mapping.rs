@@ -236,6 +236,7 @@ impl From<RetryError> for Problem {
             ElsewhereRefusal::ImageNotForProvider => (Code::ImageNotForProvider, "plan_id"),
             ElsewhereRefusal::ImageUnknown => (Code::ImageUnknown, "image"),
             ElsewhereRefusal::SshKeyUnknown => (Code::SshKeyUnknown, "ssh_key_ids"),
+            ElsewhereRefusal::UserDataTooLong => (Code::UserDataTooLong, "plan_id"),
             ElsewhereRefusal::SshKeysTooLong => (Code::SshKeysTooLong, "ssh_key_ids"),
             ElsewhereRefusal::ProviderDisabled => {
                 return Self::new(Code::ProviderDisabled, refusal.to_string());

@@ -29,24 +29,28 @@ pub struct LifeTurn {
     pub status: InstanceStatus,
     /// When to look again, milliseconds since the Unix epoch; none when nothing is due until something happens to it.
     pub next_due_ms: Option<u64>,
-    /// In how many milliseconds that is, by the clock that decided it: the engine's may differ.
+    /// When more than a reminder is due. What looks of before recorded has none.
+    #[serde(default)]
+    pub changes_at_ms: Option<u64>,
+    /// In how many milliseconds to look again, by the clock that decided it: the engine's may differ.
     pub due_in_ms: Option<u64>,
     /// What it waits for, in words for staff.
     pub waits_for: String,
 }
 
 impl LifeTurn {
-    /// The day, in Jakarta, on which to look again.
+    /// The day, in Jakarta, on which more than a reminder is due. Every change of it costs the engine an event, so reminders
+    /// don't count.
     #[must_use]
     pub fn due_day(&self) -> Option<String> {
-        Some(term::day(self.next_due()?).to_string())
+        Some(term::day(moment(self.changes_at_ms.or(self.next_due_ms))?).to_string())
     }
 
     /// What its workflow does until then, in a sentence for staff.
     #[must_use]
     pub fn in_words(&self) -> String {
         let waits_for = &self.waits_for;
-        match self.next_due() {
+        match moment(self.next_due_ms) {
             Some(at) => {
                 let moment = term::in_jakarta(at).format("%-d %b %Y, %H.%M WIB");
                 format!("Sleeping until {moment}: waiting for {waits_for}.")
@@ -54,10 +58,10 @@ impl LifeTurn {
             None => format!("Waiting for {waits_for}."),
         }
     }
+}
 
-    fn next_due(&self) -> Option<DateTime<Utc>> {
-        self.next_due_ms.and_then(|ms| DateTime::from_timestamp_millis(i64::try_from(ms).ok()?))
-    }
+fn moment(ms: Option<u64>) -> Option<DateTime<Utc>> {
+    ms.and_then(|ms| DateTime::from_timestamp_millis(i64::try_from(ms).ok()?))
 }
 
 #[cfg(test)]
@@ -72,6 +76,7 @@ mod tests {
             status: InstanceStatus::Active,
             // Late in the evening of the 31st in UTC.
             next_due_ms: Some(1_798_759_800_000),
+            changes_at_ms: None,
             due_in_ms: Some(1),
             waits_for: "a reminder".to_owned(),
         };
@@ -79,6 +84,9 @@ mod tests {
         assert_eq!(turn.in_words(), "Sleeping until 1 Jan 2027, 06.30 WIB: waiting for a reminder.");
         let read: LifeTurn = serde_json::from_value(serde_json::to_value(&turn).unwrap()).unwrap();
         assert_eq!(read, turn);
+        let later = LifeTurn { changes_at_ms: Some(1_798_759_800_000 + 86_400_000), ..turn.clone() };
+        assert_eq!(later.due_day().as_deref(), Some("2027-01-02"));
+        assert_eq!(later.in_words(), turn.in_words());
         assert_eq!(LifeTurn { next_due_ms: None, ..turn }.in_words(), "Waiting for a reminder.");
     }
 }

@@ -60,7 +60,7 @@ text_enum! {
         FailureClass = "FailureClass",
         /// Where the server stands, in the words of [`crate::instance::InstanceStatus`].
         InstanceStatus = "InstanceStatus",
-        /// The day, in Jakarta, on which a server's life is looked at next.
+        /// The day, in Jakarta, on which more than a reminder is due in a server's life.
         NextDue = "NextDue",
     }
 }

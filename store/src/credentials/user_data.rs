@@ -18,12 +18,21 @@ impl Store {
     /// [`crate::StoreError::Credentials`] when this process can't open it.
     #[boxed]
     pub async fn user_data_of(&self, order: OrderId) -> Result<Option<UserData>> {
+        self.user_data_within(&mut *self.pool.acquire().await?, order).await
+    }
+
+    /// The same within the caller's transaction.
+    pub(crate) async fn user_data_within(
+        &self,
+        connection: &mut PgConnection,
+        order: OrderId,
+    ) -> Result<Option<UserData>> {
         let sealed = sqlx::query_as!(
             Sealed,
             "SELECT sealed AS bytes, key_id FROM order_user_data WHERE order_id = $1",
             order.0,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(connection)
         .await?;
         match sealed {
             Some(sealed) => {

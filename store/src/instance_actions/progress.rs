@@ -282,6 +282,9 @@ pub(crate) async fn take_turn(
     let work = loop {
         let Some(waiting) = waiting(tx, instance).await? else { break None };
         let work = ActionWork { action_id: waiting.id, kind: waiting.kind };
+        if waits_for_staff(tx, &waiting).await? {
+            break None;
+        }
         if waiting.status == ActionStatus::InProgress {
             break Some(work);
         }
@@ -369,6 +372,46 @@ fn allows(status: InstanceStatus, kind: ActionKind) -> bool {
         InstanceStatus::Provisioning | InstanceStatus::Terminating => kind == ActionKind::Delete,
         InstanceStatus::Terminated => false,
     }
+}
+
+/// Whether it takes something away and was asked for before the database was put back to an earlier state: by then it may
+/// have been done, so nobody does it (again) before an administrator has looked.
+async fn waits_for_staff(tx: &mut PgConnection, waiting: &Waiting) -> Result<bool> {
+    let takes_away = matches!(
+        waiting.kind,
+        ActionKind::Rebuild
+            | ActionKind::Restore
+            | ActionKind::DeleteSnapshot
+            | ActionKind::Suspend
+            | ActionKind::Delete
+    );
+    if !takes_away {
+        return Ok(false);
+    }
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM instance_actions a, installation i
+                          WHERE a.id = $1 AND a.created_at < i.restored_at) AS "waits!""#,
+        waiting.id.0,
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
+/// Fails what would put something else on a server's disk and was asked for before `restored_at`, when the database was put
+/// back to an earlier state: it may have been done already, and written over since. What its provider was asked for goes on.
+pub(crate) async fn fail_overwriting(tx: &mut PgConnection, restored_at: DateTime<Utc>) -> Result<()> {
+    let open: Vec<Uuid> = sqlx::query_scalar!(
+        "SELECT id FROM instance_actions WHERE status IN ('pending', 'in_progress') AND sent_at IS NULL
+         AND action IN ('rebuild', 'restore') AND created_at < $1 ORDER BY instance_id, id",
+        restored_at,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for action in open {
+        let why = "the database was put back to an earlier state, and this may have been done before";
+        fail(tx, action.into(), FailureClass::Conflict, why).await?;
+    }
+    Ok(())
 }
 
 async fn begin(tx: &mut PgConnection, action: ActionId) -> Result<()> {

@@ -63,6 +63,8 @@ struct Asked {
     status: InstanceStatus,
     order_status: OrderStatus,
     being_deleted: bool,
+    /// By staff, for a reason that is not about money.
+    held: bool,
     waiting: i64,
 }
 
@@ -127,7 +129,7 @@ pub(crate) async fn request(tx: &mut PgConnection, new: &NewAction<'_>) -> Resul
         return Ok(earlier);
     }
     let asked = asked(tx, new.instance).await?;
-    refuse_if_impossible(new.action.kind(), &asked)?;
+    refuse_if_impossible(new, &asked)?;
     let action = insert(tx, new).await?;
     if new.action.kind() == ActionKind::Delete {
         // Nobody is to pay for another term from here on; who does so all the same has the money on the balance.
@@ -192,6 +194,8 @@ async fn asked(tx: &mut PgConnection, instance: InstanceId) -> Result<Asked> {
         r#"SELECT s.status AS "status: InstanceStatus", o.status AS "order_status: OrderStatus",
                   EXISTS (SELECT FROM instance_actions a WHERE a.instance_id = s.id AND a.action = 'delete'
                           AND a.status IN ('pending', 'in_progress')) AS "being_deleted!",
+                  EXISTS (SELECT FROM instance_holds h WHERE h.instance_id = s.id AND h.released_at IS NULL
+                          AND h.kind <> 'billing' AND (h.held_until IS NULL OR h.held_until > now())) AS "held!",
                   (SELECT count(*) FROM instance_actions a WHERE a.instance_id = s.id AND a.status = 'pending')
                       AS "waiting!"
            FROM instances s JOIN orders o ON o.id = s.order_id WHERE s.id = $1"#,
@@ -201,10 +205,15 @@ async fn asked(tx: &mut PgConnection, instance: InstanceId) -> Result<Asked> {
     .await?)
 }
 
-fn refuse_if_impossible(kind: ActionKind, asked: &Asked) -> Result<()> {
+fn refuse_if_impossible(new: &NewAction<'_>, asked: &Asked) -> Result<()> {
+    let kind = new.action.kind();
     let refuse = |state: String| Err(StoreError::Conflict { object: Object::Instance, state });
     if asked.being_deleted {
         return refuse("being deleted".to_owned());
+    }
+    // A court or whoever it harms wants it as it is, or somebody of ours is at it.
+    if asked.held && new.by.customer().is_some() {
+        return refuse("held by our team: please ask them".to_owned());
     }
     if asked.waiting >= LONGEST_QUEUE && kind != ActionKind::Delete {
         return refuse(format!("busy: {} actions are waiting already", asked.waiting));

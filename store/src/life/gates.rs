@@ -1,14 +1,16 @@
 //! What keeps a step from being done for now: a pause, money that may be on its way, too many at once, a database that
 //! was put back. Asked in the transaction that would do it.
 
+use chrono::{DateTime, Utc};
 use domain::{
-    event::DatabasePutBack,
-    life::{Facts, Held, LifeLook, Process, Step},
+    ids::PaymentId,
+    life::{Attempt, Facts, Held, LifePolicy, Process, Step},
 };
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::{facts::Subject, held, pauses};
-use crate::{Result, StoreError, events::Entry};
+use super::{facts::Subject, held, pauses, put_back};
+use crate::Result;
 
 /// How old the janitor's last success may be.
 const JANITOR_MINUTES: i32 = 10;
@@ -21,7 +23,8 @@ pub(super) async fn closed_before(
     tx: &mut PgConnection,
     subject: &Subject,
     facts: &Facts,
-    step: Step,
+    policy: &LifePolicy,
+    (step, due): (Step, DateTime<Utc>),
 ) -> Result<Option<(Held, String)>> {
     let (held, process) = match step {
         Step::Renew => (Held::Renew, Process::Renewals),
@@ -32,7 +35,7 @@ pub(super) async fn closed_before(
     let why = match pauses::reason(tx, &subject.provider, process).await? {
         Some(reason) => Some(format!("{process} are paused: {reason}")),
         None if held == Held::Renew => None,
-        None => destructive(tx, subject, facts, held).await?,
+        None => destructive(tx, subject, facts, policy, (held, due)).await?,
     };
     Ok(why.map(|why| (held, why)))
 }
@@ -41,14 +44,15 @@ async fn destructive(
     tx: &mut PgConnection,
     subject: &Subject,
     facts: &Facts,
-    held: Held,
+    policy: &LifePolicy,
+    (held, due): (Held, DateTime<Utc>),
 ) -> Result<Option<String>> {
-    if is_put_back(tx).await? {
-        return Ok(Some("the database was put back to an earlier state".to_owned()));
+    if put_back::is(tx).await? {
+        return Ok(Some(put_back::WHY.to_owned()));
     }
     // Who called it off owes nothing.
     if !facts.cancels_at_period_end
-        && let Some(why) = money_in_doubt(tx, subject).await?
+        && let Some(why) = money_in_doubt(tx, subject, facts.now, policy, due).await?
     {
         return Ok(Some(why));
     }
@@ -56,7 +60,13 @@ async fn destructive(
 }
 
 /// Whether somebody may have paid without our knowing.
-async fn money_in_doubt(tx: &mut PgConnection, subject: &Subject) -> Result<Option<String>> {
+async fn money_in_doubt(
+    tx: &mut PgConnection,
+    subject: &Subject,
+    now: DateTime<Utc>,
+    policy: &LifePolicy,
+    due: DateTime<Utc>,
+) -> Result<Option<String>> {
     let doubt = sqlx::query!(
         r#"SELECT NOT EXISTS (SELECT FROM upkeep_successes
                               WHERE kind = $1 AND at > now() - make_interval(mins => $2)) AS "is_unwatched!",
@@ -72,65 +82,50 @@ async fn money_in_doubt(tx: &mut PgConnection, subject: &Subject) -> Result<Opti
     if doubt.is_refused {
         return Ok(Some("a payment gateway turns us away".to_owned()));
     }
-    Ok(ask_about_attempts(tx, subject)
+    Ok(ask_about_attempts(tx, subject, now, policy, due)
         .await?
         .then(|| "a payment for it was not asked about lately".to_owned()))
 }
 
-/// Whether an attempt to pay for the server waits whose gateway was not asked since the grace began, or not for an hour.
-/// Such a one is asked about next, since the janitor asks less often the older an attempt is.
-async fn ask_about_attempts(tx: &mut PgConnection, subject: &Subject) -> Result<bool> {
-    let unasked = sqlx::query!(
-        "UPDATE payments p SET checked_at = NULL
-         FROM renewals r JOIN instances s ON s.id = r.instance_id
-         WHERE r.instance_id = $1 AND p.invoice_id = r.invoice_id AND p.gateway IS NOT NULL
-           AND p.status IN ('PENDING', 'UNKNOWN')
-           AND (p.checked_at IS NULL OR p.checked_at < greatest(s.expires_at, now() - interval '1 hour'))",
+/// Whether an attempt to pay for the server waits whose gateway has to be asked first, or one to put money on the balance
+/// that the server is renewed from. Such a one is asked about next, since
+/// the janitor asks less often the older an attempt is; and it is kept when one first held the step back.
+async fn ask_about_attempts(
+    tx: &mut PgConnection,
+    subject: &Subject,
+    now: DateTime<Utc>,
+    policy: &LifePolicy,
+    due: DateTime<Utc>,
+) -> Result<bool> {
+    let unknown = sqlx::query!(
+        r#"SELECT p.id AS "id: PaymentId", p.created_at AS begun_at, p.checked_at AS asked_at, s.attempts_since
+           FROM instances s JOIN payments p ON p.gateway IS NOT NULL AND p.status IN ('PENDING', 'UNKNOWN')
+                AND (p.invoice_id IN (SELECT r.invoice_id FROM renewals r WHERE r.instance_id = s.id)
+                     OR (s.auto_renew AND p.user_id = s.user_id AND p.deposit_id IS NOT NULL))
+           WHERE s.id = $1"#,
+        subject.instance.0,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let waited_for: Vec<Uuid> = unknown
+        .into_iter()
+        .filter(|row| {
+            let attempt = Attempt { begun_at: row.begun_at, asked_at: row.asked_at };
+            attempt.holds_back(row.attempts_since, due, now, policy)
+        })
+        .map(|row| row.id.0)
+        .collect();
+    if waited_for.is_empty() {
+        return Ok(false);
+    }
+    sqlx::query!("UPDATE payments SET checked_at = NULL WHERE id = ANY($1)", &waited_for)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "UPDATE instances SET attempts_since = coalesce(attempts_since, now()) WHERE id = $1",
         subject.instance.0,
     )
     .execute(tx)
     .await?;
-    Ok(unasked.rows_affected() > 0)
-}
-
-async fn is_put_back(tx: &mut PgConnection) -> Result<bool> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM installation WHERE restored_at IS NOT NULL) AS "is!""#
-    )
-    .fetch_one(tx)
-    .await?)
-}
-
-/// Locks a server, and notes that the database was put back when its workflow knows of more looks at its life than the
-/// database does. Staff are told.
-pub(super) async fn lock_and_note_if_put_back(tx: &mut PgConnection, look: LifeLook) -> Result<()> {
-    let found = sqlx::query_scalar!(
-        "SELECT life_turns FROM instances WHERE id = $1 FOR NO KEY UPDATE",
-        look.instance_id.0,
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or(StoreError::NotFound("instance"))?;
-    if found >= look.seen_turns {
-        return Ok(());
-    }
-    // What the workflow knows is what is counted on from here.
-    sqlx::query!("UPDATE instances SET life_turns = $2 WHERE id = $1", look.instance_id.0, look.seen_turns)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("UPDATE installation SET restored_at = coalesce(restored_at, now())")
-        .execute(&mut *tx)
-        .await?;
-    let hour = sqlx::query_scalar!(r#"SELECT to_char(now(), 'YYYYMMDDHH24') AS "hour!""#)
-        .fetch_one(&mut *tx)
-        .await?;
-    tracing::error!(
-        alert = "life.database_put_back",
-        instance_id = %look.instance_id,
-        known = look.seen_turns,
-        found,
-        "the database was put back to an earlier state"
-    );
-    let put_back = DatabasePutBack { instance_id: look.instance_id, known: look.seen_turns, found, hour };
-    Entry::of(put_back).tell_administrators(tx).await
+    Ok(true)
 }

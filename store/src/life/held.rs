@@ -227,34 +227,6 @@ impl Store {
         Ok(release)
     }
 
-    /// Says that somebody has looked at a database that was put back: what is due goes on. `false` when it was not put
-    /// back, or somebody has looked already.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn confirm_put_back(&self, origin: &Origin) -> Result<bool> {
-        let mut tx = self.pool.begin().await?;
-        let confirmed =
-            sqlx::query!("UPDATE installation SET restored_at = NULL WHERE restored_at IS NOT NULL")
-                .execute(&mut *tx)
-                .await?
-                .rows_affected()
-                > 0;
-        if confirmed {
-            let act = AuditEntry {
-                action: "life.put_back_confirmed",
-                object_kind: "installation",
-                object_id: None,
-                before: None,
-                after: None,
-            };
-            audit::record(&mut tx, origin, &act).await?;
-        }
-        tx.commit().await?;
-        Ok(confirmed)
-    }
-
     /// Tells administrators, once an hour, how many servers are held back beyond the bound of an hour. Answers with that
     /// number.
     ///

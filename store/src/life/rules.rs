@@ -71,7 +71,8 @@ impl Store {
             sqlx::query!("SELECT version, rules FROM life_policies ORDER BY version DESC LIMIT 1 FOR UPDATE")
                 .fetch_one(&mut *tx)
                 .await?;
-        if newest.rules == wanted {
+        // As they are read: rules from before a field was one have its usual value.
+        if serde_json::from_value::<LifePolicy>(newest.rules)? == *rules {
             return Ok(newest.version);
         }
         let version = sqlx::query_scalar!(

@@ -167,7 +167,7 @@ fn deletion(facts: &Facts, policy: &LifePolicy) -> Option<chrono::DateTime<chron
 
 async fn suspend(tx: &mut PgConnection, subject: &Subject, facts: &Facts, policy: &LifePolicy) -> Result<()> {
     sqlx::query!(
-        "UPDATE instances SET status = 'SUSPENDED', suspended_at = now(), updated_at = now() WHERE id = $1",
+        "UPDATE instances SET status = 'SUSPENDED', suspended_at = now(), attempts_since = NULL, updated_at = now() WHERE id = $1",
         subject.instance.0,
     )
     .execute(&mut *tx)

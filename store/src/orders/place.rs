@@ -17,7 +17,7 @@ use sqlx::PgConnection;
 use super::{
     OrderError, Refusal, Selection,
     offer::{Offer, resolve},
-    ssh_keys::{check_first_boot, public_keys},
+    ssh_keys::public_keys,
 };
 use crate::{
     Store, StoreError, boxed,
@@ -87,7 +87,7 @@ impl Store {
         }
         let offer = resolve(&mut tx, &new.selection).await?;
         let ssh_keys = public_keys(&mut tx, new.user, &new.ssh_key_ids).await?;
-        check_first_boot(&ssh_keys, new.user_data.as_ref())?;
+        self.check_first_boot(&ssh_keys, new.user_data.as_ref(), &offer.provider)?;
         let offer = self.hold(&mut tx, new, offer).await?;
         let expires_at = deadline(offer.at, &new.policy);
         insert(&mut tx, order_id, new, &offer, &ssh_keys, expires_at).await?;

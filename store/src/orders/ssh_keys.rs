@@ -1,18 +1,18 @@
 //! The SSH keys that an order's server is to have.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
-    ids::{SshKeyId, UserId},
-    user_data::{UserData, check_keys, check_together},
+    ids::{OrderId, SshKeyId, UserId},
+    user_data::{FirstBootLimits, UserData, check_keys, check_together},
 };
 use sqlx::PgConnection;
 
 use super::{OrderError, Refusal};
-use crate::{Store, boxed};
+use crate::{Result, Store, boxed};
 
 impl Store {
-    /// Whether a server can be told a person's keys together, and this user data beside them.
+    /// Whether a server at this provider can be told a person's keys together, and this user data beside them.
     ///
     /// # Errors
     /// [`Refusal::SshKeyUnknown`], [`Refusal::SshKeysTooLong`], [`Refusal::UserDataInvalid`] and
@@ -23,17 +23,43 @@ impl Store {
         user: UserId,
         ids: &[SshKeyId],
         user_data: Option<&UserData>,
+        provider: &str,
     ) -> Result<(), OrderError> {
         let keys = public_keys(&mut *self.pool.acquire().await?, user, ids).await?;
-        Ok(check_first_boot(&keys, user_data)?)
+        Ok(self.check_first_boot(&keys, user_data, provider)?)
     }
-}
 
-/// Whether a server can be told this user data beside these keys.
-pub(super) fn check_first_boot(keys: &[String], user_data: Option<&UserData>) -> Result<(), Refusal> {
-    let Some(data) = user_data else { return Ok(()) };
-    data.content_type()?;
-    Ok(check_together(keys, data)?)
+    /// The same by how much text each provider takes for a new server.
+    #[must_use]
+    pub fn with_first_boot_limits(mut self, limits: FirstBootLimits) -> Self {
+        self.first_boot_limits = Arc::new(limits);
+        self
+    }
+
+    /// Whether a server at this provider can be told this user data beside these keys.
+    pub(super) fn check_first_boot(
+        &self,
+        keys: &[String],
+        user_data: Option<&UserData>,
+        provider: &str,
+    ) -> Result<(), Refusal> {
+        let Some(data) = user_data else { return Ok(()) };
+        data.content_type()?;
+        Ok(check_together(keys, data, self.first_boot_limits.of(provider))?)
+    }
+
+    /// Whether an order's server can be told at this provider what it is to be told. The order is locked by the caller.
+    pub(crate) async fn can_be_told(
+        &self,
+        tx: &mut PgConnection,
+        order: OrderId,
+        provider: &str,
+    ) -> Result<bool> {
+        let Some(data) = self.user_data_within(tx, order).await? else { return Ok(true) };
+        let keys =
+            sqlx::query_scalar!("SELECT ssh_keys FROM orders WHERE id = $1", order.0).fetch_one(tx).await?;
+        Ok(check_together(&keys, &data, self.first_boot_limits.of(provider)).is_ok())
+    }
 }
 
 /// The public keys that a person means by `ids`, each once and in the order given, to be put on one server.

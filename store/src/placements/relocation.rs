@@ -75,6 +75,9 @@ pub enum ElsewhereRefusal {
     /// The keys are too long together.
     #[error("these SSH keys are too long to be put on one server together")]
     SshKeysTooLong,
+    /// The plan's provider does not take so much user data.
+    #[error("the order's user data is longer than the plan's provider takes beside these SSH keys")]
+    UserDataTooLong,
     /// A server of the order may exist where it was tried last.
     #[error(
         "a server of this order exists or may exist at the provider: retry where it is, have it replaced, or cancel, until \

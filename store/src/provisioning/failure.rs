@@ -82,7 +82,8 @@ impl Store {
             return Ok(None);
         }
         if failure.class == FailureClass::Capacity
-            && let Some(moved) = fail_over(&mut tx, order, try_number, failure, configured).await?
+            && let able = self.able_to_tell(&mut tx, order, configured).await?
+            && let Some(moved) = fail_over(&mut tx, order, try_number, failure, &able).await?
         {
             tx.commit().await?;
             return Ok(Some(moved));
@@ -90,6 +91,24 @@ impl Store {
         end_in_failure(&mut tx, order, try_number, failure).await?;
         tx.commit().await?;
         Ok(None)
+    }
+}
+
+impl Store {
+    /// Those of `configured` at which the order's server can be told what it is to be told at its first boot.
+    async fn able_to_tell(
+        &self,
+        tx: &mut PgConnection,
+        order: OrderId,
+        configured: &[String],
+    ) -> Result<Vec<String>> {
+        let mut able = Vec::new();
+        for slug in configured {
+            if self.can_be_told(&mut *tx, order, slug).await? {
+                able.push(slug.clone());
+            }
+        }
+        Ok(able)
     }
 }
 

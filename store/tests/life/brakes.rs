@@ -2,16 +2,20 @@
 
 use chrono::DateTime;
 use domain::{
-    ids::InstanceId,
-    instance::ActionKind,
+    billing::PaymentMethod,
+    ids::{ActionId, InstanceId},
+    instance::{ActionKind, ActionStatus, InstanceAction},
     life::{Held, HoldKind, LifeLook, LifePolicy, Process},
 };
 use sqlx::PgPool;
 use store::{
     audit::Origin,
+    instance_actions::{NewAction, RequestedBy},
     life::{NewHold, ReleaseError},
     page::PageRequest,
+    renewals::NewRenewal,
 };
+use testkit::by_user;
 
 use crate::Shop;
 
@@ -25,6 +29,32 @@ impl Shop {
         self.look(server).await;
         self.hours_pass(server, 73.0).await;
         server
+    }
+
+    /// Its owner begins to pay for a further term by QRIS, as often as they like.
+    async fn attempt(&self, server: InstanceId) {
+        let new = NewRenewal {
+            user: self.customer,
+            instance: server,
+            term_months: 1,
+            method: PaymentMethod::Qris,
+            bank: None,
+            gateway: Some(testkit::GATEWAY),
+            pay_within_ms: 3_600_000,
+        };
+        self.store.open_renewal(&new, &testkit::any_request()).await.unwrap();
+    }
+
+    /// Asks for an action.
+    async fn ask(&self, server: InstanceId, action: &InstanceAction) -> ActionId {
+        let new = NewAction {
+            instance: server,
+            by: RequestedBy::Customer(self.customer),
+            action,
+            origin: &by_user(self.customer),
+            idempotency_key: None,
+        };
+        self.store.request_action(&new).await.unwrap().id
     }
 
     /// Looks, and answers why the step that is due was held back.
@@ -56,24 +86,47 @@ async fn nobody_is_suspended_while_money_may_be_on_its_way(pool: PgPool) {
     assert_eq!(shop.status_of(server).await, "SUSPENDED");
 }
 
+const ASKED: &str = "a payment for it was not asked about lately";
+
 #[sqlx::test(migrations = "../migrations")]
 async fn an_attempt_that_waits_is_asked_about_before_its_server_is_suspended(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let server = shop.due_for_suspension().await;
-    let new = store::renewals::NewRenewal {
-        user: shop.customer,
-        instance: server,
-        term_months: 1,
-        method: domain::billing::PaymentMethod::Qris,
-        bank: None,
-        gateway: Some(testkit::GATEWAY),
-        pay_within_ms: 3_600_000,
-    };
-    shop.store.open_renewal(&new, &testkit::any_request()).await.unwrap();
-    assert_eq!(shop.held(server).await.unwrap(), "a payment for it was not asked about lately");
+    shop.attempt(server).await;
+    assert_eq!(shop.held(server).await.unwrap(), ASKED);
     shop.run("UPDATE payments SET checked_at = now() WHERE status = 'PENDING'").await;
     assert_eq!(shop.held(server).await, None);
     assert_eq!(shop.status_of(server).await, "SUSPENDED");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn attempts_in_a_row_hold_a_suspension_back_for_a_bounded_time(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let server = shop.due_for_suspension().await;
+    shop.attempt(server).await;
+    assert_eq!(shop.held(server).await.unwrap(), ASKED);
+    shop.run("UPDATE instances SET attempts_since = attempts_since - interval '179 minutes'").await;
+    shop.attempt(server).await;
+    assert_eq!(shop.held(server).await.unwrap(), ASKED);
+    shop.run("UPDATE instances SET attempts_since = attempts_since - interval '2 minutes'").await;
+    // Begun after three hours, it is not waited for.
+    shop.attempt(server).await;
+    assert_eq!(shop.held(server).await, None);
+    assert_eq!(shop.status_of(server).await, "SUSPENDED");
+    assert_eq!(shop.count("SELECT count(*) FROM instances WHERE attempts_since IS NOT NULL").await, 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn money_on_its_way_to_the_balance_counts_for_who_renews_from_it(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let server = shop.due_for_suspension().await;
+    let deposit = shop.open_deposit(shop.customer, domain::Rupiah::new(500_000)).await;
+    shop.run("UPDATE instances SET auto_renew = true").await;
+    assert_eq!(shop.held(server).await.unwrap(), ASKED);
+    shop.pay(deposit).await;
+    assert_eq!(shop.held(server).await, None);
+    assert_eq!(shop.status_of(server).await, "ACTIVE");
+    assert_eq!(shop.told_of_life().await.last().map(String::as_str), Some("server_renewed"));
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -142,6 +195,53 @@ async fn a_database_that_was_put_back_destroys_nothing_until_somebody_has_looked
     assert_eq!(shop.held(server).await, None);
     assert_eq!(shop.status_of(server).await, "SUSPENDED");
     assert_eq!(shop.count("SELECT count(*) FROM events WHERE kind = 'database_put_back'").await, 1);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn who_slept_over_a_database_that_was_put_back_tells_nothing_new_once_somebody_has_looked(
+    pool: PgPool,
+) {
+    let shop = Shop::open(pool).await;
+    shop.expect_alert("life.database_put_back");
+    let (first, asleep) = (shop.server().await, shop.server().await);
+    let looked = LifeLook { instance_id: first, seen_turns: 1_000 };
+    shop.store.look_at_life(looked).await.unwrap();
+    shop.store.confirm_put_back(&Shop::origin()).await.unwrap();
+    let wakes = LifeLook { instance_id: asleep, seen_turns: 2_000 };
+    let turns = shop.store.look_at_life(wakes).await.unwrap().turns;
+    assert!(!shop.store.confirm_put_back(&Shop::origin()).await.unwrap(), "nobody has to look again");
+    // From here on it counts as before.
+    let put_back = LifeLook { instance_id: asleep, seen_turns: turns + 1 };
+    shop.store.look_at_life(put_back).await.unwrap();
+    assert!(shop.store.confirm_put_back(&Shop::origin()).await.unwrap());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_may_have_been_done_before_a_database_was_put_back_is_not_done_again(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    shop.expect_alert("life.database_put_back");
+    let servers = [shop.server().await, shop.server().await, shop.server().await];
+    let [rebuilt, left, sent] = servers;
+    let rebuild = InstanceAction::Rebuild { image: "debian-12".to_owned() };
+    let (again, under_way) = (shop.ask(rebuilt, &rebuild).await, shop.ask(sent, &rebuild).await);
+    shop.store.next_action(sent).await.unwrap();
+    shop.store.mark_action_sent(under_way).await.unwrap();
+    let gone = shop.ask(left, &InstanceAction::Delete).await;
+    let look = LifeLook { instance_id: rebuilt, seen_turns: 1_000 };
+    assert_eq!(shop.store.look_at_life(look).await.unwrap().turn.work, None);
+    for server in servers {
+        assert_eq!(shop.look(server).await.turn.work, None, "not before somebody has looked");
+    }
+    shop.store.confirm_put_back(&Shop::origin()).await.unwrap();
+    assert_eq!(shop.look(rebuilt).await.turn.work, None);
+    let failed = shop.store.any_action(rebuilt, again).await.unwrap();
+    assert_eq!(failed.status, ActionStatus::Failed);
+    // What its provider was asked for is seen to its end, and who left has left.
+    for (server, action) in [(left, gone), (sent, under_way)] {
+        assert_eq!(shop.look(server).await.turn.work.map(|work| work.action_id), Some(action));
+    }
+    let asked_since = shop.ask(rebuilt, &rebuild).await;
+    assert_eq!(shop.look(rebuilt).await.turn.work.map(|work| work.action_id), Some(asked_since));
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -33,9 +33,9 @@ async fn a_key_is_its_owners_alone(pool: PgPool) {
         |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::NotFound("SSH key"))));
     not_found(shop.store.ssh_key(stranger, mine.id).await.map(drop));
     not_found(shop.store.remove_ssh_key(stranger, mine.id, &Origin::system()).await);
-    let refused = shop.store.check_ssh_keys(stranger, &[mine.id], None).await.unwrap_err();
+    let refused = shop.store.check_ssh_keys(stranger, &[mine.id], None, "linode").await.unwrap_err();
     assert!(matches!(refused, OrderError::Refused(Refusal::SshKeyUnknown)), "{refused}");
-    shop.store.check_ssh_keys(shop.customer, &[mine.id], None).await.unwrap();
+    shop.store.check_ssh_keys(shop.customer, &[mine.id], None, "linode").await.unwrap();
     shop.store.remove_ssh_key(shop.customer, mine.id, &Origin::system()).await.unwrap();
     not_found(shop.store.remove_ssh_key(shop.customer, mine.id, &Origin::system()).await);
     let logged: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_log WHERE object_id = $1")
@@ -91,7 +91,7 @@ async fn keys_that_no_server_can_be_told_together_are_refused_before_anything_is
         let huge = NewSshKey { public_key: format!("ssh-rsa {}", "A".repeat(8_000)), ..key(number) };
         ids.push(shop.store.add_ssh_key(shop.customer, &huge, &Origin::system()).await.unwrap().id);
     }
-    shop.store.check_ssh_keys(shop.customer, &ids[..5], None).await.unwrap();
-    let refused = shop.store.check_ssh_keys(shop.customer, &ids, None).await.unwrap_err();
+    shop.store.check_ssh_keys(shop.customer, &ids[..5], None, "linode").await.unwrap();
+    let refused = shop.store.check_ssh_keys(shop.customer, &ids, None, "linode").await.unwrap_err();
     assert!(matches!(refused, OrderError::Refused(Refusal::SshKeysTooLong(_))), "{refused}");
 }

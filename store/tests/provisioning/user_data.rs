@@ -1,12 +1,17 @@
 //! What a server is told at its first boot: kept sealed, told to its provider only, gone with the server.
 
-use domain::instance::InstanceAction;
+use domain::{
+    failover::FailoverPolicy, instance::InstanceAction, provisioning::FailureClass,
+    user_data::FirstBootLimits,
+};
 use sqlx::PgPool;
 use store::{
     audit::Origin,
     credentials::CredentialsKeys,
     instance_actions::{NewAction, RequestedBy},
     orders::{OrderError, Refusal},
+    placements::{Elsewhere, ElsewhereRefusal, RetryError},
+    provisioning::ProvisioningFailure,
 };
 use testkit::TestApp;
 
@@ -62,4 +67,30 @@ async fn what_can_not_be_told_is_refused_before_anything_is_written(pool: PgPool
     assert_eq!(app.count("SELECT count(*) FROM orders").await, 0);
     let plain = app.order().place().await;
     assert!(app.store.user_data_of(plain.id).await.unwrap().is_none());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_order_moves_only_to_providers_that_take_its_user_data(pool: PgPool) {
+    let keys = CredentialsKeys::parse(&format!("{}=", "A".repeat(43)).into()).unwrap();
+    let limits = FirstBootLimits::from_iter([("digitalocean", 65_536), ("linode", 65_535)]);
+    let app =
+        TestApp::with(pool, |store| store.with_credentials_keys(keys).with_first_boot_limits(limits)).await;
+    let long = format!("#!{}", "x".repeat(60_000));
+    let configured = ["digitalocean", "linode", "vultr"].map(str::to_owned);
+    let failure = ProvisioningFailure { class: FailureClass::Capacity, message: "no room".to_owned() };
+    let policy = FailoverPolicy { enabled: true, margin_bp: 1_000 };
+    // Vultr would be the nearest, and takes 48 KiB.
+    let order = app.order().failover(policy).user_data(&*long).provisioning().await;
+    let moved = app.store.fail_provisioning(order.id, 1, &failure, &configured).await.unwrap();
+    assert_eq!(app.store.provider_of_order(order.id).await.unwrap(), "linode", "{moved:?}");
+
+    let order = app.order().user_data(&*long).failed(FailureClass::Capacity).await;
+    let wish = Elsewhere {
+        plan_id: Some(app.plan("vultr-regular-1gb").await),
+        configured: configured.to_vec(),
+        ..Elsewhere::default()
+    };
+    let refused = app.store.retry_provisioning_elsewhere(order.id, &wish, &Origin::system()).await;
+    assert!(matches!(refused, Err(RetryError::Refused(ElsewhereRefusal::UserDataTooLong))), "{refused:?}");
+    assert_eq!(app.store.provider_of_order(order.id).await.unwrap(), "digitalocean");
 }

@@ -76,6 +76,7 @@ fn rules(to_the_end: bool) -> LifePolicy {
         retention_ms: if to_the_end { 2 * MINUTE_MS } else { LifePolicy::LONGEST_MS },
         warn_before_ms: MINUTE_MS,
         put_off_ms: MINUTE_MS,
+        attempts_hold_ms: MINUTE_MS,
     }
 }
 

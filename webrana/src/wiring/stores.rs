@@ -1,6 +1,7 @@
 //! The database, with connections of its own for each kind of work: what waits for one kind is never waited for by another.
 
 use crate::config::Config;
+use adapters::providers;
 use anyhow::{Context, Result, bail};
 use secrecy::ExposeSecret;
 use store::Store;
@@ -87,6 +88,7 @@ async fn with_connections(config: &Config, connections: u32) -> Result<Store> {
         .with_credentials_keys(keys)
         .with_payment_limits(config.payments.limits())
         .with_unpaid_limits(config.unpaid.limits(config.general.is_production()))
+        .with_first_boot_limits(providers::first_boot_limits())
         .with_actions_per_hour(config.provider_shares.actions_per_hour))
 }
 

@@ -54,6 +54,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     create_lane: LANE,
     list_lane: LANE,
     listing_lag: Duration::from_secs(15),
+    first_boot_bytes: 64 * 1024,
     between_actions: Duration::from_secs(30),
     connect: |account| Ok(Arc::new(DigitalOcean::new(account)?)),
 };

@@ -56,6 +56,8 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     create_lane: CREATE,
     list_lane: LIST,
     listing_lag: Duration::from_secs(15),
+    // As it was before base64.
+    first_boot_bytes: 65_535,
     between_actions: Duration::from_secs(5),
     connect: |account| Ok(Arc::new(Linode::new(account)?)),
 };

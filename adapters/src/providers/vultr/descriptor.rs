@@ -44,6 +44,8 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     create_lane: LANE,
     list_lane: LANE,
     listing_lag: Duration::from_secs(15),
+    // The vendor names no limit. 64 KiB of base64, which is how it keeps it.
+    first_boot_bytes: 64 * 1024 * 3 / 4,
     between_actions: Duration::from_secs(1),
     connect: |account| Ok(Arc::new(Vultr::new(account)?)),
 };

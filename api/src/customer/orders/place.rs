@@ -55,8 +55,9 @@ pub(super) struct QuoteRequest {
     #[schema(example = "HEMAT10")]
     promo_code: Option<String>,
     /// What the server is told at its first boot, for cloud-init: begins with `#cloud-config`, `#!`, `#cloud-boothook` or
-    /// `#include`. With what we tell it ourselves it has to fit into 47 KiB (base64 makes 64 of it). It is kept encrypted and
-    /// shown to nobody; what it configures beside us is merged with ours.
+    /// `#include`. With its SSH keys and a kilobyte of ours it has to fit into what its provider takes: 64 KiB at DigitalOcean and
+    /// Linode, 48 at Vultr; `user_data_too_long` says how much it could be. It is kept encrypted and shown to nobody; what it
+    /// configures beside us is merged with ours.
     #[schema(value_type = Option<String>, write_only, example = "#!/bin/sh\napt-get install -y nginx\n")]
     user_data: Option<UserData>,
     /// Whether the term is to be renewed by itself; the price does not depend on it.
@@ -88,8 +89,9 @@ pub(super) struct OrderRequest {
     #[schema(example = "HEMAT10")]
     promo_code: Option<String>,
     /// What the server is told at its first boot, for cloud-init: begins with `#cloud-config`, `#!`, `#cloud-boothook` or
-    /// `#include`. With what we tell it ourselves it has to fit into 47 KiB (base64 makes 64 of it). It is kept encrypted and
-    /// shown to nobody; what it configures beside us is merged with ours.
+    /// `#include`. With its SSH keys and a kilobyte of ours it has to fit into what its provider takes: 64 KiB at DigitalOcean and
+    /// Linode, 48 at Vultr; `user_data_too_long` says how much it could be. It is kept encrypted and shown to nobody; what it
+    /// configures beside us is merged with ours.
     #[schema(value_type = Option<String>, write_only, example = "#!/bin/sh\napt-get install -y nginx\n")]
     user_data: Option<UserData>,
     /// Whether the term is to be renewed by itself.
@@ -197,7 +199,7 @@ pub(super) async fn quote(
         }
         None => state.store.quote_order(&selection).await?,
     };
-    state.store.check_ssh_keys(me.id, &ssh_keys, request.user_data.as_ref()).await?;
+    state.store.check_ssh_keys(me.id, &ssh_keys, request.user_data.as_ref(), &offer.provider).await?;
     let total = offer.quote.total;
     if let Some(way) = way {
         let within = state.store.check_payment_limits(gateway, way, total);

@@ -65,16 +65,20 @@ impl Store {
         let now = placements::current(&mut tx, order).await?;
         let target = placements::resolve(&mut tx, order, &now, wish).await??;
         let is_changed = placements::change_order(&mut tx, order, wish).await?;
-        let is_moved = target != now.target();
+        let (is_moved, mut provider) = (target != now.target(), now.provider.clone());
         if (is_changed || is_moved) && !placements::is_settled(&mut tx, order).await? {
             return Err(ElsewhereRefusal::OutcomePending.into());
         }
         let moved = if is_moved {
             let to = placements::move_to(&mut tx, order, target, PlacementReason::Admin).await?;
+            provider.clone_from(&to.provider);
             Some((now, to))
         } else {
             None
         };
+        if (is_changed || is_moved) && !self.can_be_told(&mut tx, order, &provider).await? {
+            return Err(ElsewhereRefusal::UserDataTooLong.into());
+        }
         let retried = go_on(&mut tx, order, origin, &before, Changes { moved, wish: Some(wish) }).await?;
         tx.commit().await?;
         Ok(retried)

@@ -97,7 +97,10 @@ impl Setup {
         let (payments, providers) = (self.payments(), self.providers());
         let settings = |store: store::Store| {
             let keys = CredentialsKeys::parse(&CREDENTIALS_KEY.into()).expect("keys");
-            store.with_credentials_keys(keys).with_payment_limits(payment_limits())
+            store
+                .with_credentials_keys(keys)
+                .with_payment_limits(payment_limits())
+                .with_first_boot_limits(adapters::providers::first_boot_limits())
         };
         let mut shop = match self.is_seeded {
             true => TestApp::with(self.pool, settings).await,
