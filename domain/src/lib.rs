@@ -33,6 +33,7 @@ pub mod promo;
 pub mod proof;
 pub mod provisioning;
 pub mod purge;
+pub mod queue_health;
 pub mod rate_limit;
 pub mod reconciliation;
 pub mod refund;
@@ -48,5 +49,6 @@ pub mod text_enum;
 pub mod unpaid;
 pub mod upkeep;
 pub mod user_data;
+pub mod views;
 
 pub use money::Rupiah;

@@ -63,6 +63,7 @@ pub mod provider_budgets;
 pub mod provider_reads;
 pub mod provisioning;
 mod purge;
+pub mod queue_health;
 pub mod reconciliation;
 pub mod refunds;
 mod refused_steps;

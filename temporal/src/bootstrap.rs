@@ -8,7 +8,8 @@ use temporalio_common::protos::temporal::api::{
     enums::v1::IndexedValueType,
     operatorservice::v1::{AddSearchAttributesRequest, ListSearchAttributesRequest},
     workflowservice::v1::{
-        CountWorkflowExecutionsRequest, DescribeNamespaceRequest, RegisterNamespaceRequest,
+        CountWorkflowExecutionsRequest, DescribeNamespaceRequest, DescribeWorkerDeploymentRequest,
+        RegisterNamespaceRequest,
     },
 };
 use tonic::{Code, Status};
@@ -54,6 +55,17 @@ pub enum BootstrapError {
         /// Those that are missing.
         names: Vec<&'static str>,
     },
+    /// The engine keeps no versions of workers apart.
+    #[error(
+        "Temporal keeps no versions of workers apart in the namespace `{namespace}`, or keeps them from this client ({why}): \
+         set WORKER_VERSIONING=false, or have it enabled by whoever runs the engine (Temporal 1.28 or later)"
+    )]
+    NoVersions {
+        /// The namespace.
+        namespace: String,
+        /// What it said.
+        why: String,
+    },
     /// A search attribute is there and holds something else.
     #[error(
         "the search attribute {name} of Temporal's namespace `{namespace}` is a {found}: it has to be a Keyword"
@@ -78,6 +90,27 @@ pub async fn ensure(client: &Client) -> Result<(), BootstrapError> {
     let namespace = client.options().namespace.clone();
     ensure_namespace(client.connection(), &namespace).await?;
     ensure_search_attributes(client.connection(), &namespace).await
+}
+
+/// Sees to it that the engine keeps the versions of a deployment's workers apart.
+///
+/// # Errors
+/// [`BootstrapError::NoVersions`] when it does not, and [`BootstrapError::Call`] when it does not answer.
+pub(crate) async fn ensure_versions(client: &Client, deployment: &str) -> Result<(), BootstrapError> {
+    let namespace = client.options().namespace.clone();
+    let describe = DescribeWorkerDeploymentRequest {
+        namespace: namespace.clone(),
+        deployment_name: deployment.to_owned(),
+    };
+    match client.connection().workflow_service().describe_worker_deployment(timed(describe)).await {
+        Ok(_) => Ok(()),
+        // Its first worker is about to be.
+        Err(status) if status.code() == Code::NotFound => Ok(()),
+        Err(status) if is_not_ours(&status) => {
+            Err(BootstrapError::NoVersions { namespace, why: status.message().to_owned() })
+        }
+        Err(status) => Err(BootstrapError::Call { what: "asking for the workers' versions", status }),
+    }
 }
 
 async fn ensure_namespace(connection: &Connection, namespace: &str) -> Result<(), BootstrapError> {

@@ -12,11 +12,13 @@ pub const CLI_PACKAGE: &str = "github.com/temporalio/cli/cmd/temporal";
 /// The engine looks for due work 20 times a second by default, which adds 50 ms to every step of a workflow.
 /// A production cluster gets the same two keys from `deploy/temporal/dynamicconfig`. The third is off in every cluster
 /// but a development server, which reads the search attributes from its database, one caller at a time, whenever a
-/// workflow carries some; ours are there before the server starts.
-const DYNAMIC_CONFIG: [&str; 3] = [
+/// workflow carries some; ours are there before the server starts. The fourth lets every system of a test run have workers
+/// with versions, of which a server keeps a hundred deployments by default.
+const DYNAMIC_CONFIG: [&str; 4] = [
     "history.transferProcessorMaxPollRPS=2000",
     "history.timerProcessorMaxPollRPS=2000",
     "system.forceSearchAttributesCacheRefreshOnRead=false",
+    "matching.maxDeployments=100000",
 ];
 
 /// Write-ahead logging lets readers and the writer work at once; `synchronous=1` still survives a crash of the

@@ -9,9 +9,11 @@ pub mod dispatcher;
 mod messages;
 mod meter;
 mod pause;
+pub mod queue_watch;
 pub mod roles;
 mod running;
 pub mod schedules;
+pub mod versions;
 pub mod worker;
 
 /// Puts an `async fn`'s future on the heap: what is behind a pointer is compiled here, once, and not in each crate that

@@ -15,7 +15,7 @@ use temporalio_common::protos::temporal::api::{
     taskqueue::v1::TaskQueue,
     workflowservice::v1::{SignalWithStartWorkflowExecutionRequest, StartWorkflowExecutionRequest},
 };
-use workflows::queues;
+use workflows::queues::WorkflowQueue;
 
 /// What every request carries.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Envelope {
             namespace: self.namespace.clone(),
             workflow_id: delivery.workflow_id.clone(),
             workflow_type: Some(workflow_type(delivery)),
-            task_queue: Some(self.lifecycle_queue()),
+            task_queue: Some(self.queue(delivery)),
             input: Some(payloads(&delivery.input)?),
             identity: self.identity.clone(),
             request_id: id.to_string(),
@@ -72,7 +72,7 @@ impl Envelope {
             namespace: self.namespace.clone(),
             workflow_id: delivery.workflow_id.clone(),
             workflow_type: Some(workflow_type(delivery)),
-            task_queue: Some(self.lifecycle_queue()),
+            task_queue: Some(self.queue(delivery)),
             input: Some(payloads(&delivery.input)?),
             identity: self.identity.clone(),
             request_id: id.to_string(),
@@ -102,8 +102,9 @@ impl Envelope {
         }
     }
 
-    fn lifecycle_queue(&self) -> TaskQueue {
-        TaskQueue { name: queues::lifecycle(&self.queue_prefix), ..Default::default() }
+    fn queue(&self, delivery: &Delivery) -> TaskQueue {
+        let queue = WorkflowQueue::of(delivery.input.workflow());
+        TaskQueue { name: queue.name(&self.queue_prefix), ..Default::default() }
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Roles(Arc<Mutex<Vec<Arc<Pulse>>>>);
 /// How one role is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RoleReport {
-    /// Its name: `lifecycle`, `payments`, `dispatcher` or a provider's slug.
+    /// Its name: `orders`, `instances`, `upkeep`, `lifecycle`, `payments`, `dispatcher` or a provider's slug.
     pub role: String,
     /// Whether it does its work.
     pub up: bool,

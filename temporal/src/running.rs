@@ -11,7 +11,7 @@ use temporalio_common::protos::temporal::api::{
     workflowservice::v1::{DescribeWorkflowExecutionRequest, ListWorkflowExecutionsRequest},
 };
 use tonic::{Code, IntoRequest, Status};
-use workflows::queues;
+use workflows::queues::WorkflowQueue;
 
 /// Longest wait for the engine's answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,23 +24,27 @@ const AT_ONCE: usize = 16;
 pub(crate) struct Engine {
     client: Client,
     namespace: String,
-    queue: String,
+    queue_prefix: String,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("namespace", &self.namespace).field("queue", &self.queue).finish()
+        f.debug_struct("Engine")
+            .field("namespace", &self.namespace)
+            .field("queue_prefix", &self.queue_prefix)
+            .finish()
     }
 }
 
 impl Engine {
     pub(crate) fn new(client: Client, namespace: &str, queue_prefix: &str) -> Self {
-        Self { client, namespace: namespace.to_owned(), queue: queues::lifecycle(queue_prefix) }
+        Self { client, namespace: namespace.to_owned(), queue_prefix: queue_prefix.to_owned() }
     }
 
     /// Those that the list of running ones has, which may be a moment old.
     async fn listed(&self) -> Result<HashSet<String>, Status> {
-        let query = format!("TaskQueue = '{}' AND ExecutionStatus = 'Running'", self.queue);
+        let queues = WorkflowQueue::ALL.map(|queue| format!("'{}'", queue.name(&self.queue_prefix)));
+        let query = format!("TaskQueue IN ({}) AND ExecutionStatus = 'Running'", queues.join(", "));
         let (mut ids, mut next_page_token) = (HashSet::new(), Vec::new());
         loop {
             let request = ListWorkflowExecutionsRequest {

@@ -1,6 +1,6 @@
 //! What is due without anybody asking. Whoever serves a queue makes sure at its start that the schedules of its work are
 //! there and as they are set: a provider's worker those of the provider, the payments' worker the janitor's, the
-//! lifecycle worker those of the books, of the purge and of the sweep.
+//! upkeep's worker those of the books, of the purge and of the sweep.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use temporalio_client::{
 use tonic::Code;
 use workflows::{
     CatalogSyncWorkflow, CreateWatchWorkflow, LedgerUpkeepWorkflow, PaymentCheckWorkflow, PurgeWorkflow,
-    ReconcileWorkflow, SweepWorkflow, queues,
+    ReconcileWorkflow, SweepWorkflow, queues::WorkflowQueue,
 };
 
 use crate::boxed;
@@ -134,7 +134,7 @@ impl Schedule {
     /// `catalog-sync/<slug>`, `reconcile/<slug>` and `create-watch/<slug>`, behind the prefix of the queues.
     #[must_use]
     pub fn of_provider(queue_prefix: &str, provider: &str, settings: &ScheduleSettings) -> [Self; 3] {
-        let queue = queues::lifecycle(queue_prefix);
+        let queue = WorkflowQueue::Upkeep.name(queue_prefix);
         let sync_id = format!("{queue_prefix}catalog-sync/{provider}");
         let sync = CatalogSyncStart { provider: provider.to_owned(), sync_id: None, policy: settings.policy };
         let reconcile_id = format!("{queue_prefix}reconcile/{provider}");
@@ -182,7 +182,7 @@ impl Schedule {
     pub fn of_payments(queue_prefix: &str, settings: &PaymentCheckSettings) -> Self {
         let id = format!("{queue_prefix}payment-check");
         let start = PaymentCheckStart { policy: settings.policy };
-        let queue = queues::lifecycle(queue_prefix);
+        let queue = WorkflowQueue::Upkeep.name(queue_prefix);
         Self {
             action: ScheduleAction::start_workflow(PaymentCheckWorkflow::run, start, &queue, &id),
             every: settings.every,
@@ -196,7 +196,7 @@ impl Schedule {
     pub fn of_ledger(queue_prefix: &str, settings: &LedgerUpkeepSettings) -> Self {
         let id = format!("{queue_prefix}ledger-upkeep");
         let start = LedgerUpkeepStart { check_id: None, policy: settings.policy };
-        let queue = queues::lifecycle(queue_prefix);
+        let queue = WorkflowQueue::Upkeep.name(queue_prefix);
         Self {
             action: ScheduleAction::start_workflow(LedgerUpkeepWorkflow::run, start, &queue, &id),
             every: settings.every,
@@ -209,7 +209,7 @@ impl Schedule {
     #[must_use]
     pub fn of_purge(queue_prefix: &str, settings: &PurgeSettings) -> Self {
         let id = format!("{queue_prefix}purge");
-        let (queue, start) = (queues::lifecycle(queue_prefix), settings.start.clone());
+        let (queue, start) = (WorkflowQueue::Upkeep.name(queue_prefix), settings.start.clone());
         Self {
             action: ScheduleAction::start_workflow(PurgeWorkflow::run, start, &queue, &id),
             every: settings.every,
@@ -222,7 +222,7 @@ impl Schedule {
     #[must_use]
     pub fn of_sweep(queue_prefix: &str, settings: &SweepSettings) -> Self {
         let id = format!("{queue_prefix}workflow-sweep");
-        let queue = queues::lifecycle(queue_prefix);
+        let queue = WorkflowQueue::Upkeep.name(queue_prefix);
         Self {
             action: ScheduleAction::start_workflow(SweepWorkflow::run, settings.start, &queue, &id),
             every: settings.every,

@@ -1,6 +1,6 @@
-//! Workers: the lifecycle worker runs every workflow and its recording steps, a provider's worker the calls to that
-//! provider. Each runs on a thread of its own (the SDK's worker is not `Send`) and is started again when it ends with
-//! an error, since an engine that is away for a while must not end the process.
+//! Workers, one for each queue that a process serves: orders, servers, upkeep, each provider, payments. Each runs on a
+//! thread of its own (the SDK's worker is not `Send`) and is started again when it ends with an error, since an engine
+//! that is away for a while must not end the process.
 
 use std::{
     any::Any,
@@ -9,11 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use activities::{
-    AttemptWatch, CatalogSyncActivities, CreateWatchActivities, InstanceActivities, LedgerActivities,
-    OrderActivities, PaymentActivities, ProviderActivities, PurgeActivities, ReconcileActivities,
-    RefundActivities, RefundGatewayActivities, ServerActivities, SweepActivities, crash_point,
-};
+use activities::crash_point;
 use adapters::{payments::Gateways, providers::Registry};
 use store::Store;
 use temporalio_client::{Client, schedules::ScheduleError};
@@ -22,21 +18,17 @@ use temporalio_common::telemetry::{
     metrics::{CoreMeter, NewAttributes, TemporalMeter},
 };
 use temporalio_sdk::{
-    Runtime, Worker, WorkerCreateError, WorkerOptions, WorkerRunError, WorkflowRegistrationError,
-    runtime::{
-        PollerBehavior, RuntimeOptions,
-        worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
-    },
+    Runtime, Worker, WorkerCreateError, WorkerRunError, WorkflowRegistrationError, runtime::RuntimeOptions,
 };
 use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use workflows::{
-    CatalogSyncWorkflow, CreateWatchWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow,
-    PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow, queues,
-};
+use workflows::queues::WorkflowQueue;
 
 use domain::causes::in_full;
 use engine::{ConnectError, TemporalConfig, connect_metered};
+
+mod registered;
+mod role;
 
 use crate::{
     bootstrap::{self, BootstrapError},
@@ -44,12 +36,13 @@ use crate::{
     meter::Meter,
     pause::Pauses,
     roles::{Pulse, Roles},
-    running,
     schedules::{
         Ensured, LedgerUpkeepSettings, PaymentCheckSettings, PurgeSettings, Schedule, ScheduleSettings,
         SweepSettings,
     },
+    versions::{self, VersionSettings},
 };
+use role::Role;
 
 /// Polls for tasks that a worker keeps open at once, of the kind that it is there for.
 pub const POLLERS: usize = 10;
@@ -75,15 +68,17 @@ pub struct WorkerSettings {
     /// Slugs of the providers that are set up in this installation, also of those that other processes serve: where
     /// orders may go by failover.
     pub configured: Vec<String>,
-    /// Whether this process runs workflows and recording steps.
-    pub lifecycle: bool,
+    /// Queues of workflows that are served.
+    pub workflows: Vec<WorkflowQueue>,
+    /// Which version of the workflow code this process runs; none where the engine does not keep them apart.
+    pub version: Option<VersionSettings>,
     /// What is due without anybody asking at the providers served here; nothing is without.
     pub schedules: Option<ScheduleSettings>,
-    /// When this process has the books checked by itself, where it runs workflows; never without.
+    /// When this process has the books checked by itself, where it serves the upkeep; never without.
     pub ledger: Option<LedgerUpkeepSettings>,
-    /// When this process has what serves nobody any more deleted, where it runs workflows; never without.
+    /// When this process has what serves nobody any more deleted, where it serves the upkeep; never without.
     pub purge: Option<PurgeSettings>,
-    /// When this process has workflows started again that are missing, where it runs workflows; never without.
+    /// When this process has workflows started again that are missing, where it serves the upkeep; never without.
     pub sweep: Option<SweepSettings>,
     /// What this process asks payment gateways.
     pub payments: PaymentWork,
@@ -119,24 +114,6 @@ enum WorkerError {
     Run(#[from] WorkerRunError),
 }
 
-#[derive(Debug, Clone)]
-enum Role {
-    Lifecycle,
-    Provider(&'static str),
-    Payments,
-}
-
-impl Role {
-    /// What it is called in metrics and in `/readyz`.
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Lifecycle => "lifecycle",
-            Self::Payments => "payments",
-            Self::Provider(slug) => slug,
-        }
-    }
-}
-
 /// The thread of a role ended in a panic: what it was there for is not done any more.
 #[derive(Debug, thiserror::Error)]
 #[error("the thread of {role} panicked")]
@@ -164,17 +141,13 @@ impl Panic {
 /// [`RoleDied`] as soon as one of them is gone for good: the process is then to end, and somebody to start it again.
 #[boxed]
 pub async fn run(settings: WorkerSettings, roles: Roles, stop: CancellationToken) -> Result<(), RoleDied> {
-    let reports = roles;
-    let mut roles: Vec<Role> = settings.providers.slugs().map(Role::Provider).collect();
-    if settings.lifecycle {
-        roles.push(Role::Lifecycle);
-    }
-    if !settings.payments.gateways.is_empty() {
-        roles.push(Role::Payments);
-    }
     let mut running = JoinSet::new();
-    for role in roles {
-        let (name, pulse) = (role.name(), reports.poller(role.name()));
+    let all = Role::all(&settings);
+    if let Some(version) = settings.version.clone().filter(|_| all.iter().any(|role| role.is_versioned())) {
+        tokio::spawn(versions::settle(settings.temporal.clone(), version, stop.clone()));
+    }
+    for role in all {
+        let (name, pulse) = (role.name(), roles.poller(role.name()));
         let ended = spawn(role, settings.clone(), pulse, stop.clone());
         running.spawn(async move {
             let ended = ended.await.unwrap_or_else(|error| Err(Panic(error.to_string())));
@@ -198,14 +171,14 @@ fn spawn(
     std::thread::spawn(move || {
         // What it worked with is not looked at any more after a panic: the process is to end then.
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            runtime.block_on(supervise(&role, &settings, &pulse, &stop));
+            runtime.block_on(supervise(role, &settings, &pulse, &stop));
         }));
         let _ = finished.send(ended.map_err(|payload| Panic::of(&*payload)));
     });
     waiting
 }
 
-async fn supervise(role: &Role, settings: &WorkerSettings, pulse: &Arc<Pulse>, stop: &CancellationToken) {
+async fn supervise(role: Role, settings: &WorkerSettings, pulse: &Arc<Pulse>, stop: &CancellationToken) {
     crash_point("worker.role");
     let mut pauses = Pauses::between(RESTART_PAUSE, LONGEST_RESTART_PAUSE);
     while !stop.is_cancelled() {
@@ -248,7 +221,7 @@ async fn supervise(role: &Role, settings: &WorkerSettings, pulse: &Arc<Pulse>, s
 }
 
 async fn run_once(
-    role: &Role,
+    role: Role,
     settings: &WorkerSettings,
     pulse: &Arc<Pulse>,
     stop: &CancellationToken,
@@ -258,25 +231,16 @@ async fn run_once(
         TemporalMeter::new(Arc::clone(&meter), NewAttributes::default(), TaskQueueLabelStrategy::UseNormal);
     let client = connect_metered(&settings.temporal, Some(of_client)).await?;
     bootstrap::ensure(&client).await?;
-    for schedule in due(role, settings) {
-        match schedule.ensure(&client).await? {
-            Ensured::Set | Ensured::Left => {}
-            Ensured::Missing(id) => tracing::error!(
-                alert = "schedule.missing",
-                schedule = id,
-                "a schedule is missing, and this client may not make it: what it would start is not done"
-            ),
-            Ensured::Unknown(id) => tracing::error!(
-                alert = "schedule.unknown",
-                schedule = id,
-                "this client may neither make a schedule nor see whether it is there"
-            ),
-        }
+    if settings.version.is_some() && role.is_versioned() {
+        bootstrap::ensure_versions(&client, &versions::deployment(&settings.temporal.queue_prefix)).await?;
+    }
+    for schedule in role.due(settings) {
+        ensure(schedule, &client).await?;
     }
     let telemetry = TelemetryOptions::builder().metrics(meter).attach_service_name(false).build();
     let runtime_options = RuntimeOptions::builder().telemetry_options(telemetry).build();
     let runtime = Runtime::from_current_tokio(runtime_options.map_err(WorkerError::Telemetry)?)?;
-    let options = options(role, settings, &client)?;
+    let options = registered::options(role, settings, &client)?;
     let mut worker = Worker::new(&runtime, client, options)?;
     let shut_down = worker.shutdown_handle();
     let stopped = stop.clone();
@@ -290,97 +254,20 @@ async fn run_once(
     Ok(outcome?)
 }
 
-/// What is due without anybody asking, of the work that `role` is there for.
-fn due(role: &Role, settings: &WorkerSettings) -> Vec<Schedule> {
-    let prefix = &settings.temporal.queue_prefix;
-    match role {
-        Role::Lifecycle => {
-            let books = settings.ledger.iter().map(|books| Schedule::of_ledger(prefix, books));
-            let purge = settings.purge.iter().map(|purge| Schedule::of_purge(prefix, purge));
-            let sweep = settings.sweep.iter().map(|sweep| Schedule::of_sweep(prefix, sweep));
-            books.chain(purge).chain(sweep).collect()
-        }
-        Role::Payments => {
-            settings.payments.checks.iter().map(|checks| Schedule::of_payments(prefix, checks)).collect()
-        }
-        Role::Provider(slug) => {
-            settings.schedules.iter().flat_map(|due| Schedule::of_provider(prefix, slug, due)).collect()
-        }
+/// Sees to it that a schedule is there, or says that it is not.
+async fn ensure(schedule: Schedule, client: &Client) -> Result<(), ScheduleError> {
+    match schedule.ensure(client).await? {
+        Ensured::Set | Ensured::Left => {}
+        Ensured::Missing(id) => tracing::error!(
+            alert = "schedule.missing",
+            schedule = id,
+            "a schedule is missing, and this client may not make it: what it would start is not done"
+        ),
+        Ensured::Unknown(id) => tracing::error!(
+            alert = "schedule.unknown",
+            schedule = id,
+            "this client may neither make a schedule nor see whether it is there"
+        ),
     }
-}
-
-fn options(role: &Role, settings: &WorkerSettings, client: &Client) -> Result<WorkerOptions, WorkerError> {
-    let TemporalConfig { namespace, queue_prefix: prefix, .. } = &settings.temporal;
-    let store = settings.store.clone();
-    let watch = AttemptWatch { store: store.clone() };
-    let reconcile = ReconcileActivities { store: store.clone(), providers: Arc::clone(&settings.providers) };
-    Ok(match role {
-        Role::Lifecycle => WorkerOptions::new(queues::lifecycle(prefix))
-            .register_workflow::<OrderWorkflow>()?
-            .register_workflow::<InstanceWorkflow>()?
-            .register_workflow::<CatalogSyncWorkflow>()?
-            .register_workflow::<ReconcileWorkflow>()?
-            .register_workflow::<CreateWatchWorkflow>()?
-            .register_workflow::<PaymentCheckWorkflow>()?
-            .register_workflow::<LedgerUpkeepWorkflow>()?
-            .register_workflow::<PurgeWorkflow>()?
-            .register_workflow::<RefundWorkflow>()?
-            .register_workflow::<SweepWorkflow>()?
-            .register_activities(OrderActivities {
-                store: store.clone(),
-                configured: settings.configured.clone(),
-            })
-            .register_activities(InstanceActivities { store: store.clone() })
-            .register_activities(LedgerActivities { store: store.clone() })
-            .register_activities(PurgeActivities { store: store.clone() })
-            .register_activities(SweepActivities {
-                store: store.clone(),
-                engine: Arc::new(running::Engine::new(client.clone(), namespace, prefix)),
-            })
-            .register_activities(RefundActivities { store })
-            .activity_inbound_interceptor(watch)
-            .graceful_shutdown_period(GRACE)
-            .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
-            .build(),
-        Role::Payments => WorkerOptions::new(queues::payments(prefix))
-            .register_activities(PaymentActivities {
-                store: store.clone(),
-                gateways: settings.payments.gateways.clone(),
-            })
-            .register_activities(RefundGatewayActivities {
-                store,
-                gateways: settings.payments.gateways.clone(),
-            })
-            .activity_inbound_interceptor(watch)
-            .graceful_shutdown_period(GRACE)
-            .build(),
-        Role::Provider(slug) => WorkerOptions::new(queues::provider(prefix, slug))
-            .register_activities(ProviderActivities::new(store.clone(), Arc::clone(&settings.providers)))
-            .register_activities(ServerActivities {
-                store: store.clone(),
-                providers: Arc::clone(&settings.providers),
-            })
-            .register_activities(CatalogSyncActivities {
-                store: store.clone(),
-                providers: Arc::clone(&settings.providers),
-            })
-            .register_activities(CreateWatchActivities(reconcile.clone()))
-            .register_activities(reconcile)
-            .activity_inbound_interceptor(watch)
-            .graceful_shutdown_period(GRACE)
-            .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
-            .tuner(waiting_activities())
-            .build(),
-    })
-}
-
-/// Most of a provider's activities wait for their turn at the vendor or for a server to boot.
-fn waiting_activities() -> TunerHolder {
-    let few = FixedSizeSlotSupplier::new(TASKS);
-    TunerHolder::builder()
-        .activity_task_slot_supplier(FixedSizeSlotSupplier::new(PROVIDER_ACTIVITIES))
-        .workflow_task_slot_supplier(few)
-        .local_activity_task_slot_supplier(few)
-        .nexus_task_slot_supplier(few)
-        .build()
+    Ok(())
 }

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use temporalio_client::{WorkflowGetResultOptions, WorkflowStartOptions};
 use testkit::http::{Expect, control as simulator};
-use workflows::{PaymentCheckWorkflow, PaymentsChecked, queues};
+use workflows::{PaymentCheckWorkflow, PaymentsChecked, queues::WorkflowQueue};
 
 use crate::stack::Stack;
 
@@ -89,7 +89,7 @@ impl Check {
             },
         };
         let id = format!("{prefix}payment-check/{}", uuid::Uuid::now_v7());
-        let options = WorkflowStartOptions::new(queues::lifecycle(prefix), &id).build();
+        let options = WorkflowStartOptions::new(WorkflowQueue::Upkeep.name(prefix), &id).build();
         let run = client.start_workflow(PaymentCheckWorkflow::run, start, options).await;
         run.expect("the workflow starts");
         Self { client, workflow_id: id }

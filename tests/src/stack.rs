@@ -29,10 +29,16 @@ use store::{
     audit::{Actor, Origin},
     credentials::CredentialsKeys,
 };
-use temporal::{dispatcher, roles::Roles, worker};
+use temporal::{
+    dispatcher,
+    roles::Roles,
+    versions::{self, VersionSettings},
+    worker,
+};
 use testkit::SimulatedGateway;
 use tokio::{runtime::Runtime, sync::OnceCell};
 use tokio_util::sync::CancellationToken;
+use workflows::queues::WorkflowQueue;
 
 use crate::{
     audit::Audit,
@@ -63,6 +69,8 @@ pub struct Options {
     pub worker_inside: bool,
     /// Whether the worker in this process also asks payment gateways.
     pub payments_inside: bool,
+    /// Which version of the workflow code the worker in this process says it runs; none: the engine keeps none apart.
+    pub version: Option<VersionSettings>,
 }
 
 /// Steps that are tried again within a second, and given up after a minute.
@@ -89,6 +97,7 @@ impl Default for Options {
             temporal: None,
             worker_inside: true,
             payments_inside: true,
+            version: Some(VersionSettings { build_id: versions::build_id(), in_place: false }),
         }
     }
 }
@@ -234,7 +243,8 @@ impl Stack {
                 store: store.clone(),
                 configured: providers.slugs().map(str::to_owned).collect(),
                 providers,
-                lifecycle: true,
+                workflows: WorkflowQueue::ALL.to_vec(),
+                version: options.version.clone(),
                 schedules: None,
                 ledger: None,
                 purge: None,

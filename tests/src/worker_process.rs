@@ -6,6 +6,7 @@ use engine::{
     TemporalConfig,
     security::{Pem, Security},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use secrecy::ExposeSecret;
 use tokio::process::{Child, Command};
 
@@ -132,6 +133,19 @@ impl WorkerProcess {
         let mut command = command(program, stack, None);
         command.arg("worker").envs(variables.iter().copied());
         Self(command.spawn().expect("the worker starts"))
+    }
+
+    /// Another command of the program, as somebody calls it who runs the system.
+    pub fn command(program: &str, stack: &Stack, words: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = command(program, stack, None);
+        command.args(words).envs(variables.iter().copied());
+        Self(command.spawn().expect("the program starts"))
+    }
+
+    /// Asks it to end, as whoever stops services does.
+    pub fn terminate(&self) {
+        let pid = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(pid.expect("it runs"), Signal::TERM).expect("it can be told");
     }
 
     /// Waits for its end.

@@ -1,7 +1,9 @@
 //! The command line: what the program can do, and the way from words to work.
 
 use crate::config::{Config, layers};
-use crate::{admin, api_key, bench, check, demo, dev, health, ledger, serve, simulate, worker};
+use crate::{
+    admin, api_key, bench, check, demo, dev, health, ledger, serve, simulate, worker, worker_version,
+};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -39,6 +41,9 @@ enum Action {
     Serve(Box<Config>),
     /// Run workflows, activities and the dispatcher
     Worker(Box<worker::Arguments>),
+    /// See which version of the workflow code gets work, and decide it
+    #[command(subcommand)]
+    WorkerVersion(worker_version::WorkerVersionAction),
     /// Bring the database schema up to date
     Migrate(Box<admin::MigrateArguments>),
     /// Run the providers' and gateways' simulators
@@ -109,6 +114,7 @@ async fn act(action: Action, matches: &ArgMatches) -> Result<ExitCode> {
         Action::Demo(arguments) => demo::run(*arguments).await.map(done),
         Action::Serve(config) => serve::run(*config).await.map(done),
         Action::Worker(arguments) => worker::run(*arguments).await.map(done),
+        Action::WorkerVersion(action) => worker_version::run(action).await.map(done),
         Action::Migrate(arguments) => admin::migrate(*arguments).await.map(done),
         Action::Simulate(arguments) => simulate::run(*arguments).await.map(done),
         Action::Bench(action) => bench::run(action).await.map(done),

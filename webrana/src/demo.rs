@@ -10,6 +10,7 @@ use crate::stack::data_dir;
 use crate::stack::ports::PortChoice;
 use anyhow::{Context, Result, bail};
 use customer::{Customer, Order, TimelineEntry};
+use domain::views;
 use std::time::Duration;
 use url::Url;
 
@@ -153,12 +154,8 @@ fn print_links(progress: &Progress, stack: &LocalStack, order: &Order, instance:
         progress.note(format!("  API documentation   {docs}"));
     }
     if let Some(ui) = stack.env().get("TEMPORAL_UI_URL") {
-        // The id's slash must not look like one of the path's.
-        progress
-            .note(format!("  The order's workflow {ui}/namespaces/default/workflows/order%2F{}", order.id));
-        progress.note(format!(
-            "  The server's workflow {ui}/namespaces/default/workflows/instance%2F{}",
-            instance.id
-        ));
+        let of = |id: &str| views::workflow_url(&format!("{ui}/namespaces/default"), id);
+        progress.note(format!("  The order's workflow {}", of(&format!("order/{}", order.id))));
+        progress.note(format!("  The server's workflow {}", of(&format!("instance/{}", instance.id))));
     }
 }

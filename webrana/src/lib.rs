@@ -24,3 +24,4 @@ pub mod vendors;
 pub mod wiring;
 pub mod worker;
 pub mod worker_health;
+pub mod worker_version;

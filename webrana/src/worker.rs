@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use temporal::roles::Roles;
 use temporal::worker::{PaymentWork, WorkerSettings};
+use workflows::queues::WorkflowQueue;
 
-const LIFECYCLE: &str = "lifecycle";
 const DISPATCHER: &str = "dispatcher";
 const PAYMENTS: &str = "payments";
 /// Closing what is left, such as idle database connections.
@@ -20,7 +20,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// What this worker does.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What to work on, separated by commas: lifecycle, dispatcher, payments, or a provider's slug; everything when not set
+    /// What to work on, separated by commas: orders, instances, upkeep, payments, dispatcher, lifecycle, or a provider's slug; everything when not set
     #[arg(
         id = "worker.queues",
         long = "queues",
@@ -64,7 +64,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         store: store.clone(),
         providers: Arc::new(providers.only(|slug| arguments.wants(slug))),
         configured: wiring::configured(config),
-        lifecycle: arguments.wants(LIFECYCLE),
+        workflows: WorkflowQueue::ALL.into_iter().filter(|queue| arguments.wants(queue.as_str())).collect(),
+        version: config.versions.settings(false),
         schedules: Some(config.upkeep.schedules()),
         ledger: Some(config.upkeep.ledger()),
         purge: Some(config.upkeep.purge()),
@@ -89,7 +90,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     if config.observability.prometheus_enabled {
         tasks.spawn("metrics", wiring::serve_metrics(port, health, bounds, token.clone())?);
         tasks.spawn("the pools' figures", wiring::figures::show_pools(stores.named(), token.clone()));
-        if settings.lifecycle {
+        if settings.workflows.contains(&WorkflowQueue::Upkeep) {
             tasks.spawn("the orders' figures", wiring::figures::show_orders(store.clone(), token.clone()));
         }
     } else {
@@ -97,6 +98,12 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
     if let Some(store) = stores.dispatcher.clone() {
         let (roles, stop) = (roles.clone(), token.clone());
+        let watch = wiring::queue_watch(config, temporal.clone());
+        let (watching, watched_until) = (stores.main.clone(), token.clone());
+        tasks.spawn("the look at the queues", async move {
+            temporal::queue_watch::run(watching, watch, watched_until).await;
+            Ok(())
+        });
         tasks.spawn("the dispatcher", async move {
             Ok(temporal::dispatcher::run(store, temporal, roles, stop).await?)
         });
@@ -120,12 +127,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 }
 
 fn refuse_unknown(queues: &[String], providers: &[&str]) -> Result<()> {
-    let known =
-        |queue: &str| [LIFECYCLE, DISPATCHER, PAYMENTS].contains(&queue) || providers.contains(&queue);
+    let fixed = WorkflowQueue::ALL.map(WorkflowQueue::as_str).into_iter().chain([PAYMENTS, DISPATCHER]);
+    let fixed: Vec<&str> = fixed.collect();
+    let known = |queue: &str| fixed.contains(&queue) || providers.contains(&queue);
     match queues.iter().find(|queue| !known(queue)) {
         Some(unknown) => bail!(
-            "there is no queue `{unknown}`: there are {LIFECYCLE}, {DISPATCHER}, {PAYMENTS} and one for each provider that has \
-             credentials ({})",
+            "there is no queue `{unknown}`: there are {} and one for each provider that has credentials ({})",
+            fixed.join(", "),
             if providers.is_empty() { "none has".to_owned() } else { providers.join(", ") }
         ),
         None => Ok(()),
@@ -139,9 +147,7 @@ mod tests {
     #[test]
     fn a_queue_that_nobody_serves_is_refused() {
         let queues = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        assert!(
-            refuse_unknown(&queues(&["lifecycle", "payments", "digitalocean"]), &["digitalocean"]).is_ok()
-        );
+        assert!(refuse_unknown(&queues(&["orders", "payments", "digitalocean"]), &["digitalocean"]).is_ok());
         let refusal = refuse_unknown(&queues(&["vultr"]), &["digitalocean"]).unwrap_err().to_string();
         assert!(refusal.contains("`vultr`") && refusal.contains("digitalocean"), "{refusal}");
     }

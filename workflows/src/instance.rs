@@ -21,11 +21,13 @@ use temporalio_workflow::{
 };
 
 use crate::{
+    next_version,
     ports::{
         ActionFailed, ActionRun, DeleteServer, FailAction, LookAtLife, NextAction, NoteTermEnd,
         RunInstanceAction,
     },
-    queues, search,
+    queues::{self, WorkflowQueue},
+    search,
     steps::{self, record},
 };
 
@@ -138,6 +140,7 @@ impl InstanceWorkflow {
         let mut done = 0;
         loop {
             ctx.state_mut(|s| s.woken = false);
+            next_version::step(ctx).await;
             let turn = Self::look(ctx).await?;
             if turn.turn.is_terminated {
                 ctx.set_current_details("The server is gone.");
@@ -148,7 +151,8 @@ impl InstanceWorkflow {
                 done += 1;
                 continue;
             }
-            if ctx.state(|s| s.is_renewed) || done >= ACTIONS_PER_RUN || ctx.continue_as_new_suggested() {
+            let is_long = done >= ACTIONS_PER_RUN || ctx.continue_as_new_suggested();
+            if ctx.state(|s| s.is_renewed) || is_long || Self::leaves_the_old_queue(ctx) {
                 Self::begin_afresh_if_idle(ctx).await?;
             }
             Self::sleep(ctx).await?;
@@ -286,6 +290,13 @@ impl InstanceWorkflow {
         ctx.workflow_time().and_then(|now| end.duration_since(now).ok()).unwrap_or_default()
     }
 
+    /// Whether it runs where servers were before they had a queue of their own, and may leave. What is replayed of before
+    /// stayed, and a run remembers what it was answered: so each look asks under a name of its own.
+    fn leaves_the_old_queue(ctx: &WorkflowContext<Self>) -> bool {
+        WorkflowQueue::Lifecycle.is(ctx.task_queue())
+            && ctx.patched(&format!("leave-the-old-queue-{}", ctx.state(|s| s.turns)))
+    }
+
     /// Goes on with an empty history, unless there is something to do. No start of a server's workflow has a delay, or the
     /// engine would hold the next run back for what is left of it.
     async fn begin_afresh_if_idle(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
@@ -301,7 +312,8 @@ impl InstanceWorkflow {
             seen: s.seen.clone(),
             turns: s.turns,
         });
-        ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
+        let queue = WorkflowQueue::Instances.beside(ctx.task_queue());
+        ctx.continue_as_new(input, ContinueAsNewOptions::builder().task_queue(queue).build())?;
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ mod catalog_sync;
 mod create_watch;
 mod instance;
 mod ledger_upkeep;
+pub mod next_version;
 mod order;
 mod payment_check;
 mod ports;
@@ -19,6 +20,10 @@ mod refund;
 pub mod search;
 mod steps;
 mod sweep;
+
+/// A name for the workflow code of this program: it changes with the code, with the rules and types that it shares with its
+/// steps, and with the engine's library.
+pub const CODE: &str = env!("WORKFLOW_CODE");
 
 pub use catalog_sync::{CatalogSyncPorts, CatalogSyncWorkflow, CatalogSynced, SyncCatalog};
 pub use create_watch::{CreateWatchPorts, CreateWatchWorkflow, CreatesWatched, WatchCreates};

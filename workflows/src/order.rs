@@ -16,6 +16,7 @@ use temporalio_workflow::{
 };
 
 use crate::{
+    next_version,
     ports::{
         ActivateOrder, AwaitResumption, ExpireOrder, FailProvisioning, OrderProgress, PAUSED,
         ProvisionServer, ProvisioningFailed, RemindOfPayment, StartProvisioning,
@@ -135,6 +136,7 @@ impl OrderWorkflow {
 
     /// Gets the server, or finds out why not.
     async fn provision(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Try> {
+        next_version::step(ctx).await;
         let start = ctx.state(|s| s.start.clone());
         let begun: OrderProgress =
             record(ctx, StartProvisioning, start.order_id, "Move the order to PROVISIONING").await?;

@@ -1,34 +1,113 @@
 //! Names of task queues: what a client outside this crate must spell the same way.
 
-const LIFECYCLE: &str = "lifecycle";
+use domain::outbox::WorkflowType;
 
-/// Queue of order and instance workflows and of their recording steps. `prefix` keeps installations that share a
-/// Temporal namespace apart; usually it is empty.
-#[must_use]
-pub fn lifecycle(prefix: &str) -> String {
-    format!("{prefix}{LIFECYCLE}")
+const PAYMENTS: &str = "payments";
+const PROVIDER: &str = "provider-";
+
+/// A queue of workflows and of their recording steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WorkflowQueue {
+    /// Orders on their way to a server.
+    Orders,
+    /// Servers' lives.
+    Instances,
+    /// What nobody in particular waits for: sweeps, books, purges, comparisons, catalogs, janitors, and refunds.
+    Upkeep,
+    /// All of these, of before each had a queue. Nothing is started on it; what was, ends or leaves.
+    Lifecycle,
+}
+
+impl WorkflowQueue {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Orders, Self::Instances, Self::Upkeep, Self::Lifecycle];
+
+    /// The queue that a workflow is started on.
+    #[must_use]
+    pub const fn of(workflow: WorkflowType) -> Self {
+        match workflow {
+            WorkflowType::Order => Self::Orders,
+            WorkflowType::Instance => Self::Instances,
+            WorkflowType::Refund
+            | WorkflowType::CatalogSync
+            | WorkflowType::Reconcile
+            | WorkflowType::LedgerUpkeep => Self::Upkeep,
+        }
+    }
+
+    /// What it is called, also as a worker's role.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Instances => "instances",
+            Self::Upkeep => "upkeep",
+            Self::Lifecycle => "lifecycle",
+        }
+    }
+
+    /// Its name in the engine. `prefix` keeps installations that share a Temporal namespace apart; usually it is empty.
+    #[must_use]
+    pub fn name(self, prefix: &str) -> String {
+        format!("{prefix}{}", self.as_str())
+    }
+
+    /// The queue of the same installation as another one of workflows.
+    #[must_use]
+    pub fn beside(self, queue: &str) -> String {
+        self.name(prefix_of(queue))
+    }
+
+    /// Whether this is the queue of that name.
+    #[must_use]
+    pub fn is(self, queue: &str) -> bool {
+        queue.ends_with(self.as_str())
+    }
 }
 
 /// Queue of the calls to one provider, so that one provider's trouble never blocks another's orders.
 #[must_use]
 pub fn provider(prefix: &str, slug: &str) -> String {
-    format!("{prefix}provider-{slug}")
+    format!("{prefix}{PROVIDER}{slug}")
 }
 
-/// The provider's queue that belongs to the same installation as a lifecycle queue.
+/// The provider's queue that belongs to the same installation as a queue of workflows.
 #[must_use]
-pub fn provider_beside(lifecycle_queue: &str, slug: &str) -> String {
-    provider(lifecycle_queue.strip_suffix(LIFECYCLE).unwrap_or_default(), slug)
+pub fn provider_beside(queue: &str, slug: &str) -> String {
+    provider(prefix_of(queue), slug)
 }
 
 /// Queue of the calls to payment gateways.
 #[must_use]
 pub fn payments(prefix: &str) -> String {
-    format!("{prefix}payments")
+    format!("{prefix}{PAYMENTS}")
 }
 
-/// The payments' queue that belongs to the same installation as a lifecycle queue.
+/// The payments' queue that belongs to the same installation as a queue of workflows.
 #[must_use]
-pub fn payments_beside(lifecycle_queue: &str) -> String {
-    payments(lifecycle_queue.strip_suffix(LIFECYCLE).unwrap_or_default())
+pub fn payments_beside(queue: &str) -> String {
+    payments(prefix_of(queue))
+}
+
+/// What stands before the name of an installation's queues. No queue's name ends with another's.
+fn prefix_of(queue: &str) -> &str {
+    WorkflowQueue::ALL.iter().find_map(|known| queue.strip_suffix(known.as_str())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workflow_finds_the_queues_of_its_own_installation() {
+        for queue in WorkflowQueue::ALL {
+            assert_eq!(provider_beside(&queue.name(""), "vultr"), "provider-vultr");
+            assert_eq!(provider_beside(&queue.name("t1-"), "vultr"), "t1-provider-vultr");
+            assert_eq!(payments_beside(&queue.name("t1-")), "t1-payments");
+            assert_eq!(WorkflowQueue::Instances.beside(&queue.name("t1-")), "t1-instances");
+            for other in WorkflowQueue::ALL {
+                assert_eq!(queue.is(&other.name("t1-")), queue == other);
+            }
+        }
+    }
 }

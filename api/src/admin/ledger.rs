@@ -174,7 +174,7 @@ pub(super) async fn get(
     }))
 }
 
-/// Recognise revenue and check the books now, instead of when it is due. The lifecycle worker does it; watch the check.
+/// Recognise revenue and check the books now, instead of when it is due. The worker of `upkeep` does it; watch the check.
 #[utoipa::path(
     post, path = "/admin/ledger/checks", tag = "admin", operation_id = "admin_request_ledger_check",
     security(("bearer" = [])),

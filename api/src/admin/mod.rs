@@ -28,6 +28,7 @@ mod placements;
 mod promos;
 mod proofs;
 mod providers;
+mod queues;
 mod reason;
 mod reconciliation;
 mod refunds;
@@ -107,6 +108,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(ledger::list, ledger::request))
         .routes(routes!(ledger::get))
         .routes(routes!(ledger::trial_balance))
+        .routes(routes!(queues::get))
         .routes(routes!(outbox::list))
         .routes(routes!(outbox::requeue))
         .routes(routes!(outbox::requeue_dead))

@@ -11,6 +11,7 @@ use domain::{
     outbox::order_workflow_id,
     provisioning::{FailureClass, TaskStatus},
     sorting::OrderSort,
+    views,
 };
 use serde::{Deserialize, Serialize};
 use store::{
@@ -301,9 +302,7 @@ impl AdminOrder {
 impl AdminOrderWorkflow {
     /// The process of this id.
     pub(super) fn of(id: String, temporal_ui: Option<&str>) -> Self {
-        // The id is one segment of the UI's path, so its slash has to be escaped.
-        let segment = id.replace('/', "%2F");
-        let url = temporal_ui.map(|ui| format!("{}/workflows/{segment}", ui.trim_end_matches('/')));
+        let url = temporal_ui.map(|ui| views::workflow_url(ui, &id));
         Self { id, url }
     }
 }

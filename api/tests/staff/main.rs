@@ -4,4 +4,5 @@
 mod figures;
 mod finding;
 mod lists;
+mod queues;
 mod users;

@@ -59,7 +59,7 @@ impl LedgerCheckResult {
 }
 
 impl Store {
-    /// Asks for a check of the books, which the lifecycle worker does after it has recognised revenue.
+    /// Asks for a check of the books, which the worker of `upkeep` does after it has recognised revenue.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.

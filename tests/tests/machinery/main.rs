@@ -3,5 +3,7 @@
 
 mod engine;
 mod outbox;
+mod queues;
+mod upgrade;
 mod upkeep;
 mod workers;

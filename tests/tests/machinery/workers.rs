@@ -1,9 +1,10 @@
 //! What a worker says about itself, and that it ends when a part of it is gone.
 
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use webrana_tests::{
     api_process::free_port,
+    cloud::{self, Cloud},
     customer::Customer,
     stack::{Options, Stack},
     wait_until::until,
@@ -27,8 +28,9 @@ fn read(body: &str) -> Value {
 }
 
 /// Of each part of a worker something.
-const FIGURES: [&str; 10] = [
-    "worker_role_up{role=\"lifecycle\"} 1",
+const FIGURES: [&str; 11] = [
+    "worker_role_up{role=\"orders\"} 1",
+    "task_queue_pollers{queue=\"orders\",tasks=\"WORKFLOW\"} 1",
     "worker_role_heard_timestamp_seconds{role=\"dispatcher\"}",
     "order_paid_to_active_seconds_count 1",
     "db_pool_connections{pool=\"main\",state=\"used\"}",
@@ -54,7 +56,9 @@ async fn a_worker_at_work_says_so_and_shows_its_figures() {
     let ready = read(&ready.1);
     let roles: Vec<&str> =
         ready["roles"].as_array().expect("roles").iter().filter_map(|role| role["role"].as_str()).collect();
-    for role in ["lifecycle", "dispatcher", "digitalocean", "vultr", "linode"] {
+    for role in
+        ["orders", "instances", "upkeep", "lifecycle", "dispatcher", "digitalocean", "vultr", "linode"]
+    {
         assert!(roles.contains(&role), "{role}: {ready}");
     }
     assert_eq!(get(port, "/livez").await.expect("an answer").0, StatusCode::OK);
@@ -82,7 +86,7 @@ async fn a_worker_without_its_engine_is_alive_and_not_ready_and_says_why() {
     let variables = [
         ("METRICS_PORT", own_port.as_str()),
         ("TEMPORAL_ADDRESS", nowhere.as_str()),
-        ("WORKER_QUEUES", "lifecycle"),
+        ("WORKER_QUEUES", "orders"),
     ];
     let _worker = WorkerProcess::start_with(PROGRAM, &stack, &variables);
     let told = until("the worker says why", || async {
@@ -110,4 +114,44 @@ async fn a_process_that_cannot_have_its_connections_is_refused_at_its_start() {
     let stack = system().await;
     let mut worker = WorkerProcess::start_with(PROGRAM, &stack, &[("DATABASE_MAX_CONNECTIONS", "100000")]);
     assert_eq!(worker.ended().await.code(), Some(1));
+}
+
+/// What an activity has left when its worker is told to stop, and a little.
+const LONGEST_STOP: std::time::Duration = std::time::Duration::from_secs(25);
+
+/// Has a worker get a server, stops it as soon as the provider was asked for one, and has another worker go on.
+async fn stopped_after_the_create(stack: &Stack) {
+    let mut worker = WorkerProcess::start(PROGRAM, stack, None);
+    let customer = Customer::register(stack).await;
+    let order = customer.place_order().await;
+    customer.pay(&order).await;
+    let create = Cloud::DIGITALOCEAN.routes().create;
+    until("the provider is asked for a server", || async {
+        (stack.clouds.calls(Cloud::DIGITALOCEAN, create) > 0).then_some(())
+    })
+    .await;
+    worker.terminate();
+    let ended = tokio::time::timeout(LONGEST_STOP, worker.ended()).await.expect("it ends in time");
+    assert!(ended.success(), "{ended}");
+
+    let _next = WorkerProcess::start(PROGRAM, stack, None);
+    customer.await_status(&order, "ACTIVE").await;
+    assert_eq!(stack.clouds.calls(Cloud::DIGITALOCEAN, create), 1);
+    assert_eq!(cloud::servers_of(stack, &order).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_told_to_stop_lets_a_create_come_to_its_end() {
+    let stack = system().await;
+    let slow =
+        json!({ "route": Cloud::DIGITALOCEAN.routes().create, "kind": "delay", "seconds": 1.5, "times": 1 });
+    cloud::fault(&stack, Cloud::DIGITALOCEAN, slow).await;
+    stopped_after_the_create(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_told_to_stop_hands_a_long_wait_over() {
+    let stack = system().await;
+    cloud::configure(&stack, Cloud::DIGITALOCEAN, json!({ "boot_seconds": 20.0 })).await;
+    stopped_after_the_create(&stack).await;
 }

@@ -23,5 +23,5 @@ pub const FLOORS: &[(&str, &[&str])] = &[
         "cancellations", "disputes", "documents", "expiry", "final_snapshots", "instance_actions", "instances", "life", "orders", "payouts",
         "placements", "provisioning", "reconciliation", "refunds", "renewals", "resizes", "wallet", "webhooks",
     ]),
-    ("staff and upkeep", &["admin", "figures", "purge", "seed", "sweep"]),
+    ("staff and upkeep", &["admin", "figures", "purge", "queue_health", "seed", "sweep"]),
 ];

@@ -23,6 +23,7 @@ pub mod unpaid;
 pub mod upkeep;
 pub mod value;
 pub mod vendor_setting;
+pub mod versions;
 
 use self::strength::Guarded;
 use anyhow::{Result, bail};
@@ -74,6 +75,9 @@ pub struct Config {
     /// What is done without anybody asking.
     #[command(flatten)]
     pub upkeep: upkeep::UpkeepConfig,
+    /// Versions of the workflow code.
+    #[command(flatten)]
+    pub versions: versions::VersionsConfig,
     /// What is seen of a running process.
     #[command(flatten)]
     pub observability: observability::ObservabilityConfig,
@@ -96,6 +100,7 @@ impl Config {
         problems.extend(self.payments.problems(production));
         problems.extend(self.orders.problems());
         problems.extend(self.upkeep.problems());
+        problems.extend(self.versions.problems());
         problems
     }
 

@@ -16,7 +16,9 @@ use crate::stack::secrets::StackSecrets;
 use crate::stack::{ServerOptions, Servers};
 use crate::telemetry;
 use crate::vendors;
+use crate::wiring;
 use anyhow::Result;
+use domain::term;
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +69,12 @@ pub struct LocalStack {
     services: Option<Services>,
     env: EnvFile,
     written: WrittenEnvFile,
+    /// What is asked every day, with where the web UI answers it.
+    views: Vec<(String, String)>,
 }
+
+/// The views that a start shows; the runbook names them all.
+const SHOWN: [&str; 4] = ["stuck_orders", "failed_orders", "due_today", "suspended_servers"];
 
 impl LocalStack {
     /// Starts everything and waits until it is ready.
@@ -88,7 +95,10 @@ impl LocalStack {
         let wanted = server_options(&options);
         let servers = Servers::start(data_dir, &wanted, progress, stop.cancelled()).await?;
         match Self::complete(&options, &servers, listeners, progress, stop).await {
-            Ok((services, env, written)) => Ok(Self { servers, services, env, written }),
+            Ok((services, env, written)) => {
+                let views = views(&config_for(&options.config, &servers));
+                Ok(Self { servers, services, env, written, views })
+            }
             Err(error) => {
                 servers.stop().await?;
                 Err(error)
@@ -156,6 +166,9 @@ impl LocalStack {
                 progress.note(format!("            {label:<26} {value}"));
             }
         }
+        for (question, url) in &self.views {
+            progress.note(format!("            {question:<33} {url}"));
+        }
         progress.note("            Ctrl-C stops it");
     }
 
@@ -184,6 +197,16 @@ impl LocalStack {
         }
         self.servers.stop().await
     }
+}
+
+/// Where the web UI answers what is asked every day, as of today.
+#[expect(clippy::disallowed_methods, reason = "a person reads it, and nothing is decided by it")]
+fn views(config: &Config) -> Vec<(String, String)> {
+    let Some(ui) = wiring::namespace_ui_url(config) else { return Vec::new() };
+    let today = term::day(chrono::Utc::now());
+    let views = domain::views::all(&config.temporal.queue_prefix, today);
+    let shown = views.into_iter().filter(|view| SHOWN.contains(&view.name.as_str()));
+    shown.map(|view| (view.question.clone(), view.url(&ui))).collect()
 }
 
 fn server_options(options: &StackOptions) -> ServerOptions {

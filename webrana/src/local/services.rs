@@ -23,6 +23,7 @@ use temporal::roles::Roles;
 use temporal::worker::WorkerSettings;
 use tokio::net::TcpListener;
 use url::Url;
+use workflows::queues::WorkflowQueue;
 
 /// Simulators hold nothing that needs time to finish.
 const SIMULATOR_GRACE: Duration = Duration::from_secs(3);
@@ -169,7 +170,8 @@ impl Services {
             store: store.clone(),
             providers,
             configured: wiring::configured(config),
-            lifecycle: true,
+            workflows: WorkflowQueue::ALL.to_vec(),
+            version: config.versions.settings(true),
             schedules: Some(config.upkeep.schedules()),
             ledger: Some(config.upkeep.ledger()),
             purge: Some(config.upkeep.purge()),
@@ -183,6 +185,12 @@ impl Services {
             Ok(())
         });
         let store = stores.dispatcher.clone().unwrap_or(store);
+        let (watch, watching) = (wiring::queue_watch(config, temporal.clone()), stores.main.clone());
+        let watched_until = dispatcher_stop.clone();
+        self.product.spawn("the look at the queues", async move {
+            temporal::queue_watch::run(watching, watch, watched_until).await;
+            Ok(())
+        });
         self.product.spawn("the dispatcher", async move {
             Ok(temporal::dispatcher::run(store, temporal, roles, dispatcher_stop).await?)
         });

@@ -23,6 +23,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use store::Store;
+use temporal::queue_watch::QueueWatch;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -60,6 +61,11 @@ pub fn registry(config: &Config, leases: &Store) -> Result<Arc<Registry>> {
 /// Slugs of the providers that are switched on and have their credential.
 pub fn configured(config: &Config) -> Vec<String> {
     config.providers.usable_slugs().map(str::to_owned).collect()
+}
+
+/// What whoever dispatches looks at besides.
+pub fn queue_watch(config: &Config, temporal: TemporalConfig) -> QueueWatch {
+    QueueWatch { temporal, providers: configured(config), versioned: config.versions.versioning }
 }
 
 /// What the API's handlers reach. `ready` is shared with whoever drains the process.
