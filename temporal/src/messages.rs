@@ -49,7 +49,7 @@ impl Envelope {
             namespace: self.namespace.clone(),
             workflow_id: delivery.workflow_id.clone(),
             workflow_type: Some(workflow_type(delivery)),
-            task_queue: Some(self.lifecycle_queue()),
+            task_queue: Some(self.queue(delivery)),
             input: Some(payloads(&delivery.input)?),
             identity: self.identity.clone(),
             request_id: id.to_string(),
@@ -72,7 +72,7 @@ impl Envelope {
             namespace: self.namespace.clone(),
             workflow_id: delivery.workflow_id.clone(),
             workflow_type: Some(workflow_type(delivery)),
-            task_queue: Some(self.lifecycle_queue()),
+            task_queue: Some(self.queue(delivery)),
             input: Some(payloads(&delivery.input)?),
             identity: self.identity.clone(),
             request_id: id.to_string(),
@@ -102,8 +102,12 @@ impl Envelope {
         }
     }
 
-    fn lifecycle_queue(&self) -> TaskQueue {
-        TaskQueue { name: queues::lifecycle(&self.queue_prefix), ..Default::default() }
+    fn queue(&self, delivery: &Delivery) -> TaskQueue {
+        let queue = match delivery.input.workflow() {
+            domain::outbox::WorkflowType::Delivery => queues::notifications,
+            _ => queues::lifecycle,
+        };
+        TaskQueue { name: queue(&self.queue_prefix), ..Default::default() }
     }
 }
 

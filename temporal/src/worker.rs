@@ -10,9 +10,10 @@ use std::{
 };
 
 use activities::{
-    AttemptWatch, CatalogSyncActivities, CreateWatchActivities, InstanceActivities, LedgerActivities,
-    OrderActivities, PaymentActivities, ProviderActivities, PurgeActivities, ReconcileActivities,
-    RefundActivities, RefundGatewayActivities, ServerActivities, SweepActivities, crash_point,
+    AttemptWatch, CatalogSyncActivities, Channels, CreateWatchActivities, DeliveryActivities,
+    InstanceActivities, LedgerActivities, OrderActivities, PaymentActivities, ProviderActivities,
+    PurgeActivities, ReconcileActivities, RefundActivities, RefundGatewayActivities, ServerActivities,
+    SweepActivities, crash_point,
 };
 use adapters::{payments::Gateways, providers::Registry};
 use store::Store;
@@ -31,11 +32,12 @@ use temporalio_sdk::{
 use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use workflows::{
-    CatalogSyncWorkflow, CreateWatchWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow,
-    PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow, queues,
+    CatalogSyncWorkflow, CreateWatchWorkflow, DeliveryWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow,
+    OrderWorkflow, PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
+    queues,
 };
 
-use domain::causes::in_full;
+use domain::{causes::in_full, delivery::DeliveryPolicy};
 use engine::{ConnectError, TemporalConfig, connect_metered};
 
 use crate::{
@@ -87,6 +89,17 @@ pub struct WorkerSettings {
     pub sweep: Option<SweepSettings>,
     /// What this process asks payment gateways.
     pub payments: PaymentWork,
+    /// By what this process tells people something outside of the app; nothing without.
+    pub notifications: NotificationWork,
+}
+
+/// What a worker tells people, and how patiently; nothing without channels.
+#[derive(Debug, Clone, Default)]
+pub struct NotificationWork {
+    /// By what.
+    pub channels: Channels,
+    /// How patiently.
+    pub policy: DeliveryPolicy,
 }
 
 /// What a worker does about payments; nothing without gateways.
@@ -105,6 +118,8 @@ enum WorkerError {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    #[error("opening the channels: {0}")]
+    Channels(#[from] store::StoreError),
     #[error("setting schedules: {0}")]
     Schedule(#[from] ScheduleError),
     #[error("the SDK's options: {0}")]
@@ -124,6 +139,7 @@ enum Role {
     Lifecycle,
     Provider(&'static str),
     Payments,
+    Notifications,
 }
 
 impl Role {
@@ -132,6 +148,7 @@ impl Role {
         match self {
             Self::Lifecycle => "lifecycle",
             Self::Payments => "payments",
+            Self::Notifications => "notifications",
             Self::Provider(slug) => slug,
         }
     }
@@ -171,6 +188,9 @@ pub async fn run(settings: WorkerSettings, roles: Roles, stop: CancellationToken
     }
     if !settings.payments.gateways.is_empty() {
         roles.push(Role::Payments);
+    }
+    if !settings.notifications.channels.is_empty() {
+        roles.push(Role::Notifications);
     }
     let mut running = JoinSet::new();
     for role in roles {
@@ -273,6 +293,9 @@ async fn run_once(
             ),
         }
     }
+    if matches!(role, Role::Notifications) {
+        settings.notifications.channels.open(&settings.store, &settings.notifications.policy).await?;
+    }
     let telemetry = TelemetryOptions::builder().metrics(meter).attach_service_name(false).build();
     let runtime_options = RuntimeOptions::builder().telemetry_options(telemetry).build();
     let runtime = Runtime::from_current_tokio(runtime_options.map_err(WorkerError::Telemetry)?)?;
@@ -303,6 +326,7 @@ fn due(role: &Role, settings: &WorkerSettings) -> Vec<Schedule> {
         Role::Payments => {
             settings.payments.checks.iter().map(|checks| Schedule::of_payments(prefix, checks)).collect()
         }
+        Role::Notifications => Vec::new(),
         Role::Provider(slug) => {
             settings.schedules.iter().flat_map(|due| Schedule::of_provider(prefix, slug, due)).collect()
         }
@@ -350,6 +374,15 @@ fn options(role: &Role, settings: &WorkerSettings, client: &Client) -> Result<Wo
             .register_activities(RefundGatewayActivities {
                 store,
                 gateways: settings.payments.gateways.clone(),
+            })
+            .activity_inbound_interceptor(watch)
+            .graceful_shutdown_period(GRACE)
+            .build(),
+        Role::Notifications => WorkerOptions::new(queues::notifications(prefix))
+            .register_workflow::<DeliveryWorkflow>()?
+            .register_activities(DeliveryActivities {
+                store,
+                channels: settings.notifications.channels.clone(),
             })
             .activity_inbound_interceptor(watch)
             .graceful_shutdown_period(GRACE)

@@ -27,6 +27,13 @@ pub fn payments(prefix: &str) -> String {
     format!("{prefix}payments")
 }
 
+/// Queue of what tells people something outside of the app, workflows and steps: however much there is to be told, no order
+/// waits for it.
+#[must_use]
+pub fn notifications(prefix: &str) -> String {
+    format!("{prefix}notifications")
+}
+
 /// The payments' queue that belongs to the same installation as a lifecycle queue.
 #[must_use]
 pub fn payments_beside(lifecycle_queue: &str) -> String {
