@@ -9,18 +9,19 @@ use anyhow::{Result, bail};
 use std::sync::Arc;
 use std::time::Duration;
 use temporal::roles::Roles;
-use temporal::worker::{PaymentWork, WorkerSettings};
+use temporal::worker::{NotificationWork, PaymentWork, WorkerSettings};
 
 const LIFECYCLE: &str = "lifecycle";
 const DISPATCHER: &str = "dispatcher";
 const PAYMENTS: &str = "payments";
+const NOTIFICATIONS: &str = "notifications";
 /// Closing what is left, such as idle database connections.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// What this worker does.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What to work on, separated by commas: lifecycle, dispatcher, payments, or a provider's slug; everything when not set
+    /// What to work on, separated by commas: lifecycle, dispatcher, payments, notifications, or a provider's slug; everything when not set
     #[arg(
         id = "worker.queues",
         long = "queues",
@@ -74,6 +75,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         } else {
             PaymentWork::default()
         },
+        notifications: if arguments.wants(NOTIFICATIONS) {
+            wiring::notifications::notification_work(&config.notifications)?
+        } else {
+            NotificationWork::default()
+        },
     };
 
     let mut tasks = Tasks::default();
@@ -92,6 +98,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         if settings.lifecycle {
             tasks.spawn("the orders' figures", wiring::figures::show_orders(store.clone(), token.clone()));
         }
+        if !settings.notifications.channels.is_empty() {
+            let shown = wiring::figures::show_deliveries(store.clone(), token.clone());
+            tasks.spawn("the deliveries' figures", shown);
+        }
     } else {
         tasks.spawn("health", wiring::serve_http(port, health, bounds, token.clone()));
     }
@@ -99,6 +109,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         let (roles, stop) = (roles.clone(), token.clone());
         tasks.spawn("the dispatcher", async move {
             Ok(temporal::dispatcher::run(store, temporal, roles, stop).await?)
+        });
+    }
+    if let Some(telegram) = settings.notifications.channels.telegram.clone() {
+        let (store, stop) = (store.clone(), token.clone());
+        tasks.spawn("the bot's reader", async move {
+            activities::telegram_reader::run(store, telegram, stop).await;
+            Ok(())
         });
     }
     tasks.spawn("the worker", async move {
@@ -120,12 +137,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 }
 
 fn refuse_unknown(queues: &[String], providers: &[&str]) -> Result<()> {
-    let known =
-        |queue: &str| [LIFECYCLE, DISPATCHER, PAYMENTS].contains(&queue) || providers.contains(&queue);
+    let known = |queue: &str| {
+        [LIFECYCLE, DISPATCHER, PAYMENTS, NOTIFICATIONS].contains(&queue) || providers.contains(&queue)
+    };
     match queues.iter().find(|queue| !known(queue)) {
         Some(unknown) => bail!(
-            "there is no queue `{unknown}`: there are {LIFECYCLE}, {DISPATCHER}, {PAYMENTS} and one for each provider that has \
-             credentials ({})",
+            "there is no queue `{unknown}`: there are {LIFECYCLE}, {DISPATCHER}, {PAYMENTS}, {NOTIFICATIONS} and one for each \
+             provider that has credentials ({})",
             if providers.is_empty() { "none has".to_owned() } else { providers.join(", ") }
         ),
         None => Ok(()),
