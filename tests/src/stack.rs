@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     audit::Audit,
     cloud::{Cloud, Clouds},
+    messengers::{Messengers, Told},
 };
 
 /// What root passwords are sealed under, here and in worker processes.
@@ -63,6 +64,8 @@ pub struct Options {
     pub worker_inside: bool,
     /// Whether the worker in this process also asks payment gateways.
     pub payments_inside: bool,
+    /// Whether customers are told anything by mail and by Telegram.
+    pub told: Told,
 }
 
 /// Steps that are tried again within a second, and given up after a minute.
@@ -89,6 +92,7 @@ impl Default for Options {
             temporal: None,
             worker_inside: true,
             payments_inside: true,
+            told: Told::Nobody,
         }
     }
 }
@@ -110,6 +114,8 @@ pub struct Stack {
     pub clouds: Clouds,
     /// The simulated gateway.
     pub gateway: SimulatedGateway,
+    /// Where its messages go, if customers are told anything.
+    pub messengers: Option<Messengers>,
     /// A key of the internal endpoints.
     pub api_key: String,
     /// An admin's email and password.
@@ -217,6 +223,10 @@ impl Stack {
             .create_api_key(&NewApiKey { name: "tests", scopes: Scope::ALL, life: None }, &origin)
             .await?;
         let admin = create_admin(&store, &origin).await?;
+        let messengers = match options.told {
+            Told::Nobody => None,
+            Told::Inside | Told::Outside => Some(Messengers::start().await),
+        };
         let providers = Arc::new(registry(&clouds, &options));
         let state = app_state(&store, &gateway, Arc::clone(&providers), &options);
         let stop = CancellationToken::new();
@@ -240,6 +250,12 @@ impl Stack {
                 } else {
                     worker::PaymentWork::default()
                 },
+                notifications: match &messengers {
+                    Some(messengers) if options.told == Told::Inside => {
+                        told_here(messengers, &store, &stop).await?
+                    }
+                    _ => worker::NotificationWork::default(),
+                },
             };
             tokio::spawn(worker::run(settings, roles, stop.clone()));
         }
@@ -251,6 +267,7 @@ impl Stack {
             temporal,
             clouds,
             gateway,
+            messengers,
             api_key,
             admin,
             audit: Audit::of(&options),
@@ -298,6 +315,20 @@ fn notified(api_url: &str) -> Settings {
         retry_interval_seconds: 0.05,
         ..Settings::default()
     }
+}
+
+/// What the worker in this process tells people: its channels are open before the first order, and the bot is listened to.
+async fn told_here(
+    messengers: &Messengers,
+    store: &Store,
+    stop: &CancellationToken,
+) -> Result<worker::NotificationWork> {
+    let work = messengers.work();
+    work.channels.open(store, &work.policy).await?;
+    if let Some(telegram) = work.channels.telegram.clone() {
+        tokio::spawn(activities::telegram_reader::run(store.clone(), telegram, stop.clone()));
+    }
+    Ok(work)
 }
 
 async fn create_admin(store: &Store, origin: &Origin) -> Result<(String, String)> {
@@ -348,6 +379,7 @@ fn app_state(
     AppState {
         orders: Arc::new(OrderConfig { policy: options.policy, unverified_may_order: true }),
         limits: Arc::new(Limits::uncounted()),
+        telegram_bot: (options.told != Told::Nobody).then(|| Messengers::bot().into()),
         ..AppState::new(store.clone(), providers, payments, auth)
     }
 }

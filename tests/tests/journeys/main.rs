@@ -11,3 +11,4 @@ mod money;
 mod payments;
 mod providers;
 mod refunds;
+mod telling;

@@ -11,3 +11,4 @@ mod payments;
 mod refunds;
 mod refused;
 mod swallowed;
+mod telling;
