@@ -70,6 +70,18 @@ pub const WHEN_REFUNDED: &[&str] = &[
 /// Crash points that it passes which the gateway refuses to give back.
 pub const WHEN_REFUND_RETURNS: &[&str] = &["return_refund.before", "return_refund.after"];
 
+/// Crash points that a message passes on its way out of the app, in order.
+pub const WHEN_TELLING: &[&str] = &[
+    "send_delivery.before",
+    "send_delivery.noted",
+    "send_delivery.sent",
+    "send_delivery.recorded",
+    "send_delivery.after",
+];
+
+/// Crash points that a message passes which can't be sent for too long.
+pub const WHEN_GIVING_UP: &[&str] = &["give_up_delivery.before", "give_up_delivery.after"];
+
 /// Crash points that the janitor of payments passes with a payment that was made, one whose charge got no answer, and one
 /// that the gateway never heard of; besides `store::crash_point::WHEN_A_GATEWAY_WAS_ASKED`.
 pub const WHEN_CHECKING_PAYMENTS: &[&str] = &[

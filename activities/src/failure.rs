@@ -7,7 +7,7 @@ use adapters::{
     payments::GatewayError,
     providers::{ProviderError, UnknownProvider},
 };
-use domain::{causes::in_full, provisioning::FailureClass};
+use domain::{causes::in_full, delivery::DeliveryTrouble, provisioning::FailureClass};
 use store::StoreError;
 use temporalio_sdk::{ApplicationFailure, activities::ActivityError};
 
@@ -78,6 +78,16 @@ pub(crate) enum StepError {
         /// What the gateway met.
         source: Option<GatewayError>,
     },
+    /// A message was not acknowledged; it is tried again.
+    #[error("{message}")]
+    NotDelivered {
+        /// What it is about.
+        trouble: DeliveryTrouble,
+        /// Where it happened, without addresses.
+        message: String,
+        /// How long the other side asked us to wait, or an earlier attempt may take to end.
+        retry_after: Option<Duration>,
+    },
     /// Staff paused provisioning, for this reason.
     #[error("provisioning is paused: {0}")]
     Paused(String),
@@ -103,6 +113,7 @@ impl StepError {
             | Self::NetworkLost(_)
             | Self::NotGone(_)
             | Self::NotDeleted(_)
+            | Self::NotDelivered { .. }
             | Self::Paused(_)
             | Self::Engine(_)
             | Self::Cancelled => FailureClass::Retryable,
@@ -136,7 +147,7 @@ impl StepError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Provider(error) => error.retry_after,
-            Self::Refund { retry_after, .. } => *retry_after,
+            Self::Refund { retry_after, .. } | Self::NotDelivered { retry_after, .. } => *retry_after,
             Self::OutcomePending(wait) => Some(*wait),
             _ => None,
         }

@@ -10,6 +10,14 @@ pub enum Cause {
     Wire(Arc<reqwest::Error>),
     /// A body that is not what the API documents.
     Body(Arc<serde_json::Error>),
+    /// The wire to a mail server.
+    Mail(Arc<lettre::transport::smtp::Error>),
+}
+
+impl From<lettre::transport::smtp::Error> for Cause {
+    fn from(error: lettre::transport::smtp::Error) -> Self {
+        Self::Mail(Arc::new(error))
+    }
 }
 
 impl From<reqwest::Error> for Cause {
@@ -29,6 +37,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Wire(error) => error.fmt(f),
             Self::Body(error) => error.fmt(f),
+            Self::Mail(error) => error.fmt(f),
         }
     }
 }
@@ -38,6 +47,7 @@ impl Error for Cause {
         match self {
             Self::Wire(error) => error.source(),
             Self::Body(error) => error.source(),
+            Self::Mail(error) => error.source(),
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
         .merge(auth::routes())
         .merge(public::catalog::routes())
         .merge(public::payment_methods::routes())
+        .merge(public::unsubscribe::routes())
         .merge(customer::orders::routes())
         .merge(customer::invoices::routes())
         .merge(customer::documents::routes())
@@ -24,6 +25,11 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
         .merge(admin::routes())
         .merge(internal::routes())
         .merge(webhooks::routes())
+}
+
+/// What whoever writes words looks at; nothing of it is there in production.
+pub(crate) fn for_writers() -> axum::Router<AppState> {
+    public::previews::routes()
 }
 
 /// The provider API under `/internal`, on the internal port.

@@ -17,12 +17,14 @@ use crate::{
     openapi::{self, docs},
     problem::{Code, Problem},
     rate_limit::{RateLimits, limit},
+    routes,
 };
 
 /// Everything on the public port: `/api/v1`, its documentation, and the health endpoints. Serve it with
 /// [`crate::serve`], so that clients' addresses are known.
 pub fn router(state: AppState) -> Router {
     let (routes, document) = openapi::described_routes().split_for_parts();
+    let routes = if state.previews { routes.merge(routes::for_writers()) } else { routes };
     wrap(routes.merge(docs::routes("/api", openapi::finish(document))), RateLimits::new(&state.limits), state)
 }
 

@@ -38,6 +38,10 @@ pub struct AppState {
     /// Our namespace in Temporal's web UI, such as `http://127.0.0.1:8233/namespaces/default`, for links that admins
     /// follow; `None` when there is no UI.
     pub temporal_ui_url: Option<String>,
+    /// Name of the bot that messages by Telegram come from, such as `webrana_bot`; `None` where there is none.
+    pub telegram_bot: Option<Arc<str>>,
+    /// Whether the words of events can be looked at under `/api/v1/dev`: not in production.
+    pub previews: bool,
     /// Turned off when the process drains: `/readyz` then answers 503.
     pub ready: Arc<AtomicBool>,
     /// Dependencies that `/health` asks about besides the database.
@@ -58,6 +62,8 @@ impl AppState {
             reconcile: ReconcileSettings::default(),
             limits: Arc::default(),
             temporal_ui_url: None,
+            telegram_bot: None,
+            previews: true,
             ready: Arc::new(AtomicBool::new(true)),
             probes: Arc::default(),
         }

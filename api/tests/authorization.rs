@@ -22,6 +22,9 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET", "/api/v1/regions"),
     ("GET", "/api/v1/images"),
     ("GET", "/api/v1/payment-methods"),
+    // What a link ends in says which mails are meant.
+    ("GET", "/api/v1/unsubscribe/{token}"),
+    ("POST", "/api/v1/unsubscribe/{token}"),
 ];
 
 /// The same, with an address for each gateway: it proves what it tells.

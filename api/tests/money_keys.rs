@@ -11,6 +11,7 @@ use testkit::http::{Method, TestApi};
 const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/bulk-retries", "an order is tried again once for each failure"),
     ("POST", "/api/v1/admin/bulk-retries/{id}/stop", "is about servers"),
+    ("POST", "/api/v1/admin/deliveries/{id}/resend", "tells somebody something"),
     ("PUT", "/api/v1/admin/invoices/{id}/draft", "nobody owes or pays a draft"),
     ("POST", "/api/v1/admin/instances/{id}/holds", "is about the server, which is held once for each kind"),
     ("DELETE", "/api/v1/admin/instances/{id}/holds/{hold_id}", "is about the server"),
@@ -70,6 +71,7 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
         "an order is called off once; what it holds is its customer's own",
     ),
     ("POST", "/api/v1/payments/{id}/proof", "is a claim; the same file again is the same proof"),
+    ("POST", "/api/v1/unsubscribe/{token}", "is about mails"),
     ("DELETE", "/internal/instances/{id}", "is about a server"),
     ("POST", "/internal/instances/{id}/action", "is about a server"),
     ("POST", "/internal/provision", "is about a server, once per order"),

@@ -186,6 +186,8 @@ macro_rules! every_event {
             MessageUndelivered = "message_undelivered" [staff],
             /// The database refuses a step of a workflow.
             StepRefused = "step_refused" [staff],
+            /// Messages to people could not be delivered.
+            DeliveriesFailed = "deliveries_failed" [staff],
         }
     };
 }
@@ -195,6 +197,15 @@ macro_rules! events {
         text_enum! {
             /// Which event it is, by the name of the folder of its words.
             EventKind { $($(#[$doc])* $event = $name),+ }
+        }
+
+        impl EventKind {
+            /// Whether customers are told of it, by every way there is.
+            #[must_use]
+            pub fn is_for_customers(self) -> bool {
+                let told: &[&str] = match self { $(Self::$event => &[$(stringify!($channel)),*]),+ };
+                told.contains(&"customer")
+            }
         }
 
         /// Something that happened, with its data.

@@ -119,6 +119,8 @@ id! {
     LedgerCheckId,
     /// A server that waits for its deletion.
     QuarantineId,
+    /// One event, told to one person by one channel.
+    DeliveryId,
     /// Failed orders that are tried again together.
     BulkRetryId,
 }

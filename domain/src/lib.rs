@@ -7,6 +7,7 @@ pub mod billing;
 pub mod catalog;
 pub mod causes;
 pub mod circuit;
+pub mod delivery;
 pub mod dispute;
 pub mod email;
 pub mod event;

@@ -91,7 +91,64 @@ text_enum! {
         VpsNotDeleted = "VPS_NOT_DELETED",
         /// Somebody's account is or may be used by another. Nobody can do without these.
         SecurityNotice = "SECURITY_NOTICE",
+        /// Messages to customers could not be delivered, for administrators.
+        DeliveriesFailed = "DELIVERIES_FAILED",
         /// News from us to all.
         SystemAnnouncement = "SYSTEM_ANNOUNCEMENT",
+    }
+}
+
+impl NotificationKind {
+    /// Whether nobody can do without: what concerns the safety of an account, money, and what somebody is about to lose.
+    /// People choose by which channels they are told of the rest.
+    #[must_use]
+    pub const fn is_required(self) -> bool {
+        match self {
+            Self::SecurityNotice
+            | Self::PaymentConfirmed
+            | Self::PaymentFailed
+            | Self::PaymentRejected
+            | Self::PaymentIncomplete
+            | Self::PaymentTakenBack
+            | Self::DepositReceived
+            | Self::WalletCredited
+            | Self::WalletDebited
+            | Self::OrderRefunded
+            | Self::InvoiceRefunded
+            | Self::InvoiceIssued
+            | Self::InvoiceVoided
+            | Self::VpsExpired
+            | Self::VpsSuspended
+            | Self::VpsTerminated => true,
+            Self::OrderCreated
+            | Self::PaymentReminder
+            | Self::ProofUploaded
+            | Self::PaymentAlert
+            | Self::PaymentDisputed
+            | Self::GatewayAlert
+            | Self::ProviderAlert
+            | Self::OrderExpired
+            | Self::OrderCancelled
+            | Self::VpsActive
+            | Self::ProvisioningMoved
+            | Self::ProvisioningFailed
+            | Self::VpsRenewed
+            | Self::VpsExpiring
+            | Self::VpsResumed
+            | Self::StepsHeldBack
+            | Self::CatalogChanged
+            | Self::ReconciliationReport
+            | Self::MessageUndelivered
+            | Self::StepRefused
+            | Self::ServerNotReady
+            | Self::OrderWaits
+            | Self::WorkflowsRestarted
+            | Self::LedgerUnsound
+            | Self::VpsResized
+            | Self::VpsCancelled
+            | Self::VpsNotDeleted
+            | Self::DeliveriesFailed
+            | Self::SystemAnnouncement => false,
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! delivered afterwards, at least once; workflow ids and the outbox id make a second delivery harmless.
 
 use crate::{
+    delivery::{DeliveryStart, delivery_workflow_id},
     ids::{CatalogSyncId, InstanceId, LedgerCheckId, OrderId, ReconciliationId, UserId},
     instance::{InstancePolicy, InstanceStatus},
     policy::OrderPolicy,
@@ -74,7 +75,7 @@ text_enum! {
         Paid = "PAID",
         /// Nobody in particular: something ends, or is looked after.
         Routine = "ROUTINE",
-        /// Nobody yet.
+        /// Nobody who paid for it: an order that may come to nothing, or somebody who is to read something.
         Unpaid = "UNPAID",
     }
 }
@@ -158,6 +159,8 @@ pub enum Message {
     },
     /// Money is to go back through its gateway; also said again when staff want another try.
     StartRefund(RefundStart),
+    /// Somebody is to be told something outside of the app; also said again when staff want it sent once more.
+    StartDelivery(DeliveryStart),
 }
 
 impl Message {
@@ -177,6 +180,7 @@ impl Message {
             }
             Self::CheckLedger { check_id } => ledger_upkeep_workflow_id(*check_id),
             Self::StartRefund(start) => refund_workflow_id(start.refund_id),
+            Self::StartDelivery(start) => delivery_workflow_id(start.delivery_id),
         }
     }
 
@@ -194,7 +198,9 @@ impl Message {
             | Self::SyncCatalog { .. }
             | Self::Reconcile { .. }
             | Self::CheckLedger { .. } => MessageClass::Routine,
-            Self::StartOrder(_) | Self::WakeOrder { is_paid: false, .. } => MessageClass::Unpaid,
+            Self::StartOrder(_) | Self::WakeOrder { is_paid: false, .. } | Self::StartDelivery(_) => {
+                MessageClass::Unpaid
+            }
         }
     }
 
@@ -213,6 +219,7 @@ impl Message {
             Self::Reconcile { .. } => "reconcile",
             Self::CheckLedger { .. } => "check_ledger",
             Self::StartRefund(_) => "start_refund",
+            Self::StartDelivery(_) => "start_delivery",
         }
     }
 }

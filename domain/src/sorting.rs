@@ -116,6 +116,20 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// How a list of deliveries is sorted.
+    DeliverySort {
+        /// The newest first.
+        Newest = "-created_at",
+        /// The oldest first.
+        Oldest = "created_at",
+        /// What was tried the most often first.
+        MostAttempts = "-attempts",
+        /// What was tried the least often first.
+        FewestAttempts = "attempts",
+    }
+}
+
 sortings! {
     OrderSort { Self::Newest | Self::Oldest => Age, Self::Dearest | Self::Cheapest => Number }
     PaymentSort { Self::Newest | Self::Oldest => Age, Self::Largest | Self::Smallest => Number }
@@ -125,6 +139,7 @@ sortings! {
         Self::DueFirst | Self::DueLast => Time,
     }
     UserSort { Self::Newest | Self::Oldest => Age, Self::Email | Self::EmailBackwards => Text }
+    DeliverySort { Self::Newest | Self::Oldest => Age, Self::MostAttempts | Self::FewestAttempts => Number }
     InstanceSort {
         Self::Newest | Self::Oldest => Age,
         Self::ExpiresFirst | Self::ExpiresLast | Self::DueFirst | Self::DueLast => Time,

@@ -16,6 +16,7 @@
 
 mod failures;
 mod lines;
+mod mail;
 mod papers;
 mod promos;
 mod reasons;
@@ -31,6 +32,7 @@ use domain::{
 
 pub use failures::{action_failure, order_failure};
 pub use lines::invoice_line;
+pub use mail::{Addressed, Mail, action, mail};
 pub use papers::{Phrases, invoice_status};
 pub use promos::{promo_gives, promo_refusal};
 pub use reasons::{credit_reason, misfit_reason};
@@ -89,6 +91,9 @@ pub enum Error {
         /// What is wrong.
         source: minijinja::Error,
     },
+    /// The layout of mails can't be read.
+    #[error("the layout of mails can't be read: {0}")]
+    Layout(String),
 }
 
 /// A notification in the app.

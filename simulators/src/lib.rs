@@ -10,7 +10,9 @@ mod kit;
 
 pub mod digitalocean;
 pub mod linode;
+pub mod mail;
 pub mod midtrans;
+pub mod telegram;
 pub mod vultr;
 pub mod xendit;
 

@@ -87,6 +87,8 @@ pub enum StoreError {
 pub enum Object {
     /// What a provider sells, as it lists it.
     Catalog,
+    /// Something that somebody is to be told outside of the app.
+    Delivery,
     /// A payment that its gateway took back.
     Dispute,
     /// A server of ours.
@@ -117,6 +119,7 @@ impl fmt::Display for Object {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Catalog => "provider's catalog",
+            Self::Delivery => "delivery",
             Self::Dispute => "dispute",
             Self::Instance => "instance",
             Self::Invoice => "invoice",

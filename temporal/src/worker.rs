@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use activities::crash_point;
+use activities::{Channels, crash_point};
 use adapters::{payments::Gateways, providers::Registry};
 use store::Store;
 use temporalio_client::{Client, schedules::ScheduleError};
@@ -24,7 +24,7 @@ use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use workflows::queues::WorkflowQueue;
 
-use domain::causes::in_full;
+use domain::{causes::in_full, delivery::DeliveryPolicy};
 use engine::{ConnectError, TemporalConfig, connect_metered};
 
 mod registered;
@@ -82,6 +82,17 @@ pub struct WorkerSettings {
     pub sweep: Option<SweepSettings>,
     /// What this process asks payment gateways.
     pub payments: PaymentWork,
+    /// By what this process tells people something outside of the app; nothing without.
+    pub notifications: NotificationWork,
+}
+
+/// What a worker tells people, and how patiently; nothing without channels.
+#[derive(Debug, Clone, Default)]
+pub struct NotificationWork {
+    /// By what.
+    pub channels: Channels,
+    /// How patiently.
+    pub policy: DeliveryPolicy,
 }
 
 /// What a worker does about payments; nothing without gateways.
@@ -100,6 +111,8 @@ enum WorkerError {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    #[error("opening the channels: {0}")]
+    Channels(#[from] store::StoreError),
     #[error("setting schedules: {0}")]
     Schedule(#[from] ScheduleError),
     #[error("the SDK's options: {0}")]
@@ -236,6 +249,9 @@ async fn run_once(
     }
     for schedule in role.due(settings) {
         ensure(schedule, &client).await?;
+    }
+    if matches!(role, Role::Workflows(WorkflowQueue::Notifications)) {
+        settings.notifications.channels.open(&settings.store, &settings.notifications.policy).await?;
     }
     let telemetry = TelemetryOptions::builder().metrics(meter).attach_service_name(false).build();
     let runtime_options = RuntimeOptions::builder().telemetry_options(telemetry).build();

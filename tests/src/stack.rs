@@ -43,6 +43,7 @@ use workflows::queues::WorkflowQueue;
 use crate::{
     audit::Audit,
     cloud::{Cloud, Clouds},
+    messengers::{Messengers, Told},
 };
 
 /// What root passwords are sealed under, here and in worker processes.
@@ -71,6 +72,8 @@ pub struct Options {
     pub payments_inside: bool,
     /// Which version of the workflow code the worker in this process says it runs; none: the engine keeps none apart.
     pub version: Option<VersionSettings>,
+    /// Whether customers are told anything by mail and by Telegram.
+    pub told: Told,
 }
 
 /// Steps that are tried again within a second, and given up after a minute.
@@ -98,6 +101,7 @@ impl Default for Options {
             worker_inside: true,
             payments_inside: true,
             version: Some(VersionSettings { build_id: versions::build_id(), in_place: false }),
+            told: Told::Nobody,
         }
     }
 }
@@ -119,6 +123,8 @@ pub struct Stack {
     pub clouds: Clouds,
     /// The simulated gateway.
     pub gateway: SimulatedGateway,
+    /// Where its messages go, if customers are told anything.
+    pub messengers: Option<Messengers>,
     /// A key of the internal endpoints.
     pub api_key: String,
     /// An admin's email and password.
@@ -230,6 +236,10 @@ impl Stack {
             .create_api_key(&NewApiKey { name: "tests", scopes: Scope::ALL, life: None }, &origin)
             .await?;
         let admin = create_admin(&store, &origin).await?;
+        let messengers = match options.told {
+            Told::Nobody => None,
+            Told::Inside | Told::Outside => Some(Messengers::start().await),
+        };
         let providers = Arc::new(registry(&clouds, &options));
         let state = app_state(&store, &gateway, Arc::clone(&providers), &options);
         let stop = CancellationToken::new();
@@ -254,6 +264,12 @@ impl Stack {
                 } else {
                     worker::PaymentWork::default()
                 },
+                notifications: match &messengers {
+                    Some(messengers) if options.told == Told::Inside => {
+                        told_here(messengers, &store, &stop).await?
+                    }
+                    _ => worker::NotificationWork::default(),
+                },
             };
             tokio::spawn(worker::run(settings, roles, stop.clone()));
         }
@@ -265,6 +281,7 @@ impl Stack {
             temporal,
             clouds,
             gateway,
+            messengers,
             api_key,
             admin,
             audit: Audit::of(&options),
@@ -312,6 +329,20 @@ fn notified(api_url: &str) -> Settings {
         retry_interval_seconds: 0.05,
         ..Settings::default()
     }
+}
+
+/// What the worker in this process tells people: its channels are open before the first order, and the bot is listened to.
+async fn told_here(
+    messengers: &Messengers,
+    store: &Store,
+    stop: &CancellationToken,
+) -> Result<worker::NotificationWork> {
+    let work = messengers.work();
+    work.channels.open(store, &work.policy).await?;
+    if let Some(telegram) = work.channels.telegram.clone() {
+        tokio::spawn(activities::telegram_reader::run(store.clone(), telegram, stop.clone()));
+    }
+    Ok(work)
 }
 
 async fn create_admin(store: &Store, origin: &Origin) -> Result<(String, String)> {
@@ -362,6 +393,7 @@ fn app_state(
     AppState {
         orders: Arc::new(OrderConfig { policy: options.policy, unverified_may_order: true }),
         limits: Arc::new(Limits::uncounted()),
+        telegram_bot: (options.told != Told::Nobody).then(|| Messengers::bot().into()),
         ..AppState::new(store.clone(), providers, payments, auth)
     }
 }

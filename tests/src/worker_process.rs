@@ -1,6 +1,9 @@
 //! A worker in a process of its own, so that it can be killed.
 
-use std::process::{ExitStatus, Stdio};
+use std::{
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
 
 use engine::{
     TemporalConfig,
@@ -117,6 +120,22 @@ impl WorkerProcess {
             .env("WORKER_QUEUES", "payments")
             .env("PAYMENT_CHECK_EVERY", "24h")
             .envs(gateway::environment(stack));
+        Self(command.spawn().expect("the worker starts"))
+    }
+
+    /// Starts one that only tells people what there is to be told, and gives a message up after `patience`.
+    ///
+    /// # Panics
+    /// When the system tells nobody.
+    pub fn start_notifications(
+        program: &str,
+        stack: &Stack,
+        crash_at: Option<CrashAt<'_>>,
+        patience: Duration,
+    ) -> Self {
+        let messengers = stack.messengers.as_ref().expect("messengers");
+        let mut command = command(program, stack, crash_at);
+        command.arg("worker").env("WORKER_QUEUES", "notifications").envs(messengers.environment(patience));
         Self(command.spawn().expect("the worker starts"))
     }
 

@@ -10,7 +10,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("workflows", &["domain"]),
     ("adapters", &["domain"]),
     ("store", &["domain"]),
-    ("activities", &["domain", "workflows", "store", "adapters"]),
+    ("activities", &["domain", "messages", "workflows", "store", "adapters"]),
     ("api", &["domain", "messages", "workflows", "store", "adapters"]),
     ("engine", &[]),
     ("temporal", &["engine", "domain", "workflows", "store", "adapters", "activities"]),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What customers, money and servers are kept in, and what people and workflows are told.
-const TABLES: [&str; 27] = [
+const TABLES: [&str; 28] = [
     "credit_notes",
     "deposits",
     "disputes",
@@ -19,6 +19,7 @@ const TABLES: [&str; 27] = [
     "ledger_accounts",
     "ledger_entries",
     "ledger_movements",
+    "notification_deliveries",
     "order_placements",
     "orders",
     "outbox",

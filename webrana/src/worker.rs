@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use std::sync::Arc;
 use std::time::Duration;
 use temporal::roles::Roles;
-use temporal::worker::{PaymentWork, WorkerSettings};
+use temporal::worker::{NotificationWork, PaymentWork, WorkerSettings};
 use workflows::queues::WorkflowQueue;
 
 const DISPATCHER: &str = "dispatcher";
@@ -20,7 +20,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// What this worker does.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What to work on, separated by commas: orders, instances, upkeep, payments, dispatcher, lifecycle, or a provider's slug; everything when not set
+    /// What to work on, separated by commas: orders, instances, upkeep, notifications, payments, dispatcher, lifecycle, or a provider's slug; everything when not set
     #[arg(
         id = "worker.queues",
         long = "queues",
@@ -75,6 +75,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         } else {
             PaymentWork::default()
         },
+        notifications: if arguments.wants(WorkflowQueue::Notifications.as_str()) {
+            wiring::notifications::notification_work(&config.notifications)?
+        } else {
+            NotificationWork::default()
+        },
     };
 
     let mut tasks = Tasks::default();
@@ -93,6 +98,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         if settings.workflows.contains(&WorkflowQueue::Upkeep) {
             tasks.spawn("the orders' figures", wiring::figures::show_orders(store.clone(), token.clone()));
         }
+        if !settings.notifications.channels.is_empty() {
+            let shown = wiring::figures::show_deliveries(store.clone(), token.clone());
+            tasks.spawn("the deliveries' figures", shown);
+        }
     } else {
         tasks.spawn("health", wiring::serve_http(port, health, bounds, token.clone()));
     }
@@ -106,6 +115,13 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         });
         tasks.spawn("the dispatcher", async move {
             Ok(temporal::dispatcher::run(store, temporal, roles, stop).await?)
+        });
+    }
+    if let Some(telegram) = settings.notifications.channels.telegram.clone() {
+        let (store, stop) = (store.clone(), token.clone());
+        tasks.spawn("the bot's reader", async move {
+            activities::telegram_reader::run(store, telegram, stop).await;
+            Ok(())
         });
     }
     tasks.spawn("the worker", async move {

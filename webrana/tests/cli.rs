@@ -95,6 +95,9 @@ fn production_says_what_it_lacks_and_never_prints_a_secret() {
         .env("SELLER_NAME", "PT Contoh")
         .env("SELLER_ADDRESS", "Jakarta")
         .env("SELLER_TAX_ID", "01.234.567.8-901.000")
+        .env("SMTP_URL", "smtps://mail.example.com")
+        .env("MAIL_FROM", "WeBrana Cloud <no-reply@example.com>")
+        .env("APP_URL", "https://app.example.com")
         .env("DIGITALOCEAN_TOKEN_FILE", "token")
         .output()
         .unwrap();

@@ -7,6 +7,7 @@
 
 mod catalog_sync;
 mod create_watch;
+mod delivery;
 mod instance;
 mod ledger_upkeep;
 pub mod next_version;
@@ -27,6 +28,7 @@ pub const CODE: &str = env!("WORKFLOW_CODE");
 
 pub use catalog_sync::{CatalogSyncPorts, CatalogSyncWorkflow, CatalogSynced, SyncCatalog};
 pub use create_watch::{CreateWatchPorts, CreateWatchWorkflow, CreatesWatched, WatchCreates};
+pub use delivery::{DeliveryPorts, DeliveryRecordPorts, DeliveryWorkflow, GiveUpDelivery, SendDelivery};
 pub use instance::{InstanceInput, InstanceWorkflow};
 pub use ledger_upkeep::{
     CheckLedger, LedgerCheckRun, LedgerChecked, LedgerPorts, LedgerUpkeepWorkflow, RecogniseRevenue,

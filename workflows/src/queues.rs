@@ -14,13 +14,16 @@ pub enum WorkflowQueue {
     Instances,
     /// What nobody in particular waits for: sweeps, books, purges, comparisons, catalogs, janitors, and refunds.
     Upkeep,
-    /// All of these, of before each had a queue. Nothing is started on it; what was, ends or leaves.
+    /// What people are told outside of the app: however much that is, no order waits for it.
+    Notifications,
+    /// All but what people are told, of before each had a queue. Nothing is started on it; what was, ends or leaves.
     Lifecycle,
 }
 
 impl WorkflowQueue {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Orders, Self::Instances, Self::Upkeep, Self::Lifecycle];
+    pub const ALL: [Self; 5] =
+        [Self::Orders, Self::Instances, Self::Upkeep, Self::Notifications, Self::Lifecycle];
 
     /// The queue that a workflow is started on.
     #[must_use]
@@ -32,6 +35,7 @@ impl WorkflowQueue {
             | WorkflowType::CatalogSync
             | WorkflowType::Reconcile
             | WorkflowType::LedgerUpkeep => Self::Upkeep,
+            WorkflowType::Delivery => Self::Notifications,
         }
     }
 
@@ -42,6 +46,7 @@ impl WorkflowQueue {
             Self::Orders => "orders",
             Self::Instances => "instances",
             Self::Upkeep => "upkeep",
+            Self::Notifications => "notifications",
             Self::Lifecycle => "lifecycle",
         }
     }

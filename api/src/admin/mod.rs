@@ -9,6 +9,7 @@ mod audit_log;
 mod bulk_retries;
 mod catalog_sync;
 mod dashboard;
+mod deliveries;
 mod disputes;
 mod holds;
 mod instances;
@@ -113,6 +114,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(outbox::requeue))
         .routes(routes!(outbox::requeue_dead))
         .routes(routes!(outbox::skip))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::resend))
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::get))
         .routes(routes!(webhooks::replay))

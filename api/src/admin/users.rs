@@ -95,6 +95,8 @@ pub(super) struct AdminUser {
     notes: i64,
     /// Null when it never logged in.
     last_login_at: Option<DateTime<Utc>>,
+    /// Since when the address takes no mail, as the mail server said; null while it does, as far as we know.
+    email_undeliverable_since: Option<DateTime<Utc>>,
 }
 
 /// Another role.
@@ -323,6 +325,7 @@ impl From<UserDetail> for AdminUser {
             open_invoices: detail.open_invoices,
             notes: detail.notes,
             last_login_at: detail.last_login_at,
+            email_undeliverable_since: detail.email_undeliverable_since,
         }
     }
 }

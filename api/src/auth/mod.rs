@@ -9,9 +9,11 @@ use crate::AppState;
 mod access_token;
 mod account;
 mod bodies;
+mod notification_preferences;
 mod principal;
 mod profile;
 pub(crate) mod ssh_keys;
+mod telegram_link;
 mod turns;
 
 pub(crate) use principal::scope_missing;
@@ -29,6 +31,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(profile::change_password))
         .routes(routes!(profile::sessions))
         .routes(routes!(profile::revoke_session))
+        .routes(routes!(notification_preferences::get, notification_preferences::set))
+        .routes(routes!(telegram_link::create, telegram_link::get, telegram_link::delete))
         .routes(routes!(ssh_keys::list, ssh_keys::add))
         .routes(routes!(ssh_keys::get, ssh_keys::remove))
 }

@@ -124,6 +124,8 @@ codes! {
     CONFLICT {
         /// The provider's list is empty, which is not believed.
         CatalogConflict = "catalog_conflict",
+        /// The delivery's state forbids it.
+        DeliveryConflict = "delivery_conflict",
         /// The dispute's state forbids it.
         DisputeConflict = "dispute_conflict",
         /// The email address has an account already.
@@ -180,6 +182,8 @@ codes! {
         SeveralPaymentsWait = "several_payments_wait",
         /// The account has this SSH key already.
         SshKeyExists = "ssh_key_exists",
+        /// This installation has no bot at Telegram.
+        TelegramUnavailable = "telegram_unavailable",
         /// The payment, or its order, has as many proofs as it may.
         TooManyProofs = "too_many_proofs",
         /// As many unpaid orders or deposits as may hold this promo code or this plan, of which there are few.
@@ -238,6 +242,8 @@ codes! {
         LifeRulesInvalid = "life_rules_invalid",
         /// cloud-init would not know what the user data is, or it has a NUL character.
         InvalidUserData = "invalid_user_data",
+        /// People can't do without such notifications.
+        NotificationRequired = "notification_required",
         /// The payment method does not take so much or so little; `detail` says what does.
         PaymentMethodLimit = "payment_method_limit",
         /// This can't be paid so, or not at the moment.

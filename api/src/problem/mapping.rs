@@ -67,6 +67,7 @@ impl From<InvalidPolicy> for Problem {
 const fn of_conflict(object: Object) -> Code {
     match object {
         Object::Catalog => Code::CatalogConflict,
+        Object::Delivery => Code::DeliveryConflict,
         Object::Dispute => Code::DisputeConflict,
         Object::Instance => Code::InstanceConflict,
         Object::Invoice => Code::InvoiceConflict,

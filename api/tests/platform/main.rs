@@ -4,6 +4,7 @@
 mod calls;
 mod identity;
 mod layers;
+mod notifying;
 mod openapi;
 mod problems;
 mod strictness;

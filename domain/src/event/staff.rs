@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     circuit::CircuitScope,
-    ids::{ActionId, CatalogSyncId, InstanceId, OrderId, OutboxId, ReconciliationId},
+    delivery::{DeliveryChannel, DeliveryTrouble},
+    ids::{ActionId, CatalogSyncId, DeliveryId, InstanceId, OrderId, OutboxId, ReconciliationId},
     money::Rupiah,
     notification::NotificationKind,
     provisioning::FailureClass,
@@ -94,6 +95,16 @@ data! {
         workflow_id: String,
         kind: String,
         failures: i32,
+        /// The hour of which it is told.
+        hour: String,
+    }
+
+    /// Messages to people could not be delivered.
+    DeliveriesFailed {
+        /// The first of them in that hour.
+        delivery_id: DeliveryId,
+        channel: DeliveryChannel,
+        trouble: DeliveryTrouble,
         /// The hour of which it is told.
         hour: String,
     }
@@ -254,6 +265,24 @@ impl EventData for MessageUndelivered {
             workflow_id: format!("order/{}", id::<OrderId>(1)),
             kind: "payment_confirmed".to_owned(),
             failures: 12,
+            hour: hour(),
+        }
+    }
+}
+
+impl EventData for DeliveriesFailed {
+    fn facts(&self) -> Facts {
+        let Self { channel, hour, .. } = self;
+        Facts::of(format!("deliveries/failed/{channel}/{hour}"))
+            .told(NotificationKind::DeliveriesFailed)
+            .at(format!("/admin/deliveries?channel={channel}"))
+    }
+
+    fn example() -> Self {
+        Self {
+            delivery_id: id(21),
+            channel: DeliveryChannel::Email,
+            trouble: DeliveryTrouble::TooLate,
             hour: hour(),
         }
     }

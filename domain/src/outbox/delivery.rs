@@ -3,6 +3,7 @@
 
 use super::{InstanceStart, Message, OrderStart, instance_workflow_id, order_workflow_id};
 use crate::{
+    delivery::DeliveryStart,
     ids::{InstanceId, OrderId},
     order::OrderStatus,
     policy::StepPolicy,
@@ -26,6 +27,8 @@ text_enum! {
         Reconcile = "ReconcileWorkflow",
         /// The upkeep of the books.
         LedgerUpkeep = "LedgerUpkeepWorkflow",
+        /// The telling of an event to a person.
+        Delivery = "DeliveryWorkflow",
     }
 }
 
@@ -81,6 +84,8 @@ pub enum Input {
     Reconcile(ReconcileStart),
     /// Of the upkeep of the books.
     LedgerUpkeep(LedgerUpkeepStart),
+    /// Of the telling of an event.
+    Delivery(DeliveryStart),
 }
 
 impl Input {
@@ -94,6 +99,7 @@ impl Input {
             Self::CatalogSync(_) => WorkflowType::CatalogSync,
             Self::Reconcile(_) => WorkflowType::Reconcile,
             Self::LedgerUpkeep(_) => WorkflowType::LedgerUpkeep,
+            Self::Delivery(_) => WorkflowType::Delivery,
         }
     }
 }
@@ -192,6 +198,10 @@ impl Message {
             }
             Self::StartRefund(start) => {
                 now(self.start(Input::Refund(*start), true, "Give money back through its gateway".to_owned()))
+            }
+            Self::StartDelivery(start) => {
+                let summary = format!("Tell somebody by {}", start.channel);
+                now(self.start(Input::Delivery(*start), true, summary))
             }
             Self::SyncCatalog { sync_id, provider } => {
                 let (provider, sync_id) = (provider.clone(), Some(*sync_id));

@@ -202,7 +202,7 @@ fn refusal<S: Simulated>(simulator: &S, fault: &Fault) -> Response {
 
 /// Whoever calls is on this machine and means it: a page that somebody here happens to look at can send requests to
 /// loopback too, under a name of its own (DNS rebinding), or as a form.
-async fn from_here_only(
+pub(crate) async fn from_here_only(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
     next: Next,

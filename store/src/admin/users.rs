@@ -78,6 +78,8 @@ pub struct UserDetail {
     pub notes: i64,
     /// When it last logged in.
     pub last_login_at: Option<DateTime<Utc>>,
+    /// Since when its address takes no mail, as the mail server said.
+    pub email_undeliverable_since: Option<DateTime<Utc>>,
 }
 
 /// What somebody of the staff wrote about an account.
@@ -195,7 +197,8 @@ impl Store {
                       (SELECT count(*) FROM orders WHERE user_id = u.id) AS "orders!",
                       (SELECT count(*) FROM invoices WHERE user_id = u.id AND status = 'OPEN') AS "open_invoices!",
                       (SELECT count(*) FROM user_notes WHERE user_id = u.id) AS "notes!",
-                      (SELECT max(created_at) FROM sessions WHERE user_id = u.id) AS last_login_at
+                      (SELECT max(created_at) FROM sessions WHERE user_id = u.id) AS last_login_at,
+                      u.email_undeliverable_since
                FROM users u WHERE u.id = $1"#,
             user.0,
         )
@@ -211,6 +214,7 @@ impl Store {
             open_invoices: row.open_invoices,
             notes: row.notes,
             last_login_at: row.last_login_at,
+            email_undeliverable_since: row.email_undeliverable_since,
         })
     }
 

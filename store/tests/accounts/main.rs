@@ -2,6 +2,7 @@
 //! its own.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod deliveries;
 mod guards;
 mod identity;
 mod notices;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use activities::{
-    AttemptWatch, CatalogSyncActivities, CreateWatchActivities, InstanceActivities, LedgerActivities,
-    OrderActivities, PaymentActivities, ProviderActivities, PurgeActivities, ReconcileActivities,
-    RefundActivities, RefundGatewayActivities, ServerActivities, SweepActivities,
+    AttemptWatch, CatalogSyncActivities, CreateWatchActivities, DeliveryActivities, InstanceActivities,
+    LedgerActivities, OrderActivities, PaymentActivities, ProviderActivities, PurgeActivities,
+    ReconcileActivities, RefundActivities, RefundGatewayActivities, ServerActivities, SweepActivities,
 };
 use temporalio_client::Client;
 use temporalio_sdk::{
@@ -16,8 +16,8 @@ use temporalio_sdk::{
     },
 };
 use workflows::{
-    CatalogSyncWorkflow, CreateWatchWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow,
-    PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
+    CatalogSyncWorkflow, CreateWatchWorkflow, DeliveryWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow,
+    OrderWorkflow, PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
     queues::WorkflowQueue,
 };
 
@@ -37,6 +37,7 @@ pub(super) fn options(
         Role::Workflows(WorkflowQueue::Orders) => orders(named, settings)?,
         Role::Workflows(WorkflowQueue::Instances) => instances(named, settings)?,
         Role::Workflows(WorkflowQueue::Upkeep) => upkeep(named, settings, client)?,
+        Role::Workflows(WorkflowQueue::Notifications) => notifications(named, settings)?,
         Role::Workflows(WorkflowQueue::Lifecycle) => {
             upkeep(instances(orders(named, settings)?, settings)?, settings, client)?
         }
@@ -89,6 +90,13 @@ fn upkeep(options: WorkerOptionsBuilder, settings: &WorkerSettings, client: &Cli
         .register_activities(PurgeActivities { store: store.clone() })
         .register_activities(SweepActivities { store: store.clone(), engine })
         .register_activities(RefundActivities { store }))
+}
+
+fn notifications(options: WorkerOptionsBuilder, settings: &WorkerSettings) -> Registered {
+    let (store, channels) = (settings.store.clone(), settings.notifications.channels.clone());
+    Ok(options
+        .register_workflow::<DeliveryWorkflow>()?
+        .register_activities(DeliveryActivities { store, channels }))
 }
 
 fn payments(options: WorkerOptionsBuilder, settings: &WorkerSettings) -> WorkerOptionsBuilder {

@@ -20,7 +20,10 @@ pub(super) enum Role {
 impl Role {
     /// Those that a process has.
     pub(super) fn all(settings: &WorkerSettings) -> Vec<Self> {
-        let workflows = settings.workflows.iter().map(|queue| Self::Workflows(*queue));
+        let is_of_use = |queue: &&WorkflowQueue| {
+            **queue != WorkflowQueue::Notifications || !settings.notifications.channels.is_empty()
+        };
+        let workflows = settings.workflows.iter().filter(is_of_use).map(|queue| Self::Workflows(*queue));
         let providers = settings.providers.slugs().map(Self::Provider);
         let payments = (!settings.payments.gateways.is_empty()).then_some(Self::Payments);
         workflows.chain(providers).chain(payments).collect()
@@ -70,10 +73,11 @@ impl Role {
         match self {
             // An order ends on the code it began on.
             Self::Workflows(WorkflowQueue::Orders) => Some(VersioningBehavior::Pinned),
-            // A server lives for years, and a schedule waits for its last run: these go on with what is current.
-            Self::Workflows(WorkflowQueue::Instances | WorkflowQueue::Upkeep) => {
-                Some(VersioningBehavior::AutoUpgrade)
-            }
+            // A server lives for years, a schedule waits for its last run, and a message for its receiver's mail server: these
+            // go on with what is current.
+            Self::Workflows(
+                WorkflowQueue::Instances | WorkflowQueue::Upkeep | WorkflowQueue::Notifications,
+            ) => Some(VersioningBehavior::AutoUpgrade),
             Self::Workflows(WorkflowQueue::Lifecycle) | Self::Payments | Self::Provider(_) => None,
         }
     }

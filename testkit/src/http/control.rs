@@ -16,6 +16,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// When no client can be made.
 #[must_use]
 pub fn control(simulator: &Handle) -> Caller {
+    control_at(&simulator.url())
+}
+
+/// The same of one at an address.
+pub(crate) fn control_at(url: &str) -> Caller {
     let network = Network::within(TIMEOUT).expect("a client");
-    Caller::new(Client::new(network, &format!("{}/__sim", simulator.url())))
+    Caller::new(Client::new(network, &format!("{url}/__sim")))
 }

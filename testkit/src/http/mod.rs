@@ -10,6 +10,7 @@ mod shop;
 pub use caller::{Caller, Expect, Request};
 pub use client::{Answer, HeaderMap, Method, Reply, StatusCode};
 pub use control::control;
+pub(crate) use control::control_at;
 pub use redacted::redacted;
 #[cfg(feature = "http")]
 pub use shop::{PASSWORD, Setup, TestApi, User};

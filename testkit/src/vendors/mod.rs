@@ -2,6 +2,8 @@
 
 mod cloud;
 mod gateway;
+mod messengers;
 
 pub use cloud::{SimulatedCloud, at_once};
 pub use gateway::SimulatedGateway;
+pub use messengers::{SimulatedMail, SimulatedTelegram};

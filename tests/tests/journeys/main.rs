@@ -14,3 +14,4 @@ mod money;
 mod payments;
 mod providers;
 mod refunds;
+mod telling;

@@ -12,3 +12,4 @@ mod payments;
 mod refunds;
 mod refused;
 mod swallowed;
+mod telling;

@@ -10,6 +10,7 @@ pub mod database;
 pub mod gateways;
 pub mod general;
 pub mod layers;
+pub mod notifications;
 pub mod observability;
 pub mod orders;
 mod payment_limits;
@@ -66,6 +67,9 @@ pub struct Config {
     /// The gateways that money comes through.
     #[command(flatten)]
     pub payments: payments::PaymentsConfig,
+    /// By what people are told outside of the app.
+    #[command(flatten)]
+    pub notifications: notifications::NotificationsConfig,
     /// The rules orders are placed under.
     #[command(flatten)]
     pub orders: orders::OrdersConfig,
@@ -98,6 +102,7 @@ impl Config {
         problems.extend(self.provider_shares.problems(production));
         problems.extend(self.seller.problems(production));
         problems.extend(self.payments.problems(production));
+        problems.extend(self.notifications.problems(production));
         problems.extend(self.orders.problems());
         problems.extend(self.upkeep.problems());
         problems.extend(self.versions.problems());
@@ -112,6 +117,7 @@ impl Config {
         secrets.extend(self.temporal.secrets());
         secrets.extend(self.providers.secrets());
         secrets.extend(self.payments.secrets());
+        secrets.extend(self.notifications.secrets());
         secrets
     }
 

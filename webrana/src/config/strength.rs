@@ -126,7 +126,13 @@ const FEWEST_CHARACTERS: usize = 8;
 pub fn published() -> impl Iterator<Item = &'static str> {
     let of_providers = simulators::PROVIDERS.iter().map(|simulator| simulator.credential);
     let of_gateways = simulators::GATEWAYS.iter().flat_map(|simulator| simulator.credentials);
-    PUBLISHED.iter().copied().chain(of_providers).chain(of_gateways.map(|credential| credential.usual))
+    let of_messengers = [simulators::telegram::TOKEN];
+    PUBLISHED
+        .iter()
+        .copied()
+        .chain(of_providers)
+        .chain(of_gateways.map(|credential| credential.usual))
+        .chain(of_messengers)
 }
 
 /// Whether a secret stands in this repository.

@@ -5,6 +5,7 @@ use rand::Rng;
 use secrecy::ExposeSecret;
 use std::path::Path;
 
+mod notifications;
 mod vendors;
 
 /// Parses as the program does, with the variables of the test instead of the machine's.
@@ -99,6 +100,9 @@ fn production_refuses_default_secrets_and_simulators() {
         "SELLER_NAME",
         "SELLER_ADDRESS",
         "SELLER_TAX_ID",
+        "SMTP_URL",
+        "MAIL_FROM",
+        "APP_URL",
     ] {
         assert!(bare.contains(&format!("{name} is missing")), "{name} in: {bare}");
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod gateways;
+mod messengers;
 mod place;
 mod services;
 
@@ -155,6 +156,8 @@ impl LocalStack {
             ("API_DOCS_URL", "API documentation"),
             ("TEMPORAL_UI_URL", "Temporal"),
             ("METRICS_URL", "Metrics"),
+            ("SIM_MAIL_URL", "Mails that were sent (simulator)"),
+            ("SIM_TELEGRAM_URL", "Telegram (simulator)"),
             ("ADMIN_EMAIL", "Administrator"),
         ]
         .map(|(key, label)| (key, label.to_owned()));

@@ -2,6 +2,7 @@
 
 use super::accounts;
 use super::gateways::{self, GatewayListeners};
+use super::messengers::MessengerListeners;
 use crate::config::Config;
 use crate::config::vendor_setting::possessive;
 use crate::progress::Progress;
@@ -35,6 +36,7 @@ pub struct Listeners {
     metrics: TcpListener,
     providers: Vec<(&'static SimulatedProvider, TcpListener)>,
     gateways: GatewayListeners,
+    messengers: MessengerListeners,
 }
 
 impl Listeners {
@@ -53,6 +55,7 @@ impl Listeners {
             metrics: ports.listen(config.observability.metrics_port, "metrics")?,
             providers: vendors::providers().iter().map(simulator).collect::<Result<_>>()?,
             gateways: GatewayListeners::open(ports)?,
+            messengers: MessengerListeners::open(ports)?,
         })
     }
 }
@@ -105,7 +108,7 @@ impl Services {
             grace: config.api.shutdown_grace,
         };
         let api_url = url_of(&listeners.api)?;
-        let Listeners { api, internal, metrics, providers, gateways } = listeners;
+        let Listeners { api, internal, metrics, providers, gateways, messengers } = listeners;
         let state_dir = servers.data_dir().state();
         let limits = match config.provider_shares.shares() {
             Some(_) => Limits::AsTheVendor,
@@ -127,6 +130,8 @@ impl Services {
             env.set(&which.url_env, plain(&url));
         }
         gateways.simulate(&mut config, &secrets, &api_url, state_dir, &mut services.simulators, env)?;
+        messengers.simulate(&mut config, &mut services.simulators, env)?;
+        config.notifications.lead_to(&api_url);
         services.start_product(&config, wanted, &stores, [api, internal, metrics], env).await?;
         set_credentials(env, &config, &secrets);
         Ok(services)
@@ -161,6 +166,8 @@ impl Services {
                 .spawn("the pools' figures", wiring::figures::show_pools(stores.named(), stop.clone()));
             self.product
                 .spawn("the orders' figures", wiring::figures::show_orders(store.clone(), stop.clone()));
+            let deliveries = wiring::figures::show_deliveries(store.clone(), stop.clone());
+            self.product.spawn("the deliveries' figures", deliveries);
         }
         // Before the first order: a workflow may carry search attributes from its start.
         let client = engine::connect(&temporal).await?;
@@ -177,7 +184,18 @@ impl Services {
             purge: Some(config.upkeep.purge()),
             sweep: Some(config.upkeep.sweep(config.payments.refund_policy())),
             payments: wiring::gateways::payment_work(&config.payments, &store)?,
+            notifications: wiring::notifications::notification_work(&config.notifications)?,
         };
+        let channels = &settings.notifications.channels;
+        // Before the first order, so that it is told of.
+        channels.open(&store, &settings.notifications.policy).await?;
+        if let Some(telegram) = channels.telegram.clone() {
+            let (store, stop) = (store.clone(), stop.clone());
+            self.product.spawn("the bot's reader", async move {
+                activities::telegram_reader::run(store, telegram, stop).await;
+                Ok(())
+            });
+        }
         let (worker_stop, dispatcher_stop) = (stop.clone(), stop);
         let worker_roles = roles.clone();
         self.product.spawn("the worker", async move {

@@ -7,6 +7,8 @@ use clap::{Arg, ArgMatches, Command};
 use std::collections::BTreeMap;
 
 const SECTION: &str = "simulate";
+/// What the SMTP side of the mail simulator is called among the ports.
+pub const SMTP: &str = "smtp";
 
 /// Which simulators, on which ports, with which credentials.
 #[derive(Debug)]
@@ -74,13 +76,33 @@ fn gateway_args(gateway: &SimulatedGateway) -> Vec<Arg> {
     std::iter::once(port).chain(secrets).collect()
 }
 
+/// The stand-ins for the mail server and Telegram: slug, what has a port, its variable and its usual one.
+const MESSENGERS: [(&str, &str, &str, u16); 3] = [
+    (SMTP, "the mail simulator", "SIM_SMTP_PORT", simulators::mail::SMTP_PORT),
+    (simulators::mail::SLUG, "the mail simulator's inbox", "SIM_MAIL_PORT", simulators::mail::INBOX_PORT),
+    (simulators::telegram::SLUG, "Telegram's simulator", "SIM_TELEGRAM_PORT", simulators::telegram::PORT),
+];
+/// The variable of the token that Telegram's simulator accepts.
+pub const BOT_TOKEN: &str = "TELEGRAM_BOT_TOKEN";
+
+fn messenger_args() -> Vec<Arg> {
+    let ports = MESSENGERS.iter().map(|(slug, what, env, usual)| {
+        let arg = port(slug, env).arg("PORT", format!("Port of {what}"));
+        arg.default_value(usual.to_string()).value_parser(clap::value_parser!(u16))
+    });
+    let token = credential_arg(BOT_TOKEN, "The token it accepts".to_owned(), simulators::telegram::TOKEN);
+    ports.chain([token]).collect()
+}
+
 /// Slug, name and version of each simulator.
 fn all() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     let providers =
         vendors::providers().iter().map(|it| (it.vendor.slug, it.vendor.name, it.simulator.version));
     let gateways =
         vendors::gateways().iter().map(|it| (it.vendor.slug, it.vendor.name, it.simulator.version));
-    providers.chain(gateways)
+    let messengers =
+        [(simulators::mail::SLUG, "Mail", "by SMTP"), (simulators::telegram::SLUG, "Telegram", "Bot")];
+    providers.chain(gateways).chain(messengers)
 }
 
 impl clap::Args for SimulatorArguments {
@@ -98,6 +120,7 @@ impl clap::Args for SimulatorArguments {
             .arg(names)
             .args(vendors::providers().iter().flat_map(provider_args))
             .args(vendors::gateways().iter().flat_map(gateway_args))
+            .args(messenger_args())
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -110,9 +133,11 @@ impl clap::FromArgMatches for SimulatorArguments {
         let names = matches.get_many::<String>("names").into_iter().flatten().cloned().collect();
         let providers = vendors::providers().iter().map(|it| (it.vendor.slug, &it.port_env));
         let ports = providers.chain(vendors::gateways().iter().map(|it| (it.vendor.slug, &it.port_env)));
+        let ports = ports.map(|(slug, env)| (slug, env.as_str()));
+        let ports = ports.chain(MESSENGERS.iter().map(|(slug, _, env, _)| (*slug, *env)));
         let ports = ports.map(|(slug, env)| Ok((slug, port(slug, env).value(matches)?)));
-        let credentials = vendors::credentials()
-            .map(|known| Ok((known.env, VendorSetting::of(SECTION, known.env).value(matches)?)));
+        let credentials = vendors::credentials().map(|known| known.env).chain([BOT_TOKEN]);
+        let credentials = credentials.map(|env| Ok((env, VendorSetting::of(SECTION, env).value(matches)?)));
         Ok(Self {
             names,
             ports: ports.collect::<Result<_, clap::Error>>()?,

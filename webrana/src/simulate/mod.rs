@@ -11,6 +11,7 @@ use crate::tasks::Tasks;
 use crate::vendors::{self, Limits};
 use anyhow::{Context, Result, bail};
 use axum::Router;
+use simulators::mail::MailServer;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -69,7 +70,26 @@ impl Arguments {
             let app = it.app(&credentials, &self.api_url, state_dir)?;
             all.push((it.vendor.slug, it.vendor.name, it.simulator.version, app));
         }
+        if wanted.wants(simulators::telegram::SLUG) {
+            let app = simulators::telegram::open(wanted.credential(arguments::BOT_TOKEN)).router;
+            all.push((simulators::telegram::SLUG, "Telegram", "/bot<token>", app));
+        }
         Ok(all)
+    }
+
+    /// The mail server, and its inbox.
+    fn serve_mail(&self, tasks: &mut Tasks) -> Result<()> {
+        let server = MailServer::default();
+        let smtp = PortChoice::Default.listen(self.simulators.port(arguments::SMTP), "the mail simulator")?;
+        let port = self.simulators.port(simulators::mail::SLUG);
+        let inbox = PortChoice::Default.listen(port, "the mail simulator's inbox")?;
+        println!("{:<14}smtp+plain://{}", "Mail:", smtp.local_addr()?);
+        println!("{:<14}http://{}, control: /__sim", "Inbox:", inbox.local_addr()?);
+        let (app, stop) = (server.inbox(), tasks.stop_token().cancelled_owned());
+        tasks.spawn("Inbox", async move { Ok(simulators::server::serve(inbox, app, stop).await?) });
+        let stop = tasks.stop_token().cancelled_owned();
+        tasks.spawn("Mail", async move { Ok(server.serve(smtp, stop).await?) });
+        Ok(())
     }
 }
 
@@ -94,6 +114,9 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         println!("{label:<14}http://{}{version}, control: /__sim", listener.local_addr()?);
         let stop = tasks.stop_token().cancelled_owned();
         tasks.spawn(name, async move { Ok(simulators::server::serve(listener, app, stop).await?) });
+    }
+    if arguments.simulators.wants(simulators::mail::SLUG) {
+        arguments.serve_mail(&mut tasks)?;
     }
     let failure = tokio::select! {
         () = stop.cancelled() => None,

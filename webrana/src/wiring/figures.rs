@@ -47,6 +47,32 @@ pub async fn show_orders(store: Store, stop: CancellationToken) -> Result<()> {
     Ok(())
 }
 
+/// Shows how many messages wait to be sent by which channel, for how long, and how many wait for a person, until `stop`.
+///
+/// # Errors
+/// Never: a database that is away leaves the figures as they were.
+pub async fn show_deliveries(store: Store, stop: CancellationToken) -> Result<()> {
+    let mut pause = tokio::time::interval(ORDERS_EVERY);
+    while stop.run_until_cancelled(pause.tick()).await.is_some() {
+        match store.deliveries_waiting().await {
+            Ok(counted) => {
+                for of in counted {
+                    let channel = of.channel.as_str();
+                    metrics::gauge!("notification_deliveries_waiting", "channel" => channel)
+                        .set(float(of.waiting));
+                    metrics::gauge!("notification_deliveries_oldest_seconds", "channel" => channel)
+                        .set(of.oldest_seconds);
+                    metrics::gauge!("notification_deliveries_dead", "channel" => channel).set(float(of.dead));
+                }
+            }
+            Err(error) => {
+                tracing::debug!(event = "figures.failed", %error, "the deliveries can't be counted");
+            }
+        }
+    }
+    Ok(())
+}
+
 fn float<N: TryInto<u32>>(number: N) -> f64 {
     number.try_into().map_or(f64::from(u32::MAX), f64::from)
 }

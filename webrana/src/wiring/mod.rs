@@ -4,6 +4,7 @@ pub mod bootstrap;
 pub mod figures;
 pub mod gateways;
 mod metrics;
+pub mod notifications;
 mod probe;
 mod stores;
 
@@ -92,6 +93,8 @@ pub fn app_state(config: &Config, stores: &Stores, ready: Arc<AtomicBool>) -> Re
         reconcile: config.upkeep.reconcile(),
         limits: Arc::new(limits(config)),
         temporal_ui_url: namespace_ui_url(config),
+        telegram_bot: config.notifications.bot_name().map(Arc::from),
+        previews: !production,
         ready,
         probes: Arc::new(vec![Arc::new(TemporalProbe::new(temporal(config)?))]),
         ..AppState::new(store, providers, payments, auth)
