@@ -7,8 +7,8 @@ use std::path::Path;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
-    CatalogSyncWorkflow, CreateWatchWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow,
-    PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
+    CatalogSyncWorkflow, CreateWatchWorkflow, DeliveryWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow,
+    OrderWorkflow, PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
 };
 
 /// A run that continues another begins at once: one that the engine holds back for a while (temporal #11810) would sleep
@@ -64,6 +64,8 @@ async fn every_recorded_history_replays() {
         "workflow_sweep",
         "refund_given",
         "refund_returned",
+        "delivery_sent",
+        "delivery_given_up",
     ] {
         assert!(names.iter().any(|name| name == needed), "no recorded history {needed}: {names:?}");
     }
@@ -93,6 +95,8 @@ async fn every_recorded_history_replays() {
         .expect("the refunds' workflow")
         .register_workflow::<SweepWorkflow>()
         .expect("the sweep's workflow")
+        .register_workflow::<DeliveryWorkflow>()
+        .expect("the deliveries' workflow")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
     let results = replayer.replay_workflows(histories).await.expect("the replay runs");
