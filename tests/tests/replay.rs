@@ -10,8 +10,8 @@ use std::{
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
-    CatalogSyncWorkflow, CreateWatchWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow,
-    PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
+    CatalogSyncWorkflow, CreateWatchWorkflow, DeliveryWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow,
+    OrderWorkflow, PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
 };
 
 /// A run that continues another begins at once: one that the engine holds back for a while (temporal #11810) would sleep
@@ -27,7 +27,7 @@ fn no_run_of_a_servers_workflow_is_held_back() {
 }
 
 /// The paths through each workflow, each with a history in `workflows/histories/`. One that is added to a workflow is added here.
-const PATHS: [(&str, &[&str]); 10] = [
+const PATHS: [(&str, &[&str]); 11] = [
     (
         "OrderWorkflow",
         &[
@@ -56,6 +56,7 @@ const PATHS: [(&str, &[&str]); 10] = [
             "instance_suspended_then_resumed",
         ],
     ),
+    ("DeliveryWorkflow", &["delivery_given_up", "delivery_sent"]),
     ("RefundWorkflow", &["refund_given", "refund_returned"]),
     ("CatalogSyncWorkflow", &["catalog_sync"]),
     ("CreateWatchWorkflow", &["create_watch"]),
@@ -131,6 +132,8 @@ async fn every_recorded_history_replays() {
         .expect("the refunds' workflow")
         .register_workflow::<SweepWorkflow>()
         .expect("the sweep's workflow")
+        .register_workflow::<DeliveryWorkflow>()
+        .expect("the deliveries' workflow")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
     let results = replayer.replay_workflows(histories).await.expect("the replay runs");
