@@ -7,8 +7,8 @@ use std::path::Path;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
-    CatalogSyncWorkflow, CreateWatchWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow, OrderWorkflow,
-    PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
+    CatalogSyncWorkflow, CreateWatchWorkflow, DeliveryWorkflow, InstanceWorkflow, LedgerUpkeepWorkflow,
+    OrderWorkflow, PaymentCheckWorkflow, PurgeWorkflow, ReconcileWorkflow, RefundWorkflow, SweepWorkflow,
 };
 
 /// A run that continues another begins at once: one that the engine holds back for a while (temporal #11810) would sleep
@@ -93,6 +93,8 @@ async fn every_recorded_history_replays() {
         .expect("the refunds' workflow")
         .register_workflow::<SweepWorkflow>()
         .expect("the sweep's workflow")
+        .register_workflow::<DeliveryWorkflow>()
+        .expect("the deliveries' workflow")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
     let results = replayer.replay_workflows(histories).await.expect("the replay runs");
