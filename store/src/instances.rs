@@ -227,8 +227,7 @@ pub(crate) async fn instance_start(tx: &mut PgConnection, instance: InstanceId) 
     let ends = row.expires_at.map_or(0, |at| at.timestamp_millis());
     let found_by = match (row.status, row.expires_at, row.rules) {
         (InstanceStatus::Active, Some(ends), Some(rules)) => {
-            let facts =
-                life::Facts { auto_renew: row.auto_renew, ..life::Facts::paid_until(ends, row.now) };
+            let facts = life::Facts { auto_renew: row.auto_renew, ..life::Facts::paid_until(ends, row.now) };
             Some(found_by(&facts, &serde_json::from_value(rules)?))
         }
         _ => None,
@@ -250,5 +249,8 @@ pub(crate) async fn instance_start(tx: &mut PgConnection, instance: InstanceId) 
 /// different.
 fn found_by(facts: &life::Facts, rules: &LifePolicy) -> InstanceFoundBy {
     let changes_at = life::decide(facts, rules).changes_at;
-    InstanceFoundBy { status: InstanceStatus::Active, due_day: changes_at.map(|at| term::day(at).to_string()) }
+    InstanceFoundBy {
+        status: InstanceStatus::Active,
+        due_day: changes_at.map(|at| term::day(at).to_string()),
+    }
 }
