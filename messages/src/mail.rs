@@ -92,7 +92,7 @@ pub fn mail(event: &Event, language: Language, to: &Addressed<'_>) -> Result<Mai
             layout.render(context! {
                 subject => subject.as_str(), greeting => greeting.as_str(), paragraphs, preview,
                 action => frame.action, action_url => to.action_url, reason => frame.reason,
-                unsubscribe => frame.unsubscribe, unsubscribe_url => to.unsubscribe_url,
+                unsubscribe => frame.unsubscribe, unsubscribe_url => to.unsubscribe_url, language => language.as_str(),
             })
         })
         .map_err(|source| Error::Rendering { event: event.kind(), source })?;
@@ -137,7 +137,8 @@ mod tests {
                 let what = format!("{kind} {language}: {html}");
                 assert!(!subject.contains('\n') && text.contains(TO.action_url), "{what}");
                 assert!(html.starts_with("<!doctype html>") && html.contains("WeBrana Cloud"), "{what}");
-                for blemish in ["{{", "{%", "<script", "mj-", "fonts.googleapis"] {
+                assert!(html.contains(&format!("lang=\"{language}\"")), "{what}");
+                for blemish in ["{{", "{%", "<script", "<mj-", "fonts.googleapis"] {
                     assert!(!html.contains(blemish), "{blemish} in {what}");
                 }
             }
