@@ -29,7 +29,6 @@ pub struct MailServer {
 
 impl MailServer {
     /// The inbox over HTTP: `/__sim`.
-    #[must_use]
     pub fn inbox(&self) -> Router {
         control::routes(Arc::clone(&self.inbox))
     }

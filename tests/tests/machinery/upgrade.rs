@@ -109,7 +109,7 @@ async fn version(client: &Client, stack: &Stack, build_id: &str) -> Option<Versi
 }
 
 /// Servers that run, by their orders.
-async fn buy<'a>(stack: &'a Stack, wanted: usize) -> Vec<Value> {
+async fn buy(stack: &Stack, wanted: usize) -> Vec<Value> {
     let each = wanted.min(EACH);
     let buying = stream::iter(0..wanted.div_ceil(each)).map(|_| async move {
         let customer = Customer::register(stack).await;

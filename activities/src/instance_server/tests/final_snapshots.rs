@@ -89,7 +89,8 @@ async fn staff_have_a_server_deleted_without_its_last_snapshot(pool: PgPool) {
         sqlx::query_scalar("SELECT user_id FROM instances").fetch_one(&world.pool).await.unwrap();
     world.fault(ACTIONS, "status", 2).await;
     assert_eq!(class(world.delete().await), FailureClass::Retryable);
-    let waive = || world.store().waive_final_snapshot(world.server, staff, "no room", &Origin::system());
+    let origin = Origin::system();
+    let waive = || world.store().waive_final_snapshot(world.server, staff, "no room", &origin);
     waive().await.unwrap();
     assert!(waive().await.is_err(), "once");
     world.delete().await.unwrap();
