@@ -121,6 +121,8 @@ id! {
     QuarantineId,
     /// Failed orders that are tried again together.
     BulkRetryId,
+    /// News from us to customers.
+    AnnouncementId,
 }
 
 impl OrderId {

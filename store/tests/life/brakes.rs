@@ -5,17 +5,18 @@ use domain::{
     ids::InstanceId,
     instance::ActionKind,
     life::{Held, HoldKind, LifeLook, LifePolicy, Process},
+    sorting::HeldSort,
 };
 use sqlx::PgPool;
 use store::{
     audit::Origin,
     life::{NewHold, ReleaseError},
-    page::PageRequest,
+    page::SortedRequest,
 };
 
 use crate::Shop;
 
-const ALL: PageRequest = PageRequest { before: None, limit: 100 };
+const ALL: SortedRequest = SortedRequest::first(100);
 
 impl Shop {
     /// A server whose suspension is due with the next look.
@@ -30,7 +31,7 @@ impl Shop {
     /// Looks, and answers why the step that is due was held back.
     async fn held(&self, server: InstanceId) -> Option<String> {
         self.look(server).await;
-        let held = self.store.held_servers(None, &ALL).await.unwrap().data;
+        let held = self.store.held_servers(None, HeldSort::Newest, &ALL).await.unwrap().data;
         held.into_iter().find(|held| held.instance_id == server).map(|held| held.why)
     }
 
