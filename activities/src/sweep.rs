@@ -19,6 +19,8 @@ use crate::{
 const RULES_ADOPTED_AT_ONCE: i64 = 500;
 /// Unpaid changes of plans that one sweep withdraws; the next one takes the rest.
 const LAPSED_AT_ONCE: i64 = 500;
+/// Parts of announcements, of 500 people each, that one sweep tells.
+const PARTS_TOLD_AT_ONCE: usize = 40;
 
 /// Why the engine did not answer a question about its workflows.
 pub type EngineError = Box<dyn std::error::Error + Send + Sync>;
@@ -92,6 +94,15 @@ impl SweepActivities {
         Ok(())
     }
 
+    /// What is to be told to customers is told part by part; the next run tells the rest.
+    async fn look_after_announcements(&self) -> Result<(), StepError> {
+        let told = self.store.tell_announcements(PARTS_TOLD_AT_ONCE).await?;
+        if told > 0 {
+            tracing::info!(event = "announcement.told", told, "customers are told what is new");
+        }
+        Ok(())
+    }
+
     async fn sweep(&self, start: SweepStart) -> Result<Swept, StepError> {
         // Trouble with these keeps no lost workflow waiting; the next run tries again.
         if let Err(error) = self.look_after_failed_orders().await {
@@ -99,6 +110,9 @@ impl SweepActivities {
         }
         if let Err(error) = self.look_after_lives().await {
             tracing::error!(event = "lives.failed", %error, "servers' lives could not be looked after");
+        }
+        if let Err(error) = self.look_after_announcements().await {
+            tracing::error!(event = "announcement.failed", %error, "an announcement could not be told further");
         }
         match self.store.lapse_resizes(LAPSED_AT_ONCE).await {
             Ok(0) => {}

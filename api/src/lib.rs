@@ -16,6 +16,7 @@ mod bodies;
 mod charging;
 mod client;
 pub mod crash_point;
+mod csv_table;
 mod customer;
 mod documents;
 mod etag;

@@ -9,6 +9,7 @@ use testkit::http::{Method, TestApi};
 
 /// What changes something and moves no money, or what moves it once by itself.
 const NEED_NO_KEY: &[(&str, &str, &str)] = &[
+    ("POST", "/api/v1/admin/announcements/{id}/cancel", "is about news"),
     ("POST", "/api/v1/admin/bulk-retries", "an order is tried again once for each failure"),
     ("POST", "/api/v1/admin/bulk-retries/{id}/stop", "is about servers"),
     ("POST", "/api/v1/admin/deliveries/{id}/resend", "tells somebody something"),
@@ -38,6 +39,12 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/outbox/{id}/skip", "keeps from a workflow what is in the database"),
     ("PUT", "/api/v1/admin/pauses/{scope}", "is about servers"),
     ("DELETE", "/api/v1/admin/pauses/{scope}", "is about servers"),
+    ("POST", "/api/v1/admin/payments/{id}/check", "asks; what the gateway says takes effect once"),
+    ("POST", "/api/v1/admin/plans", "is about the catalog"),
+    ("PATCH", "/api/v1/admin/plans/{slug}", "is about the catalog: orders keep their price"),
+    ("PATCH", "/api/v1/admin/regions/{slug}", "is about the catalog"),
+    ("PATCH", "/api/v1/admin/images/{slug}", "is about the catalog"),
+    ("PATCH", "/api/v1/admin/terms/{months}", "is about the catalog: what was bought keeps its price"),
     ("POST", "/api/v1/admin/promos", "a code is a promise, taken by who uses it"),
     ("PATCH", "/api/v1/admin/promos/{id}", "changes no discount that was given"),
     ("DELETE", "/api/v1/admin/promos/{id}", "of codes that nobody used"),
@@ -49,6 +56,7 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/users/{id}/notes", "is about colleagues"),
     ("PUT", "/api/v1/admin/users/{id}/role", "is about the account"),
     ("POST", "/api/v1/admin/users/{id}/suspend", "is about the account"),
+    ("POST", "/api/v1/admin/users/{id}/unlock", "is about the account"),
     ("POST", "/api/v1/admin/users/{id}/unsuspend", "is about the account"),
     ("POST", "/api/v1/admin/webhooks/{id}/replay", "an event takes effect once, by its own identity"),
     ("POST", "/api/v1/instances/{id}/actions", "is about a server"),

@@ -123,6 +123,8 @@ id! {
     DeliveryId,
     /// Failed orders that are tried again together.
     BulkRetryId,
+    /// News from us to customers.
+    AnnouncementId,
 }
 
 impl OrderId {

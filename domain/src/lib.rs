@@ -2,6 +2,7 @@
 //! pricing, policies. No async, no IO, no clock and no randomness live here, so that every rule can be tested
 //! by calling it. What talks to a database, a provider or Temporal belongs to `store`, `adapters` and `temporal`.
 
+pub mod announcement;
 pub mod api_key;
 pub mod billing;
 pub mod catalog;

@@ -1,4 +1,5 @@
-//! What staff's lists can be sorted by. A word with `-` before it is the other way round: the greatest first.
+//! What staff's lists can be sorted by. A word with `-` before it is the other way round: the greatest first. What a list is
+//! sorted by where nothing is said is declared first.
 
 use crate::text_enum::text_enum;
 
@@ -17,6 +18,9 @@ pub enum SortValue {
 
 /// A way to sort a list.
 pub trait Sorting: Copy {
+    /// How the list is sorted where nothing is said: the first one that is declared.
+    const USUAL: Self;
+
     /// Its word.
     fn word(self) -> &'static str;
 
@@ -27,6 +31,8 @@ pub trait Sorting: Copy {
 macro_rules! sortings {
     ($($name:ident { $($variant:pat => $value:ident),+ $(,)? })+) => {
         $(impl Sorting for $name {
+            const USUAL: Self = Self::ALL[0];
+
             fn word(self) -> &'static str {
                 self.as_str()
             }
@@ -130,7 +136,144 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// How the audit log is sorted.
+    AuditSort {
+        /// The newest first.
+        Newest = "-at",
+        /// The oldest first.
+        Oldest = "at",
+        /// By what was done.
+        Action = "action",
+        /// By what was done, from the end of the alphabet.
+        ActionBackwards = "-action",
+    }
+}
+
+text_enum! {
+    /// How a list of plans is sorted.
+    PlanSort {
+        /// The newest first.
+        Newest = "-created_at",
+        /// The oldest first.
+        Oldest = "created_at",
+        /// The dearest first.
+        Dearest = "-price_monthly",
+        /// The cheapest first.
+        Cheapest = "price_monthly",
+    }
+}
+
+text_enum! {
+    /// How a list of announcements is sorted.
+    AnnouncementSort {
+        /// The newest first.
+        Newest = "-created_at",
+        /// The oldest first.
+        Oldest = "created_at",
+        /// What is told the latest first.
+        FirstToldLast = "-publish_at",
+        /// What is told the soonest first.
+        FirstToldFirst = "publish_at",
+    }
+}
+
+text_enum! {
+    /// How a list is sorted that has no order but its entries' age.
+    AgeSort {
+        /// The newest first.
+        Newest = "-created_at",
+        /// The oldest first.
+        Oldest = "created_at",
+    }
+}
+
+text_enum! {
+    /// How a list of what has an amount is sorted.
+    AmountSort {
+        /// The newest first.
+        Newest = "-created_at",
+        /// The oldest first.
+        Oldest = "created_at",
+        /// The largest first.
+        Largest = "-amount",
+        /// The smallest first.
+        Smallest = "amount",
+    }
+}
+
+text_enum! {
+    /// How a list of promo codes is sorted.
+    PromoSort {
+        /// The newest first.
+        Newest = "-created_at",
+        /// The oldest first.
+        Oldest = "created_at",
+        /// By code.
+        Code = "code",
+        /// By code, from the end of the alphabet.
+        CodeBackwards = "-code",
+    }
+}
+
+text_enum! {
+    /// How a list of gateways' notifications is sorted.
+    WebhookSort {
+        /// The latest first.
+        Newest = "-received_at",
+        /// The earliest first.
+        Oldest = "received_at",
+    }
+}
+
+text_enum! {
+    /// How a list of payouts is sorted.
+    PayoutSort {
+        /// What was booked the latest first.
+        Newest = "-at",
+        /// What was booked the earliest first.
+        Oldest = "at",
+    }
+}
+
+text_enum! {
+    /// How a list of servers in quarantine is sorted.
+    QuarantineSort {
+        /// The newest first.
+        Newest = "-created_at",
+        /// The oldest first.
+        Oldest = "created_at",
+        /// What is deleted the soonest first.
+        DeletedFirst = "delete_after",
+        /// What is deleted the latest first.
+        DeletedLast = "-delete_after",
+    }
+}
+
+text_enum! {
+    /// How a list of servers is sorted of which a step is held back.
+    HeldSort {
+        /// What is held back since the latest first.
+        Newest = "-since",
+        /// What is held back since the earliest first.
+        Oldest = "since",
+    }
+}
+
 sortings! {
+    AgeSort { Self::Newest | Self::Oldest => Age }
+    AmountSort { Self::Newest | Self::Oldest => Age, Self::Largest | Self::Smallest => Number }
+    PromoSort { Self::Newest | Self::Oldest => Age, Self::Code | Self::CodeBackwards => Text }
+    WebhookSort { Self::Newest | Self::Oldest => Age }
+    PayoutSort { Self::Newest | Self::Oldest => Age }
+    QuarantineSort { Self::Newest | Self::Oldest => Age, Self::DeletedFirst | Self::DeletedLast => Time }
+    HeldSort { Self::Newest | Self::Oldest => Time }
+    AnnouncementSort {
+        Self::Newest | Self::Oldest => Age,
+        Self::FirstToldLast | Self::FirstToldFirst => Time,
+    }
+    PlanSort { Self::Newest | Self::Oldest => Age, Self::Dearest | Self::Cheapest => Number }
+    AuditSort { Self::Newest | Self::Oldest => Age, Self::Action | Self::ActionBackwards => Text }
     OrderSort { Self::Newest | Self::Oldest => Age, Self::Dearest | Self::Cheapest => Number }
     PaymentSort { Self::Newest | Self::Oldest => Age, Self::Largest | Self::Smallest => Number }
     InvoiceSort {

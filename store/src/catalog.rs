@@ -1,9 +1,13 @@
 //! What is on sale, as the public reads it: only what is active at an active provider that is set up in this
 //! installation (`configured` has the slugs of those), and that the provider has at present.
 
+mod offers;
+mod plans;
 mod staff;
 mod stock;
 
+pub use offers::{ChangeOffer, ChangeTerm, ImageDetail, ImageSource, RegionDetail, TermDetail};
+pub use plans::{ChangePlan, NewPlan, PlanDetail, PlanFilter};
 pub use staff::ProviderDetail;
 pub(crate) use stock::{in_stock, still_offered};
 
@@ -97,6 +101,41 @@ pub struct Image {
     pub version: String,
     /// Slugs of the providers that have it.
     pub providers: Vec<String>,
+}
+
+/// Why nothing was decided about the catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// Another plan has that slug.
+    #[error("there is a plan of this slug already")]
+    SlugTaken,
+    /// Another plan is of that size.
+    #[error("there is a plan of this size of the provider's already")]
+    SizeTaken,
+    /// There is no such provider.
+    #[error("there is no such provider")]
+    ProviderUnknown,
+    /// The plan's provider has no such region.
+    #[error("the provider has no region {0}")]
+    RegionUnknown(String),
+    /// The provider lacks it, so it can't be put on sale.
+    #[error("it can't be put on sale: {0}")]
+    Unavailable(String),
+    /// It is not there, or the database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for CatalogError {
+    fn from(error: sqlx::Error) -> Self {
+        match StoreError::from(error) {
+            StoreError::Taken { constraint } if constraint == "plans_slug_key" => Self::SlugTaken,
+            StoreError::Taken { constraint } if constraint == "plans_provider_id_provider_slug_key" => {
+                Self::SizeTaken
+            }
+            error => Self::Store(error),
+        }
+    }
 }
 
 impl Store {

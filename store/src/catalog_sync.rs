@@ -8,19 +8,21 @@ use chrono::{DateTime, Utc};
 use domain::{
     ids::{CatalogSyncId, UserId},
     outbox::Message,
+    sorting::AgeSort,
     upkeep::RunStatus,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Decimal;
 use uuid::Uuid;
 
+pub(crate) use apply::hold_against_offers;
 pub use diff::{Change, Changed, Changes};
 
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, new_id, outbox,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortedRequest},
 };
 
 /// What a run found out.
@@ -90,6 +92,27 @@ pub struct CatalogSync {
     pub created_at: DateTime<Utc>,
     /// When it was done.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Runs in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_syncs {
+    ($on:expr, $provider:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            CatalogSync,
+            r#"SELECT s.id AS "id: CatalogSyncId", p.slug AS provider, s.status AS "status: RunStatus",
+                      s.requested_by AS "requested_by: UserId", s.added, s.removed, s.changed, s.flagged, s.restored,
+                      s.error, s.created_at, s.finished_at
+               FROM catalog_syncs s JOIN providers p ON p.id = s.provider_id
+               WHERE ($1::text IS NULL OR p.slug = $1)
+                 AND ($2::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $4",
+            $provider,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all($on)
+        .await?
+    };
 }
 
 impl Store {
@@ -193,7 +216,7 @@ impl Store {
         Ok(())
     }
 
-    /// Runs, newest first, on request of one provider only.
+    /// Runs, on request of one provider only.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
@@ -201,23 +224,14 @@ impl Store {
     pub async fn catalog_syncs(
         &self,
         provider: Option<&str>,
-        page: PageRequest,
-    ) -> Result<Page<CatalogSync>> {
-        let rows = sqlx::query_as!(
-            CatalogSync,
-            r#"SELECT s.id AS "id: CatalogSyncId", p.slug AS provider, s.status AS "status: RunStatus",
-                      s.requested_by AS "requested_by: UserId", s.added, s.removed, s.changed, s.flagged, s.restored,
-                      s.error, s.created_at, s.finished_at
-               FROM catalog_syncs s JOIN providers p ON p.id = s.provider_id
-               WHERE ($1::text IS NULL OR p.slug = $1) AND ($2::uuid IS NULL OR s.id < $2)
-               ORDER BY s.id DESC LIMIT $3"#,
-            provider,
-            page.before,
-            page.fetch(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |row| row.id.0))
+        sort: AgeSort,
+        page: SortedRequest,
+    ) -> Result<Page<CatalogSync, SortCursor>> {
+        let rows = match sort {
+            AgeSort::Newest => select_syncs!(&self.pool, provider, page, "s.id < $3", "s.id DESC"),
+            AgeSort::Oldest => select_syncs!(&self.pool, provider, page, "s.id > $3", "s.id"),
+        };
+        Ok(page.cut_by_age(rows, |row| row.id.0))
     }
 
     /// One run with what it found out.

@@ -51,6 +51,9 @@ pub enum StoreError {
         /// When there is room for another one.
         frees_in_seconds: u32,
     },
+    /// As much is taken out of the database at once as may be.
+    #[error("as many exports as may be at once are under way")]
+    TooManyExports,
     /// The customer's balance is less than what was to be taken from it.
     #[error("the balance does not suffice")]
     InsufficientBalance,
@@ -85,6 +88,8 @@ pub enum StoreError {
 /// A thing whose state may be in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Object {
+    /// News from us to customers.
+    Announcement,
     /// What a provider sells, as it lists it.
     Catalog,
     /// Something that somebody is to be told outside of the app.
@@ -118,6 +123,7 @@ pub enum Object {
 impl fmt::Display for Object {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
+            Self::Announcement => "announcement",
             Self::Catalog => "provider's catalog",
             Self::Delivery => "delivery",
             Self::Dispute => "dispute",

@@ -39,6 +39,12 @@ impl Entry {
         self.insert(tx, &[person.0]).await
     }
 
+    /// Records it, and tells all of these people of it, unless it is recorded already.
+    pub(crate) async fn tell_all(self, tx: &mut PgConnection, people: &[UserId]) -> Result<()> {
+        let people: Vec<uuid::Uuid> = people.iter().map(|person| person.0).collect();
+        self.insert(tx, &people).await
+    }
+
     /// Records it, and tells everybody who may act in the admin area, unless it is recorded already.
     pub(crate) async fn tell_administrators(self, tx: &mut PgConnection) -> Result<()> {
         let people = sqlx::query_scalar!(

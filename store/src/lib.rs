@@ -98,6 +98,9 @@ pub(crate) use async_recursion::async_recursion as boxed;
 
 use pool::Pool;
 
+/// Exports of one process at a time: each keeps a connection, and Postgres from tidying up.
+const EXPORTS_AT_ONCE: usize = 2;
+
 /// Longest wait of a migration for a lock, be it on a table or for another process that migrates.
 const MIGRATION_LOCK: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -113,6 +116,8 @@ pub struct Store {
     first_boot_limits: Arc<FirstBootLimits>,
     installation: Arc<Installation>,
     actions_per_hour: u32,
+    /// Places of those who take everything of a kind out.
+    exports: Arc<tokio::sync::Semaphore>,
 }
 
 /// The result of everything here.
@@ -165,6 +170,7 @@ impl Store {
             first_boot_limits: Arc::default(),
             installation: Arc::default(),
             actions_per_hour: instance_actions::ACTIONS_PER_HOUR,
+            exports: Arc::new(tokio::sync::Semaphore::new(EXPORTS_AT_ONCE)),
         }
     }
 

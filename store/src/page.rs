@@ -94,6 +94,11 @@ impl SortedRequest {
     pub(crate) fn cut<T>(&self, rows: Vec<T>, cursor: impl Fn(&T) -> SortCursor) -> Page<T, SortCursor> {
         cut(rows, self.limit, cursor)
     }
+
+    /// The same of a list that is sorted by age.
+    pub(crate) fn cut_by_age<T>(&self, rows: Vec<T>, id: impl Fn(&T) -> Uuid) -> Page<T, SortCursor> {
+        self.cut(rows, |row| SortCursor { key: SortKey::Age, id: id(row) })
+    }
 }
 
 impl PageRequest {

@@ -1,7 +1,7 @@
 //! What payment gateways pay out to our bank account of what they took in for us, less their fees.
 
 use chrono::{DateTime, Utc};
-use domain::{Rupiah, ids::MovementId, ledger::Movement};
+use domain::{Rupiah, ids::MovementId, ledger::Movement, sorting::PayoutSort};
 use serde_json::json;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     idempotency::Claim,
     ledger,
     money_act::MoneyAct,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortedRequest},
 };
 
 /// A payout to be booked.
@@ -40,6 +40,28 @@ pub struct Payout {
     pub fee: Rupiah,
     /// When it was booked.
     pub at: DateTime<Utc>,
+}
+
+/// Payouts in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_payouts {
+    ($on:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            Payout,
+            r#"SELECT m.id AS "id: MovementId", m.cause, m.at,
+                      coalesce(-sum(e.amount) FILTER (WHERE a.kind <> 'GATEWAY_CLEARING'), 0)::bigint AS "gross!: Rupiah",
+                      coalesce(-sum(e.amount) FILTER (WHERE a.kind = 'GATEWAY_FEES'), 0)::bigint AS "fee!: Rupiah"
+               FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
+               JOIN ledger_accounts a ON a.id = e.account_id
+               WHERE m.kind = 'GATEWAY_PAYOUT' AND ($1::uuid IS NULL OR m.id = $1)
+                 AND ($2::text IS NULL OR "# + $after + ") GROUP BY m.id ORDER BY " + $order + " LIMIT $4",
+            $only,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all($on)
+        .await?
+    };
 }
 
 impl Store {
@@ -86,38 +108,22 @@ impl Store {
     }
 
     async fn payout(&self, payout: MovementId) -> Result<Payout> {
-        self.select_payouts(Some(payout), None, 1).await?.pop().ok_or(StoreError::NotFound("payout"))
+        let one = SortedRequest::first(1);
+        let found = select_payouts!(&self.pool, Some(payout.0), one, "m.id < $3", "m.id DESC").pop();
+        found.ok_or(StoreError::NotFound("payout"))
     }
 
-    /// The booked payouts, newest first.
+    /// The booked payouts.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn payouts(&self, page: &PageRequest) -> Result<Page<Payout>> {
-        Ok(page.cut(self.select_payouts(None, page.before, page.fetch()).await?, |payout| payout.id.0))
-    }
-
-    async fn select_payouts(
-        &self,
-        only: Option<MovementId>,
-        before: Option<uuid::Uuid>,
-        limit: i64,
-    ) -> Result<Vec<Payout>> {
-        Ok(sqlx::query_as!(
-            Payout,
-            r#"SELECT m.id AS "id: MovementId", m.cause, m.at,
-                      coalesce(-sum(e.amount) FILTER (WHERE a.kind <> 'GATEWAY_CLEARING'), 0)::bigint AS "gross!: Rupiah",
-                      coalesce(-sum(e.amount) FILTER (WHERE a.kind = 'GATEWAY_FEES'), 0)::bigint AS "fee!: Rupiah"
-               FROM ledger_movements m JOIN ledger_entries e ON e.movement_id = m.id
-               JOIN ledger_accounts a ON a.id = e.account_id
-               WHERE m.kind = 'GATEWAY_PAYOUT' AND ($1::uuid IS NULL OR m.id = $1) AND ($2::uuid IS NULL OR m.id < $2)
-               GROUP BY m.id ORDER BY m.id DESC LIMIT $3"#,
-            only.map(|id| id.0),
-            before,
-            limit,
-        )
-        .fetch_all(&self.pool)
-        .await?)
+    pub async fn payouts(&self, sort: PayoutSort, page: &SortedRequest) -> Result<Page<Payout, SortCursor>> {
+        let (on, all) = (&self.pool, None::<uuid::Uuid>);
+        let rows = match sort {
+            PayoutSort::Newest => select_payouts!(on, all, page, "m.id < $3", "m.id DESC"),
+            PayoutSort::Oldest => select_payouts!(on, all, page, "m.id > $3", "m.id"),
+        };
+        Ok(page.cut_by_age(rows, |payout| payout.id.0))
     }
 }

@@ -10,6 +10,7 @@ use domain::{
     Rupiah,
     ids::{ReconciliationId, UserId},
     outbox::Message,
+    sorting::AgeSort,
     upkeep::{ReconcileSettings, RunStatus},
 };
 use sqlx::{PgConnection, types::Decimal};
@@ -22,7 +23,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, new_id, outbox,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortedRequest},
 };
 
 /// One comparison.
@@ -67,6 +68,38 @@ pub struct Begun {
     pub id: ReconciliationId,
     /// When this look began, by the database's clock: what changed later is not judged.
     pub at: DateTime<Utc>,
+}
+
+/// Runs in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_runs {
+    ($on:expr, $only:expr, $provider:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            Reconciliation,
+            r#"SELECT r.id AS "id: ReconciliationId", p.slug AS provider, r.status AS "status: RunStatus", r.dry_run,
+                      r.requested_by AS "requested_by: UserId", r.usd_idr, r.servers_listed, r.error, r.created_at,
+                      r.finished_at, f.orphans AS "orphans!", f.ghosts AS "ghosts!", f.duplicates AS "duplicates!",
+                      f.drifted AS "drifted!", f.monthly_cost AS "monthly_cost!: Rupiah"
+               FROM reconciliations r
+               JOIN providers p ON p.id = r.provider_id
+               CROSS JOIN LATERAL (
+                   SELECT count(*) FILTER (WHERE kind = 'orphan') AS orphans,
+                          count(*) FILTER (WHERE kind = 'ghost') AS ghosts,
+                          count(*) FILTER (WHERE kind = 'duplicate') AS duplicates,
+                          count(*) FILTER (WHERE kind = 'drifted') AS drifted,
+                          coalesce(sum(monthly_cost) FILTER (WHERE kind IN ('orphan', 'duplicate')), 0)::bigint
+                              AS monthly_cost
+                   FROM reconciliation_findings WHERE reconciliation_id = r.id) f
+               WHERE ($1::uuid IS NULL OR r.id = $1) AND ($2::text IS NULL OR p.slug = $2)
+                 AND ($3::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $5",
+            $only,
+            $provider,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all($on)
+        .await?
+    };
 }
 
 impl Store {
@@ -162,10 +195,15 @@ impl Store {
     pub async fn reconciliations(
         &self,
         provider: Option<&str>,
-        page: PageRequest,
-    ) -> Result<Page<Reconciliation>> {
-        let rows = self.select_reconciliations(None, provider, page.before, page.fetch()).await?;
-        Ok(page.cut(rows, |row| row.id.0))
+        sort: AgeSort,
+        page: SortedRequest,
+    ) -> Result<Page<Reconciliation, SortCursor>> {
+        let (on, all) = (&self.pool, None::<Uuid>);
+        let rows = match sort {
+            AgeSort::Newest => select_runs!(on, all, provider, page, "r.id < $4", "r.id DESC"),
+            AgeSort::Oldest => select_runs!(on, all, provider, page, "r.id > $4", "r.id"),
+        };
+        Ok(page.cut_by_age(rows, |row| row.id.0))
     }
 
     /// One run with its totals.
@@ -174,43 +212,9 @@ impl Store {
     /// [`StoreError::NotFound`] when there is no such run.
     #[boxed]
     pub async fn reconciliation(&self, run: ReconciliationId) -> Result<Reconciliation> {
-        let mut rows = self.select_reconciliations(Some(run), None, None, 1).await?;
+        let (any, one) = (None::<&str>, SortedRequest::first(1));
+        let mut rows = select_runs!(&self.pool, Some(run.0), any, one, "r.id < $4", "r.id DESC");
         rows.pop().ok_or(StoreError::NotFound("reconciliation"))
-    }
-
-    async fn select_reconciliations(
-        &self,
-        run: Option<ReconciliationId>,
-        provider: Option<&str>,
-        before: Option<Uuid>,
-        limit: i64,
-    ) -> Result<Vec<Reconciliation>> {
-        Ok(sqlx::query_as!(
-            Reconciliation,
-            r#"SELECT r.id AS "id: ReconciliationId", p.slug AS provider, r.status AS "status: RunStatus", r.dry_run,
-                      r.requested_by AS "requested_by: UserId", r.usd_idr, r.servers_listed, r.error, r.created_at,
-                      r.finished_at, f.orphans AS "orphans!", f.ghosts AS "ghosts!", f.duplicates AS "duplicates!",
-                      f.drifted AS "drifted!", f.monthly_cost AS "monthly_cost!: Rupiah"
-               FROM reconciliations r
-               JOIN providers p ON p.id = r.provider_id
-               CROSS JOIN LATERAL (
-                   SELECT count(*) FILTER (WHERE kind = 'orphan') AS orphans,
-                          count(*) FILTER (WHERE kind = 'ghost') AS ghosts,
-                          count(*) FILTER (WHERE kind = 'duplicate') AS duplicates,
-                          count(*) FILTER (WHERE kind = 'drifted') AS drifted,
-                          coalesce(sum(monthly_cost) FILTER (WHERE kind IN ('orphan', 'duplicate')), 0)::bigint
-                              AS monthly_cost
-                   FROM reconciliation_findings WHERE reconciliation_id = r.id) f
-               WHERE ($1::uuid IS NULL OR r.id = $1) AND ($2::text IS NULL OR p.slug = $2)
-                 AND ($3::uuid IS NULL OR r.id < $3)
-               ORDER BY r.id DESC LIMIT $4"#,
-            run.map(|run| run.0),
-            provider,
-            before,
-            limit,
-        )
-        .fetch_all(&self.pool)
-        .await?)
     }
 
     /// List prices of a provider's sizes in US dollars a month, as it last told them; of sizes it never told, what our

@@ -1,6 +1,6 @@
 //! A realistic catalog to start with. Seeding again is harmless: rows are found by slug and keep their ids; facts
-//! about providers (sizes, costs, names) are brought up to date, while what the business decided since (what is on
-//! sale, prices, stock, discounts) stays as it is, and so does what a provider itself told since.
+//! about providers (sizes, and costs and names that staff did not change) are brought up to date, while what the business
+//! decided since (what is on sale, prices, stock, discounts) stays as it is, and so does what a provider itself told since.
 
 use sqlx::{PgConnection, types::Decimal};
 use uuid::Uuid;
@@ -52,8 +52,9 @@ async fn regions(tx: &mut PgConnection) -> Result<()> {
         sqlx::query!(
             "INSERT INTO regions (id, provider_id, slug, provider_slug, name, country, sort_order)
              SELECT $1, id, $3, $4, $5, $6, $7 FROM providers WHERE slug = $2
-             ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, country = EXCLUDED.country,
-                 provider_slug = EXCLUDED.provider_slug, sort_order = EXCLUDED.sort_order",
+             ON CONFLICT (slug) DO UPDATE SET country = EXCLUDED.country, provider_slug = EXCLUDED.provider_slug,
+                 name = CASE WHEN regions.edited_at IS NULL THEN EXCLUDED.name ELSE regions.name END,
+                 sort_order = CASE WHEN regions.edited_at IS NULL THEN EXCLUDED.sort_order ELSE regions.sort_order END",
             new_id::<Uuid>(),
             provider,
             region.slug,
@@ -72,8 +73,9 @@ async fn images(tx: &mut PgConnection) -> Result<()> {
     for (position, image) in (1..).zip(data::IMAGES) {
         sqlx::query!(
             "INSERT INTO images (id, slug, name, distribution, version, sort_order) VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, distribution = EXCLUDED.distribution,
-                 version = EXCLUDED.version, sort_order = EXCLUDED.sort_order",
+             ON CONFLICT (slug) DO UPDATE SET distribution = EXCLUDED.distribution, version = EXCLUDED.version,
+                 name = CASE WHEN images.edited_at IS NULL THEN EXCLUDED.name ELSE images.name END,
+                 sort_order = CASE WHEN images.edited_at IS NULL THEN EXCLUDED.sort_order ELSE images.sort_order END",
             new_id::<Uuid>(),
             image.slug,
             image.name,
@@ -109,10 +111,13 @@ async fn plans(tx: &mut PgConnection) -> Result<()> {
             "INSERT INTO plans (id, slug, name, provider_id, provider_slug, vcpu, memory_mb, disk_gb, bandwidth_gb,
                                 price_monthly, cost_monthly_usd, sort_order, final_snapshot_days)
              SELECT $1, $2, $3, id, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM providers WHERE slug = $4
-             ON CONFLICT (slug) DO UPDATE SET name = EXCLUDED.name, provider_slug = EXCLUDED.provider_slug,
+             ON CONFLICT (slug) DO UPDATE SET provider_slug = EXCLUDED.provider_slug,
                  vcpu = EXCLUDED.vcpu, memory_mb = EXCLUDED.memory_mb, disk_gb = EXCLUDED.disk_gb,
-                 bandwidth_gb = EXCLUDED.bandwidth_gb, cost_monthly_usd = EXCLUDED.cost_monthly_usd,
-                 sort_order = EXCLUDED.sort_order, updated_at = now()",
+                 bandwidth_gb = EXCLUDED.bandwidth_gb, updated_at = now(),
+                 name = CASE WHEN plans.edited_at IS NULL THEN EXCLUDED.name ELSE plans.name END,
+                 cost_monthly_usd = CASE WHEN plans.edited_at IS NULL THEN EXCLUDED.cost_monthly_usd
+                                         ELSE plans.cost_monthly_usd END,
+                 sort_order = CASE WHEN plans.edited_at IS NULL THEN EXCLUDED.sort_order ELSE plans.sort_order END",
             new_id::<Uuid>(),
             plan.slug,
             plan.name,
@@ -140,7 +145,7 @@ async fn plan_regions(tx: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "INSERT INTO plan_regions (plan_id, region_id)
          SELECT l.id, r.id FROM plans l JOIN regions r USING (provider_id)
-         WHERE l.slug = ANY($1) AND r.slug = ANY($2)
+         WHERE l.slug = ANY($1) AND r.slug = ANY($2) AND l.edited_at IS NULL
          ON CONFLICT DO NOTHING",
         &plans,
         &regions,
@@ -149,7 +154,7 @@ async fn plan_regions(tx: &mut PgConnection) -> Result<()> {
     .await?;
     for (plan, region) in data::not_offered() {
         sqlx::query!(
-            "DELETE FROM plan_regions WHERE plan_id = (SELECT id FROM plans WHERE slug = $1)
+            "DELETE FROM plan_regions WHERE plan_id = (SELECT id FROM plans WHERE slug = $1 AND edited_at IS NULL)
              AND region_id = (SELECT id FROM regions WHERE slug = $2)",
             plan,
             region,

@@ -122,14 +122,23 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(StoreError::NotFound("account"))?;
-        let forgotten = sqlx::query!("DELETE FROM auth_throttles WHERE subject_hash = $1", account(email))
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-        audit::record(&mut tx, origin, &about("auth.login_unlocked", user)).await?;
+        let had_any = unlock(&mut tx, user, origin).await?;
         tx.commit().await?;
-        Ok(forgotten > 0)
+        Ok(had_any)
     }
+}
+
+/// Forgets all failures at an account, with an audit row. Says whether there were any.
+pub(crate) async fn unlock(tx: &mut PgConnection, user: UserId, origin: &Origin) -> Result<bool> {
+    let email =
+        sqlx::query_scalar!("SELECT email FROM users WHERE id = $1", user.0).fetch_one(&mut *tx).await?;
+    let subject = account(&EmailKey::of(&email));
+    let forgotten = sqlx::query!("DELETE FROM auth_throttles WHERE subject_hash = $1", subject)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+    audit::record(tx, origin, &about("auth.login_unlocked", user)).await?;
+    Ok(forgotten > 0)
 }
 
 enum Counted {

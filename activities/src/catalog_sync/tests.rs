@@ -1,9 +1,9 @@
 //! Against the simulators and a database of the test's own.
 
-use domain::policy::StepPolicy;
+use domain::{policy::StepPolicy, sorting::AgeSort};
 use simulators::provider::Settings;
 use sqlx::PgPool;
-use store::page::PageRequest;
+use store::page::SortedRequest;
 use testkit::{SimulatedCloud, TestApp};
 
 use super::*;
@@ -42,9 +42,9 @@ async fn every_provider_has_what_the_seed_offers(pool: PgPool) {
         let repeated = activities.sync(&start, slug).await.unwrap();
         assert_eq!(repeated.sync_id, synced.sync_id);
     }
-    let page = PageRequest { before: None, limit: 100 };
+    let page = SortedRequest::first(100);
     let runs = 2 * adapters::providers::ALL.len();
-    assert_eq!(store.catalog_syncs(None, page).await.unwrap().data.len(), runs);
+    assert_eq!(store.catalog_syncs(None, AgeSort::Newest, page.clone()).await.unwrap().data.len(), runs);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -59,8 +59,8 @@ async fn trouble_is_kept_with_the_run_that_was_asked_for(pool: PgPool) {
     let start = CatalogSyncStart { provider: slug.to_owned(), sync_id: None, policy: StepPolicy::OF_UPKEEP };
     let error = activities.sync(&start, "a run").await.unwrap_err();
     assert!(error.class().is_retryable(), "{error}");
-    let page = PageRequest { before: None, limit: 100 };
-    let run = store.catalog_syncs(Some(slug), page).await.unwrap().data.remove(0);
+    let page = SortedRequest::first(100);
+    let run = store.catalog_syncs(Some(slug), AgeSort::Newest, page.clone()).await.unwrap().data.remove(0);
     assert_eq!(run.status, domain::upkeep::RunStatus::Failed);
     assert!(run.error.is_some());
     let unknown = CatalogSyncStart { provider: "hetzner".to_owned(), ..start };

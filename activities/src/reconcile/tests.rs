@@ -14,6 +14,7 @@ use domain::{
     provisioning::{FLEET_TAG, FailureClass, cohort_tag, order_tag},
     reconciliation::{FindingAction, FindingReason},
     server::ProviderServer,
+    sorting::{AgeSort, QuarantineSort},
     upkeep::ReconcileSettings,
 };
 use rust_decimal::Decimal;
@@ -23,7 +24,7 @@ use sqlx::PgPool;
 use store::{
     audit::Origin,
     instance_actions::{NewAction, RequestedBy},
-    page::PageRequest,
+    page::SortedRequest,
     reconciliation::{Begun, Finding, Quarantined},
 };
 use testkit::{SimulatedCloud, TestApp, at_once, by_user};
@@ -37,7 +38,7 @@ mod trouble;
 mod watch;
 
 const SLUG: &str = "digitalocean";
-const ALL: PageRequest = PageRequest { before: None, limit: 100 };
+const ALL: SortedRequest = SortedRequest::first(100);
 const REPORT: ReconcileSettings = ReconcileSettings {
     usd_idr: Decimal::from_parts(16_000, 0, 0, false, 0),
     quarantine_ms: 0,
@@ -163,7 +164,7 @@ impl Fleet {
     }
 
     async fn quarantine(&self) -> Vec<Quarantined> {
-        self.store().quarantined_servers(Some(SLUG), true, ALL).await.unwrap().data
+        self.store().quarantined_servers(Some(SLUG), true, QuarantineSort::Newest, ALL).await.unwrap().data
     }
 
     async fn is_on(&self, server: &ProviderServer) -> bool {
@@ -229,7 +230,7 @@ async fn a_dry_run_tells_everything_and_changes_nothing(pool: PgPool) {
     assert_eq!(about(&found, &duplicate).unwrap().order_id, Some(twice));
     assert_eq!(about(&found, &stray).unwrap().monthly_cost.unwrap().get(), 96_000);
 
-    let run = fleet.store().reconciliations(Some(SLUG), ALL).await.unwrap().data.remove(0);
+    let run = fleet.store().reconciliations(Some(SLUG), AgeSort::Newest, ALL).await.unwrap().data.remove(0);
     assert_eq!((run.orphans, run.duplicates, run.ghosts, run.drifted), (3, 1, 1, 1));
     assert_eq!((run.monthly_cost.get(), run.servers_listed), (4 * 96_000, 8));
     assert_eq!((fleet.calls(ACTIONS), fleet.calls(DELETES)), (acts, 1));

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use domain::sorting::AuditSort;
 use serde::{Deserialize, Serialize};
 use store::admin::{AuditEntry, AuditFilter};
 use utoipa::{IntoParams, ToSchema};
@@ -10,12 +11,12 @@ use uuid::Uuid;
 use crate::{
     AppState,
     auth::Staff,
-    extract::{Paged, Paging, Params},
+    extract::{Paged, Params, SortedPaging},
     problem::Problem,
 };
 
 /// Which acts are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct AuditQuery {
     /// Only this action.
@@ -67,26 +68,32 @@ pub(super) struct AuditLogEntry {
     request_id: Option<String>,
 }
 
-/// List who did what, newest first: every act of staff and every act that matters for security.
+/// List who did what, newest first where no other order is asked for: every act of staff and every act that matters for security.
 #[utoipa::path(
     get, path = "/admin/audit-log", tag = "admin", operation_id = "admin_list_audit_log", security(("bearer" = [])),
-    params(Paging, AuditQuery),
+    params(SortedPaging<AuditSort>, AuditQuery),
     responses((status = 200, description = "A part of the log.", body = Paged<AuditLogEntry>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<AuditSort>,
     Params(query): Params<AuditQuery>,
 ) -> Result<Paged<AuditLogEntry>, Problem> {
-    let filter = AuditFilter {
-        action: query.action,
-        object_kind: query.object_kind,
-        object_id: query.object_id,
-        actor_id: query.actor_id,
-    };
-    let page = state.store.audit_log(&filter, paging.request()).await?;
-    Ok(Paged::new(page, AuditLogEntry::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.audit_log(&query.into(), sort, request).await?;
+    Ok(Paged::sorted(page, sort, AuditLogEntry::from))
+}
+
+impl From<AuditQuery> for AuditFilter {
+    fn from(query: AuditQuery) -> Self {
+        Self {
+            action: query.action,
+            object_kind: query.object_kind,
+            object_id: query.object_id,
+            actor_id: query.actor_id,
+        }
+    }
 }
 
 impl From<AuditEntry> for AuditLogEntry {

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     ids::{BulkRetryId, UserId},
     provisioning::FailureClass,
+    sorting::AgeSort,
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use crate::{
     AppState,
     auth::{Administrator, Staff},
     client::Client,
-    extract::{Body, Id, Paged, Paging},
+    extract::{Body, Id, Paged, SortedPaging},
     problem::Problem,
 };
 
@@ -121,19 +122,20 @@ pub(super) async fn request(
     Ok((StatusCode::ACCEPTED, Json(state.store.bulk_retry(bulk.id).await?.into())))
 }
 
-/// List bulk retries with their progress, newest first.
+/// List bulk retries with their progress, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/bulk-retries", tag = "admin", operation_id = "admin_list_bulk_retries",
-    security(("bearer" = [])), params(Paging),
+    security(("bearer" = [])), params(SortedPaging<AgeSort>),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminBulkRetry>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<AgeSort>,
 ) -> Result<Paged<AdminBulkRetry>, Problem> {
-    let page = state.store.bulk_retries(paging.request()).await?;
-    Ok(Paged::new(page, AdminBulkRetry::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.bulk_retries(sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminBulkRetry::from))
 }
 
 /// Show a bulk retry with its progress.

@@ -10,6 +10,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use domain::{
     ids::{CatalogSyncId, UserId},
+    sorting::AgeSort,
     upkeep::RunStatus,
 };
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use crate::{
     AppState,
     auth::{Administrator, Staff},
     client::Client,
-    extract::{Id, Paged, Paging, Params},
+    extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
 };
 
@@ -212,20 +213,21 @@ pub(super) async fn request(
     Ok((StatusCode::ACCEPTED, Json(run.into())))
 }
 
-/// List the times providers were asked for their catalogs, newest first.
+/// List the times providers were asked for their catalogs, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/catalog-syncs", tag = "admin", operation_id = "admin_list_catalog_syncs",
-    security(("bearer" = [])), params(Paging, RunQuery),
+    security(("bearer" = [])), params(SortedPaging<AgeSort>, RunQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminCatalogSync>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<AgeSort>,
     Params(query): Params<RunQuery>,
 ) -> Result<Paged<AdminCatalogSync>, Problem> {
-    let page = state.store.catalog_syncs(query.provider.as_deref(), paging.request()).await?;
-    Ok(Paged::new(page, AdminCatalogSync::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.catalog_syncs(query.provider.as_deref(), sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminCatalogSync::from))
 }
 
 /// Read one such time with what had changed.

@@ -6,6 +6,7 @@ use domain::{
     Rupiah,
     dispute::{DisputeStatus, ReversalKind},
     ids::{DepositId, DisputeId, InvoiceId, OrderId, PaymentId, UserId},
+    sorting::AmountSort,
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use super::treasurer::Treasurer;
 use crate::{
     AppState,
     auth::Staff,
-    extract::{Body, Id, Paged, Paging, Params},
+    extract::{Body, Id, Paged, Params, SortedPaging},
     problem::Problem,
 };
 
@@ -110,16 +111,16 @@ pub(super) struct DismissDispute {
     reason: String,
 }
 
-/// List disputes, newest first.
+/// List disputes, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/disputes", tag = "admin", operation_id = "admin_list_disputes", security(("bearer" = [])),
-    params(Paging, DisputeQuery),
+    params(SortedPaging<AmountSort>, DisputeQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminDispute>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<AmountSort>,
     Params(query): Params<DisputeQuery>,
 ) -> Result<Paged<AdminDispute>, Problem> {
     let filter = DisputeFilter {
@@ -131,7 +132,9 @@ pub(super) async fn list(
         order: query.order_id,
         customer: query.customer_id,
     };
-    Ok(Paged::new(state.store.disputes(&filter, paging.request()).await?, AdminDispute::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.disputes_for_staff(&filter, sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminDispute::from))
 }
 
 /// Read a dispute.

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Which servers are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct InstanceQuery {
     /// Only servers in this status.
@@ -54,9 +54,6 @@ pub(super) struct InstanceQuery {
     due_before: Option<Moment>,
     /// `true`: only servers of which a step that is due is held back; `false`: only the others.
     held: Option<bool>,
-    /// What they are sorted by; `-created_at` where nothing is said.
-    #[param(inline)]
-    sort: Option<InstanceSort>,
 }
 
 /// A step of a server's life that is due and held back.
@@ -183,26 +180,17 @@ pub(super) struct AdminInstance {
 /// due next, `held=true` what is held back.
 #[utoipa::path(
     get, path = "/admin/instances", tag = "admin", operation_id = "admin_list_instances", security(("bearer" = [])),
-    params(SortedPaging, InstanceQuery),
+    params(SortedPaging<InstanceSort>, InstanceQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminInstanceSummary>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: SortedPaging,
+    paging: SortedPaging<InstanceSort>,
     Params(query): Params<InstanceQuery>,
 ) -> Result<Paged<AdminInstanceSummary>, Problem> {
-    let filter = InstanceFilter {
-        status: query.status,
-        provider: query.provider,
-        plan: query.plan,
-        region: query.region,
-        customer: query.customer_id,
-        due_before: query.due_before.map(Moment::get),
-        held: query.held,
-    };
-    let sort = query.sort.unwrap_or(InstanceSort::Newest);
-    let page = state.store.instances_for_staff(&filter, sort, paging.by(sort)?).await?;
+    let (sort, request) = paging.request()?;
+    let page = state.store.instances_for_staff(&query.into(), sort, request).await?;
     Ok(Paged::sorted(page, sort, AdminInstanceSummary::from))
 }
 
@@ -287,6 +275,20 @@ impl AdminInstanceAction {
             requester_id: row.requester_id,
             trouble: row.trouble.clone(),
             action: Action::in_language(row, language),
+        }
+    }
+}
+
+impl From<InstanceQuery> for InstanceFilter {
+    fn from(query: InstanceQuery) -> Self {
+        Self {
+            status: query.status,
+            provider: query.provider,
+            plan: query.plan,
+            region: query.region,
+            customer: query.customer_id,
+            due_before: query.due_before.map(Moment::get),
+            held: query.held,
         }
     }
 }

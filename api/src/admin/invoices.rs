@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Which invoices are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct AdminInvoiceQuery {
     /// Only invoices in this status.
@@ -36,9 +36,6 @@ pub(super) struct AdminInvoiceQuery {
     /// Only invoices whose number has this in it.
     #[param(example = "2026/000123")]
     number: Option<String>,
-    /// What they are sorted by; `-created_at` where nothing is said.
-    #[param(inline)]
-    sort: Option<InvoiceSort>,
 }
 
 /// A bill without its lines, as staff see it. `subtotal − discount + tax = total`.
@@ -97,18 +94,17 @@ pub(super) struct AdminInvoiceDetail {
 /// List everybody's invoices, newest first where no other order is asked for, drafts too.
 #[utoipa::path(
     get, path = "/admin/invoices", tag = "admin", operation_id = "admin_list_invoices", security(("bearer" = [])),
-    params(SortedPaging, AdminInvoiceQuery),
+    params(SortedPaging<InvoiceSort>, AdminInvoiceQuery),
     responses((status = 200, description = "A part of the list, without lines.", body = Paged<AdminInvoiceSummary>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: SortedPaging,
+    paging: SortedPaging<InvoiceSort>,
     Params(query): Params<AdminInvoiceQuery>,
 ) -> Result<Paged<AdminInvoiceSummary>, Problem> {
-    let filter = InvoiceFilter { status: query.status, customer: query.customer_id, number: query.number };
-    let sort = query.sort.unwrap_or(InvoiceSort::Newest);
-    let page = state.store.invoices_for_staff(&filter, sort, paging.by(sort)?).await?;
+    let (sort, request) = paging.request()?;
+    let page = state.store.invoices_for_staff(&query.into(), sort, request).await?;
     Ok(Paged::sorted(page, sort, AdminInvoiceSummary::from))
 }
 
@@ -175,6 +171,12 @@ pub(super) async fn pdf(
 ) -> Result<Response, Problem> {
     let document = state.store.any_invoice_document(id).await?;
     answer::pdf(&headers, Paper::of_invoice(&document, &state.seller, query.lang)).await
+}
+
+impl From<AdminInvoiceQuery> for InvoiceFilter {
+    fn from(query: AdminInvoiceQuery) -> Self {
+        Self { status: query.status, customer: query.customer_id, number: query.number }
+    }
 }
 
 impl From<InvoiceDetail> for AdminInvoiceSummary {

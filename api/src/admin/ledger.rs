@@ -6,6 +6,7 @@ use domain::{
     Rupiah,
     ids::{LedgerCheckId, UserId},
     ledger::AccountKind,
+    sorting::AgeSort,
 };
 use serde::{Deserialize, Serialize};
 use store::ledger::{AccountTotal, Finding, LedgerCheck};
@@ -15,7 +16,7 @@ use crate::{
     AppState,
     auth::{Administrator, Staff},
     client::Client,
-    extract::{Id, Paged, Paging, Params},
+    extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
 };
 
@@ -137,20 +138,21 @@ impl From<AccountTotal> for AdminAccountTotal {
     }
 }
 
-/// List checks of the books, newest first.
+/// List checks of the books, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/ledger/checks", tag = "admin", operation_id = "admin_list_ledger_checks",
-    security(("bearer" = [])), params(Paging, CheckQuery),
+    security(("bearer" = [])), params(SortedPaging<AgeSort>, CheckQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminLedgerCheck>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<AgeSort>,
     Params(query): Params<CheckQuery>,
 ) -> Result<Paged<AdminLedgerCheck>, Problem> {
-    let page = state.store.ledger_checks(query.sound, paging.request()).await?;
-    Ok(Paged::new(page, |check| AdminLedgerCheck::from(&check)))
+    let (sort, request) = paging.request()?;
+    let page = state.store.ledger_checks(query.sound, sort, request).await?;
+    Ok(Paged::sorted(page, sort, |check| AdminLedgerCheck::from(&check)))
 }
 
 /// Read one check of the books with every rule and the trial balance.

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     ids::{InstanceId, UserId},
     life::{Held, LifePolicy, Process},
+    sorting::HeldSort,
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ use crate::{
     AppState,
     auth::{Administrator, Staff},
     client::Client,
-    extract::{Body, Paged, Paging, Params},
+    extract::{Body, Paged, Params, SortedPaging},
     problem::Problem,
 };
 
@@ -158,17 +159,18 @@ fn scope_of(path: &str) -> &str {
 /// paused, this is what would be done.
 #[utoipa::path(
     get, path = "/admin/life/held", tag = "admin", operation_id = "admin_list_held", security(("bearer" = [])),
-    params(Paging, HeldQuery),
+    params(SortedPaging<HeldSort>, HeldQuery),
     responses((status = 200, description = "A part of the list, newest servers first.", body = Paged<AdminHeldServer>))
 )]
 pub(super) async fn held(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<HeldSort>,
     Params(query): Params<HeldQuery>,
 ) -> Result<Paged<AdminHeldServer>, Problem> {
-    let page = state.store.held_servers(query.step, &paging.request()).await?;
-    Ok(Paged::new(page, AdminHeldServer::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.held_servers(query.step, sort, &request).await?;
+    Ok(Paged::sorted(page, sort, AdminHeldServer::from))
 }
 
 /// Let go what is held back because there is more of it than usual: exactly so many as wait.

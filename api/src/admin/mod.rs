@@ -5,12 +5,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::AppState;
 
+mod announcements;
 mod audit_log;
 mod bulk_retries;
 mod catalog_sync;
 mod dashboard;
 mod deliveries;
 mod disputes;
+mod exports;
 mod holds;
 mod instances;
 mod invoice_commands;
@@ -18,14 +20,17 @@ mod invoices;
 mod ledger;
 mod life;
 mod money;
+mod offers;
 mod order_commands;
 mod order_servers;
 mod orders;
 mod outbox;
 mod pauses;
+mod payment_detail;
 mod payments;
 mod payouts;
 mod placements;
+mod plans;
 mod promos;
 mod proofs;
 mod providers;
@@ -44,6 +49,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(dashboard::get))
         .routes(routes!(search::find))
+        .routes(routes!(announcements::list, announcements::create))
+        .routes(routes!(announcements::get))
+        .routes(routes!(announcements::cancel))
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline))
@@ -91,12 +99,22 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(invoices::html))
         .routes(routes!(invoices::pdf))
         .routes(routes!(payments::list))
+        .routes(routes!(payment_detail::get))
+        .routes(routes!(payment_detail::check))
         .routes(routes!(payouts::list, payouts::book))
         .routes(routes!(proofs::list))
         .routes(routes!(proofs::get))
         .routes(routes!(promos::list, promos::create))
         .routes(routes!(promos::get, promos::change, promos::delete))
         .routes(routes!(promos::redemptions))
+        .routes(routes!(plans::list, plans::create))
+        .routes(routes!(plans::get, plans::change))
+        .routes(routes!(offers::regions))
+        .routes(routes!(offers::change_region))
+        .routes(routes!(offers::images))
+        .routes(routes!(offers::change_image))
+        .routes(routes!(offers::terms))
+        .routes(routes!(offers::change_term))
         .routes(routes!(providers::list))
         .routes(routes!(providers::change))
         .routes(routes!(catalog_sync::request))
@@ -123,7 +141,15 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::get))
         .routes(routes!(users::suspend))
         .routes(routes!(users::unsuspend))
+        .routes(routes!(users::unlock))
         .routes(routes!(users::set_role))
         .routes(routes!(users::write_note, users::notes))
         .routes(routes!(audit_log::list))
+        .routes(routes!(exports::orders))
+        .routes(routes!(exports::invoices))
+        .routes(routes!(exports::payments))
+        .routes(routes!(exports::ledger_entries))
+        .routes(routes!(exports::users))
+        .routes(routes!(exports::instances))
+        .routes(routes!(exports::audit_log))
 }

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Which orders are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct OrderQuery {
     /// Only orders in this status.
@@ -51,9 +51,6 @@ pub(super) struct OrderQuery {
     /// Only orders with exactly this order id, host name or customer's email.
     #[param(example = "web-1.example.com")]
     search: Option<String>,
-    /// What they are sorted by; `-placed_at` where nothing is said.
-    #[param(inline)]
-    sort: Option<OrderSort>,
 }
 
 /// An order's customer.
@@ -222,25 +219,17 @@ pub(super) struct AdminTimeline {
 /// customer or an exact search.
 #[utoipa::path(
     get, path = "/admin/orders", tag = "admin", operation_id = "admin_list_orders", security(("bearer" = [])),
-    params(SortedPaging, OrderQuery),
+    params(SortedPaging<OrderSort>, OrderQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminOrderSummary>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: SortedPaging,
+    paging: SortedPaging<OrderSort>,
     Params(query): Params<OrderQuery>,
 ) -> Result<Paged<AdminOrderSummary>, Problem> {
-    let filter = OrderFilter {
-        status: query.status,
-        provider: query.provider,
-        customer: query.customer_id,
-        plan: query.plan,
-        failure_class: query.failure_class.map(FailureClass::as_str),
-        search: query.search.filter(|words| !words.trim().is_empty()),
-    };
-    let sort = query.sort.unwrap_or(OrderSort::Newest);
-    let page = state.store.orders_for_staff(&filter, sort, paging.by(sort)?).await?;
+    let (sort, request) = paging.request()?;
+    let page = state.store.orders_for_staff(&query.into(), sort, request).await?;
     Ok(Paged::sorted(page, sort, AdminOrderSummary::from))
 }
 
@@ -304,6 +293,19 @@ impl AdminOrderWorkflow {
     pub(super) fn of(id: String, temporal_ui: Option<&str>) -> Self {
         let url = temporal_ui.map(|ui| views::workflow_url(ui, &id));
         Self { id, url }
+    }
+}
+
+impl From<OrderQuery> for OrderFilter {
+    fn from(query: OrderQuery) -> Self {
+        Self {
+            status: query.status,
+            provider: query.provider,
+            customer: query.customer_id,
+            plan: query.plan,
+            failure_class: query.failure_class.map(FailureClass::as_str),
+            search: query.search.filter(|words| !words.trim().is_empty()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
-use domain::{ids::OutboxId, outbox::MessageClass};
+use domain::{ids::OutboxId, outbox::MessageClass, sorting::AgeSort};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::outbox::{DeadFilter, OutboxMessage, OutboxState};
@@ -13,7 +13,7 @@ use crate::{
     AppState,
     auth::{Administrator, Staff},
     client::Client,
-    extract::{Body, Id, Paged, Paging, Params},
+    extract::{Body, Id, Paged, Params, SortedPaging},
     problem::Problem,
 };
 
@@ -121,21 +121,22 @@ impl From<OutboxMessage> for AdminMessage {
     }
 }
 
-/// List messages to Temporal that were not delivered, newest first.
+/// List messages to Temporal that were not delivered, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/outbox", tag = "admin", operation_id = "admin_list_outbox", security(("bearer" = [])),
-    params(Paging, OutboxQuery),
+    params(SortedPaging<AgeSort>, OutboxQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminMessage>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<AgeSort>,
     Params(query): Params<OutboxQuery>,
 ) -> Result<Paged<AdminMessage>, Problem> {
     let filter = DeadFilter { dead: query.dead, kind: query.kind, workflow_id: query.workflow_id };
-    let page = state.store.undelivered_messages(&filter, paging.request()).await?;
-    Ok(Paged::new(page, AdminMessage::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.undelivered_messages(&filter, sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminMessage::from))
 }
 
 /// Have a dead message tried anew, once its cause is mended.

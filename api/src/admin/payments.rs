@@ -15,18 +15,24 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     AppState,
     auth::Staff,
-    extract::{Paged, Params, SortedPaging, invalid_query},
+    extract::{Paged, Params, SortedPaging},
     problem::Problem,
 };
 
 /// Which payments are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PaymentQuery {
     /// Only payments in this status.
     status: Option<PaymentStatus>,
     /// Only payments whose money became this.
     outcome: Option<PaymentOutcome>,
+    /// Only payments of this order.
+    order_id: Option<OrderId>,
+    /// Only payments of this invoice.
+    invoice_id: Option<InvoiceId>,
+    /// Only payments of this deposit.
+    deposit_id: Option<DepositId>,
     /// Only payments of this customer.
     customer_id: Option<UserId>,
     /// Only payments by this method.
@@ -34,10 +40,13 @@ pub(super) struct PaymentQuery {
     /// Only payments through this gateway (slug).
     #[param(example = "midtrans")]
     gateway: Option<String>,
-    /// What they are sorted by; `-created_at` where nothing is said. Not with `awaiting_approval`.
-    #[param(inline)]
-    sort: Option<PaymentSort>,
-    /// `true`: only open bank transfers, which wait for an administrator; those with a proof come first.
+}
+
+/// What is wanted of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ApprovalQuery {
+    /// `true`: only open bank transfers, which wait for an administrator; those with a proof come first. Not with `sort`.
     #[serde(default)]
     #[param(required = false, default = false)]
     awaiting_approval: bool,
@@ -100,33 +109,39 @@ pub(super) struct AdminPayment {
 /// `awaiting_approval=true` the bank transfers that somebody has to look at.
 #[utoipa::path(
     get, path = "/admin/payments", tag = "admin", operation_id = "admin_list_payments", security(("bearer" = [])),
-    params(SortedPaging, PaymentQuery),
+    params(SortedPaging<PaymentSort>, PaymentQuery, ApprovalQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminPayment>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: SortedPaging,
+    paging: SortedPaging<PaymentSort>,
     Params(query): Params<PaymentQuery>,
+    Params(wanted): Params<ApprovalQuery>,
 ) -> Result<Paged<AdminPayment>, Problem> {
-    let filter = PaymentFilter {
-        status: query.status,
-        outcome: query.outcome,
-        order: None,
-        customer: query.customer_id,
-        method: query.method,
-        gateway: query.gateway,
-    };
-    if query.awaiting_approval {
-        if query.sort.is_some() {
-            return Err(invalid_query("sort: what awaits approval has an order of its own"));
-        }
-        let page = state.store.transfers_awaiting_approval(&filter, paging.unsorted()?).await?;
+    if wanted.awaiting_approval {
+        let page = state.store.transfers_awaiting_approval(&query.into(), paging.unsorted()?).await?;
         return Ok(Paged::new(page, AdminPayment::from));
     }
-    let sort = query.sort.unwrap_or(PaymentSort::Newest);
-    let page = state.store.payments_for_staff(&filter, sort, paging.by(sort)?).await?;
+    let (sort, request) = paging.request()?;
+    let page = state.store.payments_for_staff(&query.into(), sort, request).await?;
     Ok(Paged::sorted(page, sort, AdminPayment::from))
+}
+
+impl From<PaymentQuery> for PaymentFilter {
+    fn from(query: PaymentQuery) -> Self {
+        Self {
+            status: query.status,
+            outcome: query.outcome,
+            id: None,
+            order: query.order_id,
+            invoice: query.invoice_id,
+            deposit: query.deposit_id,
+            customer: query.customer_id,
+            method: query.method,
+            gateway: query.gateway,
+        }
+    }
 }
 
 impl From<PaymentDetail> for AdminPayment {

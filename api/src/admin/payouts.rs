@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use domain::{Rupiah, ids::MovementId};
+use domain::{Rupiah, ids::MovementId, sorting::PayoutSort};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::payouts::NewPayout;
@@ -12,7 +12,7 @@ use super::treasurer::Treasurer;
 use crate::{
     AppState,
     auth::Staff,
-    extract::{Body, Paged, Paging},
+    extract::{Body, Paged, SortedPaging},
     problem::{Code, Problem},
 };
 
@@ -123,15 +123,17 @@ pub(super) async fn book(
     Ok((StatusCode::CREATED, Json(booked.into())))
 }
 
-/// List booked payouts, newest first.
+/// List booked payouts, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/payouts", tag = "admin", operation_id = "admin_list_payouts", security(("bearer" = [])),
-    params(Paging), responses((status = 200, description = "A part of the list.", body = Paged<PayoutBody>))
+    params(SortedPaging<PayoutSort>),
+    responses((status = 200, description = "A part of the list.", body = Paged<PayoutBody>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<PayoutSort>,
 ) -> Result<Paged<PayoutBody>, Problem> {
-    Ok(Paged::new(state.store.payouts(&paging.request()).await?, PayoutBody::from))
+    let (sort, request) = paging.request()?;
+    Ok(Paged::sorted(state.store.payouts(sort, &request).await?, sort, PayoutBody::from))
 }

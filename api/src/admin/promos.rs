@@ -10,6 +10,7 @@ use domain::{
     Rupiah,
     ids::{DepositId, OrderId, PromoId, RedemptionId, UserId},
     promo::{PromoCode, PromoKind, PromoTerms, RedemptionState},
+    sorting::{AmountSort, PromoSort},
 };
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -20,7 +21,7 @@ use crate::{
     AppState,
     auth::{Administrator, Staff},
     client::Client,
-    extract::{Body, Id, Moment, Paged, Paging, Params},
+    extract::{Body, Id, Moment, Paged, Params, SortedPaging},
     problem::{Code, Problem},
 };
 
@@ -208,20 +209,21 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(made.into())))
 }
 
-/// List promo codes, newest first.
+/// List promo codes, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/promos", tag = "admin", operation_id = "admin_list_promos", security(("bearer" = [])),
-    params(PromoQuery, Paging),
+    params(PromoQuery, SortedPaging<PromoSort>),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminPromo>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
     Params(query): Params<PromoQuery>,
-    paging: Paging,
+    paging: SortedPaging<PromoSort>,
 ) -> Result<Paged<AdminPromo>, Problem> {
     let filter = PromoFilter { kind: query.kind, is_active: query.active, search: query.search };
-    Ok(Paged::new(state.store.promos(&filter, paging.request()).await?, AdminPromo::from))
+    let (sort, request) = paging.request()?;
+    Ok(Paged::sorted(state.store.promos(&filter, sort, request).await?, sort, AdminPromo::from))
 }
 
 /// Read a promo code.
@@ -238,20 +240,21 @@ pub(super) async fn get(
     Ok(Json(state.store.promo(promo).await?.into()))
 }
 
-/// List the uses of a promo code, newest first.
+/// List the uses of a promo code, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/promos/{id}/redemptions", tag = "admin", operation_id = "admin_list_promo_redemptions",
-    security(("bearer" = [])), params(("id" = PromoId, Path, description = "The promo."), Paging),
+    security(("bearer" = [])), params(("id" = PromoId, Path, description = "The promo."), SortedPaging<AmountSort>),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminRedemption>))
 )]
 pub(super) async fn redemptions(
     _: Staff,
     State(state): State<AppState>,
     Id(promo): Id<PromoId>,
-    paging: Paging,
+    paging: SortedPaging<AmountSort>,
 ) -> Result<Paged<AdminRedemption>, Problem> {
-    let page = state.store.promo_redemptions(promo, paging.request()).await?;
-    Ok(Paged::new(page, AdminRedemption::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.promo_redemptions(promo, sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminRedemption::from))
 }
 
 /// Change a promo code from now on: orders that were placed and deposits that were opened with it stay as they are. Code,

@@ -6,6 +6,7 @@ use domain::{
     Rupiah,
     ids::{InstanceId, OrderId, QuarantineId, ReconciliationId, UserId},
     reconciliation::{FindingAction, FindingKind, FindingReason},
+    sorting::{AgeSort, QuarantineSort},
     upkeep::{ReconcileSettings, RunStatus},
 };
 use garde::Validate;
@@ -19,7 +20,7 @@ use crate::{
     AppState,
     auth::{Administrator, Staff},
     client::Client,
-    extract::{Body, Id, Paged, Paging, Params},
+    extract::{Body, Id, Paged, Paging, Params, SortedPaging},
     problem::{Code, Problem},
 };
 
@@ -280,20 +281,21 @@ impl From<Quarantined> for AdminQuarantinedServer {
     }
 }
 
-/// List comparisons of providers with the database, newest first.
+/// List comparisons of providers with the database, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/reconciliations", tag = "admin", operation_id = "admin_list_reconciliations",
-    security(("bearer" = [])), params(Paging, ReconciliationQuery),
+    security(("bearer" = [])), params(SortedPaging<AgeSort>, ReconciliationQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminReconciliation>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<AgeSort>,
     Params(query): Params<ReconciliationQuery>,
 ) -> Result<Paged<AdminReconciliation>, Problem> {
-    let page = state.store.reconciliations(query.provider.as_deref(), paging.request()).await?;
-    Ok(Paged::new(page, AdminReconciliation::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.reconciliations(query.provider.as_deref(), sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminReconciliation::from))
 }
 
 /// Read one comparison with its totals and a part of what it found.
@@ -354,21 +356,21 @@ pub(super) async fn request(
     Ok((StatusCode::ACCEPTED, Json(run.into())))
 }
 
-/// List servers that nobody should pay for and that wait for their deletion, newest first.
+/// List servers that nobody should pay for and that wait for their deletion, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/quarantined-servers", tag = "admin", operation_id = "admin_list_quarantined_servers",
-    security(("bearer" = [])), params(Paging, QuarantineQuery),
+    security(("bearer" = [])), params(SortedPaging<QuarantineSort>, QuarantineQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminQuarantinedServer>))
 )]
 pub(super) async fn quarantined(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<QuarantineSort>,
     Params(query): Params<QuarantineQuery>,
 ) -> Result<Paged<AdminQuarantinedServer>, Problem> {
-    let page =
-        state.store.quarantined_servers(query.provider.as_deref(), query.all, paging.request()).await?;
-    Ok(Paged::new(page, AdminQuarantinedServer::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.quarantined_servers(query.provider.as_deref(), query.all, sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminQuarantinedServer::from))
 }
 
 /// Let a server go: it is not deleted and not accused again, and soon has its power back.

@@ -8,6 +8,7 @@ use domain::{
     language::Language,
     order::OrderStatus,
     refund::{RefundDestination, RefundStatus},
+    sorting::AmountSort,
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use crate::{
     AppState,
     auth::{Administrator, Staff},
     client::Client,
-    extract::{Body, Id, Paged, Paging, Params},
+    extract::{Body, Id, Paged, Params, SortedPaging},
     problem::{Code, Problem},
 };
 
@@ -253,16 +254,16 @@ fn new_refund<'a>(
     })
 }
 
-/// List everybody's refunds, newest first.
+/// List everybody's refunds, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/refunds", tag = "admin", operation_id = "admin_list_refunds", security(("bearer" = [])),
-    params(Paging, RefundQuery),
+    params(SortedPaging<AmountSort>, RefundQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminRefund>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<AmountSort>,
     Params(query): Params<RefundQuery>,
 ) -> Result<Paged<AdminRefund>, Problem> {
     let filter = RefundFilter {
@@ -273,8 +274,9 @@ pub(super) async fn list(
         invoice: query.invoice_id,
         customer: query.customer_id,
     };
-    let page = state.store.refunds(&filter, paging.request()).await?;
-    Ok(Paged::new(page, AdminRefund::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.refunds_for_staff(&filter, sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminRefund::from))
 }
 
 /// Read a refund.

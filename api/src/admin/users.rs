@@ -6,7 +6,7 @@ use domain::{
     Rupiah,
     ids::UserId,
     role::{AccountStatus, Role},
-    sorting::UserSort,
+    sorting::{AgeSort, UserSort},
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -19,12 +19,12 @@ use crate::{
     AppState,
     auth::{Administrator, Staff, Superadministrator},
     client::Client,
-    extract::{Body, Id, Paged, Paging, Params, SortedPaging},
+    extract::{Body, Id, Paged, Params, SortedPaging},
     problem::Problem,
 };
 
 /// Which accounts are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, Serialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UserQuery {
     /// Only accounts whose address or name has this in it, in any case.
@@ -34,9 +34,6 @@ pub(super) struct UserQuery {
     status: Option<AccountStatus>,
     /// Only accounts of this role.
     role: Option<Role>,
-    /// What they are sorted by; `-created_at` where nothing is said.
-    #[param(inline)]
-    sort: Option<UserSort>,
 }
 
 /// An account in a list.
@@ -132,22 +129,17 @@ pub(super) struct AdminUserNote {
 /// List everybody's accounts, newest first where no other order is asked for. `search` finds a part of an address or a name.
 #[utoipa::path(
     get, path = "/admin/users", tag = "admin", operation_id = "admin_list_users", security(("bearer" = [])),
-    params(SortedPaging, UserQuery),
+    params(SortedPaging<UserSort>, UserQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminUserSummary>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: SortedPaging,
+    paging: SortedPaging<UserSort>,
     Params(query): Params<UserQuery>,
 ) -> Result<Paged<AdminUserSummary>, Problem> {
-    let filter = UserFilter {
-        search: query.search.filter(|words| !words.trim().is_empty()),
-        status: query.status,
-        role: query.role,
-    };
-    let sort = query.sort.unwrap_or(UserSort::Newest);
-    let page = state.store.users_for_staff(&filter, sort, paging.by(sort)?).await?;
+    let (sort, request) = paging.request()?;
+    let page = state.store.users_for_staff(&query.into(), sort, request).await?;
     Ok(Paged::sorted(page, sort, AdminUserSummary::from))
 }
 
@@ -248,6 +240,30 @@ pub(super) async fn set_role(
     Ok(Json(state.store.user_for_staff(user).await?.into()))
 }
 
+/// Forget the failed logins of an account, so that its owner may try again at once: after a guesser locked it, or its owner
+/// found the password again. Staff are unlocked by superadministrators.
+#[utoipa::path(
+    post, path = "/admin/users/{id}/unlock", tag = "admin", operation_id = "admin_unlock_user",
+    security(("bearer" = [])), params(("id" = UserId, Path, description = "The account.")),
+    responses(
+        (status = 200, description = "Nothing keeps it from logging in, unless it is suspended.", body = AdminUser),
+        (status = 403, description = "`own_account`: it is your own. `forbidden`: it is of staff, or you may not.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`: there is no such account.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn unlock(
+    admin: Administrator,
+    client: Client,
+    State(state): State<AppState>,
+    Id(user): Id<UserId>,
+) -> Result<Json<AdminUser>, Problem> {
+    state.store.unlock_user(user, admin.id, &client.origin(admin.actor())).await?;
+    tracing::info!(event = "user.unlocked", user_id = %user, "account unlocked");
+    Ok(Json(state.store.user_for_staff(user).await?.into()))
+}
+
 /// Write a note about an account, for colleagues. Notes are never changed and never removed.
 #[utoipa::path(
     post, path = "/admin/users/{id}/notes", tag = "admin", operation_id = "admin_create_user_note",
@@ -271,10 +287,10 @@ pub(super) async fn write_note(
     Ok((StatusCode::CREATED, Json(note.into())))
 }
 
-/// List what staff wrote about an account, newest first.
+/// List what staff wrote about an account, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/admin/users/{id}/notes", tag = "admin", operation_id = "admin_list_user_notes",
-    security(("bearer" = [])), params(("id" = UserId, Path, description = "The account."), Paging),
+    security(("bearer" = [])), params(("id" = UserId, Path, description = "The account."), SortedPaging<AgeSort>),
     responses(
         (status = 200, description = "A part of the list.", body = Paged<AdminUserNote>),
         (status = 404, description = "`not_found`: there is no such account.", body = Problem,
@@ -285,10 +301,18 @@ pub(super) async fn notes(
     _: Staff,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
-    paging: Paging,
+    paging: SortedPaging<AgeSort>,
 ) -> Result<Paged<AdminUserNote>, Problem> {
-    let page = state.store.notes_about_user(user, paging.request()).await?;
-    Ok(Paged::new(page, AdminUserNote::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.notes_about_user(user, sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminUserNote::from))
+}
+
+impl From<UserQuery> for UserFilter {
+    fn from(query: UserQuery) -> Self {
+        let search = query.search.filter(|words| !words.trim().is_empty());
+        Self { search, status: query.status, role: query.role }
+    }
 }
 
 impl From<UserSummary> for AdminUserSummary {

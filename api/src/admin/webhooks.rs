@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     billing::WebhookOutcome,
     ids::{OrderId, PaymentId, WebhookEventId},
+    sorting::WebhookSort,
 };
 use serde::{Deserialize, Serialize};
 use store::webhooks::{WebhookDetail, WebhookFilter};
@@ -14,7 +15,7 @@ use crate::{
     AppState,
     auth::{Administrator, Staff},
     client::Client,
-    extract::{Id, Paged, Paging, Params},
+    extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
     webhooks::{self, Receipt},
 };
@@ -67,21 +68,22 @@ pub(super) struct AdminWebhookDetail {
     body: String,
 }
 
-/// List what gateways told us, newest first. Headers are not kept: they carry secrets.
+/// List what gateways told us, newest first where no other order is asked for. Headers are not kept: they carry secrets.
 #[utoipa::path(
     get, path = "/admin/webhooks", tag = "admin", operation_id = "admin_list_webhooks", security(("bearer" = [])),
-    params(Paging, WebhookQuery),
+    params(SortedPaging<WebhookSort>, WebhookQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminWebhook>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<WebhookSort>,
     Params(query): Params<WebhookQuery>,
 ) -> Result<Paged<AdminWebhook>, Problem> {
     let filter = WebhookFilter { gateway: query.gateway, outcome: query.outcome, payment: query.payment_id };
-    let page = state.store.webhooks(&filter, paging.request()).await?;
-    Ok(Paged::new(page, AdminWebhook::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.webhooks(&filter, sort, request).await?;
+    Ok(Paged::sorted(page, sort, AdminWebhook::from))
 }
 
 /// Get what a gateway told us, as it came but for what proved it: proofs are secrets and are not kept.

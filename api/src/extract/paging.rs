@@ -8,8 +8,15 @@ use axum::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::sorting::{SortValue, Sorting};
+use serde::de::DeserializeOwned;
 use store::page::{Page, PageRequest, SortCursor, SortKey, SortedRequest};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
+};
 use uuid::Uuid;
 
 use super::{Moment, Params, invalid_query};
@@ -45,24 +52,52 @@ impl From<Paging> for PageRequest {
     }
 }
 
-/// `limit` and `cursor` of a list that can be sorted; answers 400 `invalid_query`. Turn it into what `store` takes with
-/// [`SortedPaging::by`].
-#[derive(Debug, Clone, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct SortedPaging {
-    /// How many entries at most.
-    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
-    pub limit: i64,
-    /// `next_cursor` of the previous part, which has to be sorted the same; without it the list begins.
-    pub cursor: Option<String>,
+/// `limit`, `cursor` and `sort` of a list that can be sorted; answers 400 `invalid_query`. Turn it into what `store` takes with
+/// [`SortedPaging::request`].
+#[derive(Debug, Clone)]
+pub struct SortedPaging<S> {
+    limit: i64,
+    cursor: Option<String>,
+    sort: Option<S>,
 }
 
-impl SortedPaging {
-    /// What part of the list `store` shall return, which is sorted like this.
+/// What stands in the query string, for the document; `sort` differs from list to list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it describes what is read elsewhere")]
+struct PartOfSorted {
+    /// How many entries at most.
+    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+    limit: i64,
+    /// `next_cursor` of the previous part, which has to be sorted the same; without it the list begins.
+    cursor: Option<String>,
+}
+
+impl<S: Sorting + ToSchema> IntoParams for SortedPaging<S> {
+    fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let usual = S::USUAL.word();
+        let sort = ParameterBuilder::new()
+            .name("sort")
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .description(Some(format!(
+                "What they are sorted by, with `-` for the greatest first; `{usual}` where nothing is said."
+            )))
+            .schema(Some(S::schema()))
+            .build();
+        let mut parameters = PartOfSorted::into_params(parameter_in);
+        parameters.push(sort);
+        parameters
+    }
+}
+
+impl<S: Sorting> SortedPaging<S> {
+    /// How the list is sorted, and what part of it `store` shall return.
     ///
     /// # Errors
     /// 400 `invalid_query` when the cursor is none of ours, or of a list that is sorted otherwise.
-    pub fn by(self, sorting: impl Sorting) -> Result<SortedRequest, Problem> {
+    pub fn request(self) -> Result<(S, SortedRequest), Problem> {
+        let sorting = self.sort.unwrap_or(S::USUAL);
         let after = self
             .cursor
             .map(|text| {
@@ -70,14 +105,17 @@ impl SortedPaging {
                     .ok_or_else(|| invalid_query("cursor: not one that we gave out for this sorting"))
             })
             .transpose()?;
-        Ok(SortedRequest { after, limit: self.limit })
+        Ok((sorting, SortedRequest { after, limit: self.limit }))
     }
 
     /// The same where the list has an order of its own, and cursors as [`Paging`] has.
     ///
     /// # Errors
-    /// 400 `invalid_query` when the cursor is none of ours.
+    /// 400 `invalid_query` when another order is asked for, or the cursor is none of ours.
     pub fn unsorted(self) -> Result<PageRequest, Problem> {
+        if self.sort.is_some() {
+            return Err(invalid_query("sort: this list has an order of its own"));
+        }
         Ok(PageRequest { before: self.cursor.as_deref().map(plain).transpose()?, limit: self.limit })
     }
 }
@@ -109,12 +147,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for SortedPaging {
+#[derive(serde::Deserialize)]
+struct RawSort<S> {
+    sort: Option<S>,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for SortedPaging<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Params(raw) = Params::<Raw>::from_request_parts(parts, state).await?;
-        Ok(Self { limit: raw.limit()?, cursor: raw.cursor })
+        let Params(RawSort { sort }) = Params::<RawSort<T>>::from_request_parts(parts, state).await?;
+        Ok(Self { limit: raw.limit()?, cursor: raw.cursor, sort })
     }
 }
 
@@ -192,6 +236,19 @@ impl<T> Paged<T> {
     pub fn try_new<R, E>(page: Page<R>, entry: impl FnMut(R) -> Result<T, E>) -> Result<Self, E> {
         let data = page.data.into_iter().map(entry).collect::<Result<Vec<_>, E>>()?;
         Ok(Self::new(Page { data, next: page.next }, |entry| entry))
+    }
+
+    /// The same of a list that is sorted like this.
+    ///
+    /// # Errors
+    /// As [`Paged::try_new`].
+    pub fn try_sorted<R, E>(
+        page: Page<R, SortCursor>,
+        sorting: impl Sorting,
+        entry: impl FnMut(R) -> Result<T, E>,
+    ) -> Result<Self, E> {
+        let data = page.data.into_iter().map(entry).collect::<Result<Vec<_>, E>>()?;
+        Ok(Self::sorted(Page { data, next: page.next }, sorting, |entry| entry))
     }
 }
 

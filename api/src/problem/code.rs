@@ -122,6 +122,8 @@ codes! {
         RequestTimeout = "request_timeout",
     }
     CONFLICT {
+        /// The announcement is told, or called off already.
+        AnnouncementConflict = "announcement_conflict",
         /// The provider's list is empty, which is not believed.
         CatalogConflict = "catalog_conflict",
         /// The delivery's state forbids it.
@@ -180,6 +182,10 @@ codes! {
         ServerConflict = "server_conflict",
         /// Several payments wait: `payment_ids` are those of which one is to be named.
         SeveralPaymentsWait = "several_payments_wait",
+        /// There is a plan of this size of the provider's already.
+        SizeTaken = "size_taken",
+        /// There is a plan of this slug already.
+        SlugTaken = "slug_taken",
         /// The account has this SSH key already.
         SshKeyExists = "ssh_key_exists",
         /// This installation has no bot at Telegram.
@@ -328,6 +334,8 @@ codes! {
         TooManyCalls = "too_many_calls",
         /// Too many connections from this address.
         TooManyConnections = "too_many_connections",
+        /// As many exports as may be at once are under way.
+        TooManyExports = "too_many_exports",
         /// As many proofs, or as much, was sent within a day as may be.
         TooManyProofsToday = "too_many_proofs_today",
         /// Further terms and dearer plans of this server were asked for as often within a day as they may be.

@@ -8,7 +8,8 @@ use domain::{
 };
 use store::{
     Object, StoreError,
-    admin::UserError,
+    admin::{AnnouncementError, UserError},
+    catalog::CatalogError,
     life::ReleaseError,
     orders::{OrderError, Refusal},
     payments::{ApprovalError, ProofError},
@@ -33,6 +34,7 @@ impl From<StoreError> for Problem {
             StoreError::TooManyActions { frees_in_seconds, .. } => {
                 Self::new(Code::TooManyActions, error.to_string()).retry_after(u64::from(frees_in_seconds))
             }
+            StoreError::TooManyExports => Self::new(Code::TooManyExports, error.to_string()).retry_after(30),
             StoreError::Promo(refusal) => refusal.into(),
             error if error.is_transient() => {
                 tracing::warn!(
@@ -66,6 +68,7 @@ impl From<InvalidPolicy> for Problem {
 /// The code of a thing whose state is in the way.
 const fn of_conflict(object: Object) -> Code {
     match object {
+        Object::Announcement => Code::AnnouncementConflict,
         Object::Catalog => Code::CatalogConflict,
         Object::Delivery => Code::DeliveryConflict,
         Object::Dispute => Code::DisputeConflict,
@@ -274,6 +277,33 @@ impl From<PromoError> for Problem {
             }
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<AnnouncementError> for Problem {
+    fn from(error: AnnouncementError) -> Self {
+        let message = error.to_string();
+        let (code, field) = match error {
+            AnnouncementError::Store(error) => return error.into(),
+            AnnouncementError::ProviderUnknown => (Code::ProviderUnknown, "audience.provider"),
+            AnnouncementError::RegionUnknown => (Code::RegionUnknown, "audience.region"),
+            AnnouncementError::PublishAt => (Code::ValidationFailed, "publish_at"),
+        };
+        Self::field(code, field, message)
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        let message = error.to_string();
+        match error {
+            CatalogError::Store(error) => error.into(),
+            CatalogError::SlugTaken => Self::field(Code::SlugTaken, "slug", message),
+            CatalogError::SizeTaken => Self::field(Code::SizeTaken, "provider_slug", message),
+            CatalogError::ProviderUnknown => Self::field(Code::ProviderUnknown, "provider", message),
+            CatalogError::RegionUnknown(_) => Self::field(Code::RegionUnknown, "regions", message),
+            CatalogError::Unavailable(_) => Self::new(Code::PlanUnavailable, message),
+        }
     }
 }
 

@@ -33,6 +33,72 @@ fn the_committed_document_is_the_apis() {
     );
 }
 
+/// Staff's lists that are given whole, or have an order of their own.
+const WHOLE: [&str; 13] = [
+    "/api/v1/admin/images",
+    "/api/v1/admin/instances/{id}/holds",
+    "/api/v1/admin/life/pauses",
+    "/api/v1/admin/life/rules",
+    "/api/v1/admin/orders/{id}/timeline",
+    "/api/v1/admin/pauses",
+    "/api/v1/admin/payments/{id}/proofs",
+    "/api/v1/admin/providers",
+    "/api/v1/admin/regions",
+    "/api/v1/admin/search",
+    "/api/v1/admin/terms",
+    // Findings, in the order in which they were found.
+    "/api/v1/admin/reconciliations/{id}",
+    // What the books come to, account by account.
+    "/api/v1/admin/ledger/trial-balance",
+];
+
+/// Whether an answer has a list of things in it, as the whole of it.
+fn is_list(document: &Value, operation: &Value) -> bool {
+    let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+    let Some(name) = schema.as_str().and_then(|path| path.rsplit('/').next()) else { return false };
+    let text = document["components"]["schemas"][name].to_string();
+    name.starts_with("Paged_")
+        || text.contains(r#""data":{"type":"array""#)
+        || text.contains(r#""next_cursor""#)
+}
+
+#[test]
+fn lists_of_staff_come_in_parts_and_are_sorted() {
+    let document = serde_json::to_value(api::document()).unwrap();
+    let mut seen = 0;
+    for (operation, described) in operations(&document) {
+        let Some(path) = operation.strip_prefix("get ").filter(|path| path.starts_with("/api/v1/admin/"))
+        else {
+            continue;
+        };
+        let names: Vec<&str> = described["parameters"]
+            .as_array()
+            .map(|all| all.iter().map(|one| one["name"].as_str().unwrap()).collect())
+            .unwrap_or_default();
+        if WHOLE.contains(&path) {
+            assert!(!names.contains(&"sort"), "{path} is sorted and listed as if it were not");
+            continue;
+        }
+        let comes_in_parts = ["limit", "cursor"].iter().all(|name| names.contains(name));
+        assert_eq!(is_list(&document, described), comes_in_parts, "{path}: {names:?}");
+        assert_eq!(names.contains(&"sort"), comes_in_parts, "{path}: {names:?}");
+        if !comes_in_parts {
+            continue;
+        }
+        let sort =
+            described["parameters"].as_array().unwrap().iter().find(|one| one["name"] == "sort").unwrap();
+        let words: Vec<&str> =
+            sort["schema"]["enum"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+        for word in &words {
+            let other = word.strip_prefix('-').map_or_else(|| format!("-{word}"), str::to_owned);
+            assert!(words.contains(&other.as_str()), "{path}: {word} and not {other}");
+        }
+        assert!(words[0].starts_with('-'), "{path}: the newest come first where nothing is said");
+        seen += 1;
+    }
+    assert!(seen >= 20, "{seen} lists");
+}
+
 /// Clients name their functions by them.
 #[test]
 fn operations_have_names_of_their_own() {

@@ -88,3 +88,68 @@ async fn the_figures_are_those_of_the_books(pool: PgPool) {
     let churn = dashboard().await["churn"].clone();
     assert_eq!(churn, json!({ "servers": 2, "lost": 1, "rate_bp": 5_000 }));
 }
+
+/// Every figure of a small shop, reckoned by hand: a plan of Rp129.000 that costs 6 dollars of Rp16.500, PPN of 11 %.
+#[sqlx::test(migrations = "../migrations")]
+async fn the_figures_of_a_small_shop_are_those_reckoned_by_hand(pool: PgPool) {
+    let app = TestApi::new(pool).await;
+    let support = app.user(Role::Support).await;
+    let sari = app.customer().await;
+    app.deposit(sari, Rupiah::new(500_000)).await;
+    let plan = "SELECT price_monthly || ' ' || cost_monthly_usd FROM plans WHERE slug = 'do-basic-1gb'";
+    assert_eq!(app.text(plan).await, "129000 6.0000");
+    let first = app.order().by(sari).active().await;
+    app.order().by(sari).active().await;
+    let left = app.order().by(sari).active().await;
+    app.order().by(sari).failed(FailureClass::Configuration).await;
+    app.order().by(sari).failed(FailureClass::Capacity).await;
+    app.order().by(sari).failed(FailureClass::Capacity).await;
+    app.order().by(sari).expired().await;
+    app.order().by(sari).cancelled().await;
+    app.order().paid_by(PaymentMethod::ManualTransfer).place().await;
+    // All of the first month is served, and it began 40 days ago; one of the servers is gone since.
+    app.run("UPDATE instances SET starts_at = starts_at - interval '40 days', expires_at = expires_at - interval '40 days'").await;
+    app.run_of("UPDATE instances SET status = 'SUSPENDED' WHERE order_id = $1", first.id).await;
+    app.run_of("UPDATE instances SET status = 'TERMINATED' WHERE order_id = $1", left.id).await;
+    app.store.recognise_revenue(None, 100).await.unwrap();
+
+    let figures = support.get("/admin/dashboard").await.expect(200);
+    let orders: Value = figures["orders"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["status"].as_str().unwrap().to_owned(), one["orders"].clone()))
+        .collect();
+    assert_eq!(
+        orders,
+        json!({
+            "PENDING_PAYMENT": 1, "PAID": 0, "PROVISIONING": 0, "PROVISIONING_FAILED": 3, "ACTIVE": 3, "EXPIRED": 1,
+            "CANCELLED": 1, "REFUNDED": 0,
+        })
+    );
+    let failures = json!([{ "class": "CAPACITY", "orders": 2 }, { "class": "CONFIGURATION", "orders": 1 }]);
+    assert_eq!(figures["failures"], failures);
+    // One server is active, one is suspended; both cost Rp99.000.
+    assert_eq!((&figures["mrr"], &figures["margin"]), (&json!(129_000), &json!(129_000 - 198_000)));
+    let here = figures["providers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["provider"] == "digitalocean")
+        .unwrap();
+    assert_eq!(
+        (&here["active_servers"], &here["idle_servers"], &here["cost"]),
+        (&json!(1), &json!(1), &json!(198_000))
+    );
+    // Three months of Rp129.000 are served in full.
+    let earned = json!({ "recognised": 387_000, "refunded": 0, "net": 387_000 });
+    assert_eq!(figures["revenue"]["this_month"], earned);
+    assert_eq!(figures["churn"], json!({ "servers": 3, "lost": 1, "rate_bp": 3_333 }));
+    // A transfer is awaited, and who was late may still pay: the gateway takes the money, and it revives the order.
+    assert_eq!(figures["payments_pending"], json!({ "payments": 2, "amount": 286_380, "transfers": 1 }));
+    // What three failed orders paid for is not served yet.
+    let owed = &figures["liabilities"];
+    assert_eq!((&owed["deferred_revenue"], &owed["refunds_payable"]), (&json!(387_000), &json!(0)));
+    assert_eq!((&owed["wallets"], &owed["held"]), (&json!(500_000), &json!(0)));
+    assert_eq!(owed["total"], 887_000);
+}

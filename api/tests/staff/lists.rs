@@ -1,6 +1,6 @@
 //! Lists of everybody's servers, orders, payments and invoices: filters, sorting, cursors.
 
-use domain::{billing::PaymentMethod, role::Role};
+use domain::{billing::PaymentMethod, promo::PromoKind, provisioning::FailureClass, role::Role};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::http::{Expect, TestApi, User};
@@ -129,4 +129,73 @@ async fn money_is_sorted_by_amount(pool: PgPool) {
         let refused = support.get(&format!("/admin/payments?{query}")).await;
         assert_eq!(refused.problem(), (400, "invalid_query"), "{query}");
     }
+}
+
+/// Every list of staff that is sorted, with the words it is sorted by.
+fn sorted_lists() -> Vec<(String, Vec<String>)> {
+    let document = serde_json::to_value(api::document()).unwrap();
+    let mut lists = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let parameters = item["get"]["parameters"].as_array().cloned().unwrap_or_default();
+        let Some(sort) = parameters.iter().find(|one| one["name"] == "sort") else { continue };
+        let words = serde_json::from_value(sort["schema"]["enum"].clone()).unwrap();
+        lists.push((path.strip_prefix("/api/v1").unwrap().to_owned(), words));
+    }
+    lists
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn every_list_is_walked_in_every_order(pool: PgPool) {
+    let app = TestApi::new(pool).await;
+    let (admin, sari) = (app.user(Role::Admin).await, app.customer().await);
+    for code in ["SATU", "DUA"] {
+        app.promo(code, PromoKind::OrderFixed, 10_000).await;
+        app.order().by(sari).promo(code).active().await;
+        let note = json!({ "text": format!("about {code}") });
+        admin.post(&format!("/admin/users/{sari}/notes"), &note).await.expect(201);
+        let news = json!({ "title": code, "body": "news" });
+        admin.post("/admin/announcements", &news).await.expect(201);
+        app.order().failed(FailureClass::Capacity).await;
+        admin.post("/admin/bulk-retries", &json!({ "failure_class": "CAPACITY" })).await.expect(202);
+        admin.post("/admin/ledger/checks", &Value::Null).await.expect_success();
+    }
+    app.leave_undelivered();
+    let held = "UPDATE instances SET held_step = 'suspend', held_since = now(), held_why = 'test'";
+    app.run(held).await;
+    let promo = app.text("SELECT id::text FROM promos ORDER BY id LIMIT 1").await;
+    let mut filled = Vec::new();
+    for (template, words) in sorted_lists() {
+        let of = if template.contains("/users/") { sari.to_string() } else { promo.clone() };
+        let path = template.replace("{id}", &of);
+        for word in &words {
+            let whole = admin.get(&format!("{path}?sort={word}&limit=100")).await.expect(200);
+            let key = if template.ends_with("/held") { "instance_id" } else { "id" };
+            let ids: Vec<Value> =
+                whole["data"].as_array().unwrap().iter().map(|entry| entry[key].clone()).collect();
+            let (mut one_by_one, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = admin.get(&format!("{path}?sort={word}&limit=1{cursor}")).await.expect(200);
+                one_by_one.extend(page["data"].as_array().unwrap().iter().map(|entry| entry[key].clone()));
+                let Some(next) = page["next_cursor"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            assert_eq!(one_by_one, ids, "{path} by {word}");
+            let backwards = word.strip_prefix('-').map_or_else(|| format!("-{word}"), str::to_owned);
+            let turned = admin.get(&format!("{path}?sort={backwards}&limit=100")).await.expect(200);
+            let mut turned: Vec<Value> =
+                turned["data"].as_array().unwrap().iter().map(|entry| entry[key].clone()).collect();
+            turned.reverse();
+            assert_eq!(turned, ids, "{path} by {word} is {backwards} the other way round");
+            if ids.len() > 1 {
+                filled.push(template.clone());
+            }
+        }
+        let usual = admin.get(&format!("{path}?limit=100")).await.expect(200);
+        let first = admin.get(&format!("{path}?sort={}&limit=100", words[0])).await.expect(200);
+        assert_eq!(usual, first, "{path}");
+        let wrong = admin.get(&format!("{path}?sort=password")).await;
+        assert_eq!(wrong.problem(), (400, "invalid_query"), "{path}");
+    }
+    filled.dedup();
+    assert!(filled.len() >= 13, "{filled:?}");
 }

@@ -116,6 +116,32 @@ async fn a_suspended_account_is_out_at_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_locked_account_is_opened_again(pool: PgPool) {
+    let app = TestApi::new(pool).await;
+    let (sari, admin) = (app.user(Role::Customer).await, app.user(Role::Admin).await);
+    // A guesser from elsewhere, as often as strangers may all together, and once more.
+    app.run("UPDATE sessions SET network = '198.51.100.0'").await;
+    let login = async |password: &str| {
+        let body = json!({ "email": sari.email, "password": password });
+        app.nobody().request(Method::POST, "/auth/login").json(&body).await
+    };
+    while login("not-the-password").await.problem() != (429, "login_locked") {}
+    assert_eq!(login(PASSWORD).await.problem(), (429, "login_locked"));
+    let path = format!("/admin/users/{}/unlock", sari.id);
+    assert_eq!(admin.post(&path, &Value::Null).await.expect(200)["status"], "active");
+    login(PASSWORD).await.expect(200);
+    let unlocked = "SELECT count(*) FROM audit_log WHERE action = 'auth.login_unlocked'";
+    assert_eq!(app.count(unlocked).await, 1);
+    let own = admin.post(&format!("/admin/users/{}/unlock", admin.id), &Value::Null).await;
+    assert_eq!(own.problem(), (403, "own_account"));
+    let other = app.user(Role::Admin).await;
+    let colleague = admin.post(&format!("/admin/users/{}/unlock", other.id), &Value::Null).await;
+    assert_eq!(colleague.problem(), (403, "forbidden"));
+    let nobody = admin.post(&format!("/admin/users/{}/unlock", Uuid::now_v7()), &Value::Null).await;
+    assert_eq!(nobody.problem(), (404, "not_found"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn who_may_not_decide_about_an_account_does_not(pool: PgPool) {
     let app = TestApi::new(pool).await;
     let (admin, other, boss) =

@@ -45,7 +45,13 @@ data! {
     InvoiceVoided { invoice_id: InvoiceId, number: String, reason: String }
 
     /// News from us to all, in our own words: they are told as they were written.
-    Announcement { announcement_id: Uuid, title: String, message: String }
+    Announcement {
+        announcement_id: Uuid,
+        title: String,
+        message: String,
+        /// Its readers are told part by part, of which each is an event.
+        part: Option<i32>,
+    }
 }
 
 impl EventData for DepositReceived {
@@ -109,7 +115,9 @@ impl EventData for InvoiceVoided {
 
 impl EventData for Announcement {
     fn facts(&self) -> Facts {
-        Facts::of(format!("announcement/{}", self.announcement_id)).told(NotificationKind::SystemAnnouncement)
+        let part = self.part.unwrap_or_default();
+        Facts::of(format!("announcement/{}/{part}", self.announcement_id))
+            .told(NotificationKind::SystemAnnouncement)
     }
 
     fn example() -> Self {
@@ -117,6 +125,7 @@ impl EventData for Announcement {
             announcement_id: id(14),
             title: "Servers in Jakarta".to_owned(),
             message: "From December on you can have servers in Jakarta.".to_owned(),
+            part: Some(1),
         }
     }
 }

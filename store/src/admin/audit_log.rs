@@ -1,11 +1,13 @@
 //! Reading the audit log.
 
 use chrono::{DateTime, Utc};
+use domain::sorting::AuditSort;
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::{
     Result, Store, boxed,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortKey, SortedRequest},
 };
 
 /// One act as read.
@@ -50,14 +52,10 @@ pub struct AuditFilter {
     pub actor_id: Option<Uuid>,
 }
 
-impl Store {
-    /// The audit log, newest first.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn audit_log(&self, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
-        let rows = sqlx::query_as!(
+/// Acts in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_acts {
+    ($on:expr, $filter:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
             AuditEntry,
             r#"SELECT a.id, a.at, a.actor_kind, a.actor_id, coalesce(u.email, k.name) AS actor_name, a.action,
                       a.object_kind, a.object_id, a.before, a.after, a.ip, a.request_id
@@ -66,17 +64,58 @@ impl Store {
                LEFT JOIN api_keys k ON a.actor_kind = 'api_key' AND k.id = a.actor_id
                WHERE ($1::text IS NULL OR a.action = $1) AND ($2::text IS NULL OR a.object_kind = $2)
                  AND ($3::uuid IS NULL OR a.object_id = $3) AND ($4::uuid IS NULL OR a.actor_id = $4)
-                 AND ($5::uuid IS NULL OR a.id < $5)
-               ORDER BY a.id DESC LIMIT $6"#,
-            filter.action,
-            filter.object_kind,
-            filter.object_id,
-            filter.actor_id,
-            page.before,
-            page.fetch(),
+                 AND ($5::text IS NULL OR "#
+                + $after
+                + ") ORDER BY "
+                + $order
+                + " LIMIT $7",
+            $filter.action,
+            $filter.object_kind,
+            $filter.object_id,
+            $filter.actor_id,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
         )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |row| row.id))
+        .fetch_all($on)
+        .await?
+    };
+}
+
+/// The audit log, in whatever transaction it is read.
+pub(super) async fn rows(
+    on: impl PgExecutor<'_>,
+    filter: &AuditFilter,
+    sort: AuditSort,
+    page: &SortedRequest,
+) -> Result<Vec<AuditEntry>> {
+    Ok(match sort {
+        AuditSort::Newest => select_acts!(on, filter, page, "a.id < $6", "a.id DESC"),
+        AuditSort::Oldest => select_acts!(on, filter, page, "a.id > $6", "a.id"),
+        AuditSort::Action => select_acts!(on, filter, page, "(a.action, a.id) > ($5, $6)", "a.action, a.id"),
+        AuditSort::ActionBackwards => {
+            select_acts!(on, filter, page, "(a.action, a.id) < ($5, $6)", "a.action DESC, a.id DESC")
+        }
+    })
+}
+
+impl Store {
+    /// The audit log.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Db`] when the database does not answer.
+    #[boxed]
+    pub async fn audit_log(
+        &self,
+        filter: &AuditFilter,
+        sort: AuditSort,
+        page: SortedRequest,
+    ) -> Result<Page<AuditEntry, SortCursor>> {
+        let rows = rows(&self.pool, filter, sort, &page).await?;
+        let key = |act: &AuditEntry| match sort {
+            AuditSort::Newest | AuditSort::Oldest => SortKey::Age,
+            AuditSort::Action | AuditSort::ActionBackwards => SortKey::Text(act.action.clone()),
+        };
+        Ok(page.cut(rows, |act| SortCursor { key: key(act), id: act.id }))
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     ids::{BulkRetryId, OrderId, UserId},
     provisioning::FailureClass,
+    sorting::AgeSort,
 };
 use serde_json::json;
 use sqlx::PgConnection;
@@ -13,7 +14,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, Actor, AuditEntry, Origin},
     boxed, new_id,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortedRequest},
 };
 
 /// Which failed orders are to be tried again, and how fast.
@@ -60,6 +61,35 @@ impl BulkRetry {
     pub const fn waiting(&self) -> i64 {
         if self.stopped_at.is_some() { 0 } else { self.orders - self.retried - self.skipped }
     }
+}
+
+/// Bulk retries in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_bulk_retries {
+    ($on:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            BulkRetry,
+            r#"SELECT b.id AS "id: BulkRetryId", b.failure_class AS "failure_class: FailureClass", b.provider,
+                      b.per_minute, b.requested_by AS "requested_by: UserId", b.created_at, b.stopped_at,
+                      o.orders AS "orders!", o.retried AS "retried!", o.skipped AS "skipped!"
+               FROM bulk_retries b
+               CROSS JOIN LATERAL (
+                   SELECT count(*) AS orders, count(*) FILTER (WHERE outcome = 'retried') AS retried,
+                          count(*) FILTER (WHERE outcome = 'skipped') AS skipped
+                   FROM bulk_retry_orders WHERE bulk_retry_id = b.id) o
+               WHERE ($1::uuid IS NULL OR b.id = $1)
+                 AND ($2::text IS NULL OR "#
+                + $after
+                + ") ORDER BY "
+                + $order
+                + " LIMIT $4",
+            $only,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all($on)
+        .await?
+    };
 }
 
 impl Store {
@@ -123,43 +153,27 @@ impl Store {
     /// [`StoreError::NotFound`] when there is no such one.
     #[boxed]
     pub async fn bulk_retry(&self, id: BulkRetryId) -> Result<BulkRetry> {
-        self.select_bulk_retries(Some(id), None, 1).await?.pop().ok_or(StoreError::NotFound("bulk retry"))
+        let one = SortedRequest::first(1);
+        let found = select_bulk_retries!(&self.pool, Some(id.0), one, "b.id < $3", "b.id DESC").pop();
+        found.ok_or(StoreError::NotFound("bulk retry"))
     }
 
-    /// All, newest first.
+    /// All of them.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn bulk_retries(&self, page: PageRequest) -> Result<Page<BulkRetry>> {
-        let rows = self.select_bulk_retries(None, page.before, page.fetch()).await?;
-        Ok(page.cut(rows, |row| row.id.0))
-    }
-
-    async fn select_bulk_retries(
+    pub async fn bulk_retries(
         &self,
-        id: Option<BulkRetryId>,
-        before: Option<uuid::Uuid>,
-        limit: i64,
-    ) -> Result<Vec<BulkRetry>> {
-        Ok(sqlx::query_as!(
-            BulkRetry,
-            r#"SELECT b.id AS "id: BulkRetryId", b.failure_class AS "failure_class: FailureClass", b.provider,
-                      b.per_minute, b.requested_by AS "requested_by: UserId", b.created_at, b.stopped_at,
-                      o.orders AS "orders!", o.retried AS "retried!", o.skipped AS "skipped!"
-               FROM bulk_retries b
-               CROSS JOIN LATERAL (
-                   SELECT count(*) AS orders, count(*) FILTER (WHERE outcome = 'retried') AS retried,
-                          count(*) FILTER (WHERE outcome = 'skipped') AS skipped
-                   FROM bulk_retry_orders WHERE bulk_retry_id = b.id) o
-               WHERE ($1::uuid IS NULL OR b.id = $1) AND ($2::uuid IS NULL OR b.id < $2)
-               ORDER BY b.id DESC LIMIT $3"#,
-            id.map(|id| id.0),
-            before,
-            limit,
-        )
-        .fetch_all(&self.pool)
-        .await?)
+        sort: AgeSort,
+        page: SortedRequest,
+    ) -> Result<Page<BulkRetry, SortCursor>> {
+        let (on, all) = (&self.pool, None::<uuid::Uuid>);
+        let rows = match sort {
+            AgeSort::Newest => select_bulk_retries!(on, all, page, "b.id < $3", "b.id DESC"),
+            AgeSort::Oldest => select_bulk_retries!(on, all, page, "b.id > $3", "b.id"),
+        };
+        Ok(page.cut_by_age(rows, |row| row.id.0))
     }
 
     /// Stops one: what is still to be tried is not. Doing it again changes nothing.

@@ -8,6 +8,7 @@ use domain::{
     order::OrderStatus,
     sorting::InstanceSort,
 };
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::{
@@ -118,7 +119,7 @@ pub struct InstanceDetail {
 
 /// Servers in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
 macro_rules! select_servers {
-    ($store:expr, $filter:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
+    ($on:expr, $filter:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
         sqlx::query_as!(
             InstanceSummary,
             r#"SELECT s.id AS "id: InstanceId", s.order_id AS "order_id: OrderId", s.user_id AS "customer_id: UserId",
@@ -150,9 +151,55 @@ macro_rules! select_servers {
             $page.id(),
             $page.fetch(),
         )
-        .fetch_all(&$store.pool)
+        .fetch_all($on)
         .await?
     };
+}
+
+/// Everybody's servers, in whatever transaction they are read.
+pub(super) async fn rows(
+    on: impl PgExecutor<'_>,
+    filter: &InstanceFilter,
+    sort: InstanceSort,
+    page: &SortedRequest,
+) -> Result<Vec<InstanceSummary>> {
+    let all: Option<Uuid> = None;
+    Ok(match sort {
+        InstanceSort::Newest => select_servers!(on, filter, all, page, "s.id < $10", "s.id DESC"),
+        InstanceSort::Oldest => select_servers!(on, filter, all, page, "s.id > $10", "s.id"),
+        InstanceSort::ExpiresFirst => select_servers!(
+            on,
+            filter,
+            all,
+            page,
+            "(coalesce(s.expires_at, 'infinity'::timestamptz), s.id) > ($9::text::timestamptz, $10)",
+            "coalesce(s.expires_at, 'infinity'::timestamptz), s.id"
+        ),
+        InstanceSort::ExpiresLast => select_servers!(
+            on,
+            filter,
+            all,
+            page,
+            "(coalesce(s.expires_at, 'infinity'::timestamptz), s.id) < ($9::text::timestamptz, $10)",
+            "coalesce(s.expires_at, 'infinity'::timestamptz) DESC, s.id DESC"
+        ),
+        InstanceSort::DueFirst => select_servers!(
+            on,
+            filter,
+            all,
+            page,
+            "(coalesce(s.next_due_at, 'infinity'::timestamptz), s.id) > ($9::text::timestamptz, $10)",
+            "coalesce(s.next_due_at, 'infinity'::timestamptz), s.id"
+        ),
+        InstanceSort::DueLast => select_servers!(
+            on,
+            filter,
+            all,
+            page,
+            "(coalesce(s.next_due_at, 'infinity'::timestamptz), s.id) < ($9::text::timestamptz, $10)",
+            "coalesce(s.next_due_at, 'infinity'::timestamptz) DESC, s.id DESC"
+        ),
+    })
 }
 
 impl Store {
@@ -167,43 +214,7 @@ impl Store {
         sort: InstanceSort,
         page: SortedRequest,
     ) -> Result<Page<InstanceSummary, SortCursor>> {
-        let all: Option<Uuid> = None;
-        let rows = match sort {
-            InstanceSort::Newest => select_servers!(self, filter, all, page, "s.id < $10", "s.id DESC"),
-            InstanceSort::Oldest => select_servers!(self, filter, all, page, "s.id > $10", "s.id"),
-            InstanceSort::ExpiresFirst => select_servers!(
-                self,
-                filter,
-                all,
-                page,
-                "(coalesce(s.expires_at, 'infinity'::timestamptz), s.id) > ($9::text::timestamptz, $10)",
-                "coalesce(s.expires_at, 'infinity'::timestamptz), s.id"
-            ),
-            InstanceSort::ExpiresLast => select_servers!(
-                self,
-                filter,
-                all,
-                page,
-                "(coalesce(s.expires_at, 'infinity'::timestamptz), s.id) < ($9::text::timestamptz, $10)",
-                "coalesce(s.expires_at, 'infinity'::timestamptz) DESC, s.id DESC"
-            ),
-            InstanceSort::DueFirst => select_servers!(
-                self,
-                filter,
-                all,
-                page,
-                "(coalesce(s.next_due_at, 'infinity'::timestamptz), s.id) > ($9::text::timestamptz, $10)",
-                "coalesce(s.next_due_at, 'infinity'::timestamptz), s.id"
-            ),
-            InstanceSort::DueLast => select_servers!(
-                self,
-                filter,
-                all,
-                page,
-                "(coalesce(s.next_due_at, 'infinity'::timestamptz), s.id) < ($9::text::timestamptz, $10)",
-                "coalesce(s.next_due_at, 'infinity'::timestamptz) DESC, s.id DESC"
-            ),
-        };
+        let rows = rows(&self.pool, filter, sort, &page).await?;
         let key = |server: &InstanceSummary| match sort {
             InstanceSort::Newest | InstanceSort::Oldest => SortKey::Age,
             InstanceSort::ExpiresFirst | InstanceSort::ExpiresLast => SortKey::Time(server.expires_at),
@@ -219,7 +230,7 @@ impl Store {
     #[boxed]
     pub async fn instance_for_staff(&self, instance: InstanceId) -> Result<InstanceDetail> {
         let (all, one) = (InstanceFilter::default(), SortedRequest::first(1));
-        let found = select_servers!(self, all, Some(instance.0), one, "s.id < $10", "s.id DESC").pop();
+        let found = select_servers!(&self.pool, all, Some(instance.0), one, "s.id < $10", "s.id DESC").pop();
         let server = found.ok_or(StoreError::NotFound("instance"))?;
         let around = sqlx::query!(
             r#"SELECT o.status AS "order_status: OrderStatus", s.life_policy, l.price_monthly AS "price_monthly: Rupiah",

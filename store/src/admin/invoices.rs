@@ -7,6 +7,7 @@ use domain::{
     ids::{InvoiceId, OrderId, UserId},
     sorting::InvoiceSort,
 };
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::{
@@ -67,7 +68,7 @@ pub struct InvoiceFilter {
 
 /// Invoices in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
 macro_rules! select_invoices {
-    ($store:expr, $filter:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
+    ($on:expr, $filter:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
         sqlx::query_as!(
             InvoiceDetail,
             r#"SELECT i.id AS "id: InvoiceId", i.number, i.user_id AS "customer_id: UserId", u.email AS customer_email,
@@ -88,9 +89,55 @@ macro_rules! select_invoices {
             $page.id(),
             $page.fetch(),
         )
-        .fetch_all(&$store.pool)
+        .fetch_all($on)
         .await?
     };
+}
+
+/// Everybody's invoices, in whatever transaction they are read.
+pub(super) async fn rows(
+    on: impl PgExecutor<'_>,
+    filter: &InvoiceFilter,
+    sort: InvoiceSort,
+    page: &SortedRequest,
+) -> Result<Vec<InvoiceDetail>> {
+    let all: Option<Uuid> = None;
+    Ok(match sort {
+        InvoiceSort::Newest => select_invoices!(on, filter, all, page, "i.id < $6", "i.id DESC"),
+        InvoiceSort::Oldest => select_invoices!(on, filter, all, page, "i.id > $6", "i.id"),
+        InvoiceSort::Largest => select_invoices!(
+            on,
+            filter,
+            all,
+            page,
+            "(i.total, i.id) < ($5::text::bigint, $6)",
+            "i.total DESC, i.id DESC"
+        ),
+        InvoiceSort::Smallest => select_invoices!(
+            on,
+            filter,
+            all,
+            page,
+            "(i.total, i.id) > ($5::text::bigint, $6)",
+            "i.total, i.id"
+        ),
+        InvoiceSort::DueFirst => select_invoices!(
+            on,
+            filter,
+            all,
+            page,
+            "(coalesce(i.due_at, 'infinity'::timestamptz), i.id) > ($5::text::timestamptz, $6)",
+            "coalesce(i.due_at, 'infinity'::timestamptz), i.id"
+        ),
+        InvoiceSort::DueLast => select_invoices!(
+            on,
+            filter,
+            all,
+            page,
+            "(coalesce(i.due_at, 'infinity'::timestamptz), i.id) < ($5::text::timestamptz, $6)",
+            "coalesce(i.due_at, 'infinity'::timestamptz) DESC, i.id DESC"
+        ),
+    })
 }
 
 impl Store {
@@ -105,43 +152,7 @@ impl Store {
         sort: InvoiceSort,
         page: SortedRequest,
     ) -> Result<Page<InvoiceDetail, SortCursor>> {
-        let all: Option<Uuid> = None;
-        let rows = match sort {
-            InvoiceSort::Newest => select_invoices!(self, filter, all, page, "i.id < $6", "i.id DESC"),
-            InvoiceSort::Oldest => select_invoices!(self, filter, all, page, "i.id > $6", "i.id"),
-            InvoiceSort::Largest => select_invoices!(
-                self,
-                filter,
-                all,
-                page,
-                "(i.total, i.id) < ($5::text::bigint, $6)",
-                "i.total DESC, i.id DESC"
-            ),
-            InvoiceSort::Smallest => select_invoices!(
-                self,
-                filter,
-                all,
-                page,
-                "(i.total, i.id) > ($5::text::bigint, $6)",
-                "i.total, i.id"
-            ),
-            InvoiceSort::DueFirst => select_invoices!(
-                self,
-                filter,
-                all,
-                page,
-                "(coalesce(i.due_at, 'infinity'::timestamptz), i.id) > ($5::text::timestamptz, $6)",
-                "coalesce(i.due_at, 'infinity'::timestamptz), i.id"
-            ),
-            InvoiceSort::DueLast => select_invoices!(
-                self,
-                filter,
-                all,
-                page,
-                "(coalesce(i.due_at, 'infinity'::timestamptz), i.id) < ($5::text::timestamptz, $6)",
-                "coalesce(i.due_at, 'infinity'::timestamptz) DESC, i.id DESC"
-            ),
-        };
+        let rows = rows(&self.pool, filter, sort, &page).await?;
         let key = |invoice: &InvoiceDetail| match sort {
             InvoiceSort::Newest | InvoiceSort::Oldest => SortKey::Age,
             InvoiceSort::Largest | InvoiceSort::Smallest => SortKey::Number(invoice.total.get()),
@@ -157,7 +168,7 @@ impl Store {
     #[boxed]
     pub async fn invoice_for_staff(&self, invoice: InvoiceId) -> Result<(InvoiceDetail, Vec<InvoiceLine>)> {
         let (all, one) = (InvoiceFilter::default(), SortedRequest::first(1));
-        let found = select_invoices!(self, all, Some(invoice.0), one, "i.id < $6", "i.id DESC").pop();
+        let found = select_invoices!(&self.pool, all, Some(invoice.0), one, "i.id < $6", "i.id DESC").pop();
         let found = found.ok_or(StoreError::NotFound("invoice"))?;
         let lines = invoices::lines(&mut *self.pool.acquire().await?, invoice).await?;
         Ok((found, lines))

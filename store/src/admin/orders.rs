@@ -10,6 +10,7 @@ use domain::{
     provisioning::TaskStatus,
     sorting::{OrderSort, PaymentSort},
 };
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::{PaymentDetail, PaymentFilter, WebhookSummary};
@@ -205,7 +206,7 @@ impl From<Row> for OrderSummary {
 
 /// Orders in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
 macro_rules! select_orders {
-    ($store:expr, $wanted:expr, $page:expr, $after:literal, $order:literal) => {
+    ($on:expr, $wanted:expr, $page:expr, $after:literal, $order:literal) => {
         sqlx::query_as!(
             Row,
             r#"SELECT o.id AS "id: OrderId", o.status AS "status: OrderStatus", o.failure_class, o.failure_message,
@@ -235,7 +236,7 @@ macro_rules! select_orders {
             $page.id(),
             $page.fetch(),
         )
-        .fetch_all(&$store.pool)
+        .fetch_all($on)
         .await?
     };
 }
@@ -245,6 +246,34 @@ struct Wanted<'a> {
     filter: &'a OrderFilter,
     id: Option<Uuid>,
     words: Option<EmailKey>,
+}
+
+/// Everybody's orders, in whatever transaction they are read.
+pub(super) async fn rows(
+    on: impl PgExecutor<'_>,
+    filter: &OrderFilter,
+    sort: OrderSort,
+    page: &SortedRequest,
+) -> Result<Vec<OrderSummary>> {
+    let id = filter.search.as_deref().and_then(|words| words.trim().parse::<Uuid>().ok());
+    // Host names are kept in lower case, and addresses have a key that is.
+    let words = filter.search.as_deref().filter(|_| id.is_none()).map(EmailKey::of);
+    let wanted = Wanted { filter, id, words };
+    let rows = match sort {
+        OrderSort::Newest => select_orders!(on, wanted, page, "o.id < $9", "o.id DESC"),
+        OrderSort::Oldest => select_orders!(on, wanted, page, "o.id > $9", "o.id"),
+        OrderSort::Dearest => select_orders!(
+            on,
+            wanted,
+            page,
+            "(o.total, o.id) < ($8::text::bigint, $9)",
+            "o.total DESC, o.id DESC"
+        ),
+        OrderSort::Cheapest => {
+            select_orders!(on, wanted, page, "(o.total, o.id) > ($8::text::bigint, $9)", "o.total, o.id")
+        }
+    };
+    Ok(rows.into_iter().map(OrderSummary::from).collect())
 }
 
 impl Store {
@@ -259,35 +288,11 @@ impl Store {
         sort: OrderSort,
         page: SortedRequest,
     ) -> Result<Page<OrderSummary, SortCursor>> {
-        let id = filter.search.as_deref().and_then(|words| words.trim().parse::<Uuid>().ok());
-        // Host names are kept in lower case, and addresses have a key that is.
-        let words = filter.search.as_deref().filter(|_| id.is_none()).map(EmailKey::of);
-        let wanted = Wanted { filter, id, words };
-        let rows = match sort {
-            OrderSort::Newest => select_orders!(self, wanted, page, "o.id < $9", "o.id DESC"),
-            OrderSort::Oldest => select_orders!(self, wanted, page, "o.id > $9", "o.id"),
-            OrderSort::Dearest => select_orders!(
-                self,
-                wanted,
-                page,
-                "(o.total, o.id) < ($8::text::bigint, $9)",
-                "o.total DESC, o.id DESC"
-            ),
-            OrderSort::Cheapest => {
-                select_orders!(
-                    self,
-                    wanted,
-                    page,
-                    "(o.total, o.id) > ($8::text::bigint, $9)",
-                    "o.total, o.id"
-                )
-            }
-        };
+        let rows = rows(&self.pool, filter, sort, &page).await?;
         let key = |order: &OrderSummary| match sort {
             OrderSort::Newest | OrderSort::Oldest => SortKey::Age,
             OrderSort::Dearest | OrderSort::Cheapest => SortKey::Number(order.total.get()),
         };
-        let rows = rows.into_iter().map(OrderSummary::from).collect();
         Ok(page.cut(rows, |order| SortCursor { key: key(order), id: order.id.0 }))
     }
 
@@ -300,7 +305,7 @@ impl Store {
         const LIMIT: i64 = 100;
         let (filter, one) = (OrderFilter::default(), SortedRequest::first(1));
         let wanted = Wanted { filter: &filter, id: Some(order.0), words: None };
-        let mut rows = select_orders!(self, wanted, one, "o.id < $9", "o.id DESC");
+        let mut rows = select_orders!(&self.pool, wanted, one, "o.id < $9", "o.id DESC");
         let summary = rows.pop().map(OrderSummary::from).ok_or(StoreError::NotFound("order"))?;
         let payments = PaymentFilter { order: Some(order), ..PaymentFilter::default() };
         Ok(OrderDetail {

@@ -7,6 +7,7 @@ use domain::{
     ids::{DepositId, InvoiceId, OrderId, PaymentId, UserId},
     sorting::PaymentSort,
 };
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::{
@@ -85,8 +86,14 @@ pub struct PaymentFilter {
     pub status: Option<PaymentStatus>,
     /// Only those whose money became this.
     pub outcome: Option<PaymentOutcome>,
+    /// Only this one.
+    pub id: Option<PaymentId>,
     /// Only those of this order.
     pub order: Option<OrderId>,
+    /// Only those of this invoice.
+    pub invoice: Option<InvoiceId>,
+    /// Only those of this deposit.
+    pub deposit: Option<DepositId>,
     /// Only this customer's.
     pub customer: Option<UserId>,
     /// Only those by this method.
@@ -114,7 +121,7 @@ pub struct WebhookSummary {
 
 /// Payments in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
 macro_rules! select_payments {
-    ($store:expr, $filter:expr, $page:expr, $after:literal, $order:literal) => {
+    ($on:expr, $filter:expr, $page:expr, $after:literal, $order:literal) => {
         sqlx::query_as!(
             PaymentDetail,
             r#"SELECT id AS "id: PaymentId", order_id AS "order_id: OrderId", invoice_id AS "invoice_id: InvoiceId",
@@ -133,6 +140,8 @@ macro_rules! select_payments {
                WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR outcome = $2)
                  AND ($3::uuid IS NULL OR order_id = $3) AND ($4::uuid IS NULL OR user_id = $4)
                  AND ($5::text IS NULL OR method = $5) AND ($6::text IS NULL OR gateway = $6)
+                 AND ($10::uuid IS NULL OR id = $10) AND ($11::uuid IS NULL OR invoice_id = $11)
+                 AND ($12::uuid IS NULL OR deposit_id = $12)
                  AND ($7::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $9",
             $filter.status.map(PaymentStatus::as_str),
             $filter.outcome.map(PaymentOutcome::as_str),
@@ -143,10 +152,36 @@ macro_rules! select_payments {
             $page.key(),
             $page.id(),
             $page.fetch(),
+            $filter.id.map(|id| id.0),
+            $filter.invoice.map(|invoice| invoice.0),
+            $filter.deposit.map(|deposit| deposit.0),
         )
-        .fetch_all(&$store.pool)
+        .fetch_all($on)
         .await?
     };
+}
+
+/// Everybody's payments, in whatever transaction they are read.
+pub(super) async fn rows(
+    on: impl PgExecutor<'_>,
+    filter: &PaymentFilter,
+    sort: PaymentSort,
+    page: &SortedRequest,
+) -> Result<Vec<PaymentDetail>> {
+    Ok(match sort {
+        PaymentSort::Newest => select_payments!(on, filter, page, "id < $8", "id DESC"),
+        PaymentSort::Oldest => select_payments!(on, filter, page, "id > $8", "id"),
+        PaymentSort::Largest => select_payments!(
+            on,
+            filter,
+            page,
+            "(amount, id) < ($7::text::bigint, $8)",
+            "amount DESC, id DESC"
+        ),
+        PaymentSort::Smallest => {
+            select_payments!(on, filter, page, "(amount, id) > ($7::text::bigint, $8)", "amount, id")
+        }
+    })
 }
 
 impl Store {
@@ -161,20 +196,7 @@ impl Store {
         sort: PaymentSort,
         page: SortedRequest,
     ) -> Result<Page<PaymentDetail, SortCursor>> {
-        let rows = match sort {
-            PaymentSort::Newest => select_payments!(self, filter, page, "id < $8", "id DESC"),
-            PaymentSort::Oldest => select_payments!(self, filter, page, "id > $8", "id"),
-            PaymentSort::Largest => select_payments!(
-                self,
-                filter,
-                page,
-                "(amount, id) < ($7::text::bigint, $8)",
-                "amount DESC, id DESC"
-            ),
-            PaymentSort::Smallest => {
-                select_payments!(self, filter, page, "(amount, id) > ($7::text::bigint, $8)", "amount, id")
-            }
-        };
+        let rows = rows(&self.pool, filter, sort, &page).await?;
         let key = |payment: &PaymentDetail| match sort {
             PaymentSort::Newest | PaymentSort::Oldest => SortKey::Age,
             PaymentSort::Largest | PaymentSort::Smallest => SortKey::Number(payment.amount.get()),

@@ -8,16 +8,16 @@ use domain::{
     sorting::UserSort,
 };
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::search::containing;
 use crate::{
     Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    boxed, new_id,
-    page::{Page, PageRequest, SortCursor, SortKey, SortedRequest},
-    sessions,
+    boxed,
+    page::{Page, SortCursor, SortKey, SortedRequest},
+    sessions, throttles,
     users::about,
 };
 
@@ -82,21 +82,6 @@ pub struct UserDetail {
     pub email_undeliverable_since: Option<DateTime<Utc>>,
 }
 
-/// What somebody of the staff wrote about an account.
-#[derive(Debug, Clone)]
-pub struct UserNote {
-    /// Its id, also the cursor of lists.
-    pub id: Uuid,
-    /// Who wrote it.
-    pub author_id: UserId,
-    /// Their address.
-    pub author_email: String,
-    /// What.
-    pub text: String,
-    /// When.
-    pub created_at: DateTime<Utc>,
-}
-
 /// Why nothing was decided about an account.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
@@ -119,7 +104,7 @@ impl From<sqlx::Error> for UserError {
 
 /// Accounts in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
 macro_rules! select_users {
-    ($store:expr, $filter:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
+    ($on:expr, $filter:expr, $only:expr, $page:expr, $after:literal, $order:literal) => {
         sqlx::query_as!(
             UserSummary,
             r#"SELECT u.id AS "id: UserId", u.email, u.email_key AS "email_key!", u.full_name, u.role AS "role: Role", u.language,
@@ -139,9 +124,34 @@ macro_rules! select_users {
             $page.id(),
             $page.fetch(),
         )
-        .fetch_all(&$store.pool)
+        .fetch_all($on)
         .await?
     };
+}
+
+/// Everybody's accounts, in whatever transaction they are read.
+pub(super) async fn rows(
+    on: impl PgExecutor<'_>,
+    filter: &UserFilter,
+    sort: UserSort,
+    page: &SortedRequest,
+) -> Result<Vec<UserSummary>> {
+    let all: Option<Uuid> = None;
+    Ok(match sort {
+        UserSort::Newest => select_users!(on, filter, all, page, "u.id < $6", "u.id DESC"),
+        UserSort::Oldest => select_users!(on, filter, all, page, "u.id > $6", "u.id"),
+        UserSort::Email => {
+            select_users!(on, filter, all, page, "(u.email_key, u.id) > ($5, $6)", "u.email_key, u.id")
+        }
+        UserSort::EmailBackwards => select_users!(
+            on,
+            filter,
+            all,
+            page,
+            "(u.email_key, u.id) < ($5, $6)",
+            "u.email_key DESC, u.id DESC"
+        ),
+    })
 }
 
 impl Store {
@@ -156,22 +166,7 @@ impl Store {
         sort: UserSort,
         page: SortedRequest,
     ) -> Result<Page<UserSummary, SortCursor>> {
-        let all: Option<Uuid> = None;
-        let rows = match sort {
-            UserSort::Newest => select_users!(self, filter, all, page, "u.id < $6", "u.id DESC"),
-            UserSort::Oldest => select_users!(self, filter, all, page, "u.id > $6", "u.id"),
-            UserSort::Email => {
-                select_users!(self, filter, all, page, "(u.email_key, u.id) > ($5, $6)", "u.email_key, u.id")
-            }
-            UserSort::EmailBackwards => select_users!(
-                self,
-                filter,
-                all,
-                page,
-                "(u.email_key, u.id) < ($5, $6)",
-                "u.email_key DESC, u.id DESC"
-            ),
-        };
+        let rows = rows(&self.pool, filter, sort, &page).await?;
         let key = |user: &UserSummary| match sort {
             UserSort::Newest | UserSort::Oldest => SortKey::Age,
             UserSort::Email | UserSort::EmailBackwards => SortKey::Text(user.email_key.clone()),
@@ -186,7 +181,7 @@ impl Store {
     #[boxed]
     pub async fn user_for_staff(&self, user: UserId) -> Result<UserDetail> {
         let (all, one) = (UserFilter::default(), SortedRequest::first(1));
-        let found = select_users!(self, all, Some(user.0), one, "u.id < $6", "u.id DESC").pop();
+        let found = select_users!(&self.pool, all, Some(user.0), one, "u.id < $6", "u.id DESC").pop();
         let summary = found.ok_or(StoreError::NotFound("user"))?;
         let row = sqlx::query!(
             r#"SELECT u.suspended_why, u.suspended_by AS "suspended_by: UserId",
@@ -278,6 +273,19 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets all failed logins of an account, from wherever, with an audit row: its owner may try again at once.
+    ///
+    /// # Errors
+    /// As [`Self::suspend_user`], but that it may be suspended or not.
+    #[boxed]
+    pub async fn unlock_user(&self, user: UserId, by: UserId, origin: &Origin) -> Result<(), UserError> {
+        let mut tx = self.pool.begin().await?;
+        lock_to_decide(&mut tx, user, by).await?;
+        throttles::unlock(&mut tx, user, origin).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Gives an account another role, with an audit row; it counts from the next request on. The same role changes nothing.
     ///
     /// # Errors
@@ -313,63 +321,6 @@ impl Store {
         }
         tx.commit().await?;
         Ok(())
-    }
-
-    /// Writes a note about an account, for staff only, with an audit row. It stays.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such account.
-    #[boxed]
-    pub async fn note_about_user(
-        &self,
-        user: UserId,
-        text: &str,
-        author: UserId,
-        origin: &Origin,
-    ) -> Result<UserNote> {
-        let id: Uuid = new_id();
-        let mut tx = self.pool.begin().await?;
-        let note = sqlx::query_as!(
-            UserNote,
-            r#"WITH note AS (
-                   INSERT INTO user_notes (id, user_id, author_id, text)
-                   SELECT $1, u.id, $3, $4 FROM users u WHERE u.id = $2 RETURNING id, author_id, text, created_at)
-               SELECT n.id AS "id!", n.author_id AS "author_id!: UserId", a.email AS author_email, n.text AS "text!",
-                      n.created_at AS "created_at!"
-               FROM note n JOIN users a ON a.id = n.author_id"#,
-            id,
-            user.0,
-            author.0,
-            text,
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(StoreError::NotFound("user"))?;
-        let act = AuditEntry { after: Some(json!({ "note_id": id })), ..about("user.note_written", user) };
-        audit::record(&mut tx, origin, &act).await?;
-        tx.commit().await?;
-        Ok(note)
-    }
-
-    /// What staff wrote about an account, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when there is no such account.
-    #[boxed]
-    pub async fn notes_about_user(&self, user: UserId, page: PageRequest) -> Result<Page<UserNote>> {
-        self.user(user).await?;
-        let rows = sqlx::query_as!(
-            UserNote,
-            r#"SELECT n.id, n.author_id AS "author_id: UserId", a.email AS author_email, n.text, n.created_at
-               FROM user_notes n JOIN users a ON a.id = n.author_id
-               WHERE n.user_id = $1 AND ($2::uuid IS NULL OR n.id < $2) ORDER BY n.id DESC LIMIT $3"#,
-            user.0,
-            page.before,
-            page.fetch(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |note| note.id))
     }
 }
 

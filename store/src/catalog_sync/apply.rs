@@ -160,7 +160,7 @@ async fn known_images(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<Provi
 }
 
 /// Flags what we offer and the provider lacks, and takes the flag from what it has again.
-async fn hold_against_offers(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<OfferChange>> {
+pub(crate) async fn hold_against_offers(tx: &mut PgConnection, provider: Uuid) -> Result<Vec<OfferChange>> {
     let mut found = flag_plans(tx, provider).await?;
     found.extend(flag_plan_regions(tx, provider).await?);
     found.extend(flag_images(tx, provider).await?);

@@ -5,6 +5,7 @@ use domain::{
     event::LedgerUnsound,
     ids::{LedgerCheckId, UserId},
     outbox::Message,
+    sorting::AgeSort,
 };
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
@@ -16,7 +17,7 @@ use crate::{
     boxed,
     events::Entry,
     new_id, outbox,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortedRequest},
 };
 
 /// One check of the books.
@@ -56,6 +57,27 @@ impl LedgerCheckResult {
     pub fn broken(&self) -> impl Iterator<Item = &str> {
         self.findings.iter().filter(|finding| finding.count > 0).map(|finding| finding.rule.as_ref())
     }
+}
+
+/// Checks in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_checks {
+    ($on:expr, $sound:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT c.id, c.requested_by, c.created_at, r.sound AS "sound?", r.movements AS "movements?",
+                      r.entries AS "entries?", r.recognised, r.findings AS "findings?: Json<Vec<Finding>>",
+                      r.accounts AS "accounts?: Json<Vec<AccountTotal>>", r.finished_at AS "finished_at?"
+               FROM ledger_checks c LEFT JOIN ledger_check_results r ON r.check_id = c.id
+               WHERE ($1::boolean IS NULL OR r.sound = $1)
+                 AND ($2::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $4",
+            $sound,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all($on)
+        .await?
+    };
 }
 
 impl Store {
@@ -164,27 +186,22 @@ impl Store {
         row.map(Row::check).ok_or(StoreError::NotFound("ledger check"))
     }
 
-    /// Checks of the books, newest first, on request only those that found them sound or not.
+    /// Checks of the books, on request only those that found them sound or not.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn ledger_checks(&self, sound: Option<bool>, page: PageRequest) -> Result<Page<LedgerCheck>> {
-        let rows = sqlx::query_as!(
-            Row,
-            r#"SELECT c.id, c.requested_by, c.created_at, r.sound AS "sound?", r.movements AS "movements?",
-                      r.entries AS "entries?", r.recognised, r.findings AS "findings?: Json<Vec<Finding>>",
-                      r.accounts AS "accounts?: Json<Vec<AccountTotal>>", r.finished_at AS "finished_at?"
-               FROM ledger_checks c LEFT JOIN ledger_check_results r ON r.check_id = c.id
-               WHERE ($1::boolean IS NULL OR r.sound = $1) AND ($2::uuid IS NULL OR c.id < $2)
-               ORDER BY c.id DESC LIMIT $3"#,
-            sound,
-            page.before,
-            page.fetch(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows.into_iter().map(Row::check).collect(), |check: &LedgerCheck| check.id.0))
+    pub async fn ledger_checks(
+        &self,
+        sound: Option<bool>,
+        sort: AgeSort,
+        page: SortedRequest,
+    ) -> Result<Page<LedgerCheck, SortCursor>> {
+        let rows = match sort {
+            AgeSort::Newest => select_checks!(&self.pool, sound, page, "c.id < $3", "c.id DESC"),
+            AgeSort::Oldest => select_checks!(&self.pool, sound, page, "c.id > $3", "c.id"),
+        };
+        Ok(page.cut_by_age(rows.into_iter().map(Row::check).collect(), |check: &LedgerCheck| check.id.0))
     }
 }
 

@@ -7,6 +7,7 @@ use domain::{
     ids::{InstanceId, UserId},
     life::Held,
     outbox::Message,
+    sorting::HeldSort,
 };
 use serde_json::json;
 use sqlx::PgConnection;
@@ -18,7 +19,7 @@ use crate::{
     boxed,
     events::Entry,
     new_id, outbox,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortKey, SortedRequest},
 };
 
 /// Why steps beyond the bound are held back.
@@ -142,28 +143,57 @@ async fn use_release(tx: &mut PgConnection, held: Held) -> Result<bool> {
     Ok(used.rows_affected() == 1)
 }
 
-impl Store {
-    /// The servers for which a step is due and held back, whatever keeps it, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn held_servers(&self, step: Option<Held>, page: &PageRequest) -> Result<Page<HeldServer>> {
-        let rows = sqlx::query_as!(
+/// Servers in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_held {
+    ($on:expr, $step:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
             HeldServer,
             r#"SELECT s.id AS "instance_id: InstanceId", s.user_id AS "user_id: UserId", s.name, p.slug AS provider,
                       s.held_step AS "step!: Held", s.held_why AS "why!", s.held_since AS "since!", s.next_due_at
                FROM instances s JOIN providers p ON p.id = s.provider_id
                WHERE s.held_step IS NOT NULL AND ($1::text IS NULL OR s.held_step = $1)
-                 AND ($2::uuid IS NULL OR s.id < $2)
-               ORDER BY s.id DESC LIMIT $3"#,
-            step.map(Held::as_str),
-            page.before,
-            page.fetch(),
+                 AND ($2::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $4",
+            $step.map(Held::as_str),
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
         )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |row| row.instance_id.0))
+        .fetch_all($on)
+        .await?
+    };
+}
+
+impl Store {
+    /// The servers for which a step is due and held back, whatever keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
+    pub async fn held_servers(
+        &self,
+        step: Option<Held>,
+        sort: HeldSort,
+        page: &SortedRequest,
+    ) -> Result<Page<HeldServer, SortCursor>> {
+        let rows = match sort {
+            HeldSort::Newest => select_held!(
+                &self.pool,
+                step,
+                page,
+                "(s.held_since, s.id) < ($2::text::timestamptz, $3)",
+                "s.held_since DESC, s.id DESC"
+            ),
+            HeldSort::Oldest => select_held!(
+                &self.pool,
+                step,
+                page,
+                "(s.held_since, s.id) > ($2::text::timestamptz, $3)",
+                "s.held_since, s.id"
+            ),
+        };
+        let cursor =
+            |row: &HeldServer| SortCursor { key: SortKey::Time(Some(row.since)), id: row.instance_id.0 };
+        Ok(page.cut(rows, cursor))
     }
 
     /// Lets go what is held back beyond the bound of an hour, if exactly `number` servers wait for `step` that no earlier

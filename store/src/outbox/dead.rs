@@ -2,7 +2,7 @@
 //! anew, or decide that they need not be delivered.
 
 use chrono::{DateTime, Utc};
-use domain::{event::MessageUndelivered, ids::OutboxId, outbox::MessageClass};
+use domain::{event::MessageUndelivered, ids::OutboxId, outbox::MessageClass, sorting::AgeSort};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -11,7 +11,7 @@ use crate::{
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortedRequest},
 };
 
 /// What became of a message that failed.
@@ -154,7 +154,7 @@ impl Store {
         Ok(Failed { failures, is_dead: pause.is_none() })
     }
 
-    /// Messages that were not delivered, newest first.
+    /// Messages that were not delivered.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
@@ -162,23 +162,40 @@ impl Store {
     pub async fn undelivered_messages(
         &self,
         filter: &DeadFilter,
-        page: PageRequest,
-    ) -> Result<Page<OutboxMessage>> {
-        let rows = messages!(
-            "SELECT",
-            "FROM outbox WHERE dispatched_at IS NULL AND ($1::boolean IS NULL OR (dead_at IS NOT NULL) = $1)
-               AND ($2::text IS NULL OR kind = $2) AND ($3::text IS NULL OR workflow_id = $3)
-               AND ($4::uuid IS NULL OR id < $4)
-             ORDER BY id DESC LIMIT $5",
-            filter.dead,
-            filter.kind,
-            filter.workflow_id,
-            page.before,
-            page.fetch(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |message| message.id.0))
+        sort: AgeSort,
+        page: SortedRequest,
+    ) -> Result<Page<OutboxMessage, SortCursor>> {
+        let rows = match sort {
+            AgeSort::Newest => messages!(
+                "SELECT",
+                "FROM outbox WHERE dispatched_at IS NULL AND ($1::boolean IS NULL OR (dead_at IS NOT NULL) = $1)
+                   AND ($2::text IS NULL OR kind = $2) AND ($3::text IS NULL OR workflow_id = $3)
+                   AND ($4::uuid IS NULL OR id < $4)
+                 ORDER BY id DESC LIMIT $5",
+                filter.dead,
+                filter.kind,
+                filter.workflow_id,
+                page.id(),
+                page.fetch(),
+            )
+            .fetch_all(&self.pool)
+            .await?,
+            AgeSort::Oldest => messages!(
+                "SELECT",
+                "FROM outbox WHERE dispatched_at IS NULL AND ($1::boolean IS NULL OR (dead_at IS NOT NULL) = $1)
+                   AND ($2::text IS NULL OR kind = $2) AND ($3::text IS NULL OR workflow_id = $3)
+                   AND ($4::uuid IS NULL OR id > $4)
+                 ORDER BY id LIMIT $5",
+                filter.dead,
+                filter.kind,
+                filter.workflow_id,
+                page.id(),
+                page.fetch(),
+            )
+            .fetch_all(&self.pool)
+            .await?,
+        };
+        Ok(page.cut_by_age(rows, |message| message.id.0))
     }
 
     /// Has a dead message tried anew, as if it were new.

@@ -5,12 +5,13 @@ use domain::{
     ids::{DepositId, OrderId, PromoId, RedemptionId, UserId},
     money::Rupiah,
     promo::{PromoKind, PromoTerms, RedemptionState},
+    sorting::{AmountSort, PromoSort},
 };
 use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError, boxed,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortKey, SortedRequest},
 };
 
 /// Which codes are wanted; what is `None` does not restrict.
@@ -126,15 +127,48 @@ impl From<Row> for PromoDetail {
     }
 }
 
+/// Uses in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_redemptions {
+    ($on:expr, $promo:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            PromoRedemption,
+            r#"SELECT id AS "id: RedemptionId", user_id AS "user_id: UserId", order_id AS "order_id: OrderId",
+                      deposit_id AS "deposit_id: DepositId", amount AS "amount: Rupiah",
+                      state AS "state: RedemptionState", created_at, updated_at
+               FROM promo_redemptions
+               WHERE promo_id = $1 AND ($2::text IS NULL OR "#
+                + $after
+                + ") ORDER BY "
+                + $order
+                + " LIMIT $4",
+            $promo.0,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all($on)
+        .await?
+    };
+}
+
 impl Store {
-    /// Codes, newest first.
+    /// Codes.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn promos(&self, filter: &PromoFilter, page: PageRequest) -> Result<Page<PromoDetail>> {
-        let rows = select(&mut *self.pool.acquire().await?, None, filter, page).await?;
-        Ok(page.cut(rows, |promo| promo.id.0))
+    pub async fn promos(
+        &self,
+        filter: &PromoFilter,
+        sort: PromoSort,
+        page: SortedRequest,
+    ) -> Result<Page<PromoDetail, SortCursor>> {
+        let rows = select(&mut *self.pool.acquire().await?, None, filter, sort, &page).await?;
+        let key = |promo: &PromoDetail| match sort {
+            PromoSort::Newest | PromoSort::Oldest => SortKey::Age,
+            PromoSort::Code | PromoSort::CodeBackwards => SortKey::Text(promo.code.clone()),
+        };
+        Ok(page.cut(rows, |promo| SortCursor { key: key(promo), id: promo.id.0 }))
     }
 
     /// One code.
@@ -146,7 +180,7 @@ impl Store {
         by_id(&mut *self.pool.acquire().await?, promo).await
     }
 
-    /// The uses of a code, newest first.
+    /// The uses of a code.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such promo.
@@ -154,42 +188,46 @@ impl Store {
     pub async fn promo_redemptions(
         &self,
         promo: PromoId,
-        page: PageRequest,
-    ) -> Result<Page<PromoRedemption>> {
+        sort: AmountSort,
+        page: SortedRequest,
+    ) -> Result<Page<PromoRedemption, SortCursor>> {
         self.promo(promo).await?;
-        let rows = sqlx::query_as!(
-            PromoRedemption,
-            r#"SELECT id AS "id: RedemptionId", user_id AS "user_id: UserId", order_id AS "order_id: OrderId",
-                      deposit_id AS "deposit_id: DepositId", amount AS "amount: Rupiah",
-                      state AS "state: RedemptionState", created_at, updated_at
-               FROM promo_redemptions WHERE promo_id = $1 AND ($2::uuid IS NULL OR id < $2)
-               ORDER BY id DESC LIMIT $3"#,
-            promo.0,
-            page.before,
-            page.fetch(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |row| row.id.0))
+        let on = &self.pool;
+        let rows = match sort {
+            AmountSort::Newest => select_redemptions!(on, promo, page, "id < $3", "id DESC"),
+            AmountSort::Oldest => select_redemptions!(on, promo, page, "id > $3", "id"),
+            AmountSort::Largest => select_redemptions!(
+                on,
+                promo,
+                page,
+                "(amount, id) < ($2::text::bigint, $3)",
+                "amount DESC, id DESC"
+            ),
+            AmountSort::Smallest => {
+                select_redemptions!(on, promo, page, "(amount, id) > ($2::text::bigint, $3)", "amount, id")
+            }
+        };
+        let key = |row: &PromoRedemption| match sort {
+            AmountSort::Newest | AmountSort::Oldest => SortKey::Age,
+            AmountSort::Largest | AmountSort::Smallest => SortKey::Number(row.amount.get()),
+        };
+        Ok(page.cut(rows, |row| SortCursor { key: key(row), id: row.id.0 }))
     }
 }
 
 /// One code, as the caller's transaction sees it.
 pub(super) async fn by_id(connection: &mut PgConnection, promo: PromoId) -> Result<PromoDetail> {
-    let page = PageRequest { before: None, limit: 1 };
-    let mut found = select(connection, Some(promo), &PromoFilter::default(), page).await?;
+    let (all, one) = (PromoFilter::default(), SortedRequest::first(1));
+    let mut found = select(connection, Some(promo), &all, PromoSort::Newest, &one).await?;
     found.pop().ok_or(StoreError::NotFound("promo"))
 }
 
-async fn select(
-    connection: &mut PgConnection,
-    only: Option<PromoId>,
-    filter: &PromoFilter,
-    page: PageRequest,
-) -> Result<Vec<PromoDetail>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT p.id AS "id: PromoId", p.code, p.kind AS "kind: PromoKind", p.value,
+/// Codes in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_promos {
+    ($on:expr, $only:expr, $filter:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT p.id AS "id: PromoId", p.code, p.kind AS "kind: PromoKind", p.value,
                   p.min_amount AS "min_amount: Rupiah", p.max_amount AS "max_amount: Rupiah", p.per_user_limit,
                   p.global_limit, p.starts_at, p.ends_at, p.is_active, u.was_used AS "was_used!",
                   u.reserved AS "reserved!", u.redeemed AS "redeemed!", u.honoured AS "honoured!",
@@ -204,16 +242,42 @@ async fn select(
                FROM promo_redemptions r WHERE r.promo_id = p.id) u
            WHERE ($1::uuid IS NULL OR p.id = $1) AND ($2::text IS NULL OR p.kind = $2)
              AND ($3::boolean IS NULL OR p.is_active = $3)
-             AND ($4::text IS NULL OR strpos(p.code, upper($4)) > 0) AND ($5::uuid IS NULL OR p.id < $5)
-           ORDER BY p.id DESC LIMIT $6"#,
-        only.map(|id| id.0),
-        filter.kind.map(PromoKind::as_str),
-        filter.is_active,
-        filter.search,
-        page.before,
-        page.fetch(),
-    )
-    .fetch_all(connection)
-    .await?;
+             AND ($4::text IS NULL OR strpos(p.code, upper($4)) > 0)
+             AND ($5::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $7",
+            $only.map(|id| id.0),
+            $filter.kind.map(PromoKind::as_str),
+            $filter.is_active,
+            $filter.search,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all($on)
+        .await?
+    };
+}
+
+async fn select(
+    connection: &mut PgConnection,
+    only: Option<PromoId>,
+    filter: &PromoFilter,
+    sort: PromoSort,
+    page: &SortedRequest,
+) -> Result<Vec<PromoDetail>> {
+    let rows = match sort {
+        PromoSort::Newest => select_promos!(connection, only, filter, page, "p.id < $6", "p.id DESC"),
+        PromoSort::Oldest => select_promos!(connection, only, filter, page, "p.id > $6", "p.id"),
+        PromoSort::Code => {
+            select_promos!(connection, only, filter, page, "(p.code, p.id) > ($5, $6)", "p.code, p.id")
+        }
+        PromoSort::CodeBackwards => select_promos!(
+            connection,
+            only,
+            filter,
+            page,
+            "(p.code, p.id) < ($5, $6)",
+            "p.code DESC, p.id DESC"
+        ),
+    };
     Ok(rows.into_iter().map(PromoDetail::from).collect())
 }

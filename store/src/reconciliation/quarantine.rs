@@ -5,6 +5,7 @@ use domain::{
     Rupiah,
     ids::{OrderId, QuarantineId, ReconciliationId, UserId},
     reconciliation::{FindingKind, FindingReason},
+    sorting::QuarantineSort,
     upkeep::ReconcileSettings,
 };
 use serde_json::json;
@@ -14,7 +15,7 @@ use crate::{
     Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, new_id,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortKey, SortedRequest},
 };
 
 /// A server to be put into quarantine.
@@ -105,6 +106,39 @@ struct Which<'a> {
     gone: bool,
 }
 
+/// All there are: a fetch asks for one more.
+const EVERY: i64 = i64::MAX - 1;
+
+/// Servers in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_servers {
+    ($on:expr, $which:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            Quarantined,
+            r#"SELECT q.id AS "id: QuarantineId", p.slug AS provider, q.provider_instance_id,
+                      q.kind AS "kind: FindingKind", q.reason AS "reason: FindingReason", q.name, q.tags,
+                      q.order_id AS "order_id: OrderId", q.monthly_cost AS "monthly_cost: Rupiah",
+                      q.reconciliation_id AS "reconciliation_id: ReconciliationId", q.created_at, q.delete_after,
+                      q.powered_off_at, q.released_at, q.released_by AS "released_by: UserId", q.release_reason,
+                      q.power_restored_at, q.delete_requested_at, q.deleted_at
+               FROM quarantined_servers q JOIN providers p ON p.id = q.provider_id
+               WHERE ($1::text IS NULL OR p.slug = $1) AND ($2::text IS NULL OR q.provider_instance_id = $2)
+                 AND ($3::uuid IS NULL OR q.id = $3) AND ($4 OR q.released_at IS NULL)
+                 AND ($5 OR q.deleted_at IS NULL)
+                 AND ($6::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $8",
+            $which.provider,
+            $which.server,
+            $which.id.map(|id| id.0),
+            $which.released,
+            $which.gone,
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all($on)
+        .await?
+    };
+}
+
 impl Store {
     /// Puts a server into quarantine and answers with its record: the one it has already, if it has one. A server that
     /// an administrator let go stays so; one that had turned out to be wanted, or to be gone, begins anew.
@@ -147,7 +181,10 @@ impl Store {
             gone: true,
             ..Which::default()
         };
-        self.select_quarantined(which, None, 1).await?.pop().ok_or(StoreError::NotFound("provider"))
+        self.select_quarantined(which, QuarantineSort::Newest, &SortedRequest::first(1))
+            .await?
+            .pop()
+            .ok_or(StoreError::NotFound("provider"))
     }
 
     /// Everything in a provider's quarantine that is not confirmed to be gone, also what was let go.
@@ -157,7 +194,7 @@ impl Store {
     #[boxed]
     pub async fn quarantine_of(&self, provider: &str) -> Result<Vec<Quarantined>> {
         let which = Which { provider: Some(provider), released: true, ..Which::default() };
-        self.select_quarantined(which, None, i64::MAX).await
+        self.select_quarantined(which, QuarantineSort::Newest, &SortedRequest::first(EVERY)).await
     }
 
     /// Servers in quarantine, newest first, on request of one provider only; with `all` also those that were let go or
@@ -170,11 +207,18 @@ impl Store {
         &self,
         provider: Option<&str>,
         all: bool,
-        page: PageRequest,
-    ) -> Result<Page<Quarantined>> {
+        sort: QuarantineSort,
+        page: SortedRequest,
+    ) -> Result<Page<Quarantined, SortCursor>> {
         let which = Which { provider, released: all, gone: all, ..Which::default() };
-        let rows = self.select_quarantined(which, page.before, page.fetch()).await?;
-        Ok(page.cut(rows, |row| row.id.0))
+        let rows = self.select_quarantined(which, sort, &page).await?;
+        let key = |row: &Quarantined| match sort {
+            QuarantineSort::Newest | QuarantineSort::Oldest => SortKey::Age,
+            QuarantineSort::DeletedFirst | QuarantineSort::DeletedLast => {
+                SortKey::Time(Some(row.delete_after))
+            }
+        };
+        Ok(page.cut(rows, |row| SortCursor { key: key(row), id: row.id.0 }))
     }
 
     /// One server in quarantine.
@@ -184,38 +228,37 @@ impl Store {
     #[boxed]
     pub async fn quarantined_server(&self, id: QuarantineId) -> Result<Quarantined> {
         let which = Which { id: Some(id), released: true, gone: true, ..Which::default() };
-        self.select_quarantined(which, None, 1).await?.pop().ok_or(StoreError::NotFound("quarantined server"))
+        self.select_quarantined(which, QuarantineSort::Newest, &SortedRequest::first(1))
+            .await?
+            .pop()
+            .ok_or(StoreError::NotFound("quarantined server"))
     }
 
     async fn select_quarantined(
         &self,
         which: Which<'_>,
-        before: Option<uuid::Uuid>,
-        limit: i64,
+        sort: QuarantineSort,
+        page: &SortedRequest,
     ) -> Result<Vec<Quarantined>> {
-        Ok(sqlx::query_as!(
-            Quarantined,
-            r#"SELECT q.id AS "id: QuarantineId", p.slug AS provider, q.provider_instance_id,
-                      q.kind AS "kind: FindingKind", q.reason AS "reason: FindingReason", q.name, q.tags,
-                      q.order_id AS "order_id: OrderId", q.monthly_cost AS "monthly_cost: Rupiah",
-                      q.reconciliation_id AS "reconciliation_id: ReconciliationId", q.created_at, q.delete_after,
-                      q.powered_off_at, q.released_at, q.released_by AS "released_by: UserId", q.release_reason,
-                      q.power_restored_at, q.delete_requested_at, q.deleted_at
-               FROM quarantined_servers q JOIN providers p ON p.id = q.provider_id
-               WHERE ($1::text IS NULL OR p.slug = $1) AND ($2::text IS NULL OR q.provider_instance_id = $2)
-                 AND ($3::uuid IS NULL OR q.id = $3) AND ($4 OR q.released_at IS NULL)
-                 AND ($5 OR q.deleted_at IS NULL) AND ($6::uuid IS NULL OR q.id < $6)
-               ORDER BY q.id DESC LIMIT $7"#,
-            which.provider,
-            which.server,
-            which.id.map(|id| id.0),
-            which.released,
-            which.gone,
-            before,
-            limit,
-        )
-        .fetch_all(&self.pool)
-        .await?)
+        let on = &self.pool;
+        Ok(match sort {
+            QuarantineSort::Newest => select_servers!(on, which, page, "q.id < $7", "q.id DESC"),
+            QuarantineSort::Oldest => select_servers!(on, which, page, "q.id > $7", "q.id"),
+            QuarantineSort::DeletedFirst => select_servers!(
+                on,
+                which,
+                page,
+                "(q.delete_after, q.id) > ($6::text::timestamptz, $7)",
+                "q.delete_after, q.id"
+            ),
+            QuarantineSort::DeletedLast => select_servers!(
+                on,
+                which,
+                page,
+                "(q.delete_after, q.id) < ($6::text::timestamptz, $7)",
+                "q.delete_after DESC, q.id DESC"
+            ),
+        })
     }
 
     /// Notes that a server in quarantine was powered off.

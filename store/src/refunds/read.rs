@@ -5,13 +5,14 @@ use domain::{
     Rupiah,
     ids::{CreditNoteId, InvoiceId, OrderId, PaymentId, RefundId, UserId},
     refund::{CreditReason, RefundDestination, RefundStatus},
+    sorting::AmountSort,
 };
 use sqlx::PgConnection;
 
 use super::Refund;
 use crate::{
     Result, Store, StoreError, boxed,
-    page::{Page, PageRequest},
+    page::{Page, PageRequest, SortCursor, SortKey, SortedRequest},
 };
 
 /// The paper for money of an invoice that went back.
@@ -85,26 +86,48 @@ impl Store {
     #[boxed]
     pub async fn refunds(&self, filter: &RefundFilter, page: PageRequest) -> Result<Page<Refund>> {
         let mut connection = self.pool.acquire().await?;
-        let rows = select(&mut connection, filter, page.before, page.fetch()).await?;
+        let after = page.before.map(|id| SortCursor { key: SortKey::Age, id });
+        let newest = SortedRequest { after, limit: page.limit };
+        let rows = select(&mut connection, filter, AmountSort::Newest, &newest).await?;
         Ok(page.cut(rows, |refund| refund.id.0))
+    }
+
+    /// Refunds of everybody.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
+    pub async fn refunds_for_staff(
+        &self,
+        filter: &RefundFilter,
+        sort: AmountSort,
+        page: SortedRequest,
+    ) -> Result<Page<Refund, SortCursor>> {
+        let mut connection = self.pool.acquire().await?;
+        let rows = select(&mut connection, filter, sort, &page).await?;
+        let key = |refund: &Refund| match sort {
+            AmountSort::Newest | AmountSort::Oldest => SortKey::Age,
+            AmountSort::Largest | AmountSort::Smallest => SortKey::Number(refund.amount.get()),
+        };
+        Ok(page.cut(rows, |refund| SortCursor { key: key(refund), id: refund.id.0 }))
     }
 }
 
 /// One refund as the caller's transaction sees it.
 pub(super) async fn read(connection: &mut PgConnection, refund: RefundId) -> Result<Refund> {
     let only = RefundFilter { refund: Some(refund), ..RefundFilter::default() };
-    select(connection, &only, None, 1).await?.pop().ok_or(StoreError::NotFound("refund"))
+    select(connection, &only, AmountSort::Newest, &SortedRequest::first(1))
+        .await?
+        .pop()
+        .ok_or(StoreError::NotFound("refund"))
 }
 
-async fn select(
-    connection: &mut PgConnection,
-    filter: &RefundFilter,
-    before: Option<uuid::Uuid>,
-    limit: i64,
-) -> Result<Vec<Refund>> {
-    Ok(sqlx::query_as!(
-        Refund,
-        r#"SELECT r.id AS "id: RefundId", r.user_id AS "customer_id: UserId", r.order_id AS "order_id: OrderId",
+/// Refunds in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_refunds {
+    ($on:expr, $filter:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
+            Refund,
+            r#"SELECT r.id AS "id: RefundId", r.user_id AS "customer_id: UserId", r.order_id AS "order_id: OrderId",
                   i.id AS "invoice_id: InvoiceId", r.payment_id AS "payment_id: PaymentId", p.gateway AS "gateway?",
                   r.destination AS "destination: RefundDestination", r.status AS "status: RefundStatus",
                   r.amount AS "amount: Rupiah", r.net AS "net: Rupiah", r.tax AS "tax: Rupiah", r.reason,
@@ -118,17 +141,44 @@ async fn select(
            WHERE ($1::uuid IS NULL OR r.id = $1) AND ($2::text IS NULL OR r.status = $2)
              AND ($3::text IS NULL OR r.destination = $3) AND ($4::uuid IS NULL OR r.order_id = $4)
              AND ($5::uuid IS NULL OR i.id = $5) AND ($6::uuid IS NULL OR r.user_id = $6)
-             AND ($7::uuid IS NULL OR r.id < $7)
-           ORDER BY r.id DESC LIMIT $8"#,
-        filter.refund.map(|id| id.0),
-        filter.status.map(RefundStatus::as_str),
-        filter.destination.map(RefundDestination::as_str),
-        filter.order.map(|id| id.0),
-        filter.invoice.map(|id| id.0),
-        filter.customer.map(|id| id.0),
-        before,
-        limit,
-    )
-    .fetch_all(connection)
-    .await?)
+             AND ($7::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $9",
+            $filter.refund.map(|id| id.0),
+            $filter.status.map(RefundStatus::as_str),
+            $filter.destination.map(RefundDestination::as_str),
+            $filter.order.map(|id| id.0),
+            $filter.invoice.map(|id| id.0),
+            $filter.customer.map(|id| id.0),
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
+        )
+        .fetch_all($on)
+        .await?
+    };
+}
+
+async fn select(
+    connection: &mut PgConnection,
+    filter: &RefundFilter,
+    sort: AmountSort,
+    page: &SortedRequest,
+) -> Result<Vec<Refund>> {
+    Ok(match sort {
+        AmountSort::Newest => select_refunds!(connection, filter, page, "r.id < $8", "r.id DESC"),
+        AmountSort::Oldest => select_refunds!(connection, filter, page, "r.id > $8", "r.id"),
+        AmountSort::Largest => select_refunds!(
+            connection,
+            filter,
+            page,
+            "(r.amount, r.id) < ($7::text::bigint, $8)",
+            "r.amount DESC, r.id DESC"
+        ),
+        AmountSort::Smallest => select_refunds!(
+            connection,
+            filter,
+            page,
+            "(r.amount, r.id) > ($7::text::bigint, $8)",
+            "r.amount, r.id"
+        ),
+    })
 }

@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 use domain::{
     billing::WebhookOutcome,
     ids::{OrderId, PaymentId, WebhookEventId},
+    sorting::WebhookSort,
 };
 
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
-    page::{Page, PageRequest},
+    page::{Page, SortCursor, SortedRequest},
 };
 
 /// Which events are wanted; what is `None` does not restrict.
@@ -56,31 +57,47 @@ pub struct KeptWebhook {
     pub body: Vec<u8>,
 }
 
-impl Store {
-    /// Events of all gateways, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn webhooks(&self, filter: &WebhookFilter, page: PageRequest) -> Result<Page<WebhookDetail>> {
-        let rows = sqlx::query_as!(
+/// Events in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
+macro_rules! select_events {
+    ($on:expr, $filter:expr, $page:expr, $after:literal, $order:literal) => {
+        sqlx::query_as!(
             WebhookDetail,
             r#"SELECT w.id AS "id: WebhookEventId", w.gateway, w.payment_id AS "payment_id: PaymentId",
                       p.order_id AS "order_id?: OrderId", w.outcome AS "outcome: WebhookOutcome", w.reason,
                       w.dedupe_key, w.received_at, w.body
                FROM webhook_events w LEFT JOIN payments p ON p.id = w.payment_id
                WHERE ($1::text IS NULL OR w.gateway = $1) AND ($2::text IS NULL OR w.outcome = $2)
-                 AND ($3::uuid IS NULL OR w.payment_id = $3) AND ($4::uuid IS NULL OR w.id < $4)
-               ORDER BY w.id DESC LIMIT $5"#,
-            filter.gateway,
-            filter.outcome.map(WebhookOutcome::as_str),
-            filter.payment.map(|payment| payment.0),
-            page.before,
-            page.fetch(),
+                 AND ($3::uuid IS NULL OR w.payment_id = $3)
+                 AND ($4::text IS NULL OR "# + $after + ") ORDER BY " + $order + " LIMIT $6",
+            $filter.gateway,
+            $filter.outcome.map(WebhookOutcome::as_str),
+            $filter.payment.map(|payment| payment.0),
+            $page.key(),
+            $page.id(),
+            $page.fetch(),
         )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |row| row.id.0))
+        .fetch_all($on)
+        .await?
+    };
+}
+
+impl Store {
+    /// Events of all gateways.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
+    pub async fn webhooks(
+        &self,
+        filter: &WebhookFilter,
+        sort: WebhookSort,
+        page: SortedRequest,
+    ) -> Result<Page<WebhookDetail, SortCursor>> {
+        let rows = match sort {
+            WebhookSort::Newest => select_events!(&self.pool, filter, page, "w.id < $5", "w.id DESC"),
+            WebhookSort::Oldest => select_events!(&self.pool, filter, page, "w.id > $5", "w.id"),
+        };
+        Ok(page.cut_by_age(rows, |row| row.id.0))
     }
 
     /// One event.

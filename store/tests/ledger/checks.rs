@@ -1,12 +1,17 @@
 //! Checks of the books are kept as they were found, and administrators hear of what is wrong.
 
-use domain::{Rupiah, language::Language, ledger::Movement, role::Role};
+use domain::{Rupiah, language::Language, ledger::Movement, role::Role, sorting::AgeSort};
 use sqlx::PgPool;
-use store::{StoreError, audit::Origin, page::PageRequest};
+use store::{
+    StoreError,
+    audit::Origin,
+    page::{PageRequest, SortCursor, SortKey, SortedRequest},
+};
 use testkit::TestApp;
 use uuid::Uuid;
 
-const ALL: PageRequest = PageRequest { before: None, limit: 20 };
+const ALL: SortedRequest = SortedRequest::first(20);
+const LATEST: PageRequest = PageRequest { before: None, limit: 20 };
 
 /// Books with one movement.
 async fn books(pool: &PgPool) -> TestApp {
@@ -48,9 +53,13 @@ async fn a_check_that_is_due_is_begun_and_kept_once(pool: PgPool) {
     let again = store.keep_ledger_check(id, None, &store.check_ledger().await.unwrap()).await.unwrap();
     assert_eq!((again.sound, again.recognised, again.finished_at), (true, Some(3), kept.finished_at));
     let other = store.begin_ledger_check(None, "ledger-upkeep/2").await.unwrap();
-    let page = store.ledger_checks(None, PageRequest { before: None, limit: 1 }).await.unwrap();
-    assert_eq!((page.data[0].id, page.next), (other, Some(other.0)));
-    let rest = store.ledger_checks(None, PageRequest { before: page.next, limit: 1 }).await.unwrap();
+    let page = store.ledger_checks(None, AgeSort::Newest, SortedRequest::first(1)).await.unwrap();
+    let cursor = SortCursor { key: SortKey::Age, id: other.0 };
+    assert_eq!((page.data[0].id, &page.next), (other, &Some(cursor)));
+    let rest = store
+        .ledger_checks(None, AgeSort::Newest, SortedRequest { after: page.next, limit: 1 })
+        .await
+        .unwrap();
     assert_eq!((rest.data[0].id, rest.next), (id, None));
 }
 
@@ -68,19 +77,19 @@ async fn administrators_hear_once_of_books_that_are_not_sound(pool: PgPool) {
         let kept = store.keep_ledger_check(asked.id, None, &report).await.unwrap();
         assert_eq!(kept.broken().collect::<Vec<_>>(), ["every balance equals its entries"]);
     }
-    let told = store.notifications(admin, false, ALL).await.unwrap().data;
+    let told = store.notifications(admin, false, LATEST).await.unwrap().data;
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].kind, "LEDGER_UNSOUND");
     let words = messages::in_app(told[0].event.as_ref().unwrap(), Language::English).unwrap().message;
     assert!(words.contains("every balance equals its entries"), "{words}");
-    assert!(store.notifications(support, false, ALL).await.unwrap().data.is_empty());
-    assert_eq!(store.ledger_checks(Some(true), ALL).await.unwrap().data.len(), 0);
-    assert_eq!(store.ledger_checks(Some(false), ALL).await.unwrap().data[0].id, asked.id);
+    assert!(store.notifications(support, false, LATEST).await.unwrap().data.is_empty());
+    assert_eq!(store.ledger_checks(Some(true), AgeSort::Newest, ALL).await.unwrap().data.len(), 0);
+    assert_eq!(store.ledger_checks(Some(false), AgeSort::Newest, ALL).await.unwrap().data[0].id, asked.id);
 
     // The next check that finds the same tells again: it is wrong still.
     let next = store.begin_ledger_check(None, "ledger-upkeep/y").await.unwrap();
     store.keep_ledger_check(next, None, &report).await.unwrap();
-    assert_eq!(store.notifications(admin, false, ALL).await.unwrap().data.len(), 2);
+    assert_eq!(store.notifications(admin, false, LATEST).await.unwrap().data.len(), 2);
 }
 
 #[sqlx::test(migrations = "../migrations")]

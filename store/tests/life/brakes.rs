@@ -6,20 +6,21 @@ use domain::{
     ids::{ActionId, InstanceId},
     instance::{ActionKind, ActionStatus, InstanceAction},
     life::{Held, HoldKind, LifeLook, LifePolicy, Process},
+    sorting::HeldSort,
 };
 use sqlx::PgPool;
 use store::{
     audit::Origin,
     instance_actions::{NewAction, RequestedBy},
     life::{NewHold, ReleaseError},
-    page::PageRequest,
+    page::SortedRequest,
     renewals::NewRenewal,
 };
 use testkit::by_user;
 
 use crate::Shop;
 
-const ALL: PageRequest = PageRequest { before: None, limit: 100 };
+const ALL: SortedRequest = SortedRequest::first(100);
 
 impl Shop {
     /// A server whose suspension is due with the next look.
@@ -60,7 +61,7 @@ impl Shop {
     /// Looks, and answers why the step that is due was held back.
     async fn held(&self, server: InstanceId) -> Option<String> {
         self.look(server).await;
-        let held = self.store.held_servers(None, &ALL).await.unwrap().data;
+        let held = self.store.held_servers(None, HeldSort::Newest, &ALL).await.unwrap().data;
         held.into_iter().find(|held| held.instance_id == server).map(|held| held.why)
     }
 

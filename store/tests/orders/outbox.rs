@@ -3,18 +3,19 @@
 use domain::{
     ids::{OrderId, OutboxId},
     outbox::MessageClass,
+    sorting::AgeSort,
 };
 use sqlx::PgPool;
 use store::{
     StoreError,
     outbox::{Claimed, DeadFilter, OutboxState, Room},
-    page::PageRequest,
+    page::SortedRequest,
 };
 use testkit::by_user;
 
 use crate::Shop;
 
-const FIRST: PageRequest = PageRequest { before: None, limit: 10 };
+const FIRST: SortedRequest = SortedRequest::first(10);
 
 impl Shop {
     pub(crate) async fn order(&self, key: &str) -> OrderId {
@@ -161,7 +162,7 @@ async fn staff_have_dead_messages_tried_anew_or_skip_them(pool: PgPool) {
         shop.fail_for_good(id).await;
     }
     let dead = DeadFilter { dead: Some(true), ..DeadFilter::default() };
-    let page = shop.store.undelivered_messages(&dead, FIRST).await.unwrap();
+    let page = shop.store.undelivered_messages(&dead, AgeSort::Newest, FIRST).await.unwrap();
     assert_eq!(page.data.len(), 2);
     assert!(page.data.iter().all(|message| message.last_error.as_deref() == Some("no such kind")));
 
@@ -176,7 +177,7 @@ async fn staff_have_dead_messages_tried_anew_or_skip_them(pool: PgPool) {
     shop.fail_for_good(anew).await;
     assert_eq!(shop.store.requeue_dead_messages(Some("start_order"), &origin).await.unwrap(), 0);
     assert_eq!(shop.store.requeue_dead_messages(None, &origin).await.unwrap(), 1);
-    assert!(shop.store.undelivered_messages(&dead, FIRST).await.unwrap().data.is_empty());
+    assert!(shop.store.undelivered_messages(&dead, AgeSort::Newest, FIRST).await.unwrap().data.is_empty());
     let acts = "SELECT count(*) FROM audit_log WHERE object_kind = 'outbox'";
     assert_eq!(shop.count(acts).await, 4);
 }

@@ -5,7 +5,7 @@ use domain::{
     language::Language,
     order::OrderStatus,
     provisioning::FailureClass,
-    sorting::OrderSort,
+    sorting::{AuditSort, OrderSort},
 };
 use serde_json::Value;
 use sqlx::PgPool;
@@ -118,7 +118,7 @@ async fn a_retry_clears_the_error_and_keeps_it_in_the_audit_log(pool: PgPool) {
 
     assert_eq!(told_workflow(&app, order).await, ["retry_provisioning"]);
     let filter = AuditFilter { object_id: Some(order.0), ..AuditFilter::default() };
-    let log = store.audit_log(&filter, FIRST_PAGE).await.unwrap().data;
+    let log = store.audit_log(&filter, AuditSort::Newest, SortedRequest::first(50)).await.unwrap().data;
     assert_eq!(log.len(), 1);
     assert_eq!(log[0].action, "order.retry_provisioning");
     assert_eq!((log[0].ip.as_deref(), log[0].request_id.as_deref()), (Some("127.0.0.1"), Some("r-1")));
@@ -161,7 +161,10 @@ async fn a_retry_elsewhere_names_the_status_and_changes_nothing(pool: PgPool) {
         assert_eq!(told_workflow(&app, order).await.len(), 0);
         assert_eq!(task().await, before);
         let filter = AuditFilter { object_id: Some(order.0), ..AuditFilter::default() };
-        assert_eq!(store.audit_log(&filter, FIRST_PAGE).await.unwrap().data.len(), 0);
+        assert_eq!(
+            store.audit_log(&filter, AuditSort::Newest, SortedRequest::first(50)).await.unwrap().data.len(),
+            0
+        );
     }
     let unknown = store.retry_provisioning(OrderId(Uuid::now_v7()), &origin()).await;
     assert!(matches!(unknown, Err(StoreError::NotFound("order"))));

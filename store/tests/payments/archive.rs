@@ -1,10 +1,13 @@
-use domain::billing::{PaymentStatus as P, WebhookOutcome};
+use domain::{
+    billing::{PaymentStatus as P, WebhookOutcome},
+    sorting::WebhookSort,
+};
 use sqlx::PgPool;
-use store::{StoreError, page::PageRequest, webhooks::WebhookFilter};
+use store::{StoreError, page::SortedRequest, webhooks::WebhookFilter};
 
 use crate::{MIDTRANS, Shop, plus_one, webhook_event};
 
-const ALL: PageRequest = PageRequest { before: None, limit: 10 };
+const ALL: SortedRequest = SortedRequest::first(10);
 
 #[sqlx::test(migrations = "../migrations")]
 async fn staff_find_notifications_and_may_take_one_in_again(pool: PgPool) {
@@ -16,7 +19,9 @@ async fn staff_find_notifications_and_may_take_one_in_again(pool: PgPool) {
     shop.receive(&odd).await;
     shop.store.keep_unbelieved("xendit", WebhookOutcome::Unconfirmed, "who knows", b"{}").await.unwrap();
 
-    let find = async |filter: WebhookFilter| shop.store.webhooks(&filter, ALL).await.unwrap().data;
+    let find = async |filter: WebhookFilter| {
+        shop.store.webhooks(&filter, WebhookSort::Newest, ALL).await.unwrap().data
+    };
     let outcomes = |found: &[store::webhooks::WebhookDetail]| {
         found.iter().map(|webhook| webhook.outcome).collect::<Vec<_>>()
     };
@@ -33,7 +38,8 @@ async fn staff_find_notifications_and_may_take_one_in_again(pool: PgPool) {
     let of_payment = find(WebhookFilter { payment: Some(payment.id), ..Default::default() }).await;
     assert_eq!(of_payment.len(), 2);
     let everything = WebhookFilter::default();
-    let page = |before| shop.store.webhooks(&everything, PageRequest { before, limit: 1 });
+    let page =
+        |after| shop.store.webhooks(&everything, WebhookSort::Newest, SortedRequest { after, limit: 1 });
     let first = page(None).await.unwrap();
     let second = page(first.next).await.unwrap();
     assert_eq!((first.data[0].id, second.data[0].id), (all[0].id, all[1].id));

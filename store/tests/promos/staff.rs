@@ -4,18 +4,19 @@ use domain::{
     Rupiah,
     billing::PaymentStatus as P,
     promo::{PromoCode, PromoKind as K, TermsFault},
+    sorting::{AmountSort, PromoSort},
 };
 use sqlx::PgPool;
 use store::{
     StoreError,
-    page::PageRequest,
+    page::SortedRequest,
     promos::{ChangePromo, PromoError, PromoFilter},
 };
 use tokio::task::JoinSet;
 
 use crate::{CODE, Shop, new_promo};
 
-const FIRST: PageRequest = PageRequest { before: None, limit: 10 };
+const FIRST: SortedRequest = SortedRequest::first(10);
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_code_is_made_once_in_whatever_case(pool: PgPool) {
@@ -134,11 +135,11 @@ async fn codes_are_listed_in_parts_and_by_what_they_are(pool: PgPool) {
     {
         shop.store.create_promo(&new_promo(code, kind, 10), shop.admin, &origin).await.unwrap();
     }
-    let off = shop.store.promos(&PromoFilter::default(), FIRST).await.unwrap().data[0].id;
+    let off = shop.store.promos(&PromoFilter::default(), PromoSort::Newest, FIRST).await.unwrap().data[0].id;
     let change = ChangePromo { is_active: Some(false), ..ChangePromo::default() };
     shop.store.change_promo(off, &change, &origin).await.unwrap();
     let codes = async |filter: PromoFilter| {
-        let page = shop.store.promos(&filter, FIRST).await.unwrap().data;
+        let page = shop.store.promos(&filter, PromoSort::Newest, FIRST).await.unwrap().data;
         page.into_iter().map(|promo| promo.code).collect::<Vec<_>>()
     };
     assert_eq!(codes(PromoFilter::default()).await, ["BONUS_1", "HEMAT-2", "HEMAT-1"]);
@@ -149,10 +150,10 @@ async fn codes_are_listed_in_parts_and_by_what_they_are(pool: PgPool) {
     assert_eq!(codes(search("mat-")).await, ["HEMAT-2", "HEMAT-1"]);
     // Nothing in it is a pattern.
     assert_eq!((codes(search("_")).await, codes(search("%")).await), (vec!["BONUS_1".to_owned()], vec![]));
-    let part = PageRequest { before: None, limit: 2 };
-    let part = shop.store.promos(&PromoFilter::default(), part).await.unwrap();
-    let rest = PageRequest { before: part.next, limit: 2 };
-    let rest = shop.store.promos(&PromoFilter::default(), rest).await.unwrap();
+    let part = SortedRequest::first(2);
+    let part = shop.store.promos(&PromoFilter::default(), PromoSort::Newest, part).await.unwrap();
+    let rest = SortedRequest { after: part.next, limit: 2 };
+    let rest = shop.store.promos(&PromoFilter::default(), PromoSort::Newest, rest).await.unwrap();
     assert_eq!((part.data.len(), rest.data.len(), rest.next), (2, 1, None));
 }
 
@@ -169,7 +170,7 @@ async fn staff_see_what_became_of_a_code(pool: PgPool) {
     let seen = shop.store.promo(promo).await.unwrap();
     assert_eq!((seen.reserved, seen.redeemed, seen.honoured), (1, 2, 0));
     assert_eq!((seen.given, seen.was_used), (Rupiah::new(20_000), true));
-    let uses = shop.store.promo_redemptions(promo, FIRST).await.unwrap().data;
+    let uses = shop.store.promo_redemptions(promo, AmountSort::Newest, FIRST).await.unwrap().data;
     let states: Vec<_> = uses.iter().map(|used| used.state.as_str()).collect();
     assert_eq!(states, ["RESERVED", "RELEASED", "REDEEMED", "REDEEMED"]);
     assert!(uses.iter().all(|used| used.user_id == shop.customer && used.deposit_id.is_some()));

@@ -1,13 +1,16 @@
 //! A failed order that an admin sends elsewhere.
 
-use domain::{failover::FailoverPolicy, ids::OrderId, order::OrderStatus, provisioning::FailureClass};
+use domain::{
+    failover::FailoverPolicy, ids::OrderId, order::OrderStatus, provisioning::FailureClass,
+    sorting::AuditSort,
+};
 use serde_json::json;
 use sqlx::PgPool;
 use store::{
     StoreError,
     admin::AuditFilter,
     audit::Origin,
-    page::PageRequest,
+    page::SortedRequest,
     placements::{Elsewhere, ElsewhereRefusal, RetryError},
 };
 use uuid::Uuid;
@@ -66,8 +69,8 @@ async fn the_audit_log_the_timeline_and_the_customer_tell_of_it(pool: PgPool) {
     shop.store.retry_provisioning_elsewhere(order, &wish, &Origin::system()).await.unwrap();
 
     let filter = AuditFilter { object_id: Some(order.0), ..AuditFilter::default() };
-    let page = PageRequest { before: None, limit: 50 };
-    let log = shop.store.audit_log(&filter, page).await.unwrap().data;
+    let page = SortedRequest::first(50);
+    let log = shop.store.audit_log(&filter, AuditSort::Newest, page).await.unwrap().data;
     let (before, after) = (log[0].before.clone().unwrap(), log[0].after.clone().unwrap());
     let from = json!({ "provider": "digitalocean", "plan": "do-basic-1gb", "region": "sgp1" });
     let to = json!({ "provider": "vultr", "plan": "vultr-regular-1gb", "region": "vultr-sgp" });

@@ -5,11 +5,12 @@ use std::{collections::BTreeSet, time::Duration};
 use domain::{
     ids::{OrderId, OutboxId},
     outbox::{Message, MessageClass, Plan},
+    sorting::AgeSort,
 };
 use store::{
     Result, Store,
     outbox::{Claimed, DeadFilter, OutboxMessage, OutboxState, Room},
-    page::PageRequest,
+    page::SortedRequest,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -25,7 +26,7 @@ const LEASE_SECONDS: f64 = 60.0;
 /// Messages claimed at once.
 const BATCH: Room = Room::of(1_000);
 /// Messages that are left and looked at.
-const LEFT: PageRequest = PageRequest { before: None, limit: 100 };
+const LEFT: SortedRequest = SortedRequest::first(100);
 
 impl TestApp {
     /// Writes a message to an order's workflow that no version of the program can read.
@@ -113,7 +114,7 @@ async fn plan(store: &Store, claimed: &Claimed) -> Result<(), String> {
 
 /// What is undelivered and was not claimed here, or not any more.
 async fn left(store: &Store, seen: &BTreeSet<OutboxId>) -> Result<Vec<OutboxMessage>> {
-    let left = store.undelivered_messages(&DeadFilter::default(), LEFT).await?;
+    let left = store.undelivered_messages(&DeadFilter::default(), AgeSort::Newest, LEFT).await?;
     Ok(left.data.into_iter().filter(|message| !seen.contains(&message.id)).collect())
 }
 

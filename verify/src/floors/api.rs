@@ -12,6 +12,7 @@ pub const FLOORS: &[(&str, &[&str])] = &[
             "at_provider",
             "bodies",
             "charging",
+            "csv_table",
             "documents",
             "instance_actions",
             "payment_ways",

@@ -17,7 +17,7 @@ async fn trouble_is_kept_with_the_run(pool: PgPool) {
     };
     let error = fleet.activities.reconcile(&start, "a run").await.unwrap_err();
     assert!(error.class().is_retryable());
-    let run = fleet.store().reconciliations(None, ALL).await.unwrap().data.remove(0);
+    let run = fleet.store().reconciliations(None, AgeSort::Newest, ALL).await.unwrap().data.remove(0);
     assert_eq!(run.status, domain::upkeep::RunStatus::Failed);
     let done = fleet.activities.reconcile(&start, "a run").await.unwrap();
     assert_eq!(done.reconciliation_id, run.id);
