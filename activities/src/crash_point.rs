@@ -44,6 +44,16 @@ pub const WHEN_SUSPENDING: &[&str] = &["suspend.before", "suspend.shut_down", "s
 pub const WHEN_DELETING: &[&str] =
     &["delete_server.before", "delete_server.asked", "delete_server.gone", "delete_server.after"];
 
+/// Crash points that the delete of a snapshot passes on its way to `completed`, in order.
+pub const WHEN_DELETING_A_SNAPSHOT: &[&str] = &[
+    "look_at_life.before",
+    "look_at_life.after",
+    "run_instance_action.before",
+    "run_instance_action.before_sending",
+    "run_instance_action.after_sending",
+    "run_instance_action.after",
+];
+
 /// Crash points that an action passes which the provider refuses.
 pub const WHEN_ACTION_FAILS: &[&str] = &["fail_action.before", "fail_action.after"];
 

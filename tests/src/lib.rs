@@ -10,6 +10,7 @@ pub mod customer;
 pub mod database_proxy;
 pub mod engine_proxy;
 pub mod gateway;
+pub mod owner;
 pub mod report;
 pub mod skewed_clock;
 pub mod stack;

@@ -201,7 +201,11 @@ impl Stack {
         let keys = CredentialsKeys::parse(&CREDENTIALS_KEY.into())?;
         // As on a developer's machine: tests come in bursts.
         let bursts = UnpaidLimits { orders: 100, deposits: 100, ..UnpaidLimits::STANDARD };
-        let store = connect(&database_url).await?.with_credentials_keys(keys).with_unpaid_limits(bursts);
+        let store = connect(&database_url)
+            .await?
+            .with_credentials_keys(keys)
+            .with_unpaid_limits(bursts)
+            .with_first_boot_limits(adapters::providers::first_boot_limits());
         store.migrate().await?;
         store.seed().await?;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;

@@ -7,6 +7,7 @@ mod customers;
 mod life;
 mod programs;
 mod reads;
+mod refusals;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 

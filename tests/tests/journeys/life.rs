@@ -1,23 +1,19 @@
 //! A server's life with rules of seconds, at every provider: reminded, suspended, paid and resumed, deleted.
 
 use domain::{
-    ids::InstanceId,
     life::LifePolicy,
     term::{self, AnchorDay},
 };
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
-use store::audit::Origin;
-use temporalio_client::WorkflowFetchHistoryOptions;
 use webrana_tests::{
-    cloud::{Cloud, servers_of},
+    cloud::Cloud,
     customer::{Customer, Expect},
+    owner::Owner,
     report::say,
     stack::{Options, Stack},
     wait_until::until,
 };
-use workflows::InstanceWorkflow;
 
 /// Reminders within three seconds of the end, two of grace, six of retention.
 const RULES: LifePolicy = LifePolicy {
@@ -27,107 +23,21 @@ const RULES: LifePolicy = LifePolicy {
     retention_ms: 6_000,
     warn_before_ms: 2_000,
     put_off_ms: 500,
+    attempts_hold_ms: 60_000,
 };
 
 /// A system of its own: its rules hold for all its servers.
-async fn system() -> Stack {
+pub async fn system() -> Stack {
     let stack = Stack::start(Options::default()).await.expect("a system");
-    let admin = Customer::admin(&stack).await;
-    let rules = admin.post("/admin/life/rules", &serde_json::to_value(RULES).unwrap()).await.expect(201);
-    assert_eq!(rules["data"][0]["version"], 2, "{rules}");
+    live_by(&stack, RULES).await;
     stack
 }
 
-/// A running server and its owner.
-struct Owner<'a> {
-    customer: Customer<'a>,
-    order: Value,
-    server: InstanceId,
-}
-
-impl<'a> Owner<'a> {
-    async fn at(stack: &'a Stack, cloud: Cloud) -> Self {
-        let customer = Customer::register(stack).await;
-        let order = customer.place_order_at(cloud).await;
-        customer.pay(&order).await;
-        let active = customer.await_status(&order, "ACTIVE").await;
-        let server = active["instance_id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap().into();
-        Self { customer, order, server }
-    }
-
-    async fn now(&self) -> Value {
-        self.customer.get(&format!("/instances/{}", self.server)).await.expect(200)
-    }
-
-    /// The end of the term is this near.
-    async fn ends_in(&self, seconds: f64) {
-        let store = &self.customer.stack.store;
-        let moved = "UPDATE instances SET expires_at = now() + make_interval(secs => $2) WHERE id = $1";
-        let mut database =
-            PgConnection::connect(&self.customer.stack.database_url).await.expect("a database");
-        sqlx::query(moved).bind(self.server.0).bind(seconds).execute(&mut database).await.expect("a server");
-        store.note_payments_checked().await.unwrap();
-        store.wake_instance(self.server, &Origin::system()).await.unwrap();
-    }
-
-    async fn becomes(&self, status: &str) -> Value {
-        until(&format!("the server is {status}"), || async {
-            self.customer.stack.store.note_payments_checked().await.unwrap();
-            let now = self.now().await;
-            (now["status"] == status).then_some(now)
-        })
-        .await
-    }
-
-    async fn is_powered(&self, state: &str) {
-        until(&format!("the server is {state}"), || async {
-            (self.now().await["power_state"] == state).then_some(())
-        })
-        .await;
-    }
-
-    async fn auto_renew(&self) {
-        let path = format!("/instances/{}/auto-renew", self.server);
-        let server = self.customer.put(&path, &json!({ "enabled": true })).await.expect(200);
-        assert_eq!(server["auto_renew"], true);
-    }
-
-    async fn deposit(&self, amount: i64) {
-        let wish = json!({ "amount": amount, "payment_method": "QRIS" });
-        let deposit = self.customer.post("/wallet/deposits", &wish).await.expect(201);
-        self.customer.pay(&deposit).await;
-    }
-
-    async fn told(&self, kind: &str) -> usize {
-        self.customer.notifications_of(kind).await
-    }
-
-    async fn at_provider(&self) -> usize {
-        servers_of(self.customer.stack, &self.order).await
-    }
-
-    /// What the engine recorded of a run of the workflow; the present one when none is named.
-    async fn events(&self, run: Option<String>) -> Vec<Value> {
-        let client = engine::connect(&self.customer.stack.temporal).await.expect("the engine");
-        let id = format!("instance/{}", self.server);
-        let mut info = client.get_workflow_handle::<InstanceWorkflow>(id).info().clone();
-        info.run_id = run.or(info.run_id);
-        let history = info.bind_untyped(client).fetch_history(WorkflowFetchHistoryOptions::default());
-        let history: Value =
-            serde_json::from_slice(&history.to_json().await.expect("a history")).expect("JSON");
-        history["events"].as_array().expect("events").clone()
-    }
-
-    /// The same of the run before the present one, once there is one.
-    async fn events_before(&self) -> Vec<Value> {
-        let before = until("a run continues another", || async {
-            let begun = &self.events(None).await[0]["attributes"]["WorkflowExecutionStartedEventAttributes"];
-            let before = begun["continued_execution_run_id"].as_str().unwrap_or_default().to_owned();
-            (!before.is_empty()).then_some(before)
-        })
-        .await;
-        self.events(Some(before)).await
-    }
+/// Servers of the system live by these rules from now on.
+async fn live_by(stack: &Stack, rules: LifePolicy) {
+    let admin = Customer::admin(stack).await;
+    let made = admin.post("/admin/life/rules", &serde_json::to_value(rules).unwrap()).await.expect(201);
+    assert_eq!(made["data"][0]["version"], 2, "{made}");
 }
 
 /// Most events of a month in which the renewal comes from the balance.
@@ -146,15 +56,10 @@ async fn a_month_that_is_renewed_from_the_balance_costs_the_engine_one_sleep() {
     let month = term::end(begun, 1, AnchorDay::of(begun)) - begun;
     let before = u64::try_from(month.num_milliseconds()).expect("a month") - 6_000;
     let rules = LifePolicy { renew_before_ms: before, ..LifePolicy::default() };
-    let admin = Customer::admin(&stack).await;
-    admin.post("/admin/life/rules", &serde_json::to_value(rules).unwrap()).await.expect(201);
+    live_by(&stack, rules).await;
     let mut wish = customer.good_order().await;
     wish["auto_renew"] = json!(true);
-    let order = customer.post("/orders", &wish).await.expect(201);
-    customer.pay(&order).await;
-    let active = customer.await_status(&order, "ACTIVE").await;
-    let server = active["instance_id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap().into();
-    let owner = Owner { customer, order, server };
+    let owner = Owner::buying(customer, Cloud::DIGITALOCEAN, &wish).await;
     until("the term is renewed", || async { (owner.told("VPS_RENEWED").await >= 1).then_some(()) }).await;
     let events = owner.events_before().await;
     say(&format!("events of a month that is renewed from the balance: {}", events.len()));

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 mod buying;
+mod changes;
 mod disputes;
 mod failover;
 mod instances;
+mod leaving;
 mod levers;
 mod life;
 mod money;

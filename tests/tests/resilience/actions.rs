@@ -3,13 +3,16 @@
 
 use std::time::Instant;
 
-use activities::crash_point::{WHEN_ACTING, WHEN_ACTION_FAILS, WHEN_DELETING, WHEN_LOOKING_AT_LIFE};
+use activities::crash_point::{
+    WHEN_ACTING, WHEN_ACTION_FAILS, WHEN_DELETING, WHEN_DELETING_A_SNAPSHOT, WHEN_LOOKING_AT_LIFE,
+};
 use client::Method;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use webrana_tests::{
-    cloud,
+    cloud::{self, Cloud},
     customer::{Customer, Expect},
+    owner::Owner,
     report,
     stack::{Options, Stack},
     wait_until::until,
@@ -30,13 +33,96 @@ async fn a_worker_killed_while_acting_acts_once() {
     report::say(&format!("chaos, actions: {cases} cases in {:.1} s", begun.elapsed().as_secs_f64()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_killed_while_a_server_changes_or_goes_charges_and_gives_back_once() {
+    let begun = Instant::now();
+    let resizing = stream::iter(WHEN_ACTING).map(|point| resizing(point)).buffer_unordered(EAGER).count();
+    let forgetting =
+        stream::iter(WHEN_DELETING_A_SNAPSHOT).map(|point| forgetting(point)).buffer_unordered(EAGER).count();
+    let looks = WHEN_LOOKING_AT_LIFE.iter().chain(WHEN_DELETING);
+    let leaving = stream::iter(looks).map(|point| leaving(point)).buffer_unordered(EAGER).count();
+    let done = futures::join!(resizing, forgetting, leaving);
+    let wanted = WHEN_LOOKING_AT_LIFE.len() + WHEN_DELETING.len();
+    assert_eq!(done, (WHEN_ACTING.len(), WHEN_DELETING_A_SNAPSHOT.len(), wanted));
+    let cases = done.0 + done.1 + done.2;
+    report::say(&format!("chaos, changes: {cases} cases in {:.1} s", begun.elapsed().as_secs_f64()));
+}
+
+/// The first look is the activation's.
+fn after_the_first(point: &str) -> CrashAt<'_> {
+    CrashAt { name: point, passes: usize::from(WHEN_LOOKING_AT_LIFE.contains(&point)) }
+}
+
+/// A dearer plan, paid from the balance, at a provider that resizes what is on.
+async fn resizing(point: &str) {
+    let _turn = turn().await;
+    let stack = system(Options::default()).await;
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(after_the_first(point)));
+    let owner = Owner::at(&stack, Cloud::VULTR).await;
+    owner.deposit(1_000_000).await;
+    let plans = owner.customer.get("/plans?provider=vultr").await.expect(200);
+    let plan =
+        plans["data"].as_array().expect("plans").iter().find(|plan| plan["slug"] == "vultr-regular-2gb");
+    let wish = json!({ "plan_id": plan.expect("a plan")["id"], "payment_method": "WALLET" });
+    let asked = owner.customer.post(&owner.path("/resizes"), &wish).await.expect(202);
+    let price = asked["invoice"]["total"].as_i64().expect("a price");
+    let _second = replaced(doomed, &stack, point).await;
+    let path = owner.path(&format!("/resizes/{}", asked["id"].as_str().expect("an id")));
+    let ended = until(&format!("the server has its plan after {point}"), || async {
+        let now = owner.customer.get(&path).await.expect(200);
+        now["ended_at"].is_string().then_some(now)
+    })
+    .await;
+    assert_eq!((&ended["status"], &ended["credited"]), (&json!("COMPLETED"), &json!(0)), "{point}: {ended}");
+    assert_eq!(owner.balance().await, 1_000_000 - price, "{point}");
+    assert_eq!(owner.simulated().await["plan"], "vc2-1c-2gb", "{point}");
+    assert_eq!(owner.told("VPS_RESIZED").await, 1, "{point}");
+}
+
+/// The delete of a snapshot, beside another one that stays.
+async fn forgetting(point: &str) {
+    let _turn = turn().await;
+    let stack = system(Options::default()).await;
+    let first = WorkerProcess::start(PROGRAM, &stack, None);
+    let owner = Owner::at(&stack, Cloud::DIGITALOCEAN).await;
+    let mut taken = Vec::new();
+    for name in ["goes", "stays"] {
+        let done = owner.does(json!({ "action": "snapshot", "params": { "name": name } })).await;
+        taken.push(done["result"]["snapshot_id"].clone());
+    }
+    drop(first);
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(point.into()));
+    let wish = json!({ "action": "delete_snapshot", "params": { "snapshot_id": taken[0] } });
+    let action = ask(&owner.customer, &owner.server.to_string(), wish).await;
+    let _second = replaced(doomed, &stack, point).await;
+    let ended = ended(&owner.customer, &owner.server.to_string(), &action).await;
+    assert_eq!(ended["status"], "completed", "{point}: {ended}");
+    let left = owner.customer.get(&owner.path("/snapshots")).await.expect(200);
+    let left: Vec<_> = left["data"].as_array().expect("snapshots").iter().map(|left| &left["id"]).collect();
+    assert_eq!(left, [&taken[1]], "{point}");
+}
+
+/// A server that its owner calls off at once.
+async fn leaving(point: &str) {
+    let _turn = turn().await;
+    let stack = system(Options::default()).await;
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(after_the_first(point)));
+    let owner = Owner::at(&stack, Cloud::DIGITALOCEAN).await;
+    let off = owner.customer.post(&owner.path("/cancel"), &json!({ "when": "now" })).await.expect(202);
+    let _second = replaced(doomed, &stack, point).await;
+    owner.becomes("TERMINATED").await;
+    assert_eq!(owner.at_provider().await, 0, "{point}");
+    assert_eq!(json!(owner.balance().await), off["credited"], "{point}");
+    assert_eq!(owner.told("VPS_TERMINATED").await, 1, "{point}");
+    let refunds = owner.customer.get("/refunds").await.expect(200);
+    assert_eq!(refunds["data"].as_array().map(Vec::len), Some(1), "{point}: {refunds}");
+}
+
 /// A snapshot: the provider would make a second one if it were asked twice.
 async fn acting(point: &str) {
     let _turn = turn().await;
     let stack = system(Options::default()).await;
-    // The first look is the activation's.
-    let passes = usize::from(WHEN_LOOKING_AT_LIFE.contains(&point));
-    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(CrashAt { name: point, passes }));
+    let doomed = WorkerProcess::start(PROGRAM, &stack, Some(after_the_first(point)));
     let (customer, _, server) = server(&stack).await;
     let action = ask(&customer, &server, json!({ "action": "snapshot", "params": { "name": "one" } })).await;
     let _second = replaced(doomed, &stack, point).await;

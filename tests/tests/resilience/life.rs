@@ -4,14 +4,12 @@
 use std::time::Instant;
 
 use activities::crash_point::{WHEN_LOOKING_AT_LIFE, WHEN_SUSPENDING};
-use domain::{ids::InstanceId, life::LifePolicy};
+use domain::life::LifePolicy;
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
-use store::audit::Origin;
 use webrana_tests::{
-    cloud,
+    cloud::Cloud,
     customer::{Customer, Expect},
+    owner::Owner,
     report,
     stack::{Options, Stack},
     wait_until::until,
@@ -31,6 +29,7 @@ const RULES: LifePolicy = LifePolicy {
     retention_ms: 2_000,
     warn_before_ms: 1_000,
     put_off_ms: 500,
+    attempts_hold_ms: 60_000,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,13 +52,13 @@ async fn unpaid(at: CrashAt<'_>) {
     let _turn = turn().await;
     let stack = with_rules().await;
     let doomed = WorkerProcess::start(PROGRAM, &stack, Some(at));
-    let owner = Owner::of(&stack).await;
+    let owner = Owner::at(&stack, Cloud::DIGITALOCEAN).await;
     owner.ends_in(0.5).await;
     let case = format!("{} after {} passes", at.name, at.passes);
     let _second = replaced(doomed, &stack, at.name).await;
-    owner.becomes("TERMINATED", &case).await;
-    assert_eq!(cloud::servers_of(&stack, &owner.order).await, 0, "{case}");
-    let told = owner.told().await;
+    owner.becomes("TERMINATED").await;
+    assert_eq!(owner.at_provider().await, 0, "{case}");
+    let told = owner.told_of_life().await;
     assert_eq!(told, ["VPS_EXPIRED", "VPS_SUSPENDED", "VPS_SUSPENDED", "VPS_TERMINATED"], "{case}");
 }
 
@@ -68,23 +67,19 @@ async fn renewed(point: &str) {
     let _turn = turn().await;
     let stack = with_rules().await;
     let doomed = WorkerProcess::start(PROGRAM, &stack, Some(CrashAt { name: point, passes: 1 }));
-    let owner = Owner::of(&stack).await;
-    let deposit = json!({ "amount": 500_000, "payment_method": "QRIS" });
-    let deposit = owner.customer.post("/wallet/deposits", &deposit).await.expect(201);
-    owner.customer.pay(&deposit).await;
-    let path = format!("/instances/{}/auto-renew", owner.server);
-    owner.customer.put(&path, &json!({ "enabled": true })).await.expect(200);
+    let owner = Owner::at(&stack, Cloud::DIGITALOCEAN).await;
+    owner.deposit(500_000).await;
+    owner.auto_renew().await;
     owner.ends_in(30.0).await;
     let _second = replaced(doomed, &stack, point).await;
     until(&format!("the term is renewed after {point}"), || async {
-        (owner.told().await == ["VPS_RENEWED"]).then_some(())
+        (owner.told_of_life().await == ["VPS_RENEWED"]).then_some(())
     })
     .await;
     let renewals = owner.customer.get(&format!("/instances/{}/renewals", owner.server)).await.expect(200);
     assert_eq!(renewals["data"].as_array().map(Vec::len), Some(1), "{point}: {renewals}");
-    let wallet = owner.customer.get("/wallet").await.expect(200);
     let price = renewals["data"][0]["invoice"]["total"].as_i64().expect("a price");
-    assert_eq!(wallet["balance"], 500_000 - price, "{point}");
+    assert_eq!(owner.balance().await, 500_000 - price, "{point}");
 }
 
 async fn with_rules() -> Stack {
@@ -92,49 +87,4 @@ async fn with_rules() -> Stack {
     let admin = Customer::admin(&stack).await;
     admin.post("/admin/life/rules", &serde_json::to_value(RULES).expect("rules")).await.expect(201);
     stack
-}
-
-/// A running server and whose it is.
-struct Owner<'a> {
-    customer: Customer<'a>,
-    order: Value,
-    server: InstanceId,
-}
-
-impl<'a> Owner<'a> {
-    async fn of(stack: &'a Stack) -> Self {
-        let customer = Customer::register(stack).await;
-        let order = customer.place_order().await;
-        customer.pay(&order).await;
-        let active = customer.await_status(&order, "ACTIVE").await;
-        let server = active["instance_id"].as_str().expect("a server").parse::<uuid::Uuid>().expect("an id");
-        Self { customer, order, server: server.into() }
-    }
-
-    /// The end of the term is this near, and its workflow is told to look.
-    async fn ends_in(&self, seconds: f64) {
-        let stack = self.customer.stack;
-        stack.store.note_payments_checked().await.expect("a note");
-        let mut database = PgConnection::connect(&stack.database_url).await.expect("a database");
-        let moved = "UPDATE instances SET expires_at = now() + make_interval(secs => $2) WHERE id = $1";
-        sqlx::query(moved).bind(self.server.0).bind(seconds).execute(&mut database).await.expect("a server");
-        stack.store.wake_instance(self.server, &Origin::system()).await.expect("a message");
-    }
-
-    async fn becomes(&self, status: &str, case: &str) {
-        until(&format!("the server is {status}: {case}"), || async {
-            let now = self.customer.get(&format!("/instances/{}", self.server)).await.expect(200);
-            (now["status"] == status).then_some(())
-        })
-        .await;
-    }
-
-    /// What the owner heard of the server's life, without reminders.
-    async fn told(&self) -> Vec<String> {
-        let mut told = self.customer.notifications().await;
-        told.retain(|kind| {
-            kind.starts_with("VPS_") && !["VPS_ACTIVE", "VPS_EXPIRING"].contains(&kind.as_str())
-        });
-        told
-    }
 }
