@@ -357,7 +357,7 @@ async fn user_data_that_can_not_be_told_is_refused_with_how_long_it_could_be(poo
     let most = 64 * 1024 - 1024;
     for (case, data, code) in [
         ("nothing that cloud-init knows", "apt-get install nginx".to_owned(), "invalid_user_data"),
-        ("NUL", "#!/bin/sh\necho \0\n".to_owned(), "invalid_user_data"),
+        ("NUL", "#!/bin/sh\necho \0\n".to_owned(), "invalid_body"),
         ("too long", script(most + 1), "user_data_too_long"),
         ("too long in base64", format!("#!{}", "é".repeat(most * 3 / 8)), "user_data_too_long"),
     ] {

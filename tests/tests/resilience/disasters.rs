@@ -278,12 +278,12 @@ async fn without_the_engines_memory(fate: Engines) {
 }
 
 /// The system's database, put back to an earlier state while nobody is connected.
-struct Copy {
+struct Backup {
     name: String,
     server: PgConnection,
 }
 
-impl Copy {
+impl Backup {
     async fn of(stack: &Stack) -> Self {
         let mut url: url::Url = stack.database_url.parse().expect("a URL");
         let name = url.path().trim_start_matches('/').to_owned();
@@ -329,7 +329,7 @@ async fn a_database_that_was_put_back_destroys_nothing_before_staff_have_looked(
     let rebuild = json!({ "action": "rebuild", "params": { "image": "debian-12" } });
     let asked = rebuilding.customer.post(&rebuilding.path("/actions"), &rebuild).await.expect(202);
     let action = rebuilding.path(&format!("/actions/{}", asked["action"]["id"].as_str().unwrap()));
-    let copy = Copy::of(&stack).await;
+    let copy = Backup::of(&stack).await;
 
     // What the database will not remember: a payment, a rebuild, looks at lives.
     let worker = eager_worker(&stack);
