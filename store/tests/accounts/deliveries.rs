@@ -186,6 +186,7 @@ async fn a_link_of_a_mail_switches_such_mails_off_and_nothing_else(pool: PgPool)
 #[sqlx::test(migrations = "../migrations")]
 async fn staff_have_what_came_to_nothing_sent_once_more(pool: PgPool) {
     let app = shop(pool).await;
+    app.admin().await;
     let customer = app.customer().await;
     app.order().by(customer).place().await;
     let due = of(&app, Some(customer)).await.remove(0);
