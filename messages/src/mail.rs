@@ -150,6 +150,7 @@ mod tests {
         let event = Announcement {
             announcement_id: Default::default(),
             title: "A & B <i>".to_owned(),
+            part: None,
             message: "One <b>line</b>\nanother\n\n{{ subject }}".to_owned(),
         };
         let Mail { subject, text, html } = mail(&event.into(), Language::English, &TO).unwrap();

@@ -34,9 +34,6 @@ pub(super) struct DeliveryQuery {
     kind: Option<NotificationKind>,
     /// Only this person's.
     user_id: Option<UserId>,
-    /// What they are sorted by; `-created_at` where nothing is said.
-    #[param(inline)]
-    sort: Option<DeliverySort>,
 }
 
 /// A delivery: one event, told to one person by one channel.
@@ -93,13 +90,13 @@ impl From<StaffDelivery> for AdminDelivery {
 /// List what people are told by mail and by Telegram.
 #[utoipa::path(
     get, path = "/admin/deliveries", tag = "admin", operation_id = "admin_list_deliveries", security(("bearer" = [])),
-    params(SortedPaging, DeliveryQuery),
+    params(SortedPaging<DeliverySort>, DeliveryQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<AdminDelivery>))
 )]
 pub(super) async fn list(
     _: Staff,
     State(state): State<AppState>,
-    paging: SortedPaging,
+    paging: SortedPaging<DeliverySort>,
     Params(query): Params<DeliveryQuery>,
 ) -> Result<Paged<AdminDelivery>, Problem> {
     let filter = DeliveryFilter {
@@ -108,8 +105,8 @@ pub(super) async fn list(
         kind: query.kind.map(|kind| kind.to_string()),
         user: query.user_id,
     };
-    let sort = query.sort.unwrap_or(DeliverySort::Newest);
-    let page = state.store.deliveries(&filter, sort, paging.by(sort)?).await?;
+    let (sort, request) = paging.request()?;
+    let page = state.store.deliveries(&filter, sort, request).await?;
     Ok(Paged::sorted(page, sort, AdminDelivery::from))
 }
 

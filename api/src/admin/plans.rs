@@ -81,6 +81,9 @@ pub(super) struct AdminPlan {
     /// How many may be sold; null: as many as are wanted.
     #[schema(example = 50)]
     stock_limit: Option<i32>,
+    /// So many days the last snapshot of a deleted server is kept; null: none is taken.
+    #[schema(example = 14)]
+    final_snapshot_days: Option<i32>,
     /// How many are sold: orders that are open, or have a server.
     #[schema(example = 12)]
     sold: i64,
@@ -147,6 +150,10 @@ pub(super) struct CreatePlan {
     #[garde(inner(range(min = 0)))]
     #[serde(default)]
     stock_limit: Option<i32>,
+    /// So many days the last snapshot of a deleted server is kept, 1 to 365; left out or null: none is taken.
+    #[garde(inner(range(min = 1, max = 365)))]
+    #[serde(default)]
+    final_snapshot_days: Option<i32>,
     /// Whether it is put on sale at once.
     #[garde(skip)]
     #[serde(default)]
@@ -180,6 +187,12 @@ pub(super) struct ChangePlanRequest {
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<i32>)]
     stock_limit: Option<Option<i32>>,
+    /// So many days the last snapshot of a deleted server is kept, 1 to 365, of servers that get the plan from now on; null: none
+    /// is taken.
+    #[garde(inner(inner(range(min = 1, max = 365))))]
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<i32>)]
+    final_snapshot_days: Option<Option<i32>>,
     /// Whether it is to be on sale.
     #[garde(skip)]
     is_active: Option<bool>,
@@ -333,6 +346,7 @@ impl AdminPlan {
             bandwidth_gb: plan.bandwidth_gb,
             price_monthly: plan.price_monthly,
             stock_limit: plan.stock_limit,
+            final_snapshot_days: plan.final_snapshot_days,
             sold: plan.sold,
             is_active: plan.is_active,
             sort_order: plan.sort_order,
@@ -359,6 +373,7 @@ impl From<CreatePlan> for NewPlan {
             price_monthly: request.price_monthly,
             cost_monthly_usd: request.cost_monthly_usd,
             stock_limit: request.stock_limit,
+            final_snapshot_days: request.final_snapshot_days,
             is_active: request.is_active,
             sort_order: request.sort_order,
             regions: request.regions,
@@ -373,6 +388,7 @@ impl From<ChangePlanRequest> for ChangePlan {
             price_monthly: request.price_monthly,
             cost_monthly_usd: request.cost_monthly_usd,
             stock_limit: request.stock_limit,
+            final_snapshot_days: request.final_snapshot_days,
             is_active: request.is_active,
             sort_order: request.sort_order,
             regions: request.regions,

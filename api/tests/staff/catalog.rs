@@ -37,9 +37,11 @@ async fn a_plan_is_made_sold_and_changed(pool: PgPool) {
 
     let order = app.order().plan("do-basic-16gb").place().await;
     let total = app.count_of("SELECT total FROM orders WHERE id = $1", order.id).await;
-    let change = json!({ "price_monthly": 1_999_000, "name": "Basic 16", "stock_limit": null, "regions": ["sgp1", "blr1"] });
+    let change = json!({ "price_monthly": 1_999_000, "name": "Basic 16", "stock_limit": null, "final_snapshot_days": 30,
+                          "regions": ["sgp1", "blr1"] });
     let changed = admin.patch("/admin/plans/do-basic-16gb", &change).await.expect(200);
     assert_eq!((&changed["price_monthly"], &changed["stock_limit"]), (&json!(1_999_000), &Value::Null));
+    assert_eq!(changed["final_snapshot_days"], 30);
     assert_eq!(
         (&changed["name"], &changed["sold"], &changed["vcpu"]),
         (&json!("Basic 16"), &json!(1), &json!(8))
@@ -125,6 +127,7 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing(pool: PgPool) {
         ("slug", json!("a"), "validation_failed"),
         ("name", json!("  "), "validation_failed"),
         ("stock_limit", json!(-1), "validation_failed"),
+        ("final_snapshot_days", json!(0), "validation_failed"),
         ("vcpu", json!(0), "validation_failed"),
         ("provider", json!("hetzner"), "provider_unknown"),
         ("regions", json!(["vultr-sgp"]), "region_unknown"),

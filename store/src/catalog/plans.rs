@@ -53,6 +53,8 @@ pub struct PlanDetail {
     pub cost_monthly_usd: Decimal,
     /// How many may be sold; `None`: as many as are wanted.
     pub stock_limit: Option<i32>,
+    /// So many days the last snapshot of a deleted server is kept; `None`: none is taken.
+    pub final_snapshot_days: Option<i32>,
     /// How many are sold: orders that are open, or have a server.
     pub sold: i64,
     /// Whether administrators want it on sale.
@@ -96,6 +98,8 @@ pub struct NewPlan {
     pub cost_monthly_usd: Decimal,
     /// How many may be sold.
     pub stock_limit: Option<i32>,
+    /// So many days the last snapshot of a deleted server is kept.
+    pub final_snapshot_days: Option<i32>,
     /// Whether it is to be on sale.
     pub is_active: bool,
     /// Where it stands in lists.
@@ -115,6 +119,9 @@ pub struct ChangePlan {
     pub cost_monthly_usd: Option<Decimal>,
     /// How many may be sold; `Some(None)`: as many as are wanted.
     pub stock_limit: Option<Option<i32>>,
+    /// So many days the last snapshot of a deleted server is kept, of servers that get the plan from now on; `Some(None)`:
+    /// none is taken.
+    pub final_snapshot_days: Option<Option<i32>>,
     /// Whether it is to be on sale.
     pub is_active: Option<bool>,
     /// Where it stands in lists.
@@ -132,6 +139,7 @@ impl PlanDetail {
             "price_monthly": self.price_monthly,
             "cost_monthly_usd": self.cost_monthly_usd.normalize().to_string(),
             "stock_limit": self.stock_limit,
+            "final_snapshot_days": self.final_snapshot_days,
             "is_active": self.is_active,
             "sort_order": self.sort_order,
             "regions": self.regions,
@@ -146,7 +154,7 @@ macro_rules! select_plans {
             PlanDetail,
             r#"SELECT l.id AS "id: PlanId", l.slug, l.name, p.slug AS provider, l.provider_slug, l.vcpu, l.memory_mb,
                       l.disk_gb, l.bandwidth_gb, l.price_monthly AS "price_monthly: Rupiah", l.cost_monthly_usd,
-                      l.stock_limit, l.is_active, l.sort_order, l.unavailable_since, l.unavailable_reason,
+                      l.stock_limit, l.final_snapshot_days, l.is_active, l.sort_order, l.unavailable_since, l.unavailable_reason,
                       l.created_at, l.updated_at,
                       (SELECT count(*) FROM orders o LEFT JOIN instances i ON i.order_id = o.id
                        WHERE o.plan_id = l.id AND o.status NOT IN ('EXPIRED', 'CANCELLED', 'REFUNDED')
@@ -237,8 +245,9 @@ impl Store {
         .ok_or(CatalogError::ProviderUnknown)?;
         sqlx::query!(
             "INSERT INTO plans (id, slug, name, provider_id, provider_slug, vcpu, memory_mb, disk_gb, bandwidth_gb,
-                                price_monthly, cost_monthly_usd, stock_limit, is_active, sort_order, edited_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now())",
+                                price_monthly, cost_monthly_usd, stock_limit, is_active, sort_order, final_snapshot_days,
+                                edited_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now())",
             id.0,
             new.slug,
             new.name,
@@ -253,6 +262,7 @@ impl Store {
             new.stock_limit,
             new.is_active,
             new.sort_order,
+            new.final_snapshot_days,
         )
         .execute(&mut *tx)
         .await?;
@@ -312,7 +322,7 @@ async fn by_slug(on: impl PgExecutor<'_>, slug: &str) -> Result<PlanDetail> {
 async fn update(tx: &mut PgConnection, before: &PlanDetail, change: &ChangePlan) -> Result<(), CatalogError> {
     sqlx::query!(
         "UPDATE plans SET name = $2, price_monthly = $3, cost_monthly_usd = $4, stock_limit = $5, is_active = $6,
-                sort_order = $7, edited_at = now(), updated_at = now()
+                sort_order = $7, final_snapshot_days = $8, edited_at = now(), updated_at = now()
          WHERE id = $1",
         before.id.0,
         change.name.as_ref().unwrap_or(&before.name),
@@ -321,6 +331,7 @@ async fn update(tx: &mut PgConnection, before: &PlanDetail, change: &ChangePlan)
         change.stock_limit.unwrap_or(before.stock_limit),
         change.is_active.unwrap_or(before.is_active),
         change.sort_order.unwrap_or(before.sort_order),
+        change.final_snapshot_days.unwrap_or(before.final_snapshot_days),
     )
     .execute(&mut *tx)
     .await?;
