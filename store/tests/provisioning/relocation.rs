@@ -10,7 +10,7 @@ use store::{
     StoreError,
     admin::AuditFilter,
     audit::Origin,
-    page::SortedRequest,
+    page::{PageRequest, SortedRequest},
     placements::{Elsewhere, ElsewhereRefusal, RetryError},
 };
 use uuid::Uuid;
@@ -69,8 +69,7 @@ async fn the_audit_log_the_timeline_and_the_customer_tell_of_it(pool: PgPool) {
     shop.store.retry_provisioning_elsewhere(order, &wish, &Origin::system()).await.unwrap();
 
     let filter = AuditFilter { object_id: Some(order.0), ..AuditFilter::default() };
-    let page = SortedRequest::first(50);
-    let log = shop.store.audit_log(&filter, AuditSort::Newest, page).await.unwrap().data;
+    let log = shop.store.audit_log(&filter, AuditSort::Newest, SortedRequest::first(50)).await.unwrap().data;
     let (before, after) = (log[0].before.clone().unwrap(), log[0].after.clone().unwrap());
     let from = json!({ "provider": "digitalocean", "plan": "do-basic-1gb", "region": "sgp1" });
     let to = json!({ "provider": "vultr", "plan": "vultr-regular-1gb", "region": "vultr-sgp" });
@@ -81,7 +80,12 @@ async fn the_audit_log_the_timeline_and_the_customer_tell_of_it(pool: PgPool) {
     let step = steps.iter().find(|step| step.step == "provisioning_retried").unwrap();
     let words = step_words(step);
     assert!(words.contains("at Vultr in Singapore"), "{words}");
-    let told = shop.store.notifications(shop.customer, false, page).await.unwrap().data;
+    let told = shop
+        .store
+        .notifications(shop.customer, false, PageRequest { before: None, limit: 50 })
+        .await
+        .unwrap()
+        .data;
     assert!(told.iter().any(|notice| notice.kind == "PROVISIONING_MOVED"));
     let sql = "SELECT count(*) FROM outbox WHERE kind = 'retry_provisioning' AND workflow_id = 'order/' || $1::text";
     assert_eq!(shop.count_of(sql, order).await, 1);
