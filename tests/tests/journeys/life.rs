@@ -1,11 +1,14 @@
 //! A server's life with rules of seconds, at every provider: reminded, suspended, paid and resumed, deleted.
 
+use std::collections::BTreeMap;
+
 use domain::{
     life::LifePolicy,
     term::{self, AnchorDay},
 };
 use futures::future::join_all;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use webrana_tests::{
     cloud::Cloud,
     customer::{Customer, Expect},
@@ -26,6 +29,13 @@ const RULES: LifePolicy = LifePolicy {
     attempts_hold_ms: 60_000,
 };
 
+/// Terms that begin end within seconds.
+const SHORT_TERMS: &str = "
+    CREATE FUNCTION short_term() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN NEW.expires_at := now() + interval '16 seconds'; RETURN NEW; END $$;
+    CREATE TRIGGER short_terms BEFORE UPDATE ON instances FOR EACH ROW
+        WHEN (OLD.status = 'PROVISIONING' AND NEW.status = 'ACTIVE') EXECUTE FUNCTION short_term()";
+
 /// A system of its own: its rules hold for all its servers.
 pub async fn system() -> Stack {
     let stack = Stack::start(Options::default()).await.expect("a system");
@@ -42,6 +52,8 @@ async fn live_by(stack: &Stack, rules: LifePolicy) {
 
 /// Most events of a month in which the renewal comes from the balance.
 const EVENTS_A_MONTH: usize = 15;
+/// Most events of a month that ends in grace and a suspension, is paid, and resumed.
+const EVENTS_OF_A_LATE_MONTH: usize = 60;
 
 #[tokio::test]
 async fn a_month_that_is_renewed_from_the_balance_costs_the_engine_one_sleep() {
@@ -64,6 +76,34 @@ async fn a_month_that_is_renewed_from_the_balance_costs_the_engine_one_sleep() {
     let events = owner.events_before().await;
     say(&format!("events of a month that is renewed from the balance: {}", events.len()));
     assert!(events.len() <= EVENTS_A_MONTH, "{}: {events:#?}", events.len());
+}
+
+#[tokio::test]
+async fn a_month_that_is_paid_after_a_suspension_costs_the_engine_sixty_events_at_most() {
+    let stack = Stack::start(Options::default()).await.expect("a system");
+    // Far enough apart that none is overtaken by the next.
+    live_by(&stack, LifePolicy { remind_before_ms: [9_000, 6_000, 3_000], ..RULES }).await;
+    // The first term of whatever is bought here lasts seconds, so that nobody has to wake its workflow from outside.
+    let mut database = PgConnection::connect(&stack.database_url).await.expect("a database");
+    sqlx::raw_sql(SHORT_TERMS).execute(&mut database).await.expect("a trigger");
+    let owner = Owner::at(&stack, Cloud::DIGITALOCEAN).await;
+    owner.becomes("SUSPENDED").await;
+    owner.is_powered("OFF").await;
+    assert_eq!(owner.told("VPS_EXPIRING").await, 3, "all reminders");
+    let wish = json!({ "term_months": 1, "payment_method": "QRIS" });
+    let renewal = owner.customer.post(&owner.path("/renew"), &wish).await.expect(201);
+    owner.customer.pay(&renewal).await;
+    owner.is_powered("ON").await;
+    assert_eq!(owner.now().await["status"], "ACTIVE");
+    let events = owner.events_before().await;
+    let mut kinds = BTreeMap::<&str, usize>::new();
+    for event in &events {
+        let kind =
+            event["attributes"].as_object().and_then(|of| of.keys().next()).map_or("?", String::as_str);
+        *kinds.entry(kind).or_default() += 1;
+    }
+    say(&format!("events of a month that is paid after a suspension: {}: {kinds:?}", events.len()));
+    assert!(events.len() <= EVENTS_OF_A_LATE_MONTH, "{}: {kinds:?}", events.len());
 }
 
 #[tokio::test]
