@@ -24,7 +24,7 @@ use sqlx::PgPool;
 use store::{
     audit::Origin,
     instance_actions::{NewAction, RequestedBy},
-    page::SortedRequest,
+    page::{PageRequest, SortedRequest},
     reconciliation::{Begun, Finding, Quarantined},
 };
 use testkit::{SimulatedCloud, TestApp, at_once, by_user};
@@ -38,6 +38,7 @@ mod trouble;
 mod watch;
 
 const SLUG: &str = "digitalocean";
+const FINDINGS: PageRequest = PageRequest { before: None, limit: 100 };
 const ALL: SortedRequest = SortedRequest::first(100);
 const REPORT: ReconcileSettings = ReconcileSettings {
     usd_idr: Decimal::from_parts(16_000, 0, 0, false, 0),
@@ -160,7 +161,7 @@ impl Fleet {
         let begun = Begun { at, ..begun };
         let observation = Observation::new(self.store(), [self.cloud.as_ref(); 2], settings, begun);
         self.activities.carry_out(&observation).await.unwrap();
-        self.store().findings(observation.run.id, None, ALL).await.unwrap().data
+        self.store().findings(observation.run.id, None, FINDINGS).await.unwrap().data
     }
 
     async fn quarantine(&self) -> Vec<Quarantined> {

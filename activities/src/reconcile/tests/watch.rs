@@ -25,7 +25,7 @@ impl Fleet {
         let begun = Begun { at: Utc::now() + TimeDelta::hours(1), ..begun };
         let observation = Observation::new(self.store(), [self.cloud.as_ref(); 2], ACT, begun);
         self.activities.look_at(&observation, &due).await.unwrap();
-        self.store().findings(observation.run.id, None, ALL).await.unwrap().data
+        self.store().findings(observation.run.id, None, FINDINGS).await.unwrap().data
     }
 
     async fn looks_left(&self) -> i64 {
