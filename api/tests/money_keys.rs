@@ -16,6 +16,7 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("PUT", "/api/v1/admin/invoices/{id}/draft", "nobody owes or pays a draft"),
     ("POST", "/api/v1/admin/instances/{id}/holds", "is about the server, which is held once for each kind"),
     ("DELETE", "/api/v1/admin/instances/{id}/holds/{hold_id}", "is about the server"),
+    ("POST", "/api/v1/admin/instances/{id}/waive-final-snapshot", "is about the server, and is done once"),
     ("POST", "/api/v1/admin/instances/{id}/wake", "is about the server"),
     ("POST", "/api/v1/admin/invoices/{id}/issue", "asks for money, moves none"),
     ("POST", "/api/v1/admin/invoices/{id}/void", "withdraws what is unpaid"),

@@ -2,8 +2,9 @@
 //! is to be done and does nothing where nothing is.
 
 use domain::{
+    delivery::{DeliveryChannel, DeliveryStart, delivery_workflow_id},
     event::WorkflowsRestarted,
-    ids::{InstanceId, OrderId, RefundId},
+    ids::{DeliveryId, InstanceId, OrderId, RefundId},
     instance::InstanceStatus,
     order::OrderStatus,
     outbox::{Message, instance_workflow_id, order_workflow_id},
@@ -21,6 +22,9 @@ use crate::{
     outbox,
 };
 
+/// Messages that one sweep looks at.
+const DELIVERIES_AT_ONCE: i64 = 1_000;
+
 /// What must have a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OpenWork {
@@ -30,6 +34,8 @@ pub enum OpenWork {
     Instance(InstanceId),
     /// Money on its way back through a gateway.
     Refund(RefundId),
+    /// A message that somebody has not been told yet.
+    Delivery(DeliveryId),
 }
 
 impl OpenWork {
@@ -40,6 +46,7 @@ impl OpenWork {
             Self::Order(order) => order_workflow_id(order),
             Self::Instance(instance) => instance_workflow_id(instance),
             Self::Refund(refund) => refund_workflow_id(refund),
+            Self::Delivery(delivery) => delivery_workflow_id(delivery),
         }
     }
 
@@ -50,6 +57,7 @@ impl OpenWork {
             Self::Order(_) => "order",
             Self::Instance(_) => "instance",
             Self::Refund(_) => "refund",
+            Self::Delivery(_) => "delivery",
         }
     }
 }
@@ -84,6 +92,7 @@ impl Store {
         paid.extend(self.expected_of_refunds(rules).await?);
         paid.extend(self.expected_of_instances(rules).await?);
         paid.extend(unpaid);
+        paid.extend(self.expected_of_deliveries(rules).await?);
         Ok(paid)
     }
 
@@ -156,6 +165,23 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         let expected = |id| Expected { work: OpenWork::Refund(id), is_stalled: false };
+        Ok(rows.into_iter().map(expected).collect())
+    }
+
+    /// The oldest messages that are not over, of channels that somebody serves; the next sweep looks at others once these are.
+    async fn expected_of_deliveries(&self, rules: &SweepRules) -> Result<Vec<Expected>> {
+        let rows = sqlx::query_scalar!(
+            r#"SELECT d.id AS "id: DeliveryId" FROM notification_deliveries d
+               JOIN delivery_channels c ON c.channel = d.channel
+               WHERE d.state IN ('PENDING', 'SENDING') AND d.created_at < now() - make_interval(secs => $1)
+                 AND NOT EXISTS (SELECT FROM outbox m WHERE m.workflow_id = 'delivery/' || d.id AND m.dispatched_at IS NULL)
+               ORDER BY d.id LIMIT $2"#,
+            seconds(rules.stalled_after_ms),
+            DELIVERIES_AT_ONCE,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let expected = |id| Expected { work: OpenWork::Delivery(id), is_stalled: false };
         Ok(rows.into_iter().map(expected).collect())
     }
 
@@ -242,6 +268,7 @@ impl Store {
                 OpenWork::Order(order) => self.wake_order(order, &origin).await.map(drop),
                 OpenWork::Instance(instance) => self.wake_instance(instance, &origin).await.map(drop),
                 OpenWork::Refund(id) => self.begin_refund_again(id, refund, &origin).await,
+                OpenWork::Delivery(id) => self.begin_delivery_again(id, &origin).await,
             };
             match outcome {
                 Ok(()) => woken.push(*work),
@@ -249,8 +276,11 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
-        if !woken.is_empty() {
-            self.tell_of_lost(&woken).await?;
+        // Messages are no news by themselves: where they were lost, orders or servers were, too.
+        let news: Vec<OpenWork> =
+            woken.iter().copied().filter(|work| !matches!(work, OpenWork::Delivery(_))).collect();
+        if !news.is_empty() {
+            self.tell_of_lost(&news).await?;
         }
         Ok(woken.len())
     }
@@ -271,6 +301,24 @@ impl Store {
         .ok_or(StoreError::NotFound("refund"))?;
         outbox::enqueue(&mut tx, &Message::StartRefund(RefundStart { refund_id: refund, policy })).await?;
         record(&mut tx, OpenWork::Refund(refund), refund.0, &status, origin).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn begin_delivery_again(&self, delivery: DeliveryId, origin: &Origin) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        let open = sqlx::query!(
+            r#"SELECT d.channel AS "channel: DeliveryChannel", d.state, c.policy FROM notification_deliveries d
+               JOIN delivery_channels c ON c.channel = d.channel
+               WHERE d.id = $1 AND d.state IN ('PENDING', 'SENDING') FOR NO KEY UPDATE OF d"#,
+            delivery.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(StoreError::NotFound("delivery"))?;
+        let policy = serde_json::from_value(open.policy)?;
+        let start = DeliveryStart { delivery_id: delivery, channel: open.channel, policy };
+        outbox::enqueue(&mut tx, &Message::StartDelivery(start)).await?;
+        record(&mut tx, OpenWork::Delivery(delivery), delivery.0, &open.state, origin).await?;
         Ok(tx.commit().await?)
     }
 
@@ -304,6 +352,7 @@ async fn record(
         OpenWork::Order(_) => "order.wake",
         OpenWork::Instance(_) => "instance.wake",
         OpenWork::Refund(_) => "refund.wake",
+        OpenWork::Delivery(_) => "delivery.wake",
     };
     let act = AuditEntry {
         action,

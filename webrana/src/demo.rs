@@ -53,6 +53,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         parts: Parts::All,
         ephemeral: false,
         durable: true,
+        messengers: true,
         log: Log::ToFile,
         place,
         config: arguments.config,

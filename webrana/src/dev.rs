@@ -62,6 +62,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         parts: if arguments.only.is_some() { Parts::Servers } else { Parts::All },
         ephemeral: arguments.ephemeral,
         durable: !arguments.ephemeral,
+        messengers: true,
         log: Log::ToTerminal,
         place: arguments.place,
         config: arguments.config,

@@ -53,11 +53,18 @@ impl Deref for World {
 
 impl World {
     async fn new(pool: PgPool) -> Self {
+        Self::of_plan(pool, None).await
+    }
+
+    /// Of a plan that includes a last snapshot for so many days, or none.
+    async fn of_plan(pool: PgPool, final_snapshot_days: Option<i32>) -> Self {
         let simulated = SimulatedCloud::start("digitalocean", at_once()).await;
         let cloud = simulated.adapter_with(|account| account.listing_lag = LAG);
         // A server without SSH keys is rebuilt with its root password.
         let keys = CredentialsKeys::parse(&format!("{}=", "A".repeat(43)).into()).unwrap();
         let app = TestApp::with(pool, |store| store.with_credentials_keys(keys)).await;
+        let days = sqlx::query("UPDATE plans SET final_snapshot_days = $1").bind(final_snapshot_days);
+        days.execute(&app.pool).await.unwrap();
         let placed = app.order().provisioning().await;
         let (order, server) = (placed.id, placed.server());
         let providers = Arc::new(Registry::new(vec![Arc::clone(&cloud)]));

@@ -31,11 +31,11 @@ pub(super) fn write(sender: &Sender, mail: &Mail<'_>) -> Result<Written, SendErr
         SendError::never(DeliveryTrouble::BadAddress, "this is no address that mail can be sent to")
     })?;
     let domain = sender.from.email.domain();
-    let name = Some(mail.to_name.to_owned()).filter(|name| !name.trim().is_empty());
+    let name = Some(one_line(mail.to_name)).filter(|name| !name.trim().is_empty());
     let mut message = Message::builder()
         .from(sender.from.clone())
         .to(Mailbox::new(name, to.clone()))
-        .subject(mail.subject)
+        .subject(one_line(mail.subject))
         .message_id(Some(format!("<{}@{domain}>", mail.id)))
         .raw_header(header("Auto-Submitted", "auto-generated"))
         .raw_header(header("Content-Language", mail.language));
@@ -52,6 +52,12 @@ pub(super) fn write(sender: &Sender, mail: &Mail<'_>) -> Result<Written, SendErr
         .multipart(body)
         .map_err(|_| SendError::never(DeliveryTrouble::Refused, "the mail can't be written"))?;
     Ok(Written { to, bytes: message.formatted() })
+}
+
+/// What people are called and what mails are about stands on one line, whatever its writer meant: a line end would begin
+/// another header, and what is written of the mail ends the program where a name has one.
+fn one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// What we write ourselves: ASCII without line ends, which needs neither encoding nor folding.

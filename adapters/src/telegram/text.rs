@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn a_message_that_is_too_long_is_cut_where_nothing_breaks() {
         assert_eq!(within("<b>a</b> b", 20), "<b>a</b> b");
-        assert_eq!(within("<b>a</b> &amp; and so on", 8), "a …");
+        assert_eq!(within("<b>a</b> &amp; and so on", 7), "a …");
+        assert_eq!(within("<b>a</b> &amp; and so on", 8), "a &amp;…");
         assert_eq!(within("<b>abc</b>defgh", 5), "abcd…");
         let long = message(Some("x"), &"&".repeat(5_000), None);
         assert!(within(&long, 4_096).encode_utf16().count() <= 4_096);

@@ -17,6 +17,7 @@ use store::{
     deliveries::{DeliveryFilter, DeliveryTurn, Preference, StaffDelivery},
     outbox::Room,
     page::SortedRequest,
+    sweep::OpenWork,
 };
 use testkit::TestApp;
 
@@ -59,6 +60,33 @@ async fn nothing_is_to_be_delivered_where_nobody_delivers(pool: PgPool) {
     assert!(of(&app, None).await.is_empty());
     app.order().by(customer).place().await;
     assert_eq!(told(&app, customer).await, [("order_placed".to_owned(), DeliveryChannel::Email)]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_message_whose_workflow_was_lost_is_begun_again(pool: PgPool) {
+    let app = shop(pool).await;
+    let customer = app.customer().await;
+    app.order().by(customer).place().await;
+    let rules = domain::sweep::SweepRules::default();
+    let lost = || async {
+        let expected = app.store.expected_workflows(&rules).await.unwrap().into_iter().map(|of| of.work);
+        expected.filter(|work| matches!(work, OpenWork::Delivery(_))).collect::<Vec<_>>()
+    };
+    app.run("UPDATE notification_deliveries SET created_at = created_at - interval '3 minutes'").await;
+    assert!(lost().await.is_empty(), "its message is on its way");
+    app.run("UPDATE outbox SET dispatched_at = now()").await;
+    let delivery = of(&app, Some(customer)).await.remove(0).id;
+    assert_eq!(lost().await, [OpenWork::Delivery(delivery)]);
+    let woken = app.store.wake_lost(&lost().await, domain::refund::RefundPolicy::default()).await;
+    assert_eq!(woken.unwrap(), 1);
+    assert!(lost().await.is_empty(), "a message is on its way again");
+    let waiting = app.store.claim_outbox(Room::of(10), 60.0).await.unwrap();
+    let start = waiting.into_iter().map(|message| message.message.unwrap()).next();
+    assert!(
+        matches!(start, Some(Message::StartDelivery(DeliveryStart { delivery_id, .. })) if delivery_id == delivery)
+    );
+    let told = "SELECT count(*) FROM in_app_notifications WHERE type = 'WORKFLOWS_RESTARTED'";
+    assert_eq!(app.count(told).await, 0, "administrators hear of orders and servers");
 }
 
 #[sqlx::test(migrations = "../migrations")]

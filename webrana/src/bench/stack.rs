@@ -42,6 +42,10 @@ pub struct StackArguments {
     )]
     postgres_binaries: Choice,
 
+    /// Tell customers by mail, too, as a shop does: a workflow for each message; without it nobody is told outside of the app
+    #[arg(id = "bench.mail", long = "mail", help_heading = "Stack")]
+    mail: bool,
+
     /// The product's settings; servers, simulators and limits are always the bench's own.
     #[command(flatten)]
     config: Config,
@@ -102,8 +106,8 @@ fn options(arguments: StackArguments, parts: Parts, sim_boot_seconds: f64) -> Re
         sim_boot_seconds,
         postgres_binaries: arguments.postgres_binaries,
     };
-    let config = private(arguments.config);
-    Ok(StackOptions { parts, ephemeral: true, durable: true, log: Log::ToFile, place, config })
+    let (messengers, config) = (arguments.mail, private(arguments.config));
+    Ok(StackOptions { parts, messengers, ephemeral: true, durable: true, log: Log::ToFile, place, config })
 }
 
 /// The same settings without what would lead out of the bench's own stack, whatever the shell has set.
@@ -112,6 +116,7 @@ fn private(mut config: Config) -> Config {
     config.temporal = config.temporal.with_server("", None);
     config.providers = config.providers.without_credentials();
     config.payments.gateways.forget_credentials();
+    config.notifications = config.notifications.without_channels();
     // No notification is lost here, and the janitor would ask a simulator that knows of no charge.
     config.payments = config.payments.with_checks_after(TOKEN_LIFE);
     config.api = config.api.without_request_limit();

@@ -208,6 +208,11 @@ fn ms(duration: Duration) -> u64 {
 }
 
 impl NotificationsConfig {
+    /// The same without what would lead to a mail server or to Telegram.
+    pub fn without_channels(self) -> Self {
+        Self { smtp_url: None, telegram_bot_token: None, ..self }
+    }
+
     /// How mail is sent, where a server is set.
     pub fn mail(&self) -> Option<MailConfig> {
         let server = Server::parse(given(self.smtp_url.as_ref())?).ok()?;

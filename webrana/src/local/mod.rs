@@ -58,6 +58,8 @@ pub struct StackOptions {
     pub durable: bool,
     /// Where log lines go.
     pub log: Log,
+    /// Whether people are told by mail and by Telegram, by stand-ins where none is set.
+    pub messengers: bool,
     /// Where it runs.
     pub place: Place,
     /// The product's settings.
@@ -124,6 +126,7 @@ impl LocalStack {
                 let wanted = Wanted {
                     sim_boot_seconds: options.place.sim_boot_seconds,
                     provider_workers: options.parts == Parts::All,
+                    messengers: options.messengers,
                 };
                 let starting =
                     Services::start(config, wanted, servers, secrets, listeners, &mut env, progress);

@@ -67,6 +67,8 @@ pub struct Wanted {
     pub sim_boot_seconds: f64,
     /// Whether this process works on the providers' queues.
     pub provider_workers: bool,
+    /// Whether there are stand-ins for mail and Telegram, where none is set.
+    pub messengers: bool,
 }
 
 /// The running product.
@@ -130,7 +132,9 @@ impl Services {
             env.set(&which.url_env, plain(&url));
         }
         gateways.simulate(&mut config, &secrets, &api_url, state_dir, &mut services.simulators, env)?;
-        messengers.simulate(&mut config, &mut services.simulators, env)?;
+        if wanted.messengers {
+            messengers.simulate(&mut config, &mut services.simulators, env)?;
+        }
         config.notifications.lead_to(&api_url);
         services.start_product(&config, wanted, &stores, [api, internal, metrics], env).await?;
         set_credentials(env, &config, &secrets);

@@ -11,8 +11,7 @@ const SERVER_DELETES: &str = "DELETE /v2/droplets/{id}";
 impl World {
     /// Its plan includes a last snapshot.
     async fn with_final_snapshot(pool: PgPool) -> Self {
-        sqlx::query("UPDATE plans SET final_snapshot_days = 14").execute(&pool).await.unwrap();
-        let world = Self::new(pool).await;
+        let world = Self::of_plan(pool, Some(14)).await;
         assert_eq!(world.instance().await.final_snapshot_days, Some(14), "as it was bought");
         world
     }
