@@ -133,9 +133,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// Health of the program and what it needs
 ///
-/// Asks every dependency for at most 80 ms. 503 when the program can't serve customers; a missing
-/// Temporal only degrades it, since orders are accepted without it, and so do messages to Temporal that failed for good, a
-/// cloud that calls fail to and a payment gateway that does not accept our credentials.
+/// Asks every dependency for at most 80 ms; what has not answered by then degrades it. 503 when the program can't serve
+/// customers; a missing Temporal only degrades it, since orders are accepted without it, and so do messages to Temporal that
+/// failed for good, a cloud that calls fail to and a payment gateway that does not accept our credentials.
 #[utoipa::path(get, path = "/health", tag = "health", responses(
     (status = 200, description = "Customers are served", body = Health),
     (status = 503, description = "Customers can't be served", body = Health),
@@ -147,9 +147,14 @@ async fn health(State(state): State<AppState>) -> Response {
     );
     let Known { database, outbox, providers, gateways, paused } = known;
     let works = database.status == Condition::Up;
+    // What could not be asked in time is not known to work.
+    let all_known = outbox.is_some() && providers.is_some() && gateways.is_some() && paused.is_some();
+    let (providers, gateways) = (providers.unwrap_or_default(), gateways.unwrap_or_default());
+    let paused = paused.unwrap_or_default();
     let mut dependencies: BTreeMap<_, _> = others.into_iter().collect();
     dependencies.extend(outbox.map(|outbox| ("outbox", outbox)));
-    let all_work = dependencies.values().all(|d| d.status == Condition::Up)
+    let all_work = all_known
+        && dependencies.values().all(|d| d.status == Condition::Up)
         && providers.values().all(|provider| provider.circuit == CircuitState::Closed)
         && gateways.values().all(|gateway| gateway.status == Condition::Up);
     dependencies.insert("database", database);
@@ -173,8 +178,7 @@ async fn health(State(state): State<AppState>) -> Response {
 async fn told_by_database(state: &AppState) -> Known {
     let database = ask(async { state.store.ping().await.map_err(|_| "no answer".to_owned()) }).await;
     if database.status != Condition::Up {
-        let (providers, gateways) = (BTreeMap::new(), BTreeMap::new());
-        return Known { database, outbox: None, providers, gateways, paused: Vec::new() };
+        return Known { database, outbox: None, providers: None, gateways: None, paused: None };
     }
     let outbox = outbox(state).await;
     let providers = providers(state).await;
@@ -182,20 +186,20 @@ async fn told_by_database(state: &AppState) -> Known {
     Known { database, outbox, providers, gateways, paused: paused(state).await }
 }
 
-/// See [`told_by_database`].
+/// See [`told_by_database`]; `None`: it did not answer in time.
 struct Known {
     database: Dependency,
     outbox: Option<Dependency>,
-    providers: BTreeMap<String, ProviderHealth>,
-    gateways: BTreeMap<&'static str, GatewayHealth>,
-    paused: Vec<String>,
+    providers: Option<BTreeMap<String, ProviderHealth>>,
+    gateways: Option<BTreeMap<&'static str, GatewayHealth>>,
+    paused: Option<Vec<String>>,
 }
 
-/// Whose provisioning staff paused; nothing when the database does not answer in time.
-async fn paused(state: &AppState) -> Vec<String> {
-    let pauses = tokio::time::timeout(PATIENCE, state.store.pauses()).await;
+/// Whose provisioning staff paused.
+async fn paused(state: &AppState) -> Option<Vec<String>> {
+    let pauses = tokio::time::timeout(PATIENCE, state.store.pauses()).await.ok()?.ok()?;
     let scope = |pause: Pause| if pause.scope == EVERYWHERE { "all".to_owned() } else { pause.scope };
-    pauses.ok().and_then(Result::ok).unwrap_or_default().into_iter().map(scope).collect()
+    Some(pauses.into_iter().map(scope).collect())
 }
 
 /// Whether what happens here reaches the workflows; none when the database does not answer in time.
@@ -221,10 +225,8 @@ fn trouble_of(classes: &[ClassBacklog]) -> Option<String> {
 }
 
 /// The circuits of the providers that are set up here.
-async fn providers(state: &AppState) -> BTreeMap<String, ProviderHealth> {
-    let Ok(Ok(circuits)) = tokio::time::timeout(PATIENCE, state.store.circuits()).await else {
-        return BTreeMap::new();
-    };
+async fn providers(state: &AppState) -> Option<BTreeMap<String, ProviderHealth>> {
+    let circuits = tokio::time::timeout(PATIENCE, state.store.circuits()).await.ok()?.ok()?;
     let health = |slug: &'static str| {
         let known = circuits
             .iter()
@@ -234,7 +236,7 @@ async fn providers(state: &AppState) -> BTreeMap<String, ProviderHealth> {
         let shut = known.filter(|known| known.state != CircuitState::Closed);
         ProviderHealth { circuit, since: known.map(|known| known.since), reason: shut.map(why_shut) }
     };
-    state.providers.slugs().map(|slug| (slug.to_owned(), health(slug))).collect()
+    Some(state.providers.slugs().map(|slug| (slug.to_owned(), health(slug))).collect())
 }
 
 /// Why a circuit is not closed. The vendor's own words are for staff: they tell how we are set up.
@@ -246,10 +248,8 @@ fn why_shut(circuit: &Circuit) -> String {
 }
 
 /// The gateways that are set up here, and whether they accept our credentials.
-async fn gateways(state: &AppState) -> BTreeMap<&'static str, GatewayHealth> {
-    let Ok(Ok(refusing)) = tokio::time::timeout(PATIENCE, state.store.refusing_gateways()).await else {
-        return BTreeMap::new();
-    };
+async fn gateways(state: &AppState) -> Option<BTreeMap<&'static str, GatewayHealth>> {
+    let refusing = tokio::time::timeout(PATIENCE, state.store.refusing_gateways()).await.ok()?.ok()?;
     let health = |slug: &'static str| match refusing.iter().find(|known| known.gateway == slug) {
         Some(known) => GatewayHealth {
             status: Condition::Down,
@@ -258,7 +258,7 @@ async fn gateways(state: &AppState) -> BTreeMap<&'static str, GatewayHealth> {
         },
         None => GatewayHealth { status: Condition::Up, since: None, reason: None },
     };
-    state.payments.gateways.keys().map(|slug| (*slug, health(slug))).collect()
+    Some(state.payments.gateways.keys().map(|slug| (*slug, health(slug))).collect())
 }
 
 async fn ask(check: impl Future<Output = Result<(), String>>) -> Dependency {

@@ -22,24 +22,24 @@ async fn a_plan_is_made_sold_and_changed(pool: PgPool) {
     let app = TestApi::new(pool).await;
     let (admin, support) = (app.user(Role::Admin).await, app.user(Role::Support).await);
     let before = app.nobody().get("/plans").await.headers["etag"].clone();
-    let made = admin.post("/admin/plans", &plan("do-basic-16gb", "s-8vcpu-64gb")).await;
-    assert_eq!(made.header("location"), Some("/api/v1/admin/plans/do-basic-16gb"));
+    let made = admin.post("/admin/plans", &plan("do-basic-64gb", "s-8vcpu-64gb")).await;
+    assert_eq!(made.header("location"), Some("/api/v1/admin/plans/do-basic-64gb"));
     let made = made.expect(201);
     assert_eq!((&made["cost_monthly"], &made["margin_monthly"]), (&json!(1_584_000), &json!(115_000)));
     assert_eq!(
         (&made["sold"], &made["is_active"], &made["regions"]),
         (&json!(0), &json!(true), &json!(["sgp1"]))
     );
-    assert_eq!(support.get("/admin/plans/do-basic-16gb").await.expect(200), made);
+    assert_eq!(support.get("/admin/plans/do-basic-64gb").await.expect(200), made);
     let sold = app.nobody().get("/plans").await;
     assert_ne!(sold.headers["etag"], before, "the public list is another one");
-    assert!(slugs(&sold.body).contains(&"do-basic-16gb"));
+    assert!(slugs(&sold.body).contains(&"do-basic-64gb"));
 
-    let order = app.order().plan("do-basic-16gb").place().await;
+    let order = app.order().plan("do-basic-64gb").place().await;
     let total = app.count_of("SELECT total FROM orders WHERE id = $1", order.id).await;
     let change = json!({ "price_monthly": 1_999_000, "name": "Basic 16", "stock_limit": null, "final_snapshot_days": 30,
                           "regions": ["sgp1", "blr1"] });
-    let changed = admin.patch("/admin/plans/do-basic-16gb", &change).await.expect(200);
+    let changed = admin.patch("/admin/plans/do-basic-64gb", &change).await.expect(200);
     assert_eq!((&changed["price_monthly"], &changed["stock_limit"]), (&json!(1_999_000), &Value::Null));
     assert_eq!(changed["final_snapshot_days"], 30);
     assert_eq!(
@@ -51,12 +51,12 @@ async fn a_plan_is_made_sold_and_changed(pool: PgPool) {
         total,
         "what is sold stays"
     );
-    let shown = app.nobody().get("/plans/do-basic-16gb").await.expect(200);
+    let shown = app.nobody().get("/plans/do-basic-64gb").await.expect(200);
     assert_eq!(shown["price_monthly"], 1_999_000);
-    let off = admin.patch("/admin/plans/do-basic-16gb", &json!({ "is_active": false })).await.expect(200);
+    let off = admin.patch("/admin/plans/do-basic-64gb", &json!({ "is_active": false })).await.expect(200);
     assert_eq!(off["is_active"], false);
-    assert_eq!(app.nobody().get("/plans/do-basic-16gb").await.problem(), (404, "not_found"));
-    admin.patch("/admin/plans/do-basic-16gb", &json!({ "is_active": false })).await.expect(200);
+    assert_eq!(app.nobody().get("/plans/do-basic-64gb").await.problem(), (404, "not_found"));
+    admin.patch("/admin/plans/do-basic-64gb", &json!({ "is_active": false })).await.expect(200);
 
     let log = admin.get("/admin/audit-log?object_kind=plan").await.expect(200);
     let acts = log["data"].as_array().unwrap();
