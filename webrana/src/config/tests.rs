@@ -135,6 +135,12 @@ fn production_with_secrets_is_sound_and_development_needs_none() {
         "Jakarta",
         "--seller-tax-id",
         "01.234.567.8-901.000",
+        "--smtp-url",
+        "smtps://mail.example.com",
+        "--mail-from",
+        "WeBrana Cloud <no-reply@example.com>",
+        "--app-url",
+        "https://app.example.com",
     ];
     assert_eq!(parse("", &[], &given).unwrap().problems(), Vec::<String>::new());
     assert_eq!(parse("", &[], &[]).unwrap().problems(), Vec::<String>::new());

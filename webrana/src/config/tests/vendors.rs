@@ -53,7 +53,9 @@ fn production_needs_the_gateways_that_serve_a_method() {
         let sound = ["--env", "production", "--installation-id", "p1", "--jwt-secret", &jwt];
         let key = ["--credentials-key", &key];
         let seller = ["--seller-name", "P", "--seller-address", "J", "--seller-tax-id", "0123456789012345"];
-        let all = [&sound[..], &key, &seller, &["--digitalocean-token", &token], arguments].concat();
+        let mail = ["--smtp-url", "smtps://mail.example.com", "--mail-from", "no-reply@example.com"];
+        let app = ["--app-url", "https://app.example.com", "--digitalocean-token", &token];
+        let all = [&sound[..], &key, &seller, &mail, &app, arguments].concat();
         parse("", &[], &all).unwrap().problems().join("\n")
     };
     let xendit = ["--xendit-secret-key", &server_key, "--xendit-callback-token", &callback];
