@@ -18,7 +18,7 @@ use temporalio_common::protos::temporal::api::{
     workflowservice::v1::{GetWorkflowExecutionHistoryRequest, ListWorkflowExecutionsRequest},
 };
 use webrana_tests::{
-    cloud::{self, Cloud},
+    cloud,
     customer::{Customer, Expect},
     stack::{Options, Stack},
     wait_until::until,
@@ -130,14 +130,13 @@ async fn buy(stack: &Stack, wanted: usize) -> Vec<Value> {
 
 /// Orders that failed and wait for staff.
 async fn fail(customer: &Customer<'_>) -> Vec<Value> {
-    cloud::image_is_unknown(customer.stack).await;
     let mut failed = Vec::new();
     for _ in 0..WAITING {
+        cloud::image_is_unknown(customer.stack).await;
         let order = customer.place_order().await;
         customer.pay(&order).await;
         failed.push(customer.await_status(&order, "PROVISIONING_FAILED").await);
     }
-    cloud::clear_faults(customer.stack, Cloud::DIGITALOCEAN).await;
     failed
 }
 
