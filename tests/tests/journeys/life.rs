@@ -81,8 +81,9 @@ async fn a_month_that_is_renewed_from_the_balance_costs_the_engine_one_sleep() {
 #[tokio::test]
 async fn a_month_that_is_paid_after_a_suspension_costs_the_engine_sixty_events_at_most() {
     let stack = Stack::start(Options::default()).await.expect("a system");
-    // Far enough apart that none is overtaken by the next.
-    live_by(&stack, LifePolicy { remind_before_ms: [9_000, 6_000, 3_000], ..RULES }).await;
+    // Far enough apart that none is overtaken by the next, and that it is paid before a deletion is warned of.
+    let rules = LifePolicy { remind_before_ms: [9_000, 6_000, 3_000], retention_ms: 600_000, ..RULES };
+    live_by(&stack, rules).await;
     // The first term of whatever is bought here lasts seconds, so that nobody has to wake its workflow from outside.
     let mut database = PgConnection::connect(&stack.database_url).await.expect("a database");
     sqlx::raw_sql(SHORT_TERMS).execute(&mut database).await.expect("a trigger");

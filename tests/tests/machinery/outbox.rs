@@ -86,7 +86,11 @@ async fn messages_that_can_never_succeed_are_put_aside_and_told() {
         (dead["data"].as_array().expect("messages").len() == 2).then_some(())
     })
     .await;
-    let health = admin.at_root().get("/health").await.body;
+    let health = until("the outbox answers for its health", || async {
+        let health = admin.at_root().get("/health").await.body;
+        health["dependencies"]["outbox"].is_object().then_some(health)
+    })
+    .await;
     assert_eq!(health["dependencies"]["outbox"]["status"], "degraded", "{health}");
     assert_eq!(health["status"], "degraded");
     until("administrators are told of both kinds", || async {
