@@ -13,7 +13,7 @@ use temporal::versions::{Deployment, Version};
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::{
     common::v1::WorkflowExecution,
-    enums::v1::EventType,
+    enums::v1::TimeoutType,
     history::v1::{HistoryEvent, history_event::Attributes},
     workflowservice::v1::{GetWorkflowExecutionHistoryRequest, ListWorkflowExecutionsRequest},
 };
@@ -55,8 +55,19 @@ impl Run {
     }
 
     fn failed_tasks(&self) -> usize {
-        let failed = [EventType::WorkflowTaskFailed, EventType::WorkflowTaskTimedOut];
-        self.events.iter().filter(|event| failed.contains(&event.event_type())).count()
+        self.events.iter().filter(|event| is_failed_task(event)).count()
+    }
+}
+
+/// Whether a worker failed a task, or did not end it. One that nobody took in time from the queue of the worker that had the
+/// workflow in its memory is offered to all: that is how a workflow leaves a worker.
+fn is_failed_task(event: &HistoryEvent) -> bool {
+    match &event.attributes {
+        Some(Attributes::WorkflowTaskFailedEventAttributes(_)) => true,
+        Some(Attributes::WorkflowTaskTimedOutEventAttributes(timed_out)) => {
+            timed_out.timeout_type() != TimeoutType::ScheduleToStart
+        }
+        _ => false,
     }
 }
 
@@ -132,7 +143,6 @@ async fn buy(stack: &Stack, wanted: usize) -> Vec<Value> {
 async fn fail(customer: &Customer<'_>) -> Vec<Value> {
     let mut failed = Vec::new();
     for _ in 0..WAITING {
-        // Of one create each.
         cloud::image_is_unknown(customer.stack).await;
         let order = customer.place_order().await;
         customer.pay(&order).await;
