@@ -39,7 +39,7 @@ struct Bad {
 }
 
 fn bad(method: Method, path: &str, body: Value, (status, code): (u16, &'static str)) -> Bad {
-    Bad { method, path: path.to_owned(), body, key: "a-new-key", status, code }
+    Bad { method, path: path.to_owned(), body, key: "new", status, code }
 }
 
 impl World {
