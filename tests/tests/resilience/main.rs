@@ -4,7 +4,6 @@
 
 mod actions;
 mod chaos;
-mod disasters;
 mod fleet;
 mod life;
 mod outages;
