@@ -4,6 +4,7 @@
 
 mod actions;
 mod chaos;
+mod disasters;
 mod fleet;
 mod life;
 mod outages;

@@ -30,7 +30,7 @@ use webrana_tests::{
 const OUTAGE: Duration = Duration::from_secs(60);
 
 /// A place for a server of one's own, below cargo's scratch directory; wiped by [`DataDir::finish`].
-fn place(name: &str) -> (DataDir, Supervisor) {
+pub fn place(name: &str) -> (DataDir, Supervisor) {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     let data_dir = DataDir::open(&path, true).expect("a data directory");
     let supervisor = Supervisor::new(PidsFile::at(data_dir.pids()));
@@ -38,7 +38,7 @@ fn place(name: &str) -> (DataDir, Supervisor) {
 }
 
 /// A server of one's own that keeps what it commits.
-fn private() -> ServerOptions {
+pub fn private() -> ServerOptions {
     ServerOptions {
         database_url: None,
         temporal_address: None,
