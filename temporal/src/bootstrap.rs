@@ -104,8 +104,8 @@ pub(crate) async fn ensure_versions(client: &Client, deployment: &str) -> Result
     };
     match client.connection().workflow_service().describe_worker_deployment(timed(describe)).await {
         Ok(_) => Ok(()),
-        // Its first worker is about to be.
-        Err(status) if status.code() == Code::NotFound => Ok(()),
+        // Its first worker is about to be, or it is asked about more often than an engine answers, as when many workers start.
+        Err(status) if matches!(status.code(), Code::NotFound | Code::ResourceExhausted) => Ok(()),
         Err(status) if is_not_ours(&status) => {
             Err(BootstrapError::NoVersions { namespace, why: status.message().to_owned() })
         }

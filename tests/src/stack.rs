@@ -70,7 +70,9 @@ pub struct Options {
     pub worker_inside: bool,
     /// Whether the worker in this process also asks payment gateways.
     pub payments_inside: bool,
-    /// Which version of the workflow code the worker in this process says it runs; none: the engine keeps none apart.
+    /// Which version of the workflow code the worker in this process says it runs, as in production. None by default: the engine keeps
+    /// versions apart by workflows of its own, one more with each queue that a worker polls, which is most of the work of a
+    /// system that lives for seconds.
     pub version: Option<VersionSettings>,
     /// Whether customers are told anything by mail and by Telegram.
     pub told: Told,
@@ -100,9 +102,18 @@ impl Default for Options {
             temporal: None,
             worker_inside: true,
             payments_inside: true,
-            version: Some(VersionSettings { build_id: versions::build_id(), in_place: false }),
+            version: None,
             told: Told::Nobody,
         }
+    }
+}
+
+impl Options {
+    /// Workers whose versions the engine keeps apart, as in production.
+    #[must_use]
+    pub fn versioned() -> Self {
+        let version = VersionSettings { build_id: versions::build_id(), in_place: false };
+        Self { version: Some(version), ..Self::default() }
     }
 }
 
@@ -198,7 +209,7 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().e
 /// The system that tests share which need nothing special; started with the first of them. It is never dropped: it is audited
 /// whenever none of them uses it.
 pub async fn shared() -> &'static Stack {
-    SHARED.get_or_init(|| async { Stack::start(Options::default()).await.expect("the system starts") }).await
+    SHARED.get_or_init(|| async { Stack::start(Options::versioned()).await.expect("the system starts") }).await
 }
 
 impl Stack {

@@ -49,6 +49,7 @@ pub(crate) fn command(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>
         .env("DATABASE_URL", &stack.database_url)
         .env("TEMPORAL_ADDRESS", &stack.temporal.address)
         .env("TEMPORAL_QUEUE_PREFIX", &stack.temporal.queue_prefix)
+        .env("WORKER_VERSIONING", options.version.is_some().to_string())
         .env("CREDENTIALS_KEY", CREDENTIALS_KEY)
         .env("PROMETHEUS_ENABLED", "false")
         .env("METRICS_PORT", "0")

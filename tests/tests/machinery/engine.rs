@@ -52,7 +52,7 @@ async fn operator(namespace: &str) -> Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_gets_its_server_where_everything_is_proven_and_nothing_may_be_made() {
     let proxy = proxy(Manner::Kept).await;
-    let options = Options { temporal: Some(proxy.way_in()), worker_inside: false, ..Default::default() };
+    let options = Options { temporal: Some(proxy.way_in()), worker_inside: false, ..Options::versioned() };
     let stack = Stack::start(options).await.expect("a system");
     let _worker = WorkerProcess::start(PROGRAM, &stack, None);
     let customer = Customer::register(&stack).await;
@@ -164,7 +164,7 @@ async fn a_namespace_of_ones_own_is_made_once_with_its_attributes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paid_orders_get_their_servers_where_a_signal_ends_no_delay() {
-    let stack = Stack::start(Options { worker_inside: false, ..Default::default() }).await.expect("a system");
+    let stack = Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
     let customer = Customer::register(&stack).await;
     let sleeper = customer.place_order().await;
     let operator = operator("default").await;
@@ -191,7 +191,7 @@ async fn paid_orders_get_their_servers_where_a_signal_ends_no_delay() {
 async fn a_run_that_continues_a_servers_workflow_is_not_held_back() {
     let directory = tempfile::tempdir().expect("a directory");
     let (_engine, config) = engine_that_suggests_to_continue(directory.path()).await;
-    let options = Options { temporal: Some(config.clone()), ..Default::default() };
+    let options = Options { temporal: Some(config.clone()), ..Options::versioned() };
     let stack = Stack::start(options).await.expect("a system");
     let customer = Customer::register(&stack).await;
     let order = customer.place_order().await;

@@ -165,7 +165,7 @@ fn workflow_of(kind: &str, id: &Value) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_version_takes_over_servers_leaves_orders_to_the_old_one_and_fails_no_task() {
-    let stack = Stack::start(Options { worker_inside: false, ..Default::default() }).await.expect("a system");
+    let stack = Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
     let client = engine::connect(&stack.temporal).await.expect("the engine answers");
     let from = std::env::var("WEBRANA_UPGRADE_FROM").unwrap_or_else(|_| PROGRAM.to_owned());
     let old = WorkerProcess::start_with(&from, &stack, &[("WORKER_BUILD_ID", OLD)]);
@@ -230,7 +230,7 @@ async fn a_new_version_takes_over_servers_leaves_orders_to_the_old_one_and_fails
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pinned_to_a_version_that_is_gone_is_taken_over() {
-    let stack = Stack::start(Options { worker_inside: false, ..Default::default() }).await.expect("a system");
+    let stack = Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
     let client = engine::connect(&stack.temporal).await.expect("the engine answers");
     let old = WorkerProcess::start_with(PROGRAM, &stack, &[("WORKER_BUILD_ID", OLD)]);
     let customer = Customer::register(&stack).await;

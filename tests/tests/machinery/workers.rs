@@ -14,7 +14,7 @@ use webrana_tests::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_webrana-with-fail-points");
 
 async fn system() -> Stack {
-    let options = Options { worker_inside: false, ..Default::default() };
+    let options = Options { worker_inside: false, ..Options::versioned() };
     Stack::start(options).await.expect("a system")
 }
 

@@ -55,7 +55,7 @@ async fn orders_and_payments_are_taken_while_the_engine_is_away() {
     let progress = Progress::default();
     let engine =
         temporal_server::start(&data_dir, &supervisor, PortChoice::Auto, &progress).await.expect("an engine");
-    let options = Options { temporal: Some(TemporalConfig::plain(engine.address())), ..Default::default() };
+    let options = Options { temporal: Some(TemporalConfig::plain(engine.address())), ..Options::versioned() };
     let stack = Stack::start(options).await.expect("a system");
     let customer = Customer::register(&stack).await;
     let before = customer.place_order().await;
