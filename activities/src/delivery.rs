@@ -8,10 +8,7 @@ mod channels;
 use std::{sync::Arc, time::Duration};
 
 use adapters::sending::{SendError, Taken};
-use domain::{
-    delivery::{DeliveryStart, DeliveryState, DeliveryTrouble},
-    ids::DeliveryId,
-};
+use domain::delivery::{DeliveryRun, DeliveryStart, DeliveryState, DeliveryTrouble};
 use store::{
     Store,
     deliveries::{DeliveryJob, DeliveryTurn},
@@ -53,24 +50,24 @@ impl DeliveryActivities {
         sent.map_err(failure)
     }
 
-    /// Idempotent: what is over stays as it is.
+    /// Idempotent: what is over stays as it is, and so does what staff had sent once more.
     #[activity(definition = workflows::GiveUpDelivery)]
     pub async fn give_up_delivery(
         self: Arc<Self>,
         _ctx: ActivityContext,
-        delivery: DeliveryId,
+        run: DeliveryRun,
     ) -> Result<DeliveryState, ActivityError> {
         crash_point("give_up_delivery.before");
-        let state = self.store.give_up_delivery(delivery).await.map_err(failure)?;
+        let state = self.store.give_up_delivery(run).await.map_err(failure)?;
         crash_point("give_up_delivery.after");
-        tracing::error!(alert = "delivery.given_up", delivery_id = %delivery, %state, "a message was given up");
+        tracing::error!(alert = "delivery.given_up", delivery_id = %run.delivery_id, %state, "a message was given up");
         Ok(state)
     }
 }
 
 impl DeliveryActivities {
     async fn send(&self, start: &DeliveryStart) -> Result<DeliveryState, StepError> {
-        let DeliveryStart { delivery_id, channel, policy } = *start;
+        let DeliveryStart { delivery_id, channel, policy, .. } = *start;
         if !self.channels.serves(channel) {
             let message = format!("{channel} is not set up where messages are sent");
             return Err(again(DeliveryTrouble::Account, message, None));

@@ -128,12 +128,46 @@ pub struct DeliveryStart {
     pub channel: DeliveryChannel,
     /// How patiently.
     pub policy: DeliveryPolicy,
+    /// How often staff had it sent once more by then.
+    #[serde(default)]
+    pub resends: i32,
 }
 
-/// Workflow id of a delivery.
-#[must_use]
-pub fn delivery_workflow_id(delivery: DeliveryId) -> String {
-    format!("delivery/{delivery}")
+impl DeliveryStart {
+    /// The run that it starts.
+    #[must_use]
+    pub const fn run(&self) -> DeliveryRun {
+        DeliveryRun { delivery_id: self.delivery_id, resends: self.resends }
+    }
+}
+
+/// A delivery, the time that it is being sent. Each time has a workflow of its own: the one of the time before may still be about
+/// to end, and must neither swallow what is wanted now nor give it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct DeliveryRun {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// How often staff had it sent once more.
+    pub resends: i32,
+}
+
+impl DeliveryRun {
+    /// The first time.
+    #[must_use]
+    pub const fn first(delivery_id: DeliveryId) -> Self {
+        Self { delivery_id, resends: 0 }
+    }
+
+    /// Id of its workflow.
+    #[must_use]
+    pub fn workflow_id(self) -> String {
+        let Self { delivery_id, resends } = self;
+        if resends == 0 {
+            format!("delivery/{delivery_id}")
+        } else {
+            format!("delivery/{delivery_id}/{resends}")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +179,13 @@ mod tests {
         for state in DeliveryState::ALL {
             assert_eq!(state.may_be_resent(), state.is_over() && *state != DeliveryState::Sent, "{state}");
         }
+    }
+
+    #[test]
+    fn each_time_that_a_delivery_is_sent_has_a_workflow_of_its_own() {
+        let delivery_id = DeliveryId(uuid::Uuid::nil());
+        let ids: Vec<_> = (0..2).map(|resends| DeliveryRun { delivery_id, resends }.workflow_id()).collect();
+        assert_eq!(ids, [format!("delivery/{delivery_id}"), format!("delivery/{delivery_id}/1")]);
     }
 
     #[test]

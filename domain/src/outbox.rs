@@ -2,7 +2,7 @@
 //! delivered afterwards, at least once; workflow ids and the outbox id make a second delivery harmless.
 
 use crate::{
-    delivery::{DeliveryStart, delivery_workflow_id},
+    delivery::DeliveryStart,
     ids::{CatalogSyncId, InstanceId, LedgerCheckId, OrderId, ReconciliationId, UserId},
     instance::{InstancePolicy, InstanceStatus},
     policy::OrderPolicy,
@@ -180,7 +180,7 @@ impl Message {
             }
             Self::CheckLedger { check_id } => ledger_upkeep_workflow_id(*check_id),
             Self::StartRefund(start) => refund_workflow_id(start.refund_id),
-            Self::StartDelivery(start) => delivery_workflow_id(start.delivery_id),
+            Self::StartDelivery(start) => start.run().workflow_id(),
         }
     }
 

@@ -2,7 +2,7 @@
 //! is to be done and does nothing where nothing is.
 
 use domain::{
-    delivery::{DeliveryChannel, DeliveryStart, delivery_workflow_id},
+    delivery::{DeliveryChannel, DeliveryRun, DeliveryStart},
     event::WorkflowsRestarted,
     ids::{DeliveryId, InstanceId, OrderId, RefundId},
     instance::InstanceStatus,
@@ -35,7 +35,7 @@ pub enum OpenWork {
     /// Money on its way back through a gateway.
     Refund(RefundId),
     /// A message that somebody has not been told yet.
-    Delivery(DeliveryId),
+    Delivery(DeliveryRun),
 }
 
 impl OpenWork {
@@ -46,7 +46,7 @@ impl OpenWork {
             Self::Order(order) => order_workflow_id(order),
             Self::Instance(instance) => instance_workflow_id(instance),
             Self::Refund(refund) => refund_workflow_id(refund),
-            Self::Delivery(delivery) => delivery_workflow_id(delivery),
+            Self::Delivery(run) => run.workflow_id(),
         }
     }
 
@@ -170,18 +170,20 @@ impl Store {
 
     /// The oldest messages that are not over, of channels that somebody serves; the next sweep looks at others once these are.
     async fn expected_of_deliveries(&self, rules: &SweepRules) -> Result<Vec<Expected>> {
-        let rows = sqlx::query_scalar!(
-            r#"SELECT d.id AS "id: DeliveryId" FROM notification_deliveries d
+        let rows = sqlx::query_as!(
+            DeliveryRun,
+            r#"SELECT d.id AS "delivery_id: DeliveryId", d.resends FROM notification_deliveries d
                JOIN delivery_channels c ON c.channel = d.channel
                WHERE d.state IN ('PENDING', 'SENDING') AND d.created_at < now() - make_interval(secs => $1)
-                 AND NOT EXISTS (SELECT FROM outbox m WHERE m.workflow_id = 'delivery/' || d.id AND m.dispatched_at IS NULL)
+                 AND NOT EXISTS (SELECT FROM outbox m WHERE m.dispatched_at IS NULL
+                                 AND m.workflow_id = 'delivery/' || d.id || CASE WHEN d.resends > 0 THEN '/' || d.resends ELSE '' END)
                ORDER BY d.id LIMIT $2"#,
             seconds(rules.stalled_after_ms),
             DELIVERIES_AT_ONCE,
         )
         .fetch_all(&self.pool)
         .await?;
-        let expected = |id| Expected { work: OpenWork::Delivery(id), is_stalled: false };
+        let expected = |run| Expected { work: OpenWork::Delivery(run), is_stalled: false };
         Ok(rows.into_iter().map(expected).collect())
     }
 
@@ -268,7 +270,7 @@ impl Store {
                 OpenWork::Order(order) => self.wake_order(order, &origin).await.map(drop),
                 OpenWork::Instance(instance) => self.wake_instance(instance, &origin).await.map(drop),
                 OpenWork::Refund(id) => self.begin_refund_again(id, refund, &origin).await,
-                OpenWork::Delivery(id) => self.begin_delivery_again(id, &origin).await,
+                OpenWork::Delivery(run) => self.begin_delivery_again(run.delivery_id, &origin).await,
             };
             match outcome {
                 Ok(()) => woken.push(*work),
@@ -307,7 +309,8 @@ impl Store {
     async fn begin_delivery_again(&self, delivery: DeliveryId, origin: &Origin) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let open = sqlx::query!(
-            r#"SELECT d.channel AS "channel: DeliveryChannel", d.state, c.policy FROM notification_deliveries d
+            r#"SELECT d.channel AS "channel: DeliveryChannel", d.state, d.resends, c.policy
+               FROM notification_deliveries d
                JOIN delivery_channels c ON c.channel = d.channel
                WHERE d.id = $1 AND d.state IN ('PENDING', 'SENDING') FOR NO KEY UPDATE OF d"#,
             delivery.0,
@@ -316,9 +319,10 @@ impl Store {
         .await?
         .ok_or(StoreError::NotFound("delivery"))?;
         let policy = serde_json::from_value(open.policy)?;
-        let start = DeliveryStart { delivery_id: delivery, channel: open.channel, policy };
+        let start =
+            DeliveryStart { delivery_id: delivery, channel: open.channel, policy, resends: open.resends };
         outbox::enqueue(&mut tx, &Message::StartDelivery(start)).await?;
-        record(&mut tx, OpenWork::Delivery(delivery), delivery.0, &open.state, origin).await?;
+        record(&mut tx, OpenWork::Delivery(start.run()), delivery.0, &open.state, origin).await?;
         Ok(tx.commit().await?)
     }
 

@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod customer;
 pub mod database_proxy;
 pub mod engine_proxy;
+pub mod extent;
 pub mod gateway;
 pub mod messengers;
 pub mod owner;

@@ -209,7 +209,9 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().e
 /// The system that tests share which need nothing special; started with the first of them. It is never dropped: it is audited
 /// whenever none of them uses it.
 pub async fn shared() -> &'static Stack {
-    SHARED.get_or_init(|| async { Stack::start(Options::versioned()).await.expect("the system starts") }).await
+    SHARED
+        .get_or_init(|| async { Stack::start(Options::versioned()).await.expect("the system starts") })
+        .await
 }
 
 impl Stack {

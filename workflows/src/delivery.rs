@@ -3,10 +3,7 @@
 
 #![allow(missing_docs, reason = "the Temporal macros generate items without documentation")]
 
-use domain::{
-    delivery::{DeliveryStart, DeliveryState},
-    ids::DeliveryId,
-};
+use domain::delivery::{DeliveryRun, DeliveryStart, DeliveryState};
 use temporalio_common::{ActivityError, error::ActivityExecutionError};
 use temporalio_macros::{activity_definitions, workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
@@ -35,7 +32,7 @@ pub struct DeliveryRecordPorts;
 impl DeliveryRecordPorts {
     /// Notes that it is not tried any more.
     #[activity(name = "give_up_delivery")]
-    pub fn give_up_delivery(_: DeliveryId) -> Result<DeliveryState, ActivityError> {
+    pub fn give_up_delivery(_: DeliveryRun) -> Result<DeliveryState, ActivityError> {
         unimplemented!()
     }
 }
@@ -67,7 +64,7 @@ impl DeliveryWorkflow {
             Err(ActivityExecutionError::Cancelled(cancelled)) => {
                 return Err(ActivityExecutionError::Cancelled(cancelled).into());
             }
-            Err(_) => record(ctx, GiveUpDelivery, start.delivery_id, "Give the message up").await?,
+            Err(_) => record(ctx, GiveUpDelivery, start.run(), "Give the message up").await?,
         };
         ctx.set_current_details(format!("The message is {state}."));
         Ok(state)

@@ -3,7 +3,7 @@
 use domain::{
     delivery::{DeliveryChannel, DeliveryPolicy},
     event::{Event, EventKind},
-    ids::UserId,
+    ids::{DeliveryId, UserId},
     language::Language,
     policy::StepPolicy,
     sorting::DeliverySort,
@@ -179,7 +179,8 @@ impl Desk {
     }
 
     async fn try_once(&self, delivery: &StaffDelivery) -> Result<DeliveryState, DeliveryTrouble> {
-        let start = DeliveryStart { delivery_id: delivery.id, channel: delivery.channel, policy: HASTY };
+        let start =
+            DeliveryStart { delivery_id: delivery.id, channel: delivery.channel, policy: HASTY, resends: 0 };
         self.desk.send(&start).await.map_err(|error| match error {
             StepError::NotDelivered { trouble, .. } => trouble,
             error => panic!("{error}"),
@@ -325,14 +326,20 @@ async fn a_chat_that_keeps_the_bot_out_is_left_alone_until_it_is_linked_anew(poo
 async fn a_message_that_can_not_be_sent_for_too_long_waits_for_a_person(pool: PgPool) {
     let desk = Desk::open(pool).await;
     let (customer, due) = desk.mail_due().await;
-    assert_eq!(desk.app.store.give_up_delivery(due.id).await.unwrap(), DeliveryState::Failed);
+    assert_eq!(
+        desk.app.store.give_up_delivery(DeliveryRun::first(due.id)).await.unwrap(),
+        DeliveryState::Failed
+    );
     assert_eq!(desk.try_once(&due).await, Ok(DeliveryState::Failed), "it is too late");
     // An attempt that may have been taken is not called failed.
     desk.app.order().by(customer).place().await;
     let next = desk.deliveries(customer).await.pop().unwrap();
     let turn = desk.app.store.begin_delivery(next.id, &HASTY).await.unwrap();
     assert!(matches!(turn, DeliveryTurn::Send(_)));
-    assert_eq!(desk.app.store.give_up_delivery(next.id).await.unwrap(), DeliveryState::Unknown);
+    assert_eq!(
+        desk.app.store.give_up_delivery(DeliveryRun::first(next.id)).await.unwrap(),
+        DeliveryState::Unknown
+    );
     let waiting = desk.app.store.deliveries_waiting().await.unwrap();
     assert_eq!((waiting[0].channel, waiting[0].dead), (DeliveryChannel::Email, 2));
 }

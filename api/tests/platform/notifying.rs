@@ -2,7 +2,7 @@
 
 use api::AppState;
 use domain::{
-    delivery::{DeliveryChannel, DeliveryPolicy},
+    delivery::{DeliveryChannel, DeliveryPolicy, DeliveryRun},
     role::Role,
     sorting::DeliverySort,
 };
@@ -126,7 +126,7 @@ async fn staff_see_messages_and_administrators_send_them_once_more(pool: PgPool)
     let id: domain::ids::DeliveryId = serde_json::from_value(first["id"].clone()).unwrap();
     let resend = format!("/admin/deliveries/{id}/resend");
     admin.post(&resend, &Value::Null).await.expect_problem(409, "delivery_conflict");
-    api.store.give_up_delivery(id).await.unwrap();
+    api.store.give_up_delivery(DeliveryRun::first(id)).await.unwrap();
     support.post(&resend, &Value::Null).await.expect_problem(403, "forbidden");
     assert_eq!(admin.post(&resend, &Value::Null).await.expect(200)["state"], "PENDING");
 }

@@ -1,7 +1,7 @@
 //! What came of an attempt, told by that attempt alone; and the end of what was tried for long enough.
 
 use domain::{
-    delivery::{DeliveryChannel, DeliveryPolicy, DeliveryState, DeliveryTrouble},
+    delivery::{DeliveryChannel, DeliveryPolicy, DeliveryRun, DeliveryState, DeliveryTrouble},
     event::DeliveriesFailed,
     ids::{DeliveryId, UserId},
 };
@@ -115,19 +115,22 @@ impl Store {
     }
 
     /// Ends a delivery that was tried for as long as it is worth it. One of which an attempt may have been taken is `UNKNOWN`.
+    /// One that staff had sent once more since `run` began is left to the run that does so.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn give_up_delivery(&self, id: DeliveryId) -> Result<DeliveryState> {
+    pub async fn give_up_delivery(&self, run: DeliveryRun) -> Result<DeliveryState> {
+        let id = run.delivery_id;
         let mut tx = self.pool.begin().await?;
         let given_up = sqlx::query!(
             r#"UPDATE notification_deliveries
                SET state = CASE WHEN in_doubt > 0 OR state = 'SENDING' THEN 'UNKNOWN' ELSE 'FAILED' END,
                    sending_since = NULL, finished_at = now(), trouble = 'TOO_LATE'
-               WHERE id = $1 AND state IN ('PENDING', 'SENDING')
+               WHERE id = $1 AND resends = $2 AND state IN ('PENDING', 'SENDING')
                RETURNING channel AS "channel: DeliveryChannel", state AS "state: DeliveryState""#,
             id.0,
+            run.resends,
         )
         .fetch_optional(&mut *tx)
         .await?;

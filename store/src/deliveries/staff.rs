@@ -148,16 +148,18 @@ impl Store {
             return Err(conflict(before.state.as_str()));
         }
         let policy = policy_of(&mut tx, before.channel).await?.ok_or_else(|| conflict("of no channel"))?;
-        sqlx::query!(
-            "UPDATE notification_deliveries SET state = 'PENDING', in_doubt = 0, finished_at = NULL WHERE id = $1",
+        let resends = sqlx::query_scalar!(
+            "UPDATE notification_deliveries
+             SET state = 'PENDING', in_doubt = 0, finished_at = NULL, resends = resends + 1
+             WHERE id = $1 RETURNING resends",
             id.0,
         )
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
         if let Some(person) = before.user_id {
             try_again(&mut tx, person, before.channel).await?;
         }
-        let start = DeliveryStart { delivery_id: id, channel: before.channel, policy };
+        let start = DeliveryStart { delivery_id: id, channel: before.channel, policy, resends };
         outbox::enqueue(&mut tx, &Message::StartDelivery(start)).await?;
         let act = AuditEntry {
             action: "delivery.resend",

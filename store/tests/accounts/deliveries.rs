@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{
-    delivery::{DeliveryChannel, DeliveryPolicy, DeliveryStart, DeliveryState},
+    delivery::{DeliveryChannel, DeliveryPolicy, DeliveryRun, DeliveryStart, DeliveryState},
     ids::UserId,
     notification::NotificationKind,
     outbox::{Message, MessageClass},
@@ -76,7 +76,7 @@ async fn a_message_whose_workflow_was_lost_is_begun_again(pool: PgPool) {
     assert!(lost().await.is_empty(), "its message is on its way");
     app.run("UPDATE outbox SET dispatched_at = now()").await;
     let delivery = of(&app, Some(customer)).await.remove(0).id;
-    assert_eq!(lost().await, [OpenWork::Delivery(delivery)]);
+    assert_eq!(lost().await, [OpenWork::Delivery(DeliveryRun::first(delivery))]);
     let woken = app.store.wake_lost(&lost().await, domain::refund::RefundPolicy::default()).await;
     assert_eq!(woken.unwrap(), 1);
     assert!(lost().await.is_empty(), "a message is on its way again");
@@ -120,6 +120,7 @@ async fn each_delivery_starts_its_workflow_behind_all_that_was_paid_for(pool: Pg
         delivery_id: delivery.id,
         channel: DeliveryChannel::Email,
         policy: DeliveryPolicy::default(),
+        resends: 0,
     };
     assert_eq!(start.message.as_ref().unwrap(), &Message::StartDelivery(expected));
     let message = start.message.as_ref().unwrap();
@@ -220,9 +221,14 @@ async fn staff_have_what_came_to_nothing_sent_once_more(pool: PgPool) {
     let due = of(&app, Some(customer)).await.remove(0);
     let refused = app.store.resend_delivery(due.id, &Origin::system()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Conflict { state, .. } if state == "PENDING"));
-    app.store.give_up_delivery(due.id).await.unwrap();
+    let first = DeliveryRun::first(due.id);
+    app.store.give_up_delivery(first).await.unwrap();
     let anew = app.store.resend_delivery(due.id, &Origin::system()).await.unwrap();
     assert_eq!((anew.state, anew.finished_at), (DeliveryState::Pending, None));
+    let left = app.store.give_up_delivery(first).await.unwrap();
+    assert_eq!(left, DeliveryState::Pending, "a run that does not know that it is over ends nothing new");
+    let started = app.texts("SELECT workflow_id FROM outbox WHERE kind = 'start_delivery' ORDER BY id").await;
+    assert!(started.contains(&format!("delivery/{}/1", due.id)), "{started:?}");
     assert_eq!(app.count("SELECT count(*) FROM audit_log WHERE action = 'delivery.resend'").await, 1);
     assert_eq!(
         app.count("SELECT count(*) FROM outbox WHERE kind = 'start_delivery'").await,

@@ -8,6 +8,7 @@ use activities::{
     ReconcileActivities, RefundActivities, RefundGatewayActivities, ServerActivities, SweepActivities,
 };
 use temporalio_client::Client;
+use temporalio_common::worker::WorkerDeploymentOptions;
 use temporalio_sdk::{
     WorkerOptions, WorkerOptionsBuilder, WorkflowRegistrationError,
     runtime::{
@@ -22,7 +23,7 @@ use workflows::{
 };
 
 use super::{GRACE, POLLERS, PROVIDER_ACTIVITIES, TASKS, WorkerSettings, role::Role};
-use crate::running;
+use crate::{running, versions};
 
 type Registered = Result<WorkerOptionsBuilder, WorkflowRegistrationError>;
 
@@ -47,7 +48,7 @@ pub(super) fn options(
     let options = options
         .activity_inbound_interceptor(AttemptWatch { store: settings.store.clone() })
         .graceful_shutdown_period(GRACE)
-        .maybe_deployment_options(role.deployment(settings));
+        .deployment_options(role.deployment(settings).unwrap_or_else(unversioned));
     Ok(match role {
         Role::Workflows(WorkflowQueue::Orders | WorkflowQueue::Instances) => {
             options.workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS)).build()
@@ -58,6 +59,12 @@ pub(super) fn options(
             .tuner(waiting_activities())
             .build(),
     })
+}
+
+/// The name of the build where the engine keeps no versions apart. Without one the SDK reads the whole program from the disk to make
+/// one up, in each process at its start.
+fn unversioned() -> WorkerDeploymentOptions {
+    WorkerDeploymentOptions::from_build_id(versions::build_id())
 }
 
 fn orders(options: WorkerOptionsBuilder, settings: &WorkerSettings) -> Registered {

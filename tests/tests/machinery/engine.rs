@@ -164,7 +164,8 @@ async fn a_namespace_of_ones_own_is_made_once_with_its_attributes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paid_orders_get_their_servers_where_a_signal_ends_no_delay() {
-    let stack = Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
+    let stack =
+        Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
     let customer = Customer::register(&stack).await;
     let sleeper = customer.place_order().await;
     let operator = operator("default").await;

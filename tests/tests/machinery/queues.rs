@@ -18,7 +18,8 @@ fn of<'a>(queues: &'a Value, name: &str, tasks: &str) -> Option<&'a Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_without_a_worker_is_seen_until_there_is_one() {
-    let stack = Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
+    let stack =
+        Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
     let admin = Customer::admin(&stack).await;
     let _dispatcher = WorkerProcess::start_with(PROGRAM, &stack, &[("WORKER_QUEUES", "dispatcher")]);
     let customer = Customer::register(&stack).await;

@@ -20,6 +20,7 @@ use temporalio_common::protos::temporal::api::{
 use webrana_tests::{
     cloud,
     customer::{Customer, Expect},
+    extent,
     stack::{Options, Stack},
     wait_until::until,
     worker_process::WorkerProcess,
@@ -37,7 +38,7 @@ const WAITING: usize = 5;
 
 fn servers_wanted() -> usize {
     let said = std::env::var("WEBRANA_UPGRADE_SERVERS").ok().and_then(|number| number.parse().ok());
-    said.unwrap_or(if std::env::var_os("WEBRANA_FULL").is_some() { 1_000 } else { 20 })
+    said.unwrap_or(if extent::is_full() { 1_000 } else { 20 })
 }
 
 /// A running workflow or one that is over, with all that happened to it.
@@ -165,7 +166,8 @@ fn workflow_of(kind: &str, id: &Value) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_version_takes_over_servers_leaves_orders_to_the_old_one_and_fails_no_task() {
-    let stack = Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
+    let stack =
+        Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
     let client = engine::connect(&stack.temporal).await.expect("the engine answers");
     let from = std::env::var("WEBRANA_UPGRADE_FROM").unwrap_or_else(|_| PROGRAM.to_owned());
     let old = WorkerProcess::start_with(&from, &stack, &[("WORKER_BUILD_ID", OLD)]);
@@ -230,7 +232,8 @@ async fn a_new_version_takes_over_servers_leaves_orders_to_the_old_one_and_fails
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pinned_to_a_version_that_is_gone_is_taken_over() {
-    let stack = Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
+    let stack =
+        Stack::start(Options { worker_inside: false, ..Options::versioned() }).await.expect("a system");
     let client = engine::connect(&stack.temporal).await.expect("the engine answers");
     let old = WorkerProcess::start_with(PROGRAM, &stack, &[("WORKER_BUILD_ID", OLD)]);
     let customer = Customer::register(&stack).await;

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use webrana_tests::{
     cloud::{self, Cloud},
     customer::{Customer, Expect},
-    report,
+    extent, report,
     stack::{Options, Stack},
     wait_until::LONGEST,
     worker_process::WorkerProcess,
@@ -29,8 +29,9 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_webrana-with-fail-points");
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_on_the_way_to_a_server_leaves_one_server_and_an_active_order() {
     let begun = Instant::now();
-    let cases: Vec<_> =
-        (0..rounds()).flat_map(|_| WHEN_PAID).flat_map(|point| [(*point, false), (*point, true)]).collect();
+    let rounds = if extent::is_full() { 3 } else { 1 };
+    let cases =
+        chosen((0..rounds).flat_map(|_| WHEN_PAID).flat_map(|point| [(*point, false), (*point, true)]));
     let wanted = cases.len();
     let done =
         stream::iter(cases).map(|(point, lost)| paid(point, lost)).buffer_unordered(EAGER).count().await;
@@ -52,9 +53,9 @@ async fn a_worker_killed_while_recording_a_failure_or_an_expiry_records_it_once(
     ));
 }
 
-/// How often each case is run: more often by `cargo verify --full`.
-fn rounds() -> usize {
-    if std::env::var_os("WEBRANA_FULL").is_some() { 3 } else { 1 }
+/// The cases that are run: all by `cargo verify --full`. Else every third, for each has a system and two workers of its own.
+pub fn chosen<T>(cases: impl IntoIterator<Item = T>) -> Vec<T> {
+    cases.into_iter().step_by(if extent::is_full() { 1 } else { 3 }).collect()
 }
 
 /// A paid order through a worker that dies at `point`, then through a second one.

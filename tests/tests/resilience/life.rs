@@ -16,7 +16,7 @@ use webrana_tests::{
     worker_process::{CrashAt, WorkerProcess},
 };
 
-use crate::chaos::{EAGER, PROGRAM, replaced, system, turn};
+use crate::chaos::{EAGER, PROGRAM, chosen, replaced, system, turn};
 
 /// Looks of a life that nobody pays for: activation, wake-up with the end of the term, after the suspension, before the
 /// deletion, after it.
@@ -36,7 +36,7 @@ const RULES: LifePolicy = LifePolicy {
 async fn a_worker_killed_in_the_middle_of_a_life_tells_charges_and_takes_once() {
     let begun = Instant::now();
     let looks = WHEN_LOOKING_AT_LIFE.iter().flat_map(|point| (1..LOOKS).map(move |n| (*point, n)));
-    let ends: Vec<_> = looks.chain(WHEN_SUSPENDING.iter().map(|point| (*point, 0))).collect();
+    let ends = chosen(looks.chain(WHEN_SUSPENDING.iter().map(|point| (*point, 0))));
     let wanted = ends.len();
     let ended =
         stream::iter(ends).map(|(name, passes)| unpaid(CrashAt { name, passes })).buffer_unordered(EAGER);
