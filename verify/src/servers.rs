@@ -2,6 +2,7 @@
 //! outlive this process, however it ends.
 
 use crate::cargo;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +10,10 @@ use std::time::{Duration, Instant};
 /// A first start may have to build Temporal.
 const START_LIMIT: Duration = Duration::from_secs(15 * 60);
 const POLL: Duration = Duration::from_millis(50);
+/// A file system in memory, on Linux.
+const MEMORY: &str = "/dev/shm";
+/// Room that it must have, in KiB: the databases of a run grow to about two GiB.
+const ROOM: u64 = 6 * 1024 * 1024;
 
 /// Running servers.
 pub struct Servers {
@@ -19,7 +24,7 @@ pub struct Servers {
 
 /// Starts them and waits until they are ready.
 pub fn start() -> Result<Servers, String> {
-    let data_dir = cargo::root().join("target").join("verify");
+    let data_dir = place();
     let env_file = data_dir.join("dev.env");
     if env_file.exists() {
         // Left behind by a run that was killed.
@@ -46,6 +51,26 @@ pub fn start() -> Result<Servers, String> {
     servers.env = servers.wait_until_ready(&env_file)?;
     servers.give_new_databases_the_schema(&program)?;
     Ok(servers)
+}
+
+/// Where the servers keep their data: in memory where there is room, since every test's database is hundreds of files, and
+/// making and deleting them on a disk took more time than the tests themselves. One place for each checkout.
+fn place() -> PathBuf {
+    let root = cargo::root();
+    let on_disk = root.join("target").join("verify");
+    if kibibytes_free(MEMORY).is_none_or(|free| free < ROOM) {
+        return on_disk;
+    }
+    let mut checkout = DefaultHasher::new();
+    root.hash(&mut checkout);
+    Path::new(MEMORY).join(format!("webrana-verify-{:016x}", checkout.finish()))
+}
+
+/// `df` is asked, which says it in the second line's fourth column (POSIX).
+fn kibibytes_free(file_system: &str) -> Option<u64> {
+    let answer = Command::new("df").args(["-Pk", file_system]).output().ok()?;
+    let text = String::from_utf8(answer.stdout).ok()?;
+    text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// The program that the build left beside this one.

@@ -15,10 +15,20 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Whether a suspension or deletion may wait for it. `held_since` is when an attempt first held this step back; one that was
+    /// begun later than the rules allow after that is not waited for, whatever it comes to.
+    #[must_use]
+    pub fn is_in_time(&self, held_since: Option<DateTime<Utc>>, policy: &LifePolicy) -> bool {
+        held_since.is_none_or(|since| self.begun_at <= since + span(policy.attempts_hold_ms))
+    }
+
     /// Whether a suspension or deletion waits until its gateway was asked: it was not since that is due, or not lately. An answer of
-    /// before says nothing of what was paid since, while nobody could hear of it. `held_since` is when an attempt first held this step back; one that was begun later than the rules allow after that
-    /// no longer does, whatever it comes to. So the wait is no longer than that and one answer of the gateway, however many
-    /// attempts there are, and who began in time is asked about, however long nobody could ask.
+    /// before says nothing of what was paid since, while nobody could hear of it.
+    ///
+    /// Where one holds a step back, all that are [in time](Self::is_in_time) are to be asked about, for the next look has to find all
+    /// answers still good: asked about by turns, each would be old again when the others are not. So the wait is no longer than the
+    /// rules allow and one answer of the gateway, however many attempts there are, and who began in time is asked about, however long
+    /// nobody could ask.
     #[must_use]
     pub fn holds_back(
         &self,
@@ -27,11 +37,8 @@ impl Attempt {
         now: DateTime<Utc>,
         policy: &LifePolicy,
     ) -> bool {
-        let is_in_time =
-            held_since.is_none_or(|since| self.begun_at <= since + span(policy.attempts_hold_ms));
-        // It is asked about soon after it was held; the next look has to find that answer still good.
         let lately = now - (span(policy.put_off_ms) * 2).max(TimeDelta::hours(1));
-        is_in_time && self.asked_at.is_none_or(|asked| asked < due.max(lately))
+        self.is_in_time(held_since, policy) && self.asked_at.is_none_or(|asked| asked < due.max(lately))
     }
 }
 
@@ -92,16 +99,17 @@ mod tests {
                         *asked = Some(begun + answer_after);
                     }
                 }
-                let waits: Vec<usize> = (0..begun.len())
-                    .filter(|n| begun[*n] <= now && holds(begun[*n], asked[*n], first, now))
-                    .collect();
-                if waits.is_empty() {
+                let is_begun = |n: &usize| begun[*n] <= now;
+                if !(0..begun.len()).filter(is_begun).any(|n| holds(begun[n], asked[n], first, now)) {
                     break;
                 }
-                first = first.or(Some(now));
-                for n in waits {
-                    asked[n] = Some(now + answer_after);
+                for n in (0..begun.len()).filter(is_begun) {
+                    let attempt = Attempt { begun_at: at(begun[n]), asked_at: None };
+                    if attempt.is_in_time(first.map(at), &POLICY) {
+                        asked[n] = Some(now + answer_after);
+                    }
                 }
+                first = first.or(Some(now));
                 now += look_every;
                 prop_assert!(now <= allowed + 3 * look_every + answer_after, "it waits for ever: {now}");
             }

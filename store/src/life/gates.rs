@@ -107,17 +107,14 @@ async fn ask_about_attempts(
     )
     .fetch_all(&mut *tx)
     .await?;
-    let waited_for: Vec<Uuid> = unknown
-        .into_iter()
-        .filter(|row| {
-            let attempt = Attempt { begun_at: row.begun_at, asked_at: row.asked_at };
-            attempt.holds_back(row.attempts_since, due, now, policy)
-        })
-        .map(|row| row.id.0)
-        .collect();
-    if waited_for.is_empty() {
+    let held_since = unknown.iter().find_map(|row| row.attempts_since);
+    let attempts =
+        || unknown.iter().map(|row| (row.id.0, Attempt { begun_at: row.begun_at, asked_at: row.asked_at }));
+    if !attempts().any(|(_, attempt)| attempt.holds_back(held_since, due, now, policy)) {
         return Ok(false);
     }
+    let waited_for: Vec<Uuid> =
+        attempts().filter(|(_, attempt)| attempt.is_in_time(held_since, policy)).map(|(id, _)| id).collect();
     sqlx::query!("UPDATE payments SET checked_at = NULL WHERE id = ANY($1)", &waited_for)
         .execute(&mut *tx)
         .await?;

@@ -37,8 +37,10 @@ impl Shop {
     /// As if the only server had run for half of its month.
     pub(crate) async fn half_a_month_later(&self) {
         self.run(
-            "UPDATE instances SET starts_at = now() - (expires_at - starts_at) / 2,
-                    expires_at = now() + (expires_at - starts_at) / 2",
+            "UPDATE instances SET starts_at = now() - (expires_at - starts_at) / 2, expires_at =
+                ((now() - (expires_at - starts_at) / 2) AT TIME ZONE 'Asia/Jakarta' + make_interval(months =>
+                    round(extract(epoch FROM expires_at - starts_at) / extract(epoch FROM interval '1 month'))::integer))
+                AT TIME ZONE 'Asia/Jakarta'",
         )
         .await;
         self.run("UPDATE instances SET anchor_day = extract(day FROM starts_at AT TIME ZONE 'Asia/Jakarta')")
