@@ -137,6 +137,41 @@ impl Offer {
     }
 }
 
+/// Changes what is offered in one of the tables that hold a name, whether it is offered, and where it stands; with an audit row
+/// when anything changed.
+macro_rules! change_offer {
+    ($pool:expr, $slug:expr, $change:expr, $origin:expr, $table:literal, $object:literal, $action:literal) => {
+        let mut tx = $pool.begin().await?;
+        let row = sqlx::query!(
+            "SELECT id, slug, name, is_active, sort_order FROM "
+                + $table
+                + " WHERE slug = $1 FOR NO KEY UPDATE",
+            $slug
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(StoreError::NotFound($object))?;
+        let before =
+            Offer { slug: row.slug, name: row.name, is_active: row.is_active, sort_order: row.sort_order };
+        let after = before.changed($change);
+        if after != before {
+            sqlx::query!(
+                "UPDATE "
+                    + $table
+                    + " SET name = $2, is_active = $3, sort_order = $4, edited_at = now() WHERE id = $1",
+                row.id,
+                after.name,
+                after.is_active,
+                after.sort_order,
+            )
+            .execute(&mut *tx)
+            .await?;
+            record(&mut tx, $origin, ($action, $object, row.id), json!(before), json!(after)).await?;
+        }
+        tx.commit().await?;
+    };
+}
+
 impl Store {
     /// Every region as customers see them listed; `provider` and `slug` restrict.
     ///
@@ -225,30 +260,7 @@ impl Store {
         change: &ChangeOffer,
         origin: &Origin,
     ) -> Result<RegionDetail> {
-        let mut tx = self.pool.begin().await?;
-        let row = sqlx::query!(
-            "SELECT id, slug, name, is_active, sort_order FROM regions WHERE slug = $1 FOR NO KEY UPDATE",
-            slug
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(StoreError::NotFound("region"))?;
-        let before =
-            Offer { slug: row.slug, name: row.name, is_active: row.is_active, sort_order: row.sort_order };
-        let after = before.changed(change);
-        if after != before {
-            sqlx::query!(
-                "UPDATE regions SET name = $2, is_active = $3, sort_order = $4, edited_at = now() WHERE id = $1",
-                row.id,
-                after.name,
-                after.is_active,
-                after.sort_order,
-            )
-            .execute(&mut *tx)
-            .await?;
-            record(&mut tx, origin, ("region.change", "region", row.id), json!(before), json!(after)).await?;
-        }
-        tx.commit().await?;
+        change_offer!(&self.pool, slug, change, origin, "regions", "region", "region.change");
         self.regions_for_staff(None, Some(slug)).await?.pop().ok_or(StoreError::NotFound("region"))
     }
 
@@ -263,30 +275,7 @@ impl Store {
         change: &ChangeOffer,
         origin: &Origin,
     ) -> Result<ImageDetail> {
-        let mut tx = self.pool.begin().await?;
-        let row = sqlx::query!(
-            "SELECT id, slug, name, is_active, sort_order FROM images WHERE slug = $1 FOR NO KEY UPDATE",
-            slug
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(StoreError::NotFound("image"))?;
-        let before =
-            Offer { slug: row.slug, name: row.name, is_active: row.is_active, sort_order: row.sort_order };
-        let after = before.changed(change);
-        if after != before {
-            sqlx::query!(
-                "UPDATE images SET name = $2, is_active = $3, sort_order = $4, edited_at = now() WHERE id = $1",
-                row.id,
-                after.name,
-                after.is_active,
-                after.sort_order,
-            )
-            .execute(&mut *tx)
-            .await?;
-            record(&mut tx, origin, ("image.change", "image", row.id), json!(before), json!(after)).await?;
-        }
-        tx.commit().await?;
+        change_offer!(&self.pool, slug, change, origin, "images", "image", "image.change");
         self.images_for_staff(Some(slug)).await?.pop().ok_or(StoreError::NotFound("image"))
     }
 

@@ -5,7 +5,10 @@
 //! program without it, or, for a change in earnest, the program that `WEBRANA_UPGRADE_FROM` names. `cargo verify --full` has a
 //! thousand servers under way; `WEBRANA_UPGRADE_SERVERS` says another number.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -160,6 +163,15 @@ async fn make_current(stack: &Stack) {
     assert!(done.success(), "{done}");
 }
 
+/// Gives the workflows of servers something to do.
+async fn wake(admin: &Customer<'_>, servers: impl Iterator<Item = &Value>) {
+    let waking = stream::iter(servers).map(|server| async move {
+        let path = format!("/admin/instances/{}/wake", server.as_str().expect("a server"));
+        admin.post(&path, &json!({})).await.expect(202)
+    });
+    waking.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
+}
+
 fn workflow_of(kind: &str, id: &Value) -> String {
     format!("{kind}/{}", id.as_str().expect("an id"))
 }
@@ -184,12 +196,7 @@ async fn a_new_version_takes_over_servers_leaves_orders_to_the_old_one_and_fails
     make_current(&stack).await;
 
     let admin = Customer::admin(&stack).await;
-    let waking = stream::iter(&servers).map(|order| {
-        let path = format!("/admin/instances/{}/wake", order["instance_id"].as_str().expect("a server"));
-        let admin = &admin;
-        async move { admin.post(&path, &json!({})).await.expect(202) }
-    });
-    waking.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
+    wake(&admin, servers.iter().map(|order| &order["instance_id"])).await;
     let later = buy(&stack, 2).await;
     for order in &failed {
         let path = format!("/admin/orders/{}/retry-provisioning", order["id"].as_str().expect("an id"));
@@ -198,13 +205,22 @@ async fn a_new_version_takes_over_servers_leaves_orders_to_the_old_one_and_fails
     for order in &failed {
         customer.await_status(order, "ACTIVE").await;
     }
-    let lives: BTreeSet<String> =
-        servers.iter().map(|order| workflow_of("instance", &order["instance_id"])).collect();
+    let lives: BTreeMap<String, &Value> = servers
+        .iter()
+        .map(|order| (workflow_of("instance", &order["instance_id"]), &order["instance_id"]))
+        .collect();
     let runs = until("every server goes on with the new version", || async {
         let runs = runs(&client, &stack).await;
-        let moved =
-            |run: &&Run| lives.contains(&run.id) && run.versions().last().is_some_and(|last| last == NEW);
-        (runs.iter().filter(moved).count() == lives.len()).then_some(runs)
+        let moved: BTreeSet<&str> = runs
+            .iter()
+            .filter(|run| run.versions().last().is_some_and(|last| last == NEW))
+            .map(|run| run.id.as_str())
+            .collect();
+        let left: Vec<&Value> =
+            lives.iter().filter(|(id, _)| !moved.contains(id.as_str())).map(|(_, server)| *server).collect();
+        // The engine tells its parts of the current version one after the other: a first task may still have gone to the old one.
+        wake(&admin, left.iter().copied()).await;
+        left.is_empty().then_some(runs)
     })
     .await;
 
