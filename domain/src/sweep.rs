@@ -12,6 +12,10 @@ pub struct SweepRules {
     pub stalled_after_ms: u64,
     /// What has a workflow and was woken is left alone for so long.
     pub again_after_ms: u64,
+    /// What is being worked on, by the database, and has not moved for so long is woken: an engine that was put back has a workflow
+    /// that knows nothing of that work and sleeps. To a workflow at work it says nothing new.
+    #[serde(default = "SweepRules::usual_asleep_after_ms")]
+    pub asleep_after_ms: u64,
     /// A refund that was begun again is left alone for so long: its workflow ends when its gateway says nothing final.
     pub refunds_again_after_ms: u64,
     /// Workflows that a run starts or wakes at most, what is paid first.
@@ -25,9 +29,16 @@ impl Default for SweepRules {
             settle_ms: 45_000,
             stalled_after_ms: 120_000,
             again_after_ms: 600_000,
+            asleep_after_ms: Self::usual_asleep_after_ms(),
             refunds_again_after_ms: 24 * 3_600_000,
             most: 1_000,
         }
+    }
+}
+
+impl SweepRules {
+    const fn usual_asleep_after_ms() -> u64 {
+        15 * 60_000
     }
 }
 

@@ -99,7 +99,8 @@ impl Store {
     async fn expected_of_orders(&self, rules: &SweepRules) -> Result<(Vec<Expected>, Vec<Expected>)> {
         let rows = sqlx::query!(
             r#"SELECT o.id AS "id: OrderId", o.status <> 'PENDING_PAYMENT' AS "is_paid!",
-                      (o.status = 'PAID' AND o.updated_at < now() - make_interval(secs => $2)
+                      ((o.status = 'PAID' AND o.updated_at < now() - make_interval(secs => $2)
+                        OR o.status = 'PROVISIONING' AND o.updated_at < now() - make_interval(secs => $4))
                        AND (o.woken_at IS NULL OR o.woken_at < now() - make_interval(secs => $3))) AS "is_stalled!"
                FROM orders o
                WHERE o.status IN ('PENDING_PAYMENT', 'PAID', 'PROVISIONING', 'PROVISIONING_FAILED')
@@ -110,6 +111,7 @@ impl Store {
             seconds(rules.settle_ms),
             seconds(rules.stalled_after_ms),
             seconds(rules.again_after_ms),
+            seconds(rules.asleep_after_ms),
         )
         .fetch_all(&self.pool)
         .await?;
@@ -125,12 +127,14 @@ impl Store {
         let rows = sqlx::query!(
             r#"SELECT s.id AS "id: InstanceId",
                       ((a.waits_since < now() - make_interval(secs => $2) AND NOT a.is_at_work
-                        OR s.next_due_at < now() - make_interval(secs => $3) AND NOT coalesce(a.is_at_work, false))
+                        OR s.next_due_at < now() - make_interval(secs => $3) AND NOT coalesce(a.is_at_work, false)
+                        OR a.at_work_since < now() - make_interval(secs => $4))
                        AND (s.woken_at IS NULL OR s.woken_at < now() - make_interval(secs => $3))) AS "is_stalled?"
                FROM instances s
                LEFT JOIN LATERAL (
                    SELECT min(created_at) FILTER (WHERE status = 'pending') AS waits_since,
-                          bool_or(status = 'in_progress') AS is_at_work, count(*) AS open
+                          bool_or(status = 'in_progress') AS is_at_work,
+                          min(updated_at) FILTER (WHERE status = 'in_progress') AS at_work_since, count(*) AS open
                    FROM instance_actions WHERE instance_id = s.id AND status IN ('pending', 'in_progress')) a ON true
                WHERE (s.status IN ('ACTIVE', 'SUSPENDED', 'TERMINATING') OR (s.status = 'PROVISIONING' AND a.open > 0))
                  AND s.updated_at < now() - make_interval(secs => $1)
@@ -140,6 +144,7 @@ impl Store {
             seconds(rules.settle_ms),
             seconds(rules.stalled_after_ms),
             seconds(rules.again_after_ms),
+            seconds(rules.asleep_after_ms),
         )
         .fetch_all(&self.pool)
         .await?;

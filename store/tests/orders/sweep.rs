@@ -49,6 +49,14 @@ async fn an_open_order_must_have_a_workflow_once_its_message_had_time(pool: PgPo
     // A paid order is provisioned at once, or its workflow is asleep; an unpaid one waits for money.
     assert_eq!(expected.iter().map(|of| of.is_stalled).collect::<Vec<_>>(), [true, false]);
 
+    // One that is being worked on may have a workflow that knows nothing of it, when the engine was put back.
+    shop.store.start_provisioning(paid).await.unwrap();
+    shop.three_minutes_later().await;
+    assert!(shop.expected().await.iter().all(|of| !of.is_stalled), "it is at work");
+    shop.run("UPDATE orders SET updated_at = now() - interval '16 minutes' WHERE status = 'PROVISIONING'")
+        .await;
+    assert_eq!(shop.expected().await[0], Expected { work: order(paid), is_stalled: true });
+
     // Nothing is started twice while a message is on its way.
     let lost = [order(paid), order(unpaid), order(over)];
     assert_eq!(shop.store.wake_lost(&lost, RefundPolicy::default()).await.unwrap(), 2);
@@ -119,4 +127,10 @@ async fn a_server_must_have_a_workflow_that_does_what_is_asked_for(pool: PgPool)
     assert!(shop.expected().await.is_empty(), "a message is on its way");
     shop.three_minutes_later().await;
     assert_eq!(shop.expected().await, [Expected { work, is_stalled: false }], "it was woken just now");
+
+    shop.store.next_action(server).await.unwrap();
+    shop.run("UPDATE instances SET woken_at = now() - interval '11 minutes'").await;
+    assert_eq!(shop.expected().await, [Expected { work, is_stalled: false }], "it is at work");
+    shop.run("UPDATE instance_actions SET updated_at = now() - interval '16 minutes'").await;
+    assert_eq!(shop.expected().await, [Expected { work, is_stalled: true }], "nobody may know of that work");
 }

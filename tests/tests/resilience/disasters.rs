@@ -244,8 +244,15 @@ async fn without_the_engines_memory(fate: Engines) {
         Engines::Lost => engine.lose(),
     }
     engine.start_again().await;
-    // Ten minutes go by.
-    owing.sql("UPDATE instances SET next_due_at = now() - interval '11 minutes' WHERE id = $1").await;
+    // A quarter of an hour goes by.
+    owing
+        .sql(
+            "UPDATE instances SET next_due_at = now() - interval '16 minutes', woken_at = NULL WHERE id = $1",
+        )
+        .await;
+    owing
+        .sql("UPDATE instance_actions SET updated_at = now() - interval '16 minutes' WHERE instance_id = $1")
+        .await;
     let _worker = eager_worker(&stack);
 
     // Nothing is forgotten: what was under way goes on, and who came later is known.
