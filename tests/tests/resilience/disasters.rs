@@ -251,7 +251,7 @@ async fn without_the_engines_memory(fate: Engines) {
         )
         .await;
     owing
-        .sql("UPDATE instance_actions SET updated_at = now() - interval '16 minutes' WHERE instance_id = $1")
+        .sql("UPDATE instance_actions SET updated_at = now() - interval '16 minutes' WHERE instance_id = $1 AND status = 'in_progress'")
         .await;
     let _worker = eager_worker(&stack);
 
