@@ -84,7 +84,9 @@ impl RateLimits {
         } else {
             match (request.method(), api.strip_prefix("auth/")) {
                 (&Method::POST, Some("refresh" | "logout" | "logout-all")) => self.sessions.as_deref(),
-                (&Method::PUT, Some("me/password")) => self.credentials.as_deref(),
+                (&Method::PUT, Some("me/password")) | (&Method::POST, Some("me/email")) => {
+                    self.credentials.as_deref()
+                }
                 (&Method::POST, Some(rest)) if !rest.starts_with("me/") => self.credentials.as_deref(),
                 _ => self.general.as_deref(),
             }

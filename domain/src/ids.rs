@@ -119,6 +119,8 @@ id! {
     LedgerCheckId,
     /// A server that waits for its deletion.
     QuarantineId,
+    /// A link that somebody is mailed to prove an address.
+    MailedLinkId,
     /// One event, told to one person by one channel.
     DeliveryId,
     /// Failed orders that are tried again together.

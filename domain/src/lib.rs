@@ -23,6 +23,7 @@ pub mod label;
 pub mod language;
 pub mod ledger;
 pub mod life;
+pub mod mailed_link;
 pub mod money;
 pub mod notification;
 pub mod order;

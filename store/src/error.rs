@@ -51,6 +51,12 @@ pub enum StoreError {
         /// When there is room for another one.
         frees_in_seconds: u32,
     },
+    /// A link that was mailed is none, was used, expired or was replaced. Which of these is nobody's business.
+    #[error("this link is not valid (any more)")]
+    LinkInvalid,
+    /// As many links were mailed as may be within an hour, or a day.
+    #[error("this was asked for too often; please wait")]
+    TooManyLinks,
     /// As much is taken out of the database at once as may be.
     #[error("as many exports as may be at once are under way")]
     TooManyExports,

@@ -19,7 +19,7 @@ use crate::{
     boxed, new_id,
     page::{Page, PageRequest},
     throttles::{self, Attempt},
-    users::{self, NewUser, User},
+    users::User,
 };
 
 pub(crate) use ending::revoke_all_but;
@@ -93,21 +93,6 @@ pub struct Session {
 }
 
 impl Store {
-    /// Makes an account and logs it in. The audit log shows the new user as the actor.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Taken`] with [`users::EMAIL_CONSTRAINT`] when the address has an account.
-    #[boxed]
-    pub async fn register(&self, new: &NewUser, session: &NewSession, origin: &Origin) -> Result<Opened> {
-        let mut tx = self.pool.begin().await?;
-        let id: UserId = new_id();
-        let origin = &Origin { actor: Actor::User(id), ..origin.clone() };
-        let user = users::insert(&mut tx, id, new, origin).await?;
-        let opened = open(&mut tx, user, session, origin).await?;
-        tx.commit().await?;
-        Ok(opened)
-    }
-
     /// Logs a user in whose password was right, and forgives the failures before it, with an audit row that shows
     /// the user as the actor.
     ///
@@ -187,7 +172,13 @@ impl Store {
     }
 }
 
-async fn open(tx: &mut PgConnection, user: User, new: &NewSession, origin: &Origin) -> Result<Opened> {
+/// Opens a session.
+pub(crate) async fn open(
+    tx: &mut PgConnection,
+    user: User,
+    new: &NewSession,
+    origin: &Origin,
+) -> Result<Opened> {
     let session: SessionId = new_id();
     sqlx::query!(
         "INSERT INTO sessions (id, user_id, user_agent, ip, network) VALUES ($1, $2, $3, $4, $5)",

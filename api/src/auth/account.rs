@@ -34,7 +34,7 @@ type TokenAnswer = ([(HeaderName, &'static str); 1], Json<LoginAnswer>);
 
 /// Register
 ///
-/// Makes a customer's account and logs it in. Addresses that differ in the case of letters only are one.
+/// Makes a customer's account, logs it in, and mails it a link that verifies the address. Addresses that differ in the case of letters only are one.
 #[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Registration, responses(
     (status = 201, description = "Registered and logged in", body = LoginAnswer),
     (status = 409, description = "`email_taken`", body = Problem, content_type = "application/problem+json"),
@@ -55,7 +55,9 @@ pub(super) async fn register(
     };
     let session = new_session(&client, &state.auth);
     let opened = match state.store.register(&new, &session, &client.origin(Actor::System)).await {
-        Err(StoreError::Taken { constraint }) if constraint == EMAIL_CONSTRAINT => return Err(email_taken()),
+        Err(StoreError::Taken { constraint }) if constraint == EMAIL_CONSTRAINT => {
+            return Err(email_taken("email"));
+        }
         other => other?,
     };
     Ok((StatusCode::CREATED, answer(opened, &state.auth)?))
@@ -199,8 +201,9 @@ fn answer(opened: Opened, config: &AuthConfig) -> Result<TokenAnswer, Problem> {
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
 }
 
-fn email_taken() -> Problem {
-    Problem::field(Code::EmailTaken, "email", "this email address has an account already")
+/// 409 for an address that an account has; `field` is where it stood.
+pub(super) fn email_taken(field: &str) -> Problem {
+    Problem::field(Code::EmailTaken, field, "this email address has an account already")
 }
 
 fn invalid_credentials() -> Problem {

@@ -162,7 +162,8 @@ fn acceptable_password<C>(email: &str) -> impl FnOnce(&SecretString, &C) -> gard
     move |password, _| password::acceptable(password, email).map_err(|why| garde::Error::new(why.to_string()))
 }
 
-fn deliverable<C>(email: &str, _: &C) -> garde::Result {
+/// The rule for addresses.
+pub(super) fn deliverable<C>(email: &str, _: &C) -> garde::Result {
     EmailAddress::parse(email).map(drop).map_err(|why| garde::Error::new(why.to_string()))
 }
 

@@ -1,5 +1,5 @@
-//! Who is asking: registration, login and sessions (`account`, `profile`), SSH keys, access tokens, and the
-//! extractors that handlers name to say whom they serve ([`CurrentUser`], [`Staff`], [`Administrator`],
+//! Who is asking: registration, login and sessions (`account`, `profile`), links that prove an address (`mailed_links`), SSH
+//! keys, access tokens, and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`Staff`], [`Administrator`],
 //! [`Superadministrator`], [`InternalKey`]).
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -9,9 +9,11 @@ use crate::AppState;
 mod access_token;
 mod account;
 mod bodies;
+mod mailed_links;
 mod notification_preferences;
 mod principal;
 mod profile;
+mod proving;
 pub(crate) mod ssh_keys;
 mod telegram_link;
 mod turns;
@@ -27,6 +29,12 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(account::refresh))
         .routes(routes!(account::logout))
         .routes(routes!(account::logout_all))
+        .routes(routes!(mailed_links::verify_email))
+        .routes(routes!(mailed_links::resend_verification))
+        .routes(routes!(mailed_links::forgot_password))
+        .routes(routes!(mailed_links::reset_password))
+        .routes(routes!(mailed_links::change_email))
+        .routes(routes!(mailed_links::confirm_email_change))
         .routes(routes!(profile::me, profile::update_me))
         .routes(routes!(profile::change_password))
         .routes(routes!(profile::sessions))

@@ -1,14 +1,13 @@
 //! The user's own account: profile, password, sessions.
 
 use axum::{Json, extract::State, http::StatusCode};
-use domain::{email::EmailKey, ids::SessionId};
+use domain::ids::SessionId;
 use store::users::ProfileChange;
 
 use super::{
     CurrentUser,
-    account::admitted,
     bodies::{PasswordBody, ProfileBody, SessionBody, UserBody},
-    turns,
+    proving,
 };
 use crate::{
     AppState,
@@ -67,20 +66,10 @@ pub(super) async fn change_password(
     let email = state.store.user(user.id).await?.email;
     password::acceptable(&body.new_password, &email)
         .map_err(|why| Problem::field(Code::ValidationFailed, "new_password", why.to_string()))?;
-    let _turn = turns::take(format!("session {}", user.session)).await;
-    let attempt = admitted(state.store.admit_proof(user.session).await?)?;
-    let stored = state.store.credentials(&EmailKey::of(&email)).await?.map(|found| found.password_hash);
-    let cost = state.auth.password_cost;
-    if !password::verify(body.current_password, stored, cost).await? {
-        return Err(Problem::field(
-            Code::WrongPassword,
-            "current_password",
-            "this is not the present password",
-        ));
-    }
-    let hash = password::hash(body.new_password, cost).await?;
+    let proven = proving::by_password(&state, &user, body.current_password, "current_password").await?;
+    let hash = password::hash(body.new_password, state.auth.password_cost).await?;
     let origin = client.origin(user.actor());
-    state.store.change_password(user.id, &attempt, &hash, user.session, &origin).await?;
+    state.store.change_password(user.id, &proven.attempt, &hash, user.session, &origin).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

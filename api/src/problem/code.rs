@@ -246,6 +246,8 @@ codes! {
         InvalidSshKey = "invalid_ssh_key",
         /// The rules of servers' lives don't fit together; `errors` names the one at fault.
         LifeRulesInvalid = "life_rules_invalid",
+        /// A mailed link is none, was used, expired or was replaced by a later one.
+        LinkInvalid = "link_invalid",
         /// cloud-init would not know what the user data is, or it has a NUL character.
         InvalidUserData = "invalid_user_data",
         /// People can't do without such notifications.
@@ -336,6 +338,8 @@ codes! {
         TooManyConnections = "too_many_connections",
         /// As many exports as may be at once are under way.
         TooManyExports = "too_many_exports",
+        /// As many links were mailed to the account as may be within an hour, or a day.
+        TooManyLinks = "too_many_links",
         /// As many proofs, or as much, was sent within a day as may be.
         TooManyProofsToday = "too_many_proofs_today",
         /// Further terms and dearer plans of this server were asked for as often within a day as they may be.

@@ -34,6 +34,8 @@ impl From<StoreError> for Problem {
             StoreError::TooManyActions { frees_in_seconds, .. } => {
                 Self::new(Code::TooManyActions, error.to_string()).retry_after(u64::from(frees_in_seconds))
             }
+            StoreError::LinkInvalid => Self::new(Code::LinkInvalid, error.to_string()),
+            StoreError::TooManyLinks => Self::new(Code::TooManyLinks, error.to_string()).retry_after(15 * 60),
             StoreError::TooManyExports => Self::new(Code::TooManyExports, error.to_string()).retry_after(30),
             StoreError::Promo(refusal) => refusal.into(),
             error if error.is_transient() => {

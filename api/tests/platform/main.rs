@@ -4,6 +4,7 @@
 mod calls;
 mod identity;
 mod layers;
+mod mailed_links;
 mod notifying;
 mod openapi;
 mod problems;

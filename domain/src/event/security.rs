@@ -7,13 +7,33 @@ use super::{
     facts::{EventData, Facts, data},
 };
 use crate::{
-    ids::{SessionId, UserId},
+    ids::{MailedLinkId, SessionId, UserId},
     notification::NotificationKind,
 };
 
 data! {
     /// An account's password was changed, and its other sessions ended.
     PasswordChanged { user_id: UserId, changed_at: DateTime<Utc> }
+
+    /// A forgotten password was replaced, and all sessions ended.
+    PasswordReset { user_id: UserId, reset_at: DateTime<Utc> }
+
+    /// An account has another address: the owner of both confirmed it.
+    EmailChanged { user_id: UserId, changed_at: DateTime<Utc> }
+
+    /// An account's address is to be proven.
+    EmailToVerify { link_id: MailedLinkId, expires_at: DateTime<Utc> }
+
+    /// Somebody says that they forgot the password.
+    PasswordResetAsked { link_id: MailedLinkId, expires_at: DateTime<Utc> }
+
+    /// An account is to have another address.
+    EmailChangeAsked {
+        link_id: MailedLinkId,
+        expires_at: DateTime<Utc>,
+        /// Whether this mail goes to the address that it is to have.
+        is_new_address: bool,
+    }
 
     /// A refresh token was shown again after one that came of it was used, and everything that came of it ended.
     SessionsRevoked { session_id: SessionId, revoked_at: DateTime<Utc> }
@@ -32,6 +52,67 @@ impl EventData for PasswordChanged {
 
     fn example() -> Self {
         Self { user_id: id(15), changed_at: moment() }
+    }
+}
+
+impl EventData for PasswordReset {
+    fn facts(&self) -> Facts {
+        let Self { user_id, reset_at } = self;
+        Facts::of(format!("user/{user_id}/password_reset/{}", reset_at.timestamp_micros()))
+            .told(NotificationKind::SecurityNotice)
+            .at(SECURITY)
+    }
+
+    fn example() -> Self {
+        Self { user_id: id(15), reset_at: moment() }
+    }
+}
+
+impl EventData for EmailChanged {
+    fn facts(&self) -> Facts {
+        let Self { user_id, changed_at } = self;
+        Facts::of(format!("user/{user_id}/email_changed/{}", changed_at.timestamp_micros()))
+            .told(NotificationKind::SecurityNotice)
+            .at(SECURITY)
+    }
+
+    fn example() -> Self {
+        Self { user_id: id(15), changed_at: moment() }
+    }
+}
+
+/// A mail with a link that leads to `path` of the app.
+fn link(id: MailedLinkId, path: &str) -> Facts {
+    Facts::of(format!("link/{id}")).told(NotificationKind::SecurityNotice).at(path)
+}
+
+impl EventData for EmailToVerify {
+    fn facts(&self) -> Facts {
+        link(self.link_id, "/verify-email")
+    }
+
+    fn example() -> Self {
+        Self { link_id: id(17), expires_at: moment() }
+    }
+}
+
+impl EventData for PasswordResetAsked {
+    fn facts(&self) -> Facts {
+        link(self.link_id, "/reset-password")
+    }
+
+    fn example() -> Self {
+        Self { link_id: id(18), expires_at: moment() }
+    }
+}
+
+impl EventData for EmailChangeAsked {
+    fn facts(&self) -> Facts {
+        link(self.link_id, "/confirm-email-change")
+    }
+
+    fn example() -> Self {
+        Self { link_id: id(19), expires_at: moment(), is_new_address: true }
     }
 }
 

@@ -5,5 +5,6 @@
 mod deliveries;
 mod guards;
 mod identity;
+mod mailed_links;
 mod notices;
 mod throttles;

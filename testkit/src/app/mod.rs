@@ -6,6 +6,7 @@ mod audit;
 mod billing;
 pub mod bulk;
 pub mod leftovers;
+mod mailbox;
 mod orders;
 mod outbox;
 mod progress;
@@ -15,6 +16,7 @@ mod test_app;
 
 pub use accounts::NewAccount;
 pub use billing::{PromoBuilder, new_promo};
+pub use mailbox::MailedLink;
 pub use orders::{OrderBuilder, Ordered};
 pub use reading::step_words;
 pub use requests::{any_request, by_user, money_act, new_money_act, request, webhook_event};
