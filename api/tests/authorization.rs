@@ -14,6 +14,8 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET", "/readyz"),
     ("POST", "/api/v1/auth/register"),
     ("POST", "/api/v1/auth/login"),
+    // The second step of a login.
+    ("POST", "/api/v1/auth/login/2fa"),
     ("POST", "/api/v1/auth/refresh"),
     // A link from a mail proves itself, and asking for one tells nothing.
     ("POST", "/api/v1/auth/verify-email"),

@@ -152,6 +152,12 @@ macro_rules! every_event {
             PasswordChanged = "password_changed" [customer],
             /// A forgotten password was replaced.
             PasswordReset = "password_reset" [customer],
+            /// Logins of an account ask for a second factor.
+            TwoFactorEnabled = "two_factor_enabled" [customer],
+            /// They don't any more.
+            TwoFactorDisabled = "two_factor_disabled" [customer],
+            /// A recovery code stood in for the second factor.
+            RecoveryCodeUsed = "recovery_code_used" [customer],
             /// An account has another address.
             EmailChanged = "email_changed" [customer],
             /// Sessions were ended because a used key to them was shown again.

@@ -51,6 +51,12 @@ pub enum StoreError {
         /// When there is room for another one.
         frees_in_seconds: u32,
     },
+    /// A code of a second factor is wrong, or was used.
+    #[error("this code is wrong, or was used before")]
+    WrongCode,
+    /// A second factor's secret is not what was kept.
+    #[error("the secret of a second factor can't be read")]
+    SecretUnreadable,
     /// A link that was mailed is none, was used, expired or was replaced. Which of these is nobody's business.
     #[error("this link is not valid (any more)")]
     LinkInvalid,
@@ -120,6 +126,8 @@ pub enum Object {
     QuarantinedServer,
     /// Money on its way back.
     Refund,
+    /// The second factor of an account's logins.
+    SecondFactor,
     /// A server at a provider.
     Server,
     /// Somebody's account.
@@ -142,6 +150,7 @@ impl fmt::Display for Object {
             Self::Payout => "payout",
             Self::QuarantinedServer => "quarantined_server",
             Self::Refund => "refund",
+            Self::SecondFactor => "second factor",
             Self::Server => "server",
             Self::User => "account",
         })

@@ -72,6 +72,7 @@ mod refused_steps;
 mod registration;
 pub mod renewals;
 pub mod resizes;
+pub mod second_factor;
 pub mod seed;
 mod server_resizes;
 mod server_terms;

@@ -109,8 +109,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         throttles::give_back(&mut tx, attempt).await?;
         let origin = &Origin { actor: Actor::User(user.id), ..origin.clone() };
-        let opened = open(&mut tx, user, session, origin).await?;
-        audit::record(&mut tx, origin, &on_session("auth.login", opened.session)).await?;
+        let opened = log_in(&mut tx, user, session, origin).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -170,6 +169,18 @@ impl Store {
         .await?;
         Ok(page.cut(rows, |session| session.id.0))
     }
+}
+
+/// Opens a session of somebody who logs in, with an audit row.
+pub(crate) async fn log_in(
+    tx: &mut PgConnection,
+    user: User,
+    session: &NewSession,
+    origin: &Origin,
+) -> Result<Opened> {
+    let opened = open(tx, user, session, origin).await?;
+    audit::record(tx, origin, &on_session("auth.login", opened.session)).await?;
+    Ok(opened)
 }
 
 /// Opens a session.

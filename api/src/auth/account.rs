@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use store::{
     StoreError,
     audit::Actor,
+    second_factor::Challenge,
     sessions::{NewSession, Opened, Rotation},
     throttles::{Admission, Attempt},
     users::{EMAIL_CONSTRAINT, NewUser},
@@ -17,9 +18,10 @@ use store::{
 
 use super::{
     CurrentUser, access_token,
-    bodies::{LoginAnswer, LoginBody, RefreshBody, Registration},
+    bodies::{LoginAnswer, LoginBody, LoginReply, RefreshBody, Registration},
     principal::account_suspended,
     turns,
+    two_factor::LoginChallenge,
 };
 use crate::{
     AppState, AuthConfig,
@@ -30,7 +32,10 @@ use crate::{
 };
 
 /// RFC 6749 section 5.1: answers with tokens are not to be cached.
-type TokenAnswer = ([(HeaderName, &'static str); 1], Json<LoginAnswer>);
+pub(super) type NotCached<T> = ([(HeaderName, &'static str); 1], Json<T>);
+
+/// A login with its tokens.
+pub(super) type TokenAnswer = NotCached<LoginAnswer>;
 
 /// Register
 ///
@@ -65,12 +70,13 @@ pub(super) async fn register(
 
 /// Log in
 ///
-/// The answer to a wrong password and to an unknown email address is the same. Attempts are counted by address and
+/// The answer to a wrong password and to an unknown email address is the same. An account with a second factor is answered
+/// with a challenge, which `POST /auth/login/2fa` takes with a code. Attempts are counted by address and
 /// network before they are checked. From the fifth on that was not right, further ones have to wait, right or wrong: 30
 /// seconds, doubled with each, 15 minutes at most. All networks that the account was never logged in from have fifty
 /// together.
 #[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = LoginBody, responses(
-    (status = 200, description = "Logged in", body = LoginAnswer),
+    (status = 200, description = "Logged in, or the second factor is awaited", body = LoginReply),
     (status = 401, description = "`invalid_credentials`", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "`account_suspended`", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "`login_locked` or `rate_limited`: try again after `Retry-After` seconds",
@@ -80,7 +86,7 @@ pub(super) async fn login(
     State(state): State<AppState>,
     client: Client,
     Body(body): Body<LoginBody>,
-) -> Result<TokenAnswer, Problem> {
+) -> Result<NotCached<LoginReply>, Problem> {
     let (email, network) = (EmailKey::of(&body.email), client.network().to_string());
     let origin = client.origin(Actor::System);
     let _turn = turns::take(format!("{} {network}", email.as_str())).await;
@@ -94,8 +100,15 @@ pub(super) async fn login(
     if user.suspended_at.is_some() {
         return Err(account_suspended());
     }
-    let opened = state.store.login(user, &attempt, &new_session(&client, &state.auth), &origin).await?;
-    answer(opened, &state.auth)
+    let reply = match state.store.challenge(user.id, &attempt, &origin).await? {
+        Challenge::SecondFactor(token) => LoginReply::Challenge(LoginChallenge::of(&token)),
+        Challenge::None => {
+            let session = new_session(&client, &state.auth);
+            let opened = state.store.login(user, &attempt, &session, &origin).await?;
+            LoginReply::LoggedIn(Box::new(login_answer(opened, &state.auth)?))
+        }
+    };
+    Ok(not_cached(Json(reply)))
 }
 
 /// Renew the tokens
@@ -182,7 +195,7 @@ pub(super) fn admitted(admission: Admission) -> Result<Attempt, Problem> {
     }
 }
 
-fn new_session(client: &Client, config: &AuthConfig) -> NewSession {
+pub(super) fn new_session(client: &Client, config: &AuthConfig) -> NewSession {
     NewSession {
         user_agent: client.user_agent.clone(),
         network: client.network().to_string(),
@@ -190,15 +203,23 @@ fn new_session(client: &Client, config: &AuthConfig) -> NewSession {
     }
 }
 
-fn answer(opened: Opened, config: &AuthConfig) -> Result<TokenAnswer, Problem> {
-    let answer = LoginAnswer {
+pub(super) fn answer(opened: Opened, config: &AuthConfig) -> Result<TokenAnswer, Problem> {
+    Ok(not_cached(Json(login_answer(opened, config)?)))
+}
+
+fn login_answer(opened: Opened, config: &AuthConfig) -> Result<LoginAnswer, Problem> {
+    Ok(LoginAnswer {
         access_token: access_token::issue(opened.user.id, opened.session, opened.user.role, config)?,
         user: opened.user.into(),
         refresh_token: opened.refresh_token,
         token_type: "Bearer",
         expires_in: config.access_ttl.as_secs(),
-    };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
+    })
+}
+
+/// What is a secret is not to be kept by anything on its way.
+pub(super) const fn not_cached<T>(body: Json<T>) -> NotCached<T> {
+    ([(header::CACHE_CONTROL, "no-store")], body)
 }
 
 /// 409 for an address that an account has; `field` is where it stood.
@@ -210,6 +231,7 @@ fn invalid_credentials() -> Problem {
     Problem::new(Code::InvalidCredentials, "the email address or the password is wrong")
 }
 
-fn login_locked(seconds: u64) -> Problem {
+/// 429 for who has to wait.
+pub(super) fn login_locked(seconds: u64) -> Problem {
     Problem::new(Code::LoginLocked, "too many failed attempts; please wait").retry_after(seconds)
 }

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::two_factor::LoginChallenge;
 use crate::password;
 
 /// A new account.
@@ -117,6 +118,16 @@ impl From<store::users::User> for UserBody {
             created_at: user.created_at,
         }
     }
+}
+
+/// What a right password is answered with.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum LoginReply {
+    /// Logged in.
+    LoggedIn(Box<LoginAnswer>),
+    /// The account has a second factor, which is awaited.
+    Challenge(LoginChallenge),
 }
 
 /// A login.

@@ -1,5 +1,5 @@
-//! Who is asking: registration, login and sessions (`account`, `profile`), links that prove an address (`mailed_links`), SSH
-//! keys, access tokens, and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`Staff`], [`Administrator`],
+//! Who is asking: registration, login and sessions (`account`, `profile`), links that prove an address (`mailed_links`), the
+//! second factor, SSH keys, access tokens, and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`Staff`], [`Administrator`],
 //! [`Superadministrator`], [`InternalKey`]).
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -17,6 +17,7 @@ mod proving;
 pub(crate) mod ssh_keys;
 mod telegram_link;
 mod turns;
+mod two_factor;
 
 pub(crate) use principal::scope_missing;
 pub use principal::{Administrator, CurrentUser, InternalKey, Staff, Superadministrator, right};
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(account::register))
         .routes(routes!(account::login))
+        .routes(routes!(two_factor::login))
         .routes(routes!(account::refresh))
         .routes(routes!(account::logout))
         .routes(routes!(account::logout_all))
@@ -37,6 +39,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(mailed_links::confirm_email_change))
         .routes(routes!(profile::me, profile::update_me))
         .routes(routes!(profile::change_password))
+        .routes(routes!(two_factor::get))
+        .routes(routes!(two_factor::set_up))
+        .routes(routes!(two_factor::confirm))
+        .routes(routes!(two_factor::disable))
+        .routes(routes!(two_factor::replace_recovery_codes))
         .routes(routes!(profile::sessions))
         .routes(routes!(profile::revoke_session))
         .routes(routes!(notification_preferences::get, notification_preferences::set))

@@ -72,6 +72,8 @@ codes! {
         ApiKeyMissing = "api_key_missing",
         /// A gateway's notification is not signed by that gateway.
         BadSignature = "bad_signature",
+        /// A login's challenge is none, ended, was answered, or too often wrongly.
+        ChallengeInvalid = "challenge_invalid",
         /// The email address or the password is wrong.
         InvalidCredentials = "invalid_credentials",
         /// The refresh token has expired.
@@ -202,6 +204,8 @@ codes! {
         TooManyUnpaidOrders = "too_many_unpaid_orders",
         /// The server's provider can't do this; `detail` says why.
         UnsupportedAction = "unsupported_action",
+        /// The second factor is on already, or is not.
+        TwoFactorConflict = "two_factor_conflict",
         /// The account's state forbids it.
         UserConflict = "user_conflict",
     }
@@ -320,6 +324,8 @@ codes! {
         UserDataTooLong = "user_data_too_long",
         /// A field is not acceptable; `errors` says which and why.
         ValidationFailed = "validation_failed",
+        /// The code is wrong, or was used before.
+        WrongCode = "wrong_code",
         /// It is not the present password.
         WrongPassword = "wrong_password",
     }

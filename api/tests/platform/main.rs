@@ -9,3 +9,4 @@ mod notifying;
 mod openapi;
 mod problems;
 mod strictness;
+mod two_factor;

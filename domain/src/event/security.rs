@@ -21,6 +21,20 @@ data! {
     /// An account has another address: the owner of both confirmed it.
     EmailChanged { user_id: UserId, changed_at: DateTime<Utc> }
 
+    /// Logins of an account ask for a second factor.
+    TwoFactorEnabled { user_id: UserId, enabled_at: DateTime<Utc> }
+
+    /// They don't any more.
+    TwoFactorDisabled { user_id: UserId, disabled_at: DateTime<Utc> }
+
+    /// A recovery code stood in for the second factor.
+    RecoveryCodeUsed {
+        user_id: UserId,
+        used_at: DateTime<Utc>,
+        /// Codes that are left.
+        left: i64,
+    }
+
     /// An account's address is to be proven.
     EmailToVerify { link_id: MailedLinkId, expires_at: DateTime<Utc> }
 
@@ -44,10 +58,7 @@ const SECURITY: &str = "/account/security";
 
 impl EventData for PasswordChanged {
     fn facts(&self) -> Facts {
-        let Self { user_id, changed_at } = self;
-        Facts::of(format!("user/{user_id}/password_changed/{}", changed_at.timestamp_micros()))
-            .told(NotificationKind::SecurityNotice)
-            .at(SECURITY)
+        notice(self.user_id, "password_changed", self.changed_at)
     }
 
     fn example() -> Self {
@@ -57,10 +68,7 @@ impl EventData for PasswordChanged {
 
 impl EventData for PasswordReset {
     fn facts(&self) -> Facts {
-        let Self { user_id, reset_at } = self;
-        Facts::of(format!("user/{user_id}/password_reset/{}", reset_at.timestamp_micros()))
-            .told(NotificationKind::SecurityNotice)
-            .at(SECURITY)
+        notice(self.user_id, "password_reset", self.reset_at)
     }
 
     fn example() -> Self {
@@ -70,14 +78,48 @@ impl EventData for PasswordReset {
 
 impl EventData for EmailChanged {
     fn facts(&self) -> Facts {
-        let Self { user_id, changed_at } = self;
-        Facts::of(format!("user/{user_id}/email_changed/{}", changed_at.timestamp_micros()))
-            .told(NotificationKind::SecurityNotice)
-            .at(SECURITY)
+        notice(self.user_id, "email_changed", self.changed_at)
     }
 
     fn example() -> Self {
         Self { user_id: id(15), changed_at: moment() }
+    }
+}
+
+/// What happened to an account at a moment, which its owner has to know of.
+fn notice(user: UserId, what: &str, at: DateTime<Utc>) -> Facts {
+    Facts::of(format!("user/{user}/{what}/{}", at.timestamp_micros()))
+        .told(NotificationKind::SecurityNotice)
+        .at(SECURITY)
+}
+
+impl EventData for TwoFactorEnabled {
+    fn facts(&self) -> Facts {
+        notice(self.user_id, "two_factor_enabled", self.enabled_at)
+    }
+
+    fn example() -> Self {
+        Self { user_id: id(15), enabled_at: moment() }
+    }
+}
+
+impl EventData for TwoFactorDisabled {
+    fn facts(&self) -> Facts {
+        notice(self.user_id, "two_factor_disabled", self.disabled_at)
+    }
+
+    fn example() -> Self {
+        Self { user_id: id(15), disabled_at: moment() }
+    }
+}
+
+impl EventData for RecoveryCodeUsed {
+    fn facts(&self) -> Facts {
+        notice(self.user_id, "recovery_code_used", self.used_at)
+    }
+
+    fn example() -> Self {
+        Self { user_id: id(15), used_at: moment(), left: 9 }
     }
 }
 

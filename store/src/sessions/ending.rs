@@ -85,7 +85,8 @@ impl Store {
     }
 }
 
-/// Ends a user's sessions, all or all but one; a session is a family of refresh tokens. Returns how many.
+/// Ends a user's sessions, all or all but one; a session is a family of refresh tokens. Logins that wait for a second factor
+/// end, too. Returns how many sessions.
 pub(crate) async fn revoke_all_but(
     tx: &mut PgConnection,
     user: UserId,
@@ -97,7 +98,8 @@ pub(crate) async fn revoke_all_but(
         user.0,
         keep.map(|session| session.0),
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    sqlx::query!("DELETE FROM login_challenges WHERE user_id = $1", user.0).execute(tx).await?;
     Ok(ended.rows_affected())
 }

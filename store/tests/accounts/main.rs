@@ -7,4 +7,5 @@ mod guards;
 mod identity;
 mod mailed_links;
 mod notices;
+mod second_factor;
 mod throttles;

@@ -3,6 +3,7 @@
 mod accounts;
 mod alerts;
 mod audit;
+mod authenticator;
 mod billing;
 pub mod bulk;
 pub mod leftovers;
@@ -15,6 +16,7 @@ mod requests;
 mod test_app;
 
 pub use accounts::NewAccount;
+pub use authenticator::app_code;
 pub use billing::{PromoBuilder, new_promo};
 pub use mailbox::MailedLink;
 pub use orders::{OrderBuilder, Ordered};
