@@ -158,6 +158,10 @@ macro_rules! every_event {
             TwoFactorDisabled = "two_factor_disabled" [customer],
             /// A recovery code stood in for the second factor.
             RecoveryCodeUsed = "recovery_code_used" [customer],
+            /// A token for programs was made.
+            ApiTokenMade = "api_token_made" [customer],
+            /// Such a token was removed.
+            ApiTokenRemoved = "api_token_removed" [customer],
             /// An account has another address.
             EmailChanged = "email_changed" [customer],
             /// Sessions were ended because a used key to them was shown again.

@@ -65,6 +65,8 @@ id! {
     SessionId,
     /// A key for the internal endpoints.
     ApiKeyId,
+    /// A token of somebody's own program.
+    ApiTokenId,
     /// A cloud we resell.
     ProviderId,
     /// A size we sell at a provider.

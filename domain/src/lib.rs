@@ -4,6 +4,7 @@
 
 pub mod announcement;
 pub mod api_key;
+pub mod api_token;
 pub mod billing;
 pub mod catalog;
 pub mod causes;

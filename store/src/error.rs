@@ -57,6 +57,9 @@ pub enum StoreError {
     /// A second factor's secret is not what was kept.
     #[error("the secret of a second factor can't be read")]
     SecretUnreadable,
+    /// The account has as many API tokens as it may.
+    #[error("you have 20 API tokens already: remove one first")]
+    TooManyApiTokens,
     /// A link that was mailed is none, was used, expired or was replaced. Which of these is nobody's business.
     #[error("this link is not valid (any more)")]
     LinkInvalid,

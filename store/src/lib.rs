@@ -19,6 +19,7 @@ use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
 pub mod admin;
 pub mod api_keys;
+pub mod api_tokens;
 pub mod audit;
 mod awaited_money;
 pub mod cancellations;

@@ -17,7 +17,7 @@ use store::{
 };
 
 use super::{
-    CurrentUser, access_token,
+    LoggedIn, access_token,
     bodies::{LoginAnswer, LoginBody, LoginReply, RefreshBody, Registration},
     principal::account_suspended,
     turns,
@@ -163,7 +163,7 @@ pub(super) async fn refresh(
 pub(super) async fn logout(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
 ) -> Result<StatusCode, Problem> {
     match state.store.revoke_session(user.id, user.session, &client.origin(user.actor())).await {
         // Somebody else logged it out a moment ago, which is what was asked for.
@@ -181,7 +181,7 @@ pub(super) async fn logout(
 pub(super) async fn logout_all(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
 ) -> Result<StatusCode, Problem> {
     state.store.revoke_all_sessions(user.id, &client.origin(user.actor())).await?;
     Ok(StatusCode::NO_CONTENT)

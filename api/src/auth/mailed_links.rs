@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::{StoreError, audit::Actor, mailed_links::AskedAtLogin, users::EMAIL_CONSTRAINT};
 use utoipa::ToSchema;
 
-use super::{CurrentUser, account::email_taken, bodies::deliverable, proving};
+use super::{LoggedIn, account::email_taken, bodies::deliverable, proving};
 use crate::{
     AppState,
     client::Client,
@@ -181,7 +181,7 @@ pub(super) async fn reset_password(
 pub(super) async fn change_email(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<NewAddress>,
 ) -> Result<StatusCode, Problem> {
     let new = EmailAddress::parse(&body.new_email)

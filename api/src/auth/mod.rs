@@ -1,5 +1,5 @@
 //! Who is asking: registration, login and sessions (`account`, `profile`), links that prove an address (`mailed_links`), the
-//! second factor, SSH keys, access tokens, and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`Staff`], [`Administrator`],
+//! second factor, SSH keys, access tokens, and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`], [`Staff`], [`Administrator`],
 //! [`Superadministrator`], [`InternalKey`]).
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -8,6 +8,7 @@ use crate::AppState;
 
 mod access_token;
 mod account;
+mod api_tokens;
 mod bodies;
 mod mailed_links;
 mod notification_preferences;
@@ -16,11 +17,13 @@ mod profile;
 mod proving;
 pub(crate) mod ssh_keys;
 mod telegram_link;
+mod token_access;
 mod turns;
 mod two_factor;
 
 pub(crate) use principal::scope_missing;
-pub use principal::{Administrator, CurrentUser, InternalKey, Staff, Superadministrator, right};
+pub use principal::{Administrator, CurrentUser, InternalKey, LoggedIn, Staff, Superadministrator, right};
+pub use token_access::{TokenAccess, token_access, token_operations};
 
 /// `/auth/*`.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -46,6 +49,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(two_factor::replace_recovery_codes))
         .routes(routes!(profile::sessions))
         .routes(routes!(profile::revoke_session))
+        .routes(routes!(api_tokens::list, api_tokens::make))
+        .routes(routes!(api_tokens::remove))
         .routes(routes!(notification_preferences::get, notification_preferences::set))
         .routes(routes!(telegram_link::create, telegram_link::get, telegram_link::delete))
         .routes(routes!(ssh_keys::list, ssh_keys::add))

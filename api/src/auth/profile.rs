@@ -5,7 +5,7 @@ use domain::ids::SessionId;
 use store::users::ProfileChange;
 
 use super::{
-    CurrentUser,
+    CurrentUser, LoggedIn,
     bodies::{PasswordBody, ProfileBody, SessionBody, UserBody},
     proving,
 };
@@ -35,7 +35,7 @@ pub(super) async fn me(State(state): State<AppState>, user: CurrentUser) -> Resu
 ))]
 pub(super) async fn update_me(
     State(state): State<AppState>,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<ProfileBody>,
 ) -> Result<Json<UserBody>, Problem> {
     let change = ProfileChange {
@@ -60,7 +60,7 @@ pub(super) async fn update_me(
 pub(super) async fn change_password(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<PasswordBody>,
 ) -> Result<StatusCode, Problem> {
     let email = state.store.user(user.id).await?.email;
@@ -81,7 +81,7 @@ pub(super) async fn change_password(
 ))]
 pub(super) async fn sessions(
     State(state): State<AppState>,
-    user: CurrentUser,
+    user: LoggedIn,
     paging: Paging,
 ) -> Result<Paged<SessionBody>, Problem> {
     let longest = state.auth.sessions.longest;
@@ -106,7 +106,7 @@ pub(super) async fn sessions(
 pub(super) async fn revoke_session(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
     Id(session): Id<SessionId>,
 ) -> Result<StatusCode, Problem> {
     state.store.revoke_session(user.id, session, &client.origin(user.actor())).await?;

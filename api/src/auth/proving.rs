@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use store::throttles::Attempt;
 use tokio::sync::OwnedMutexGuard;
 
-use super::{CurrentUser, account::admitted, turns};
+use super::{LoggedIn, account::admitted, turns};
 use crate::{
     AppState, password,
     problem::{Code, Problem},
@@ -24,7 +24,7 @@ pub(super) struct Proven {
 ///
 /// # Errors
 /// 429 `login_locked`.
-pub(super) async fn begin(state: &AppState, user: &CurrentUser) -> Result<Proven, Problem> {
+pub(super) async fn begin(state: &AppState, user: &LoggedIn) -> Result<Proven, Problem> {
     let turn = turns::take(format!("session {}", user.session)).await;
     let attempt = admitted(state.store.admit_proof(user.session).await?)?;
     Ok(Proven { attempt, _turn: turn })
@@ -36,7 +36,7 @@ pub(super) async fn begin(state: &AppState, user: &CurrentUser) -> Result<Proven
 /// 422 `wrong_password` and 429 `login_locked`.
 pub(super) async fn by_password(
     state: &AppState,
-    user: &CurrentUser,
+    user: &LoggedIn,
     password: SecretString,
     field: &str,
 ) -> Result<Proven, Problem> {

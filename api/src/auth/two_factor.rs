@@ -12,7 +12,7 @@ use store::{
 use utoipa::ToSchema;
 
 use super::{
-    CurrentUser,
+    LoggedIn,
     account::{NotCached, TokenAnswer, answer, login_locked, new_session, not_cached},
     principal::account_suspended,
     proving,
@@ -189,10 +189,7 @@ pub(super) async fn login(
 /// Whether logins ask for it, and how many recovery codes are left.
 #[utoipa::path(get, path = "/auth/me/2fa", tag = "auth", operation_id = "get_two_factor", security(("bearer" = [])),
     responses((status = 200, description = "How it stands", body = TwoFactor)))]
-pub(super) async fn get(
-    State(state): State<AppState>,
-    user: CurrentUser,
-) -> Result<Json<TwoFactor>, Problem> {
+pub(super) async fn get(State(state): State<AppState>, user: LoggedIn) -> Result<Json<TwoFactor>, Problem> {
     let SecondFactor { enabled_at, recovery_codes_left } = state.store.second_factor(user.id).await?;
     Ok(Json(TwoFactor { enabled_at, recovery_codes_left }))
 }
@@ -213,7 +210,7 @@ pub(super) async fn get(
 pub(super) async fn set_up(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<PasswordProof>,
 ) -> Result<NotCached<TwoFactorSecret>, Problem> {
     let proven = proving::by_password(&state, &user, body.password, "password").await?;
@@ -241,7 +238,7 @@ pub(super) async fn set_up(
 pub(super) async fn confirm(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<CodeProof>,
 ) -> Result<NotCached<RecoveryCodes>, Problem> {
     let begun = proving::begin(&state, &user).await?;
@@ -266,7 +263,7 @@ pub(super) async fn confirm(
 pub(super) async fn disable(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<PasswordAndFactor>,
 ) -> Result<StatusCode, Problem> {
     let factor = factor(body.code, body.recovery_code)?;
@@ -292,7 +289,7 @@ pub(super) async fn disable(
 pub(super) async fn replace_recovery_codes(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<PasswordAndCode>,
 ) -> Result<NotCached<RecoveryCodes>, Problem> {
     let proven = proving::by_password(&state, &user, body.password, "password").await?;

@@ -104,7 +104,7 @@ codes! {
         OwnAccount = "own_account",
         /// Staff can't decide about their own money.
         OwnMoney = "own_money",
-        /// The key lacks the scope that this takes.
+        /// The key, or the API token, lacks the scope that this takes.
         ScopeMissing = "scope_missing",
     }
     NOT_FOUND {
@@ -192,6 +192,8 @@ codes! {
         SshKeyExists = "ssh_key_exists",
         /// This installation has no bot at Telegram.
         TelegramUnavailable = "telegram_unavailable",
+        /// The account has as many API tokens as it may.
+        TooManyApiTokens = "too_many_api_tokens",
         /// The payment, or its order, has as many proofs as it may.
         TooManyProofs = "too_many_proofs",
         /// As many unpaid orders or deposits as may hold this promo code or this plan, of which there are few.

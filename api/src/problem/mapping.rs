@@ -35,6 +35,7 @@ impl From<StoreError> for Problem {
                 Self::new(Code::TooManyActions, error.to_string()).retry_after(u64::from(frees_in_seconds))
             }
             StoreError::WrongCode => Self::field(Code::WrongCode, "code", error.to_string()),
+            StoreError::TooManyApiTokens => Self::new(Code::TooManyApiTokens, error.to_string()),
             StoreError::LinkInvalid => Self::new(Code::LinkInvalid, error.to_string()),
             StoreError::TooManyLinks => Self::new(Code::TooManyLinks, error.to_string()).retry_after(15 * 60),
             StoreError::TooManyExports => Self::new(Code::TooManyExports, error.to_string()).retry_after(30),

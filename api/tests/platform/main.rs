@@ -1,6 +1,7 @@
 //! What every endpoint shares, and identity.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod api_tokens;
 mod calls;
 mod identity;
 mod layers;

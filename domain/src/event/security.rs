@@ -7,7 +7,7 @@ use super::{
     facts::{EventData, Facts, data},
 };
 use crate::{
-    ids::{MailedLinkId, SessionId, UserId},
+    ids::{ApiTokenId, MailedLinkId, SessionId, UserId},
     notification::NotificationKind,
 };
 
@@ -35,6 +35,12 @@ data! {
         left: i64,
     }
 
+    /// A token for programs was made.
+    ApiTokenMade { token_id: ApiTokenId, name: String, made_at: DateTime<Utc> }
+
+    /// Such a token was removed.
+    ApiTokenRemoved { token_id: ApiTokenId, name: String, removed_at: DateTime<Utc> }
+
     /// An account's address is to be proven.
     EmailToVerify { link_id: MailedLinkId, expires_at: DateTime<Utc> }
 
@@ -52,6 +58,9 @@ data! {
     /// A refresh token was shown again after one that came of it was used, and everything that came of it ended.
     SessionsRevoked { session_id: SessionId, revoked_at: DateTime<Utc> }
 }
+
+/// Where an account's owner sees the tokens of programs.
+const API_TOKENS: &str = "/account/api-tokens";
 
 /// Where an account's owner sees the sessions and changes the password.
 const SECURITY: &str = "/account/security";
@@ -120,6 +129,30 @@ impl EventData for RecoveryCodeUsed {
 
     fn example() -> Self {
         Self { user_id: id(15), used_at: moment(), left: 9 }
+    }
+}
+
+impl EventData for ApiTokenMade {
+    fn facts(&self) -> Facts {
+        Facts::of(format!("api_token/{}/made", self.token_id))
+            .told(NotificationKind::SecurityNotice)
+            .at(API_TOKENS)
+    }
+
+    fn example() -> Self {
+        Self { token_id: id(20), name: "Terraform".to_owned(), made_at: moment() }
+    }
+}
+
+impl EventData for ApiTokenRemoved {
+    fn facts(&self) -> Facts {
+        Facts::of(format!("api_token/{}/removed", self.token_id))
+            .told(NotificationKind::SecurityNotice)
+            .at(API_TOKENS)
+    }
+
+    fn example() -> Self {
+        Self { token_id: id(20), name: "Terraform".to_owned(), removed_at: moment() }
     }
 }
 

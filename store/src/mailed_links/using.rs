@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::void;
 use crate::{
-    Result, Store, StoreError,
+    Result, Store, StoreError, api_tokens,
     audit::{self, Actor, Origin},
     boxed,
     events::Entry,
@@ -60,7 +60,7 @@ impl Store {
         .ok_or(StoreError::LinkInvalid)
     }
 
-    /// Replaces a forgotten password. Whoever knew the old one is shut out: all sessions end, and every other link that was
+    /// Replaces a forgotten password. Whoever knew the old one is shut out: all sessions and API tokens end, and every other link that was
     /// mailed, and codes that would link a chat. Failed logins are forgiven, the address is verified by this, and the owner
     /// is told.
     ///
@@ -82,6 +82,7 @@ impl Store {
         verified(&mut tx, user).await?;
         void(&mut tx, user, None).await?;
         revoke_all_but(&mut tx, user, None).await?;
+        api_tokens::remove_all(&mut tx, user).await?;
         sqlx::query!("DELETE FROM telegram_link_codes WHERE user_id = $1", user.0).execute(&mut *tx).await?;
         throttles::unlock(&mut tx, user, origin).await?;
         audit::record(&mut tx, origin, &about("auth.password_reset", user)).await?;

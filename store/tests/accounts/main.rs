@@ -2,6 +2,7 @@
 //! its own.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod api_tokens;
 mod deliveries;
 mod guards;
 mod identity;
