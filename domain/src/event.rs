@@ -162,6 +162,8 @@ macro_rules! every_event {
             ApiTokenMade = "api_token_made" [customer],
             /// Such a token was removed.
             ApiTokenRemoved = "api_token_removed" [customer],
+            /// An account was logged in to from a device or a network that was not seen there before.
+            NewDeviceLogin = "new_device_login" [customer],
             /// An account has another address.
             EmailChanged = "email_changed" [customer],
             /// Sessions were ended because a used key to them was shown again.

@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod causes;
 pub mod circuit;
 pub mod delivery;
+pub mod device;
 pub mod dispute;
 pub mod email;
 pub mod event;

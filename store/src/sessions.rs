@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
+    device::device,
+    event::NewDeviceLogin,
     ids::{SessionId, UserId},
     language::Language,
     role::Role,
@@ -16,7 +18,9 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store,
     audit::{self, Actor, AuditEntry, Origin},
-    boxed, new_id,
+    boxed,
+    events::Entry,
+    new_id,
     page::{Page, PageRequest},
     throttles::{self, Attempt},
     users::User,
@@ -171,7 +175,8 @@ impl Store {
     }
 }
 
-/// Opens a session of somebody who logs in, with an audit row.
+/// Opens a session of somebody who logs in, with an audit row, and tells them if it is from a device or a network that the account
+/// was not logged in from within 90 days. Of the first login there is nothing to be told.
 pub(crate) async fn log_in(
     tx: &mut PgConnection,
     user: User,
@@ -180,6 +185,7 @@ pub(crate) async fn log_in(
 ) -> Result<Opened> {
     let opened = open(tx, user, session, origin).await?;
     audit::record(tx, origin, &on_session("auth.login", opened.session)).await?;
+    tell_of_new_device(tx, &opened, origin).await?;
     Ok(opened)
 }
 
@@ -192,17 +198,41 @@ pub(crate) async fn open(
 ) -> Result<Opened> {
     let session: SessionId = new_id();
     sqlx::query!(
-        "INSERT INTO sessions (id, user_id, user_agent, ip, network) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO sessions (id, user_id, user_agent, ip, network, device) VALUES ($1, $2, $3, $4, $5, $6)",
         session.0,
         user.id.0,
         new.user_agent,
         origin.ip,
         new.network,
+        new.user_agent.as_deref().and_then(device),
     )
     .execute(&mut *tx)
     .await?;
     let refresh_token = add_token(tx, session, &new.policy, None).await?;
     Ok(Opened { user, session, refresh_token })
+}
+
+async fn tell_of_new_device(tx: &mut PgConnection, opened: &Opened, origin: &Origin) -> Result<()> {
+    // Sessions from before devices were kept say what the client called itself.
+    let new = sqlx::query!(
+        r#"SELECT s.device, clock_timestamp() AS "logged_in_at!"
+           FROM sessions s
+           WHERE s.id = $1
+             AND EXISTS (SELECT FROM sessions o WHERE o.user_id = s.user_id AND o.id <> s.id)
+             AND NOT EXISTS (
+                 SELECT FROM sessions o
+                 WHERE o.user_id = s.user_id AND o.id <> s.id AND o.network IS NOT DISTINCT FROM s.network
+                   AND (o.device IS NOT DISTINCT FROM s.device OR o.device IS NULL AND o.user_agent IS NOT DISTINCT FROM s.user_agent)
+                   AND o.created_at > now() - interval '90 days')"#,
+        opened.session.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(new) = new else { return Ok(()) };
+    audit::record(tx, origin, &on_session("auth.login_from_new_device", opened.session)).await?;
+    let login =
+        NewDeviceLogin { session_id: opened.session, device: new.device, logged_in_at: new.logged_in_at };
+    Entry::of(login).tell(tx, opened.user.id).await
 }
 
 fn on_session(action: &str, session: SessionId) -> AuditEntry<'_> {

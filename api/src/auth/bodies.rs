@@ -157,6 +157,9 @@ pub(super) struct SessionBody {
     /// What the client called itself.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
     pub user_agent: Option<String>,
+    /// The same in words; `null` where it says nothing that we know.
+    #[schema(example = "Firefox (Linux)")]
+    pub device: Option<String>,
     /// Where it logged in from.
     #[schema(example = "203.0.113.7")]
     pub ip: Option<String>,

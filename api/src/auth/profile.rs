@@ -1,7 +1,7 @@
 //! The user's own account: profile, password, sessions.
 
 use axum::{Json, extract::State, http::StatusCode};
-use domain::ids::SessionId;
+use domain::{device::device, ids::SessionId};
 use store::users::ProfileChange;
 
 use super::{
@@ -89,6 +89,7 @@ pub(super) async fn sessions(
     Ok(Paged::new(page, |session| SessionBody {
         current: session.id == user.session,
         id: session.id,
+        device: session.user_agent.as_deref().and_then(device),
         user_agent: session.user_agent,
         ip: session.ip,
         created_at: session.created_at,

@@ -1,4 +1,5 @@
-//! What is done to an account, or with it, that its owner has to know of. Nothing here names a device, a network or a key.
+//! What is done to an account, or with it, that its owner has to know of. Nothing here names a network or a
+//! secret.
 
 use chrono::{DateTime, Utc};
 
@@ -40,6 +41,14 @@ data! {
 
     /// Such a token was removed.
     ApiTokenRemoved { token_id: ApiTokenId, name: String, removed_at: DateTime<Utc> }
+
+    /// An account was logged in to from a device or a network that was not seen there before.
+    NewDeviceLogin {
+        session_id: SessionId,
+        /// In words of [`crate::device`].
+        device: Option<String>,
+        logged_in_at: DateTime<Utc>,
+    }
 
     /// An account's address is to be proven.
     EmailToVerify { link_id: MailedLinkId, expires_at: DateTime<Utc> }
@@ -153,6 +162,18 @@ impl EventData for ApiTokenRemoved {
 
     fn example() -> Self {
         Self { token_id: id(20), name: "Terraform".to_owned(), removed_at: moment() }
+    }
+}
+
+impl EventData for NewDeviceLogin {
+    fn facts(&self) -> Facts {
+        Facts::of(format!("session/{}/new_device", self.session_id))
+            .told(NotificationKind::SecurityNotice)
+            .at(SECURITY)
+    }
+
+    fn example() -> Self {
+        Self { session_id: id(21), device: Some("Chrome (Windows)".to_owned()), logged_in_at: moment() }
     }
 }
 
