@@ -1,6 +1,7 @@
-//! Who is asking: registration, login and sessions (`account`, `profile`), links that prove an address (`mailed_links`), the
-//! second factor, SSH keys, access tokens, and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`], [`Staff`], [`Administrator`],
-//! [`Superadministrator`], [`InternalKey`]).
+//! Who is asking: registration, login and sessions (`account`, `browser_session`, `profile`), links that prove an address
+//! (`mailed_links`), the second factor, SSH keys, access tokens, tokens of people's own programs (`api_tokens`, and what they may
+//! do in `token_access`), and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`], [`Staff`],
+//! [`Administrator`], [`Superadministrator`], [`InternalKey`]).
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -10,6 +11,7 @@ mod access_token;
 mod account;
 mod api_tokens;
 mod bodies;
+mod browser_session;
 mod mailed_links;
 mod notification_preferences;
 mod principal;

@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use super::{
     LoggedIn,
-    account::{NotCached, TokenAnswer, answer, login_locked, new_session, not_cached},
+    account::{NotCached, TokenAnswer, login_locked, new_session, not_cached},
+    browser_session::{self, Keeping},
     principal::account_suspended,
     proving,
 };
@@ -155,7 +156,9 @@ impl RecoveryCodes {
 /// The second step of a login that was answered with a challenge. A challenge is answered five times at most, and wrong
 /// answers make an account wait as wrong passwords do: from the fifth on 30 seconds, doubled with each, 15 minutes at most.
 #[utoipa::path(post, path = "/auth/login/2fa", tag = "auth", operation_id = "login_with_second_factor",
-    request_body = ChallengeReply, responses(
+    request_body = ChallengeReply,
+    params(("X-Session" = Option<String>, Header,
+        description = "`cookie` puts the refresh token into a cookie instead of the body")), responses(
         (status = 200, description = "Logged in", body = super::bodies::LoginAnswer),
         (status = 401, description = "`challenge_invalid`: the challenge is none, ended, was answered, or too often wrongly; \
             log in anew", body = Problem, content_type = "application/problem+json"),
@@ -168,13 +171,14 @@ impl RecoveryCodes {
 pub(super) async fn login(
     State(state): State<AppState>,
     client: Client,
+    keeping: Keeping,
     Body(body): Body<ChallengeReply>,
 ) -> Result<TokenAnswer, Problem> {
     let factor = factor(body.code, body.recovery_code)?;
     let (session, origin) = (new_session(&client, &state.auth), client.origin(Actor::System));
     let token = body.challenge_token.expose_secret();
     match state.store.answer_challenge(token, &factor, &session, &origin).await? {
-        ChallengeAnswer::LoggedIn(opened) => answer(*opened, &state.auth),
+        ChallengeAnswer::LoggedIn(opened) => browser_session::answer(*opened, keeping, &state.auth),
         ChallengeAnswer::Wrong => Err(store::StoreError::WrongCode.into()),
         ChallengeAnswer::Wait(seconds) => Err(login_locked(seconds)),
         ChallengeAnswer::Invalid => {

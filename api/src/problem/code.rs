@@ -96,6 +96,8 @@ codes! {
     FORBIDDEN {
         /// The account is suspended.
         AccountSuspended = "account_suspended",
+        /// A cookie came without the header that shows that it was a page of ours.
+        CsrfHeaderRequired = "csrf_header_required",
         /// The account's email address has to be proven first.
         EmailUnverified = "email_unverified",
         /// It is not for users of this role.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod api_tokens;
+mod browser_sessions;
 mod calls;
 mod identity;
 mod layers;
