@@ -144,7 +144,11 @@ fn common_problems(path: &str, operation: &Operation) -> Vec<(&'static str, &'st
             "401",
             "`token_missing`, `token_expired`, `token_invalid`, `session_revoked` or `session_ended`",
         ));
-        problems.push(("403", "`account_suspended`, or `forbidden`: not with this role"));
+        problems.push((
+            "403",
+            "`account_suspended`; `forbidden`: not with this role, or not with an API token; `scope_missing`: not with this \
+             API token",
+        ));
     }
     if requires(operation, "api_key") {
         problems.push(("401", "`api_key_missing` or `api_key_invalid`"));

@@ -84,7 +84,17 @@ impl RateLimits {
         } else {
             match (request.method(), api.strip_prefix("auth/")) {
                 (&Method::POST, Some("refresh" | "logout" | "logout-all")) => self.sessions.as_deref(),
-                (&Method::PUT, Some("me/password")) => self.credentials.as_deref(),
+                (&Method::PUT, Some("me/password"))
+                | (
+                    &Method::POST,
+                    Some(
+                        "me/email"
+                        | "me/2fa/setup"
+                        | "me/2fa/confirm"
+                        | "me/2fa/disable"
+                        | "me/2fa/recovery-codes",
+                    ),
+                ) => self.credentials.as_deref(),
                 (&Method::POST, Some(rest)) if !rest.starts_with("me/") => self.credentials.as_deref(),
                 _ => self.general.as_deref(),
             }

@@ -62,7 +62,8 @@ async fn no_such_method() -> Problem {
     )
 }
 
-/// Any site may call: nothing here depends on cookies, so a foreign page has no more rights than its user gives it.
+/// Any site may call: nothing here depends on cookies but to renew and to end a browser's session, which want a header that is not
+/// among these. So a foreign page has no more rights than its user gives it.
 fn cors() -> CorsLayer {
     let ours = |name| HeaderName::from_static(name);
     CorsLayer::new()

@@ -14,7 +14,15 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET", "/readyz"),
     ("POST", "/api/v1/auth/register"),
     ("POST", "/api/v1/auth/login"),
+    // The second step of a login.
+    ("POST", "/api/v1/auth/login/2fa"),
     ("POST", "/api/v1/auth/refresh"),
+    // A link from a mail proves itself, and asking for one tells nothing.
+    ("POST", "/api/v1/auth/verify-email"),
+    ("POST", "/api/v1/auth/resend-verification"),
+    ("POST", "/api/v1/auth/forgot-password"),
+    ("POST", "/api/v1/auth/reset-password"),
+    ("POST", "/api/v1/auth/confirm-email-change"),
     ("GET", "/api/v1/providers"),
     ("GET", "/api/v1/providers/{slug}"),
     ("GET", "/api/v1/plans"),

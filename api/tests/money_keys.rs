@@ -56,6 +56,7 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/refunds/{id}/retry", "asks again by the refund's id, which gives back once"),
     ("POST", "/api/v1/admin/users/{id}/notes", "is about colleagues"),
     ("PUT", "/api/v1/admin/users/{id}/role", "is about the account"),
+    ("POST", "/api/v1/admin/users/{id}/reset-2fa", "is about the account"),
     ("POST", "/api/v1/admin/users/{id}/suspend", "is about the account"),
     ("POST", "/api/v1/admin/users/{id}/unlock", "is about the account"),
     ("POST", "/api/v1/admin/users/{id}/unsuspend", "is about the account"),

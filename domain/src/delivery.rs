@@ -87,6 +87,8 @@ text_enum! {
         NotLinked = "NOT_LINKED",
         /// Its reader does not want to be told of such things any more.
         SwitchedOff = "SWITCHED_OFF",
+        /// The link that it is about was used, expired or replaced.
+        LinkOver = "LINK_OVER",
     }
 }
 

@@ -39,7 +39,8 @@ pub use staff::*;
 pub use staff_money::*;
 
 /// Calls the macro `$then` with every event: its variant, its name, and where it is told. `timeline` is an order's,
-/// `customer` stands for all ways in which customers are told (in the app, by mail, by Telegram), `staff` for the app.
+/// `customer` stands for all ways in which customers are told (in the app, by mail, by Telegram), `staff` for the app, and
+/// `link` for a mail alone, which has a link that proves its reader.
 #[macro_export]
 macro_rules! every_event {
     ($then:ident) => {
@@ -149,8 +150,31 @@ macro_rules! every_event {
 
             /// An account's password was changed.
             PasswordChanged = "password_changed" [customer],
+            /// A forgotten password was replaced.
+            PasswordReset = "password_reset" [customer],
+            /// Logins of an account ask for a second factor.
+            TwoFactorEnabled = "two_factor_enabled" [customer],
+            /// They don't any more.
+            TwoFactorDisabled = "two_factor_disabled" [customer],
+            /// A recovery code stood in for the second factor.
+            RecoveryCodeUsed = "recovery_code_used" [customer],
+            /// A token for programs was made.
+            ApiTokenMade = "api_token_made" [customer],
+            /// Such a token was removed.
+            ApiTokenRemoved = "api_token_removed" [customer],
+            /// An account was logged in to from a device or a network that was not seen there before.
+            NewDeviceLogin = "new_device_login" [customer],
+            /// An account has another address.
+            EmailChanged = "email_changed" [customer],
             /// Sessions were ended because a used key to them was shown again.
             SessionsRevoked = "sessions_revoked" [customer],
+
+            /// An account's address is to be proven.
+            EmailToVerify = "email_to_verify" [link],
+            /// Somebody says that they forgot the password.
+            PasswordResetAsked = "password_reset_asked" [link],
+            /// An account is to have another address.
+            EmailChangeAsked = "email_change_asked" [link],
 
             /// A proof of a bank transfer waits to be looked at.
             ProofReceivedForStaff = "proof_received_for_staff" [staff],
@@ -205,6 +229,13 @@ macro_rules! events {
             pub fn is_for_customers(self) -> bool {
                 let told: &[&str] = match self { $(Self::$event => &[$(stringify!($channel)),*]),+ };
                 told.contains(&"customer")
+            }
+
+            /// Whether it is a mail alone, sent for the sake of the link in it.
+            #[must_use]
+            pub fn is_a_link(self) -> bool {
+                let told: &[&str] = match self { $(Self::$event => &[$(stringify!($channel)),*]),+ };
+                told.contains(&"link")
             }
         }
 
@@ -298,7 +329,7 @@ mod tests {
         }
         for (kind, channels) in every_event!(channels) {
             let facts = Event::example(kind).facts();
-            let told = channels.contains(&"customer") || channels.contains(&"staff");
+            let told = ["customer", "staff", "link"].iter().any(|way| channels.contains(way));
             assert_eq!(facts.step.is_some(), channels.contains(&"timeline"), "{kind}");
             assert_eq!(facts.notification.is_some(), told, "{kind}");
         }

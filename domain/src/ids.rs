@@ -65,6 +65,8 @@ id! {
     SessionId,
     /// A key for the internal endpoints.
     ApiKeyId,
+    /// A token of somebody's own program.
+    ApiTokenId,
     /// A cloud we resell.
     ProviderId,
     /// A size we sell at a provider.
@@ -119,6 +121,8 @@ id! {
     LedgerCheckId,
     /// A server that waits for its deletion.
     QuarantineId,
+    /// A link that somebody is mailed to prove an address.
+    MailedLinkId,
     /// One event, told to one person by one channel.
     DeliveryId,
     /// Failed orders that are tried again together.

@@ -4,11 +4,13 @@
 
 pub mod announcement;
 pub mod api_key;
+pub mod api_token;
 pub mod billing;
 pub mod catalog;
 pub mod causes;
 pub mod circuit;
 pub mod delivery;
+pub mod device;
 pub mod dispute;
 pub mod email;
 pub mod event;
@@ -23,6 +25,7 @@ pub mod label;
 pub mod language;
 pub mod ledger;
 pub mod life;
+pub mod mailed_link;
 pub mod money;
 pub mod notification;
 pub mod order;

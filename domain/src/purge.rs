@@ -17,6 +17,10 @@ text_enum! {
         LoginThrottles = "login_throttles",
         /// Refresh tokens past their own end. A used one stays until then, so that showing it again betrays a thief.
         RefreshTokens = "refresh_tokens",
+        /// Logins that were never ended by a second factor.
+        LoginChallenges = "login_challenges",
+        /// Links that were mailed and are good for nothing any more.
+        MailedLinks = "mailed_links",
         /// Sessions none of whose refresh tokens is left.
         Sessions = "sessions",
     }
@@ -28,8 +32,8 @@ impl Purgeable {
     pub const fn kept_for_ms(self) -> u64 {
         match self {
             Self::IdempotencyKeys | Self::DeliveredMessages | Self::Sessions => 30 * DAY_MS,
-            Self::RefreshTokens => 7 * DAY_MS,
-            Self::LoginThrottles => DAY_MS,
+            Self::RefreshTokens | Self::MailedLinks => 7 * DAY_MS,
+            Self::LoginThrottles | Self::LoginChallenges => DAY_MS,
         }
     }
 }

@@ -3,7 +3,10 @@
 
 use std::sync::LazyLock;
 
-use domain::{event::Event, language::Language};
+use domain::{
+    event::{Event, EventKind},
+    language::Language,
+};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use mrml::prelude::render::RenderOptions;
 
@@ -61,6 +64,19 @@ pub const fn action(language: Language) -> &'static str {
     frame(language).action
 }
 
+/// What the link of a mail says.
+const fn link_words(event: EventKind, language: Language) -> &'static str {
+    match (event, language) {
+        (EventKind::EmailToVerify, Language::Indonesian) => "Verifikasi alamat surel",
+        (EventKind::EmailToVerify, Language::English) => "Verify the email address",
+        (EventKind::PasswordResetAsked, Language::Indonesian) => "Buat kata sandi baru",
+        (EventKind::PasswordResetAsked, Language::English) => "Choose a new password",
+        (EventKind::EmailChangeAsked, Language::Indonesian) => "Konfirmasi perubahan alamat",
+        (EventKind::EmailChangeAsked, Language::English) => "Confirm the change",
+        _ => action(language),
+    }
+}
+
 const fn frame(language: Language) -> &'static Frame {
     match language {
         Language::Indonesian => &INDONESIAN,
@@ -75,9 +91,10 @@ const fn frame(language: Language) -> &'static Frame {
 pub fn mail(event: &Event, language: Language, to: &Addressed<'_>) -> Result<Mail, Error> {
     let Letter { title: subject, message } = email(event, language)?;
     let frame = frame(language);
+    let action = link_words(event.kind(), language);
     let greeting = (frame.greeting)(to.name);
     let mut text =
-        format!("{greeting}\n\n{message}\n\n{}:\n{}\n\n-- \n{}\n", frame.action, to.action_url, frame.reason);
+        format!("{greeting}\n\n{message}\n\n{action}:\n{}\n\n-- \n{}\n", to.action_url, frame.reason);
     if let Some(url) = to.unsubscribe_url {
         text.push_str(&format!("{}:\n{url}\n", frame.unsubscribe));
     }
@@ -91,7 +108,7 @@ pub fn mail(event: &Event, language: Language, to: &Addressed<'_>) -> Result<Mai
         .and_then(|layout| {
             layout.render(context! {
                 subject => subject.as_str(), greeting => greeting.as_str(), paragraphs, preview,
-                action => frame.action, action_url => to.action_url, reason => frame.reason,
+                action, action_url => to.action_url, reason => frame.reason,
                 unsubscribe => frame.unsubscribe, unsubscribe_url => to.unsubscribe_url, language => language.as_str(),
             })
         })
@@ -115,10 +132,7 @@ fn layouts() -> Result<Environment<'static>, String> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{
-        event::{Announcement, EventKind},
-        notification::NotificationKind,
-    };
+    use domain::{event::Announcement, notification::NotificationKind};
 
     use super::*;
 
@@ -130,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_event_for_customers_has_a_whole_mail_in_each_language() {
-        for kind in EventKind::ALL.iter().filter(|kind| kind.is_for_customers()) {
+        for kind in EventKind::ALL.iter().filter(|kind| kind.is_for_customers() || kind.is_a_link()) {
             for language in Language::ALL {
                 let event = Event::example(*kind);
                 let Mail { subject, text, html } = mail(&event, *language, &TO).unwrap();

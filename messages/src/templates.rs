@@ -66,6 +66,9 @@ macro_rules! told {
             ..Templates::NONE
         }
     };
+    ($event:tt link) => {
+        Templates { email: words!($event, "email"), ..Templates::NONE }
+    };
     ($event:tt timeline customer) => {
         Templates { timeline: words!($event, "timeline"), ..told!($event customer) }
     };

@@ -22,7 +22,7 @@ use crate::{
     audit::{self, AuditEntry, Origin},
     boxed,
 };
-use seal::Sealed;
+pub(crate) use seal::Sealed;
 
 /// What opens a server.
 #[derive(Debug, Clone)]
@@ -153,7 +153,8 @@ impl Store {
         }
     }
 
-    fn keys(&self) -> Result<&CredentialsKeys> {
+    /// The keys that secrets are sealed by.
+    pub(crate) fn keys(&self) -> Result<&CredentialsKeys> {
         Ok(self.credentials_keys.as_deref().ok_or(SealError::NoKeys)?)
     }
 }

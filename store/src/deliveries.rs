@@ -12,6 +12,7 @@ use domain::{
     ids::DeliveryId,
     language::Language,
 };
+use secrecy::SecretString;
 
 use crate::{Result, Store, StoreError, boxed};
 
@@ -29,7 +30,7 @@ pub use staff::{DeliveryFilter, StaffDelivery};
 pub enum Reader {
     /// A person with an account.
     Person {
-        /// Their address.
+        /// Their address, or the one that a link proves.
         email: String,
         /// How to address them.
         name: String,
@@ -57,6 +58,8 @@ pub struct DeliveryJob {
     pub reader: Reader,
     /// What a link proves itself by that switches such mails off, where that may be done.
     pub unsubscribe_token: Option<String>,
+    /// What the link proves itself by that the mail is sent for.
+    pub link_token: Option<SecretString>,
     /// Whether an earlier attempt may have been taken.
     pub is_in_doubt: bool,
 }

@@ -51,6 +51,21 @@ pub enum StoreError {
         /// When there is room for another one.
         frees_in_seconds: u32,
     },
+    /// A code of a second factor is wrong, or was used.
+    #[error("this code is wrong, or was used before")]
+    WrongCode,
+    /// A second factor's secret is not what was kept.
+    #[error("the secret of a second factor can't be read")]
+    SecretUnreadable,
+    /// The account has as many API tokens as it may.
+    #[error("you have 20 API tokens already: remove one first")]
+    TooManyApiTokens,
+    /// A link that was mailed is none, was used, expired or was replaced. Which of these is nobody's business.
+    #[error("this link is not valid (any more)")]
+    LinkInvalid,
+    /// As many links were mailed as may be within an hour, or a day.
+    #[error("this was asked for too often; please wait")]
+    TooManyLinks,
     /// As much is taken out of the database at once as may be.
     #[error("as many exports as may be at once are under way")]
     TooManyExports,
@@ -114,6 +129,8 @@ pub enum Object {
     QuarantinedServer,
     /// Money on its way back.
     Refund,
+    /// The second factor of an account's logins.
+    SecondFactor,
     /// A server at a provider.
     Server,
     /// Somebody's account.
@@ -136,6 +153,7 @@ impl fmt::Display for Object {
             Self::Payout => "payout",
             Self::QuarantinedServer => "quarantined_server",
             Self::Refund => "refund",
+            Self::SecondFactor => "second factor",
             Self::Server => "server",
             Self::User => "account",
         })

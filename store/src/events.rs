@@ -31,18 +31,27 @@ impl Entry {
 
     /// Records it within the caller's transaction, for its order's timeline. What is recorded already stays as it is.
     pub(crate) async fn record(self, tx: &mut PgConnection) -> Result<()> {
-        self.insert(tx, &[]).await
+        self.insert(tx, &[], Ways::default()).await?;
+        Ok(())
     }
 
     /// Records it, and tells somebody of it, unless it is recorded already.
     pub(crate) async fn tell(self, tx: &mut PgConnection, person: UserId) -> Result<()> {
-        self.insert(tx, &[person.0]).await
+        self.tell_all(tx, &[person]).await
+    }
+
+    /// Records it, and tells somebody of it by mail alone. `None` where nobody delivers mail.
+    pub(crate) async fn mail(self, tx: &mut PgConnection, person: UserId) -> Result<Option<DeliveryId>> {
+        let ways = Ways::by_mail(person.0);
+        let delivery = ways.deliveries.first().map(|id| DeliveryId(*id));
+        let due = self.insert(tx, &[], ways).await?;
+        Ok(delivery.filter(|_| due > 0))
     }
 
     /// Records it, and tells all of these people of it, unless it is recorded already.
     pub(crate) async fn tell_all(self, tx: &mut PgConnection, people: &[UserId]) -> Result<()> {
         let people: Vec<uuid::Uuid> = people.iter().map(|person| person.0).collect();
-        self.insert(tx, &people).await
+        self.tell_those(tx, &people).await
     }
 
     /// Records it, and tells everybody who may act in the admin area, unless it is recorded already.
@@ -52,18 +61,26 @@ impl Entry {
         )
         .fetch_all(&mut *tx)
         .await?;
-        self.insert(tx, &people).await
+        self.tell_those(tx, &people).await
+    }
+
+    async fn tell_those(self, tx: &mut PgConnection, people: &[uuid::Uuid]) -> Result<()> {
+        let ways = Ways::of(self.event.kind(), people);
+        self.insert(tx, people, ways).await?;
+        Ok(())
     }
 
     /// One statement, whoever is told and by however many channels: what is told stands on the way of an order. Each way
-    /// out of the app that its reader wants is a delivery, with the message that starts its workflow.
-    async fn insert(self, tx: &mut PgConnection, people: &[uuid::Uuid]) -> Result<()> {
+    /// out of the app that its reader wants is a delivery, with the message that starts its workflow. Answers how many.
+    async fn insert(self, tx: &mut PgConnection, people: &[uuid::Uuid], ways: Ways) -> Result<u64> {
         let Facts { dedupe_key, step, notification, .. } = self.event.facts();
         // A kind that is told to nobody has no word for a notification's type.
-        let people = if notification.is_some() { people } else { &[] };
+        let (people, ways) = match notification {
+            Some(_) => (people, ways),
+            None => (&[] as &[uuid::Uuid], Ways::default()),
+        };
         let notifications: Vec<uuid::Uuid> = people.iter().map(|_| new_id::<NotificationId>().0).collect();
-        let ways = Ways::of(self.event.kind(), people);
-        sqlx::query!(
+        let due = sqlx::query!(
             "WITH event AS (
                  INSERT INTO events (kind, data, dedupe_key, order_id, step, status, detail)
                  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (dedupe_key) DO NOTHING RETURNING id),
@@ -106,7 +123,7 @@ impl Entry {
         )
         .execute(tx)
         .await?;
-        Ok(())
+        Ok(due.rows_affected())
     }
 }
 
@@ -134,6 +151,13 @@ impl Ways {
         } else if !people.is_empty() {
             ways.add(None, DeliveryChannel::Telegram);
         }
+        ways
+    }
+
+    /// A mail, and nothing in the app.
+    fn by_mail(person: uuid::Uuid) -> Self {
+        let mut ways = Self::default();
+        ways.add(Some(person), DeliveryChannel::Email);
         ways
     }
 

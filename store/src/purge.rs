@@ -20,6 +20,8 @@ impl Store {
             Purgeable::DeliveredMessages => self.purge_delivered_messages(age, most).await,
             Purgeable::LoginThrottles => self.purge_login_throttles(age, most).await,
             Purgeable::RefreshTokens => self.purge_refresh_tokens(age, most).await,
+            Purgeable::LoginChallenges => self.purge_login_challenges(age, most).await,
+            Purgeable::MailedLinks => self.purge_mailed_links(age, most).await,
             Purgeable::Sessions => self.purge_sessions(age, most).await,
         }
     }
@@ -84,6 +86,33 @@ impl Store {
         let deleted = sqlx::query!(
             "DELETE FROM refresh_tokens WHERE token_hash IN (
                  SELECT token_hash FROM refresh_tokens WHERE expires_at < now() - make_interval(secs => $1)
+                 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            age,
+            most,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
+
+    async fn purge_login_challenges(&self, age: f64, most: i64) -> Result<u64> {
+        let deleted = sqlx::query!(
+            "DELETE FROM login_challenges WHERE token_hash IN (
+                 SELECT token_hash FROM login_challenges WHERE expires_at < now() - make_interval(secs => $1)
+                 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            age,
+            most,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
+
+    /// With what they prove themselves by.
+    async fn purge_mailed_links(&self, age: f64, most: i64) -> Result<u64> {
+        let deleted = sqlx::query!(
+            "DELETE FROM mailed_links WHERE id IN (
+                 SELECT id FROM mailed_links WHERE expires_at < now() - make_interval(secs => $1)
                  ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
             age,
             most,

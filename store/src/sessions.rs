@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
+    device::device,
+    event::NewDeviceLogin,
     ids::{SessionId, UserId},
     language::Language,
     role::Role,
@@ -16,10 +18,12 @@ use sqlx::PgConnection;
 use crate::{
     Result, Store,
     audit::{self, Actor, AuditEntry, Origin},
-    boxed, new_id,
+    boxed,
+    events::Entry,
+    new_id,
     page::{Page, PageRequest},
     throttles::{self, Attempt},
-    users::{self, NewUser, User},
+    users::User,
 };
 
 pub(crate) use ending::revoke_all_but;
@@ -93,21 +97,6 @@ pub struct Session {
 }
 
 impl Store {
-    /// Makes an account and logs it in. The audit log shows the new user as the actor.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Taken`] with [`users::EMAIL_CONSTRAINT`] when the address has an account.
-    #[boxed]
-    pub async fn register(&self, new: &NewUser, session: &NewSession, origin: &Origin) -> Result<Opened> {
-        let mut tx = self.pool.begin().await?;
-        let id: UserId = new_id();
-        let origin = &Origin { actor: Actor::User(id), ..origin.clone() };
-        let user = users::insert(&mut tx, id, new, origin).await?;
-        let opened = open(&mut tx, user, session, origin).await?;
-        tx.commit().await?;
-        Ok(opened)
-    }
-
     /// Logs a user in whose password was right, and forgives the failures before it, with an audit row that shows
     /// the user as the actor.
     ///
@@ -124,8 +113,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         throttles::give_back(&mut tx, attempt).await?;
         let origin = &Origin { actor: Actor::User(user.id), ..origin.clone() };
-        let opened = open(&mut tx, user, session, origin).await?;
-        audit::record(&mut tx, origin, &on_session("auth.login", opened.session)).await?;
+        let opened = log_in(&mut tx, user, session, origin).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -187,20 +175,64 @@ impl Store {
     }
 }
 
-async fn open(tx: &mut PgConnection, user: User, new: &NewSession, origin: &Origin) -> Result<Opened> {
+/// Opens a session of somebody who logs in, with an audit row, and tells them if it is from a device or a network that the account
+/// was not logged in from within 90 days. Of the first login there is nothing to be told.
+pub(crate) async fn log_in(
+    tx: &mut PgConnection,
+    user: User,
+    session: &NewSession,
+    origin: &Origin,
+) -> Result<Opened> {
+    let opened = open(tx, user, session, origin).await?;
+    audit::record(tx, origin, &on_session("auth.login", opened.session)).await?;
+    tell_of_new_device(tx, &opened, origin).await?;
+    Ok(opened)
+}
+
+/// Opens a session.
+pub(crate) async fn open(
+    tx: &mut PgConnection,
+    user: User,
+    new: &NewSession,
+    origin: &Origin,
+) -> Result<Opened> {
     let session: SessionId = new_id();
     sqlx::query!(
-        "INSERT INTO sessions (id, user_id, user_agent, ip, network) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO sessions (id, user_id, user_agent, ip, network, device) VALUES ($1, $2, $3, $4, $5, $6)",
         session.0,
         user.id.0,
         new.user_agent,
         origin.ip,
         new.network,
+        new.user_agent.as_deref().and_then(device),
     )
     .execute(&mut *tx)
     .await?;
     let refresh_token = add_token(tx, session, &new.policy, None).await?;
     Ok(Opened { user, session, refresh_token })
+}
+
+async fn tell_of_new_device(tx: &mut PgConnection, opened: &Opened, origin: &Origin) -> Result<()> {
+    // Sessions from before devices were kept say what the client called itself.
+    let new = sqlx::query!(
+        r#"SELECT s.device, clock_timestamp() AS "logged_in_at!"
+           FROM sessions s
+           WHERE s.id = $1
+             AND EXISTS (SELECT FROM sessions o WHERE o.user_id = s.user_id AND o.id <> s.id)
+             AND NOT EXISTS (
+                 SELECT FROM sessions o
+                 WHERE o.user_id = s.user_id AND o.id <> s.id AND o.network IS NOT DISTINCT FROM s.network
+                   AND (o.device IS NOT DISTINCT FROM s.device OR o.device IS NULL AND o.user_agent IS NOT DISTINCT FROM s.user_agent)
+                   AND o.created_at > now() - interval '90 days')"#,
+        opened.session.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(new) = new else { return Ok(()) };
+    audit::record(tx, origin, &on_session("auth.login_from_new_device", opened.session)).await?;
+    let login =
+        NewDeviceLogin { session_id: opened.session, device: new.device, logged_in_at: new.logged_in_at };
+    Entry::of(login).tell(tx, opened.user.id).await
 }
 
 fn on_session(action: &str, session: SessionId) -> AuditEntry<'_> {

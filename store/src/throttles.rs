@@ -65,18 +65,11 @@ impl Store {
         )
         .fetch_optional(&mut *tx)
         .await?;
-        let mut counters = vec![(network, FREE_ATTEMPTS)];
-        if !holder.as_ref().is_some_and(|holder| holder.known) {
-            // First, so that all attempts lock in one order.
-            counters.insert(0, (ALL_NETWORKS, FREE_ATTEMPTS_OF_STRANGERS));
-        }
-        let mut locked = false;
-        for (network, free) in &counters {
-            match count(&mut tx, &subject, network, *free).await? {
-                Counted::Wait(seconds) => return Ok(Admission::Wait(seconds)),
-                Counted::Free { last } => locked |= last,
-            }
-        }
+        let is_known = holder.as_ref().is_some_and(|holder| holder.known);
+        let (attempt, locked) = match count_from(&mut tx, subject, network, is_known).await? {
+            Counting::Free { attempt, last } => (attempt, last),
+            Counting::Wait(seconds) => return Ok(Admission::Wait(seconds)),
+        };
         if locked {
             let act = AuditEntry {
                 action: "auth.login_locked",
@@ -88,8 +81,7 @@ impl Store {
             audit::record(&mut tx, origin, &act).await?;
         }
         tx.commit().await?;
-        let networks = counters.into_iter().map(|(network, _)| network.to_owned()).collect();
-        Ok(Admission::Admitted(Attempt { subject, networks }))
+        Ok(Admission::Admitted(attempt))
     }
 
     /// Counts an attempt of somebody who is logged in to prove it once more. Bound by the session's own failures only.
@@ -133,12 +125,65 @@ pub(crate) async fn unlock(tx: &mut PgConnection, user: UserId, origin: &Origin)
     let email =
         sqlx::query_scalar!("SELECT email FROM users WHERE id = $1", user.0).fetch_one(&mut *tx).await?;
     let subject = account(&EmailKey::of(&email));
-    let forgotten = sqlx::query!("DELETE FROM auth_throttles WHERE subject_hash = $1", subject)
+    let subjects = [subject, second_factor(user)];
+    let forgotten = sqlx::query!("DELETE FROM auth_throttles WHERE subject_hash = ANY ($1)", &subjects)
         .execute(&mut *tx)
         .await?
         .rows_affected();
     audit::record(tx, origin, &about("auth.login_unlocked", user)).await?;
     Ok(forgotten > 0)
+}
+
+/// Counts an answer with the second factor of an account within the caller's transaction, as an attempt to log in is.
+pub(crate) async fn count_second_factor(
+    tx: &mut PgConnection,
+    user: UserId,
+    network: &str,
+) -> Result<Admission> {
+    let is_known = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM sessions WHERE user_id = $1 AND network = $2
+                          AND created_at > now() - interval '90 days') AS "known!""#,
+        user.0,
+        network,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(match count_from(tx, second_factor(user), network, is_known).await? {
+        Counting::Free { attempt, .. } => Admission::Admitted(attempt),
+        Counting::Wait(seconds) => Admission::Wait(seconds),
+    })
+}
+
+enum Counting {
+    /// It may be checked; `last` says that the next one has to wait.
+    Free {
+        attempt: Attempt,
+        last: bool,
+    },
+    Wait(u64),
+}
+
+/// Counts one attempt from a network, unless those before it have to be waited for. What is counted is undone by a rollback.
+async fn count_from(
+    tx: &mut PgConnection,
+    subject: Vec<u8>,
+    network: &str,
+    is_known: bool,
+) -> Result<Counting> {
+    let mut counters = vec![(network, FREE_ATTEMPTS)];
+    if !is_known {
+        // First, so that all attempts lock in one order.
+        counters.insert(0, (ALL_NETWORKS, FREE_ATTEMPTS_OF_STRANGERS));
+    }
+    let mut is_last = false;
+    for (network, free) in &counters {
+        match count(tx, &subject, network, *free).await? {
+            Counted::Wait(seconds) => return Ok(Counting::Wait(seconds)),
+            Counted::Free { last } => is_last |= last,
+        }
+    }
+    let networks = counters.into_iter().map(|(network, _)| network.to_owned()).collect();
+    Ok(Counting::Free { attempt: Attempt { subject, networks }, last: is_last })
 }
 
 enum Counted {
@@ -218,6 +263,11 @@ pub(crate) async fn give_back(tx: &mut PgConnection, attempt: &Attempt) -> Resul
 /// Accounts are counted by hash, so that the table does not collect addresses of people without one.
 fn account(email: &EmailKey) -> Vec<u8> {
     opaque_token::hash(format!("account\0{}", email.as_str()).as_bytes())
+}
+
+/// Answers with the second factor of an account are counted by themselves.
+fn second_factor(user: UserId) -> Vec<u8> {
+    opaque_token::hash(format!("second factor\0{user}").as_bytes())
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and at most 900")]

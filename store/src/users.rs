@@ -179,6 +179,18 @@ pub(crate) async fn insert(
     Ok(user)
 }
 
+/// That an address has no account. A taken one is no error of the database, whose log would show it; of two at once the
+/// second is.
+pub(crate) async fn ensure_free(tx: &mut PgConnection, email: &EmailKey) -> Result<()> {
+    let is_taken = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM users WHERE email_key = $1) AS "is_taken!""#,
+        email.as_str(),
+    )
+    .fetch_one(tx)
+    .await?;
+    if is_taken { Err(StoreError::Taken { constraint: EMAIL_CONSTRAINT.to_owned() }) } else { Ok(()) }
+}
+
 /// An act upon an account.
 pub(crate) fn about(action: &str, user: UserId) -> AuditEntry<'_> {
     AuditEntry { action, object_kind: "user", object_id: Some(user.0), before: None, after: None }

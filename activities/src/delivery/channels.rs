@@ -12,6 +12,7 @@ use domain::{
     event::Event,
     language::Language,
 };
+use secrecy::{ExposeSecret, SecretString};
 use store::{
     Result, Store,
     deliveries::{DeliveryJob, Reader},
@@ -103,6 +104,12 @@ impl Links {
         format!("{}{path}", self.app_url.trim_end_matches('/'))
     }
 
+    /// Of a mail that is sent for a link: what that proves itself by is behind `#`, so that no server and no log sees it
+    /// when the link is opened.
+    fn of_link(&self, event: &Event, token: &SecretString) -> String {
+        format!("{}#token={}", self.of_event(event), token.expose_secret())
+    }
+
     fn unsubscribe(&self, token: &str) -> String {
         format!("{}/api/v1/unsubscribe/{token}", self.api_url.trim_end_matches('/'))
     }
@@ -116,7 +123,13 @@ impl MailChannel {
                 "administrators have no address together".to_owned(),
             ));
         };
-        let action_url = self.links.of_event(event);
+        let action_url = match &job.link_token {
+            Some(token) => self.links.of_link(event, token),
+            None if event.kind().is_a_link() => {
+                return Err(never(DeliveryTrouble::LinkOver, "there is no link to send".to_owned()));
+            }
+            None => self.links.of_event(event),
+        };
         let unsubscribe = job.unsubscribe_token.as_deref().map(|token| self.links.unsubscribe(token));
         let to =
             messages::Addressed { name, action_url: &action_url, unsubscribe_url: unsubscribe.as_deref() };

@@ -56,6 +56,7 @@ fn job(channel: DeliveryChannel, event: Event, language: Language) -> DeliveryJo
             language,
             chat_id: Some(CHAT),
         },
+        link_token: None,
         unsubscribe_token: (!kind.is_required()).then(|| "wbu_token".to_owned()),
         is_in_doubt: false,
     }
@@ -118,6 +119,29 @@ async fn every_event_arrives_by_telegram_in_both_languages_whatever_its_data_say
         channels.send(&job).await.unwrap();
         let read = telegram.read(simulators::telegram::GROUP).await.pop().unwrap();
         assert!(read.starts_with(&format!("{}\n{}", letter.title, letter.message)), "{kind}: {read}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_arrives_with_its_secret_where_no_server_sees_it() {
+    let (mail, telegram) = (SimulatedMail::start().await, SimulatedTelegram::start().await);
+    let channels = channels(&mail, &telegram);
+    for kind in EventKind::ALL.iter().filter(|kind| kind.is_a_link()) {
+        for language in Language::ALL {
+            let event = Event::example(*kind);
+            let path = event.facts().action_url.unwrap();
+            let without = job(DeliveryChannel::Email, event, *language);
+            let link_token = Some("wbl_0".to_owned().into());
+            let unsent = channels.send(&without).await.unwrap_err();
+            assert_eq!(unsent.trouble, DeliveryTrouble::LinkOver, "{kind}");
+            channels.send(&DeliveryJob { link_token, ..without }).await.unwrap();
+            let arrived = mail.to(&format!("siti.{language}@example.com")).await.pop().unwrap();
+            let link = format!("https://app.example.com{path}#token=wbl_0");
+            for part in ["text", "html"] {
+                let part = arrived[part].as_str().unwrap().replace("&#x2f;", "/");
+                assert!(part.contains(&link), "{kind} {language}: {part}");
+            }
+        }
     }
 }
 

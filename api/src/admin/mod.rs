@@ -142,6 +142,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::suspend))
         .routes(routes!(users::unsuspend))
         .routes(routes!(users::unlock))
+        .routes(routes!(users::reset_second_factor))
         .routes(routes!(users::set_role))
         .routes(routes!(users::write_note, users::notes))
         .routes(routes!(audit_log::list))

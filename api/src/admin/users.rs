@@ -264,6 +264,32 @@ pub(super) async fn unlock(
     Ok(Json(state.store.user_for_staff(user).await?.into()))
 }
 
+/// Switch the second factor of an account off, for an owner who lost the app and the recovery codes and proved who they are.
+/// The owner is told. Staff's is switched off by superadministrators.
+#[utoipa::path(
+    post, path = "/admin/users/{id}/reset-2fa", tag = "admin", operation_id = "admin_reset_second_factor",
+    security(("bearer" = [])), params(("id" = UserId, Path, description = "The account.")),
+    responses(
+        (status = 200, description = "Its logins need the password only.", body = AdminUser),
+        (status = 403, description = "`own_account`: it is your own. `forbidden`: it is of staff, or you may not.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`: there is no such account.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "`two_factor_conflict`: it has none.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn reset_second_factor(
+    admin: Administrator,
+    client: Client,
+    State(state): State<AppState>,
+    Id(user): Id<UserId>,
+) -> Result<Json<AdminUser>, Problem> {
+    state.store.reset_second_factor(user, admin.id, &client.origin(admin.actor())).await?;
+    tracing::warn!(event = "user.second_factor_reset", user_id = %user, "account's second factor switched off");
+    Ok(Json(state.store.user_for_staff(user).await?.into()))
+}
+
 /// Write a note about an account, for colleagues. Notes are never changed and never removed.
 #[utoipa::path(
     post, path = "/admin/users/{id}/notes", tag = "admin", operation_id = "admin_create_user_note",

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::two_factor::LoginChallenge;
 use crate::password;
 
 /// A new account.
@@ -119,6 +120,16 @@ impl From<store::users::User> for UserBody {
     }
 }
 
+/// What a right password is answered with.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum LoginReply {
+    /// Logged in.
+    LoggedIn(Box<LoginAnswer>),
+    /// The account has a second factor, which is awaited.
+    Challenge(LoginChallenge),
+}
+
 /// A login.
 #[derive(Serialize, ToSchema)]
 pub(super) struct LoginAnswer {
@@ -127,9 +138,13 @@ pub(super) struct LoginAnswer {
     /// JWT to send as `Authorization: Bearer`.
     #[schema(example = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl")]
     pub access_token: String,
-    /// For `/auth/refresh`; works once.
-    #[schema(example = "wbr_5d41402abc4b2a76b9719d911017c592ae1f0d2c9b3e8f7a6c5d4e3f2a1b0c9d")]
-    pub refresh_token: String,
+    /// For `/auth/refresh`; works once. Not there when it is in a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        example = "wbr_5d41402abc4b2a76b9719d911017c592ae1f0d2c9b3e8f7a6c5d4e3f2a1b0c9d"
+    )]
+    pub refresh_token: Option<String>,
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
@@ -146,6 +161,9 @@ pub(super) struct SessionBody {
     /// What the client called itself.
     #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
     pub user_agent: Option<String>,
+    /// The same in words; `null` where it says nothing that we know.
+    #[schema(example = "Firefox (Linux)")]
+    pub device: Option<String>,
     /// Where it logged in from.
     #[schema(example = "203.0.113.7")]
     pub ip: Option<String>,
@@ -162,7 +180,8 @@ fn acceptable_password<C>(email: &str) -> impl FnOnce(&SecretString, &C) -> gard
     move |password, _| password::acceptable(password, email).map_err(|why| garde::Error::new(why.to_string()))
 }
 
-fn deliverable<C>(email: &str, _: &C) -> garde::Result {
+/// The rule for addresses.
+pub(super) fn deliverable<C>(email: &str, _: &C) -> garde::Result {
     EmailAddress::parse(email).map(drop).map_err(|why| garde::Error::new(why.to_string()))
 }
 

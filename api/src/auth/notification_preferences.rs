@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use store::deliveries::Preference;
 use utoipa::ToSchema;
 
-use super::CurrentUser;
+use super::{CurrentUser, LoggedIn};
 use crate::{
     AppState,
     extract::Body,
@@ -110,7 +110,7 @@ pub(super) async fn get(
     ))]
 pub(super) async fn set(
     State(state): State<AppState>,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<PreferencesChange>,
 ) -> Result<Json<PreferencesBody>, Problem> {
     let known = kinds();

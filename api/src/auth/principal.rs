@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, MatchedPath},
     http::{HeaderMap, header, request::Parts},
 };
 use domain::{
@@ -13,27 +13,39 @@ use domain::{
     language::Language,
     role::Role,
 };
-use store::{api_keys::ValidKey, audit::Actor};
+use store::{api_keys::ValidKey, api_tokens::API_TOKEN_PREFIX, audit::Actor};
 
-use super::access_token;
+use super::{TokenAccess, access_token, token_access};
 use crate::{
     AppState,
     problem::{Code, Problem},
 };
 
-/// Any logged-in user whose account is not suspended. Answers 401 `token_missing`, `token_expired`, `token_invalid`,
-/// `session_revoked` or `session_ended`, and 403 `account_suspended`.
+/// Any user whose account is not suspended: logged in, or their program with a personal API token that has the right which the
+/// operation takes ([`super::token_access`]). Answers 401 `token_missing`, `token_expired`, `token_invalid`, `session_revoked` or
+/// `session_ended`, and 403 `account_suspended`, `scope_missing` or `forbidden`.
 #[derive(Debug, Clone, Copy)]
 pub struct CurrentUser {
+    /// Who.
+    pub id: UserId,
+    /// What they may do; a program is a customer, whoever made its token.
+    pub role: Role,
+    /// Whether the email address is proven.
+    pub email_verified: bool,
+    /// What they read: the language that `Accept-Language` asks for, else their profile's.
+    pub language: Language,
+}
+
+/// Any user who logged in, and no program of theirs: for what is about who they are. Answers as [`CurrentUser`].
+#[derive(Debug, Clone, Copy)]
+pub struct LoggedIn {
     /// Who.
     pub id: UserId,
     /// The login this request belongs to.
     pub session: SessionId,
     /// What they may do.
     pub role: Role,
-    /// Whether the email address is proven.
-    pub email_verified: bool,
-    /// What they read: the language that `Accept-Language` asks for, else their profile's.
+    /// What they read, as [`CurrentUser::language`].
     pub language: Language,
 }
 
@@ -106,6 +118,14 @@ impl CurrentUser {
     }
 }
 
+impl LoggedIn {
+    /// This user as the actor of an audited act.
+    #[must_use]
+    pub const fn actor(&self) -> Actor {
+        Actor::User(self.id)
+    }
+}
+
 impl Staff {
     /// This user as the actor of an audited act.
     #[must_use]
@@ -148,29 +168,82 @@ impl FromRequestParts<AppState> for CurrentUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let claims = access_token::verify(bearer(&parts.headers)?, &state.auth)?;
-        let session = state
-            .store
-            .session_holder(claims.sid, claims.sub, state.auth.sessions.longest)
-            .await?
-            .ok_or_else(session_revoked)?;
-        // A suspension ends all sessions, so it is said first: who is suspended can't help it by logging in anew.
-        if session.suspended {
-            return Err(account_suspended());
+        let token = bearer(&parts.headers)?;
+        if token.starts_with(API_TOKEN_PREFIX) {
+            return of_token(token, parts, state).await;
         }
-        if session.revoked {
-            return Err(session_revoked());
+        let (user, _) = of_session(token, parts, state).await?;
+        Ok(user)
+    }
+}
+
+impl FromRequestParts<AppState> for LoggedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let token = bearer(&parts.headers)?;
+        if token.starts_with(API_TOKEN_PREFIX) {
+            // Whatever is no token is told so before.
+            of_token(token, parts, state).await?;
+            return Err(no_tokens());
         }
-        if session.ended {
-            return Err(session_ended());
-        }
-        Ok(Self {
-            id: claims.sub,
-            session: claims.sid,
-            role: session.role,
-            email_verified: session.email_verified,
-            language: Language::of_reader(accepted_language(&parts.headers), session.language),
-        })
+        let (CurrentUser { id, role, language, .. }, session) = of_session(token, parts, state).await?;
+        Ok(Self { id, session, role, language })
+    }
+}
+
+/// Whose an access token is, and of which session.
+async fn of_session(
+    token: &str,
+    parts: &Parts,
+    state: &AppState,
+) -> Result<(CurrentUser, SessionId), Problem> {
+    let claims = access_token::verify(token, &state.auth)?;
+    let session = state
+        .store
+        .session_holder(claims.sid, claims.sub, state.auth.sessions.longest)
+        .await?
+        .ok_or_else(session_revoked)?;
+    // A suspension ends all sessions, so it is said first: who is suspended can't help it by logging in anew.
+    if session.suspended {
+        return Err(account_suspended());
+    }
+    if session.revoked {
+        return Err(session_revoked());
+    }
+    if session.ended {
+        return Err(session_ended());
+    }
+    let user = CurrentUser {
+        id: claims.sub,
+        role: session.role,
+        email_verified: session.email_verified,
+        language: Language::of_reader(accepted_language(&parts.headers), session.language),
+    };
+    Ok((user, claims.sid))
+}
+
+/// Whose a personal API token is, if it has the right that the operation takes.
+async fn of_token(token: &str, parts: &Parts, state: &AppState) -> Result<CurrentUser, Problem> {
+    let holder = state.store.use_api_token(token).await?.ok_or_else(|| {
+        Problem::new(Code::TokenInvalid, "this API token is not valid (any more)").challenge(TOKEN_CHALLENGE)
+    })?;
+    if holder.suspended {
+        return Err(account_suspended());
+    }
+    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    match token_access(&parts.method, path) {
+        Some(TokenAccess::With(scope)) if holder.scopes.contains(&scope) => Ok(CurrentUser {
+            id: holder.user,
+            role: Role::Customer,
+            email_verified: holder.email_verified,
+            language: Language::of_reader(accepted_language(&parts.headers), holder.language),
+        }),
+        Some(TokenAccess::With(scope)) => Err(Problem::new(
+            Code::ScopeMissing,
+            format!("this API token may not do that: it lacks the scope {scope}"),
+        )),
+        Some(TokenAccess::LoginOnly) | None => Err(no_tokens()),
     }
 }
 
@@ -178,7 +251,7 @@ impl FromRequestParts<AppState> for Staff {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = CurrentUser::from_request_parts(parts, state).await?;
+        let user = LoggedIn::from_request_parts(parts, state).await?;
         if user.role.is_staff() {
             Ok(Self { id: user.id, language: user.language })
         } else {
@@ -191,7 +264,7 @@ impl FromRequestParts<AppState> for Administrator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = CurrentUser::from_request_parts(parts, state).await?;
+        let user = LoggedIn::from_request_parts(parts, state).await?;
         if user.role.may_administer() {
             Ok(Self { id: user.id, language: user.language })
         } else {
@@ -204,7 +277,7 @@ impl FromRequestParts<AppState> for Superadministrator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = CurrentUser::from_request_parts(parts, state).await?;
+        let user = LoggedIn::from_request_parts(parts, state).await?;
         if user.role.may_manage() { Ok(Self { id: user.id }) } else { Err(forbidden("superadministrators")) }
     }
 }
@@ -276,6 +349,11 @@ fn session_ended() -> Problem {
 /// 403 for an account that an admin has suspended.
 pub(super) fn account_suspended() -> Problem {
     Problem::new(Code::AccountSuspended, "this account is suspended; please contact support")
+}
+
+/// 403 for a program where somebody has to log in.
+fn no_tokens() -> Problem {
+    Problem::new(Code::Forbidden, "API tokens are not for this: log in")
 }
 
 fn forbidden(audience: &str) -> Problem {

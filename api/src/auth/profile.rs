@@ -1,14 +1,13 @@
 //! The user's own account: profile, password, sessions.
 
 use axum::{Json, extract::State, http::StatusCode};
-use domain::{email::EmailKey, ids::SessionId};
+use domain::{device::device, ids::SessionId};
 use store::users::ProfileChange;
 
 use super::{
-    CurrentUser,
-    account::admitted,
+    CurrentUser, LoggedIn,
     bodies::{PasswordBody, ProfileBody, SessionBody, UserBody},
-    turns,
+    proving,
 };
 use crate::{
     AppState,
@@ -36,7 +35,7 @@ pub(super) async fn me(State(state): State<AppState>, user: CurrentUser) -> Resu
 ))]
 pub(super) async fn update_me(
     State(state): State<AppState>,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<ProfileBody>,
 ) -> Result<Json<UserBody>, Problem> {
     let change = ProfileChange {
@@ -61,26 +60,16 @@ pub(super) async fn update_me(
 pub(super) async fn change_password(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
     Body(body): Body<PasswordBody>,
 ) -> Result<StatusCode, Problem> {
     let email = state.store.user(user.id).await?.email;
     password::acceptable(&body.new_password, &email)
         .map_err(|why| Problem::field(Code::ValidationFailed, "new_password", why.to_string()))?;
-    let _turn = turns::take(format!("session {}", user.session)).await;
-    let attempt = admitted(state.store.admit_proof(user.session).await?)?;
-    let stored = state.store.credentials(&EmailKey::of(&email)).await?.map(|found| found.password_hash);
-    let cost = state.auth.password_cost;
-    if !password::verify(body.current_password, stored, cost).await? {
-        return Err(Problem::field(
-            Code::WrongPassword,
-            "current_password",
-            "this is not the present password",
-        ));
-    }
-    let hash = password::hash(body.new_password, cost).await?;
+    let proven = proving::by_password(&state, &user, body.current_password, "current_password").await?;
+    let hash = password::hash(body.new_password, state.auth.password_cost).await?;
     let origin = client.origin(user.actor());
-    state.store.change_password(user.id, &attempt, &hash, user.session, &origin).await?;
+    state.store.change_password(user.id, &proven.attempt, &hash, user.session, &origin).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -92,7 +81,7 @@ pub(super) async fn change_password(
 ))]
 pub(super) async fn sessions(
     State(state): State<AppState>,
-    user: CurrentUser,
+    user: LoggedIn,
     paging: Paging,
 ) -> Result<Paged<SessionBody>, Problem> {
     let longest = state.auth.sessions.longest;
@@ -100,6 +89,7 @@ pub(super) async fn sessions(
     Ok(Paged::new(page, |session| SessionBody {
         current: session.id == user.session,
         id: session.id,
+        device: session.user_agent.as_deref().and_then(device),
         user_agent: session.user_agent,
         ip: session.ip,
         created_at: session.created_at,
@@ -117,7 +107,7 @@ pub(super) async fn sessions(
 pub(super) async fn revoke_session(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
     Id(session): Id<SessionId>,
 ) -> Result<StatusCode, Problem> {
     state.store.revoke_session(user.id, session, &client.origin(user.actor())).await?;

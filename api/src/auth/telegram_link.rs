@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::CurrentUser;
+use super::LoggedIn;
 use crate::{
     AppState,
     client::Client,
@@ -52,7 +52,7 @@ pub(super) struct LinkBody {
     ))]
 pub(super) async fn create(
     State(state): State<AppState>,
-    user: CurrentUser,
+    user: LoggedIn,
 ) -> Result<(StatusCode, Json<LinkCodeBody>), Problem> {
     let bot = state.telegram_bot.as_deref().ok_or_else(|| {
         Problem::new(Code::TelegramUnavailable, "there is no bot that messages could come from")
@@ -71,7 +71,7 @@ pub(super) async fn create(
         (status = 404, description = "`not_found`: no chat is linked", body = Problem,
             content_type = "application/problem+json"),
     ))]
-pub(super) async fn get(State(state): State<AppState>, user: CurrentUser) -> Result<Json<LinkBody>, Problem> {
+pub(super) async fn get(State(state): State<AppState>, user: LoggedIn) -> Result<Json<LinkBody>, Problem> {
     let link = state.store.telegram_link(user.id).await?;
     Ok(Json(LinkBody { linked_at: link.linked_at, blocked_at: link.blocked_at }))
 }
@@ -88,7 +88,7 @@ pub(super) async fn get(State(state): State<AppState>, user: CurrentUser) -> Res
 pub(super) async fn delete(
     State(state): State<AppState>,
     client: Client,
-    user: CurrentUser,
+    user: LoggedIn,
 ) -> Result<StatusCode, Problem> {
     state.store.unlink_telegram(user.id, &client.origin(user.actor())).await?;
     Ok(StatusCode::NO_CONTENT)

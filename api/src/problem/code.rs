@@ -72,6 +72,8 @@ codes! {
         ApiKeyMissing = "api_key_missing",
         /// A gateway's notification is not signed by that gateway.
         BadSignature = "bad_signature",
+        /// A login's challenge is none, ended, was answered, or too often wrongly.
+        ChallengeInvalid = "challenge_invalid",
         /// The email address or the password is wrong.
         InvalidCredentials = "invalid_credentials",
         /// The refresh token has expired.
@@ -94,6 +96,8 @@ codes! {
     FORBIDDEN {
         /// The account is suspended.
         AccountSuspended = "account_suspended",
+        /// A cookie came without the header that shows that it was a page of ours.
+        CsrfHeaderRequired = "csrf_header_required",
         /// The account's email address has to be proven first.
         EmailUnverified = "email_unverified",
         /// It is not for users of this role.
@@ -102,7 +106,7 @@ codes! {
         OwnAccount = "own_account",
         /// Staff can't decide about their own money.
         OwnMoney = "own_money",
-        /// The key lacks the scope that this takes.
+        /// The key, or the API token, lacks the scope that this takes.
         ScopeMissing = "scope_missing",
     }
     NOT_FOUND {
@@ -190,6 +194,8 @@ codes! {
         SshKeyExists = "ssh_key_exists",
         /// This installation has no bot at Telegram.
         TelegramUnavailable = "telegram_unavailable",
+        /// The account has as many API tokens as it may.
+        TooManyApiTokens = "too_many_api_tokens",
         /// The payment, or its order, has as many proofs as it may.
         TooManyProofs = "too_many_proofs",
         /// As many unpaid orders or deposits as may hold this promo code or this plan, of which there are few.
@@ -202,6 +208,8 @@ codes! {
         TooManyUnpaidOrders = "too_many_unpaid_orders",
         /// The server's provider can't do this; `detail` says why.
         UnsupportedAction = "unsupported_action",
+        /// The second factor is on already, or is not.
+        TwoFactorConflict = "two_factor_conflict",
         /// The account's state forbids it.
         UserConflict = "user_conflict",
     }
@@ -246,6 +254,8 @@ codes! {
         InvalidSshKey = "invalid_ssh_key",
         /// The rules of servers' lives don't fit together; `errors` names the one at fault.
         LifeRulesInvalid = "life_rules_invalid",
+        /// A mailed link is none, was used, expired or was replaced by a later one.
+        LinkInvalid = "link_invalid",
         /// cloud-init would not know what the user data is, or it has a NUL character.
         InvalidUserData = "invalid_user_data",
         /// People can't do without such notifications.
@@ -318,6 +328,8 @@ codes! {
         UserDataTooLong = "user_data_too_long",
         /// A field is not acceptable; `errors` says which and why.
         ValidationFailed = "validation_failed",
+        /// The code is wrong, or was used before.
+        WrongCode = "wrong_code",
         /// It is not the present password.
         WrongPassword = "wrong_password",
     }
@@ -336,6 +348,8 @@ codes! {
         TooManyConnections = "too_many_connections",
         /// As many exports as may be at once are under way.
         TooManyExports = "too_many_exports",
+        /// As many links were mailed to the account as may be within an hour, or a day.
+        TooManyLinks = "too_many_links",
         /// As many proofs, or as much, was sent within a day as may be.
         TooManyProofsToday = "too_many_proofs_today",
         /// Further terms and dearer plans of this server were asked for as often within a day as they may be.

@@ -34,6 +34,10 @@ impl From<StoreError> for Problem {
             StoreError::TooManyActions { frees_in_seconds, .. } => {
                 Self::new(Code::TooManyActions, error.to_string()).retry_after(u64::from(frees_in_seconds))
             }
+            StoreError::WrongCode => Self::field(Code::WrongCode, "code", error.to_string()),
+            StoreError::TooManyApiTokens => Self::new(Code::TooManyApiTokens, error.to_string()),
+            StoreError::LinkInvalid => Self::new(Code::LinkInvalid, error.to_string()),
+            StoreError::TooManyLinks => Self::new(Code::TooManyLinks, error.to_string()).retry_after(15 * 60),
             StoreError::TooManyExports => Self::new(Code::TooManyExports, error.to_string()).retry_after(30),
             StoreError::Promo(refusal) => refusal.into(),
             error if error.is_transient() => {
@@ -81,6 +85,7 @@ const fn of_conflict(object: Object) -> Code {
         Object::Payout => Code::PayoutConflict,
         Object::QuarantinedServer => Code::QuarantinedServerConflict,
         Object::Refund => Code::RefundConflict,
+        Object::SecondFactor => Code::TwoFactorConflict,
         Object::Server => Code::ServerConflict,
         Object::User => Code::UserConflict,
     }

@@ -345,14 +345,16 @@ async fn changing_the_password_needs_the_old_one_and_ends_other_sessions(pool: P
 
 #[sqlx::test(migrations = "../migrations")]
 async fn sessions_are_listed_and_revoked_by_their_owner_only(pool: PgPool) {
+    const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0";
     let app = open(pool).await;
     let first = app.register("siti@example.com").await;
     let body = json!({ "email": "siti@example.com", "password": PASSWORD });
-    app.nobody().request(Method::POST, "/auth/login").header("user-agent", "Firefox").json(&body).await;
+    app.nobody().request(Method::POST, "/auth/login").header("user-agent", AGENT).json(&body).await;
     let list = first.get("/auth/me/sessions").await;
     let data = list.body["data"].as_array().unwrap();
     assert_eq!(data.len(), 2);
-    assert_eq!((&data[0]["user_agent"], &data[0]["current"]), (&json!("Firefox"), &json!(false)));
+    assert_eq!((&data[0]["user_agent"], &data[0]["current"]), (&json!(AGENT), &json!(false)));
+    assert_eq!(data[0]["device"], "Firefox (Linux)");
     assert_eq!(data[1]["current"], true);
 
     let path = format!("/auth/me/sessions/{}", data[0]["id"].as_str().unwrap());

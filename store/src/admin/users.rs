@@ -17,7 +17,7 @@ use crate::{
     audit::{self, AuditEntry, Origin},
     boxed,
     page::{Page, SortCursor, SortKey, SortedRequest},
-    sessions, throttles,
+    second_factor, sessions, throttles,
     users::about,
 };
 
@@ -282,6 +282,24 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         lock_to_decide(&mut tx, user, by).await?;
         throttles::unlock(&mut tx, user, origin).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Takes the second factor of an account away, for an owner who lost the app and the recovery codes; the owner is told.
+    ///
+    /// # Errors
+    /// As [`Self::suspend_user`], but that it may be suspended or not; [`StoreError::Conflict`] when there is none.
+    #[boxed]
+    pub async fn reset_second_factor(
+        &self,
+        user: UserId,
+        by: UserId,
+        origin: &Origin,
+    ) -> Result<(), UserError> {
+        let mut tx = self.pool.begin().await?;
+        lock_to_decide(&mut tx, user, by).await?;
+        second_factor::remove(&mut tx, user, origin).await?;
         tx.commit().await?;
         Ok(())
     }

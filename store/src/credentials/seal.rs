@@ -1,4 +1,5 @@
-//! Sealing of root passwords: AES-256-GCM under a key that never enters the database.
+//! Sealing of secrets that are needed as they are (root passwords, second factors): AES-256-GCM under a key that never enters
+//! the database.
 
 use std::fmt;
 
@@ -72,7 +73,8 @@ impl CredentialsKeys {
         Ok(Self { sealing, opening: keys.collect::<Result<_, _>>()? })
     }
 
-    /// Seals the root password of a server. What is sealed for one server can't be opened for another.
+    /// Seals the root password of a server, or the secret of an account, by its id. What is sealed for one can't be opened for
+    /// another.
     pub(crate) fn seal(&self, instance: Uuid, password: &SecretString) -> Result<Sealed, SealError> {
         let mut text = password.expose_secret().as_bytes().to_vec();
         let nonce = self

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use domain::{
     delivery::{DeliveryChannel, DeliveryPolicy, DeliveryState, DeliveryTrouble},
-    ids::{DeliveryId, UserId},
+    event::EventKind,
+    ids::{DeliveryId, MailedLinkId, UserId},
     language::Language,
     notification::NotificationKind,
 };
 use sqlx::PgConnection;
 
 use super::{DeliveryJob, DeliveryTurn, Reader, outcome::note_doubt};
-use crate::{Elapsed, Result, Store, StoreError, boxed, events, opaque_token};
+use crate::{Elapsed, Result, Store, StoreError, boxed, events, mailed_links, opaque_token};
 
 /// What the tokens of mails' links begin with.
 const UNSUBSCRIBE_PREFIX: &str = "wbu_";
@@ -34,6 +35,8 @@ struct Standing {
     chat_id: Option<i64>,
     is_blocked: bool,
     is_wanted: bool,
+    /// The link that it is about, if that is still good.
+    link: Option<MailedLinkId>,
 }
 
 impl Standing {
@@ -42,12 +45,19 @@ impl Standing {
         self.kind.parse().is_ok_and(NotificationKind::is_required)
     }
 
+    /// It is sent for the sake of a link.
+    fn is_a_link(&self) -> bool {
+        self.event.parse().is_ok_and(EventKind::is_a_link)
+    }
+
     /// Why it is not to be sent, if there is a reason by now.
     fn reason_against(&self) -> Option<DeliveryTrouble> {
         let is_ours = self.user_id.is_none();
         match self.channel {
             _ if is_ours => None,
             _ if !self.is_wanted && !self.is_required() => Some(DeliveryTrouble::SwitchedOff),
+            // Somebody asked for it just now, so the address is tried even if it took no mail before.
+            _ if self.is_a_link() => self.link.is_none().then_some(DeliveryTrouble::LinkOver),
             DeliveryChannel::Email if self.is_undeliverable => Some(DeliveryTrouble::Undeliverable),
             DeliveryChannel::Telegram if self.chat_id.is_none() => Some(DeliveryTrouble::NotLinked),
             DeliveryChannel::Telegram if self.is_blocked => Some(DeliveryTrouble::Undeliverable),
@@ -107,15 +117,18 @@ async fn standing(tx: &mut PgConnection, id: DeliveryId) -> Result<Standing> {
         r#"SELECT d.state AS "state: DeliveryState", d.channel AS "channel: DeliveryChannel",
                   d.user_id AS "user_id: UserId", d.type AS kind, d.attempts, d.in_doubt,
                   extract(epoch FROM clock_timestamp() - d.sending_since)::float8 AS "sending_for: Elapsed",
-                  e.kind AS event, e.data, u.email AS "email?", u.full_name AS "name?", u.language AS "language?: Language",
+                  e.kind AS event, e.data, coalesce(l.email, u.email) AS "email?", u.full_name AS "name?", u.language AS "language?: Language",
                   (u.email_undeliverable_since IS NOT NULL) AS "is_undeliverable!", t.chat_id AS "chat_id?",
-                  (t.blocked_at IS NOT NULL) AS "is_blocked!", coalesce(p.enabled, true) AS "is_wanted!"
+                  (t.blocked_at IS NOT NULL) AS "is_blocked!", coalesce(p.enabled, true) AS "is_wanted!",
+                  CASE WHEN l.used_at IS NULL AND l.voided_at IS NULL AND l.expires_at > now() THEN l.id END
+                      AS "link?: MailedLinkId"
            FROM notification_deliveries d
            JOIN events e ON e.id = d.event_id
            LEFT JOIN users u ON u.id = d.user_id
            LEFT JOIN telegram_links t ON t.user_id = d.user_id
            LEFT JOIN notification_preferences p
                ON p.user_id = d.user_id AND p.type = d.type AND p.channel = d.channel
+           LEFT JOIN mailed_links l ON l.delivery_id = d.id
            WHERE d.id = $1 FOR NO KEY UPDATE OF d"#,
         id.0,
     )
@@ -148,6 +161,10 @@ async fn begin_attempt(tx: &mut PgConnection, id: DeliveryId, standing: &Standin
     } else {
         None
     };
+    let link_token = match standing.link {
+        Some(link) => Some(mailed_links::generate(tx, link).await?.into()),
+        None => None,
+    };
     Ok(DeliveryJob {
         id,
         attempt,
@@ -155,6 +172,7 @@ async fn begin_attempt(tx: &mut PgConnection, id: DeliveryId, standing: &Standin
         event: events::read(&standing.event, standing.data.clone()),
         reader: standing.reader(),
         unsubscribe_token,
+        link_token,
         is_in_doubt: standing.in_doubt > 0,
     })
 }

@@ -105,7 +105,7 @@ impl Store {
         };
         match (trouble, refused.user_id) {
             (DeliveryTrouble::BadAddress, Some(person)) => {
-                leave_alone(&mut tx, person, refused.channel, error).await?;
+                leave_alone(&mut tx, id, person, refused.channel, error).await?;
             }
             // One's own address may be wrong; what is refused otherwise is for administrators to look into.
             _ => tell_of_failure(&mut tx, id, refused.channel, trouble).await?,
@@ -184,9 +184,11 @@ pub(super) async fn note_doubt(
     Ok(noted.state)
 }
 
-/// A person is not written to any more by a channel until the address changes, or the chat is linked anew.
+/// A person is not written to any more by a channel until the address changes, or the chat is linked anew. An address that
+/// is yet to be somebody's says nothing of the present one.
 async fn leave_alone(
     tx: &mut PgConnection,
+    delivery: DeliveryId,
     person: UserId,
     channel: DeliveryChannel,
     why: &str,
@@ -195,9 +197,11 @@ async fn leave_alone(
         DeliveryChannel::Email => {
             sqlx::query!(
                 "UPDATE users SET email_undeliverable_since = now(), email_undeliverable_why = $2
-                 WHERE id = $1 AND email_undeliverable_since IS NULL",
+                 WHERE id = $1 AND email_undeliverable_since IS NULL AND NOT EXISTS (
+                     SELECT FROM mailed_links l WHERE l.delivery_id = $3 AND l.email <> users.email)",
                 person.0,
                 why,
+                delivery.0,
             )
             .execute(tx)
             .await?;

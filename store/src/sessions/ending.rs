@@ -9,9 +9,10 @@ use sqlx::PgConnection;
 use super::on_session;
 use crate::{
     Result, Store, StoreError,
-    audit::{self, Origin},
+    audit::{self, Actor, Origin},
     boxed,
     events::Entry,
+    opaque_token,
     throttles::{self, Attempt},
     users::about,
 };
@@ -37,6 +38,24 @@ impl Store {
         audit::record(&mut tx, origin, &on_session("auth.session_revoked", session)).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Logs the session out that a refresh token is of, with an audit row that shows its user as the actor.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such session, or it is logged out already.
+    #[boxed]
+    pub async fn revoke_session_of(&self, refresh_token: &str, origin: &Origin) -> Result<()> {
+        let session = sqlx::query!(
+            r#"SELECT s.id AS "id: SessionId", s.user_id AS "user_id: UserId"
+               FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = $1"#,
+            opaque_token::hash(refresh_token.as_bytes()),
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .ok_or(StoreError::NotFound("session"))?;
+        let origin = Origin { actor: Actor::User(session.user_id), ..origin.clone() };
+        self.revoke_session(session.user_id, session.id, &origin).await
     }
 
     /// Logs a user out everywhere, with an audit row. Returns how many sessions ended.
@@ -85,7 +104,8 @@ impl Store {
     }
 }
 
-/// Ends a user's sessions, all or all but one; a session is a family of refresh tokens. Returns how many.
+/// Ends a user's sessions, all or all but one; a session is a family of refresh tokens. Logins that wait for a second factor
+/// end, too. Returns how many sessions.
 pub(crate) async fn revoke_all_but(
     tx: &mut PgConnection,
     user: UserId,
@@ -97,7 +117,8 @@ pub(crate) async fn revoke_all_but(
         user.0,
         keep.map(|session| session.0),
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    sqlx::query!("DELETE FROM login_challenges WHERE user_id = $1", user.0).execute(tx).await?;
     Ok(ended.rows_affected())
 }

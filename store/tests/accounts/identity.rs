@@ -17,7 +17,7 @@ use store::{
 };
 use testkit::TestApp;
 
-const POLICY: SessionPolicy = SessionPolicy {
+pub(crate) const POLICY: SessionPolicy = SessionPolicy {
     refresh_ttl: Duration::from_secs(3600),
     longest: Duration::from_secs(90 * 86_400),
     grace: Duration::from_secs(10),

@@ -2,8 +2,11 @@
 //! its own.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod api_tokens;
 mod deliveries;
 mod guards;
 mod identity;
+mod mailed_links;
 mod notices;
+mod second_factor;
 mod throttles;

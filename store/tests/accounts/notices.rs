@@ -6,12 +6,12 @@ use sqlx::PgPool;
 use store::{
     Store,
     page::PageRequest,
-    sessions::{Opened, Rotation},
+    sessions::{NewSession, Opened, Rotation},
     throttles::Admission,
 };
 use testkit::TestApp;
 
-use crate::identity::{EMAIL, HOME, logged_in, origin, registered, rotate, rotated};
+use crate::identity::{EMAIL, HOME, POLICY, logged_in, origin, registered, rotate, rotated};
 
 /// What a person is told in the app, newest first.
 async fn told(store: &Store, person: &Opened) -> Vec<Event> {
@@ -93,4 +93,42 @@ async fn an_end_that_was_asked_for_is_not_told(pool: PgPool) {
     store.revoke_all_sessions(first.user.id, &origin()).await.unwrap();
     assert!(matches!(rotate(&store, &first.refresh_token).await, Rotation::Invalid));
     assert!(told(&store, &first).await.is_empty());
+}
+
+/// Who logs in from a browser or a network that the account does not know is told of, but not of the first login.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_login_from_elsewhere_is_told(pool: PgPool) {
+    const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0";
+    let app = TestApp::unseeded(pool);
+    let store = app.store.clone();
+    let opened = registered(&store).await;
+    let log_in = async |network: &str, user_agent: &str| {
+        let key = EmailKey::of(EMAIL);
+        let Admission::Admitted(attempt) = store.admit_login(&key, network, &origin()).await.unwrap() else {
+            panic!("locked")
+        };
+        let (network, user_agent) = (network.to_owned(), Some(user_agent.to_owned()));
+        let session = NewSession { user_agent, network, policy: POLICY };
+        store.login(opened.user.clone(), &attempt, &session, &origin()).await.unwrap()
+    };
+    log_in(HOME, "test").await;
+    assert!(told(&store, &opened).await.is_empty(), "as at the registration");
+    let there = log_in(HOME, FIREFOX).await;
+    let notices = told(&store, &opened).await;
+    let [Event::NewDeviceLogin(login)] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!((login.session_id, login.device.as_deref()), (there.session, Some("Firefox (Linux)")));
+    assert_tells_no_secrets(&notices[0], &[&there.refresh_token]);
+    log_in(HOME, &FIREFOX.replace("127.0", "128.0")).await;
+    assert_eq!(told(&store, &opened).await.len(), 1, "a new version is no new device");
+    log_in("198.51.100.9", FIREFOX).await;
+    assert_eq!(told(&store, &opened).await.len(), 2, "a new network");
+    log_in("198.51.100.9", FIREFOX).await;
+    assert_eq!(told(&store, &opened).await.len(), 2);
+    app.run("UPDATE sessions SET created_at = now() - interval '91 days'").await;
+    log_in("198.51.100.9", FIREFOX).await;
+    assert_eq!(told(&store, &opened).await.len(), 3, "it was long ago");
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit_log WHERE action = 'auth.login_from_new_device'").await,
+        3
+    );
 }

@@ -3,9 +3,11 @@
 mod accounts;
 mod alerts;
 mod audit;
+mod authenticator;
 mod billing;
 pub mod bulk;
 pub mod leftovers;
+mod mailbox;
 mod orders;
 mod outbox;
 mod progress;
@@ -14,7 +16,9 @@ mod requests;
 mod test_app;
 
 pub use accounts::NewAccount;
+pub use authenticator::app_code;
 pub use billing::{PromoBuilder, new_promo};
+pub use mailbox::MailedLink;
 pub use orders::{OrderBuilder, Ordered};
 pub use reading::step_words;
 pub use requests::{any_request, by_user, money_act, new_money_act, request, webhook_event};

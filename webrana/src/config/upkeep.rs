@@ -173,7 +173,10 @@ impl UpkeepConfig {
             Purgeable::IdempotencyKeys => milliseconds(self.keep_idempotency_keys),
             Purgeable::DeliveredMessages => milliseconds(self.keep_delivered_messages),
             Purgeable::Sessions => milliseconds(self.keep_ended_sessions),
-            Purgeable::LoginThrottles | Purgeable::RefreshTokens => what.kept_for_ms(),
+            Purgeable::LoginThrottles
+            | Purgeable::LoginChallenges
+            | Purgeable::RefreshTokens
+            | Purgeable::MailedLinks => what.kept_for_ms(),
         };
         let rules = Purgeable::ALL
             .iter()
