@@ -96,7 +96,7 @@ mod tests {
             assert_eq!(generator.check(code, time + 30), Some(time / 30), "one step either side");
             assert_eq!(generator.check(code, time - 30), Some(time / 30));
             assert_eq!(generator.check(code, time + 60), None);
-            assert_eq!(generator.check(code, time - 60), None);
+            assert!(time < 60 || generator.check(code, time - 60).is_none());
         }
         let uri = generator.to_url().unwrap();
         assert!(uri.starts_with("otpauth://totp/WeBrana%20Cloud:siti"), "{uri}");

@@ -210,9 +210,9 @@ async fn a_reset_shuts_everybody_out_who_was_in_and_lets_the_owner_in(pool: PgPo
     desk.ask_change("thief@example.com").await.unwrap();
     let stolen = desk.mailed_links(desk.user, CHANGE).await;
     let code = desk.store.telegram_link_code(desk.user, std::time::Duration::from_secs(60)).await.unwrap();
-    let key = EmailKey::of(&desk.email);
+    let address = EmailKey::of(&desk.email);
     for _ in 0..5 {
-        let _ = desk.store.admit_login(&key, "198.51.100.1", &Origin::system()).await.unwrap();
+        let _ = desk.store.admit_login(&address, "198.51.100.1", &Origin::system()).await.unwrap();
     }
     desk.ask(PasswordReset).await;
     let link = desk.link(RESET).await;
@@ -220,7 +220,7 @@ async fn a_reset_shuts_everybody_out_who_was_in_and_lets_the_owner_in(pool: PgPo
     desk.reset(&link.token).await.unwrap();
 
     assert!(invalid(desk.store.password_reset_email(&link.token).await));
-    assert_eq!(desk.store.credentials(&key).await.unwrap().unwrap().password_hash, HASH);
+    assert_eq!(desk.store.credentials(&address).await.unwrap().unwrap().password_hash, HASH);
     assert!(desk.is_verified().await, "who reads the mail has the address");
     for session in [desk.session, login.session] {
         let holder =
@@ -231,7 +231,7 @@ async fn a_reset_shuts_everybody_out_who_was_in_and_lets_the_owner_in(pool: PgPo
         assert!(invalid(desk.confirm(&link.token).await));
     }
     assert!(desk.store.link_telegram(&code.code, 7).await.unwrap().is_none());
-    let again = desk.store.admit_login(&key, "198.51.100.1", &Origin::system()).await.unwrap();
+    let again = desk.store.admit_login(&address, "198.51.100.1", &Origin::system()).await.unwrap();
     assert!(matches!(again, Admission::Admitted(_)), "failures are forgiven");
     assert_eq!(desk.told("password_reset").await, 1);
     assert_eq!(desk.count("SELECT count(*) FROM audit_log WHERE action = 'auth.password_reset'").await, 1);
