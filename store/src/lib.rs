@@ -22,6 +22,7 @@ pub mod api_keys;
 pub mod api_tokens;
 pub mod audit;
 mod awaited_money;
+pub mod billing_profiles;
 pub mod cancellations;
 pub mod catalog;
 pub mod catalog_sync;

@@ -11,6 +11,7 @@ use domain::{
     event::NewDeviceLogin,
     ids::{SessionId, UserId},
     language::Language,
+    locale::TimeZone,
     role::Role,
 };
 use sqlx::PgConnection;
@@ -73,6 +74,8 @@ pub struct SessionHolder {
     pub email_verified: bool,
     /// What they read.
     pub language: Language,
+    /// By which clock.
+    pub time_zone: TimeZone,
     /// The account is suspended.
     pub suspended: bool,
     /// The session was logged out.
@@ -132,7 +135,8 @@ impl Store {
     ) -> Result<Option<SessionHolder>> {
         Ok(sqlx::query_as!(
             SessionHolder,
-            r#"SELECT u.role AS "role: Role", u.language AS "language: Language", u.email_verified_at IS NOT NULL AS "email_verified!",
+            r#"SELECT u.role AS "role: Role", u.language AS "language: Language",
+                      u.time_zone AS "time_zone: TimeZone", u.email_verified_at IS NOT NULL AS "email_verified!",
                       u.suspended_at IS NOT NULL AS "suspended!", s.revoked_at IS NOT NULL AS "revoked!",
                       s.created_at + make_interval(secs => $3) <= now() AS "ended!"
                FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.id = $2"#,

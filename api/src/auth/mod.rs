@@ -1,6 +1,6 @@
 //! Who is asking: registration, login and sessions (`account`, `browser_session`, `profile`), links that prove an address
 //! (`mailed_links`), the second factor, SSH keys, access tokens, tokens of people's own programs (`api_tokens`, and what they may
-//! do in `token_access`), and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`], [`Staff`],
+//! do in `token_access`), whom invoices bill (`billing_profile`), and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`], [`Staff`],
 //! [`Administrator`], [`Superadministrator`], [`InternalKey`]).
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -10,6 +10,7 @@ use crate::AppState;
 mod access_token;
 mod account;
 mod api_tokens;
+mod billing_profile;
 mod bodies;
 mod browser_session;
 mod mailed_links;
@@ -55,6 +56,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(api_tokens::remove))
         .routes(routes!(notification_preferences::get, notification_preferences::set))
         .routes(routes!(telegram_link::create, telegram_link::get, telegram_link::delete))
+        .routes(routes!(billing_profile::get, billing_profile::set, billing_profile::remove))
         .routes(routes!(ssh_keys::list, ssh_keys::add))
         .routes(routes!(ssh_keys::get, ssh_keys::remove))
 }

@@ -11,6 +11,7 @@ use domain::{
     api_key::Scope,
     ids::{ApiKeyId, SessionId, UserId},
     language::Language,
+    locale::{Locale, TimeZone},
     role::Role,
 };
 use store::{api_keys::ValidKey, api_tokens::API_TOKEN_PREFIX, audit::Actor};
@@ -34,6 +35,8 @@ pub struct CurrentUser {
     pub email_verified: bool,
     /// What they read: the language that `Accept-Language` asks for, else their profile's.
     pub language: Language,
+    /// The clock that they are told times by.
+    pub time_zone: TimeZone,
 }
 
 /// Any user who logged in, and no program of theirs: for what is about who they are. Answers as [`CurrentUser`].
@@ -115,6 +118,12 @@ impl CurrentUser {
     #[must_use]
     pub const fn actor(&self) -> Actor {
         Actor::User(self.id)
+    }
+
+    /// How they read.
+    #[must_use]
+    pub const fn locale(&self) -> Locale {
+        Locale { language: self.language, time_zone: self.time_zone }
     }
 }
 
@@ -219,6 +228,7 @@ async fn of_session(
         role: session.role,
         email_verified: session.email_verified,
         language: Language::of_reader(accepted_language(&parts.headers), session.language),
+        time_zone: session.time_zone,
     };
     Ok((user, claims.sid))
 }
@@ -238,6 +248,7 @@ async fn of_token(token: &str, parts: &Parts, state: &AppState) -> Result<Curren
             role: Role::Customer,
             email_verified: holder.email_verified,
             language: Language::of_reader(accepted_language(&parts.headers), holder.language),
+            time_zone: holder.time_zone,
         }),
         Some(TokenAccess::With(scope)) => Err(Problem::new(
             Code::ScopeMissing,

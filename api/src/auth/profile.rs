@@ -41,6 +41,7 @@ pub(super) async fn update_me(
     let change = ProfileChange {
         full_name: body.full_name.map(|name| name.trim().to_owned()),
         language: body.language.map(|language| language.as_str().to_owned()),
+        time_zone: body.time_zone,
     };
     Ok(Json(state.store.update_profile(user.id, &change).await?.into()))
 }

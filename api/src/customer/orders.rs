@@ -212,7 +212,7 @@ async fn timeline(
 ) -> Result<Json<Timeline>, Problem> {
     let entries = state.store.timeline_of(me.id, id).await?;
     let step = |entry: TimelineEntry| {
-        let message = wording::on_timeline(&entry, me.language)?;
+        let message = wording::on_timeline(&entry, me.locale())?;
         Ok(TimelineStep { step: entry.step, at: entry.at, status: entry.status, message })
     };
     Ok(Json(Timeline { data: entries.into_iter().map(step).collect::<Result<_, Problem>>()? }))
