@@ -44,3 +44,6 @@ END $$;
 ALTER TABLE users ADD COLUMN time_zone text NOT NULL DEFAULT 'Asia/Jakarta'
     CHECK (time_zone IN ('Asia/Jakarta', 'Asia/Makassar', 'Asia/Jayapura'));
 COMMENT ON COLUMN users.time_zone IS 'By which clock notifications tell times. Papers and terms are Jakarta''s.';
+
+-- Links in old mails are purged, the oldest first.
+CREATE INDEX unsubscribe_tokens_created_idx ON unsubscribe_tokens (created_at);

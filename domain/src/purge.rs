@@ -21,6 +21,8 @@ text_enum! {
         LoginChallenges = "login_challenges",
         /// Links that were mailed and are good for nothing any more.
         MailedLinks = "mailed_links",
+        /// What the links in old mails that switch such mails off prove themselves by.
+        UnsubscribeTokens = "unsubscribe_tokens",
         /// Sessions none of whose refresh tokens is left.
         Sessions = "sessions",
     }
@@ -34,6 +36,8 @@ impl Purgeable {
             Self::IdempotencyKeys | Self::DeliveredMessages | Self::Sessions => 30 * DAY_MS,
             Self::RefreshTokens | Self::MailedLinks => 7 * DAY_MS,
             Self::LoginThrottles | Self::LoginChallenges => DAY_MS,
+            // People look for that link in a mail of last year.
+            Self::UnsubscribeTokens => 400 * DAY_MS,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testkit::http::Expect;
 
 use crate::{Shop, text};
 
