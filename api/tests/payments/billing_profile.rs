@@ -39,10 +39,7 @@ async fn an_invoice_bills_whom_the_profile_names_on_its_day(pool: PgPool) {
     let before = shop.order_again("before", "web-1").await;
 
     let kept = shop.me.put(PATH, &company()).await.expect(200);
-    assert_eq!(
-        (text(&kept, "name"), text(&kept, "tax_id")),
-        ("PT Awan Nusantara".into(), "0013123456051000".into())
-    );
+    assert_eq!((text(&kept, "name"), text(&kept, "tax_id")), ("PT Awan Nusantara", "0013123456051000"));
     assert_eq!(shop.me.get(PATH).await.expect(200), kept);
     let during = shop.order_again("during", "web-2").await;
 
