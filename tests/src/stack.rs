@@ -47,6 +47,7 @@ use crate::{
     audit::Audit,
     cloud::{Cloud, Clouds},
     messengers::{Messengers, Told},
+    watched::Watched,
 };
 
 /// What root passwords are sealed under, here and in worker processes.
@@ -79,6 +80,8 @@ pub struct Options {
     pub version: Option<VersionSettings>,
     /// Whether customers are told anything by mail and by Telegram.
     pub told: Told,
+    /// Where its processes log, if that is looked at.
+    pub watched: Option<Watched>,
 }
 
 /// Steps that are tried again within a second, and given up after a minute.
@@ -107,6 +110,7 @@ impl Default for Options {
             payments_inside: true,
             version: None,
             told: Told::Nobody,
+            watched: None,
         }
     }
 }

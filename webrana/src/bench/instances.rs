@@ -115,7 +115,7 @@ fn address(env: &EnvFile, key: &str) -> Result<Url> {
 }
 
 /// The most memory this process has had, in MiB: API, dispatcher, workers and simulators together. `None` where the system does not tell.
-fn peak_memory_mb() -> Option<u64> {
+pub(super) fn peak_memory_mb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib / 1024)
