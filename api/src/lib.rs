@@ -42,7 +42,7 @@ mod state;
 mod webhooks;
 mod wording;
 
-pub use auth::{TokenAccess, token_access, token_operations};
+pub use auth::{Access, access, operations};
 pub use openapi::{document, internal_document};
 pub use password::{
     PasswordCost, PasswordError, Unacceptable, acceptable as acceptable_password, hash as hash_password,

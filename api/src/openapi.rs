@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document: collected from the handlers, with what all of them share added once.
 
+use axum::http::Method;
+use serde_json::{Value, json};
 use utoipa::{
     OpenApi, ToSchema,
     openapi::{
@@ -13,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     AppState,
+    auth::{Access, access},
     problem::{FieldError, Problem},
     routes,
 };
@@ -32,7 +35,8 @@ mod tests;
             `next_cursor` as `cursor` to get the next one. `POST`s that create orders or move money take an \
             `Idempotency-Key`, so that a retry does not do it twice. A key is kept for 30 days, unless the installation says \
             otherwise; after that it is a new one. Every answer has `X-Request-Id`, and under \
-            `/api/v1` `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.",
+            `/api/v1` `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. `x-access` says of each operation whom it \
+            is for: by which roles, or by which scope of an API token (null: after a login only).",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
@@ -82,9 +86,12 @@ pub(crate) fn finish(mut document: openapi::OpenApi) -> openapi::OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     add_security_schemes(components);
     for (path, item) in &mut document.paths.paths {
-        for operation in operations(item) {
+        for (method, operation) in operations(item) {
             describe(operation);
             add_common_problems(path, operation);
+            if let Some(access) = access(&method, path) {
+                operation.extensions.get_or_insert_default().insert("x-access".to_owned(), in_words(access));
+            }
         }
     }
     document
@@ -104,10 +111,28 @@ fn add_security_schemes(components: &mut Components) {
     components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch]
-        .into_iter()
-        .filter_map(Option::as_mut)
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    [
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::PATCH, &mut item.patch),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// Whom an operation is for, as `x-access` says it.
+fn in_words(access: Access) -> Value {
+    match access {
+        Access::Anybody => json!({ "for": "anybody" }),
+        Access::Own { token } => json!({ "for": "users", "api_token": token }),
+        Access::Staff(permission) => {
+            json!({ "for": "staff", "permission": permission, "roles": permission.roles() })
+        }
+        Access::Key(scope) => json!({ "for": "programs", "scope": scope }),
+    }
 }
 
 /// A handler whose comment is one line long has it as its summary; then the first sentence is the summary, and the

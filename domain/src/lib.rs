@@ -34,6 +34,7 @@ pub mod order;
 pub mod outbox;
 pub mod payment_check;
 pub mod payment_limits;
+pub mod permission;
 pub mod policy;
 pub mod pricing;
 pub mod promo;

@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, IdempotencyKey, Moment, Paged, SortedPaging},
     problem::Problem,
@@ -127,7 +127,7 @@ pub(super) struct AdminAnnouncement {
     )
 )]
 pub(super) async fn create(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     IdempotencyKey(key): IdempotencyKey,
@@ -190,7 +190,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn cancel(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(id): Id<AnnouncementId>,

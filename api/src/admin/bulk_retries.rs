@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Paged, SortedPaging},
     problem::Problem,
@@ -100,7 +100,7 @@ impl From<BulkRetry> for AdminBulkRetry {
     )
 )]
 pub(super) async fn request(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(request): Body<RetryMany>,
@@ -167,7 +167,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn stop(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(id): Id<BulkRetryId>,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Ids, Moment},
     problem::Problem,
@@ -94,7 +94,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn hold(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
@@ -124,7 +124,7 @@ pub(super) async fn hold(
     responses((status = 200, description = "It is released.", body = AdminHold))
 )]
 pub(super) async fn release(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Ids(instance, hold): Ids<InstanceId, Uuid>,

@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::Administrator,
+    auth::Staff,
     client::Client,
     extract::{Body, Id, IdempotencyKey},
     problem::Problem,
@@ -209,7 +209,7 @@ fn items(lines: Vec<BilledLine>) -> Vec<BilledItem> {
     )
 )]
 pub(super) async fn draft(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     IdempotencyKey(key): IdempotencyKey,
@@ -237,7 +237,7 @@ pub(super) async fn draft(
     )
 )]
 pub(super) async fn change(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(invoice): Id<InvoiceId>,
@@ -260,7 +260,7 @@ pub(super) async fn change(
     )
 )]
 pub(super) async fn issue(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(invoice): Id<InvoiceId>,
@@ -287,7 +287,7 @@ pub(super) async fn issue(
     )
 )]
 pub(super) async fn void(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(invoice): Id<InvoiceId>,

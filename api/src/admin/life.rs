@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{order_commands::not_blank, pauses::ALL, reason::WithReason};
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Paged, Params, SortedPaging},
     problem::Problem,
@@ -184,7 +184,7 @@ pub(super) async fn held(
     )
 )]
 pub(super) async fn release(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(request): Body<ReleaseRequest>,
@@ -203,7 +203,7 @@ pub(super) async fn release(
     responses((status = 204, description = "They go on; also when they were not held back."))
 )]
 pub(super) async fn confirm_restore(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
 ) -> Result<StatusCode, Problem> {
@@ -238,7 +238,7 @@ pub(super) async fn rules(
     )
 )]
 pub(super) async fn set_rules(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(policy): Body<RulesRequest>,
@@ -288,7 +288,7 @@ pub(super) async fn pauses(
     )
 )]
 pub(super) async fn pause(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path((scope, process)): Path<(String, String)>,
@@ -317,7 +317,7 @@ pub(super) async fn pause(
     )
 )]
 pub(super) async fn resume(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path((scope, process)): Path<(String, String)>,

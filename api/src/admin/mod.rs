@@ -1,5 +1,6 @@
 //! The admin area: staff read, administrators act on orders, invoices, money and promos, superadministrators manage
-//! providers; each handler's extractor says who may call it, `Treasurer` for what moves money. Whoever may not gets 403 `forbidden`.
+//! providers, as `auth::access` has it of every operation. Each handler takes `Staff`, or `Treasurer` where it moves money.
+//! Whoever may not gets 403 `forbidden`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Params},
     problem::Problem,
@@ -179,7 +179,7 @@ pub(super) async fn regions(
     responses((status = 200, description = "The region as it is now.", body = AdminRegion))
 )]
 pub(super) async fn change_region(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(slug): Path<String>,
@@ -215,7 +215,7 @@ pub(super) async fn images(_: Staff, State(state): State<AppState>) -> Result<Js
     responses((status = 200, description = "The image as it is now.", body = AdminImage))
 )]
 pub(super) async fn change_image(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(slug): Path<String>,
@@ -246,7 +246,7 @@ pub(super) async fn terms(_: Staff, State(state): State<AppState>) -> Result<Jso
     responses((status = 200, description = "The term as it is now.", body = AdminTerm))
 )]
 pub(super) async fn change_term(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(months): Path<String>,

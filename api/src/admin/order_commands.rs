@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::treasurer::Treasurer;
 use crate::{
     AppState,
-    auth::Administrator,
+    auth::Staff,
     client::Client,
     extract::{Body, Id},
     problem::Problem,
@@ -163,7 +163,7 @@ impl From<CancelledOrder> for AdminCancelledOrder {
     )
 )]
 pub(super) async fn retry_provisioning(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
@@ -283,7 +283,7 @@ pub(super) async fn approve_payment(
     )
 )]
 pub(super) async fn reject_payment(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::{order_commands::not_blank, reason::WithReason};
 use crate::{
     AppState, at_provider,
-    auth::Administrator,
+    auth::Staff,
     client::Client,
     extract::{Body, Id},
     problem::{Code, Problem},
@@ -72,7 +72,7 @@ pub(super) struct AdminAttachedOrder {
     )
 )]
 pub(super) async fn replace(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
@@ -113,7 +113,7 @@ pub(super) async fn replace(
     )
 )]
 pub(super) async fn attach(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,

@@ -12,13 +12,7 @@ use store::pauses::{EVERYWHERE, Pause};
 use utoipa::ToSchema;
 
 use super::reason::WithReason;
-use crate::{
-    AppState,
-    auth::{Administrator, Staff},
-    client::Client,
-    extract::Body,
-    problem::Problem,
-};
+use crate::{AppState, auth::Staff, client::Client, extract::Body, problem::Problem};
 
 /// The scope of a pause of everything, as it stands in paths.
 pub(super) const ALL: &str = "all";
@@ -72,7 +66,7 @@ pub(super) async fn list(_: Staff, State(state): State<AppState>) -> Result<Json
     responses((status = 200, description = "It is paused.", body = AdminPause))
 )]
 pub(super) async fn pause(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(scope): Path<String>,
@@ -97,7 +91,7 @@ pub(super) async fn pause(
     )
 )]
 pub(super) async fn resume(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(scope): Path<String>,

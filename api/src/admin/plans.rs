@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Paged, Params, SortedPaging},
     problem::Problem,
@@ -270,7 +270,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn create(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(request): Body<CreatePlan>,
@@ -312,7 +312,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn change(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(slug): Path<String>,

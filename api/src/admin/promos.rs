@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Moment, Paged, Params, SortedPaging},
     problem::{Code, Problem},
@@ -197,7 +197,7 @@ pub(super) struct AdminRedemption {
     )
 )]
 pub(super) async fn create(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(request): Body<CreatePromo>,
@@ -273,7 +273,7 @@ pub(super) async fn redemptions(
     )
 )]
 pub(super) async fn change(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(promo): Id<PromoId>,
@@ -301,7 +301,7 @@ pub(super) async fn change(
     )
 )]
 pub(super) async fn delete(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(promo): Id<PromoId>,

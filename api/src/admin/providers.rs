@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    auth::{Staff, Superadministrator},
+    auth::Staff,
     client::Client,
     extract::Body,
     problem::{Code, Problem},
@@ -100,7 +100,7 @@ pub(super) async fn list(_: Staff, State(state): State<AppState>) -> Result<Json
     responses((status = 200, description = "The provider as it is now.", body = AdminProvider))
 )]
 pub(super) async fn change(
-    admin: Superadministrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(slug): Path<String>,

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::treasurer::Treasurer;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Paged, Params, SortedPaging},
     problem::{Code, Problem},
@@ -308,7 +308,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn retry(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(refund): Id<RefundId>,

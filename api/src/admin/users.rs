@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{order_commands::not_blank, reason::WithReason};
 use crate::{
     AppState,
-    auth::{Administrator, Staff, Superadministrator},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Paged, Params, SortedPaging},
     problem::Problem,
@@ -178,7 +178,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn suspend(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
@@ -205,7 +205,7 @@ pub(super) async fn suspend(
     )
 )]
 pub(super) async fn unsuspend(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
@@ -229,7 +229,7 @@ pub(super) async fn unsuspend(
     )
 )]
 pub(super) async fn set_role(
-    admin: Superadministrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
@@ -254,7 +254,7 @@ pub(super) async fn set_role(
     )
 )]
 pub(super) async fn unlock(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
@@ -280,7 +280,7 @@ pub(super) async fn unlock(
     )
 )]
 pub(super) async fn reset_second_factor(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
@@ -302,7 +302,7 @@ pub(super) async fn reset_second_factor(
     )
 )]
 pub(super) async fn write_note(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,

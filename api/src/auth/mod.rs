@@ -1,12 +1,14 @@
 //! Who is asking: registration, login and sessions (`account`, `browser_session`, `profile`), links that prove an address
-//! (`mailed_links`), the second factor, SSH keys, access tokens, tokens of people's own programs (`api_tokens`, and what they may
-//! do in `token_access`), whom invoices bill (`billing_profile`), and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`], [`Staff`],
-//! [`Administrator`], [`Superadministrator`], [`InternalKey`]).
+//! (`mailed_links`), the second factor, SSH keys, access tokens, tokens of people's own programs (`api_tokens`), whom invoices
+//! bill (`billing_profile`), the table of
+//! who may do what (`access`), and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`],
+//! [`Staff`], [`InternalKey`]), which look it up there.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::AppState;
 
+mod access;
 mod access_token;
 mod account;
 mod api_tokens;
@@ -20,13 +22,12 @@ mod profile;
 mod proving;
 pub(crate) mod ssh_keys;
 mod telegram_link;
-mod token_access;
 mod turns;
 mod two_factor;
 
+pub use access::{Access, access, operations};
 pub(crate) use principal::scope_missing;
-pub use principal::{Administrator, CurrentUser, InternalKey, LoggedIn, Staff, Superadministrator, right};
-pub use token_access::{TokenAccess, token_access, token_operations};
+pub use principal::{CurrentUser, InternalKey, LoggedIn, Staff};
 
 /// `/auth/*`.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -1,10 +1,8 @@
 //! Extractors of who is asking. Every request is checked against the database, so a logout, a suspension or a change
 //! of role takes effect at once, not when the access token runs out.
 
-use std::marker::PhantomData;
-
 use axum::{
-    extract::{FromRequestParts, MatchedPath},
+    extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
 use domain::{
@@ -12,18 +10,22 @@ use domain::{
     ids::{ApiKeyId, SessionId, UserId},
     language::Language,
     locale::{Locale, TimeZone},
+    permission::Permission,
     role::Role,
 };
 use store::{api_keys::ValidKey, api_tokens::API_TOKEN_PREFIX, audit::Actor};
 
-use super::{TokenAccess, access_token, token_access};
+use super::{
+    access::{self, Access},
+    access_token,
+};
 use crate::{
     AppState,
     problem::{Code, Problem},
 };
 
 /// Any user whose account is not suspended: logged in, or their program with a personal API token that has the right which the
-/// operation takes ([`super::token_access`]). Answers 401 `token_missing`, `token_expired`, `token_invalid`, `session_revoked` or
+/// operation takes ([`super::access`]). Answers 401 `token_missing`, `token_expired`, `token_invalid`, `session_revoked` or
 /// `session_ended`, and 403 `account_suspended`, `scope_missing` or `forbidden`.
 #[derive(Debug, Clone, Copy)]
 pub struct CurrentUser {
@@ -46,71 +48,27 @@ pub struct LoggedIn {
     pub id: UserId,
     /// The login this request belongs to.
     pub session: SessionId,
-    /// What they may do.
-    pub role: Role,
-    /// What they read, as [`CurrentUser::language`].
-    pub language: Language,
 }
 
-/// A logged-in user who may read the admin area: `support` and above. Others get 403 `forbidden`.
+/// Somebody of the staff who logged in, and whose role has the permission that the operation takes ([`super::access`]). Others get
+/// 403 `forbidden`.
 #[derive(Debug, Clone, Copy)]
 pub struct Staff {
     /// Who.
     pub id: UserId,
     /// What they read, as [`CurrentUser::language`].
     pub language: Language,
+    /// What the operation takes, and they may.
+    pub permission: Permission,
 }
 
-/// A logged-in user who may act in the admin area: `admin` and above. Others get 403 `forbidden`.
-#[derive(Debug, Clone, Copy)]
-pub struct Administrator {
-    /// Who.
-    pub id: UserId,
-    /// What they read, as [`CurrentUser::language`].
-    pub language: Language,
-}
-
-/// A logged-in user who may manage administrators, providers and keys: `superadmin`. Others get 403 `forbidden`.
-#[derive(Debug, Clone, Copy)]
-pub struct Superadministrator {
-    /// Who.
-    pub id: UserId,
-}
-
-/// A program with a valid key in `X-API-Key` that has the right `R`. Answers 401 `api_key_missing` or `api_key_invalid`,
-/// and 403 `scope_missing`. There is no key without a right, so no route can forget to name one.
+/// A program with a valid key in `X-API-Key` that has the right which the operation takes ([`super::access`]). Answers 401
+/// `api_key_missing` or `api_key_invalid`, and 403 `scope_missing`.
 #[derive(Debug, Clone)]
-pub struct InternalKey<R: Right> {
+pub struct InternalKey {
     /// The key's id.
     pub id: ApiKeyId,
     scopes: Vec<Scope>,
-    right: PhantomData<R>,
-}
-
-/// A [`Scope`] as a type, for [`InternalKey`].
-pub trait Right {
-    /// The right that is wanted.
-    const SCOPE: Scope;
-}
-
-/// The rights that routes ask for.
-pub mod right {
-    use super::{Right, Scope};
-
-    macro_rules! rights {
-        ($($name:ident),+) => {
-            $(
-                #[doc = concat!("[`Scope::", stringify!($name), "`].")]
-                #[derive(Debug, Clone, Copy)]
-                pub struct $name;
-
-                impl Right for $name {
-                    const SCOPE: Scope = Scope::$name;
-                }
-            )+
-        };
-    }
-    rights!(CatalogRead, OrdersProvision, OrdersRetry, InstancesRead, InstancesAct, InstancesDelete);
 }
 
 impl CurrentUser {
@@ -143,23 +101,7 @@ impl Staff {
     }
 }
 
-impl Administrator {
-    /// This user as the actor of an audited act.
-    #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::User(self.id)
-    }
-}
-
-impl Superadministrator {
-    /// This user as the actor of an audited act.
-    #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::User(self.id)
-    }
-}
-
-impl<R: Right> InternalKey<R> {
+impl InternalKey {
     /// This key as the actor of an audited act.
     #[must_use]
     pub const fn actor(&self) -> Actor {
@@ -182,7 +124,10 @@ impl FromRequestParts<AppState> for CurrentUser {
             return of_token(token, parts, state).await;
         }
         let (user, _) = of_session(token, parts, state).await?;
-        Ok(user)
+        match access::of_request(parts) {
+            Some(Access::Own { .. }) => Ok(user),
+            _ => Err(not_for_customers()),
+        }
     }
 }
 
@@ -190,15 +135,36 @@ impl FromRequestParts<AppState> for LoggedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers)?;
-        if token.starts_with(API_TOKEN_PREFIX) {
-            // Whatever is no token is told so before.
-            of_token(token, parts, state).await?;
-            return Err(no_tokens());
+        let (CurrentUser { id, .. }, session) = logged_in(parts, state).await?;
+        match access::of_request(parts) {
+            Some(Access::Own { .. }) => Ok(Self { id, session }),
+            _ => Err(not_for_customers()),
         }
-        let (CurrentUser { id, role, language, .. }, session) = of_session(token, parts, state).await?;
-        Ok(Self { id, session, role, language })
     }
+}
+
+impl FromRequestParts<AppState> for Staff {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let (CurrentUser { id, role, language, .. }, _) = logged_in(parts, state).await?;
+        match access::of_request(parts) {
+            Some(Access::Staff(permission)) if role.may(permission) => Ok(Self { id, language, permission }),
+            _ if role.is_staff() => Err(forbidden("this is not for your role")),
+            _ => Err(forbidden("this is for staff only")),
+        }
+    }
+}
+
+/// Who logged in, and not a program of theirs.
+async fn logged_in(parts: &Parts, state: &AppState) -> Result<(CurrentUser, SessionId), Problem> {
+    let token = bearer(&parts.headers)?;
+    if token.starts_with(API_TOKEN_PREFIX) {
+        // Whatever is no token is told so before.
+        of_token(token, parts, state).await?;
+        return Err(no_tokens());
+    }
+    of_session(token, parts, state).await
 }
 
 /// Whose an access token is, and of which session.
@@ -241,67 +207,32 @@ async fn of_token(token: &str, parts: &Parts, state: &AppState) -> Result<Curren
     if holder.suspended {
         return Err(account_suspended());
     }
-    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    match token_access(&parts.method, path) {
-        Some(TokenAccess::With(scope)) if holder.scopes.contains(&scope) => Ok(CurrentUser {
+    match access::of_request(parts) {
+        Some(Access::Own { token: Some(scope) }) if holder.scopes.contains(&scope) => Ok(CurrentUser {
             id: holder.user,
             role: Role::Customer,
             email_verified: holder.email_verified,
             language: Language::of_reader(accepted_language(&parts.headers), holder.language),
             time_zone: holder.time_zone,
         }),
-        Some(TokenAccess::With(scope)) => Err(Problem::new(
+        Some(Access::Own { token: Some(scope) }) => Err(Problem::new(
             Code::ScopeMissing,
             format!("this API token may not do that: it lacks the scope {scope}"),
         )),
-        Some(TokenAccess::LoginOnly) | None => Err(no_tokens()),
+        _ => Err(no_tokens()),
     }
 }
 
-impl FromRequestParts<AppState> for Staff {
+impl FromRequestParts<AppState> for InternalKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = LoggedIn::from_request_parts(parts, state).await?;
-        if user.role.is_staff() {
-            Ok(Self { id: user.id, language: user.language })
-        } else {
-            Err(forbidden("staff"))
+        let ValidKey { id, scopes, .. } = valid_key(&parts.headers, state).await?;
+        match access::of_request(parts) {
+            Some(Access::Key(scope)) if scopes.contains(&scope) => Ok(Self { id, scopes }),
+            Some(Access::Key(scope)) => Err(scope_missing(scope)),
+            _ => Err(forbidden("this is not for programs")),
         }
-    }
-}
-
-impl FromRequestParts<AppState> for Administrator {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = LoggedIn::from_request_parts(parts, state).await?;
-        if user.role.may_administer() {
-            Ok(Self { id: user.id, language: user.language })
-        } else {
-            Err(forbidden("administrators"))
-        }
-    }
-}
-
-impl FromRequestParts<AppState> for Superadministrator {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = LoggedIn::from_request_parts(parts, state).await?;
-        if user.role.may_manage() { Ok(Self { id: user.id }) } else { Err(forbidden("superadministrators")) }
-    }
-}
-
-impl<R: Right> FromRequestParts<AppState> for InternalKey<R> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let key = valid_key(&parts.headers, state).await?;
-        if !key.scopes.contains(&R::SCOPE) {
-            return Err(scope_missing(R::SCOPE));
-        }
-        Ok(Self { id: key.id, scopes: key.scopes, right: PhantomData })
     }
 }
 
@@ -367,6 +298,11 @@ fn no_tokens() -> Problem {
     Problem::new(Code::Forbidden, "API tokens are not for this: log in")
 }
 
-fn forbidden(audience: &str) -> Problem {
-    Problem::new(Code::Forbidden, format!("this is for {audience} only"))
+/// 403 where the table has an operation for others, or not at all.
+fn not_for_customers() -> Problem {
+    forbidden("this is not for customers")
+}
+
+fn forbidden(detail: &str) -> Problem {
+    Problem::new(Code::Forbidden, detail)
 }

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::{InternalKey, right},
+    auth::InternalKey,
     extract::Body,
     problem::{Code, Problem},
 };
@@ -59,7 +59,7 @@ struct Provisioned {
     )
 )]
 async fn provision(
-    _key: InternalKey<right::OrdersProvision>,
+    _key: InternalKey,
     State(state): State<AppState>,
     Body(request): Body<ProvisionRequest>,
 ) -> Result<(StatusCode, Json<Provisioned>), Problem> {

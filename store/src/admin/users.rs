@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     ids::UserId,
+    permission::Permission,
     role::{AccountStatus, Role},
     sorting::UserSort,
 };
@@ -319,7 +320,7 @@ impl Store {
     ) -> Result<(), UserError> {
         let mut tx = self.pool.begin().await?;
         let locked = lock_to_decide(&mut tx, user, by).await?;
-        if !locked.by_role.may_manage() {
+        if !locked.by_role.may(Permission::StaffManage) {
             return Err(UserError::OfStaff);
         }
         if locked.role != role {
@@ -364,7 +365,8 @@ async fn lock_to_decide(tx: &mut PgConnection, user: UserId, by: UserId) -> Resu
     .await?;
     let of = |id| rows.iter().find(|row| row.id == id).ok_or(StoreError::NotFound("user"));
     let (target, decider) = (of(user)?, of(by)?);
-    let may = decider.role.may_manage() || (decider.role.may_administer() && !target.role.is_staff());
+    let wanted = if target.role.is_staff() { Permission::StaffManage } else { Permission::AccountsManage };
+    let may = decider.role.may(wanted);
     if decider.is_suspended || !may {
         return Err(UserError::OfStaff);
     }
