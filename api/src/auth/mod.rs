@@ -1,8 +1,7 @@
 //! Who is asking: registration, login and sessions (`account`, `browser_session`, `profile`), links that prove an address
 //! (`mailed_links`), the second factor, SSH keys, access tokens, tokens of people's own programs (`api_tokens`), whom invoices
-//! bill (`billing_profile`), the table of
-//! who may do what (`access`), and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`],
-//! [`Staff`], [`InternalKey`]), which look it up there.
+//! bill (`billing_profile`), the table of who may do what (`access`), and the extractors that handlers name to say whom they
+//! serve ([`CurrentUser`], [`LoggedIn`], [`Staff`], [`InternalKey`]), which look it up there.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
