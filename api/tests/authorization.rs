@@ -28,7 +28,9 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET", "/api/v1/plans"),
     ("GET", "/api/v1/plans/{slug}"),
     ("GET", "/api/v1/regions"),
+    ("GET", "/api/v1/regions/{slug}"),
     ("GET", "/api/v1/images"),
+    ("GET", "/api/v1/images/{slug}"),
     ("GET", "/api/v1/payment-methods"),
     // What a link ends in says which mails are meant.
     ("GET", "/api/v1/unsubscribe/{token}"),

@@ -8,6 +8,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, new_id,
+    versions::{IfMatch, Thing},
 };
 
 /// A person with an account.
@@ -132,8 +133,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such account.
     #[boxed]
-    pub async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<User> {
-        sqlx::query_as!(
+    pub async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+        condition: &IfMatch,
+    ) -> Result<User> {
+        let mut tx = self.pool.begin().await?;
+        condition.require(&mut tx, Thing::User(id)).await?;
+        let user = sqlx::query_as!(
             User,
             r#"UPDATE users SET full_name = COALESCE($2, full_name), language = COALESCE($3, language),
                       updated_at = now()
@@ -144,9 +152,11 @@ impl Store {
             change.full_name,
             change.language,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *tx)
         .await?
-        .ok_or(StoreError::NotFound("user"))
+        .ok_or(StoreError::NotFound("user"))?;
+        tx.commit().await?;
+        Ok(user)
     }
 }
 
