@@ -25,6 +25,7 @@ mod headers;
 mod in_time;
 mod instance_actions;
 mod internal;
+mod known_query;
 mod observe;
 mod openapi;
 mod password;
@@ -43,7 +44,7 @@ mod webhooks;
 mod wording;
 
 pub use auth::{Access, access, operations};
-pub use openapi::{document, internal_document};
+pub use openapi::{Document, document, internal_document};
 pub use password::{
     PasswordCost, PasswordError, Unacceptable, acceptable as acceptable_password, hash as hash_password,
 };

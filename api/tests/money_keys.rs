@@ -62,6 +62,7 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/users/{id}/unsuspend", "is about the account"),
     ("POST", "/api/v1/admin/webhooks/{id}/replay", "an event takes effect once, by its own identity"),
     ("POST", "/api/v1/instances/{id}/actions", "is about a server"),
+    ("PUT", "/api/v1/instances/{id}/tags", "moves no money"),
     ("PUT", "/api/v1/instances/{id}/auto-renew", "is a wish; a term is renewed once, when it is due"),
     ("POST", "/api/v1/instances/{id}/console", "is about a server"),
     (

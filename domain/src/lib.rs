@@ -51,6 +51,7 @@ pub mod search;
 pub mod server;
 pub mod sorting;
 pub mod sweep;
+pub mod tag;
 pub mod tax;
 pub mod term;
 pub mod text_enum;

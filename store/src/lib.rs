@@ -90,6 +90,7 @@ pub mod timeline;
 mod transition;
 mod unpaid;
 pub mod users;
+pub mod versions;
 pub mod wallet;
 pub mod webhooks;
 

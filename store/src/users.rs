@@ -8,6 +8,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, new_id,
+    versions::{IfMatch, Thing},
 };
 
 /// A person with an account.
@@ -137,8 +138,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such account.
     #[boxed]
-    pub async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<User> {
-        sqlx::query_as!(
+    pub async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+        condition: &IfMatch,
+    ) -> Result<User> {
+        let mut tx = self.pool.begin().await?;
+        condition.require(&mut tx, Thing::User(id)).await?;
+        let user = sqlx::query_as!(
             User,
             r#"UPDATE users SET full_name = COALESCE($2, full_name), language = COALESCE($3, language),
                       time_zone = COALESCE($4, time_zone), updated_at = now()
@@ -150,9 +158,11 @@ impl Store {
             change.language,
             change.time_zone.map(TimeZone::as_str),
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *tx)
         .await?
-        .ok_or(StoreError::NotFound("user"))
+        .ok_or(StoreError::NotFound("user"))?;
+        tx.commit().await?;
+        Ok(user)
     }
 }
 

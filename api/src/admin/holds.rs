@@ -31,7 +31,7 @@ pub(super) struct HoldRequest {
     stops_clock: bool,
     /// For colleagues: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "The customer disputes a payment")]
+    #[schema(min_length = 3, max_length = 500, example = "The customer disputes a payment")]
     reason: String,
     /// When it ends by itself; else it is released.
     #[serde(default)]

@@ -80,7 +80,7 @@ pub(super) struct AdminMessage {
 pub(super) struct RequeueDead {
     /// Only those that say this; left out: all.
     #[garde(inner(length(min = 1, max = 100)))]
-    #[schema(example = "payment_confirmed")]
+    #[schema(min_length = 1, max_length = 100, example = "payment_confirmed")]
     kind: Option<String>,
 }
 

@@ -10,7 +10,10 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::admin::{UserDetail, UserFilter, UserNote, UserSummary};
+use store::{
+    admin::{UserDetail, UserFilter, UserNote, UserSummary},
+    versions::Thing,
+};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -19,7 +22,7 @@ use crate::{
     AppState,
     auth::Staff,
     client::Client,
-    extract::{Body, Id, Paged, Params, SortedPaging},
+    extract::{Body, Id, Paged, Params, Seen, SortedPaging, Versioned},
     problem::Problem,
 };
 
@@ -110,7 +113,11 @@ pub(super) struct SetRole {
 pub(super) struct NewUserNote {
     /// For colleagues: 1 to 4000 characters. It can't be changed afterwards.
     #[garde(length(chars, min = 1, max = 4_000), custom(not_blank))]
-    #[schema(example = "Called: wants to pay the invoice by transfer on Friday")]
+    #[schema(
+        min_length = 1,
+        max_length = 4_000,
+        example = "Called: wants to pay the invoice by transfer on Friday"
+    )]
     text: String,
 }
 
@@ -157,8 +164,9 @@ pub(super) async fn get(
     _: Staff,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
-) -> Result<Json<AdminUser>, Problem> {
-    Ok(Json(state.store.user_for_staff(user).await?.into()))
+) -> Result<Versioned<AdminUser>, Problem> {
+    let version = state.store.version(Thing::User(user)).await?;
+    Ok(Versioned { version, body: state.store.user_for_staff(user).await?.into() })
 }
 
 /// Suspend an account: all its sessions end at once, and nobody can log in to it. What is asked with a token of it is answered
@@ -233,9 +241,11 @@ pub(super) async fn set_role(
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
+    Seen(condition): Seen,
     Body(request): Body<SetRole>,
 ) -> Result<Json<AdminUser>, Problem> {
-    state.store.set_user_role(user, request.role, admin.id, &client.origin(admin.actor())).await?;
+    let origin = client.origin(admin.actor());
+    state.store.set_user_role(user, request.role, admin.id, &condition, &origin).await?;
     tracing::warn!(event = "user.role_changed", user_id = %user, role = %request.role, "account's role changed");
     Ok(Json(state.store.user_for_staff(user).await?.into()))
 }

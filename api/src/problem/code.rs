@@ -213,6 +213,10 @@ codes! {
         /// The account's state forbids it.
         UserConflict = "user_conflict",
     }
+    PRECONDITION_FAILED {
+        /// `If-Match` names a version that it is not of (any more).
+        PreconditionFailed = "precondition_failed",
+    }
     PAYLOAD_TOO_LARGE {
         /// The body is larger than we accept.
         BodyTooLarge = "body_too_large",
@@ -296,7 +300,7 @@ codes! {
         ProofRepeated = "proof_repeated",
         /// The file is not PNG, JPEG, WebP or PDF, or not what its `Content-Type` says.
         ProofType = "proof_type",
-        /// There is no such provider: it stands in the query string or the body.
+        /// There is no such provider: it stands in the body.
         ProviderUnknown = "provider_unknown",
         /// The region has to be named.
         RegionRequired = "region_required",

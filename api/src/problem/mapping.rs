@@ -27,6 +27,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(what) => Self::not_found(what),
             StoreError::Conflict { object, .. } => Self::new(of_conflict(object), error.to_string()),
             StoreError::IdempotencyMismatch => Self::new(Code::IdempotencyKeyReused, error.to_string()),
+            StoreError::VersionDiffers => Self::new(Code::PreconditionFailed, error.to_string()),
             StoreError::OwnMoney => Self::new(Code::OwnMoney, error.to_string()),
             StoreError::InsufficientBalance => Self::new(Code::InsufficientBalance, error.to_string()),
             StoreError::PaymentLimit(outside) => Self::beyond_limit(&outside, None),

@@ -4,6 +4,8 @@
 mod api_tokens;
 mod browser_sessions;
 mod calls;
+mod changing;
+mod document;
 mod identity;
 mod layers;
 mod mailed_links;

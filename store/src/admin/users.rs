@@ -20,6 +20,7 @@ use crate::{
     page::{Page, SortCursor, SortKey, SortedRequest},
     second_factor, sessions, throttles,
     users::about,
+    versions::{IfMatch, Thing},
 };
 
 /// Which accounts are wanted; what is `None` does not restrict.
@@ -316,10 +317,12 @@ impl Store {
         user: UserId,
         role: Role,
         by: UserId,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<(), UserError> {
         let mut tx = self.pool.begin().await?;
         let locked = lock_to_decide(&mut tx, user, by).await?;
+        condition.require(&mut tx, Thing::User(user)).await?;
         if !locked.by_role.may(Permission::StaffManage) {
             return Err(UserError::OfStaff);
         }

@@ -7,7 +7,7 @@ pub const FLOORS: &[(&str, &[&str])] = &[
     ("kernel", &[
         "audit", "awaited_money", "crash_point", "credentials", "database_server", "deadline", "elapsed", "error", "events", "idempotency", "installation",
         "locks", "money_act", "numbers", "opaque_token", "outbox", "own_actions", "page", "pool", "tax", "term", "time_limit",
-        "unpaid",
+        "unpaid", "versions",
     ]),
     // Who there is, and what there is to be sold.
     ("people and catalog", &[
