@@ -4,7 +4,7 @@ use api::Access;
 use domain::{api_token::TokenScope, role::Role};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testkit::http::{Caller, Expect, Method, TestApi, User};
+use testkit::http::{Caller, Expect, TestApi, User};
 
 use crate::calls::open;
 

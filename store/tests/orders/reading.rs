@@ -1,4 +1,5 @@
 use domain::{
+    hostname::Hostname,
     ids::UserId,
     instance::InstanceStatus,
     order::OrderStatus,
@@ -120,7 +121,7 @@ async fn orders_are_sorted_page_by_page_and_searched(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let mut basket = shop.basket().await;
     for hostname in ["web-2", "db-1", "web-1", "cache-1"] {
-        hostname.clone_into(&mut basket.hostname);
+        basket.hostname = Hostname::parse(hostname).unwrap();
         shop.place(&basket, hostname).await.unwrap();
     }
     for sort in OwnOrderSort::ALL {

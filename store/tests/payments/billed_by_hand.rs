@@ -67,7 +67,11 @@ async fn a_draft_becomes_a_document_and_is_paid_from_the_balance(pool: PgPool) {
     assert_eq!((draft.subtotal.get(), draft.tax.get(), draft.total.get()), (750_000, 82_500, 832_500));
     // Its customer sees nothing of it, and can't pay it.
     let (any, page) = (OwnInvoiceFilter::default(), SortedRequest::first(10));
-    let seen = shop.store.invoices_of(shop.customer, &any, InvoiceSort::Newest, page).await.unwrap();
+    let seen = shop
+        .store
+        .invoices_of(shop.customer, &any, domain::sorting::InvoiceSort::Newest, page)
+        .await
+        .unwrap();
     assert!(seen.data.is_empty());
     let hidden = shop.pay_invoice(draft.id, PaymentMethod::Wallet, "early").await;
     assert!(matches!(hidden, Err(StoreError::NotFound("invoice"))), "{hidden:?}");

@@ -274,7 +274,12 @@ pub(super) async fn transfers_for(shop: &Shop, order: OrderId) -> Vec<Payment> {
 
 async fn some_order(shop: &Shop, random: &mut StdRng) -> Option<OrderId> {
     let (any, page) = (OwnOrderFilter::default(), SortedRequest::first(6));
-    let orders = shop.store.orders_of(shop.customer, &any, OwnOrderSort::Newest, page).await.unwrap().data;
+    let orders = shop
+        .store
+        .orders_of(shop.customer, &any, domain::sorting::OwnOrderSort::Newest, page)
+        .await
+        .unwrap()
+        .data;
     orders.choose(random).map(|order| order.id)
 }
 
