@@ -75,7 +75,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such thing.
     #[boxed]
-    pub async fn version(&self, thing: Thing<'_>) -> Result<String> {
+    pub async fn version<'a>(&'a self, thing: Thing<'a>) -> Result<String> {
         let mut connection = self.pool.acquire().await?;
         version(&mut connection, thing).await?.ok_or(StoreError::NotFound("object"))
     }
