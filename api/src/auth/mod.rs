@@ -24,6 +24,7 @@ mod turns;
 mod two_factor;
 
 pub use access::{Access, access, operations};
+pub(crate) use access_token::issue_for_staff;
 pub(crate) use principal::scope_missing;
 pub use principal::{CurrentUser, InternalKey, LoggedIn, Staff};
 
