@@ -25,7 +25,7 @@ use crate::{
 pub fn router(state: AppState) -> Router {
     let (routes, document) = openapi::described_routes().split_for_parts();
     let routes = if state.previews { routes.merge(routes::for_writers()) } else { routes };
-    wrap(routes.merge(docs::routes("/api", openapi::finish(document))), RateLimits::new(&state.limits), state)
+    wrap(routes.merge(docs::routes("/api", openapi::finish(document))), RateLimits::new(&state), state)
 }
 
 /// Everything on the internal port: the provider API under `/internal`, its documentation, and the health endpoints.
@@ -33,7 +33,7 @@ pub fn router(state: AppState) -> Router {
 pub fn internal_router(state: AppState) -> Router {
     let (routes, document) = openapi::described_internal_routes().split_for_parts();
     let routes = routes.merge(docs::routes("/internal", openapi::finish(document)));
-    wrap(routes, RateLimits::of_the_internal_port(&state.limits), state)
+    wrap(routes, RateLimits::of_the_internal_port(&state), state)
 }
 
 /// The layers that every answer passes, the outermost last.

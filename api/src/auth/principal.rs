@@ -19,7 +19,7 @@ use super::{
     access_token,
 };
 use crate::{
-    AppState,
+    AppState, AuthConfig,
     client::Client,
     problem::{Code, Problem},
 };
@@ -169,6 +169,25 @@ async fn logged_in(parts: &Parts, state: &AppState) -> Result<(CurrentUser, Sess
         return Err(no_tokens());
     }
     of_session(token, parts, state).await
+}
+
+/// Who says to ask, as far as is known without a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Whoever an access token of ours is of; where staff ask in a customer's name, they.
+    User(UserId),
+    /// The hash of what may be a personal API token.
+    Token(Vec<u8>),
+}
+
+/// Who says to ask, by what these headers show; `None` of nobody, and of access tokens that are none of ours or ended.
+pub(crate) fn caller(headers: &HeaderMap, config: &AuthConfig) -> Option<Caller> {
+    let token = bearer(headers).ok()?;
+    if token.starts_with(API_TOKEN_PREFIX) {
+        return Some(Caller::Token(store::opaque_token::hash(token.as_bytes())));
+    }
+    let claims = access_token::verify(token, config).ok()?;
+    Some(Caller::User(claims.act.map_or(claims.sub, |staff| staff.sub)))
 }
 
 /// Whose an access token is, and of which session.

@@ -340,7 +340,7 @@ codes! {
     TOO_MANY_REQUESTS {
         /// Too many failed logins.
         LoginLocked = "login_locked",
-        /// Too many requests from this network.
+        /// Too many requests of this kind from this network, account or API token.
         RateLimited = "rate_limited",
         /// As many actions were asked for within an hour as may be.
         TooManyActions = "too_many_actions",

@@ -6,6 +6,7 @@ mod browser_sessions;
 mod calls;
 mod identity;
 mod layers;
+mod limits;
 mod mailed_links;
 mod notifying;
 mod openapi;
