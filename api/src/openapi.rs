@@ -78,7 +78,8 @@ impl Document {
             `Idempotency-Key`, so that a retry does not do it twice. A key is kept for 30 days, unless the installation says \
             otherwise; after that it is a new one. Every answer has `X-Request-Id`, and under \
             `/api/v1` `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. `x-access` says of each operation whom it \
-            is for: by which roles, or by which scope of an API token (null: after a login only).",
+            is for: by which roles, or by which scope of an API token (null: after a login only), and \
+            whether staff may do it in a customer's name.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
@@ -202,7 +203,7 @@ fn add_access(document: &mut Value) {
 fn in_words(access: Access) -> Value {
     match access {
         Access::Anybody => json!({ "for": "anybody" }),
-        Access::Own { token } => json!({ "for": "users", "api_token": token }),
+        Access::Own { token, support } => json!({ "for": "users", "api_token": token, "support": support }),
         Access::Staff(permission) => {
             json!({ "for": "staff", "permission": permission, "roles": permission.roles() })
         }

@@ -28,7 +28,7 @@ pub fn router(state: AppState) -> Router {
     let document = openapi::finish(document);
     let routes = routes.route_layer(from_fn_with_state(Queries::of(&document), refuse_unknown));
     let routes = if state.previews { routes.merge(routes::for_writers()) } else { routes };
-    wrap(routes.merge(docs::routes("/api", document)), RateLimits::new(&state.limits), state)
+    wrap(routes.merge(docs::routes("/api", document)), RateLimits::new(&state), state)
 }
 
 /// Everything on the internal port: the provider API under `/internal`, its documentation, and the health endpoints.
@@ -38,7 +38,7 @@ pub fn internal_router(state: AppState) -> Router {
     let document = openapi::finish(document);
     let routes = routes.route_layer(from_fn_with_state(Queries::of(&document), refuse_unknown));
     let routes = routes.merge(docs::routes("/internal", document));
-    wrap(routes, RateLimits::of_the_internal_port(&state.limits), state)
+    wrap(routes, RateLimits::of_the_internal_port(&state), state)
 }
 
 /// The layers that every answer passes, the outermost last.

@@ -77,10 +77,10 @@ fn refusal(who: Who, access: Access) -> Option<(u16, &'static str)> {
         (Access::Key(_), _) => Some((401, "api_key_missing")),
         (_, Who::Nobody | Who::Key(_)) => Some((401, "token_missing")),
         (Access::Own { .. }, Who::User(_)) => None,
-        (Access::Own { token: Some(wanted) }, Who::Token(scope)) => {
+        (Access::Own { token: Some(wanted), .. }, Who::Token(scope)) => {
             (wanted != scope).then_some((403, "scope_missing"))
         }
-        (Access::Own { token: None } | Access::Staff(_), Who::Token(_)) => Some((403, "forbidden")),
+        (Access::Own { token: None, .. } | Access::Staff(_), Who::Token(_)) => Some((403, "forbidden")),
         (Access::Staff(permission), Who::User(role)) => {
             (!permission.roles().contains(&role)).then_some((403, "forbidden"))
         }

@@ -55,6 +55,8 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/reconciliations", "is about servers"),
     ("POST", "/api/v1/admin/refunds/{id}/retry", "asks again by the refund's id, which gives back once"),
     ("POST", "/api/v1/admin/users/{id}/notes", "is about colleagues"),
+    ("POST", "/api/v1/admin/users/{id}/impersonate", "looks at the account, and changes nothing"),
+    ("DELETE", "/api/v1/admin/users/{id}/impersonate", "is about looking at the account"),
     ("PUT", "/api/v1/admin/users/{id}/role", "is about the account"),
     ("POST", "/api/v1/admin/users/{id}/reset-2fa", "is about the account"),
     ("POST", "/api/v1/admin/users/{id}/suspend", "is about the account"),

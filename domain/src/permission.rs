@@ -22,6 +22,8 @@ text_enum! {
         PromosManage = "promos:manage",
         /// Suspend, unlock and note about customers' accounts.
         AccountsManage = "accounts:manage",
+        /// See what a customer sees, in a session in their name.
+        AccountsImpersonate = "accounts:impersonate",
         /// Tell customers news.
         AnnouncementsMake = "announcements:make",
         /// Keep the machinery going: messages, pauses, webhook events, checks, bulk retries.
@@ -46,6 +48,7 @@ impl Permission {
             | Self::CatalogManage
             | Self::PromosManage
             | Self::AccountsManage
+            | Self::AccountsImpersonate
             | Self::AnnouncementsMake
             | Self::OperationsRun => &[Role::Admin, Role::Superadmin],
             Self::StaffManage | Self::ProvidersManage => &[Role::Superadmin],

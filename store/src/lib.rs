@@ -73,6 +73,7 @@ pub mod refunds;
 mod refused_steps;
 mod registration;
 pub mod renewals;
+pub mod request_budgets;
 pub mod resizes;
 pub mod second_factor;
 pub mod seed;

@@ -15,6 +15,7 @@ mod deliveries;
 mod disputes;
 mod exports;
 mod holds;
+mod impersonation;
 mod instances;
 mod invoice_commands;
 mod invoices;
@@ -145,6 +146,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::unlock))
         .routes(routes!(users::reset_second_factor))
         .routes(routes!(users::set_role))
+        .routes(routes!(impersonation::begin, impersonation::end))
         .routes(routes!(users::write_note, users::notes))
         .routes(routes!(audit_log::list))
         .routes(routes!(exports::orders))

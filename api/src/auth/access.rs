@@ -19,6 +19,8 @@ pub enum Access {
     Own {
         /// The scope by which a personal API token may do it too; `None` where somebody has to log in.
         token: Option<TokenScope>,
+        /// Whether staff may do it in the owner's name: what shows no secret and changes nothing.
+        support: bool,
     },
     /// Staff who logged in and whose role has this.
     Staff(Permission),
@@ -33,7 +35,9 @@ const WALLET: Access = token(TokenScope::Wallet);
 const INSTANCES: Access = token(TokenScope::Instances);
 const NOTIFICATIONS: Access = token(TokenScope::Notifications);
 /// It is about who somebody is.
-const LOGIN: Access = Access::Own { token: None };
+const LOGIN: Access = Access::Own { token: None, support: false };
+/// The same, where staff may do it in the owner's name.
+const SESSION: Access = Access::Own { token: None, support: true };
 
 const SEE: Access = Access::Staff(Permission::AdminRead);
 const EXPORTS: Access = Access::Staff(Permission::ExportsRead);
@@ -43,13 +47,15 @@ const LIFE: Access = Access::Staff(Permission::LifeManage);
 const CATALOG: Access = Access::Staff(Permission::CatalogManage);
 const PROMOS: Access = Access::Staff(Permission::PromosManage);
 const ACCOUNTS: Access = Access::Staff(Permission::AccountsManage);
+const IMPERSONATE: Access = Access::Staff(Permission::AccountsImpersonate);
 const NEWS: Access = Access::Staff(Permission::AnnouncementsMake);
 const RUN: Access = Access::Staff(Permission::OperationsRun);
 const STAFF: Access = Access::Staff(Permission::StaffManage);
 const PROVIDERS: Access = Access::Staff(Permission::ProvidersManage);
 
+/// What only reads staff may do in the owner's name.
 const fn token(scope: TokenScope) -> Access {
-    Access::Own { token: Some(scope) }
+    Access::Own { token: Some(scope), support: matches!(scope, TokenScope::Read) }
 }
 
 const fn key(scope: Scope) -> Access {
@@ -86,7 +92,7 @@ const OPERATIONS: &[(&str, &str, Access)] = &[
     ("GET", "/livez", ANYBODY),
     ("GET", "/readyz", ANYBODY),
     // One's own account and what it has.
-    ("POST", "/api/v1/auth/logout", LOGIN),
+    ("POST", "/api/v1/auth/logout", SESSION),
     ("POST", "/api/v1/auth/logout-all", LOGIN),
     ("GET", "/api/v1/auth/me", READ),
     ("PATCH", "/api/v1/auth/me", LOGIN),
@@ -105,7 +111,7 @@ const OPERATIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/auth/me/notification-preferences", READ),
     ("PUT", "/api/v1/auth/me/notification-preferences", LOGIN),
     ("PUT", "/api/v1/auth/me/password", LOGIN),
-    ("GET", "/api/v1/auth/me/sessions", LOGIN),
+    ("GET", "/api/v1/auth/me/sessions", SESSION),
     ("DELETE", "/api/v1/auth/me/sessions/{id}", LOGIN),
     ("GET", "/api/v1/auth/me/ssh-keys", READ),
     ("POST", "/api/v1/auth/me/ssh-keys", INSTANCES),
@@ -283,6 +289,8 @@ const OPERATIONS: &[(&str, &str, Access)] = &[
     ("PATCH", "/api/v1/admin/terms/{months}", CATALOG),
     ("GET", "/api/v1/admin/users", SEE),
     ("GET", "/api/v1/admin/users/{id}", SEE),
+    ("POST", "/api/v1/admin/users/{id}/impersonate", IMPERSONATE),
+    ("DELETE", "/api/v1/admin/users/{id}/impersonate", IMPERSONATE),
     ("GET", "/api/v1/admin/users/{id}/notes", SEE),
     ("POST", "/api/v1/admin/users/{id}/notes", ACCOUNTS),
     ("POST", "/api/v1/admin/users/{id}/reset-2fa", ACCOUNTS),
@@ -324,5 +332,10 @@ pub fn access(method: &Method, path: &str) -> Option<Access> {
 
 /// Whom the operation is for that a request is routed to.
 pub(super) fn of_request(parts: &Parts) -> Option<Access> {
-    access(&parts.method, parts.extensions.get::<MatchedPath>()?.as_str())
+    access(&parts.method, path_of_request(parts))
+}
+
+/// The path that a request is routed to, as the documents have it.
+pub(super) fn path_of_request(parts: &Parts) -> &str {
+    parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str)
 }

@@ -180,6 +180,8 @@ pub(super) struct SessionBody {
     pub last_used_at: DateTime<Utc>,
     /// Whether this request belongs to it.
     pub current: bool,
+    /// Until when at most our team looks at the account in its owner's name; `null` of the owner's own logins.
+    pub support_until: Option<DateTime<Utc>>,
 }
 
 /// The rule for passwords; `email` is what it must not be.

@@ -25,7 +25,8 @@ mod turns;
 mod two_factor;
 
 pub use access::{Access, access, operations};
-pub(crate) use principal::scope_missing;
+pub(crate) use access_token::issue_for_staff;
+pub(crate) use principal::{Caller, caller, scope_missing};
 pub use principal::{CurrentUser, InternalKey, LoggedIn, Staff};
 
 /// `/auth/*`.

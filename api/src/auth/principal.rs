@@ -20,7 +20,8 @@ use super::{
     access_token,
 };
 use crate::{
-    AppState,
+    AppState, AuthConfig,
+    client::Client,
     problem::{Code, Problem},
 };
 
@@ -33,6 +34,8 @@ pub struct CurrentUser {
     pub id: UserId,
     /// What they may do; a program is a customer, whoever made its token.
     pub role: Role,
+    /// Who of the staff asks in this user's name; `None` where they do so themselves.
+    pub impersonator: Option<UserId>,
     /// Whether the email address is proven.
     pub email_verified: bool,
     /// What they read: the language that `Accept-Language` asks for, else their profile's.
@@ -48,6 +51,8 @@ pub struct LoggedIn {
     pub id: UserId,
     /// The login this request belongs to.
     pub session: SessionId,
+    /// As [`CurrentUser::impersonator`].
+    pub impersonator: Option<UserId>,
 }
 
 /// Somebody of the staff who logged in, and whose role has the permission that the operation takes ([`super::access`]). Others get
@@ -56,6 +61,8 @@ pub struct LoggedIn {
 pub struct Staff {
     /// Who.
     pub id: UserId,
+    /// The login this request belongs to.
+    pub session: SessionId,
     /// What they read, as [`CurrentUser::language`].
     pub language: Language,
     /// What the operation takes, and they may.
@@ -74,8 +81,8 @@ pub struct InternalKey {
 impl CurrentUser {
     /// This user as the actor of an audited act.
     #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::User(self.id)
+    pub fn actor(&self) -> Actor {
+        actor(self.id, self.impersonator)
     }
 
     /// How they read.
@@ -88,9 +95,13 @@ impl CurrentUser {
 impl LoggedIn {
     /// This user as the actor of an audited act.
     #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::User(self.id)
+    pub fn actor(&self) -> Actor {
+        actor(self.id, self.impersonator)
     }
+}
+
+fn actor(user: UserId, impersonator: Option<UserId>) -> Actor {
+    impersonator.map_or(Actor::User(user), |staff| Actor::Impersonator { staff, customer: user })
 }
 
 impl Staff {
@@ -135,9 +146,9 @@ impl FromRequestParts<AppState> for LoggedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let (CurrentUser { id, .. }, session) = logged_in(parts, state).await?;
+        let (CurrentUser { id, impersonator, .. }, session) = logged_in(parts, state).await?;
         match access::of_request(parts) {
-            Some(Access::Own { .. }) => Ok(Self { id, session }),
+            Some(Access::Own { .. }) => Ok(Self { id, session, impersonator }),
             _ => Err(not_for_customers()),
         }
     }
@@ -147,9 +158,11 @@ impl FromRequestParts<AppState> for Staff {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let (CurrentUser { id, role, language, .. }, _) = logged_in(parts, state).await?;
+        let (CurrentUser { id, role, language, .. }, session) = logged_in(parts, state).await?;
         match access::of_request(parts) {
-            Some(Access::Staff(permission)) if role.may(permission) => Ok(Self { id, language, permission }),
+            Some(Access::Staff(permission)) if role.may(permission) => {
+                Ok(Self { id, session, language, permission })
+            }
             _ if role.is_staff() => Err(forbidden("this is not for your role")),
             _ => Err(forbidden("this is for staff only")),
         }
@@ -165,6 +178,25 @@ async fn logged_in(parts: &Parts, state: &AppState) -> Result<(CurrentUser, Sess
         return Err(no_tokens());
     }
     of_session(token, parts, state).await
+}
+
+/// Who says to ask, as far as is known without a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Whoever an access token of ours is of; where staff ask in a customer's name, they.
+    User(UserId),
+    /// The hash of what may be a personal API token.
+    Token(Vec<u8>),
+}
+
+/// Who says to ask, by what these headers show; `None` of nobody, and of access tokens that are none of ours or ended.
+pub(crate) fn caller(headers: &HeaderMap, config: &AuthConfig) -> Option<Caller> {
+    let token = bearer(headers).ok()?;
+    if token.starts_with(API_TOKEN_PREFIX) {
+        return Some(Caller::Token(store::opaque_token::hash(token.as_bytes())));
+    }
+    let claims = access_token::verify(token, config).ok()?;
+    Some(Caller::User(claims.act.map_or(claims.sub, |staff| staff.sub)))
 }
 
 /// Whose an access token is, and of which session.
@@ -192,11 +224,35 @@ async fn of_session(
     let user = CurrentUser {
         id: claims.sub,
         role: session.role,
+        impersonator: session.impersonator,
         email_verified: session.email_verified,
         language: Language::of_reader(accepted_language(&parts.headers), session.language),
         time_zone: session.time_zone,
     };
+    if user.impersonator.is_some() {
+        admit_impersonator(&user, claims.sid, parts, state).await?;
+    }
     Ok((user, claims.sid))
+}
+
+/// Lets staff do in a customer's name what the table has for them, and notes whatever they ask for, before it is done.
+async fn admit_impersonator(
+    user: &CurrentUser,
+    session: SessionId,
+    parts: &Parts,
+    state: &AppState,
+) -> Result<(), Problem> {
+    let may = matches!(access::of_request(parts), Some(Access::Own { support: true, .. }));
+    let operation = format!("{} {}", parts.method, access::path_of_request(parts));
+    let client =
+        parts.extensions.get::<Client>().ok_or_else(|| Problem::failed("the request has no client"))?;
+    let origin = client.origin(user.actor());
+    state.store.note_impersonated(session, &operation, parts.uri.path(), !may, &origin).await?;
+    if may {
+        return Ok(());
+    }
+    let detail = "staff who look at an account in its owner's name may not do this";
+    Err(Problem::new(Code::ImpersonationForbidden, detail))
 }
 
 /// Whose a personal API token is, if it has the right that the operation takes.
@@ -208,14 +264,15 @@ async fn of_token(token: &str, parts: &Parts, state: &AppState) -> Result<Curren
         return Err(account_suspended());
     }
     match access::of_request(parts) {
-        Some(Access::Own { token: Some(scope) }) if holder.scopes.contains(&scope) => Ok(CurrentUser {
+        Some(Access::Own { token: Some(scope), .. }) if holder.scopes.contains(&scope) => Ok(CurrentUser {
             id: holder.user,
             role: Role::Customer,
+            impersonator: None,
             email_verified: holder.email_verified,
             language: Language::of_reader(accepted_language(&parts.headers), holder.language),
             time_zone: holder.time_zone,
         }),
-        Some(Access::Own { token: Some(scope) }) => Err(Problem::new(
+        Some(Access::Own { token: Some(scope), .. }) => Err(Problem::new(
             Code::ScopeMissing,
             format!("this API token may not do that: it lacks the scope {scope}"),
         )),

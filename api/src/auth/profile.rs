@@ -100,6 +100,7 @@ pub(super) async fn sessions(
         ip: session.ip,
         created_at: session.created_at,
         last_used_at: session.last_used_at,
+        support_until: session.support_until,
     }))
 }
 

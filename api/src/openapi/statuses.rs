@@ -132,7 +132,7 @@ fn of_who_asks(method: &str, path: &str, operation: &Map<String, Value>) -> Vec<
 fn scope(method: &str, path: &str) -> Option<TokenScope> {
     let method = Method::from_bytes(method.to_uppercase().as_bytes()).ok()?;
     match access(&method, path)? {
-        Access::Own { token } => token,
+        Access::Own { token, .. } => token,
         _ => None,
     }
 }

@@ -102,6 +102,10 @@ codes! {
         EmailUnverified = "email_unverified",
         /// It is not for users of this role.
         Forbidden = "forbidden",
+        /// Staff who look at an account in its owner's name may not do this.
+        ImpersonationForbidden = "impersonation_forbidden",
+        /// Staff have to have logged in within the last hour for this.
+        LoginNotFresh = "login_not_fresh",
         /// Staff can't decide about their own account.
         OwnAccount = "own_account",
         /// Staff can't decide about their own money.
@@ -340,7 +344,7 @@ codes! {
     TOO_MANY_REQUESTS {
         /// Too many failed logins.
         LoginLocked = "login_locked",
-        /// Too many requests from this network.
+        /// Too many requests of this kind from this network, account or API token.
         RateLimited = "rate_limited",
         /// As many actions were asked for within an hour as may be.
         TooManyActions = "too_many_actions",

@@ -318,7 +318,8 @@ impl From<UserError> for Problem {
         let code = match error {
             UserError::Store(error) => return error.into(),
             UserError::OwnAccount => Code::OwnAccount,
-            UserError::OfStaff => Code::Forbidden,
+            UserError::OfStaff | UserError::NoCustomer => Code::Forbidden,
+            UserError::StaleSession => Code::LoginNotFresh,
         };
         Self::new(code, error.to_string())
     }

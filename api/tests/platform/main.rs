@@ -8,6 +8,7 @@ mod changing;
 mod document;
 mod identity;
 mod layers;
+mod limits;
 mod mailed_links;
 mod notifying;
 mod openapi;

@@ -93,6 +93,12 @@ pub enum UserError {
     /// Superadministrators decide about staff.
     #[error("the account is of staff; a superadministrator has to do it")]
     OfStaff,
+    /// Nobody of the staff is impersonated.
+    #[error("the account is of staff: only customers can be looked at so")]
+    NoCustomer,
+    /// Who decides has to have logged in lately.
+    #[error("log in again first: you did so more than an hour ago")]
+    StaleSession,
     /// The account is not there, is so already, or the database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -194,7 +200,8 @@ impl Store {
                       (SELECT count(*) FROM orders WHERE user_id = u.id) AS "orders!",
                       (SELECT count(*) FROM invoices WHERE user_id = u.id AND status = 'OPEN') AS "open_invoices!",
                       (SELECT count(*) FROM user_notes WHERE user_id = u.id) AS "notes!",
-                      (SELECT max(created_at) FROM sessions WHERE user_id = u.id) AS last_login_at,
+                      (SELECT max(created_at) FROM sessions WHERE user_id = u.id AND impersonated_by IS NULL)
+                          AS last_login_at,
                       u.email_undeliverable_since
                FROM users u WHERE u.id = $1"#,
             user.0,
@@ -347,15 +354,19 @@ impl Store {
 }
 
 /// Two accounts that nobody else changes until the transaction's end, and for which no session is opened.
-struct Locked {
-    role: Role,
-    is_suspended: bool,
-    by_role: Role,
+pub(super) struct Locked {
+    pub(super) role: Role,
+    pub(super) is_suspended: bool,
+    pub(super) by_role: Role,
 }
 
 /// Locks the account that is decided about and whose who decides, in the order of their ids, and refuses who may not. `FOR
 /// UPDATE`, so that a login under way has either opened its session before, or waits.
-async fn lock_to_decide(tx: &mut PgConnection, user: UserId, by: UserId) -> Result<Locked, UserError> {
+pub(super) async fn lock_to_decide(
+    tx: &mut PgConnection,
+    user: UserId,
+    by: UserId,
+) -> Result<Locked, UserError> {
     if user == by {
         return Err(UserError::OwnAccount);
     }
@@ -376,6 +387,6 @@ async fn lock_to_decide(tx: &mut PgConnection, user: UserId, by: UserId) -> Resu
     Ok(Locked { role: target.role, is_suspended: target.is_suspended, by_role: decider.role })
 }
 
-fn conflict(state: &str) -> StoreError {
+pub(super) fn conflict(state: &str) -> StoreError {
     StoreError::Conflict { object: Object::User, state: state.to_owned() }
 }

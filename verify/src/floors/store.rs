@@ -12,7 +12,7 @@ pub const FLOORS: &[(&str, &[&str])] = &[
     // Who there is, and what there is to be sold.
     ("people and catalog", &[
         "api_keys", "api_tokens", "billing_profiles", "catalog", "catalog_sync", "deliveries", "gateways", "mailed_links", "notifications", "pauses", "provider_budgets",
-        "provider_reads", "refused_steps", "registration", "second_factor", "sessions", "ssh_keys", "telegram", "throttles", "timeline", "users",
+        "provider_reads", "refused_steps", "registration", "request_budgets", "second_factor", "sessions", "ssh_keys", "telegram", "throttles", "timeline", "users",
     ]),
     ("ledger", &["ledger"]),
     // An order that moves takes the use of its code along.
