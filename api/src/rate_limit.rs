@@ -85,17 +85,17 @@ impl RateLimits {
         if class == Class::Health {
             return Some(self.health.as_ref()?.take(self.key(kind, network)));
         }
-        let here = self.take_as(class, self.by_network(class), kind, network).await;
-        // Who is turned away by address takes nothing from the account.
-        if here.is_some_and(|here| here.wait.is_some()) {
-            return here;
-        }
         let most = self.by_account(class);
         let who = match caller {
             Some(Caller::User(user)) => self.take_as(class, most, "account", user).await,
             Some(Caller::Token(hash)) => self.take_as(class, most, "token", hex(&hash)).await,
             None => None,
         };
+        // Who has used up their own takes nothing from those who share the address.
+        if who.is_some_and(|who| who.wait.is_some()) {
+            return who;
+        }
+        let here = self.take_as(class, self.by_network(class), kind, network).await;
         match (here, who) {
             (Some(here), Some(who)) => Some(here.tighter(who)),
             (here, who) => here.or(who),

@@ -28,7 +28,7 @@ const USUAL_MINUTES: u32 = 15;
 pub(super) struct ImpersonationWish {
     /// For the audit log: 3 to 500 characters. The customer is told that it happens, not why.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "Ticket 4711: says that an invoice is missing")]
+    #[schema(min_length = 3, max_length = 500, example = "Ticket 4711: says that an invoice is missing")]
     reason: String,
     /// 1 to 60; 15 where it is left out.
     #[garde(range(min = 1, max = 60))]

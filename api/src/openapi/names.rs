@@ -36,7 +36,8 @@ fn name_entries(document: &mut Value) {
         }
     }
     for (name, schema) in found {
-        all.entry(name).or_insert(schema);
+        // One of that name which nothing refers to is of the same type, and no rule has seen it.
+        all.insert(name, schema);
     }
 }
 

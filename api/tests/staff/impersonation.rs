@@ -130,7 +130,7 @@ async fn only_customers_are_looked_at_and_only_by_who_may_and_logged_in_lately(p
         .post(&format!("/admin/users/{SOME_ID}/impersonate"), &wish())
         .await
         .expect_problem(404, "not_found");
-    for (field, bad) in [("reason", json!("  ")), ("minutes", json!(0)), ("minutes", json!(61))] {
+    for (field, bad) in [("reason", json!("   ")), ("minutes", json!(0)), ("minutes", json!(61))] {
         let mut body = wish();
         body[field] = bad;
         let refused = admin.post(&address(siti.id), &body).await;
