@@ -25,6 +25,7 @@ pub mod label;
 pub mod language;
 pub mod ledger;
 pub mod life;
+pub mod live;
 pub mod mailed_link;
 pub mod money;
 pub mod notification;

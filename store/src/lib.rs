@@ -46,6 +46,7 @@ pub mod instances;
 pub mod invoices;
 pub mod ledger;
 pub mod life;
+pub mod live;
 mod locks;
 pub mod mailed_links;
 pub mod money_act;

@@ -176,7 +176,8 @@ impl UpkeepConfig {
             Purgeable::LoginThrottles
             | Purgeable::LoginChallenges
             | Purgeable::RefreshTokens
-            | Purgeable::MailedLinks => what.kept_for_ms(),
+            | Purgeable::MailedLinks
+            | Purgeable::LiveChanges => what.kept_for_ms(),
         };
         let rules = Purgeable::ALL
             .iter()
