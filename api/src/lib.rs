@@ -25,6 +25,7 @@ mod headers;
 mod in_time;
 mod instance_actions;
 mod internal;
+mod live;
 mod observe;
 mod openapi;
 mod password;
@@ -43,6 +44,7 @@ mod webhooks;
 mod wording;
 
 pub use auth::{TokenAccess, token_access, token_operations};
+pub use live::{Live, LiveSettings};
 pub use openapi::{document, internal_document};
 pub use password::{
     PasswordCost, PasswordError, Unacceptable, acceptable as acceptable_password, hash as hash_password,

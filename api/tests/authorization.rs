@@ -12,6 +12,8 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET", "/health"),
     ("GET", "/livez"),
     ("GET", "/readyz"),
+    // Whose it is is said in its first message: `api/tests/live`.
+    ("GET", "/ws/notifications"),
     ("POST", "/api/v1/auth/register"),
     ("POST", "/api/v1/auth/login"),
     // The second step of a login.

@@ -1,6 +1,6 @@
 //! Who is asking: registration, login and sessions (`account`, `browser_session`, `profile`), links that prove an address
 //! (`mailed_links`), the second factor, SSH keys, access tokens, tokens of people's own programs (`api_tokens`, and what they may
-//! do in `token_access`), and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`], [`Staff`],
+//! do in `token_access`), who holds an open connection (`live_access`), and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`], [`Staff`],
 //! [`Administrator`], [`Superadministrator`], [`InternalKey`]).
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -12,6 +12,7 @@ mod account;
 mod api_tokens;
 mod bodies;
 mod browser_session;
+mod live_access;
 mod mailed_links;
 mod notification_preferences;
 mod principal;
@@ -23,6 +24,7 @@ mod token_access;
 mod turns;
 mod two_factor;
 
+pub(crate) use live_access::LiveAccess;
 pub(crate) use principal::scope_missing;
 pub use principal::{Administrator, CurrentUser, InternalKey, LoggedIn, Staff, Superadministrator, right};
 pub use token_access::{TokenAccess, token_access, token_operations};

@@ -13,9 +13,17 @@ use domain::{
     language::Language,
     role::Role,
 };
-use store::{api_keys::ValidKey, api_tokens::API_TOKEN_PREFIX, audit::Actor};
+use store::{
+    api_keys::ValidKey,
+    api_tokens::{API_TOKEN_PREFIX, TokenHolder},
+    audit::Actor,
+};
 
-use super::{TokenAccess, access_token, token_access};
+use super::{
+    TokenAccess,
+    access_token::{self, Claims},
+    token_access,
+};
 use crate::{
     AppState,
     problem::{Code, Problem},
@@ -172,7 +180,7 @@ impl FromRequestParts<AppState> for CurrentUser {
         if token.starts_with(API_TOKEN_PREFIX) {
             return of_token(token, parts, state).await;
         }
-        let (user, _) = of_session(token, parts, state).await?;
+        let (user, _) = of_session(token, accepted_language(&parts.headers), state).await?;
         Ok(user)
     }
 }
@@ -187,17 +195,18 @@ impl FromRequestParts<AppState> for LoggedIn {
             of_token(token, parts, state).await?;
             return Err(no_tokens());
         }
-        let (CurrentUser { id, role, language, .. }, session) = of_session(token, parts, state).await?;
-        Ok(Self { id, session, role, language })
+        let (user, claims) = of_session(token, accepted_language(&parts.headers), state).await?;
+        let CurrentUser { id, role, language, .. } = user;
+        Ok(Self { id, session: claims.sid, role, language })
     }
 }
 
 /// Whose an access token is, and of which session.
-async fn of_session(
+pub(super) async fn of_session(
     token: &str,
-    parts: &Parts,
+    asked: Option<Language>,
     state: &AppState,
-) -> Result<(CurrentUser, SessionId), Problem> {
+) -> Result<(CurrentUser, Claims), Problem> {
     let claims = access_token::verify(token, &state.auth)?;
     let session = state
         .store
@@ -218,27 +227,42 @@ async fn of_session(
         id: claims.sub,
         role: session.role,
         email_verified: session.email_verified,
-        language: Language::of_reader(accepted_language(&parts.headers), session.language),
+        language: Language::of_reader(asked, session.language),
     };
-    Ok((user, claims.sid))
+    Ok((user, claims))
 }
 
 /// Whose a personal API token is, if it has the right that the operation takes.
 async fn of_token(token: &str, parts: &Parts, state: &AppState) -> Result<CurrentUser, Problem> {
+    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let asked = accepted_language(&parts.headers);
+    let (user, _) = with_token(token, asked, token_access(&parts.method, path), state).await?;
+    Ok(user)
+}
+
+/// The same for what takes tokens like this.
+pub(super) async fn with_token(
+    token: &str,
+    asked: Option<Language>,
+    access: Option<TokenAccess>,
+    state: &AppState,
+) -> Result<(CurrentUser, TokenHolder), Problem> {
     let holder = state.store.use_api_token(token).await?.ok_or_else(|| {
         Problem::new(Code::TokenInvalid, "this API token is not valid (any more)").challenge(TOKEN_CHALLENGE)
     })?;
     if holder.suspended {
         return Err(account_suspended());
     }
-    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    match token_access(&parts.method, path) {
-        Some(TokenAccess::With(scope)) if holder.scopes.contains(&scope) => Ok(CurrentUser {
-            id: holder.user,
-            role: Role::Customer,
-            email_verified: holder.email_verified,
-            language: Language::of_reader(accepted_language(&parts.headers), holder.language),
-        }),
+    match access {
+        Some(TokenAccess::With(scope)) if holder.scopes.contains(&scope) => {
+            let user = CurrentUser {
+                id: holder.user,
+                role: Role::Customer,
+                email_verified: holder.email_verified,
+                language: Language::of_reader(asked, holder.language),
+            };
+            Ok((user, holder))
+        }
         Some(TokenAccess::With(scope)) => Err(Problem::new(
             Code::ScopeMissing,
             format!("this API token may not do that: it lacks the scope {scope}"),
@@ -318,7 +342,7 @@ const API_KEY_CHALLENGE: &str = r#"ApiKey realm="webrana""#;
 /// What a token that is no good is answered with (RFC 6750, 3).
 pub(super) const TOKEN_CHALLENGE: &str = r#"Bearer realm="webrana", error="invalid_token""#;
 
-fn accepted_language(headers: &HeaderMap) -> Option<Language> {
+pub(super) fn accepted_language(headers: &HeaderMap) -> Option<Language> {
     headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::accepted)
 }
 

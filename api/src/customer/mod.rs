@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod documents;
 pub mod instances;
 pub mod invoices;
+pub(crate) mod live;
 pub mod notifications;
 pub mod orders;
 pub mod payments;
