@@ -3,7 +3,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
 };
@@ -38,6 +38,17 @@ pub(crate) async fn protect(State(state): State<AppState>, request: Request, nex
     headers.entry(header::CACHE_CONTROL).or_insert(if is_page { DOCS_CACHE } else { NO_STORE });
     if state.limits.hsts {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
+    response
+}
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The layer's function. An answer that an `Idempotency-Key` repeats says so.
+pub(crate) async fn tell_replays(request: Request, next: Next) -> Response {
+    let (mut response, is_replay) = store::idempotency::watch(next.run(request)).await;
+    if is_replay && response.status().is_success() {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     response
 }

@@ -48,7 +48,7 @@ impl Requester {
     /// Whose the calls are that their request needs.
     fn caller(&self) -> Caller {
         match self.origin.actor {
-            Actor::User(id) => Caller::Action(id.into()),
+            Actor::User(id) | Actor::Impersonator { customer: id, .. } => Caller::Action(id.into()),
             Actor::ApiKey(id) => Caller::Action(id.into()),
             Actor::System => Caller::Servers,
         }

@@ -25,6 +25,7 @@ mod headers;
 mod in_time;
 mod instance_actions;
 mod internal;
+mod known_query;
 mod live;
 mod observe;
 mod openapi;
@@ -43,9 +44,9 @@ mod state;
 mod webhooks;
 mod wording;
 
-pub use auth::{TokenAccess, token_access, token_operations};
+pub use auth::{Access, access, operations};
 pub use live::{Live, LiveSettings};
-pub use openapi::{document, internal_document};
+pub use openapi::{Document, document, internal_document};
 pub use password::{
     PasswordCost, PasswordError, Unacceptable, acceptable as acceptable_password, hash as hash_password,
 };

@@ -1,10 +1,15 @@
-//! The OpenAPI 3.1 document: collected from the handlers, with what all of them share added once.
+//! The OpenAPI 3.1 document: collected from the handlers, with what follows from a rule added once: statuses and headers
+//! (`statuses`, `headers`), bounds of what is sent (`bounds`, `actions`), what is left out (`presence`), names (`names`), whole
+//! examples (`examples`). `tests` asks of every operation whether it is so.
 
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use serde_json::{Value, json};
 use utoipa::{
-    OpenApi, ToSchema,
+    OpenApi,
     openapi::{
-        self, Components, Content, Ref, RefOr, Response, ResponseBuilder,
-        header::HeaderBuilder,
+        self, Components,
         path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
@@ -13,13 +18,53 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     AppState,
+    auth::{Access, access},
     problem::{FieldError, Problem},
     routes,
 };
 
+mod actions;
+mod bounds;
 pub(crate) mod docs;
+mod examples;
+mod headers;
+mod names;
+mod presence;
+mod shared;
+mod statuses;
 #[cfg(test)]
 mod tests;
+mod walk;
+
+/// A finished document.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(transparent)]
+pub struct Document(Value);
+
+impl Document {
+    /// The document as it is committed: indented, its fields sorted.
+    ///
+    /// # Errors
+    /// None that are known of: it is JSON.
+    pub fn to_pretty_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(&self.0)
+    }
+
+    /// What each operation takes in the query string, with the longest text that it may be: by method and path, as the router has
+    /// them.
+    pub(crate) fn queries(&self) -> BTreeMap<(String, String), BTreeMap<String, Option<usize>>> {
+        let mut found = BTreeMap::new();
+        walk::operations(&mut self.0.clone(), |method, path, operation| {
+            let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+            let query = parameters.filter(|one| one["in"] == "query").filter_map(|one| {
+                let longest = one["schema"]["maxLength"].as_u64().and_then(|longest| longest.try_into().ok());
+                Some((one["name"].as_str()?.to_owned(), longest))
+            });
+            found.insert((method.to_uppercase(), path.to_owned()), query.collect());
+        });
+        found
+    }
+}
 
 #[derive(OpenApi)]
 #[openapi(
@@ -32,7 +77,9 @@ mod tests;
             `next_cursor` as `cursor` to get the next one. `POST`s that create orders or move money take an \
             `Idempotency-Key`, so that a retry does not do it twice. A key is kept for 30 days, unless the installation says \
             otherwise; after that it is a new one. Every answer has `X-Request-Id`, and under \
-            `/api/v1` `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.",
+            `/api/v1` `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. `x-access` says of each operation whom it \
+            is for: by which roles, or by which scope of an API token (null: after a login only), and \
+            whether staff may do it in a customer's name.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
@@ -53,7 +100,7 @@ struct Base;
 
 /// The whole document.
 #[must_use]
-pub fn document() -> openapi::OpenApi {
+pub fn document() -> Document {
     finish(described_routes().into_openapi())
 }
 
@@ -67,7 +114,7 @@ pub(crate) fn described_routes() -> OpenApiRouter<AppState> {
 
 /// The document of the internal port.
 #[must_use]
-pub fn internal_document() -> openapi::OpenApi {
+pub fn internal_document() -> Document {
     finish(described_internal_routes().into_openapi())
 }
 
@@ -80,17 +127,49 @@ pub(crate) fn described_internal_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(base).merge(routes::health()).merge(routes::for_programs())
 }
 
-/// Adds what every operation shares.
-pub(crate) fn finish(mut document: openapi::OpenApi) -> openapi::OpenApi {
-    let components = document.components.get_or_insert_with(Components::new);
-    add_security_schemes(components);
-    for (path, item) in &mut document.paths.paths {
-        for operation in operations(item) {
-            describe(operation);
-            add_common_problems(path, operation);
-        }
+/// Adds what follows from rules.
+pub(crate) fn finish(mut document: openapi::OpenApi) -> Document {
+    add_security_schemes(document.components.get_or_insert_with(Components::new));
+    for item in document.paths.paths.values_mut() {
+        operations(item).for_each(describe);
     }
-    document
+    // A document is JSON, and so are its parts.
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    let for_programs = document["paths"]
+        .as_object()
+        .is_some_and(|paths| paths.keys().any(|path| path.starts_with("/internal")));
+    document["servers"] = servers(for_programs);
+    add_access(&mut document);
+    presence::apply(&mut document);
+    names::apply(&mut document);
+    actions::apply(&mut document, for_programs);
+    bounds::apply(&mut document);
+    statuses::apply(&mut document);
+    headers::apply(&mut document);
+    examples::apply(&mut document);
+    shared::apply(&mut document);
+    Document(sorted(document))
+}
+
+fn servers(for_programs: bool) -> Value {
+    let port = if for_programs { 3007 } else { 3000 };
+    json!([
+        { "url": "/", "description": "Where this document was read." },
+        { "url": format!("http://localhost:{port}"), "description": "`webrana dev` on one's own machine." },
+    ])
+}
+
+/// The same with its fields in the order of the alphabet, whatever order the program's JSON keeps them in.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<String, Value> =
+                fields.into_iter().map(|(name, field)| (name, sorted(field))).collect();
+            Value::Object(fields.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
 }
 
 fn add_security_schemes(components: &mut Components) {
@@ -113,6 +192,28 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
         .filter_map(Option::as_mut)
 }
 
+/// Says of each operation whom it is for.
+fn add_access(document: &mut Value) {
+    walk::operations(document, |method, path, operation| {
+        let access = method.to_uppercase().parse().ok().and_then(|method: Method| access(&method, path));
+        if let Some(access) = access {
+            operation.insert("x-access".to_owned(), in_words(access));
+        }
+    });
+}
+
+/// Whom an operation is for, as `x-access` says it.
+fn in_words(access: Access) -> Value {
+    match access {
+        Access::Anybody => json!({ "for": "anybody" }),
+        Access::Own { token, support } => json!({ "for": "users", "api_token": token, "support": support }),
+        Access::Staff(permission) => {
+            json!({ "for": "staff", "permission": permission, "roles": permission.roles() })
+        }
+        Access::Key(scope) => json!({ "for": "programs", "scope": scope }),
+    }
+}
+
 /// A handler whose comment is one line long has it as its summary; then the first sentence is the summary, and the
 /// whole the description.
 fn describe(operation: &mut Operation) {
@@ -123,80 +224,4 @@ fn describe(operation: &mut Operation) {
     let sentence = text.split_once(". ").map_or(text.as_str(), |(first, _)| first);
     operation.summary = Some(sentence.trim_end_matches('.').to_owned());
     operation.description = Some(text);
-}
-
-/// Documents the problems that come from the extractors and layers, where the handler's own documentation does not
-/// say more about that status.
-fn add_common_problems(path: &str, operation: &mut Operation) {
-    if !path.starts_with("/api/v1") && !path.starts_with("/internal") {
-        return;
-    }
-    for (status, description) in common_problems(path, operation) {
-        let response = || RefOr::T(problem_response(status, description));
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(response);
-    }
-}
-
-fn common_problems(path: &str, operation: &Operation) -> Vec<(&'static str, &'static str)> {
-    let mut problems = vec![("503", "`unavailable` or `timeout`: try again after `Retry-After` seconds")];
-    if path.starts_with("/api/v1") && !path.contains("/webhooks/") {
-        problems.push(("429", "`rate_limited`: try again after `Retry-After` seconds"));
-    }
-    if requires(operation, "bearer") {
-        problems.push((
-            "401",
-            "`token_missing`, `token_expired`, `token_invalid`, `session_revoked` or `session_ended`",
-        ));
-        problems.push((
-            "403",
-            "`account_suspended`; `forbidden`: not with this role, or not with an API token; `scope_missing`: not with this \
-             API token",
-        ));
-    }
-    if requires(operation, "api_key") {
-        problems.push(("401", "`api_key_missing` or `api_key_invalid`"));
-        problems.push(("403", "`scope_missing`: not with this key"));
-    }
-    if operation.request_body.is_some() {
-        problems.push(("400", "`malformed_json`"));
-        problems.push(("408", "`request_timeout`: the body took too long to arrive"));
-        problems.push(("413", "`body_too_large`"));
-        problems.push(("415", "`unsupported_media_type`"));
-        problems.push((
-            "422",
-            "`invalid_body`: a field is unknown, missing or of another type; `validation_failed`",
-        ));
-    }
-    if operation.parameters.as_ref().is_some_and(|parameters| has_query(parameters)) {
-        problems.push(("400", "`invalid_query`"));
-    }
-    if path.contains('{') {
-        problems.push(("404", "`not_found`: there is no such thing, or it is not yours"));
-    }
-    problems
-}
-
-fn requires(operation: &Operation, scheme: &str) -> bool {
-    // A requirement's schemes can only be read from its serialised form.
-    let names =
-        |requirement| serde_json::to_value(requirement).is_ok_and(|value| value.get(scheme).is_some());
-    operation.security.as_ref().is_some_and(|all| all.iter().any(names))
-}
-
-fn has_query(parameters: &[RefOr<openapi::path::Parameter>]) -> bool {
-    parameters.iter().any(|parameter| {
-        matches!(parameter, RefOr::T(p) if matches!(p.parameter_in, openapi::path::ParameterIn::Query))
-    })
-}
-
-fn problem_response(status: &str, description: &str) -> Response {
-    let schema = Ref::from_schema_name(Problem::name());
-    let mut response = ResponseBuilder::new()
-        .description(description)
-        .content("application/problem+json", Content::new(Some(schema)));
-    if matches!(status, "429" | "503") {
-        let header = HeaderBuilder::new().description(Some("Seconds to wait")).build();
-        response = response.header("Retry-After", header);
-    }
-    response.build()
 }

@@ -1,119 +1,194 @@
-//! How often one client may ask: token buckets by network (`governor`), a tighter one where credentials could be
-//! guessed. Told to the client in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds).
+//! How often one client may ask, by class of what is asked for ([`class`]): a network, and once it is known who asks, the account or
+//! the API token besides. Budgets are shared by all processes ([`shared`]); what must answer without a database is counted by
+//! each process alone ([`local`]). Told to the client in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds), of
+//! the budget that is nearest its end.
 
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderValue, Method},
+    extract::{MatchedPath, Request, State},
+    http::HeaderValue,
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use governor::{
-    Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-    middleware::StateInformationMiddleware,
-    state::keyed::DefaultKeyedStateStore,
-};
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
 
 use crate::{
-    Limits,
+    AppState, AuthConfig, Limits,
+    auth::{Caller, caller},
     client::{Client, Network},
     problem::{Code, Problem},
 };
 
-type Buckets =
-    RateLimiter<Network, DefaultKeyedStateStore<Network>, DefaultClock, StateInformationMiddleware>;
+mod class;
+mod local;
+mod shared;
 
-/// Forget idle clients every so many requests, so that memory follows the clients of the last minute.
-const SWEEP_EVERY: u32 = 4096;
+use class::{Class, class};
+use local::Limiter;
+use shared::{Budget, Shared};
 
-/// The buckets of one port of this process.
+/// Many customers share an address, a carrier's or a company's: together they may change, and move money, this many times as often as
+/// one of them.
+const SHARING: u32 = 5;
+
+/// Who is counted, as a digest: addresses are personal data, and stand in the database.
+type Key = [u8; 16];
+
+/// The budgets of one port of this process.
 #[derive(Clone)]
 pub(crate) struct RateLimits {
-    general: Option<Arc<Limiter>>,
-    credentials: Option<Arc<Limiter>>,
-    /// Whoever watches us must not be kept from it by what else comes from its address, nor the other way round.
+    limits: Arc<Limits>,
+    auth: Arc<AuthConfig>,
+    shared: Shared,
     health: Option<Arc<Limiter>>,
-    /// Many customers share an address, and each one's browser refreshes by itself: refreshing must not use up what is
-    /// left to log in.
-    sessions: Option<Arc<Limiter>>,
+    is_internal: bool,
 }
 
 impl RateLimits {
-    /// Full buckets for everybody.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// Those of the public port.
+    pub(crate) fn new(state: &AppState) -> Self {
+        Self::of(state, state.limits.per_minute, false)
+    }
+
+    /// Those of the internal port, whose callers are few and ask much.
+    pub(crate) fn of_the_internal_port(state: &AppState) -> Self {
+        Self::of(state, state.limits.internal_per_minute, true)
+    }
+
+    fn of(state: &AppState, health: u32, is_internal: bool) -> Self {
         Self {
-            general: limiter(limits.per_minute),
-            credentials: limiter(limits.auth_per_minute),
-            sessions: limiter(limits.refresh_per_minute),
-            health: limiter(limits.per_minute),
+            limits: Arc::clone(&state.limits),
+            auth: Arc::clone(&state.auth),
+            shared: Shared::new(state.store.clone()),
+            health: NonZeroU32::new(health).map(|per_minute| Arc::new(Limiter::new(per_minute))),
+            is_internal,
         }
     }
 
-    /// The same for the internal port, whose callers are few and ask much.
-    pub(crate) fn of_the_internal_port(limits: &Limits) -> Self {
-        Self {
-            general: limiter(limits.internal_per_minute),
-            credentials: None,
-            sessions: None,
-            health: limiter(limits.internal_per_minute),
+    /// What a request counts for; `None` where it is not counted.
+    fn asked(&self, request: &Request) -> Option<Asked> {
+        let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        Some(Asked {
+            class: class(request.method(), request.uri().path(), route)?,
+            network: request.extensions().get::<Client>().map_or_else(Network::unknown, Client::network),
+            caller: if self.is_internal { None } else { caller(request.headers(), &self.auth) },
+        })
+    }
+
+    /// Takes a request of all budgets that it counts for. Answers with the one that is nearest its end; `None` where there is
+    /// none.
+    async fn take(&self, asked: Asked) -> Option<Standing> {
+        let Asked { class, network, caller } = asked;
+        let kind = if self.is_internal { "internal" } else { "network" };
+        if class == Class::Health {
+            return Some(self.health.as_ref()?.take(self.key(kind, network)));
+        }
+        let here = self.take_as(class, self.by_network(class), kind, network).await;
+        // Who is turned away by address takes nothing from the account.
+        if here.is_some_and(|here| here.wait.is_some()) {
+            return here;
+        }
+        let most = self.by_account(class);
+        let who = match caller {
+            Some(Caller::User(user)) => self.take_as(class, most, "account", user).await,
+            Some(Caller::Token(hash)) => self.take_as(class, most, "token", hex(&hash)).await,
+            None => None,
+        };
+        match (here, who) {
+            (Some(here), Some(who)) => Some(here.tighter(who)),
+            (here, who) => here.or(who),
         }
     }
 
-    fn for_request(&self, request: &Request) -> Option<&Limiter> {
-        let path = request.uri().path();
-        match path {
-            // It asks nobody, and a process that seems dead is killed.
-            "/livez" => return None,
-            "/health" | "/readyz" => return self.health.as_deref(),
-            _ => {}
+    async fn take_as(
+        &self,
+        class: Class,
+        per_minute: u32,
+        kind: &str,
+        who: impl std::fmt::Display,
+    ) -> Option<Standing> {
+        let budget = Budget { class, per_minute: NonZeroU32::new(per_minute)? };
+        Some(self.shared.take(budget, self.key(kind, who)).await)
+    }
+
+    fn by_network(&self, class: Class) -> u32 {
+        if self.is_internal {
+            return self.limits.internal_per_minute;
         }
-        let Some(api) = path.strip_prefix("/api/v1/") else { return self.general.as_deref() };
-        if api.starts_with("webhooks/") {
-            // A gateway may send many from one address, and one that is refused is money told late. They are
-            // signed, so there is nothing to guess.
-            None
-        } else {
-            match (request.method(), api.strip_prefix("auth/")) {
-                (&Method::POST, Some("refresh" | "logout" | "logout-all")) => self.sessions.as_deref(),
-                (&Method::PUT, Some("me/password"))
-                | (
-                    &Method::POST,
-                    Some(
-                        "me/email"
-                        | "me/2fa/setup"
-                        | "me/2fa/confirm"
-                        | "me/2fa/disable"
-                        | "me/2fa/recovery-codes",
-                    ),
-                ) => self.credentials.as_deref(),
-                (&Method::POST, Some(rest)) if !rest.starts_with("me/") => self.credentials.as_deref(),
-                _ => self.general.as_deref(),
-            }
+        match class {
+            Class::Read | Class::Health => self.limits.per_minute,
+            Class::Write => self.limits.writes_per_minute.saturating_mul(SHARING),
+            Class::Money => self.limits.money_per_minute.saturating_mul(SHARING),
+            Class::Credentials => self.limits.auth_per_minute,
+            Class::Sessions => self.limits.refresh_per_minute,
         }
+    }
+
+    /// Of an account from wherever, and of an API token. Refreshes show no account.
+    fn by_account(&self, class: Class) -> u32 {
+        match class {
+            Class::Read => self.limits.account_per_minute,
+            Class::Write => self.limits.writes_per_minute,
+            Class::Money => self.limits.money_per_minute,
+            Class::Credentials => self.limits.auth_per_minute,
+            Class::Sessions | Class::Health => 0,
+        }
+    }
+
+    /// The digest is under the secret of access tokens, which all processes have: without it, four billion addresses are soon
+    /// tried.
+    fn key(&self, kind: &str, who: impl std::fmt::Display) -> Key {
+        let digest = Sha256::new()
+            .chain_update("request budget\0")
+            .chain_update(self.auth.jwt_secret.expose_secret())
+            .chain_update(format!("\0{kind}\0{who}"))
+            .finalize();
+        let mut key = Key::default();
+        key.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        key
     }
 }
 
-/// `None` lifts the limit.
-fn limiter(per_minute: u32) -> Option<Arc<Limiter>> {
-    NonZeroU32::new(per_minute).map(|per_minute| Arc::new(Limiter::new(per_minute)))
+/// What a request counts for.
+struct Asked {
+    class: Class,
+    network: Network,
+    caller: Option<Caller>,
+}
+
+/// Where a client stands after a request.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    limit: u32,
+    remaining: u32,
+    /// Until the budget is full again.
+    reset: Duration,
+    /// Until the next request is let through; `None` when this one was.
+    wait: Option<Duration>,
+}
+
+impl Standing {
+    /// Whichever lets less through.
+    fn tighter(self, other: Self) -> Self {
+        match (self.wait, other.wait) {
+            (Some(one), Some(another)) if another > one => other,
+            (Some(_), _) => self,
+            (None, Some(_)) => other,
+            (None, None) if other.remaining < self.remaining => other,
+            (None, None) => self,
+        }
+    }
 }
 
 /// The layer's function.
 pub(crate) async fn limit(State(limits): State<RateLimits>, request: Request, next: Next) -> Response {
-    let Some(limiter) = limits.for_request(&request) else {
-        return next.run(request).await;
+    let standing = match limits.asked(&request) {
+        Some(asked) => limits.take(asked).await,
+        None => None,
     };
-    let network = request.extensions().get::<Client>().map_or_else(Network::unknown, Client::network);
-    let standing = limiter.take(network);
+    let Some(standing) = standing else { return next.run(request).await };
     let mut response = match standing.wait {
         None => next.run(request).await,
         Some(wait) => Problem::new(Code::RateLimited, "too many requests; slow down")
@@ -127,65 +202,11 @@ pub(crate) async fn limit(State(limits): State<RateLimits>, request: Request, ne
     response
 }
 
-struct Limiter {
-    buckets: Buckets,
-    quota: Quota,
-    since_sweep: AtomicU32,
-}
-
-/// Where a client stands after a request.
-struct Standing {
-    limit: u32,
-    remaining: u32,
-    /// Until the bucket is full again.
-    reset: Duration,
-    /// Until the next request is let through; `None` when this one was.
-    wait: Option<Duration>,
-}
-
-impl Limiter {
-    fn new(per_minute: NonZeroU32) -> Self {
-        let quota = Quota::per_minute(per_minute);
-        let buckets = RateLimiter::keyed(quota).with_middleware();
-        Self { buckets, quota, since_sweep: AtomicU32::new(0) }
-    }
-
-    fn take(&self, key: Network) -> Standing {
-        if self.since_sweep.fetch_add(1, Ordering::Relaxed) >= SWEEP_EVERY {
-            self.since_sweep.store(0, Ordering::Relaxed);
-            self.buckets.retain_recent();
-            self.buckets.shrink_to_fit();
-        }
-        let limit = self.quota.burst_size().get();
-        let (remaining, wait) = match self.buckets.check_key(&key) {
-            Ok(snapshot) => (snapshot.remaining_burst_capacity(), None),
-            Err(not_until) => (0, Some(not_until.wait_time_from(DefaultClock::default().now()))),
-        };
-        let reset = self.quota.replenish_interval() * limit.saturating_sub(remaining);
-        Standing { limit, remaining, reset, wait }
-    }
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Rounded up, at least one.
 fn whole_seconds(duration: Duration) -> u64 {
     (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_runs_dry_and_says_for_how_long() {
-        let limiter = Limiter::new(NonZeroU32::new(3).unwrap());
-        let network = |last| Network::of(Some([192, 0, 2, last].into()));
-        let (here, there) = (network(1), network(2));
-        let left: Vec<u32> = (0..3).map(|_| limiter.take(here).remaining).collect();
-        assert_eq!(left, [2, 1, 0]);
-        let refused = limiter.take(here);
-        let wait = whole_seconds(refused.wait.unwrap());
-        assert!((19..=20).contains(&wait), "{wait}");
-        assert_eq!(whole_seconds(refused.reset), 60);
-        assert!(limiter.take(there).wait.is_none(), "each client has a bucket of its own");
-    }
 }

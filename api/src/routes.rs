@@ -13,6 +13,7 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
         .merge(public::unsubscribe::routes())
         .merge(customer::orders::routes())
         .merge(customer::invoices::routes())
+        .merge(customer::credit_notes::routes())
         .merge(customer::documents::routes())
         .merge(customer::instances::routes())
         .merge(customer::credentials::routes())

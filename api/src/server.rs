@@ -4,15 +4,16 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{HeaderName, Method, header},
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
 use crate::{
     AppState,
-    headers::protect,
+    headers::{protect, tell_replays},
     in_time::in_time,
+    known_query::{Queries, refuse_unknown},
     observe::observe,
     openapi::{self, docs},
     problem::{Code, Problem},
@@ -24,16 +25,20 @@ use crate::{
 /// [`crate::serve`], so that clients' addresses are known.
 pub fn router(state: AppState) -> Router {
     let (routes, document) = openapi::described_routes().split_for_parts();
+    let document = openapi::finish(document);
+    let routes = routes.route_layer(from_fn_with_state(Queries::of(&document), refuse_unknown));
     let routes = if state.previews { routes.merge(routes::for_writers()) } else { routes };
-    wrap(routes.merge(docs::routes("/api", openapi::finish(document))), RateLimits::new(&state.limits), state)
+    wrap(routes.merge(docs::routes("/api", document)), RateLimits::new(&state), state)
 }
 
 /// Everything on the internal port: the provider API under `/internal`, its documentation, and the health endpoints.
 /// Serve it like [`router`].
 pub fn internal_router(state: AppState) -> Router {
     let (routes, document) = openapi::described_internal_routes().split_for_parts();
-    let routes = routes.merge(docs::routes("/internal", openapi::finish(document)));
-    wrap(routes, RateLimits::of_the_internal_port(&state.limits), state)
+    let document = openapi::finish(document);
+    let routes = routes.route_layer(from_fn_with_state(Queries::of(&document), refuse_unknown));
+    let routes = routes.merge(docs::routes("/internal", document));
+    wrap(routes, RateLimits::of_the_internal_port(&state), state)
 }
 
 /// The layers that every answer passes, the outermost last.
@@ -42,6 +47,7 @@ fn wrap(routes: Router<AppState>, rate_limits: RateLimits, state: AppState) -> R
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(rate_limits, limit))
+        .layer(from_fn(tell_replays))
         .layer(DefaultBodyLimit::max(state.limits.body_bytes))
         .layer(from_fn_with_state(state.clone(), in_time))
         .layer(cors())
@@ -72,6 +78,7 @@ fn cors() -> CorsLayer {
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            header::IF_MATCH,
             header::IF_NONE_MATCH,
             ours("idempotency-key"),
             ours("x-request-id"),
@@ -82,6 +89,7 @@ fn cors() -> CorsLayer {
             header::LOCATION,
             header::RETRY_AFTER,
             header::WWW_AUTHENTICATE,
+            ours("idempotency-replayed"),
             ours("ratelimit-limit"),
             ours("ratelimit-remaining"),
             ours("ratelimit-reset"),

@@ -164,9 +164,15 @@ pub struct Limits {
     pub auth_per_minute: u32,
     /// Refreshes and logouts per minute and client; 0 lifts the limit.
     pub refresh_per_minute: u32,
-    /// Requests per minute and client elsewhere; 0 lifts the limit.
+    /// Requests per minute and network that only look; 0 lifts the limit.
     pub per_minute: u32,
-    /// The same on the internal port.
+    /// The same of one account, from wherever, and of one API token; 0 lifts the limit.
+    pub account_per_minute: u32,
+    /// Requests per minute and account, or API token, that change something; five times as many of a network; 0 lifts the limit.
+    pub writes_per_minute: u32,
+    /// The same that order, pay or move money; 0 lifts the limit.
+    pub money_per_minute: u32,
+    /// Requests per minute and network on the internal port; 0 lifts the limit.
     pub internal_per_minute: u32,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
@@ -215,6 +221,9 @@ impl Default for Limits {
             auth_per_minute: 30,
             refresh_per_minute: 600,
             per_minute: 60_000,
+            account_per_minute: 60_000,
+            writes_per_minute: 12_000,
+            money_per_minute: 6_000,
             internal_per_minute: 6_000,
             trusted_proxies: Vec::new(),
         }
@@ -229,6 +238,9 @@ impl Limits {
             auth_per_minute: 0,
             refresh_per_minute: 0,
             per_minute: 0,
+            account_per_minute: 0,
+            writes_per_minute: 0,
+            money_per_minute: 0,
             internal_per_minute: 0,
             ..Self::default()
         }

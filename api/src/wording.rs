@@ -1,6 +1,6 @@
-//! What people are told, in their language. The words are those of [`messages`].
+//! What people are told, in their language and by their clock. The words are those of [`messages`].
 
-use domain::{event::Event, language::Language};
+use domain::{event::Event, locale::Locale};
 use messages::Letter;
 use store::timeline::TimelineEntry;
 
@@ -10,9 +10,9 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// 500 when the words can't be rendered.
-pub(crate) fn in_app(event: Option<&Event>, kind: &str, language: Language) -> Result<Letter, Problem> {
+pub(crate) fn in_app(event: Option<&Event>, kind: &str, reader: Locale) -> Result<Letter, Problem> {
     match event {
-        Some(event) => messages::in_app(event, language).map_err(|error| Problem::internal(&error)),
+        Some(event) => messages::in_app(event, reader).map_err(|error| Problem::internal(&error)),
         None => Ok(Letter { title: spaced(kind), message: String::new() }),
     }
 }
@@ -21,9 +21,9 @@ pub(crate) fn in_app(event: Option<&Event>, kind: &str, language: Language) -> R
 ///
 /// # Errors
 /// 500 when the words can't be rendered.
-pub(crate) fn on_timeline(entry: &TimelineEntry, language: Language) -> Result<String, Problem> {
+pub(crate) fn on_timeline(entry: &TimelineEntry, reader: Locale) -> Result<String, Problem> {
     match &entry.event {
-        Some(event) => messages::timeline(event, language).map_err(|error| Problem::internal(&error)),
+        Some(event) => messages::timeline(event, reader).map_err(|error| Problem::internal(&error)),
         None => Ok(spaced(&entry.step)),
     }
 }

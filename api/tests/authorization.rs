@@ -1,175 +1,232 @@
-//! Who may call what: every operation of the OpenAPI document is called without any right to it.
+//! Who may call what: the one table has every operation of the documents and nothing more, and all of it is asked for by
+//! everybody there is.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
-use adapters::payments;
-use domain::{api_key::Scope, role::Role};
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::Access;
+use domain::{api_key::Scope, api_token::TokenScope, permission::Permission, role::Role};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::http::{Caller, Method, StatusCode, TestApi};
 
-/// What anybody may call, besides gateways. Everything else wants to know who is asking.
-const PUBLIC: &[(&str, &str)] = &[
-    ("GET", "/health"),
-    ("GET", "/livez"),
-    ("GET", "/readyz"),
-    // Whose it is is said in its first message: `api/tests/live`.
-    ("GET", "/ws/notifications"),
-    ("POST", "/api/v1/auth/register"),
-    ("POST", "/api/v1/auth/login"),
-    // The second step of a login.
-    ("POST", "/api/v1/auth/login/2fa"),
-    ("POST", "/api/v1/auth/refresh"),
-    // A link from a mail proves itself, and asking for one tells nothing.
-    ("POST", "/api/v1/auth/verify-email"),
-    ("POST", "/api/v1/auth/resend-verification"),
-    ("POST", "/api/v1/auth/forgot-password"),
-    ("POST", "/api/v1/auth/reset-password"),
-    ("POST", "/api/v1/auth/confirm-email-change"),
-    ("GET", "/api/v1/providers"),
-    ("GET", "/api/v1/providers/{slug}"),
-    ("GET", "/api/v1/plans"),
-    ("GET", "/api/v1/plans/{slug}"),
-    ("GET", "/api/v1/regions"),
-    ("GET", "/api/v1/images"),
-    ("GET", "/api/v1/payment-methods"),
-    // What a link ends in says which mails are meant.
-    ("GET", "/api/v1/unsubscribe/{token}"),
-    ("POST", "/api/v1/unsubscribe/{token}"),
+const SOME_ID: &str = "0193e7d0-4362-7709-b262-4de1f9ad2f5e";
+
+/// Codes of answers to who may not.
+const TURNED_AWAY: [&str; 8] = [
+    "api_key_invalid",
+    "api_key_missing",
+    "forbidden",
+    "scope_missing",
+    "session_revoked",
+    "token_expired",
+    "token_invalid",
+    "token_missing",
 ];
 
-/// The same, with an address for each gateway: it proves what it tells.
-fn public() -> Vec<(&'static str, String)> {
-    let listed = PUBLIC.iter().map(|(method, path)| (*method, (*path).to_owned()));
-    let told = payments::ALL.iter().map(|gateway| ("POST", format!("/api/v1/webhooks/{}", gateway.slug)));
-    listed.chain(told).collect()
-}
+/// Sessions end with these, so that whoever may do it is somebody made for it.
+const END_THE_SESSION: [&str; 2] = ["/api/v1/auth/logout", "/api/v1/auth/logout-all"];
 
-/// What in the admin area administrators may not do either.
-const FOR_SUPERADMINS: &[(&str, &str)] =
-    &[("PATCH", "/api/v1/admin/providers/{slug}"), ("PUT", "/api/v1/admin/users/{id}/role")];
-
-/// What of the admin area support may not even read: people and money by the thousand.
+/// What in the admin area only looks, by a method that may do more.
 const EXPORTS: &str = "/api/v1/admin/exports/";
 
-/// Who an operation is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    /// Any logged-in user.
-    Customers,
-    /// Staff to read, administrators to act.
-    Staff,
-    /// Programs with a key.
-    Programs,
-}
-
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Operation {
-    method: Method,
-    /// As documented.
-    template: String,
-    /// Relative to `/api/v1`, with something in the place of each parameter.
-    path: String,
-    audience: Audience,
-    /// Names of the security schemes it is documented to want.
-    schemes: Vec<String>,
-    /// The rights it is documented to want of a key.
-    scopes: Vec<String>,
+    method: &'static str,
+    path: &'static str,
+    access: Access,
 }
 
-/// Every operation of the document as (method, path, its description there).
-fn documented() -> Vec<(String, String, Value)> {
-    let document = serde_json::to_value(api::document()).unwrap();
-    let paths = document["paths"].as_object().unwrap();
-    let methods = ["get", "put", "post", "delete", "patch"];
-    paths
-        .iter()
-        .flat_map(|(path, item)| {
-            methods
-                .iter()
-                .filter(|method| !item[**method].is_null())
-                .map(|method| (method.to_uppercase(), path.clone(), item[*method].clone()))
-        })
-        .collect()
+/// Whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    /// Logged in, and owns nothing that is asked for.
+    User(Role),
+    /// A program of a superadministrator's, with a token of this scope alone.
+    Token(TokenScope),
+    /// A program of ours, with a key of this right alone.
+    Key(Scope),
 }
 
-fn guarded() -> Vec<Operation> {
-    let public = public();
-    documented()
-        .into_iter()
-        .filter(|(method, path, _)| !public.iter().any(|(m, p)| (m, p) == (&method.as_str(), path)))
-        .map(|(method, template, operation)| Operation {
-            method: method.parse().unwrap(),
-            path: filled_in(&template),
-            audience: audience(&template),
-            schemes: schemes(&operation),
-            scopes: serde_json::from_value(operation["security"][0]["api_key"].clone()).unwrap_or_default(),
-            template,
-        })
-        .collect()
+fn table() -> impl Iterator<Item = Operation> {
+    api::operations().map(|(method, path, access)| Operation { method, path, access })
 }
 
-fn filled_in(template: &str) -> String {
-    let relative = template.strip_prefix("/api/v1").unwrap_or_else(|| panic!("{template} is not public"));
-    let segments = relative.split('/').map(|segment| match segment.starts_with('{') {
-        true => "0193e7d0-4362-7709-b262-4de1f9ad2f5e",
-        false => segment,
-    });
+/// Every operation of both documents, as (method, path) with its description there.
+fn documented() -> BTreeMap<(String, String), Value> {
+    let mut found = BTreeMap::new();
+    for document in [api::document(), api::internal_document()] {
+        let document = serde_json::to_value(document).unwrap();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for method in ["get", "put", "post", "delete", "patch"] {
+                if !item[method].is_null() {
+                    found.insert((method.to_uppercase(), path.clone()), item[method].clone());
+                }
+            }
+        }
+    }
+    found
+}
+
+/// How somebody is turned away by the table; `None` where they may.
+fn refusal(who: Who, access: Access) -> Option<(u16, &'static str)> {
+    match (access, who) {
+        (Access::Anybody, _) => None,
+        (Access::Key(wanted), Who::Key(scope)) => (wanted != scope).then_some((403, "scope_missing")),
+        (Access::Key(_), _) => Some((401, "api_key_missing")),
+        (_, Who::Nobody | Who::Key(_)) => Some((401, "token_missing")),
+        (Access::Own { .. }, Who::User(_)) => None,
+        (Access::Own { token: Some(wanted), .. }, Who::Token(scope)) => {
+            (wanted != scope).then_some((403, "scope_missing"))
+        }
+        (Access::Own { token: None, .. } | Access::Staff(_), Who::Token(_)) => Some((403, "forbidden")),
+        (Access::Staff(permission), Who::User(role)) => {
+            (!permission.roles().contains(&role)).then_some((403, "forbidden"))
+        }
+    }
+}
+
+fn filled_in(path: &str) -> String {
+    let segments = path.split('/').map(|segment| if segment.starts_with('{') { SOME_ID } else { segment });
     segments.collect::<Vec<_>>().join("/")
 }
 
-fn audience(template: &str) -> Audience {
-    match template.strip_prefix("/api/v1/").and_then(|rest| rest.split('/').next()) {
-        Some("admin") => Audience::Staff,
-        Some("internal") => Audience::Programs,
-        _ => Audience::Customers,
-    }
-}
-
-fn schemes(operation: &Value) -> Vec<String> {
-    let requirements = operation["security"].as_array().cloned().unwrap_or_default();
-    requirements.iter().filter_map(Value::as_object).flat_map(|one| one.keys().cloned()).collect()
-}
-
 /// Sends what the operation would never accept, except for who is asking.
-async fn refusal(who: &Caller, operation: &Operation) -> (StatusCode, String) {
-    let body = if operation.method == Method::GET { Value::Null } else { json!({}) };
-    let answer = who.request(operation.method.clone(), &operation.path).json(&body).await;
-    let code = answer.code().to_owned();
+async fn asked(who: &Caller, operation: Operation) -> (StatusCode, String) {
+    let method: Method = operation.method.parse().unwrap();
+    let body = if method == Method::GET { Value::Null } else { json!({}) };
+    let answer = who.request(method, &filled_in(operation.path)).json(&body).await;
+    // What is no problem has no code: a table of values, a page, a success.
+    let code = answer.body["code"].as_str().unwrap_or_default().to_owned();
     (answer.status, code)
 }
 
-#[test]
-fn what_is_listed_as_public_exists_and_wants_nobody() {
-    let documented = documented();
-    for (method, path) in public() {
-        let operation = documented.iter().find(|(m, p, _)| *m == method && *p == path);
-        let (_, _, operation) = operation.unwrap_or_else(|| panic!("{method} {path} is not documented"));
-        assert!(schemes(operation).is_empty(), "{method} {path} is documented to want a login");
+/// Everybody there is, by name.
+async fn everybody(app: &TestApi) -> Vec<(Who, String)> {
+    let mut people = vec![(Who::Nobody, String::new())];
+    for role in Role::ALL.iter().copied() {
+        people.push((Who::User(role), app.user(role).await.token));
+    }
+    let owner = app.user(Role::Superadmin).await;
+    for scope in TokenScope::ALL.iter().copied() {
+        let body = json!({ "name": scope.as_str(), "scopes": [scope] });
+        let made = owner.post("/auth/me/api-tokens", &body).await;
+        people.push((Who::Token(scope), made.body["token"].as_str().unwrap().to_owned()));
+    }
+    for scope in Scope::ALL.iter().copied() {
+        people.push((Who::Key(scope), app.api_key_for(scope.as_str(), &[scope]).await));
+    }
+    people
+}
+
+fn caller(app: &TestApi, operation: Operation, who: Who, credential: &str) -> Caller {
+    let is_internal = operation.path.starts_with("/internal/");
+    let nobody = if is_internal { app.internal_root() } else { app.root() };
+    match who {
+        Who::Nobody => nobody,
+        Who::Key(_) => nobody.with_key(credential),
+        Who::User(_) | Who::Token(_) => nobody.as_user(credential),
     }
 }
 
 #[test]
-fn the_document_says_what_each_audience_needs() {
-    let all = guarded();
-    for audience in [Audience::Customers, Audience::Staff, Audience::Programs] {
-        assert!(all.iter().any(|operation| operation.audience == audience), "nothing for {audience:?}");
+fn the_table_has_every_operation_and_nothing_more() {
+    let documented = documented();
+    let documented: BTreeSet<_> =
+        documented.keys().map(|(method, path)| (method.as_str(), path.as_str())).collect();
+    let decided: BTreeSet<_> = table().map(|one| (one.method, one.path)).collect();
+    assert_eq!(decided.len(), table().count(), "an operation stands in api/src/auth/access.rs twice");
+    let undecided: Vec<_> = documented.difference(&decided).collect();
+    assert!(undecided.is_empty(), "say in api/src/auth/access.rs whom they are for: {undecided:?}");
+    let gone: Vec<_> = decided.difference(&documented).collect();
+    assert!(gone.is_empty(), "there is no such operation: {gone:?}");
+}
+
+#[test]
+fn the_document_says_what_the_table_says() {
+    let documented = documented();
+    for Operation { method, path, access } in table() {
+        let operation = &documented[&(method.to_owned(), path.to_owned())];
+        let security = match access {
+            Access::Anybody => Value::Null,
+            Access::Own { .. } | Access::Staff(_) => json!([{ "bearer": [] }]),
+            Access::Key(scope) => json!([{ "api_key": [scope] }]),
+        };
+        assert_eq!(operation["security"], security, "{method} {path}");
+        let audience = operation["x-access"]["for"].as_str();
+        let expected = match access {
+            Access::Anybody => "anybody",
+            Access::Own { .. } => "users",
+            Access::Staff(_) => "staff",
+            Access::Key(_) => "programs",
+        };
+        assert_eq!(audience, Some(expected), "{method} {path}");
     }
-    for operation in all {
-        let expected = if operation.audience == Audience::Programs { "api_key" } else { "bearer" };
-        assert_eq!(operation.schemes, [expected], "{} {}", operation.method, operation.template);
+}
+
+#[test]
+fn areas_are_for_whom_they_say_and_what_changes_something_is_more_than_reading() {
+    for Operation { method, path, access } in table() {
+        let is_staffs = matches!(access, Access::Staff(_));
+        assert_eq!(is_staffs, path.starts_with("/api/v1/admin/"), "{method} {path}");
+        let is_programs = matches!(access, Access::Key(_));
+        assert_eq!(is_programs, path.contains("/internal/"), "{method} {path}");
+        if let Access::Staff(permission) = access {
+            let reads = method == "GET" && !path.starts_with(EXPORTS);
+            assert_eq!(reads, permission == Permission::AdminRead, "{method} {path}");
+        }
     }
+}
+
+/// The table in docs/API.md is this one.
+#[test]
+fn the_rules_show_which_role_may_what() {
+    let rules = include_str!("../../docs/API.md");
+    for permission in Permission::ALL.iter().copied() {
+        let mark = |role| if permission.roles().contains(&role) { "yes" } else { "" };
+        let row = rules.lines().find(|line| line.starts_with(&format!("| `{permission}` |")));
+        let cells: Vec<&str> = row.unwrap_or_default().split('|').map(str::trim).collect();
+        let expected = [mark(Role::Support), mark(Role::Admin), mark(Role::Superadmin)];
+        assert_eq!(cells.get(3..6), Some(&expected[..]), "{permission} in docs/API.md");
+    }
+    let names = rules.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let gone: Vec<_> =
+        names.filter(|name| name.contains(':') && name.parse::<Permission>().is_err()).collect();
+    assert!(gone.is_empty(), "docs/API.md has permissions that there are not: {gone:?}");
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn nobody_gets_in_without_credentials(pool: PgPool) {
+async fn everybody_may_what_the_table_grants_them_and_nothing_else(pool: PgPool) {
     let app = TestApi::setup(pool).unseeded().open().await;
-    for operation in guarded() {
-        let expected = match operation.audience {
-            Audience::Programs => "api_key_missing",
-            Audience::Customers | Audience::Staff => "token_missing",
-        };
-        let refused = refusal(&app.nobody(), &operation).await;
-        assert_eq!(refused, (StatusCode::UNAUTHORIZED, expected.to_owned()), "{operation:?}");
+    let everybody = everybody(&app).await;
+    for operation in table() {
+        for (who, credential) in &everybody {
+            let refusal = refusal(*who, operation.access);
+            let ends_the_session = END_THE_SESSION.contains(&operation.path);
+            let somebody_else = match who {
+                Who::User(role) if ends_the_session => Some(app.user(*role).await.token),
+                _ => None,
+            };
+            let credential = somebody_else.as_ref().unwrap_or(credential);
+            let (status, code) = asked(&caller(&app, operation, *who, credential), operation).await;
+            match refusal {
+                Some(expected) => {
+                    assert_eq!((status.as_u16(), code.as_str()), expected, "{operation:?} as {who:?}");
+                }
+                None => {
+                    assert!(
+                        !TURNED_AWAY.contains(&code.as_str()),
+                        "{operation:?} as {who:?}: {status} {code}"
+                    );
+                    let may_fail = operation.access == Access::Anybody;
+                    assert!(
+                        may_fail || !status.is_server_error(),
+                        "{operation:?} as {who:?}: {status} {code}"
+                    );
+                }
+            }
+        }
     }
 }
 
@@ -178,61 +235,21 @@ async fn wrong_credentials_open_nothing(pool: PgPool) {
     let app = TestApi::setup(pool).unseeded().open().await;
     let superadmin = app.user(Role::Superadmin).await;
     let key = app.api_key().await;
-    for operation in guarded() {
-        let nobody = app.nobody();
-        let wrong: [(&Caller, &str); 2] = match operation.audience {
-            Audience::Programs => [
-                (&nobody.with_key("wbk_not-a-key-of-ours"), "api_key_invalid"),
-                (&superadmin, "api_key_missing"),
+    for operation in table() {
+        let wrong = match operation.access {
+            Access::Anybody => continue,
+            Access::Key(scope) => [
+                (Who::Key(scope), "wbk_not-a-key-of-ours", "api_key_invalid"),
+                (Who::User(Role::Superadmin), superadmin.token.as_str(), "api_key_missing"),
             ],
-            Audience::Customers | Audience::Staff => {
-                [(&nobody.as_user("not.a.token"), "token_invalid"), (&nobody.with_key(&key), "token_missing")]
-            }
+            Access::Own { .. } | Access::Staff(_) => [
+                (Who::User(Role::Superadmin), "not.a.token", "token_invalid"),
+                (Who::Key(Scope::CatalogRead), key.as_str(), "token_missing"),
+            ],
         };
-        for (who, code) in wrong {
-            let refused = refusal(who, &operation).await;
+        for (who, credential, code) in wrong {
+            let refused = asked(&caller(&app, operation, who, credential), operation).await;
             assert_eq!(refused, (StatusCode::UNAUTHORIZED, code.to_owned()), "{operation:?} as {who:?}");
         }
-    }
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn programs_do_what_their_key_is_for(pool: PgPool) {
-    let app = TestApi::setup(pool).unseeded().open().await;
-    let programs: Vec<_> = guarded().into_iter().filter(|one| one.audience == Audience::Programs).collect();
-    for (number, operation) in programs.iter().enumerate() {
-        let [scope] = operation.scopes.as_slice() else { panic!("{operation:?} names no scope") };
-        let others: Vec<Scope> = Scope::ALL.iter().copied().filter(|other| other.as_str() != scope).collect();
-        assert_eq!(others.len(), Scope::ALL.len() - 1, "{scope} is no scope");
-        let without = app.api_key_for(&format!("without {number}"), &others).await;
-        let refused = refusal(&app.nobody().with_key(&without), operation).await;
-        assert_eq!(refused, (StatusCode::FORBIDDEN, "scope_missing".to_owned()), "{operation:?}");
-        let with = app.api_key_for(&format!("with {number}"), &[scope.parse().unwrap()]).await;
-        let (allowed, _) = refusal(&app.nobody().with_key(&with), operation).await;
-        assert!(![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&allowed), "{operation:?}");
-    }
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn the_admin_area_is_for_staff_and_its_acts_for_administrators(pool: PgPool) {
-    let app = TestApi::setup(pool).unseeded().open().await;
-    let customer = app.user(Role::Customer).await;
-    let support = app.user(Role::Support).await;
-    let admin = app.user(Role::Admin).await;
-    let superadmin = app.user(Role::Superadmin).await;
-    let forbidden = (StatusCode::FORBIDDEN, "forbidden".to_owned());
-    for operation in guarded().iter().filter(|operation| operation.audience == Audience::Staff) {
-        assert_eq!(refusal(&customer, operation).await, forbidden, "{operation:?}");
-        let for_support = refusal(&support, operation).await;
-        let for_administrators = operation.method != Method::GET || operation.template.starts_with(EXPORTS);
-        assert_eq!(for_support == forbidden, for_administrators, "{operation:?} as support");
-        let mut highest = &admin;
-        if FOR_SUPERADMINS.contains(&(operation.method.as_str(), operation.template.as_str())) {
-            assert_eq!(refusal(highest, operation).await, forbidden, "{operation:?} as admin");
-            highest = &superadmin;
-        }
-        let (allowed, _) = refusal(highest, operation).await;
-        let turned_away = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&allowed);
-        assert!(!turned_away && !allowed.is_server_error(), "{operation:?}: {allowed}");
     }
 }

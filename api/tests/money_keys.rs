@@ -55,6 +55,8 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/reconciliations", "is about servers"),
     ("POST", "/api/v1/admin/refunds/{id}/retry", "asks again by the refund's id, which gives back once"),
     ("POST", "/api/v1/admin/users/{id}/notes", "is about colleagues"),
+    ("POST", "/api/v1/admin/users/{id}/impersonate", "looks at the account, and changes nothing"),
+    ("DELETE", "/api/v1/admin/users/{id}/impersonate", "is about looking at the account"),
     ("PUT", "/api/v1/admin/users/{id}/role", "is about the account"),
     ("POST", "/api/v1/admin/users/{id}/reset-2fa", "is about the account"),
     ("POST", "/api/v1/admin/users/{id}/suspend", "is about the account"),
@@ -62,6 +64,7 @@ const NEED_NO_KEY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/users/{id}/unsuspend", "is about the account"),
     ("POST", "/api/v1/admin/webhooks/{id}/replay", "an event takes effect once, by its own identity"),
     ("POST", "/api/v1/instances/{id}/actions", "is about a server"),
+    ("PUT", "/api/v1/instances/{id}/tags", "moves no money"),
     ("PUT", "/api/v1/instances/{id}/auto-renew", "is a wish; a term is renewed once, when it is due"),
     ("POST", "/api/v1/instances/{id}/console", "is about a server"),
     (

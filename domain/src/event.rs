@@ -164,6 +164,8 @@ macro_rules! every_event {
             ApiTokenRemoved = "api_token_removed" [customer],
             /// An account was logged in to from a device or a network that was not seen there before.
             NewDeviceLogin = "new_device_login" [customer],
+            /// Our team began to look at an account as its owner sees it.
+            ImpersonationBegun = "impersonation_begun" [customer],
             /// An account has another address.
             EmailChanged = "email_changed" [customer],
             /// Sessions were ended because a used key to them was shown again.

@@ -23,6 +23,8 @@ text_enum! {
         MailedLinks = "mailed_links",
         /// What open connections were told of. Who comes back later reads everything anew.
         LiveChanges = "live_changes",
+        /// What the links in old mails that switch such mails off prove themselves by.
+        UnsubscribeTokens = "unsubscribe_tokens",
         /// Sessions none of whose refresh tokens is left.
         Sessions = "sessions",
     }
@@ -36,6 +38,8 @@ impl Purgeable {
             Self::IdempotencyKeys | Self::DeliveredMessages | Self::Sessions => 30 * DAY_MS,
             Self::RefreshTokens | Self::MailedLinks => 7 * DAY_MS,
             Self::LoginThrottles | Self::LoginChallenges | Self::LiveChanges => DAY_MS,
+            // People look for that link in a mail of last year.
+            Self::UnsubscribeTokens => 400 * DAY_MS,
         }
     }
 }

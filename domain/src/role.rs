@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Whose account it is. What a role may do is [`crate::permission`].
 
 use crate::text_enum::text_enum;
 
@@ -29,21 +29,9 @@ text_enum! {
 }
 
 impl Role {
-    /// May read the admin area.
+    /// Whether it is one of ours, and no customer's.
     #[must_use]
     pub const fn is_staff(self) -> bool {
         !matches!(self, Self::Customer)
-    }
-
-    /// May approve, retry, refund and the like.
-    #[must_use]
-    pub const fn may_administer(self) -> bool {
-        matches!(self, Self::Admin | Self::Superadmin)
-    }
-
-    /// May manage admins, providers and keys.
-    #[must_use]
-    pub const fn may_manage(self) -> bool {
-        matches!(self, Self::Superadmin)
     }
 }

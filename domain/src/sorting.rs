@@ -1,4 +1,4 @@
-//! What staff's lists can be sorted by. A word with `-` before it is the other way round: the greatest first. What a list is
+//! What lists can be sorted by: staff's, and those of what customers have much of. A word with `-` before it is the other way round: the greatest first. What a list is
 //! sorted by where nothing is said is declared first.
 
 use crate::text_enum::text_enum;
@@ -260,6 +260,72 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// How a customer's list of orders is sorted.
+    OwnOrderSort {
+        /// The newest first.
+        Newest = "-placed_at",
+        /// The oldest first.
+        Oldest = "placed_at",
+        /// The dearest first.
+        Dearest = "-total",
+        /// The cheapest first.
+        Cheapest = "total",
+        /// By host name.
+        Hostname = "hostname",
+        /// By host name, from the end of the alphabet.
+        HostnameBackwards = "-hostname",
+        /// By the plan's slug.
+        Plan = "plan",
+        /// By the plan's slug, from the end of the alphabet.
+        PlanBackwards = "-plan",
+        /// By where they stand.
+        Status = "status",
+        /// By where they stand, from the end of the alphabet.
+        StatusBackwards = "-status",
+    }
+}
+
+text_enum! {
+    /// How a customer's list of servers is sorted.
+    OwnInstanceSort {
+        /// The newest first.
+        Newest = "-created_at",
+        /// The oldest first.
+        Oldest = "created_at",
+        /// Whose term ends the soonest first.
+        ExpiresFirst = "expires_at",
+        /// Whose term ends the latest first, and before them those without a term.
+        ExpiresLast = "-expires_at",
+        /// By host name.
+        Hostname = "hostname",
+        /// By host name, from the end of the alphabet.
+        HostnameBackwards = "-hostname",
+        /// By the plan's slug.
+        Plan = "plan",
+        /// By the plan's slug, from the end of the alphabet.
+        PlanBackwards = "-plan",
+        /// By where they stand.
+        Status = "status",
+        /// By where they stand, from the end of the alphabet.
+        StatusBackwards = "-status",
+    }
+}
+
+text_enum! {
+    /// How a list of credit notes is sorted.
+    CreditNoteSort {
+        /// The newest first.
+        Newest = "-issued_at",
+        /// The oldest first.
+        Oldest = "issued_at",
+        /// The largest first.
+        Largest = "-total",
+        /// The smallest first.
+        Smallest = "total",
+    }
+}
+
 sortings! {
     AgeSort { Self::Newest | Self::Oldest => Age }
     AmountSort { Self::Newest | Self::Oldest => Age, Self::Largest | Self::Smallest => Number }
@@ -274,6 +340,19 @@ sortings! {
     }
     PlanSort { Self::Newest | Self::Oldest => Age, Self::Dearest | Self::Cheapest => Number }
     AuditSort { Self::Newest | Self::Oldest => Age, Self::Action | Self::ActionBackwards => Text }
+    OwnOrderSort {
+        Self::Newest | Self::Oldest => Age,
+        Self::Dearest | Self::Cheapest => Number,
+        Self::Hostname | Self::HostnameBackwards | Self::Plan | Self::PlanBackwards | Self::Status | Self::StatusBackwards
+            => Text,
+    }
+    OwnInstanceSort {
+        Self::Newest | Self::Oldest => Age,
+        Self::ExpiresFirst | Self::ExpiresLast => Time,
+        Self::Hostname | Self::HostnameBackwards | Self::Plan | Self::PlanBackwards | Self::Status | Self::StatusBackwards
+            => Text,
+    }
+    CreditNoteSort { Self::Newest | Self::Oldest => Age, Self::Largest | Self::Smallest => Number }
     OrderSort { Self::Newest | Self::Oldest => Age, Self::Dearest | Self::Cheapest => Number }
     PaymentSort { Self::Newest | Self::Oldest => Age, Self::Largest | Self::Smallest => Number }
     InvoiceSort {

@@ -1,6 +1,6 @@
 //! The words for people. A folder per event ([`domain::event::EventKind`]) has a file per channel and language; they are
 //! compiled in, so one that is missing stops the build. Nothing here reads or writes anything: whoever shows or delivers
-//! an event renders it then, in its reader's language.
+//! an event renders it then, in its reader's language and by their clock ([`Locale`]).
 //!
 //! `in_app` and `email` begin with a title, or subject, and an empty line. What a person wrote (a reason, an
 //! announcement) is kept as written.
@@ -27,7 +27,7 @@ mod words;
 
 use domain::{
     event::{Event, EventKind},
-    language::Language,
+    locale::Locale,
 };
 
 pub use failures::{action_failure, order_failure};
@@ -100,30 +100,30 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error::NotTold`] of an event that stands on timelines only.
-pub fn in_app(event: &Event, language: Language) -> Result<Letter, Error> {
-    render::letter(event, Channel::InApp, language)
+pub fn in_app(event: &Event, reader: impl Into<Locale>) -> Result<Letter, Error> {
+    render::letter(event, Channel::InApp, reader.into())
 }
 
 /// A mail.
 ///
 /// # Errors
 /// [`Error::NotTold`] of an event that is not told to customers.
-pub fn email(event: &Event, language: Language) -> Result<Letter, Error> {
-    render::letter(event, Channel::Email, language)
+pub fn email(event: &Event, reader: impl Into<Locale>) -> Result<Letter, Error> {
+    render::letter(event, Channel::Email, reader.into())
 }
 
 /// A step of a timeline.
 ///
 /// # Errors
 /// [`Error::NotTold`] of an event that stands on no timeline.
-pub fn timeline(event: &Event, language: Language) -> Result<String, Error> {
-    render::text(event, Channel::Timeline, language)
+pub fn timeline(event: &Event, reader: impl Into<Locale>) -> Result<String, Error> {
+    render::text(event, Channel::Timeline, reader.into())
 }
 
 /// A message by Telegram.
 ///
 /// # Errors
 /// [`Error::NotTold`] of an event that is not told to customers.
-pub fn telegram(event: &Event, language: Language) -> Result<String, Error> {
-    render::text(event, Channel::Telegram, language)
+pub fn telegram(event: &Event, reader: impl Into<Locale>) -> Result<String, Error> {
+    render::text(event, Channel::Telegram, reader.into())
 }

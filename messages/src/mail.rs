@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use domain::{
     event::{Event, EventKind},
     language::Language,
+    locale::Locale,
 };
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use mrml::prelude::render::RenderOptions;
@@ -88,8 +89,10 @@ const fn frame(language: Language) -> &'static Frame {
 ///
 /// # Errors
 /// [`Error::NotTold`] of an event that is not told to customers.
-pub fn mail(event: &Event, language: Language, to: &Addressed<'_>) -> Result<Mail, Error> {
-    let Letter { title: subject, message } = email(event, language)?;
+pub fn mail(event: &Event, reader: impl Into<Locale>, to: &Addressed<'_>) -> Result<Mail, Error> {
+    let reader = reader.into();
+    let language = reader.language;
+    let Letter { title: subject, message } = email(event, reader)?;
     let frame = frame(language);
     let action = link_words(event.kind(), language);
     let greeting = (frame.greeting)(to.name);

@@ -1,10 +1,8 @@
-//! Times as people here read them: by Jakarta's clock (WIB), whatever the database's is.
+//! Times as people here read them: by Jakarta's clock (WIB) unless they want another of Indonesia's, whatever the database's
+//! is.
 
 use chrono::{DateTime, Datelike, FixedOffset, Timelike, Utc};
-use domain::language::Language;
-
-/// Jakarta's distance from UTC, all the year.
-const WIB: i32 = 7 * 3600;
+use domain::{language::Language, locale::TimeZone};
 
 const MONTHS_ID: [&str; 12] = [
     "Januari",
@@ -38,7 +36,10 @@ const MONTHS_EN: [&str; 12] = [
 /// A day in Jakarta: `28 November 2026`.
 #[must_use]
 pub fn day(at: DateTime<Utc>, language: Language) -> String {
-    let at = in_jakarta(at);
+    day_of(in_zone(at, TimeZone::Jakarta), language)
+}
+
+fn day_of(at: DateTime<FixedOffset>, language: Language) -> String {
     let months = match language {
         Language::Indonesian => MONTHS_ID,
         Language::English => MONTHS_EN,
@@ -50,22 +51,30 @@ pub fn day(at: DateTime<Utc>, language: Language) -> String {
 /// A moment in Jakarta: `28 November 2026, 09:38 WIB`; in Indonesian with a point: `09.38`.
 #[must_use]
 pub fn moment(at: DateTime<Utc>, language: Language) -> String {
-    let local = in_jakarta(at);
+    moment_in(at, TimeZone::Jakarta, language)
+}
+
+/// The same by another clock: `28 November 2026, 10:38 WITA`.
+#[must_use]
+pub fn moment_in(at: DateTime<Utc>, zone: TimeZone, language: Language) -> String {
+    let local = in_zone(at, zone);
     let colon = match language {
         Language::Indonesian => '.',
         Language::English => ':',
     };
-    format!("{}, {:02}{colon}{:02} WIB", day(at, language), local.hour(), local.minute())
+    let zone = zone.short_name();
+    format!("{}, {:02}{colon}{:02} {zone}", day_of(local, language), local.hour(), local.minute())
 }
 
 /// A moment of today in Jakarta, to the millisecond: `09:38:14.123 WIB`.
 #[must_use]
 pub fn clock(at: DateTime<Utc>) -> String {
-    format!("{} WIB", in_jakarta(at).format("%H:%M:%S%.3f"))
+    format!("{} WIB", in_zone(at, TimeZone::Jakarta).format("%H:%M:%S%.3f"))
 }
 
-fn in_jakarta(at: DateTime<Utc>) -> DateTime<FixedOffset> {
-    FixedOffset::east_opt(WIB).map_or_else(|| at.fixed_offset(), |zone| at.with_timezone(&zone))
+fn in_zone(at: DateTime<Utc>, zone: TimeZone) -> DateTime<FixedOffset> {
+    FixedOffset::east_opt(zone.hours_before_utc() * 3600)
+        .map_or_else(|| at.fixed_offset(), |zone| at.with_timezone(&zone))
 }
 
 #[cfg(test)]
@@ -78,6 +87,8 @@ mod tests {
         assert_eq!(day(late, Language::Indonesian), "1 Januari 2027");
         assert_eq!(moment(late, Language::Indonesian), "1 Januari 2027, 00.05 WIB");
         assert_eq!(clock(late), "00:05:00.000 WIB");
+        assert_eq!(moment_in(late, TimeZone::Makassar, Language::Indonesian), "1 Januari 2027, 01.05 WITA");
+        assert_eq!(moment_in(late, TimeZone::Jayapura, Language::English), "1 January 2027, 02:05 WIT");
         let august: DateTime<Utc> = "2026-08-17T03:00:00Z".parse().unwrap();
         assert_eq!(day(august, Language::Indonesian), "17 Agustus 2026");
         assert_eq!(moment(august, Language::English), "17 August 2026, 10:00 WIB");

@@ -10,6 +10,7 @@ use domain::{
         RefundCredited,
     },
     language::Language,
+    locale::{Locale, TimeZone},
 };
 use messages::{Channel, Error, Letter};
 
@@ -24,13 +25,14 @@ fn examples() -> impl Iterator<Item = Event> {
     EventKind::ALL.iter().map(|kind| Event::example(*kind))
 }
 
-fn render(event: &Event, channel: Channel, language: Language) -> Result<Letter, Error> {
+fn render(event: &Event, channel: Channel, reader: impl Into<Locale>) -> Result<Letter, Error> {
+    let reader = reader.into();
     let untitled = |message| Letter { title: "none".to_owned(), message };
     match channel {
-        Channel::InApp => messages::in_app(event, language),
-        Channel::Email => messages::email(event, language),
-        Channel::Timeline => messages::timeline(event, language).map(untitled),
-        Channel::Telegram => messages::telegram(event, language).map(untitled),
+        Channel::InApp => messages::in_app(event, reader),
+        Channel::Email => messages::email(event, reader),
+        Channel::Timeline => messages::timeline(event, reader).map(untitled),
+        Channel::Telegram => messages::telegram(event, reader).map(untitled),
     }
 }
 
@@ -62,6 +64,24 @@ fn every_event_renders_in_every_channel_and_language() {
             }
         }
     }
+}
+
+#[test]
+fn times_are_told_by_the_readers_clock() {
+    let mut told = 0;
+    for event in examples() {
+        for channel in Channel::ALL.iter().filter(|channel| channel.tells(event.kind())) {
+            for language in Language::ALL {
+                let papua = Locale { language: *language, time_zone: TimeZone::Jayapura };
+                let text = |reader| render(&event, *channel, reader).unwrap().message;
+                let (here, there) = (text(Locale::from(*language)), text(papua));
+                assert!(!there.contains("WIB"), "{} {channel:?} {language}: {there}", event.kind());
+                assert_eq!(here.matches("WIB").count(), there.matches("WIT").count(), "{there}");
+                told += there.matches("WIT").count();
+            }
+        }
+    }
+    assert!(told > 20, "{told} times are told");
 }
 
 #[test]

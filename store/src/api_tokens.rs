@@ -8,6 +8,7 @@ use domain::{
     event::{ApiTokenMade, ApiTokenRemoved},
     ids::{ApiTokenId, UserId},
     language::Language,
+    locale::TimeZone,
 };
 use serde_json::json;
 use sqlx::PgConnection;
@@ -66,6 +67,8 @@ pub struct TokenHolder {
     pub email_verified: bool,
     /// What the owner reads.
     pub language: Language,
+    /// By which clock.
+    pub time_zone: TimeZone,
     /// The owner's account is suspended.
     pub suspended: bool,
     /// How long it is good, if it ends.
@@ -177,6 +180,7 @@ impl Store {
             TokenHolder,
             r#"SELECT t.id AS "id: ApiTokenId", u.id AS "user: UserId", t.scopes AS "scopes: Vec<TokenScope>",
                       u.email_verified_at IS NOT NULL AS "email_verified!", u.language AS "language: Language",
+                      u.time_zone AS "time_zone: TimeZone",
                       u.suspended_at IS NOT NULL AS "suspended!",
                       extract(epoch FROM t.expires_at - now())::float8 AS "left: Elapsed",
                       coalesce(t.last_used_at > now() - interval '1 minute', false) AS "is_use_noted!"

@@ -11,6 +11,13 @@ use crate::{Result, new_id};
 pub enum Actor {
     /// A person.
     User(UserId),
+    /// Somebody of the staff in a customer's name.
+    Impersonator {
+        /// Who acts.
+        staff: UserId,
+        /// In whose name.
+        customer: UserId,
+    },
     /// A program with a key for the internal endpoints.
     ApiKey(ApiKeyId),
     /// We ourselves.
@@ -20,7 +27,7 @@ pub enum Actor {
 impl Actor {
     pub(crate) const fn kind(self) -> &'static str {
         match self {
-            Self::User(_) => "user",
+            Self::User(_) | Self::Impersonator { .. } => "user",
             Self::ApiKey(_) => "api_key",
             Self::System => "system",
         }
@@ -28,9 +35,17 @@ impl Actor {
 
     pub(crate) const fn id(self) -> Option<Uuid> {
         match self {
-            Self::User(id) => Some(id.0),
+            Self::User(id) | Self::Impersonator { staff: id, .. } => Some(id.0),
             Self::ApiKey(id) => Some(id.0),
             Self::System => None,
+        }
+    }
+
+    /// In whose name it is, where not in their own.
+    pub(crate) const fn on_behalf_of(self) -> Option<Uuid> {
+        match self {
+            Self::Impersonator { customer, .. } => Some(customer.0),
+            Self::User(_) | Self::ApiKey(_) | Self::System => None,
         }
     }
 }
@@ -68,8 +83,9 @@ pub(crate) struct AuditEntry<'a> {
 pub(crate) async fn record(tx: &mut PgConnection, origin: &Origin, act: &AuditEntry<'_>) -> Result<()> {
     let id: Uuid = new_id();
     sqlx::query!(
-        "INSERT INTO audit_log (id, actor_kind, actor_id, action, object_kind, object_id, before, after, ip, request_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO audit_log (id, actor_kind, actor_id, action, object_kind, object_id, before, after, ip, request_id,
+             on_behalf_of)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         id,
         origin.actor.kind(),
         origin.actor.id(),
@@ -80,6 +96,7 @@ pub(crate) async fn record(tx: &mut PgConnection, origin: &Origin, act: &AuditEn
         act.after,
         origin.ip,
         origin.request_id,
+        origin.actor.on_behalf_of(),
     )
     .execute(tx)
     .await?;

@@ -159,7 +159,7 @@ impl Store {
         .await?)
     }
 
-    /// Fails when there is no provider of that slug, active or not: a filter by it is a mistake, not an empty answer.
+    /// Fails when there is no provider of that slug, active or not.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is none.
@@ -221,31 +221,43 @@ impl Store {
             .collect())
     }
 
-    /// Active regions of providers on sale, nearest to Indonesia first.
+    /// Active regions of providers on sale, nearest to Indonesia first; `provider` and `slug` restrict.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn regions(&self, configured: &[String], provider: Option<&str>) -> Result<Vec<Region>> {
+    pub async fn regions(
+        &self,
+        configured: &[String],
+        provider: Option<&str>,
+        slug: Option<&str>,
+    ) -> Result<Vec<Region>> {
         Ok(sqlx::query_as!(
             Region,
             "SELECT r.slug, r.name, r.country, p.slug AS provider
              FROM regions r JOIN providers p ON p.id = r.provider_id
              WHERE r.is_active AND p.is_active AND p.slug = ANY($1) AND ($2::text IS NULL OR p.slug = $2)
+               AND ($3::text IS NULL OR r.slug = $3)
              ORDER BY r.sort_order, r.slug",
             configured,
             provider,
+            slug,
         )
         .fetch_all(&self.pool)
         .await?)
     }
 
-    /// Active images that some provider on sale has.
+    /// Active images that some provider on sale has; `provider` and `slug` restrict.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn images(&self, configured: &[String], provider: Option<&str>) -> Result<Vec<Image>> {
+    pub async fn images(
+        &self,
+        configured: &[String],
+        provider: Option<&str>,
+        slug: Option<&str>,
+    ) -> Result<Vec<Image>> {
         Ok(sqlx::query_as!(
             Image,
             r#"SELECT i.slug, i.name, i.distribution, i.version, array_agg(p.slug ORDER BY p.slug) AS "providers!"
@@ -253,10 +265,12 @@ impl Store {
                JOIN image_sources s ON s.image_id = i.id
                JOIN providers p ON p.id = s.provider_id
                WHERE i.is_active AND s.unavailable_since IS NULL AND p.is_active AND p.slug = ANY($1)
+                 AND ($3::text IS NULL OR i.slug = $3)
                GROUP BY i.id HAVING $2::text IS NULL OR bool_or(p.slug = $2)
                ORDER BY i.sort_order, i.slug"#,
             configured,
             provider,
+            slug,
         )
         .fetch_all(&self.pool)
         .await?)

@@ -3,11 +3,11 @@
 
 /// Crash points that the notification of an order's payment passes, in order.
 pub const WHEN_AN_ORDER_IS_PAID: &[&str] = &[
-    "notification.found",
-    "notification.begun",
-    "notification.bill_locked",
-    "notification.payment_locked",
-    "notification.kept",
+    "webhook_event.found",
+    "webhook_event.begun",
+    "webhook_event.invoice_locked",
+    "webhook_event.payment_locked",
+    "webhook_event.kept",
     "settle.payment_paid",
     "ledger.posted",
     "settle.price_booked",
@@ -16,26 +16,26 @@ pub const WHEN_AN_ORDER_IS_PAID: &[&str] = &[
     "settle.invoice_paid",
     "settle.others_cancelled",
     "settle.message_written",
-    "settle.customer_told",
-    "notification.applied",
-    "notification.committed",
+    "settle.event_recorded",
+    "webhook_event.applied",
+    "webhook_event.committed",
 ];
 
 /// Crash points that the notification of a deposit passes, in order.
 pub const WHEN_A_DEPOSIT_IS_PAID: &[&str] = &[
-    "notification.found",
-    "notification.begun",
-    "notification.bill_locked",
-    "notification.payment_locked",
-    "notification.kept",
+    "webhook_event.found",
+    "webhook_event.begun",
+    "webhook_event.invoice_locked",
+    "webhook_event.payment_locked",
+    "webhook_event.kept",
     "settle.payment_paid",
     "deposit.credited",
     "ledger.accounts_locked",
     "ledger.posted",
     "deposit.booked",
-    "deposit.customer_told",
-    "notification.applied",
-    "notification.committed",
+    "deposit.event_recorded",
+    "webhook_event.applied",
+    "webhook_event.committed",
 ];
 
 /// Crash points that the notification of a payment passes whose order can't take it any more, besides those of every
@@ -45,12 +45,12 @@ pub const WHEN_MONEY_COMES_TOO_LATE: &[&str] = &[
     "ledger.accounts_locked",
     "ledger.posted",
     "settle.credit_booked",
-    "settle.customer_told",
+    "settle.event_recorded",
 ];
 
 /// Crash points that a gateway's answer to the janitor passes besides the settling itself, in order.
 pub const WHEN_A_GATEWAY_WAS_ASKED: &[&str] =
-    &["report.begun", "report.payment_locked", "report.noted", "report.applied", "report.committed"];
+    &["requery.begun", "requery.payment_locked", "requery.noted", "requery.applied", "requery.committed"];
 
 /// Ends the process here, at once and without cleaning up, when the fail point `name` is set to `return`.
 pub(crate) fn crash_point(name: &str) {

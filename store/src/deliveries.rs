@@ -10,7 +10,7 @@ use domain::{
     delivery::{DeliveryChannel, DeliveryPolicy, DeliveryState},
     event::Event,
     ids::DeliveryId,
-    language::Language,
+    locale::Locale,
 };
 use secrecy::SecretString;
 
@@ -34,8 +34,8 @@ pub enum Reader {
         email: String,
         /// How to address them.
         name: String,
-        /// What they read.
-        language: Language,
+        /// How they read.
+        locale: Locale,
         /// Their chat, of a delivery by Telegram.
         chat_id: Option<i64>,
     },

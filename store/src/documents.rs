@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, PaymentMethod},
+    billing_profile::BuyerKind,
     ids::{CreditNoteId, InvoiceId, UserId},
     language::Language,
 };
@@ -21,6 +22,12 @@ pub struct Buyer {
     pub full_name: String,
     /// Their address for mail.
     pub email: String,
+    /// What they said they are, if they did.
+    pub kind: Option<BuyerKind>,
+    /// NPWP or NIK, if they gave one.
+    pub tax_id: Option<String>,
+    /// Lines of their address, if they gave one.
+    pub address: Option<String>,
     /// What they read.
     pub language: Language,
 }
@@ -168,7 +175,8 @@ impl Store {
     async fn buyer(&self, invoice: InvoiceId) -> Result<Buyer> {
         sqlx::query_as!(
             Buyer,
-            r#"SELECT i.buyer_name AS "full_name!", i.buyer_email AS "email!", u.language AS "language: Language"
+            r#"SELECT i.buyer_name AS "full_name!", i.buyer_email AS "email!", i.buyer_kind AS "kind: BuyerKind",
+                      i.buyer_tax_id AS tax_id, i.buyer_address AS address, u.language AS "language: Language"
                FROM invoices i JOIN users u ON u.id = i.user_id WHERE i.id = $1"#,
             invoice.0,
         )

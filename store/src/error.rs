@@ -19,6 +19,9 @@ pub enum StoreError {
     /// The same idempotency key came with another request.
     #[error("this Idempotency-Key was used for another request")]
     IdempotencyMismatch,
+    /// It is not of the version that was to be changed (any more).
+    #[error("somebody changed it since it was read; read it again")]
+    VersionDiffers,
     /// Administrators decide about other people's money only.
     #[error("this is about your own money; another administrator has to do it")]
     OwnMoney,

@@ -2,12 +2,34 @@
 //! commit together. Only the object's id is kept; the answer is rebuilt from the object. Keys are forgotten after a while
 //! ([`domain::purge`]): from then on the same key is a new one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use domain::ids::UserId;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{Result, StoreError};
+
+tokio::task_local! {
+    static REPLAYED: AtomicBool;
+}
+
+/// Does `work`, and says whether what it answers with was made by an earlier request with the same key.
+pub async fn watch<F: Future>(work: F) -> (F::Output, bool) {
+    REPLAYED
+        .scope(AtomicBool::new(false), async {
+            let done = work.await;
+            (done, REPLAYED.with(|replayed| replayed.load(Ordering::Relaxed)))
+        })
+        .await
+}
+
+/// Notes that an earlier request made what this one asks for.
+pub(crate) fn note_replay() {
+    // Where nobody watches nobody is told.
+    let _ = REPLAYED.try_with(|replayed| replayed.store(true, Ordering::Relaxed));
+}
 
 /// One client's promise to mean the same thing by the same key.
 #[derive(Debug, Clone)]
@@ -89,7 +111,10 @@ pub(crate) async fn earlier(
     .fetch_optional(connection)
     .await?;
     match found {
-        Some(row) if row.request_hash == request.request_hash => Ok(Some(row.object_id)),
+        Some(row) if row.request_hash == request.request_hash => {
+            note_replay();
+            Ok(Some(row.object_id))
+        }
         Some(_) => Err(StoreError::IdempotencyMismatch),
         None => Ok(None),
     }

@@ -10,10 +10,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{
-    Result, Store, StoreError, boxed,
-    page::{Page, PageRequest},
-};
+use crate::{Result, Store, StoreError, boxed};
 
 mod provision;
 
@@ -30,6 +27,8 @@ pub struct Instance {
     pub name: String,
     /// Host name of the machine.
     pub hostname: String,
+    /// Its owner's words for it, sorted.
+    pub tags: Vec<String>,
     /// Where it stands with us.
     pub status: InstanceStatus,
     /// Whether it is on, as last told by the provider.
@@ -90,10 +89,10 @@ pub struct ServerRef {
 /// A server's row with what its ids stand for. One macro, so that both queries read the same columns; two queries, so
 /// that Postgres can plan the one by id once and for all.
 macro_rules! select_instances {
-    ($tail:literal, $($argument:expr),+ $(,)?) => {
+    ($($tail:literal)+, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
             Instance,
-            r#"SELECT s.id AS "id: InstanceId", s.order_id AS "order_id: OrderId", s.name, s.hostname,
+            r#"SELECT s.id AS "id: InstanceId", s.order_id AS "order_id: OrderId", s.name, s.hostname, s.tags,
                       s.status AS "status: InstanceStatus", s.power_state AS "power_state: PowerState", s.ipv4, s.ipv6,
                       p.slug AS provider, p.name AS provider_name, r.slug AS region, r.name AS region_name,
                       l.slug AS plan, l.name AS plan_name, l.vcpu, l.memory_mb, l.disk_gb, i.slug AS image,
@@ -105,11 +104,15 @@ macro_rules! select_instances {
                JOIN regions r ON r.id = s.region_id
                JOIN plans l ON l.id = s.plan_id
                JOIN images i ON i.id = s.image_id
-               "# + $tail,
+               "# $(+ $tail)+,
             $($argument),+
         )
     };
 }
+
+mod own;
+
+pub use own::OwnInstanceFilter;
 
 impl Store {
     /// A customer's server.
@@ -139,30 +142,6 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?
         .ok_or(StoreError::NotFound("instance"))
-    }
-
-    /// A customer's servers, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn instances_of(
-        &self,
-        owner: UserId,
-        status: Option<InstanceStatus>,
-        page: &PageRequest,
-    ) -> Result<Page<Instance>> {
-        let rows = select_instances!(
-            "WHERE s.user_id = $1 AND ($2::text IS NULL OR s.status = $2) AND ($3::uuid IS NULL OR s.id < $3)
-             ORDER BY s.id DESC LIMIT $4",
-            owner.0,
-            status.map(InstanceStatus::as_str),
-            page.before,
-            page.fetch(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |instance| instance.id.0))
     }
 
     /// Where a customer's server is at its provider.

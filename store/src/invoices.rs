@@ -3,6 +3,7 @@
 
 mod close;
 mod drafts;
+mod own;
 mod write;
 
 use chrono::{DateTime, Utc};
@@ -16,12 +17,10 @@ use sqlx::PgConnection;
 
 pub(crate) use close::{call_off_order, pay, void, void_of_order};
 pub use drafts::{DraftedInvoice, NewDraft};
+pub use own::OwnInvoiceFilter;
 pub(crate) use write::{Draft, write_draft};
 
-use crate::{
-    Result, Store, StoreError, boxed,
-    page::{Page, PageRequest},
-};
+use crate::{Result, Store, StoreError, boxed};
 
 /// A bill. `subtotal − discount + tax = total`.
 #[derive(Debug, Clone)]
@@ -89,36 +88,6 @@ impl Store {
         .ok_or(StoreError::NotFound("invoice"))?;
         let lines = lines(&mut *self.pool.acquire().await?, invoice).await?;
         Ok((found, lines))
-    }
-
-    /// A customer's invoices, newest first, without their lines.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn invoices_of(
-        &self,
-        owner: UserId,
-        status: Option<InvoiceStatus>,
-        page: &PageRequest,
-    ) -> Result<Page<Invoice>> {
-        let rows = sqlx::query_as!(
-            Invoice,
-            r#"SELECT id AS "id: InvoiceId", number AS "number!", order_id AS "order_id: OrderId", status AS "status: InvoiceStatus",
-                      subtotal AS "subtotal: Rupiah", discount AS "discount: Rupiah",
-                      tax_base AS "tax_base: Rupiah", tax AS "tax: Rupiah", tax_bp,
-                      total AS "total: Rupiah", issued_at AS "issued_at!", due_at AS "due_at!", paid_at
-               FROM invoices
-               WHERE user_id = $1 AND number IS NOT NULL AND ($2::text IS NULL OR status = $2) AND ($3::uuid IS NULL OR id < $3)
-               ORDER BY id DESC LIMIT $4"#,
-            owner.0,
-            status.map(InvoiceStatus::as_str),
-            page.before,
-            page.fetch(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows, |invoice| invoice.id.0))
     }
 }
 

@@ -11,7 +11,7 @@ mod ssh_keys;
 pub use activation_times::Activation;
 pub use offer::{Offer, Selection};
 pub use place::{NewOrder, Placed};
-pub use read::{InvoiceSummary, Order, OrderPromo};
+pub use read::{InvoiceSummary, Order, OrderPromo, OwnOrderFilter};
 
 pub(crate) use ssh_keys::public_keys;
 

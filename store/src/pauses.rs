@@ -9,6 +9,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
+    versions::{IfMatch, Thing},
 };
 
 /// The scope of a pause of all provisioning.
@@ -68,9 +69,11 @@ impl Store {
         scope: &str,
         reason: &str,
         staff: UserId,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<Pause> {
         let mut tx = self.pool.begin().await?;
+        condition.require(&mut tx, Thing::Pause(scope)).await?;
         let pause = sqlx::query_as!(
             Pause,
             r#"INSERT INTO provisioning_pauses (scope, reason, paused_by)

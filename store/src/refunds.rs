@@ -5,6 +5,7 @@
 //! owed (`REFUNDS_PAYABLE`) until the gateway certainly gave it back, or certainly did not.
 
 mod credit_notes;
+mod notes;
 mod read;
 mod request;
 mod steps;
@@ -23,6 +24,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 pub(crate) use credit_notes::{credit, give_back};
+pub use notes::OwnCreditNote;
 pub use read::{CreditNote, RefundFilter};
 pub(crate) use request::end_instance;
 pub use steps::{RefundCall, RefundJob};

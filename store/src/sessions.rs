@@ -11,6 +11,8 @@ use domain::{
     event::NewDeviceLogin,
     ids::{SessionId, UserId},
     language::Language,
+    locale::TimeZone,
+    permission::Permission,
     role::Role,
 };
 use sqlx::PgConnection;
@@ -69,13 +71,18 @@ pub struct Opened {
 pub struct SessionHolder {
     /// What the user may do.
     pub role: Role,
+    /// Who of the staff uses it in the user's name; `None` of the user's own.
+    pub impersonator: Option<UserId>,
     /// Whether the email address is proven.
     pub email_verified: bool,
     /// What they read.
     pub language: Language,
+    /// By which clock.
+    pub time_zone: TimeZone,
     /// The account is suspended.
     pub suspended: bool,
-    /// The session was logged out.
+    /// The session was logged out. One of staff in the user's name also ends with the session it was opened from, with a
+    /// suspension of whoever opened it, and when they may not open it any more.
     pub revoked: bool,
     /// The session reached its longest life.
     pub ended: bool,
@@ -94,6 +101,8 @@ pub struct Session {
     pub created_at: DateTime<Utc>,
     /// When its refresh token was last exchanged.
     pub last_used_at: DateTime<Utc>,
+    /// When our team's ends at the latest, which looks at the account in its owner's name; `None` of the owner's own.
+    pub support_until: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -130,18 +139,36 @@ impl Store {
         user: UserId,
         longest: Duration,
     ) -> Result<Option<SessionHolder>> {
-        Ok(sqlx::query_as!(
-            SessionHolder,
-            r#"SELECT u.role AS "role: Role", u.language AS "language: Language", u.email_verified_at IS NOT NULL AS "email_verified!",
-                      u.suspended_at IS NOT NULL AS "suspended!", s.revoked_at IS NOT NULL AS "revoked!",
-                      s.created_at + make_interval(secs => $3) <= now() AS "ended!"
-               FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.id = $2"#,
+        let row = sqlx::query!(
+            r#"SELECT u.role AS "role: Role", u.language AS "language: Language",
+                      u.time_zone AS "time_zone: TimeZone", u.email_verified_at IS NOT NULL AS "email_verified!",
+                      u.suspended_at IS NOT NULL AS "suspended!",
+                      s.revoked_at IS NOT NULL OR staff.suspended_at IS NOT NULL OR origin.revoked_at IS NOT NULL
+                          OR s.impersonated_by IS NOT NULL AND u.role <> 'customer' AS "revoked!",
+                      s.created_at + make_interval(secs => $3) <= now()
+                          OR coalesce(origin.created_at + make_interval(secs => $3) <= now() OR s.ends_at <= now(), false) AS "ended!",
+                      s.impersonated_by AS "impersonator: UserId", staff.role AS "staff_role?: Role"
+               FROM sessions s JOIN users u ON u.id = s.user_id
+               LEFT JOIN users staff ON staff.id = s.impersonated_by
+               LEFT JOIN sessions origin ON origin.id = s.impersonated_from
+               WHERE s.id = $1 AND u.id = $2"#,
             session.0,
             user.0,
             longest.as_secs_f64(),
         )
         .fetch_optional(&self.pool)
-        .await?)
+        .await?;
+        let lost = |role: Role| !role.may(Permission::AccountsImpersonate);
+        Ok(row.map(|row| SessionHolder {
+            role: row.role,
+            impersonator: row.impersonator,
+            email_verified: row.email_verified,
+            language: row.language,
+            time_zone: row.time_zone,
+            suspended: row.suspended,
+            revoked: row.revoked || row.staff_role.is_some_and(lost),
+            ended: row.ended,
+        }))
     }
 
     /// A user's sessions that can still be used and last no longer than `longest`, newest first.
@@ -158,11 +185,14 @@ impl Store {
         let rows = sqlx::query_as!(
             Session,
             r#"SELECT s.id AS "id: SessionId", s.user_agent, s.ip, s.created_at,
-                      max(t.created_at) AS "last_used_at!"
-               FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
+                      coalesce(max(t.created_at), s.created_at) AS "last_used_at!", s.ends_at AS support_until
+               FROM sessions s LEFT JOIN refresh_tokens t ON t.session_id = s.id
+               LEFT JOIN sessions origin ON origin.id = s.impersonated_from
                WHERE s.user_id = $1 AND s.revoked_at IS NULL AND ($2::uuid IS NULL OR s.id < $2)
                  AND s.created_at + make_interval(secs => $4) > now()
-               GROUP BY s.id HAVING bool_or(t.used_at IS NULL AND t.expires_at > now())
+                 AND (s.ends_at IS NULL OR s.ends_at > now()) AND origin.revoked_at IS NULL
+               GROUP BY s.id
+               HAVING s.impersonated_by IS NOT NULL OR bool_or(t.used_at IS NULL AND t.expires_at > now())
                ORDER BY s.id DESC LIMIT $3"#,
             user.0,
             page.before,
@@ -218,10 +248,11 @@ async fn tell_of_new_device(tx: &mut PgConnection, opened: &Opened, origin: &Ori
         r#"SELECT s.device, clock_timestamp() AS "logged_in_at!"
            FROM sessions s
            WHERE s.id = $1
-             AND EXISTS (SELECT FROM sessions o WHERE o.user_id = s.user_id AND o.id <> s.id)
+             AND EXISTS (SELECT FROM sessions o WHERE o.user_id = s.user_id AND o.id <> s.id AND o.impersonated_by IS NULL)
              AND NOT EXISTS (
                  SELECT FROM sessions o
                  WHERE o.user_id = s.user_id AND o.id <> s.id AND o.network IS NOT DISTINCT FROM s.network
+                   AND o.impersonated_by IS NULL
                    AND (o.device IS NOT DISTINCT FROM s.device OR o.device IS NULL AND o.user_agent IS NOT DISTINCT FROM s.user_agent)
                    AND o.created_at > now() - interval '90 days')"#,
         opened.session.0,
@@ -235,6 +266,6 @@ async fn tell_of_new_device(tx: &mut PgConnection, opened: &Opened, origin: &Ori
     Entry::of(login).tell(tx, opened.user.id).await
 }
 
-fn on_session(action: &str, session: SessionId) -> AuditEntry<'_> {
+pub(crate) fn on_session(action: &str, session: SessionId) -> AuditEntry<'_> {
     AuditEntry { action, object_kind: "session", object_id: Some(session.0), before: None, after: None }
 }

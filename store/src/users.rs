@@ -1,13 +1,14 @@
 //! Accounts.
 
 use chrono::{DateTime, Utc};
-use domain::{email::EmailKey, ids::UserId, role::Role};
+use domain::{email::EmailKey, ids::UserId, locale::TimeZone, role::Role};
 use sqlx::PgConnection;
 
 use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, new_id,
+    versions::{IfMatch, Thing},
 };
 
 /// A person with an account.
@@ -23,6 +24,8 @@ pub struct User {
     pub role: Role,
     /// `id` or `en`.
     pub language: String,
+    /// The clock that they are told times by.
+    pub time_zone: TimeZone,
     /// When the address was proven.
     pub email_verified_at: Option<DateTime<Utc>>,
     /// When the account was suspended, if it is.
@@ -62,6 +65,8 @@ pub struct ProfileChange {
     pub full_name: Option<String>,
     /// `id` or `en`.
     pub language: Option<String>,
+    /// The clock that they are told times by.
+    pub time_zone: Option<TimeZone>,
 }
 
 /// The unique index behind [`StoreError::Taken`] when an email address has an account.
@@ -88,7 +93,7 @@ impl Store {
     pub async fn user(&self, id: UserId) -> Result<User> {
         sqlx::query_as!(
             User,
-            r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
+            r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language, time_zone AS "time_zone: TimeZone", email_verified_at,
                       suspended_at, created_at
                FROM users WHERE id = $1"#,
             id.0,
@@ -105,7 +110,7 @@ impl Store {
     #[boxed]
     pub async fn credentials(&self, email: &EmailKey) -> Result<Option<Credentials>> {
         let row = sqlx::query!(
-            r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
+            r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language, time_zone AS "time_zone: TimeZone", email_verified_at,
                       suspended_at, created_at, password_hash
                FROM users WHERE email_key = $1"#,
             email.as_str(),
@@ -120,6 +125,7 @@ impl Store {
                 full_name: row.full_name,
                 role: row.role,
                 language: row.language,
+                time_zone: row.time_zone,
                 email_verified_at: row.email_verified_at,
                 suspended_at: row.suspended_at,
                 created_at: row.created_at,
@@ -132,21 +138,31 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such account.
     #[boxed]
-    pub async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<User> {
-        sqlx::query_as!(
+    pub async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+        condition: &IfMatch,
+    ) -> Result<User> {
+        let mut tx = self.pool.begin().await?;
+        condition.require(&mut tx, Thing::User(id)).await?;
+        let user = sqlx::query_as!(
             User,
             r#"UPDATE users SET full_name = COALESCE($2, full_name), language = COALESCE($3, language),
-                      updated_at = now()
+                      time_zone = COALESCE($4, time_zone), updated_at = now()
                WHERE id = $1
-               RETURNING id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
+               RETURNING id AS "id: UserId", email, full_name, role AS "role: Role", language, time_zone AS "time_zone: TimeZone", email_verified_at,
                       suspended_at, created_at"#,
             id.0,
             change.full_name,
             change.language,
+            change.time_zone.map(TimeZone::as_str),
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *tx)
         .await?
-        .ok_or(StoreError::NotFound("user"))
+        .ok_or(StoreError::NotFound("user"))?;
+        tx.commit().await?;
+        Ok(user)
     }
 }
 
@@ -161,7 +177,7 @@ pub(crate) async fn insert(
         User,
         r#"INSERT INTO users (id, email, full_name, password_hash, role, email_verified_at)
            VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN now() END) ON CONFLICT DO NOTHING
-           RETURNING id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
+           RETURNING id AS "id: UserId", email, full_name, role AS "role: Role", language, time_zone AS "time_zone: TimeZone", email_verified_at,
                      suspended_at, created_at"#,
         id.0,
         new.email,

@@ -50,7 +50,7 @@ impl Store {
             tx.commit().await?;
             return Ok(Outcome::UnknownPayment);
         };
-        crash_point("notification.found");
+        crash_point("webhook_event.found");
         // What is visible was committed with all that it brought about: a repetition need not wait for a lock.
         if found.is_handled {
             return Ok(Outcome::AlreadyHandled);
@@ -59,11 +59,11 @@ impl Store {
             return Ok(Outcome::AskFirst);
         };
         let mut tx = connection.begin().await?;
-        crash_point("notification.begun");
+        crash_point("webhook_event.begun");
         let bill = found.bill.lock(&mut tx).await?;
-        crash_point("notification.bill_locked");
+        crash_point("webhook_event.invoice_locked");
         let payment = lock_payment(&mut tx, found.payment_id).await?;
-        crash_point("notification.payment_locked");
+        crash_point("webhook_event.payment_locked");
         if event.report.charged() != Some(payment.amount) {
             events::mismatch(&mut tx, event, &payment).await?;
             tx.commit().await?;
@@ -77,14 +77,14 @@ impl Store {
         if !events::handled(&mut tx, event, &payment, &effect).await? {
             return Ok(Outcome::AlreadyHandled);
         }
-        crash_point("notification.kept");
+        crash_point("webhook_event.kept");
         let outcome = statement.apply(&mut tx, &bill, &payment, effect).await?;
         if evidence == Evidence::Asked {
             requery::note_answer(&mut tx, payment.id, event.report.status, None).await?;
         }
-        crash_point("notification.applied");
+        crash_point("webhook_event.applied");
         tx.commit().await?;
-        crash_point("notification.committed");
+        crash_point("webhook_event.committed");
         Ok(outcome)
     }
 }

@@ -35,18 +35,24 @@ impl ApiProcess {
 
     fn spawn(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>) -> Self {
         let port = free_port();
-        let child = command(program, stack, crash_at)
+        let mut command = command(program, stack, crash_at);
+        command
             .arg("serve")
             .env("API_PORT", port.to_string())
             .env("API_INTERNAL_PORT", "0")
             .env("API_REQUESTS_PER_MINUTE", "0")
+            .env("API_ACCOUNT_REQUESTS_PER_MINUTE", "0")
+            .env("API_WRITES_PER_MINUTE", "0")
+            .env("API_MONEY_PER_MINUTE", "0")
             .env("AUTH_REQUESTS_PER_MINUTE", "0")
             .env("JWT_SECRET", JWT_SECRET)
             .env("DATABASE_MAX_CONNECTIONS", "5")
             .envs(gateway::environment(stack))
-            .env("PAYMENT_CHARGE_TIMEOUT", format!("{}ms", CHARGE_TIMEOUT.as_millis()))
-            .spawn()
-            .expect("the API starts");
+            .env("PAYMENT_CHARGE_TIMEOUT", format!("{}ms", CHARGE_TIMEOUT.as_millis()));
+        if let Some(watched) = &stack.options.watched {
+            watched.api(&mut command);
+        }
+        let child = command.spawn().expect("the API starts");
         Self { child, url: format!("http://127.0.0.1:{port}") }
     }
 

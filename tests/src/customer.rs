@@ -22,6 +22,8 @@ pub struct Customer<'a> {
     /// The system they use.
     pub stack: &'a Stack,
     api: Caller,
+    /// What their login was answered with; null of nobody.
+    pub session: Value,
     _visit: Option<Visit>,
 }
 
@@ -48,13 +50,13 @@ impl<'a> Customer<'a> {
     fn nobody(stack: &'a Stack) -> Self {
         let network = Network::within(TIMEOUT).expect("a client");
         let api = Caller::new(Client::new(network, &format!("{}/api/v1", stack.api_url)));
-        Self { stack, api, _visit: Visit::of(stack) }
+        Self { stack, api, session: Value::Null, _visit: Visit::of(stack) }
     }
 
     /// The same person with the token of a session.
     fn holding(self, session: &Value) -> Self {
         let token = session["access_token"].as_str().expect("a token");
-        Self { api: self.api.as_user(token), ..self }
+        Self { api: self.api.as_user(token), session: session.clone(), ..self }
     }
 
     /// The same person at the API of another process.

@@ -18,4 +18,5 @@ pub mod skewed_clock;
 pub mod stack;
 pub mod steps;
 pub mod wait_until;
+pub mod watched;
 pub mod worker_process;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, LazyLock,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -35,8 +35,11 @@ use temporal::{
     versions::{self, VersionSettings},
     worker,
 };
-use testkit::SimulatedGateway;
-use tokio::{runtime::Runtime, sync::OnceCell};
+use testkit::{RaisedAlerts, SimulatedGateway};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::OnceCell,
+};
 use tokio_util::sync::CancellationToken;
 use workflows::queues::WorkflowQueue;
 
@@ -44,6 +47,7 @@ use crate::{
     audit::Audit,
     cloud::{Cloud, Clouds},
     messengers::{Messengers, Told},
+    watched::Watched,
 };
 
 /// What root passwords are sealed under, here and in worker processes.
@@ -76,6 +80,8 @@ pub struct Options {
     pub version: Option<VersionSettings>,
     /// Whether customers are told anything by mail and by Telegram.
     pub told: Told,
+    /// Where its processes log, if that is looked at.
+    pub watched: Option<Watched>,
 }
 
 /// Steps that are tried again within a second, and given up after a minute.
@@ -104,6 +110,7 @@ impl Default for Options {
             payments_inside: true,
             version: None,
             told: Told::Nobody,
+            watched: None,
         }
     }
 }
@@ -203,8 +210,14 @@ impl Drop for Visit {
     }
 }
 
-/// Tests come and go with their runtimes; systems run on one that lives as long as the process.
-pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+/// A runtime for one system alone, so that it is known whose an alert is. It lives as long as the process, as tests come and go with
+/// theirs: what ends with the system winds down on it.
+fn runtime_of_its_own(raised: &RaisedAlerts) -> Result<&'static Runtime> {
+    let raised = raised.clone();
+    let runtime =
+        Builder::new_multi_thread().enable_all().on_thread_start(move || raised.gather_here()).build()?;
+    Ok(Box::leak(Box::new(runtime)))
+}
 
 /// The system that tests share which need nothing special; started with the first of them. It is never dropped: it is audited
 /// whenever none of them uses it.
@@ -220,10 +233,11 @@ impl Stack {
     /// # Errors
     /// When the run's servers are missing or anything does not come up.
     pub async fn start(options: Options) -> Result<Self> {
-        RUNTIME.spawn(Self::begin(options)).await?
+        let raised = RaisedAlerts::default();
+        runtime_of_its_own(&raised)?.spawn(Self::begin(options, raised)).await?
     }
 
-    async fn begin(options: Options) -> Result<Self> {
+    async fn begin(options: Options, raised: RaisedAlerts) -> Result<Self> {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
         let database_url = create_database(&name, &options).await?;
         let keys = CredentialsKeys::parse(&CREDENTIALS_KEY.into())?;
@@ -297,7 +311,7 @@ impl Stack {
             messengers,
             api_key,
             admin,
-            audit: Audit::of(&options),
+            audit: Audit::of(&options, raised),
             options,
             stop,
         })

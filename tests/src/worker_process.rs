@@ -103,6 +103,9 @@ impl WorkerProcess {
     pub fn start(program: &str, stack: &Stack, crash_at: Option<CrashAt<'_>>) -> Self {
         let mut command = command(program, stack, crash_at);
         command.arg("worker");
+        if let Some(watched) = &stack.options.watched {
+            watched.worker(&mut command);
+        }
         Self(command.spawn().expect("the worker starts"))
     }
 

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod cargo;
+mod clients;
 mod floors;
 mod futures;
 mod inserts;
@@ -40,6 +41,8 @@ fn verify(report: &mut Report, full: bool, test_arguments: &[String]) -> Result<
     report.step("names of log events", logs::check)?;
     report.step("futures behind pointers", futures::check)?;
     report.step("rows that tests insert", inserts::check)?;
+    report.step("a client in TypeScript", clients::typescript)?;
+    report.step("a client in Go", clients::go)?;
     report.step("licences, bans, sources, advisories", cargo::deny)?;
     report
         .step("lints", || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;

@@ -117,7 +117,7 @@ impl Links {
 
 impl MailChannel {
     async fn send(&self, job: &DeliveryJob, event: &Event) -> Result<(), SendError> {
-        let Reader::Person { email, name, language, .. } = &job.reader else {
+        let Reader::Person { email, name, locale, .. } = &job.reader else {
             return Err(never(
                 DeliveryTrouble::BadAddress,
                 "administrators have no address together".to_owned(),
@@ -133,7 +133,7 @@ impl MailChannel {
         let unsubscribe = job.unsubscribe_token.as_deref().map(|token| self.links.unsubscribe(token));
         let to =
             messages::Addressed { name, action_url: &action_url, unsubscribe_url: unsubscribe.as_deref() };
-        let words = messages::mail(event, *language, &to).map_err(|_| no_words())?;
+        let words = messages::mail(event, *locale, &to).map_err(|_| no_words())?;
         let mail = Mail {
             id: &job.id.to_string(),
             to: email,
@@ -141,7 +141,7 @@ impl MailChannel {
             subject: &words.subject,
             text: &words.text,
             html: &words.html,
-            language: language.as_str(),
+            language: locale.language.as_str(),
             unsubscribe_url: unsubscribe.as_deref(),
         };
         self.mailer.send(&mail).await
@@ -152,9 +152,9 @@ impl TelegramChannel {
     async fn send(&self, job: &DeliveryJob, event: &Event) -> Result<(), SendError> {
         let url = self.links.of_event(event);
         let (chat, html) = match &job.reader {
-            Reader::Person { chat_id, language, .. } => {
-                let text = messages::telegram(event, *language).map_err(|_| no_words())?;
-                let link = (messages::action(*language), url.as_str());
+            Reader::Person { chat_id, locale, .. } => {
+                let text = messages::telegram(event, *locale).map_err(|_| no_words())?;
+                let link = (messages::action(locale.language), url.as_str());
                 (*chat_id, telegram::message(None, &text, Some(link)))
             }
             // What staff are told has a title in the app, and no other words.

@@ -53,7 +53,7 @@ fn job(channel: DeliveryChannel, event: Event, language: Language) -> DeliveryJo
         reader: Reader::Person {
             email: format!("siti.{language}@example.com"),
             name: "Siti <Aminah> & \"Co\"".to_owned(),
-            language,
+            locale: language.into(),
             chat_id: Some(CHAT),
         },
         link_token: None,

@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, IdempotencyKey, Moment, Paged, SortedPaging},
     problem::Problem,
@@ -35,11 +35,11 @@ use crate::{
 pub(super) struct AdminAudience {
     /// Who has an active server at this provider (slug).
     #[garde(inner(length(min = 1, max = 50)))]
-    #[schema(example = "digitalocean")]
+    #[schema(min_length = 1, max_length = 50, example = "digitalocean")]
     provider: Option<String>,
     /// Who has an active server in this region (slug).
     #[garde(inner(length(min = 1, max = 50)))]
-    #[schema(example = "sgp1")]
+    #[schema(min_length = 1, max_length = 50, example = "sgp1")]
     region: Option<String>,
     /// Who reads this language.
     #[garde(skip)]
@@ -52,7 +52,7 @@ pub(super) struct AdminAudience {
 pub(super) struct WriteAnnouncement {
     /// Its title: a line of 1 to 200 characters. It is told as it is written.
     #[garde(length(chars, min = 1, max = 200), custom(not_blank), custom(one_line))]
-    #[schema(example = "Maintenance in Singapore")]
+    #[schema(min_length = 1, max_length = 200, example = "Maintenance in Singapore")]
     title: String,
     /// What it says: 1 to 10,000 characters. It is told as it is written.
     #[garde(length(chars, min = 1, max = 10_000), custom(not_blank))]
@@ -127,7 +127,7 @@ pub(super) struct AdminAnnouncement {
     )
 )]
 pub(super) async fn create(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     IdempotencyKey(key): IdempotencyKey,
@@ -190,7 +190,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn cancel(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(id): Id<AnnouncementId>,

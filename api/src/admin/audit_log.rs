@@ -29,6 +29,8 @@ pub(super) struct AuditQuery {
     object_id: Option<Uuid>,
     /// Only acts of this person or key.
     actor_id: Option<Uuid>,
+    /// Only acts of staff in this customer's name.
+    on_behalf_of: Option<Uuid>,
 }
 
 /// Who acted.
@@ -50,6 +52,8 @@ pub(super) struct AuditLogEntry {
     id: Uuid,
     at: DateTime<Utc>,
     actor: AuditActor,
+    /// The customer in whose name staff did it; null where it was in their own.
+    on_behalf_of: Option<Uuid>,
     #[schema(example = "order.retry_provisioning")]
     action: String,
     /// What kind of thing it was done to.
@@ -92,6 +96,7 @@ impl From<AuditQuery> for AuditFilter {
             object_kind: query.object_kind,
             object_id: query.object_id,
             actor_id: query.actor_id,
+            on_behalf_of: query.on_behalf_of,
         }
     }
 }
@@ -102,6 +107,7 @@ impl From<AuditEntry> for AuditLogEntry {
             id: entry.id,
             at: entry.at,
             actor: AuditActor { kind: entry.actor_kind, id: entry.actor_id, name: entry.actor_name },
+            on_behalf_of: entry.on_behalf_of,
             action: entry.action,
             object_kind: entry.object_kind,
             object_id: entry.object_id,

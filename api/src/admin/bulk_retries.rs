@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Paged, SortedPaging},
     problem::Problem,
@@ -30,12 +30,12 @@ pub(super) struct RetryMany {
     /// Of these, those that are at this provider (slug); left out: all.
     #[garde(inner(length(min = 1, max = 50)))]
     #[serde(default)]
-    #[schema(example = "digitalocean")]
+    #[schema(min_length = 1, max_length = 50, example = "digitalocean")]
     provider: Option<String>,
     /// How many a minute, 1 to 600.
     #[garde(range(min = 1, max = 600))]
     #[serde(default = "usual_pace")]
-    #[schema(example = 20)]
+    #[schema(minimum = 1, maximum = 600, example = 20)]
     per_minute: i32,
 }
 
@@ -91,7 +91,7 @@ impl From<BulkRetry> for AdminBulkRetry {
 
 /// Try failed orders of a kind again, where they are, some a minute. Orders that fail later are not among them.
 #[utoipa::path(
-    post, path = "/admin/bulk-retries", tag = "admin", operation_id = "admin_retry_many", security(("bearer" = [])),
+    post, path = "/admin/bulk-retries", tag = "admin", operation_id = "admin_retry_orders", security(("bearer" = [])),
     request_body(content = RetryMany),
     responses(
         (status = 202, description = "The first of them are tried again.", body = AdminBulkRetry),
@@ -100,7 +100,7 @@ impl From<BulkRetry> for AdminBulkRetry {
     )
 )]
 pub(super) async fn request(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(request): Body<RetryMany>,
@@ -167,7 +167,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn stop(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(id): Id<BulkRetryId>,

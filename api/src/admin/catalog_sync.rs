@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::providers::require_set_up;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
@@ -202,7 +202,7 @@ impl From<SyncReport> for AdminSyncReport {
     )
 )]
 pub(super) async fn request(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(slug): Path<String>,

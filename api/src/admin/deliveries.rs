@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
@@ -121,7 +121,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn resend(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(delivery): Id<DeliveryId>,

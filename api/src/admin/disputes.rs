@@ -97,7 +97,7 @@ pub(super) struct AcceptDispute {
     suspend_server: bool,
     /// A remark for colleagues, at most 500 characters.
     #[garde(length(chars, max = 500))]
-    #[schema(example = "Refunded by hand in the gateway's dashboard")]
+    #[schema(max_length = 500, example = "Refunded by hand in the gateway's dashboard")]
     note: Option<String>,
 }
 
@@ -107,7 +107,7 @@ pub(super) struct AcceptDispute {
 pub(super) struct DismissDispute {
     /// For colleagues: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(super::order_commands::not_blank))]
-    #[schema(example = "The gateway withdrew it by letter of 28 November")]
+    #[schema(min_length = 3, max_length = 500, example = "The gateway withdrew it by letter of 28 November")]
     reason: String,
 }
 

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     AppState,
-    auth::Administrator,
+    auth::Staff,
     client::Client,
     extract::{Moment, Params},
     problem::Problem,
@@ -72,7 +72,7 @@ macro_rules! exports {
             )
         )]
         pub(super) async fn $name(
-            admin: Administrator,
+            admin: Staff,
             client: Client,
             State(state): State<AppState>,
             Params(query): Params<$query>,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Ids, Moment},
     problem::Problem,
@@ -31,7 +31,7 @@ pub(super) struct HoldRequest {
     stops_clock: bool,
     /// For colleagues: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "The customer disputes a payment")]
+    #[schema(min_length = 3, max_length = 500, example = "The customer disputes a payment")]
     reason: String,
     /// When it ends by itself; else it is released.
     #[serde(default)]
@@ -94,7 +94,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn hold(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
@@ -124,7 +124,7 @@ pub(super) async fn hold(
     responses((status = 200, description = "It is released.", body = AdminHold))
 )]
 pub(super) async fn release(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Ids(instance, hold): Ids<InstanceId, Uuid>,

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Moment, Paged, Params, SortedPaging},
     instance_actions::Action,
@@ -226,7 +226,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn waive_final_snapshot(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,

@@ -21,9 +21,9 @@ use utoipa::ToSchema;
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::Administrator,
+    auth::Staff,
     client::Client,
-    extract::{Body, Id, IdempotencyKey},
+    extract::{Body, Id, IdempotencyKey, Seen},
     problem::Problem,
 };
 
@@ -36,7 +36,7 @@ const LARGEST_UNIT_PRICE: i64 = 10_000_000_000;
 pub(super) struct BilledLine {
     /// The customer reads it: 3 to 200 characters.
     #[garde(length(chars, min = 3, max = 200), custom(not_blank))]
-    #[schema(example = "Migration by our team, hours")]
+    #[schema(min_length = 3, max_length = 200, example = "Migration by our team, hours")]
     description: String,
     /// From 1 to 10,000.
     #[garde(range(min = 1, max = 10_000))]
@@ -64,9 +64,11 @@ pub(super) struct DraftInvoice {
     user_id: UserId,
     /// 1 to 50 lines.
     #[garde(length(min = 1, max = 50), dive)]
+    #[schema(min_items = 1, max_items = 50)]
     lines: Vec<BilledLine>,
     /// A remark for colleagues, at most 500 characters.
     #[garde(length(chars, max = 500))]
+    #[schema(max_length = 500)]
     note: Option<String>,
 }
 
@@ -76,9 +78,11 @@ pub(super) struct DraftInvoice {
 pub(super) struct ChangeDraft {
     /// 1 to 50 lines, in place of those before.
     #[garde(length(min = 1, max = 50), dive)]
+    #[schema(min_items = 1, max_items = 50)]
     lines: Vec<BilledLine>,
     /// A remark for colleagues, at most 500 characters.
     #[garde(length(chars, max = 500))]
+    #[schema(max_length = 500)]
     note: Option<String>,
 }
 
@@ -98,7 +102,7 @@ pub(super) struct IssueInvoice {
 pub(super) struct VoidInvoice {
     /// The customer reads it: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "Billed twice")]
+    #[schema(min_length = 3, max_length = 500, example = "Billed twice")]
     reason: String,
 }
 
@@ -209,7 +213,7 @@ fn items(lines: Vec<BilledLine>) -> Vec<BilledItem> {
     )
 )]
 pub(super) async fn draft(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     IdempotencyKey(key): IdempotencyKey,
@@ -237,14 +241,16 @@ pub(super) async fn draft(
     )
 )]
 pub(super) async fn change(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(invoice): Id<InvoiceId>,
+    Seen(condition): Seen,
     Body(request): Body<ChangeDraft>,
 ) -> Result<Json<DraftedInvoiceBody>, Problem> {
     let (items, origin) = (items(request.lines), client.origin(admin.actor()));
-    let changed = state.store.change_draft(invoice, &items, request.note.as_deref(), &origin).await?;
+    let note = request.note.as_deref();
+    let changed = state.store.change_draft(invoice, &items, note, &condition, &origin).await?;
     Ok(Json(DraftedInvoiceBody::in_language(changed, admin.language)))
 }
 
@@ -260,7 +266,7 @@ pub(super) async fn change(
     )
 )]
 pub(super) async fn issue(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(invoice): Id<InvoiceId>,
@@ -287,7 +293,7 @@ pub(super) async fn issue(
     )
 )]
 pub(super) async fn void(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(invoice): Id<InvoiceId>,

@@ -1,6 +1,6 @@
 //! Everybody's invoices.
 
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
@@ -10,7 +10,10 @@ use domain::{
     sorting::InvoiceSort,
 };
 use serde::{Deserialize, Serialize};
-use store::admin::{InvoiceDetail, InvoiceFilter};
+use store::{
+    admin::{InvoiceDetail, InvoiceFilter},
+    versions::Thing,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -21,7 +24,7 @@ use crate::{
         answer::{self, PaperQuery},
         paper::Paper,
     },
-    extract::{Id, Paged, Params, SortedPaging},
+    extract::{Id, Paged, Params, SortedPaging, Versioned},
     problem::Problem,
 };
 
@@ -118,17 +121,19 @@ pub(super) async fn get(
     staff: Staff,
     State(state): State<AppState>,
     Id(id): Id<InvoiceId>,
-) -> Result<Json<AdminInvoiceDetail>, Problem> {
+) -> Result<Versioned<AdminInvoiceDetail>, Problem> {
+    let version = state.store.version(Thing::Invoice(id)).await?;
     let (invoice, lines) = state.store.invoice_for_staff(id).await?;
     let credit_notes = state.store.credit_notes(id, invoice.customer_id).await?;
-    Ok(Json(AdminInvoiceDetail {
+    let body = AdminInvoiceDetail {
         summary: invoice.into(),
         lines: lines.iter().map(|line| InvoiceLine::in_language(line, staff.language)).collect(),
         credit_notes: credit_notes
             .into_iter()
             .map(|note| InvoiceCreditNote::in_language(note, staff.language))
             .collect(),
-    }))
+    };
+    Ok(Versioned { version, body })
 }
 
 /// Read anybody's issued invoice as its customer sees it, as a page to print.

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
@@ -183,7 +183,7 @@ pub(super) async fn get(
     responses((status = 202, description = "The check, which is about to begin.", body = AdminLedgerCheck))
 )]
 pub(super) async fn request(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
 ) -> Result<(StatusCode, Json<AdminLedgerCheck>), Problem> {

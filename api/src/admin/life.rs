@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use store::{
     life::{HeldServer, LifePause, LifeRules, Release},
     pauses::EVERYWHERE,
+    versions::Thing,
 };
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -23,9 +24,9 @@ use uuid::Uuid;
 use super::{order_commands::not_blank, pauses::ALL, reason::WithReason};
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
-    extract::{Body, Paged, Params, SortedPaging},
+    extract::{Body, Paged, Params, Seen, SortedPaging, Versioned},
     problem::Problem,
 };
 
@@ -64,11 +65,15 @@ pub(super) struct ReleaseRequest {
     step: Held,
     /// As many as wait: whoever lets them go has to have seen how many.
     #[garde(range(min = 1))]
-    #[schema(example = 412)]
+    #[schema(minimum = 1, example = 412)]
     number: i32,
     /// For colleagues: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "The gateway was down yesterday; payments arrive again")]
+    #[schema(
+        min_length = 3,
+        max_length = 500,
+        example = "The gateway was down yesterday; payments arrive again"
+    )]
     reason: String,
 }
 
@@ -184,7 +189,7 @@ pub(super) async fn held(
     )
 )]
 pub(super) async fn release(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(request): Body<ReleaseRequest>,
@@ -203,7 +208,7 @@ pub(super) async fn release(
     responses((status = 204, description = "They go on; also when they were not held back."))
 )]
 pub(super) async fn confirm_restore(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
 ) -> Result<StatusCode, Problem> {
@@ -238,7 +243,7 @@ pub(super) async fn rules(
     )
 )]
 pub(super) async fn set_rules(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(policy): Body<RulesRequest>,
@@ -271,6 +276,28 @@ pub(super) async fn pauses(
     Ok(Json(AdminLifePauses { data: pauses.into_iter().map(AdminLifePause::from).collect() }))
 }
 
+/// Read a pause of renewals, suspensions or deletions.
+#[utoipa::path(
+    get, path = "/admin/life/pauses/{scope}/{process}", tag = "admin", operation_id = "admin_get_life_pause",
+    security(("bearer" = [])),
+    params(
+        ("scope" = String, Path, description = "A provider's slug, or `all`.", example = "all"),
+        ("process" = Process, Path, description = "What is paused."),
+    ),
+    responses((status = 200, description = "The pause.", body = AdminLifePause))
+)]
+pub(super) async fn get_pause(
+    _: Staff,
+    State(state): State<AppState>,
+    Path((scope, process)): Path<(String, String)>,
+) -> Result<Versioned<AdminLifePause>, Problem> {
+    let (scope, process) = (scope_of(&scope), process_of(&process)?);
+    let version = state.store.version(Thing::LifePause(scope, process)).await?;
+    let pauses = state.store.life_pauses().await?;
+    let found = pauses.into_iter().find(|pause| pause.scope == scope && pause.process == process);
+    Ok(Versioned { version, body: found.ok_or_else(|| Problem::not_found("pause"))?.into() })
+}
+
 /// Pause renewals from the balance, suspensions or deletions: none is done from now on. Notices are still sent. Again:
 /// another reason.
 #[utoipa::path(
@@ -288,16 +315,18 @@ pub(super) async fn pauses(
     )
 )]
 pub(super) async fn pause(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path((scope, process)): Path<(String, String)>,
+    Seen(condition): Seen,
     Body(request): Body<WithReason>,
 ) -> Result<Json<AdminLifePause>, Problem> {
     let process = process_of(&process)?;
     let origin = client.origin(admin.actor());
     let reason = request.reason();
-    let pause = state.store.pause_life(scope_of(&scope), process, reason, admin.id, &origin).await?;
+    let scoped = scope_of(&scope);
+    let pause = state.store.pause_life(scoped, process, reason, admin.id, &condition, &origin).await?;
     tracing::warn!(event = "life.paused", scope, process = %process, reason, "a part of servers' lives is paused");
     Ok(Json(pause.into()))
 }
@@ -317,7 +346,7 @@ pub(super) async fn pause(
     )
 )]
 pub(super) async fn resume(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path((scope, process)): Path<(String, String)>,

@@ -1,5 +1,6 @@
 //! The admin area: staff read, administrators act on orders, invoices, money and promos, superadministrators manage
-//! providers; each handler's extractor says who may call it, `Treasurer` for what moves money. Whoever may not gets 403 `forbidden`.
+//! providers, as `auth::access` has it of every operation. Each handler takes `Staff`, or `Treasurer` where it moves money.
+//! Whoever may not gets 403 `forbidden`.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -14,6 +15,7 @@ mod deliveries;
 mod disputes;
 mod exports;
 mod holds;
+mod impersonation;
 mod instances;
 mod invoice_commands;
 mod invoices;
@@ -65,7 +67,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(bulk_retries::get))
         .routes(routes!(bulk_retries::stop))
         .routes(routes!(pauses::list))
-        .routes(routes!(pauses::pause, pauses::resume))
+        .routes(routes!(pauses::get, pauses::pause, pauses::resume))
         .routes(routes!(wake::order))
         .routes(routes!(wake::instance))
         .routes(routes!(holds::list, holds::hold))
@@ -75,7 +77,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(life::confirm_restore))
         .routes(routes!(life::rules, life::set_rules))
         .routes(routes!(life::pauses))
-        .routes(routes!(life::pause, life::resume))
+        .routes(routes!(life::get_pause, life::pause, life::resume))
         .routes(routes!(instances::list))
         .routes(routes!(instances::get))
         .routes(routes!(instances::waive_final_snapshot))
@@ -110,13 +112,13 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(plans::list, plans::create))
         .routes(routes!(plans::get, plans::change))
         .routes(routes!(offers::regions))
-        .routes(routes!(offers::change_region))
+        .routes(routes!(offers::region, offers::change_region))
         .routes(routes!(offers::images))
-        .routes(routes!(offers::change_image))
+        .routes(routes!(offers::image, offers::change_image))
         .routes(routes!(offers::terms))
-        .routes(routes!(offers::change_term))
+        .routes(routes!(offers::term, offers::change_term))
         .routes(routes!(providers::list))
-        .routes(routes!(providers::change))
+        .routes(routes!(providers::get, providers::change))
         .routes(routes!(catalog_sync::request))
         .routes(routes!(catalog_sync::list))
         .routes(routes!(catalog_sync::get))
@@ -144,6 +146,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::unlock))
         .routes(routes!(users::reset_second_factor))
         .routes(routes!(users::set_role))
+        .routes(routes!(impersonation::begin, impersonation::end))
         .routes(routes!(users::write_note, users::notes))
         .routes(routes!(audit_log::list))
         .routes(routes!(exports::orders))

@@ -32,7 +32,11 @@ pub(super) struct AdjustWallet {
     amount: Rupiah,
     /// The customer reads it: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(super::order_commands::not_blank))]
-    #[schema(example = "Deposit of 24 November was credited twice by hand")]
+    #[schema(
+        min_length = 3,
+        max_length = 500,
+        example = "Deposit of 24 November was credited twice by hand"
+    )]
     reason: String,
 }
 

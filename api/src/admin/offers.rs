@@ -7,15 +7,18 @@ use axum::{
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::catalog::{ChangeOffer, ChangeTerm, ImageDetail, ImageSource, RegionDetail, TermDetail};
+use store::{
+    catalog::{ChangeOffer, ChangeTerm, ImageDetail, ImageSource, RegionDetail, TermDetail},
+    versions::Thing,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
-    extract::{Body, Params},
+    extract::{Body, Params, Seen, Versioned},
     problem::Problem,
 };
 
@@ -133,12 +136,14 @@ pub(super) struct AdminTerms {
 pub(super) struct ChangeOfferRequest {
     /// Its name for people: 1 to 100 characters.
     #[garde(inner(length(chars, min = 1, max = 100), custom(not_blank)))]
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// Whether it is to be on offer.
     #[garde(skip)]
     is_active: Option<bool>,
     /// Where it stands in lists: the least first.
     #[garde(inner(range(min = 0, max = 100_000)))]
+    #[schema(minimum = 0, maximum = 100_000)]
     sort_order: Option<i32>,
 }
 
@@ -148,7 +153,7 @@ pub(super) struct ChangeOfferRequest {
 pub(super) struct ChangeTermRequest {
     /// What is taken off the price, in hundredths of a percent: 0 to 9000, since nothing is sold for nothing.
     #[garde(inner(range(min = 0, max = 9_000)))]
-    #[schema(example = 1500)]
+    #[schema(minimum = 0, maximum = 9_000, example = 1500)]
     discount_bp: Option<i32>,
     /// Whether it is to be on offer.
     #[garde(skip)]
@@ -170,6 +175,22 @@ pub(super) async fn regions(
     Ok(Json(AdminRegions { data: rows.into_iter().map(AdminRegion::from).collect() }))
 }
 
+/// Read a region, also one that is not on offer.
+#[utoipa::path(
+    get, path = "/admin/regions/{slug}", tag = "admin", operation_id = "admin_get_region", security(("bearer" = [])),
+    params(("slug" = String, Path, description = "The region's slug.", example = "sgp1")),
+    responses((status = 200, description = "The region.", body = AdminRegion))
+)]
+pub(super) async fn region(
+    _: Staff,
+    State(state): State<AppState>,
+    Path(slug): Path<String>,
+) -> Result<Versioned<AdminRegion>, Problem> {
+    let version = state.store.version(Thing::Region(&slug)).await?;
+    let found = state.store.regions_for_staff(None, Some(&slug)).await?.pop();
+    Ok(Versioned { version, body: found.ok_or_else(|| Problem::not_found("region"))?.into() })
+}
+
 /// Put a region on offer or take it off, or have it called otherwise. Its servers go on.
 #[utoipa::path(
     patch, path = "/admin/regions/{slug}", tag = "admin", operation_id = "admin_change_region",
@@ -179,14 +200,15 @@ pub(super) async fn regions(
     responses((status = 200, description = "The region as it is now.", body = AdminRegion))
 )]
 pub(super) async fn change_region(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(slug): Path<String>,
+    Seen(condition): Seen,
     Body(request): Body<ChangeOfferRequest>,
 ) -> Result<Json<AdminRegion>, Problem> {
     let origin = client.origin(admin.actor());
-    let region = state.store.change_region(&slug, &request.into(), &origin).await?;
+    let region = state.store.change_region(&slug, &request.into(), &condition, &origin).await?;
     tracing::info!(
         event = "region.changed",
         region = region.slug,
@@ -206,6 +228,22 @@ pub(super) async fn images(_: Staff, State(state): State<AppState>) -> Result<Js
     Ok(Json(AdminImages { data: rows.into_iter().map(AdminImage::from).collect() }))
 }
 
+/// Read an image, also one that is not on offer.
+#[utoipa::path(
+    get, path = "/admin/images/{slug}", tag = "admin", operation_id = "admin_get_image", security(("bearer" = [])),
+    params(("slug" = String, Path, description = "The image's slug.", example = "ubuntu-24-04")),
+    responses((status = 200, description = "The image.", body = AdminImage))
+)]
+pub(super) async fn image(
+    _: Staff,
+    State(state): State<AppState>,
+    Path(slug): Path<String>,
+) -> Result<Versioned<AdminImage>, Problem> {
+    let version = state.store.version(Thing::Image(&slug)).await?;
+    let found = state.store.images_for_staff(Some(&slug)).await?.pop();
+    Ok(Versioned { version, body: found.ok_or_else(|| Problem::not_found("image"))?.into() })
+}
+
 /// Put an image on offer or take it off, or have it called otherwise. Servers that were made from it go on.
 #[utoipa::path(
     patch, path = "/admin/images/{slug}", tag = "admin", operation_id = "admin_change_image",
@@ -215,13 +253,15 @@ pub(super) async fn images(_: Staff, State(state): State<AppState>) -> Result<Js
     responses((status = 200, description = "The image as it is now.", body = AdminImage))
 )]
 pub(super) async fn change_image(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(slug): Path<String>,
+    Seen(condition): Seen,
     Body(request): Body<ChangeOfferRequest>,
 ) -> Result<Json<AdminImage>, Problem> {
-    let image = state.store.change_image(&slug, &request.into(), &client.origin(admin.actor())).await?;
+    let origin = client.origin(admin.actor());
+    let image = state.store.change_image(&slug, &request.into(), &condition, &origin).await?;
     tracing::info!(event = "image.changed", image = image.slug, is_active = image.is_active, "image changed");
     Ok(Json(image.into()))
 }
@@ -236,6 +276,23 @@ pub(super) async fn terms(_: Staff, State(state): State<AppState>) -> Result<Jso
     Ok(Json(AdminTerms { data: rows.into_iter().map(AdminTerm::from).collect() }))
 }
 
+/// Read a term, also one that is not on offer.
+#[utoipa::path(
+    get, path = "/admin/terms/{months}", tag = "admin", operation_id = "admin_get_term", security(("bearer" = [])),
+    params(("months" = i32, Path, description = "How many months the term has.", example = 12)),
+    responses((status = 200, description = "The term.", body = AdminTerm))
+)]
+pub(super) async fn term(
+    _: Staff,
+    State(state): State<AppState>,
+    Path(months): Path<String>,
+) -> Result<Versioned<AdminTerm>, Problem> {
+    let months = months_of(&months)?;
+    let version = state.store.version(Thing::Term(months)).await?;
+    let found = state.store.terms_for_staff().await?.into_iter().find(|term| term.months == months);
+    Ok(Versioned { version, body: found.ok_or_else(|| Problem::not_found("term"))?.into() })
+}
+
 /// Change a term's discount, put it on offer or take it off. Terms that were bought stay as they are; further ones cost what is
 /// said here.
 #[utoipa::path(
@@ -246,17 +303,23 @@ pub(super) async fn terms(_: Staff, State(state): State<AppState>) -> Result<Jso
     responses((status = 200, description = "The term as it is now.", body = AdminTerm))
 )]
 pub(super) async fn change_term(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(months): Path<String>,
+    Seen(condition): Seen,
     Body(request): Body<ChangeTermRequest>,
 ) -> Result<Json<AdminTerm>, Problem> {
-    let months: i32 = months.parse().map_err(|_| Problem::not_found("term"))?;
+    let months = months_of(&months)?;
     let change = ChangeTerm { discount_bp: request.discount_bp, is_active: request.is_active };
-    let term = state.store.change_term(months, &change, &client.origin(admin.actor())).await?;
+    let origin = client.origin(admin.actor());
+    let term = state.store.change_term(months, &change, &condition, &origin).await?;
     tracing::info!(event = "term.changed", months, is_active = term.is_active, "term changed");
     Ok(Json(term.into()))
+}
+
+fn months_of(text: &str) -> Result<i32, Problem> {
+    text.parse().map_err(|_| Problem::not_found("term"))
 }
 
 impl From<ChangeOfferRequest> for ChangeOffer {

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::treasurer::Treasurer;
 use crate::{
     AppState,
-    auth::Administrator,
+    auth::Staff,
     client::Client,
     extract::{Body, Id},
     problem::Problem,
@@ -48,7 +48,7 @@ pub(super) struct ApprovePayment {
     credit_closed: bool,
     /// A remark for colleagues, at most 500 characters.
     #[garde(length(chars, max = 500))]
-    #[schema(example = "Seen on the BCA statement of 24 November")]
+    #[schema(max_length = 500, example = "Seen on the BCA statement of 24 November")]
     note: Option<String>,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct RejectPayment {
     payment_id: Option<PaymentId>,
     /// The customer reads it: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "No such transfer has arrived")]
+    #[schema(min_length = 3, max_length = 500, example = "No such transfer has arrived")]
     reason: String,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct RejectPayment {
 pub(super) struct CancelOrder {
     /// The customer reads it: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "This plan is sold out at the provider")]
+    #[schema(min_length = 3, max_length = 500, example = "This plan is sold out at the provider")]
     reason: String,
 }
 
@@ -163,7 +163,7 @@ impl From<CancelledOrder> for AdminCancelledOrder {
     )
 )]
 pub(super) async fn retry_provisioning(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
@@ -283,7 +283,7 @@ pub(super) async fn approve_payment(
     )
 )]
 pub(super) async fn reject_payment(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,

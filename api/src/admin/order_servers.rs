@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::{order_commands::not_blank, reason::WithReason};
 use crate::{
     AppState, at_provider,
-    auth::Administrator,
+    auth::Staff,
     client::Client,
     extract::{Body, Id},
     problem::{Code, Problem},
@@ -38,11 +38,11 @@ pub(super) struct AdminReplacedServer {
 pub(super) struct AttachServer {
     /// The provider's id of it, at the provider that the order is at.
     #[garde(length(chars, min = 1, max = 100), custom(not_blank))]
-    #[schema(example = "3164444")]
+    #[schema(min_length = 1, max_length = 100, example = "3164444")]
     provider_instance_id: String,
     /// For colleagues: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "Made by hand in the vendor's console")]
+    #[schema(min_length = 3, max_length = 500, example = "Made by hand in the vendor's console")]
     reason: String,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct AdminAttachedOrder {
     )
 )]
 pub(super) async fn replace(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
@@ -113,7 +113,7 @@ pub(super) async fn replace(
     )
 )]
 pub(super) async fn attach(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,

@@ -390,7 +390,7 @@ impl From<WebhookSummary> for AdminWebhookEvent {
 
 impl AdminTimelineEntry {
     fn in_language(entry: TimelineEntry, language: Language) -> Result<Self, Problem> {
-        let message = wording::on_timeline(&entry, language)?;
+        let message = wording::on_timeline(&entry, language.into())?;
         Ok(Self { step: entry.step, at: entry.at, status: entry.status, message, detail: entry.detail })
     }
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::reason::WithReason;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Paged, Params, SortedPaging},
     problem::Problem,
@@ -80,7 +80,7 @@ pub(super) struct AdminMessage {
 pub(super) struct RequeueDead {
     /// Only those that say this; left out: all.
     #[garde(inner(length(min = 1, max = 100)))]
-    #[schema(example = "payment_confirmed")]
+    #[schema(min_length = 1, max_length = 100, example = "payment_confirmed")]
     kind: Option<String>,
 }
 
@@ -150,7 +150,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn requeue(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(message): Id<OutboxId>,
@@ -166,7 +166,7 @@ pub(super) async fn requeue(
     responses((status = 200, description = "They wait to be delivered.", body = Requeued))
 )]
 pub(super) async fn requeue_dead(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     body: Option<Body<RequeueDead>>,
@@ -195,7 +195,7 @@ pub(super) async fn requeue_dead(
     )
 )]
 pub(super) async fn skip(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(message): Id<OutboxId>,

@@ -8,15 +8,18 @@ use axum::{
 use chrono::{DateTime, Utc};
 use domain::ids::UserId;
 use serde::Serialize;
-use store::pauses::{EVERYWHERE, Pause};
+use store::{
+    pauses::{EVERYWHERE, Pause},
+    versions::Thing,
+};
 use utoipa::ToSchema;
 
 use super::reason::WithReason;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
-    extract::Body,
+    extract::{Body, Seen, Versioned},
     problem::Problem,
 };
 
@@ -62,6 +65,23 @@ pub(super) async fn list(_: Staff, State(state): State<AppState>) -> Result<Json
     Ok(Json(AdminPauses { data: pauses.into_iter().map(AdminPause::from).collect() }))
 }
 
+/// Read a pause.
+#[utoipa::path(
+    get, path = "/admin/pauses/{scope}", tag = "admin", operation_id = "admin_get_pause", security(("bearer" = [])),
+    params(("scope" = String, Path, description = "A provider's slug, or `all`.", example = "digitalocean")),
+    responses((status = 200, description = "The pause.", body = AdminPause))
+)]
+pub(super) async fn get(
+    _: Staff,
+    State(state): State<AppState>,
+    Path(scope): Path<String>,
+) -> Result<Versioned<AdminPause>, Problem> {
+    let scope = scope_of(&scope);
+    let version = state.store.version(Thing::Pause(scope)).await?;
+    let found = state.store.pauses().await?.into_iter().find(|pause| pause.scope == scope);
+    Ok(Versioned { version, body: found.ok_or_else(|| Problem::not_found("pause"))?.into() })
+}
+
 /// Pause provisioning: no server is made from now on, also for orders under way. Servers that are made already come up, and
 /// orders are taken and paid. Again: another reason.
 #[utoipa::path(
@@ -72,15 +92,17 @@ pub(super) async fn list(_: Staff, State(state): State<AppState>) -> Result<Json
     responses((status = 200, description = "It is paused.", body = AdminPause))
 )]
 pub(super) async fn pause(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(scope): Path<String>,
+    Seen(condition): Seen,
     Body(request): Body<WithReason>,
 ) -> Result<Json<AdminPause>, Problem> {
     let origin = client.origin(admin.actor());
     let reason = request.reason();
-    let pause = state.store.pause_provisioning(scope_of(&scope), reason, admin.id, &origin).await?;
+    let scoped = scope_of(&scope);
+    let pause = state.store.pause_provisioning(scoped, reason, admin.id, &condition, &origin).await?;
     tracing::warn!(event = "provisioning.paused", scope, reason, "provisioning is paused");
     Ok(Json(pause.into()))
 }
@@ -97,7 +119,7 @@ pub(super) async fn pause(
     )
 )]
 pub(super) async fn resume(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(scope): Path<String>,

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::{orders::AdminWebhookEvent, payments::AdminPayment};
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::Id,
     problem::{Code, Problem},
@@ -96,7 +96,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn check(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(payment): Id<PaymentId>,

@@ -29,7 +29,7 @@ pub(super) struct BookPayout {
     gateway: String,
     /// The gateway's name for it: 1 to 100 letters, digits, `.`, `_`, `:` and `-`. Each is booked once.
     #[garde(length(chars, min = 1, max = 100), pattern("^[A-Za-z0-9._:-]+$"))]
-    #[schema(example = "2026-11-28-0001")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9._:-]+$", example = "2026-11-28-0001")]
     reference: String,
     /// Whole rupiah that it took in for us, fees included.
     #[garde(custom(possible))]

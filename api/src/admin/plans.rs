@@ -10,15 +10,18 @@ use domain::{Rupiah, ids::PlanId, money::AmountOverflow, reconciliation::monthly
 use garde::Validate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize};
-use store::catalog::{ChangePlan, NewPlan, PlanDetail, PlanFilter};
+use store::{
+    catalog::{ChangePlan, NewPlan, PlanDetail, PlanFilter},
+    versions::Thing,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::order_commands::not_blank;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
-    extract::{Body, Paged, Params, SortedPaging},
+    extract::{Body, Paged, Params, Seen, SortedPaging, Versioned},
     problem::Problem,
 };
 
@@ -109,34 +112,39 @@ pub(super) struct AdminPlan {
 pub(super) struct CreatePlan {
     /// Its name in addresses: 2 to 50 lower-case letters, digits and dashes. It stays.
     #[garde(length(chars, min = 2, max = 50), pattern("^[a-z0-9]+(-[a-z0-9]+)*$"))]
-    #[schema(example = "do-basic-8gb")]
+    #[schema(
+        min_length = 2,
+        max_length = 50,
+        pattern = "^[a-z0-9]+(-[a-z0-9]+)*$",
+        example = "do-basic-8gb"
+    )]
     slug: String,
     /// Its name for people: 1 to 100 characters.
     #[garde(length(chars, min = 1, max = 100), custom(not_blank))]
-    #[schema(example = "Basic 8 GB")]
+    #[schema(min_length = 1, max_length = 100, example = "Basic 8 GB")]
     name: String,
     /// Slug of the provider.
     #[garde(length(min = 1, max = 50))]
-    #[schema(example = "digitalocean")]
+    #[schema(min_length = 1, max_length = 50, example = "digitalocean")]
     provider: String,
     /// What the provider calls the size. It stays.
     #[garde(length(min = 1, max = 100), custom(not_blank))]
-    #[schema(example = "s-4vcpu-8gb")]
+    #[schema(min_length = 1, max_length = 100, example = "s-4vcpu-8gb")]
     provider_slug: String,
     #[garde(range(min = 1, max = 1_024))]
-    #[schema(example = 4)]
+    #[schema(minimum = 1, maximum = 1_024, example = 4)]
     vcpu: i32,
     /// Memory in MiB.
     #[garde(range(min = 1, max = 16_777_216))]
-    #[schema(example = 8192)]
+    #[schema(minimum = 1, maximum = 16_777_216, example = 8192)]
     memory_mb: i32,
     /// Disk in GB.
     #[garde(range(min = 1, max = 1_000_000))]
-    #[schema(example = 160)]
+    #[schema(minimum = 1, maximum = 1_000_000, example = 160)]
     disk_gb: i32,
     /// Outgoing traffic a month in GB.
     #[garde(range(min = 0, max = 10_000_000))]
-    #[schema(example = 5000)]
+    #[schema(minimum = 0, maximum = 10_000_000, example = 5000)]
     bandwidth_gb: i32,
     /// Whole rupiah a month before tax, 1 to 1,000,000,000.
     #[garde(custom(a_price))]
@@ -149,10 +157,12 @@ pub(super) struct CreatePlan {
     /// How many may be sold; left out or null: as many as are wanted.
     #[garde(inner(range(min = 0)))]
     #[serde(default)]
+    #[schema(minimum = 0)]
     stock_limit: Option<i32>,
     /// So many days the last snapshot of a deleted server is kept, 1 to 365; left out or null: none is taken.
     #[garde(inner(range(min = 1, max = 365)))]
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 365)]
     final_snapshot_days: Option<i32>,
     /// Whether it is put on sale at once.
     #[garde(skip)]
@@ -161,10 +171,11 @@ pub(super) struct CreatePlan {
     /// Where it stands in lists: the least first.
     #[garde(range(min = 0, max = 100_000))]
     #[serde(default = "usual_place")]
+    #[schema(minimum = 0, maximum = 100_000)]
     sort_order: i32,
     /// Slugs of the provider's regions it is sold in.
     #[garde(length(max = 100))]
-    #[schema(example = json!(["sgp1"]))]
+    #[schema(max_items = 100, example = json!(["sgp1"]))]
     regions: Vec<String>,
 }
 
@@ -174,6 +185,7 @@ pub(super) struct CreatePlan {
 pub(super) struct ChangePlanRequest {
     /// Its name for people: 1 to 100 characters.
     #[garde(inner(length(chars, min = 1, max = 100), custom(not_blank)))]
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// Whole rupiah a month before tax, 1 to 1,000,000,000.
     #[garde(inner(custom(a_price)))]
@@ -185,22 +197,24 @@ pub(super) struct ChangePlanRequest {
     /// How many may be sold; null: as many as are wanted. Fewer than are sold: no more are.
     #[garde(inner(inner(range(min = 0))))]
     #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<i32>)]
+    #[schema(minimum = 0, value_type = Option<i32>)]
     stock_limit: Option<Option<i32>>,
     /// So many days the last snapshot of a deleted server is kept, 1 to 365, of servers that get the plan from now on; null: none
     /// is taken.
     #[garde(inner(inner(range(min = 1, max = 365))))]
     #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<i32>)]
+    #[schema(minimum = 1, maximum = 365, value_type = Option<i32>)]
     final_snapshot_days: Option<Option<i32>>,
     /// Whether it is to be on sale.
     #[garde(skip)]
     is_active: Option<bool>,
     /// Where it stands in lists: the least first.
     #[garde(inner(range(min = 0, max = 100_000)))]
+    #[schema(minimum = 0, maximum = 100_000)]
     sort_order: Option<i32>,
     /// Slugs of the provider's regions it is sold in, instead of those of before.
     #[garde(inner(length(max = 100)))]
+    #[schema(max_items = 100)]
     regions: Option<Vec<String>>,
 }
 
@@ -270,7 +284,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn create(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(request): Body<CreatePlan>,
@@ -292,9 +306,11 @@ pub(super) async fn get(
     _: Staff,
     State(state): State<AppState>,
     Path(slug): Path<String>,
-) -> Result<Json<AdminPlan>, Problem> {
+) -> Result<Versioned<AdminPlan>, Problem> {
+    let version = state.store.version(Thing::Plan(&slug)).await?;
     let plan = state.store.plan_for_staff(&slug).await?;
-    AdminPlan::new(plan, &state).map(Json).map_err(|error| Problem::internal(&error))
+    let body = AdminPlan::new(plan, &state).map_err(|error| Problem::internal(&error))?;
+    Ok(Versioned { version, body })
 }
 
 /// Change a plan from now on: its price, cost, stock, regions, and whether it is on sale. Orders stay as they were placed, and
@@ -312,13 +328,15 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn change(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(slug): Path<String>,
+    Seen(condition): Seen,
     Body(request): Body<ChangePlanRequest>,
 ) -> Result<Json<AdminPlan>, Problem> {
-    let changed = state.store.change_plan(&slug, &request.into(), &client.origin(admin.actor())).await?;
+    let origin = client.origin(admin.actor());
+    let changed = state.store.change_plan(&slug, &request.into(), &condition, &origin).await?;
     tracing::info!(
         event = "plan.changed",
         plan = changed.slug,

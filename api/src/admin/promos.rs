@@ -14,14 +14,17 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize};
-use store::promos::{ChangePromo, NewPromo, PromoDetail, PromoFilter, PromoRedemption};
+use store::{
+    promos::{ChangePromo, NewPromo, PromoDetail, PromoFilter, PromoRedemption},
+    versions::Thing,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
-    extract::{Body, Id, Moment, Paged, Params, SortedPaging},
+    extract::{Body, Id, Moment, Paged, Params, Seen, SortedPaging, Versioned},
     problem::{Code, Problem},
 };
 
@@ -197,7 +200,7 @@ pub(super) struct AdminRedemption {
     )
 )]
 pub(super) async fn create(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(request): Body<CreatePromo>,
@@ -236,8 +239,9 @@ pub(super) async fn get(
     _: Staff,
     State(state): State<AppState>,
     Id(promo): Id<PromoId>,
-) -> Result<Json<AdminPromo>, Problem> {
-    Ok(Json(state.store.promo(promo).await?.into()))
+) -> Result<Versioned<AdminPromo>, Problem> {
+    let version = state.store.version(Thing::Promo(promo)).await?;
+    Ok(Versioned { version, body: state.store.promo(promo).await?.into() })
 }
 
 /// List the uses of a promo code, newest first where no other order is asked for.
@@ -273,14 +277,16 @@ pub(super) async fn redemptions(
     )
 )]
 pub(super) async fn change(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(promo): Id<PromoId>,
+    Seen(condition): Seen,
     Body(request): Body<ChangePromoRequest>,
 ) -> Result<Json<AdminPromo>, Problem> {
     let change = request.into_change()?;
-    let changed = state.store.change_promo(promo, &change, &client.origin(admin.actor())).await?;
+    let origin = client.origin(admin.actor());
+    let changed = state.store.change_promo(promo, &change, &condition, &origin).await?;
     tracing::info!(
         event = "promo.changed",
         promo_id = %promo,
@@ -301,7 +307,7 @@ pub(super) async fn change(
     )
 )]
 pub(super) async fn delete(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(promo): Id<PromoId>,

@@ -8,14 +8,14 @@ use chrono::{DateTime, Utc};
 use domain::ids::ProviderId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::catalog::ProviderDetail;
+use store::{catalog::ProviderDetail, versions::Thing};
 use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    auth::{Staff, Superadministrator},
+    auth::Staff,
     client::Client,
-    extract::Body,
+    extract::{Body, Seen, Versioned},
     problem::{Code, Problem},
 };
 
@@ -90,6 +90,23 @@ pub(super) async fn list(_: Staff, State(state): State<AppState>) -> Result<Json
     Ok(Json(AdminProviders { data: rows.into_iter().map(|row| AdminProvider::new(row, &state)).collect() }))
 }
 
+/// Read a provider, on sale or not.
+#[utoipa::path(
+    get, path = "/admin/providers/{slug}", tag = "admin", operation_id = "admin_get_provider", security(("bearer" = [])),
+    params(("slug" = String, Path, description = "The provider's slug.", example = "vultr")),
+    responses((status = 200, description = "The provider.", body = AdminProvider))
+)]
+pub(super) async fn get(
+    _: Staff,
+    State(state): State<AppState>,
+    Path(slug): Path<String>,
+) -> Result<Versioned<AdminProvider>, Problem> {
+    let version = state.store.version(Thing::Provider(&slug)).await?;
+    let found = state.store.providers_for_staff(Some(&slug)).await?.pop();
+    let row = found.ok_or_else(|| Problem::not_found("provider"))?;
+    Ok(Versioned { version, body: AdminProvider::new(row, &state) })
+}
+
 /// Put a provider on sale, or take it off. Running servers there go on, and orders that are paid are provisioned; only
 /// quotes and new orders are refused. For superadministrators.
 #[utoipa::path(
@@ -100,14 +117,15 @@ pub(super) async fn list(_: Staff, State(state): State<AppState>) -> Result<Json
     responses((status = 200, description = "The provider as it is now.", body = AdminProvider))
 )]
 pub(super) async fn change(
-    admin: Superadministrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Path(slug): Path<String>,
+    Seen(condition): Seen,
     Body(request): Body<ChangeProvider>,
 ) -> Result<Json<AdminProvider>, Problem> {
     let origin = client.origin(admin.actor());
-    let row = state.store.set_provider_active(&slug, request.is_active, &origin).await?;
+    let row = state.store.set_provider_active(&slug, request.is_active, &condition, &origin).await?;
     tracing::info!(
         event = "provider.changed",
         provider = row.slug,

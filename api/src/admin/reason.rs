@@ -12,7 +12,7 @@ use super::order_commands::not_blank;
 pub(super) struct WithReason {
     /// For colleagues: 3 to 500 characters. The reason of a pause is shown in the details of workflows that wait, too.
     #[garde(length(chars, min = 3, max = 500), custom(not_blank))]
-    #[schema(example = "The vendor's status page tells of an incident")]
+    #[schema(min_length = 3, max_length = 500, example = "The vendor's status page tells of an incident")]
     reason: String,
 }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{providers::require_set_up, reason::WithReason};
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Paged, Paging, Params, SortedPaging},
     problem::{Code, Problem},
@@ -333,7 +333,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn request(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Body(request): Body<RequestReconciliation>,
@@ -386,7 +386,7 @@ pub(super) async fn quarantined(
     )
 )]
 pub(super) async fn release(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(id): Id<QuarantineId>,

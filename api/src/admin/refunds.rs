@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::treasurer::Treasurer;
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Body, Id, Paged, Params, SortedPaging},
     problem::{Code, Problem},
@@ -30,7 +30,7 @@ use crate::{
 pub(super) struct RefundRequest {
     /// Goes on the credit note: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500), custom(super::order_commands::not_blank))]
-    #[schema(example = "The region is sold out at the provider")]
+    #[schema(min_length = 3, max_length = 500, example = "The region is sold out at the provider")]
     reason: String,
     /// Whole rupiah, PPN included, more than 0; left out: all that is there.
     #[garde(custom(more_than_nothing))]
@@ -275,7 +275,7 @@ pub(super) async fn list(
         customer: query.customer_id,
     };
     let (sort, request) = paging.request()?;
-    let page = state.store.refunds_for_staff(&filter, sort, request).await?;
+    let page = state.store.refunds_sorted(&filter, sort, request).await?;
     Ok(Paged::sorted(page, sort, AdminRefund::from))
 }
 
@@ -308,7 +308,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn retry(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(refund): Id<RefundId>,

@@ -57,7 +57,7 @@ pub(super) struct AdminHits {
 /// address or the provider's id, an invoice by number, a payment by its virtual account, and each of them by its id or the first
 /// eight digits of it. Up to ten of a kind, in no particular order.
 #[utoipa::path(
-    get, path = "/admin/search", tag = "admin", operation_id = "admin_search", security(("bearer" = [])),
+    get, path = "/admin/search", tag = "admin", operation_id = "admin_search_everything", security(("bearer" = [])),
     params(SearchQuery),
     responses(
         (status = 200, description = "What was found.", body = AdminHits),

@@ -10,16 +10,19 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::admin::{UserDetail, UserFilter, UserNote, UserSummary};
+use store::{
+    admin::{UserDetail, UserFilter, UserNote, UserSummary},
+    versions::Thing,
+};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{order_commands::not_blank, reason::WithReason};
 use crate::{
     AppState,
-    auth::{Administrator, Staff, Superadministrator},
+    auth::Staff,
     client::Client,
-    extract::{Body, Id, Paged, Params, SortedPaging},
+    extract::{Body, Id, Paged, Params, Seen, SortedPaging, Versioned},
     problem::Problem,
 };
 
@@ -110,7 +113,11 @@ pub(super) struct SetRole {
 pub(super) struct NewUserNote {
     /// For colleagues: 1 to 4000 characters. It can't be changed afterwards.
     #[garde(length(chars, min = 1, max = 4_000), custom(not_blank))]
-    #[schema(example = "Called: wants to pay the invoice by transfer on Friday")]
+    #[schema(
+        min_length = 1,
+        max_length = 4_000,
+        example = "Called: wants to pay the invoice by transfer on Friday"
+    )]
     text: String,
 }
 
@@ -157,8 +164,9 @@ pub(super) async fn get(
     _: Staff,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
-) -> Result<Json<AdminUser>, Problem> {
-    Ok(Json(state.store.user_for_staff(user).await?.into()))
+) -> Result<Versioned<AdminUser>, Problem> {
+    let version = state.store.version(Thing::User(user)).await?;
+    Ok(Versioned { version, body: state.store.user_for_staff(user).await?.into() })
 }
 
 /// Suspend an account: all its sessions end at once, and nobody can log in to it. What is asked with a token of it is answered
@@ -178,7 +186,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn suspend(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
@@ -205,7 +213,7 @@ pub(super) async fn suspend(
     )
 )]
 pub(super) async fn unsuspend(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
@@ -229,13 +237,15 @@ pub(super) async fn unsuspend(
     )
 )]
 pub(super) async fn set_role(
-    admin: Superadministrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
+    Seen(condition): Seen,
     Body(request): Body<SetRole>,
 ) -> Result<Json<AdminUser>, Problem> {
-    state.store.set_user_role(user, request.role, admin.id, &client.origin(admin.actor())).await?;
+    let origin = client.origin(admin.actor());
+    state.store.set_user_role(user, request.role, admin.id, &condition, &origin).await?;
     tracing::warn!(event = "user.role_changed", user_id = %user, role = %request.role, "account's role changed");
     Ok(Json(state.store.user_for_staff(user).await?.into()))
 }
@@ -254,7 +264,7 @@ pub(super) async fn set_role(
     )
 )]
 pub(super) async fn unlock(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
@@ -280,7 +290,7 @@ pub(super) async fn unlock(
     )
 )]
 pub(super) async fn reset_second_factor(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,
@@ -302,7 +312,7 @@ pub(super) async fn reset_second_factor(
     )
 )]
 pub(super) async fn write_note(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(user): Id<UserId>,

@@ -9,7 +9,7 @@ use domain::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{AppState, auth::Administrator, client::Client, extract::Id, problem::Problem};
+use crate::{AppState, auth::Staff, client::Client, extract::Id, problem::Problem};
 
 /// An order whose workflow is started or woken.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,7 +42,7 @@ pub(super) struct WokenInstance {
     )
 )]
 pub(super) async fn order(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,
@@ -70,7 +70,7 @@ pub(super) async fn order(
     )
 )]
 pub(super) async fn instance(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,

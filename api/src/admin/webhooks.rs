@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    auth::{Administrator, Staff},
+    auth::Staff,
     client::Client,
     extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
@@ -124,7 +124,7 @@ pub(super) async fn get(
     )
 )]
 pub(super) async fn replay(
-    admin: Administrator,
+    admin: Staff,
     client: Client,
     State(state): State<AppState>,
     Id(webhook): Id<WebhookEventId>,

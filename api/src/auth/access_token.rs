@@ -31,6 +31,9 @@ pub(super) struct Claims {
     pub sid: SessionId,
     /// The role at the time of issue, for clients; handlers ask the database.
     pub role: Role,
+    /// Who of the staff acts in the user's name (RFC 8693, 4.1), for clients; handlers ask the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<ActingParty>,
     /// Who issued it.
     pub iss: String,
     /// Whom it is for.
@@ -39,6 +42,13 @@ pub(super) struct Claims {
     pub iat: i64,
     /// When it ends, in seconds since the epoch.
     pub exp: i64,
+}
+
+/// Who acts in somebody else's name.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct ActingParty {
+    /// Who.
+    pub sub: UserId,
 }
 
 /// Why a token is not accepted.
@@ -66,19 +76,45 @@ impl From<InvalidToken> for Problem {
 ///
 /// # Errors
 /// 500 when signing fails.
-#[expect(clippy::disallowed_methods, reason = "tokens are checked without the database, by the API's clock")]
 pub(super) fn issue(
     user: UserId,
     session: SessionId,
     role: Role,
     config: &AuthConfig,
 ) -> Result<String, Problem> {
+    issued(user, session, role, None, config.access_ttl, config)
+}
+
+/// Issues a token of a session of staff in a customer's name, for as long as that lasts.
+///
+/// # Errors
+/// 500 when signing fails.
+pub(crate) fn issue_for_staff(
+    customer: UserId,
+    session: SessionId,
+    staff: UserId,
+    life: Duration,
+    config: &AuthConfig,
+) -> Result<String, Problem> {
+    issued(customer, session, Role::Customer, Some(ActingParty { sub: staff }), life, config)
+}
+
+#[expect(clippy::disallowed_methods, reason = "tokens are checked without the database, by the API's clock")]
+fn issued(
+    sub: UserId,
+    sid: SessionId,
+    role: Role,
+    act: Option<ActingParty>,
+    life: Duration,
+    config: &AuthConfig,
+) -> Result<String, Problem> {
     let now = Utc::now().timestamp();
-    let lifetime = i64::try_from(config.access_ttl.as_secs()).unwrap_or(i64::MAX);
+    let lifetime = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
     let claims = Claims {
-        sub: user,
-        sid: session,
+        sub,
+        sid,
         role,
+        act,
         iss: ISSUER.to_owned(),
         aud: AUDIENCE.to_owned(),
         iat: now,
@@ -163,6 +199,7 @@ mod tests {
             sub,
             sid,
             role: Role::Customer,
+            act: None,
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
             iat: exp - 60,

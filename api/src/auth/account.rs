@@ -42,7 +42,7 @@ pub(super) type TokenAnswer = (HeaderMap, Json<LoginAnswer>);
 ///
 /// Makes a customer's account, logs it in, and mails it a link that verifies the address. Addresses that differ in the case
 /// of letters only are one.
-#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Registration,
+#[utoipa::path(post, path = "/auth/register", tag = "auth", operation_id = "register_account", request_body = Registration,
     params(("X-Session" = Option<String>, Header,
         description = "`cookie` puts the refresh token into a cookie instead of the body")), responses(
     (status = 201, description = "Registered and logged in", body = LoginAnswer),
@@ -81,7 +81,7 @@ pub(super) async fn register(
 /// network before they are checked. From the fifth on that was not right, further ones have to wait, right or wrong: 30
 /// seconds, doubled with each, 15 minutes at most. All networks that the account was never logged in from have fifty
 /// together.
-#[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = LoginBody,
+#[utoipa::path(post, path = "/auth/login", tag = "auth", operation_id = "login_with_password", request_body = LoginBody,
     params(("X-Session" = Option<String>, Header,
         description = "`cookie` puts the refresh token into a cookie instead of the body")), responses(
     (status = 200, description = "Logged in, or the second factor is awaited", body = LoginReply),
@@ -126,7 +126,7 @@ pub(super) async fn login(
 /// since one of its two users must be a thief.
 ///
 /// A browser's token comes by its cookie, with no body and the header `X-Requested-With: webrana`, and goes back so.
-#[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = Option<RefreshBody>,
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth", operation_id = "refresh_session", request_body = Option<RefreshBody>,
     params(
         ("X-Session" = Option<String>, Header,
             description = "`cookie` puts the refresh token into a cookie instead of the body"),
@@ -184,7 +184,7 @@ pub(super) async fn refresh(
 ///
 /// Ends the session of the access token: neither it nor the refresh token works any more. A browser without an access token ends
 /// the session of its cookie, with the header `X-Requested-With: webrana`; its cookie is forgotten.
-#[utoipa::path(post, path = "/auth/logout", tag = "auth", security(("bearer" = [])),
+#[utoipa::path(post, path = "/auth/logout", tag = "auth", operation_id = "logout_session", security(("bearer" = [])),
     params(("X-Requested-With" = Option<String>, Header, description = "`webrana`, with the cookie")), responses(
         (status = 204, description = "Logged out"),
         (status = 403, description = "`account_suspended`; `forbidden`: not with an API token; `csrf_header_required`: the \
@@ -213,7 +213,7 @@ pub(super) async fn logout(
 /// Log out everywhere
 ///
 /// Ends every session of the user, this one included.
-#[utoipa::path(post, path = "/auth/logout-all", tag = "auth", security(("bearer" = [])), responses(
+#[utoipa::path(post, path = "/auth/logout-all", tag = "auth", operation_id = "logout_everywhere", security(("bearer" = [])), responses(
     (status = 204, description = "Logged out everywhere"),
 ))]
 pub(super) async fn logout_all(

@@ -6,6 +6,7 @@ use domain::{
     ids::{SessionId, UserId},
     label::Label,
     language::Language,
+    locale::TimeZone,
     role::Role,
 };
 use garde::Validate;
@@ -68,6 +69,9 @@ pub(super) struct ProfileBody {
     /// Language of messages to the customer.
     #[garde(skip)]
     pub language: Option<Language>,
+    /// The clock that notifications tell times by. Invoices and terms are by Jakarta's.
+    #[garde(skip)]
+    pub time_zone: Option<TimeZone>,
 }
 
 /// A new password, proven by the old one.
@@ -102,6 +106,8 @@ pub(super) struct UserBody {
     /// Language of messages to them: `id` or `en`.
     #[schema(example = "id")]
     pub language: String,
+    /// The clock that notifications tell times by.
+    pub time_zone: TimeZone,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
 }
@@ -115,6 +121,7 @@ impl From<store::users::User> for UserBody {
             role: user.role,
             email_verified: user.email_verified_at.is_some(),
             language: user.language,
+            time_zone: user.time_zone,
             created_at: user.created_at,
         }
     }
@@ -173,6 +180,8 @@ pub(super) struct SessionBody {
     pub last_used_at: DateTime<Utc>,
     /// Whether this request belongs to it.
     pub current: bool,
+    /// Until when at most our team looks at the account in its owner's name; `null` of the owner's own logins.
+    pub support_until: Option<DateTime<Utc>>,
 }
 
 /// The rule for passwords; `email` is what it must not be.

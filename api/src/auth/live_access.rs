@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Method};
-use domain::{ids::UserId, language::Language};
+use domain::{ids::UserId, language::Language, locale::Locale};
 use secrecy::{ExposeSecret, SecretString};
 use store::api_tokens::API_TOKEN_PREFIX;
 use uuid::Uuid;
 
-use super::{principal, token_access};
-use crate::{AppState, problem::Problem};
+use super::{access, principal};
+use crate::{
+    AppState,
+    problem::{Code, Problem},
+};
 
 /// What a connection shows is what this operation shows, so it takes the same tokens.
 const LIKE: (Method, &str) = (Method::GET, "/api/v1/notifications");
@@ -21,8 +24,8 @@ pub(crate) struct LiveAccess {
     pub(crate) user: UserId,
     /// The login or the API token: with it the connection ends.
     pub(crate) by: Uuid,
-    /// What they read.
-    pub(crate) language: Language,
+    /// How they read.
+    pub(crate) reader: Locale,
     /// How long it is good; `None` of an API token without an end.
     pub(crate) left: Option<Duration>,
 }
@@ -39,13 +42,20 @@ impl LiveAccess {
     ) -> Result<Self, Problem> {
         let token = token.expose_secret();
         if token.starts_with(API_TOKEN_PREFIX) {
-            let access = token_access(&LIKE.0, LIKE.1);
-            let (user, holder) = principal::with_token(token, asked, access, state).await?;
+            let like = access(&LIKE.0, LIKE.1);
+            let (user, holder) = principal::with_token(token, asked, like, state).await?;
             let left = holder.left.map(store::Elapsed::get);
-            return Ok(Self { user: user.id, by: holder.id.0, language: user.language, left });
+            return Ok(Self { user: user.id, by: holder.id.0, reader: user.locale(), left });
         }
-        let (user, claims) = principal::of_session(token, asked, state).await?;
-        Ok(Self { user: user.id, by: claims.sid.0, language: user.language, left: Some(claims.left()) })
+        let (user, claims) = principal::with_session(token, asked, state).await?;
+        if user.impersonator.is_some() {
+            // What staff see in a customer's name is noted request by request.
+            return Err(Problem::new(
+                Code::ImpersonationForbidden,
+                "staff do not follow an account in its owner's name",
+            ));
+        }
+        Ok(Self { user: user.id, by: claims.sid.0, reader: user.locale(), left: Some(claims.left()) })
     }
 
     /// The language that a request asks for.

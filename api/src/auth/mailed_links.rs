@@ -115,7 +115,7 @@ pub(super) async fn resend_verification(
 ///
 /// Mails a link that sets a new one, good for 30 minutes; earlier ones are good no more. The answer is the same whether or not
 /// there is such an account. An account is mailed five links of a kind within an hour at most, and twenty within a day.
-#[utoipa::path(post, path = "/auth/forgot-password", tag = "auth", request_body = AccountAddress, responses(
+#[utoipa::path(post, path = "/auth/forgot-password", tag = "auth", operation_id = "request_password_reset", request_body = AccountAddress, responses(
     (status = 202, description = "Whoever has the account will find a mail"),
 ))]
 pub(super) async fn forgot_password(

@@ -1,15 +1,18 @@
 //! Who is asking: registration, login and sessions (`account`, `browser_session`, `profile`), links that prove an address
-//! (`mailed_links`), the second factor, SSH keys, access tokens, tokens of people's own programs (`api_tokens`, and what they may
-//! do in `token_access`), who holds an open connection (`live_access`), and the extractors that handlers name to say whom they serve ([`CurrentUser`], [`LoggedIn`], [`Staff`],
-//! [`Administrator`], [`Superadministrator`], [`InternalKey`]).
+//! (`mailed_links`), the second factor, SSH keys, access tokens, tokens of people's own programs (`api_tokens`), whom invoices
+//! bill (`billing_profile`), the table of who may do what (`access`), who holds an open
+//! connection (`live_access`), and the extractors that handlers name to say whom they
+//! serve ([`CurrentUser`], [`LoggedIn`], [`Staff`], [`InternalKey`]), which look it up there.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::AppState;
 
+mod access;
 mod access_token;
 mod account;
 mod api_tokens;
+mod billing_profile;
 mod bodies;
 mod browser_session;
 mod live_access;
@@ -20,14 +23,14 @@ mod profile;
 mod proving;
 pub(crate) mod ssh_keys;
 mod telegram_link;
-mod token_access;
 mod turns;
 mod two_factor;
 
+pub use access::{Access, access, operations};
+pub(crate) use access_token::issue_for_staff;
 pub(crate) use live_access::LiveAccess;
-pub(crate) use principal::scope_missing;
-pub use principal::{Administrator, CurrentUser, InternalKey, LoggedIn, Staff, Superadministrator, right};
-pub use token_access::{TokenAccess, token_access, token_operations};
+pub(crate) use principal::{Caller, caller, scope_missing};
+pub use principal::{CurrentUser, InternalKey, LoggedIn, Staff};
 
 /// `/auth/*`.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -57,6 +60,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(api_tokens::remove))
         .routes(routes!(notification_preferences::get, notification_preferences::set))
         .routes(routes!(telegram_link::create, telegram_link::get, telegram_link::delete))
+        .routes(routes!(billing_profile::get, billing_profile::set, billing_profile::remove))
         .routes(routes!(ssh_keys::list, ssh_keys::add))
         .routes(routes!(ssh_keys::get, ssh_keys::remove))
 }

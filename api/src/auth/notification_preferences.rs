@@ -10,13 +10,13 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::deliveries::Preference;
+use store::{deliveries::Preference, versions::Thing};
 use utoipa::ToSchema;
 
 use super::{CurrentUser, LoggedIn};
 use crate::{
     AppState,
-    extract::Body,
+    extract::{Body, Seen, Versioned},
     problem::{Code, Problem},
 };
 
@@ -93,8 +93,9 @@ fn shown(said: &[Preference]) -> PreferencesBody {
 pub(super) async fn get(
     State(state): State<AppState>,
     user: CurrentUser,
-) -> Result<Json<PreferencesBody>, Problem> {
-    Ok(Json(shown(&state.store.notification_preferences(user.id).await?)))
+) -> Result<Versioned<PreferencesBody>, Problem> {
+    let version = state.store.version(Thing::Preferences(user.id)).await?;
+    Ok(Versioned { version, body: shown(&state.store.notification_preferences(user.id).await?) })
 }
 
 /// Set my notification preferences
@@ -111,6 +112,7 @@ pub(super) async fn get(
 pub(super) async fn set(
     State(state): State<AppState>,
     user: LoggedIn,
+    Seen(condition): Seen,
     Body(body): Body<PreferencesChange>,
 ) -> Result<Json<PreferencesBody>, Problem> {
     let known = kinds();
@@ -131,6 +133,6 @@ pub(super) async fn set(
         }
         wanted.push(Preference { kind, channel, enabled });
     }
-    state.store.set_notification_preferences(user.id, &wanted).await?;
+    state.store.set_notification_preferences(user.id, &wanted, &condition).await?;
     Ok(Json(shown(&wanted)))
 }

@@ -1,16 +1,16 @@
 //! Extractors of who is asking. Every request is checked against the database, so a logout, a suspension or a change
 //! of role takes effect at once, not when the access token runs out.
 
-use std::marker::PhantomData;
-
 use axum::{
-    extract::{FromRequestParts, MatchedPath},
+    extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
 use domain::{
     api_key::Scope,
     ids::{ApiKeyId, SessionId, UserId},
     language::Language,
+    locale::{Locale, TimeZone},
+    permission::Permission,
     role::Role,
 };
 use store::{
@@ -20,17 +20,17 @@ use store::{
 };
 
 use super::{
-    TokenAccess,
+    access::{self, Access},
     access_token::{self, Claims},
-    token_access,
 };
 use crate::{
-    AppState,
+    AppState, AuthConfig,
+    client::Client,
     problem::{Code, Problem},
 };
 
 /// Any user whose account is not suspended: logged in, or their program with a personal API token that has the right which the
-/// operation takes ([`super::token_access`]). Answers 401 `token_missing`, `token_expired`, `token_invalid`, `session_revoked` or
+/// operation takes ([`super::access`]). Answers 401 `token_missing`, `token_expired`, `token_invalid`, `session_revoked` or
 /// `session_ended`, and 403 `account_suspended`, `scope_missing` or `forbidden`.
 #[derive(Debug, Clone, Copy)]
 pub struct CurrentUser {
@@ -38,10 +38,14 @@ pub struct CurrentUser {
     pub id: UserId,
     /// What they may do; a program is a customer, whoever made its token.
     pub role: Role,
+    /// Who of the staff asks in this user's name; `None` where they do so themselves.
+    pub impersonator: Option<UserId>,
     /// Whether the email address is proven.
     pub email_verified: bool,
     /// What they read: the language that `Accept-Language` asks for, else their profile's.
     pub language: Language,
+    /// The clock that they are told times by.
+    pub time_zone: TimeZone,
 }
 
 /// Any user who logged in, and no program of theirs: for what is about who they are. Answers as [`CurrentUser`].
@@ -51,87 +55,57 @@ pub struct LoggedIn {
     pub id: UserId,
     /// The login this request belongs to.
     pub session: SessionId,
-    /// What they may do.
-    pub role: Role,
-    /// What they read, as [`CurrentUser::language`].
-    pub language: Language,
+    /// As [`CurrentUser::impersonator`].
+    pub impersonator: Option<UserId>,
 }
 
-/// A logged-in user who may read the admin area: `support` and above. Others get 403 `forbidden`.
+/// Somebody of the staff who logged in, and whose role has the permission that the operation takes ([`super::access`]). Others get
+/// 403 `forbidden`.
 #[derive(Debug, Clone, Copy)]
 pub struct Staff {
     /// Who.
     pub id: UserId,
+    /// The login this request belongs to.
+    pub session: SessionId,
     /// What they read, as [`CurrentUser::language`].
     pub language: Language,
+    /// What the operation takes, and they may.
+    pub permission: Permission,
 }
 
-/// A logged-in user who may act in the admin area: `admin` and above. Others get 403 `forbidden`.
-#[derive(Debug, Clone, Copy)]
-pub struct Administrator {
-    /// Who.
-    pub id: UserId,
-    /// What they read, as [`CurrentUser::language`].
-    pub language: Language,
-}
-
-/// A logged-in user who may manage administrators, providers and keys: `superadmin`. Others get 403 `forbidden`.
-#[derive(Debug, Clone, Copy)]
-pub struct Superadministrator {
-    /// Who.
-    pub id: UserId,
-}
-
-/// A program with a valid key in `X-API-Key` that has the right `R`. Answers 401 `api_key_missing` or `api_key_invalid`,
-/// and 403 `scope_missing`. There is no key without a right, so no route can forget to name one.
+/// A program with a valid key in `X-API-Key` that has the right which the operation takes ([`super::access`]). Answers 401
+/// `api_key_missing` or `api_key_invalid`, and 403 `scope_missing`.
 #[derive(Debug, Clone)]
-pub struct InternalKey<R: Right> {
+pub struct InternalKey {
     /// The key's id.
     pub id: ApiKeyId,
     scopes: Vec<Scope>,
-    right: PhantomData<R>,
-}
-
-/// A [`Scope`] as a type, for [`InternalKey`].
-pub trait Right {
-    /// The right that is wanted.
-    const SCOPE: Scope;
-}
-
-/// The rights that routes ask for.
-pub mod right {
-    use super::{Right, Scope};
-
-    macro_rules! rights {
-        ($($name:ident),+) => {
-            $(
-                #[doc = concat!("[`Scope::", stringify!($name), "`].")]
-                #[derive(Debug, Clone, Copy)]
-                pub struct $name;
-
-                impl Right for $name {
-                    const SCOPE: Scope = Scope::$name;
-                }
-            )+
-        };
-    }
-    rights!(CatalogRead, OrdersProvision, OrdersRetry, InstancesRead, InstancesAct, InstancesDelete);
 }
 
 impl CurrentUser {
     /// This user as the actor of an audited act.
     #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::User(self.id)
+    pub fn actor(&self) -> Actor {
+        actor(self.id, self.impersonator)
+    }
+
+    /// How they read.
+    #[must_use]
+    pub const fn locale(&self) -> Locale {
+        Locale { language: self.language, time_zone: self.time_zone }
     }
 }
 
 impl LoggedIn {
     /// This user as the actor of an audited act.
     #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::User(self.id)
+    pub fn actor(&self) -> Actor {
+        actor(self.id, self.impersonator)
     }
+}
+
+fn actor(user: UserId, impersonator: Option<UserId>) -> Actor {
+    impersonator.map_or(Actor::User(user), |staff| Actor::Impersonator { staff, customer: user })
 }
 
 impl Staff {
@@ -142,23 +116,7 @@ impl Staff {
     }
 }
 
-impl Administrator {
-    /// This user as the actor of an audited act.
-    #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::User(self.id)
-    }
-}
-
-impl Superadministrator {
-    /// This user as the actor of an audited act.
-    #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::User(self.id)
-    }
-}
-
-impl<R: Right> InternalKey<R> {
+impl InternalKey {
     /// This key as the actor of an audited act.
     #[must_use]
     pub const fn actor(&self) -> Actor {
@@ -180,8 +138,11 @@ impl FromRequestParts<AppState> for CurrentUser {
         if token.starts_with(API_TOKEN_PREFIX) {
             return of_token(token, parts, state).await;
         }
-        let (user, _) = of_session(token, accepted_language(&parts.headers), state).await?;
-        Ok(user)
+        let (user, _) = of_session(token, parts, state).await?;
+        match access::of_request(parts) {
+            Some(Access::Own { .. }) => Ok(user),
+            _ => Err(not_for_customers()),
+        }
     }
 }
 
@@ -189,20 +150,74 @@ impl FromRequestParts<AppState> for LoggedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers)?;
-        if token.starts_with(API_TOKEN_PREFIX) {
-            // Whatever is no token is told so before.
-            of_token(token, parts, state).await?;
-            return Err(no_tokens());
+        let (CurrentUser { id, impersonator, .. }, session) = logged_in(parts, state).await?;
+        match access::of_request(parts) {
+            Some(Access::Own { .. }) => Ok(Self { id, session, impersonator }),
+            _ => Err(not_for_customers()),
         }
-        let (user, claims) = of_session(token, accepted_language(&parts.headers), state).await?;
-        let CurrentUser { id, role, language, .. } = user;
-        Ok(Self { id, session: claims.sid, role, language })
     }
 }
 
-/// Whose an access token is, and of which session.
-pub(super) async fn of_session(
+impl FromRequestParts<AppState> for Staff {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let (CurrentUser { id, role, language, .. }, session) = logged_in(parts, state).await?;
+        match access::of_request(parts) {
+            Some(Access::Staff(permission)) if role.may(permission) => {
+                Ok(Self { id, session, language, permission })
+            }
+            _ if role.is_staff() => Err(forbidden("this is not for your role")),
+            _ => Err(forbidden("this is for staff only")),
+        }
+    }
+}
+
+/// Who logged in, and not a program of theirs.
+async fn logged_in(parts: &Parts, state: &AppState) -> Result<(CurrentUser, SessionId), Problem> {
+    let token = bearer(&parts.headers)?;
+    if token.starts_with(API_TOKEN_PREFIX) {
+        // Whatever is no token is told so before.
+        of_token(token, parts, state).await?;
+        return Err(no_tokens());
+    }
+    of_session(token, parts, state).await
+}
+
+/// Who says to ask, as far as is known without a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Whoever an access token of ours is of; where staff ask in a customer's name, they.
+    User(UserId),
+    /// The hash of what may be a personal API token.
+    Token(Vec<u8>),
+}
+
+/// Who says to ask, by what these headers show; `None` of nobody, and of access tokens that are none of ours or ended.
+pub(crate) fn caller(headers: &HeaderMap, config: &AuthConfig) -> Option<Caller> {
+    let token = bearer(headers).ok()?;
+    if token.starts_with(API_TOKEN_PREFIX) {
+        return Some(Caller::Token(store::opaque_token::hash(token.as_bytes())));
+    }
+    let claims = access_token::verify(token, config).ok()?;
+    Some(Caller::User(claims.act.map_or(claims.sub, |staff| staff.sub)))
+}
+
+/// Whose an access token is, and of which session, for what a request asks for.
+async fn of_session(
+    token: &str,
+    parts: &Parts,
+    state: &AppState,
+) -> Result<(CurrentUser, SessionId), Problem> {
+    let (user, claims) = with_session(token, accepted_language(&parts.headers), state).await?;
+    if user.impersonator.is_some() {
+        admit_impersonator(&user, claims.sid, parts, state).await?;
+    }
+    Ok((user, claims.sid))
+}
+
+/// Whose an access token is, and what it says. Whether staff may do in a customer's name what is asked for is for the caller.
+pub(super) async fn with_session(
     token: &str,
     asked: Option<Language>,
     state: &AppState,
@@ -226,17 +241,38 @@ pub(super) async fn of_session(
     let user = CurrentUser {
         id: claims.sub,
         role: session.role,
+        impersonator: session.impersonator,
         email_verified: session.email_verified,
         language: Language::of_reader(asked, session.language),
+        time_zone: session.time_zone,
     };
     Ok((user, claims))
 }
 
+/// Lets staff do in a customer's name what the table has for them, and notes whatever they ask for, before it is done.
+async fn admit_impersonator(
+    user: &CurrentUser,
+    session: SessionId,
+    parts: &Parts,
+    state: &AppState,
+) -> Result<(), Problem> {
+    let may = matches!(access::of_request(parts), Some(Access::Own { support: true, .. }));
+    let operation = format!("{} {}", parts.method, access::path_of_request(parts));
+    let client =
+        parts.extensions.get::<Client>().ok_or_else(|| Problem::failed("the request has no client"))?;
+    let origin = client.origin(user.actor());
+    state.store.note_impersonated(session, &operation, parts.uri.path(), !may, &origin).await?;
+    if may {
+        return Ok(());
+    }
+    let detail = "staff who look at an account in its owner's name may not do this";
+    Err(Problem::new(Code::ImpersonationForbidden, detail))
+}
+
 /// Whose a personal API token is, if it has the right that the operation takes.
 async fn of_token(token: &str, parts: &Parts, state: &AppState) -> Result<CurrentUser, Problem> {
-    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let asked = accepted_language(&parts.headers);
-    let (user, _) = with_token(token, asked, token_access(&parts.method, path), state).await?;
+    let (user, _) = with_token(token, asked, access::of_request(parts), state).await?;
     Ok(user)
 }
 
@@ -244,7 +280,7 @@ async fn of_token(token: &str, parts: &Parts, state: &AppState) -> Result<Curren
 pub(super) async fn with_token(
     token: &str,
     asked: Option<Language>,
-    access: Option<TokenAccess>,
+    access: Option<Access>,
     state: &AppState,
 ) -> Result<(CurrentUser, TokenHolder), Problem> {
     let holder = state.store.use_api_token(token).await?.ok_or_else(|| {
@@ -254,67 +290,35 @@ pub(super) async fn with_token(
         return Err(account_suspended());
     }
     match access {
-        Some(TokenAccess::With(scope)) if holder.scopes.contains(&scope) => {
+        Some(Access::Own { token: Some(scope), .. }) if holder.scopes.contains(&scope) => {
             let user = CurrentUser {
                 id: holder.user,
                 role: Role::Customer,
+                impersonator: None,
                 email_verified: holder.email_verified,
                 language: Language::of_reader(asked, holder.language),
+                time_zone: holder.time_zone,
             };
             Ok((user, holder))
         }
-        Some(TokenAccess::With(scope)) => Err(Problem::new(
+        Some(Access::Own { token: Some(scope), .. }) => Err(Problem::new(
             Code::ScopeMissing,
             format!("this API token may not do that: it lacks the scope {scope}"),
         )),
-        Some(TokenAccess::LoginOnly) | None => Err(no_tokens()),
+        _ => Err(no_tokens()),
     }
 }
 
-impl FromRequestParts<AppState> for Staff {
+impl FromRequestParts<AppState> for InternalKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = LoggedIn::from_request_parts(parts, state).await?;
-        if user.role.is_staff() {
-            Ok(Self { id: user.id, language: user.language })
-        } else {
-            Err(forbidden("staff"))
+        let ValidKey { id, scopes, .. } = valid_key(&parts.headers, state).await?;
+        match access::of_request(parts) {
+            Some(Access::Key(scope)) if scopes.contains(&scope) => Ok(Self { id, scopes }),
+            Some(Access::Key(scope)) => Err(scope_missing(scope)),
+            _ => Err(forbidden("this is not for programs")),
         }
-    }
-}
-
-impl FromRequestParts<AppState> for Administrator {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = LoggedIn::from_request_parts(parts, state).await?;
-        if user.role.may_administer() {
-            Ok(Self { id: user.id, language: user.language })
-        } else {
-            Err(forbidden("administrators"))
-        }
-    }
-}
-
-impl FromRequestParts<AppState> for Superadministrator {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let user = LoggedIn::from_request_parts(parts, state).await?;
-        if user.role.may_manage() { Ok(Self { id: user.id }) } else { Err(forbidden("superadministrators")) }
-    }
-}
-
-impl<R: Right> FromRequestParts<AppState> for InternalKey<R> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let key = valid_key(&parts.headers, state).await?;
-        if !key.scopes.contains(&R::SCOPE) {
-            return Err(scope_missing(R::SCOPE));
-        }
-        Ok(Self { id: key.id, scopes: key.scopes, right: PhantomData })
     }
 }
 
@@ -380,6 +384,11 @@ fn no_tokens() -> Problem {
     Problem::new(Code::Forbidden, "API tokens are not for this: log in")
 }
 
-fn forbidden(audience: &str) -> Problem {
-    Problem::new(Code::Forbidden, format!("this is for {audience} only"))
+/// 403 where the table has an operation for others, or not at all.
+fn not_for_customers() -> Problem {
+    forbidden("this is not for customers")
+}
+
+fn forbidden(detail: &str) -> Problem {
+    Problem::new(Code::Forbidden, detail)
 }

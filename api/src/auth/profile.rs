@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use domain::{device::device, ids::SessionId};
-use store::users::ProfileChange;
+use store::{users::ProfileChange, versions::Thing};
 
 use super::{
     CurrentUser, LoggedIn,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     AppState,
     client::Client,
-    extract::{Body, Id, Paged, Paging},
+    extract::{Body, Id, Paged, Paging, Seen, Versioned},
     password,
     problem::{Code, Problem},
 };
@@ -20,29 +20,35 @@ use crate::{
 /// Who am I?
 ///
 /// The logged-in user's profile.
-#[utoipa::path(get, path = "/auth/me", tag = "auth", security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/auth/me", tag = "auth", operation_id = "get_me", security(("bearer" = [])), responses(
     (status = 200, description = "The user", body = UserBody),
 ))]
-pub(super) async fn me(State(state): State<AppState>, user: CurrentUser) -> Result<Json<UserBody>, Problem> {
-    Ok(Json(state.store.user(user.id).await?.into()))
+pub(super) async fn me(
+    State(state): State<AppState>,
+    user: CurrentUser,
+) -> Result<Versioned<UserBody>, Problem> {
+    let version = state.store.version(Thing::User(user.id)).await?;
+    Ok(Versioned { version, body: state.store.user(user.id).await?.into() })
 }
 
 /// Change the profile
 ///
 /// Changes the fields that are given.
-#[utoipa::path(patch, path = "/auth/me", tag = "auth", security(("bearer" = [])), request_body = ProfileBody, responses(
+#[utoipa::path(patch, path = "/auth/me", tag = "auth", operation_id = "update_me", security(("bearer" = [])), request_body = ProfileBody, responses(
     (status = 200, description = "The user as they are now", body = UserBody),
 ))]
 pub(super) async fn update_me(
     State(state): State<AppState>,
     user: LoggedIn,
+    Seen(condition): Seen,
     Body(body): Body<ProfileBody>,
 ) -> Result<Json<UserBody>, Problem> {
     let change = ProfileChange {
         full_name: body.full_name.map(|name| name.trim().to_owned()),
         language: body.language.map(|language| language.as_str().to_owned()),
+        time_zone: body.time_zone,
     };
-    Ok(Json(state.store.update_profile(user.id, &change).await?.into()))
+    Ok(Json(state.store.update_profile(user.id, &change, &condition).await?.into()))
 }
 
 /// Change the password
@@ -76,7 +82,7 @@ pub(super) async fn change_password(
 /// List the sessions
 ///
 /// The user's logins that still work, newest first.
-#[utoipa::path(get, path = "/auth/me/sessions", tag = "auth", security(("bearer" = [])), params(Paging), responses(
+#[utoipa::path(get, path = "/auth/me/sessions", tag = "auth", operation_id = "list_sessions", security(("bearer" = [])), params(Paging), responses(
     (status = 200, description = "A part of the list", body = Paged<SessionBody>),
 ))]
 pub(super) async fn sessions(
@@ -94,13 +100,14 @@ pub(super) async fn sessions(
         ip: session.ip,
         created_at: session.created_at,
         last_used_at: session.last_used_at,
+        support_until: session.support_until,
     }))
 }
 
 /// Log one session out
 ///
 /// Its tokens stop working at once.
-#[utoipa::path(delete, path = "/auth/me/sessions/{id}", tag = "auth", security(("bearer" = [])),
+#[utoipa::path(delete, path = "/auth/me/sessions/{id}", tag = "auth", operation_id = "revoke_session", security(("bearer" = [])),
     params(("id" = SessionId, Path, description = "The session's id")), responses(
         (status = 204, description = "Logged out"),
     ))]

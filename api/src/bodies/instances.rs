@@ -21,6 +21,9 @@ pub(crate) struct Instance {
     name: String,
     #[schema(example = "web-1.example.com")]
     hostname: String,
+    /// My own words for it, sorted.
+    #[schema(example = json!(["env:prod", "web"]))]
+    tags: Vec<String>,
     status: InstanceStatus,
     /// As last told by the provider.
     power_state: PowerState,
@@ -82,6 +85,7 @@ impl From<store::instances::Instance> for Instance {
             order_id: row.order_id,
             name: row.name,
             hostname: row.hostname,
+            tags: row.tags,
             status: row.status,
             power_state: row.power_state,
             ipv4: row.ipv4,

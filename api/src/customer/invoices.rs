@@ -7,8 +7,10 @@ use domain::{
     billing::InvoiceStatus,
     ids::{InvoiceId, OrderId},
     money::CURRENCY,
+    sorting::InvoiceSort,
 };
 use serde::{Deserialize, Serialize};
+use store::invoices::OwnInvoiceFilter;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -16,7 +18,7 @@ use crate::{
     AppState,
     auth::CurrentUser,
     bodies::{InvoiceCreditNote, InvoiceLine},
-    extract::{Id, Paged, Paging, Params},
+    extract::{Id, Moment, Paged, Params, SortedPaging},
     problem::Problem,
 };
 
@@ -33,6 +35,22 @@ pub fn routes() -> OpenApiRouter<AppState> {
 struct InvoiceQuery {
     /// Only invoices in this status.
     status: Option<InvoiceStatus>,
+    /// Only invoices with this in their number.
+    #[param(max_length = 50, example = "2026/000123")]
+    search: Option<String>,
+    /// Only invoices that were issued then or later.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    from: Option<Moment>,
+    /// Only invoices that were issued before then.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    until: Option<Moment>,
+}
+
+impl From<InvoiceQuery> for OwnInvoiceFilter {
+    fn from(query: InvoiceQuery) -> Self {
+        let InvoiceQuery { status, search, from, until } = query;
+        Self { status, search, from: from.map(Moment::get), until: until.map(Moment::get) }
+    }
 }
 
 /// A bill without its lines. `subtotal − discount + tax = total`.
@@ -83,20 +101,21 @@ struct Invoice {
     credit_notes: Vec<InvoiceCreditNote>,
 }
 
-/// List my invoices, newest first.
+/// List my invoices, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/invoices", tag = "billing", operation_id = "list_invoices",
-    security(("bearer" = [])), params(Paging, InvoiceQuery),
+    security(("bearer" = [])), params(SortedPaging<InvoiceSort>, InvoiceQuery),
     responses((status = 200, description = "A part of the list, without lines.", body = Paged<InvoiceSummary>))
 )]
 async fn list(
     me: CurrentUser,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<InvoiceSort>,
     Params(query): Params<InvoiceQuery>,
 ) -> Result<Paged<InvoiceSummary>, Problem> {
-    let page = state.store.invoices_of(me.id, query.status, &paging.request()).await?;
-    Ok(Paged::new(page, InvoiceSummary::from))
+    let (sort, request) = paging.request()?;
+    let page = state.store.invoices_of(me.id, &query.into(), sort, request).await?;
+    Ok(Paged::sorted(page, sort, InvoiceSummary::from))
 }
 
 /// Read one of my invoices with its lines and credit notes.

@@ -2,6 +2,7 @@
 //! somebody else's is simply not there (404).
 
 pub mod credentials;
+pub mod credit_notes;
 pub mod documents;
 pub mod instances;
 pub mod invoices;

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use domain::{ids::NotificationId, language::Language};
+use domain::{ids::NotificationId, locale::Locale};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -63,9 +63,9 @@ pub(super) struct Notification {
 impl Notification {
     pub(super) fn in_language(
         row: store::notifications::Notification,
-        language: Language,
+        reader: Locale,
     ) -> Result<Self, Problem> {
-        let letter = wording::in_app(row.event.as_ref(), &row.kind, language)?;
+        let letter = wording::in_app(row.event.as_ref(), &row.kind, reader)?;
         Ok(Self {
             id: row.id,
             kind: row.kind,
@@ -110,7 +110,7 @@ async fn list(
     Params(query): Params<NotificationQuery>,
 ) -> Result<Paged<Notification>, Problem> {
     let page = state.store.notifications(me.id, query.unread, paging.request()).await?;
-    Paged::try_new(page, |row| Notification::in_language(row, me.language))
+    Paged::try_new(page, |row| Notification::in_language(row, me.locale()))
 }
 
 /// Count my notifications that wait to be read.
@@ -139,7 +139,7 @@ async fn read(
     Id(id): Id<NotificationId>,
 ) -> Result<Json<Notification>, Problem> {
     let row = state.store.read_notification(me.id, id).await?;
-    Notification::in_language(row, me.language).map(Json)
+    Notification::in_language(row, me.locale()).map(Json)
 }
 
 /// Mark all my notifications as read.

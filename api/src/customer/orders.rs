@@ -10,9 +10,10 @@ use domain::{
     money::CURRENCY,
     order::OrderStatus,
     provisioning::FailureClass,
+    sorting::OwnOrderSort,
 };
 use serde::{Deserialize, Serialize};
-use store::{StoreError, payments::Payment, timeline::TimelineEntry};
+use store::{StoreError, orders::OwnOrderFilter, payments::Payment, timeline::TimelineEntry};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -20,7 +21,7 @@ use super::payments::PaymentBody;
 use crate::{
     AppState,
     auth::CurrentUser,
-    extract::{Id, Paged, Paging, Params},
+    extract::{Id, Moment, Paged, Params, SortedPaging},
     problem::Problem,
     wording,
 };
@@ -43,6 +44,25 @@ pub fn routes() -> OpenApiRouter<AppState> {
 struct OrderQuery {
     /// Only orders in this status.
     status: Option<OrderStatus>,
+    /// Only orders of this plan (slug).
+    #[param(max_length = 50, example = "do-basic-1gb")]
+    plan: Option<String>,
+    /// Only orders with this in their host name, in any case.
+    #[param(max_length = 255, example = "web")]
+    search: Option<String>,
+    /// Only orders that were placed then or later.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    from: Option<Moment>,
+    /// Only orders that were placed before then.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    until: Option<Moment>,
+}
+
+impl From<OrderQuery> for OwnOrderFilter {
+    fn from(query: OrderQuery) -> Self {
+        let OrderQuery { status, plan, search, from, until } = query;
+        Self { status, plan, search, from: from.map(Moment::get), until: until.map(Moment::get) }
+    }
 }
 
 /// An order in a list.
@@ -161,20 +181,21 @@ struct TimelineStep {
     message: String,
 }
 
-/// List my orders, newest first.
+/// List my orders, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/orders", tag = "orders", operation_id = "list_orders",
-    security(("bearer" = [])), params(Paging, OrderQuery),
+    security(("bearer" = [])), params(SortedPaging<OwnOrderSort>, OrderQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<OrderSummary>))
 )]
 async fn list(
     me: CurrentUser,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<OwnOrderSort>,
     Params(query): Params<OrderQuery>,
 ) -> Result<Paged<OrderSummary>, Problem> {
-    let page = state.store.orders_of(me.id, query.status, &paging.request()).await?;
-    Ok(Paged::new(page, |order| OrderSummary::in_language(order, me.language)))
+    let (sort, request) = paging.request()?;
+    let page = state.store.orders_of(me.id, &query.into(), sort, request).await?;
+    Ok(Paged::sorted(page, sort, |order| OrderSummary::in_language(order, me.language)))
 }
 
 /// Read one of my orders, with its latest attempt to pay.
@@ -212,7 +233,7 @@ async fn timeline(
 ) -> Result<Json<Timeline>, Problem> {
     let entries = state.store.timeline_of(me.id, id).await?;
     let step = |entry: TimelineEntry| {
-        let message = wording::on_timeline(&entry, me.language)?;
+        let message = wording::on_timeline(&entry, me.locale())?;
         Ok(TimelineStep { step: entry.step, at: entry.at, status: entry.status, message })
     };
     Ok(Json(Timeline { data: entries.into_iter().map(step).collect::<Result<_, Problem>>()? }))

@@ -1,6 +1,6 @@
 //! A customer's refunds.
 
-use axum::extract::State;
+use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
@@ -8,6 +8,7 @@ use domain::{
     language::Language,
     money::CURRENCY,
     refund::{RefundDestination, RefundStatus},
+    sorting::AmountSort,
 };
 use serde::{Deserialize, Serialize};
 use store::refunds::{Refund, RefundFilter};
@@ -17,13 +18,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     AppState,
     auth::CurrentUser,
-    extract::{Paged, Paging, Params},
+    extract::{Id, Paged, Params, SortedPaging},
     problem::Problem,
 };
 
 /// Routes under `/refunds`.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
 }
 
 /// Which refunds are wanted.
@@ -34,6 +35,8 @@ struct RefundQuery {
     order_id: Option<OrderId>,
     /// Only those of this invoice.
     invoice_id: Option<InvoiceId>,
+    /// Only those in this status.
+    status: Option<RefundStatus>,
 }
 
 /// Money that is given back to me. `net + tax = amount`.
@@ -72,26 +75,42 @@ struct RefundBody {
     ended_at: Option<DateTime<Utc>>,
 }
 
-/// List my refunds, newest first.
+/// List my refunds, newest first where no other order is asked for.
 #[utoipa::path(
     get, path = "/refunds", tag = "billing", operation_id = "list_refunds",
-    security(("bearer" = [])), params(Paging, RefundQuery),
+    security(("bearer" = [])), params(SortedPaging<AmountSort>, RefundQuery),
     responses((status = 200, description = "A part of the list.", body = Paged<RefundBody>))
 )]
 async fn list(
     me: CurrentUser,
     State(state): State<AppState>,
-    paging: Paging,
+    paging: SortedPaging<AmountSort>,
     Params(query): Params<RefundQuery>,
 ) -> Result<Paged<RefundBody>, Problem> {
     let filter = RefundFilter {
         order: query.order_id,
         invoice: query.invoice_id,
         customer: Some(me.id),
+        status: query.status,
         ..RefundFilter::default()
     };
-    let page = state.store.refunds(&filter, paging.request()).await?;
-    Ok(Paged::new(page, |refund| RefundBody::in_language(refund, me.language)))
+    let (sort, request) = paging.request()?;
+    let page = state.store.refunds_sorted(&filter, sort, request).await?;
+    Ok(Paged::sorted(page, sort, |refund| RefundBody::in_language(refund, me.language)))
+}
+
+/// Read one of my refunds.
+#[utoipa::path(
+    get, path = "/refunds/{id}", tag = "billing", operation_id = "get_refund", security(("bearer" = [])),
+    params(("id" = RefundId, Path, description = "The refund.")),
+    responses((status = 200, description = "The refund.", body = RefundBody))
+)]
+async fn get(
+    me: CurrentUser,
+    State(state): State<AppState>,
+    Id(refund): Id<RefundId>,
+) -> Result<Json<RefundBody>, Problem> {
+    Ok(Json(RefundBody::in_language(state.store.refund_of(me.id, refund).await?, me.language)))
 }
 
 impl RefundBody {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use domain::{Rupiah, billing::InvoiceStatus, in_words::in_words, language::Language};
+use domain::{
+    Rupiah, billing::InvoiceStatus, billing_profile::BuyerKind, in_words::in_words, language::Language,
+};
 use messages::Phrases;
 use serde::Serialize;
 use store::{
@@ -76,7 +78,8 @@ pub(crate) struct SellerLines {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct BuyerLines {
     pub name: String,
-    pub email: String,
+    /// Their taxpayer's number with its name, their address and their email address, as far as they gave them.
+    pub more: Vec<String>,
 }
 
 /// Something with its name.
@@ -196,7 +199,7 @@ impl Paper {
                 tax_id: seller.tax_id.clone(),
             },
             buyer_heading: words.billed_to,
-            buyer: BuyerLines { name: buyer.full_name.clone(), email: buyer.email.clone() },
+            buyer: buyer_lines(buyer),
             facts: Vec::new(),
             columns: words.columns,
             lines: Vec::new(),
@@ -208,6 +211,19 @@ impl Paper {
             page_of: words.page_of,
             issued_at,
         }
+    }
+}
+
+fn buyer_lines(buyer: &Buyer) -> BuyerLines {
+    let number = match buyer.kind {
+        Some(BuyerKind::Person) => "NPWP/NIK",
+        Some(BuyerKind::Company) | None => "NPWP",
+    };
+    let tax_id = buyer.tax_id.iter().map(|id| format!("{number} {id}"));
+    let address = buyer.address.iter().flat_map(|address| address.lines()).map(str::to_owned);
+    BuyerLines {
+        name: buyer.full_name.clone(),
+        more: tax_id.chain(address).chain([buyer.email.clone()]).collect(),
     }
 }
 

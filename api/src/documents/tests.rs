@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     billing::{Bank, InvoiceStatus, PaymentMethod},
+    billing_profile::BuyerKind,
     language::Language,
     pricing::LineDescription,
     refund::CreditReason,
@@ -69,6 +70,9 @@ fn paid() -> InvoiceDocument {
         buyer: Buyer {
             full_name: "Siti Aminah".to_owned(),
             email: "siti@example.com".to_owned(),
+            kind: None,
+            tax_id: None,
+            address: None,
             language: Language::Indonesian,
         },
         payment: Some(InvoicePayment {
@@ -208,6 +212,23 @@ fn what_went_back_is_on_the_invoice_and_has_a_paper_of_its_own() {
 }
 
 #[test]
+fn a_company_is_billed_with_its_number_and_address() {
+    let mut document = paid();
+    document.buyer.kind = Some(BuyerKind::Company);
+    document.buyer.tax_id = Some("0013123456051000".to_owned());
+    document.buyer.address = Some("Jl. Sudirman Kav. 52\nJakarta 12190\nDKI Jakarta".to_owned());
+    let paper = in_language(&document, Language::Indonesian);
+    let (page, file) = (page(&paper), pdf::render(&paper));
+    for line in
+        ["NPWP 0013123456051000", "Jl. Sudirman Kav. 52", "Jakarta 12190", "DKI Jakarta", "siti@example.com"]
+    {
+        assert!(page.contains(&format!("<p>{line}</p>")) && shows(&file, line), "{line}");
+    }
+    document.buyer.kind = Some(BuyerKind::Person);
+    assert!(shows(&pdf::render(&in_language(&document, Language::English)), "NPWP/NIK 0013123456051000"));
+}
+
+#[test]
 fn what_customers_wrote_is_text() {
     let mut document = paid();
     document.buyer.full_name = r#"<script>alert("x")</script> & "Söhne" (北京)\"#.to_owned();
@@ -303,10 +324,12 @@ prop_compose! {
 
 prop_compose! {
     fn any_document()(invoice in any_invoice(), lines in vec(any_line(), 0..40), full_name in any::<String>(),
-                      email in any::<String>(), language in proptest::sample::select(Language::ALL),
+                      email in any::<String>(), tax_id in option::of(any::<String>()),
+                      address in option::of(any::<String>()), language in proptest::sample::select(Language::ALL),
                       payment in option::of(any_payment()), credit_notes in vec(any_note(), 0..4))
         -> InvoiceDocument {
-        InvoiceDocument { invoice, lines, buyer: Buyer { full_name, email, language }, payment, credit_notes }
+        let buyer = Buyer { full_name, email, kind: Some(BuyerKind::Company), tax_id, address, language };
+        InvoiceDocument { invoice, lines, buyer, payment, credit_notes }
     }
 }
 

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::{InternalKey, right},
+    auth::InternalKey,
     extract::Params,
     problem::{Code, Problem},
     provider_reads::{self, Question},
@@ -122,7 +122,7 @@ struct InternalImage {
     )
 )]
 async fn list_regions(
-    key: InternalKey<right::CatalogRead>,
+    key: InternalKey,
     State(state): State<AppState>,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Json<Listing<InternalRegion>>, Problem> {
@@ -161,7 +161,7 @@ async fn list_regions(
     )
 )]
 async fn list_sizes(
-    key: InternalKey<right::CatalogRead>,
+    key: InternalKey,
     State(state): State<AppState>,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Json<Listing<InternalSize>>, Problem> {
@@ -204,7 +204,7 @@ async fn list_sizes(
     )
 )]
 async fn list_images(
-    key: InternalKey<right::CatalogRead>,
+    key: InternalKey,
     State(state): State<AppState>,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Json<Listing<InternalImage>>, Problem> {

@@ -23,7 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState, at_provider,
-    auth::{InternalKey, right},
+    auth::InternalKey,
     bodies::Instance,
     client::Client,
     extract::{Body, Id, IdempotencyKey, Ids},
@@ -115,7 +115,7 @@ struct InternalActionTaken {
     )
 )]
 async fn get(
-    key: InternalKey<right::InstancesRead>,
+    key: InternalKey,
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
 ) -> Result<Json<InternalInstance>, Problem> {
@@ -150,7 +150,7 @@ async fn live(state: &AppState, id: InstanceId, caller: Caller) -> Result<Told<L
     )
 )]
 async fn delete(
-    key: InternalKey<right::InstancesDelete>,
+    key: InternalKey,
     client: Client,
     State(state): State<AppState>,
     Id(id): Id<InstanceId>,
@@ -187,7 +187,7 @@ async fn delete(
     )
 )]
 async fn act(
-    key: InternalKey<right::InstancesAct>,
+    key: InternalKey,
     client: Client,
     idempotency_key: Option<IdempotencyKey>,
     State(state): State<AppState>,
@@ -220,7 +220,7 @@ async fn act(
     )
 )]
 async fn get_action(
-    _key: InternalKey<right::InstancesRead>,
+    _key: InternalKey,
     State(state): State<AppState>,
     Ids(instance, action): Ids<InstanceId, ActionId>,
 ) -> Result<Json<InternalAction>, Problem> {

@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::{InternalKey, right},
+    auth::InternalKey,
     client::Client,
     extract::{Body, Id},
     problem::Problem,
@@ -48,7 +48,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     )
 )]
 async fn retry_provisioning(
-    key: InternalKey<right::OrdersRetry>,
+    key: InternalKey,
     client: Client,
     State(state): State<AppState>,
     Id(order): Id<OrderId>,

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    auth::{InternalKey, right},
+    auth::InternalKey,
     extract::Body,
     problem::{Code, Problem},
 };
@@ -45,7 +45,7 @@ struct Provisioned {
 /// Have a paid order's server made. Idempotent by the order: however often and by whomever it is called, there is one
 /// server, and the answer says how it comes along.
 #[utoipa::path(
-    post, path = "/internal/provision", tag = "internal", operation_id = "provision",
+    post, path = "/internal/provision", tag = "internal", operation_id = "provision_instance",
     security(("api_key" = ["orders:provision"])),
     request_body(content = ProvisionRequest),
     responses(
@@ -59,7 +59,7 @@ struct Provisioned {
     )
 )]
 async fn provision(
-    _key: InternalKey<right::OrdersProvision>,
+    _key: InternalKey,
     State(state): State<AppState>,
     Body(request): Body<ProvisionRequest>,
 ) -> Result<(StatusCode, Json<Provisioned>), Problem> {

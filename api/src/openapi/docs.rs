@@ -13,16 +13,16 @@ use axum::{
     routing::get,
 };
 use flate2::{Compression, write::GzEncoder};
-use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use super::Document;
 use crate::{AppState, etag};
 
 /// It changes with the program only; whoever has it is told so by its ETag.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60");
 
 /// `<prefix>/openapi.json` and `<prefix>/docs`.
-pub(crate) fn routes(prefix: &str, document: OpenApi) -> Router<AppState> {
+pub(crate) fn routes(prefix: &str, document: Document) -> Router<AppState> {
     let url = format!("{prefix}/openapi.json");
     // Nobody else is asked whether the document is valid.
     let config = Config::new([url.clone()]).validator_url("none");
@@ -33,7 +33,7 @@ pub(crate) fn routes(prefix: &str, document: OpenApi) -> Router<AppState> {
 
 /// The document as it is sent, made when it is asked for first.
 struct File {
-    document: OpenApi,
+    document: Document,
     plain: OnceLock<Variant>,
     gzip: OnceLock<Variant>,
 }

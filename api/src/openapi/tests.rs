@@ -3,29 +3,48 @@
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::{document, internal_document};
+use super::{document, internal_document, walk::METHODS};
 use crate::problem::Code;
 
 /// What stands in backquotes beside codes: fields of bodies.
 const FIELDS: [&str; 7] =
     ["credit_closed", "detail", "errors", "order_id", "payment_id", "payment_ids", "reference_id"];
 
-/// Each documented error: where, its status, and what its description has in backquotes.
-fn documented() -> Vec<(String, String, Vec<String>)> {
-    let mut found = Vec::new();
-    for document in [document(), internal_document()] {
-        let document = serde_json::to_value(document).unwrap();
+/// Both documents.
+fn documents() -> [Value; 2] {
+    [document(), internal_document()].map(|document| serde_json::to_value(document).unwrap())
+}
+
+/// What a reference leads to.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(target) => document.pointer(target.trim_start_matches('#')).unwrap(),
+        None => value,
+    }
+}
+
+/// Each operation: its document, method, path and description.
+fn each(mut ask: impl FnMut(&Value, &str, &str, &Value)) {
+    for document in documents() {
         for (path, item) in document["paths"].as_object().unwrap() {
-            for (method, operation) in item.as_object().unwrap() {
-                let Some(responses) = operation["responses"].as_object() else { continue };
-                for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
-                    let described = response.get("description").and_then(Value::as_str).unwrap_or_default();
-                    let quoted = described.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-                    found.push((format!("{method} {path}"), status.clone(), quoted));
-                }
+            for method in METHODS.iter().filter(|method| item.get(**method).is_some()) {
+                ask(&document, method, path, &item[*method]);
             }
         }
     }
+}
+
+/// Each documented error: where, its status, and what its description has in backquotes.
+fn documented() -> Vec<(String, String, Vec<String>)> {
+    let mut found = Vec::new();
+    each(|document, method, path, operation| {
+        let responses = operation["responses"].as_object().unwrap();
+        for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+            let described = resolved(document, response)["description"].as_str().unwrap_or_default();
+            let quoted = described.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            found.push((format!("{method} {path}"), status.clone(), quoted));
+        }
+    });
     found
 }
 

@@ -102,6 +102,10 @@ codes! {
         EmailUnverified = "email_unverified",
         /// It is not for users of this role.
         Forbidden = "forbidden",
+        /// Staff who look at an account in its owner's name may not do this.
+        ImpersonationForbidden = "impersonation_forbidden",
+        /// Staff have to have logged in within the last hour for this.
+        LoginNotFresh = "login_not_fresh",
         /// Staff can't decide about their own account.
         OwnAccount = "own_account",
         /// Staff can't decide about their own money.
@@ -213,6 +217,10 @@ codes! {
         /// The account's state forbids it.
         UserConflict = "user_conflict",
     }
+    PRECONDITION_FAILED {
+        /// `If-Match` names a version that it is not of (any more).
+        PreconditionFailed = "precondition_failed",
+    }
     PAYLOAD_TOO_LARGE {
         /// The body is larger than we accept.
         BodyTooLarge = "body_too_large",
@@ -296,7 +304,7 @@ codes! {
         ProofRepeated = "proof_repeated",
         /// The file is not PNG, JPEG, WebP or PDF, or not what its `Content-Type` says.
         ProofType = "proof_type",
-        /// There is no such provider: it stands in the query string or the body.
+        /// There is no such provider: it stands in the body.
         ProviderUnknown = "provider_unknown",
         /// The region has to be named.
         RegionRequired = "region_required",
@@ -340,7 +348,7 @@ codes! {
     TOO_MANY_REQUESTS {
         /// Too many failed logins.
         LoginLocked = "login_locked",
-        /// Too many requests from this network.
+        /// Too many requests of this kind from this network, account or API token.
         RateLimited = "rate_limited",
         /// As many actions were asked for within an hour as may be.
         TooManyActions = "too_many_actions",

@@ -27,6 +27,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(what) => Self::not_found(what),
             StoreError::Conflict { object, .. } => Self::new(of_conflict(object), error.to_string()),
             StoreError::IdempotencyMismatch => Self::new(Code::IdempotencyKeyReused, error.to_string()),
+            StoreError::VersionDiffers => Self::new(Code::PreconditionFailed, error.to_string()),
             StoreError::OwnMoney => Self::new(Code::OwnMoney, error.to_string()),
             StoreError::InsufficientBalance => Self::new(Code::InsufficientBalance, error.to_string()),
             StoreError::PaymentLimit(outside) => Self::beyond_limit(&outside, None),
@@ -317,7 +318,8 @@ impl From<UserError> for Problem {
         let code = match error {
             UserError::Store(error) => return error.into(),
             UserError::OwnAccount => Code::OwnAccount,
-            UserError::OfStaff => Code::Forbidden,
+            UserError::OfStaff | UserError::NoCustomer => Code::Forbidden,
+            UserError::StaleSession => Code::LoginNotFresh,
         };
         Self::new(code, error.to_string())
     }

@@ -17,11 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::cached::cached;
-use crate::{
-    AppState,
-    extract::Params,
-    problem::{Code, Problem},
-};
+use crate::{AppState, extract::Params, problem::Problem};
 
 /// Routes under `/providers`, `/plans`, `/regions` and `/images`.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -31,7 +27,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(plans))
         .routes(routes!(plan))
         .routes(routes!(regions))
+        .routes(routes!(region))
         .routes(routes!(images))
+        .routes(routes!(image))
 }
 
 /// Whose catalog is wanted.
@@ -208,8 +206,6 @@ async fn provider(
         (status = 200, description = "Plans with their provider, regions and terms.", body = Listing<Plan>,
          headers(("ETag" = String, description = "Names this answer; give it as `If-None-Match`."))),
         (status = 304, description = "Unchanged since the answer that `If-None-Match` names."),
-        (status = 422, description = "`provider_unknown`: there is no provider of that slug.", body = Problem,
-         content_type = "application/problem+json"),
     )
 )]
 async fn plans(
@@ -218,7 +214,6 @@ async fn plans(
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Response, Problem> {
     let rows = state.store.plans(&state.configured(), filter.provider.as_deref(), None).await?;
-    filter.check(&state, rows.is_empty()).await?;
     let terms = state.store.terms().await?;
     let data: Result<Vec<Plan>, Problem> = rows.into_iter().map(|row| Plan::new(row, &terms)).collect();
     cached(&headers, &Listing { data: data? })
@@ -253,8 +248,6 @@ async fn plan(
         (status = 200, description = "Regions with their provider.", body = Listing<Region>,
          headers(("ETag" = String, description = "Names this answer; give it as `If-None-Match`."))),
         (status = 304, description = "Unchanged since the answer that `If-None-Match` names."),
-        (status = 422, description = "`provider_unknown`: there is no provider of that slug.", body = Problem,
-         content_type = "application/problem+json"),
     )
 )]
 async fn regions(
@@ -262,9 +255,29 @@ async fn regions(
     headers: HeaderMap,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Response, Problem> {
-    let rows = state.store.regions(&state.configured(), filter.provider.as_deref()).await?;
-    filter.check(&state, rows.is_empty()).await?;
+    let rows = state.store.regions(&state.configured(), filter.provider.as_deref(), None).await?;
     cached(&headers, &Listing { data: rows.into_iter().map(Region::from).collect() })
+}
+
+/// Read one region.
+#[utoipa::path(
+    get, path = "/regions/{slug}", tag = "catalog", operation_id = "get_region",
+    params(("slug" = String, Path, description = "The region's slug.", example = "sgp1")),
+    responses(
+        (status = 200, description = "The region.", body = Region,
+         headers(("ETag" = String, description = "Names this answer; give it as `If-None-Match`."))),
+        (status = 304, description = "Unchanged since the answer that `If-None-Match` names."),
+        (status = 404, description = "`not_found`: no region of that slug is on offer.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+async fn region(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Path(slug): Path<String>,
+) -> Result<Response, Problem> {
+    let row = state.store.regions(&state.configured(), None, Some(&slug)).await?.pop();
+    cached(&headers, &Region::from(row.ok_or_else(|| Problem::not_found("region"))?))
 }
 
 /// List the operating systems.
@@ -274,8 +287,6 @@ async fn regions(
         (status = 200, description = "Images with the providers that have them.", body = Listing<Image>,
          headers(("ETag" = String, description = "Names this answer; give it as `If-None-Match`."))),
         (status = 304, description = "Unchanged since the answer that `If-None-Match` names."),
-        (status = 422, description = "`provider_unknown`: there is no provider of that slug.", body = Problem,
-         content_type = "application/problem+json"),
     )
 )]
 async fn images(
@@ -283,29 +294,29 @@ async fn images(
     headers: HeaderMap,
     Params(filter): Params<ProviderFilter>,
 ) -> Result<Response, Problem> {
-    let rows = state.store.images(&state.configured(), filter.provider.as_deref()).await?;
-    filter.check(&state, rows.is_empty()).await?;
+    let rows = state.store.images(&state.configured(), filter.provider.as_deref(), None).await?;
     cached(&headers, &Listing { data: rows.into_iter().map(Image::from).collect() })
 }
 
-impl ProviderFilter {
-    /// Tells a provider that sells nothing from one that does not exist. Asked only about empty answers, so that the
-    /// usual ones cost no further query.
-    async fn check(&self, state: &AppState, is_empty: bool) -> Result<(), Problem> {
-        let Some(slug) = self.provider.as_deref().filter(|_| is_empty) else { return Ok(()) };
-        state.store.provider_exists(slug).await.map_err(|error| {
-            let problem = Problem::from(error);
-            if problem.code == Code::NotFound {
-                Problem::field(
-                    Code::ProviderUnknown,
-                    "provider",
-                    format!("there is no provider `{slug}`; see /providers"),
-                )
-            } else {
-                problem
-            }
-        })
-    }
+/// Read one operating system.
+#[utoipa::path(
+    get, path = "/images/{slug}", tag = "catalog", operation_id = "get_image",
+    params(("slug" = String, Path, description = "The image's slug.", example = "ubuntu-24-04")),
+    responses(
+        (status = 200, description = "The image.", body = Image,
+         headers(("ETag" = String, description = "Names this answer; give it as `If-None-Match`."))),
+        (status = 304, description = "Unchanged since the answer that `If-None-Match` names."),
+        (status = 404, description = "`not_found`: no image of that slug is on offer.", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+async fn image(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Path(slug): Path<String>,
+) -> Result<Response, Problem> {
+    let row = state.store.images(&state.configured(), None, Some(&slug)).await?.pop();
+    cached(&headers, &Image::from(row.ok_or_else(|| Problem::not_found("image"))?))
 }
 
 impl Provider {

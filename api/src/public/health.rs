@@ -136,7 +136,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 /// Asks every dependency for at most 80 ms; what has not answered by then degrades it. 503 when the program can't serve
 /// customers; a missing Temporal only degrades it, since orders are accepted without it, and so do messages to Temporal that
 /// failed for good, a cloud that calls fail to and a payment gateway that does not accept our credentials.
-#[utoipa::path(get, path = "/health", tag = "health", responses(
+#[utoipa::path(get, path = "/health", tag = "health", operation_id = "get_health", responses(
     (status = 200, description = "Customers are served", body = Health),
     (status = 503, description = "Customers can't be served", body = Health),
 ))]
@@ -275,7 +275,7 @@ async fn ask(check: impl Future<Output = Result<(), String>>) -> Dependency {
 /// Is the process alive?
 ///
 /// Asks nobody else: a process that can't answer this should be restarted.
-#[utoipa::path(get, path = "/livez", tag = "health", responses(
+#[utoipa::path(get, path = "/livez", tag = "health", operation_id = "get_liveness", responses(
     (status = 200, description = "It is", body = Alive),
 ))]
 async fn livez() -> Json<Alive> {
@@ -285,7 +285,7 @@ async fn livez() -> Json<Alive> {
 /// Should it get traffic?
 ///
 /// No while it starts or drains, and while the database is away.
-#[utoipa::path(get, path = "/readyz", tag = "health", responses(
+#[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "get_readiness", responses(
     (status = 200, description = "It should", body = Alive),
     (status = 503, description = "`not_ready`: it should not", body = Problem, content_type = "application/problem+json"),
 ))]

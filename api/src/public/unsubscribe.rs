@@ -40,7 +40,7 @@ async fn show(State(state): State<AppState>, Path(token): Path<String>) -> Resul
 /// Switch the mails of a link's type off. Doing it again changes nothing. Mail programs send
 /// `List-Unsubscribe=One-Click` in the body, which need not be there.
 #[utoipa::path(
-    post, path = "/unsubscribe/{token}", tag = "notifications", operation_id = "unsubscribe",
+    post, path = "/unsubscribe/{token}", tag = "notifications", operation_id = "unsubscribe_address",
     params(("token" = String, Path, description = "What the link of a mail ends in.", example = "wbu_5d41402abc4b2a76b9719d911017c592")),
     responses(
         (status = 200, description = "Such mails are switched off; a page says so.", body = String,

@@ -20,7 +20,7 @@ use crate::{AppState, problem::Problem};
 /// Repetitions are harmless and answered with
 /// 200; order of arrival does not matter. Fields that are not listed are ignored.
 #[utoipa::path(
-    post, path = "/webhooks/midtrans", tag = "webhooks", operation_id = "midtrans_webhook",
+    post, path = "/webhooks/midtrans", tag = "webhooks", operation_id = "receive_midtrans_webhook",
     request_body(content = MidtransNotification),
     responses(
         (status = 200, description = "It was taken in, now or before: don't send it again.", body = Receipt),

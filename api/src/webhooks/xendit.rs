@@ -19,7 +19,7 @@ use crate::{AppState, problem::Problem};
 /// asked moves nothing. Repetitions are harmless and answered with 200; order of arrival does not matter: money that
 /// arrived stays. Fields that are not listed are ignored, and so are other events.
 #[utoipa::path(
-    post, path = "/webhooks/xendit", tag = "webhooks", operation_id = "xendit_webhook",
+    post, path = "/webhooks/xendit", tag = "webhooks", operation_id = "receive_xendit_webhook",
     params(("x-callback-token" = Option<String>, Header, description = "Our webhook verification token.")),
     request_body(content = XenditWebhook),
     responses(

@@ -60,10 +60,14 @@ async fn what_happened_meanwhile_is_told_once_from_any_place(pool: PgPool) {
         let (mut tab, welcome) = Tab::reopen(address, &siti.token, &place).await;
         assert_eq!(welcome["data"]["resumed"], true);
         let next = tell(&api, &siti).await;
-        assert_eq!(tab.ids(1).await, [next.clone()], "nothing was missed, so nothing was before it");
+        assert_eq!(
+            tab.ids(1).await,
+            std::slice::from_ref(&next),
+            "nothing was missed, so nothing was before it"
+        );
         // So that the next round ends where this one does.
         let (mut tab, _) = Tab::reopen(address, &siti.token, &place).await;
-        assert_eq!(tab.ids(1).await, [next.clone()]);
+        assert_eq!(tab.ids(1).await, std::slice::from_ref(&next));
         sqlx::query("DELETE FROM live_changes WHERE object_id = $1::text::uuid")
             .bind(next.as_str().unwrap())
             .execute(&api.pool)

@@ -36,14 +36,13 @@ async fn everybody_may_look_at_the_catalog(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn filters_tell_an_empty_answer_from_a_mistake(pool: PgPool) {
+async fn a_filter_by_what_is_not_there_finds_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     for list in ["plans", "regions", "images"] {
-        let nothing_yet = read(&shop, &format!("/{list}?provider=vultr")).await;
-        assert_eq!((nothing_yet.status.as_u16(), slugs(&nothing_yet).len()), (200, 0), "{list}");
-        let mistake = read(&shop, &format!("/{list}?provider=hetzner")).await;
-        assert_eq!((mistake.status.as_u16(), mistake.code()), (422, "provider_unknown"), "{list}");
-        assert_eq!(mistake.body["errors"][0]["field"], "provider");
+        for provider in ["vultr", "hetzner"] {
+            let nothing = read(&shop, &format!("/{list}?provider={provider}")).await;
+            assert_eq!((nothing.status.as_u16(), slugs(&nothing).len()), (200, 0), "{list}");
+        }
     }
     shop.run("UPDATE plans SET is_active = false WHERE slug = 'do-basic-1gb'").await;
     for absent in ["/plans/do-basic-1gb", "/plans/none", "/providers/vultr", "/providers/none"] {

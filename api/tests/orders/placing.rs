@@ -22,8 +22,10 @@ async fn an_order_is_placed_with_what_it_takes_to_pay(pool: PgPool) {
     assert_eq!(placed.headers["location"], format!("/api/v1/orders/{id}").as_str());
     assert!(order["payment"]["gateway_order_id"].as_str().unwrap().len() <= 50);
     assert_json_snapshot!(redacted(order));
+    assert!(!placed.headers.contains_key("idempotency-replayed"));
 
     let again = shop.place(&body, "k").await;
+    assert_eq!(again.headers["idempotency-replayed"], "true");
     assert_eq!((again.status, again.body), (StatusCode::CREATED, placed.body));
 }
 

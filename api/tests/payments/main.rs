@@ -3,6 +3,7 @@
 
 mod archive;
 mod attempts;
+mod billing_profile;
 mod disputes;
 mod documents;
 mod forgery;

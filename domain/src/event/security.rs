@@ -50,6 +50,14 @@ data! {
         logged_in_at: DateTime<Utc>,
     }
 
+    /// Our team began to look at an account as its owner sees it.
+    ImpersonationBegun {
+        session_id: SessionId,
+        begun_at: DateTime<Utc>,
+        /// Until when at most.
+        ends_at: DateTime<Utc>,
+    }
+
     /// An account's address is to be proven.
     EmailToVerify { link_id: MailedLinkId, expires_at: DateTime<Utc> }
 
@@ -174,6 +182,18 @@ impl EventData for NewDeviceLogin {
 
     fn example() -> Self {
         Self { session_id: id(21), device: Some("Chrome (Windows)".to_owned()), logged_in_at: moment() }
+    }
+}
+
+impl EventData for ImpersonationBegun {
+    fn facts(&self) -> Facts {
+        Facts::of(format!("session/{}/impersonation", self.session_id))
+            .told(NotificationKind::SecurityNotice)
+            .at(SECURITY)
+    }
+
+    fn example() -> Self {
+        Self { session_id: id(22), begun_at: moment(), ends_at: moment() }
     }
 }
 

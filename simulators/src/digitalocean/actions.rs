@@ -117,7 +117,7 @@ pub(super) fn list_of(state: &State, listing: &Listing, on: Target, resource: u6
 
 fn answer(listing: &Listing, actions: &[&Action]) -> Json<Value> {
     let now = Utc::now();
-    Json(listing.answer("actions", actions.iter().map(|a| a.body(now))))
+    Json(listing.answer_with("actions", actions.iter(), |action| action.body(now)))
 }
 
 pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<&'a Action, Error> {

@@ -42,8 +42,8 @@ pub(super) async fn list(
         .filter(|d| name.as_ref().is_none_or(|name| d.shape(now).name.eq_ignore_ascii_case(name)))
         .filter(|_| kind.as_deref() != Some("gpus"))
         .collect();
-    let droplets = found.into_iter().map(|d| shown(&state, d, &faults, now));
-    Ok((StatusCode::OK, Json(listing.answer("droplets", droplets))))
+    let show = |droplet| shown(&state, droplet, &faults, now);
+    Ok((StatusCode::OK, Json(listing.answer_with("droplets", found.into_iter(), show))))
 }
 
 pub(super) async fn get(

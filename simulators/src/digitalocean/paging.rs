@@ -67,9 +67,19 @@ impl Listing {
 
     /// The answer that lists the wanted page of `items` under `key`.
     pub(super) fn answer(&self, key: &str, items: impl ExactSizeIterator<Item = Value>) -> Value {
+        self.answer_with(key, items, |item| item)
+    }
+
+    /// The same of things that are written out only where they are on the page: of ten thousand that is most of the work.
+    pub(super) fn answer_with<T>(
+        &self,
+        key: &str,
+        items: impl ExactSizeIterator<Item = T>,
+        show: impl FnMut(T) -> Value,
+    ) -> Value {
         let total = items.len();
         let skipped = self.per_page.saturating_mul(self.page - 1);
-        let page: Vec<Value> = items.skip(skipped).take(self.per_page).collect();
+        let page: Vec<Value> = items.skip(skipped).take(self.per_page).map(show).collect();
         let mut answer = Map::new();
         answer.insert(key.to_owned(), page.into());
         answer.insert("links".to_owned(), self.links(total.div_ceil(self.per_page)));

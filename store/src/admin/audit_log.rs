@@ -23,6 +23,8 @@ pub struct AuditEntry {
     pub actor_id: Option<Uuid>,
     /// The person's email or the key's name.
     pub actor_name: Option<String>,
+    /// In whose name they did it, where it was not their own.
+    pub on_behalf_of: Option<Uuid>,
     /// What was done, such as `order.retry_provisioning`.
     pub action: String,
     /// What kind of thing it was done to.
@@ -50,6 +52,8 @@ pub struct AuditFilter {
     pub object_id: Option<Uuid>,
     /// Only acts of this person or key.
     pub actor_id: Option<Uuid>,
+    /// Only acts in this customer's name.
+    pub on_behalf_of: Option<Uuid>,
 }
 
 /// Acts in lists. One macro, so that each sorting is a query of its own which Postgres can plan by its index.
@@ -57,13 +61,14 @@ macro_rules! select_acts {
     ($on:expr, $filter:expr, $page:expr, $after:literal, $order:literal) => {
         sqlx::query_as!(
             AuditEntry,
-            r#"SELECT a.id, a.at, a.actor_kind, a.actor_id, coalesce(u.email, k.name) AS actor_name, a.action,
+            r#"SELECT a.id, a.at, a.actor_kind, a.actor_id, coalesce(u.email, k.name) AS actor_name, a.on_behalf_of, a.action,
                       a.object_kind, a.object_id, a.before, a.after, a.ip, a.request_id
                FROM audit_log a
                LEFT JOIN users u ON a.actor_kind = 'user' AND u.id = a.actor_id
                LEFT JOIN api_keys k ON a.actor_kind = 'api_key' AND k.id = a.actor_id
                WHERE ($1::text IS NULL OR a.action = $1) AND ($2::text IS NULL OR a.object_kind = $2)
                  AND ($3::uuid IS NULL OR a.object_id = $3) AND ($4::uuid IS NULL OR a.actor_id = $4)
+                 AND ($8::uuid IS NULL OR a.on_behalf_of = $8)
                  AND ($5::text IS NULL OR "#
                 + $after
                 + ") ORDER BY "
@@ -76,6 +81,7 @@ macro_rules! select_acts {
             $page.key(),
             $page.id(),
             $page.fetch(),
+            $filter.on_behalf_of,
         )
         .fetch_all($on)
         .await?

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     Rupiah,
     ids::UserId,
+    permission::Permission,
     role::{AccountStatus, Role},
     sorting::UserSort,
 };
@@ -19,6 +20,7 @@ use crate::{
     page::{Page, SortCursor, SortKey, SortedRequest},
     second_factor, sessions, throttles,
     users::about,
+    versions::{IfMatch, Thing},
 };
 
 /// Which accounts are wanted; what is `None` does not restrict.
@@ -91,6 +93,12 @@ pub enum UserError {
     /// Superadministrators decide about staff.
     #[error("the account is of staff; a superadministrator has to do it")]
     OfStaff,
+    /// Nobody of the staff is impersonated.
+    #[error("the account is of staff: only customers can be looked at so")]
+    NoCustomer,
+    /// Who decides has to have logged in lately.
+    #[error("log in again first: you did so more than an hour ago")]
+    StaleSession,
     /// The account is not there, is so already, or the database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -192,7 +200,8 @@ impl Store {
                       (SELECT count(*) FROM orders WHERE user_id = u.id) AS "orders!",
                       (SELECT count(*) FROM invoices WHERE user_id = u.id AND status = 'OPEN') AS "open_invoices!",
                       (SELECT count(*) FROM user_notes WHERE user_id = u.id) AS "notes!",
-                      (SELECT max(created_at) FROM sessions WHERE user_id = u.id) AS last_login_at,
+                      (SELECT max(created_at) FROM sessions WHERE user_id = u.id AND impersonated_by IS NULL)
+                          AS last_login_at,
                       u.email_undeliverable_since
                FROM users u WHERE u.id = $1"#,
             user.0,
@@ -315,11 +324,13 @@ impl Store {
         user: UserId,
         role: Role,
         by: UserId,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<(), UserError> {
         let mut tx = self.pool.begin().await?;
         let locked = lock_to_decide(&mut tx, user, by).await?;
-        if !locked.by_role.may_manage() {
+        condition.require(&mut tx, Thing::User(user)).await?;
+        if !locked.by_role.may(Permission::StaffManage) {
             return Err(UserError::OfStaff);
         }
         if locked.role != role {
@@ -343,15 +354,19 @@ impl Store {
 }
 
 /// Two accounts that nobody else changes until the transaction's end, and for which no session is opened.
-struct Locked {
-    role: Role,
-    is_suspended: bool,
-    by_role: Role,
+pub(super) struct Locked {
+    pub(super) role: Role,
+    pub(super) is_suspended: bool,
+    pub(super) by_role: Role,
 }
 
 /// Locks the account that is decided about and whose who decides, in the order of their ids, and refuses who may not. `FOR
 /// UPDATE`, so that a login under way has either opened its session before, or waits.
-async fn lock_to_decide(tx: &mut PgConnection, user: UserId, by: UserId) -> Result<Locked, UserError> {
+pub(super) async fn lock_to_decide(
+    tx: &mut PgConnection,
+    user: UserId,
+    by: UserId,
+) -> Result<Locked, UserError> {
     if user == by {
         return Err(UserError::OwnAccount);
     }
@@ -364,13 +379,14 @@ async fn lock_to_decide(tx: &mut PgConnection, user: UserId, by: UserId) -> Resu
     .await?;
     let of = |id| rows.iter().find(|row| row.id == id).ok_or(StoreError::NotFound("user"));
     let (target, decider) = (of(user)?, of(by)?);
-    let may = decider.role.may_manage() || (decider.role.may_administer() && !target.role.is_staff());
+    let wanted = if target.role.is_staff() { Permission::StaffManage } else { Permission::AccountsManage };
+    let may = decider.role.may(wanted);
     if decider.is_suspended || !may {
         return Err(UserError::OfStaff);
     }
     Ok(Locked { role: target.role, is_suspended: target.is_suspended, by_role: decider.role })
 }
 
-fn conflict(state: &str) -> StoreError {
+pub(super) fn conflict(state: &str) -> StoreError {
     StoreError::Conflict { object: Object::User, state: state.to_owned() }
 }

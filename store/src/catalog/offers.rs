@@ -11,6 +11,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
+    versions::{IfMatch, Thing},
 };
 
 /// A region with what staff want to know about it.
@@ -140,7 +141,7 @@ impl Offer {
 /// Changes what is offered in one of the tables that hold a name, whether it is offered, and where it stands; with an audit row
 /// when anything changed.
 macro_rules! change_offer {
-    ($pool:expr, $slug:expr, $change:expr, $origin:expr, $table:literal, $object:literal, $action:literal) => {
+    ($pool:expr, $slug:expr, $change:expr, ($condition:expr, $thing:expr), $origin:expr, $table:literal, $object:literal, $action:literal) => {
         let mut tx = $pool.begin().await?;
         let row = sqlx::query!(
             "SELECT id, slug, name, is_active, sort_order FROM "
@@ -151,6 +152,7 @@ macro_rules! change_offer {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(StoreError::NotFound($object))?;
+        $condition.require(&mut tx, $thing).await?;
         let before =
             Offer { slug: row.slug, name: row.name, is_active: row.is_active, sort_order: row.sort_order };
         let after = before.changed($change);
@@ -258,9 +260,20 @@ impl Store {
         &self,
         slug: &str,
         change: &ChangeOffer,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<RegionDetail> {
-        change_offer!(&self.pool, slug, change, origin, "regions", "region", "region.change");
+        let thing = Thing::Region(slug);
+        change_offer!(
+            &self.pool,
+            slug,
+            change,
+            (condition, thing),
+            origin,
+            "regions",
+            "region",
+            "region.change"
+        );
         self.regions_for_staff(None, Some(slug)).await?.pop().ok_or(StoreError::NotFound("region"))
     }
 
@@ -273,9 +286,20 @@ impl Store {
         &self,
         slug: &str,
         change: &ChangeOffer,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<ImageDetail> {
-        change_offer!(&self.pool, slug, change, origin, "images", "image", "image.change");
+        let thing = Thing::Image(slug);
+        change_offer!(
+            &self.pool,
+            slug,
+            change,
+            (condition, thing),
+            origin,
+            "images",
+            "image",
+            "image.change"
+        );
         self.images_for_staff(Some(slug)).await?.pop().ok_or(StoreError::NotFound("image"))
     }
 
@@ -284,7 +308,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such term.
     #[boxed]
-    pub async fn change_term(&self, months: i32, change: &ChangeTerm, origin: &Origin) -> Result<TermDetail> {
+    pub async fn change_term(
+        &self,
+        months: i32,
+        change: &ChangeTerm,
+        condition: &IfMatch,
+        origin: &Origin,
+    ) -> Result<TermDetail> {
         let mut tx = self.pool.begin().await?;
         let before = sqlx::query_as!(
             TermDetail,
@@ -294,6 +324,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(StoreError::NotFound("term"))?;
+        condition.require(&mut tx, Thing::Term(months)).await?;
         let after = TermDetail {
             months,
             discount_bp: change.discount_bp.unwrap_or(before.discount_bp),

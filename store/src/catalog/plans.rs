@@ -13,6 +13,7 @@ use crate::{
     audit::{self, AuditEntry, Origin},
     boxed, catalog_sync, new_id,
     page::{Page, SortCursor, SortKey, SortedRequest},
+    versions::{IfMatch, Thing},
 };
 
 /// Which plans are wanted; what is `None` does not restrict.
@@ -290,6 +291,7 @@ impl Store {
         &self,
         slug: &str,
         change: &ChangePlan,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<PlanDetail, CatalogError> {
         let mut tx = self.pool.begin().await?;
@@ -297,6 +299,7 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await?
             .ok_or(StoreError::NotFound("plan"))?;
+        condition.require(&mut tx, Thing::Plan(slug)).await?;
         let before = by_slug(&mut *tx, slug).await?;
         let goes_on_sale = change.is_active == Some(true) && !before.is_active;
         if let Some(reason) = before.unavailable_reason.as_ref().filter(|_| goes_on_sale) {

@@ -8,6 +8,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
+    versions::{IfMatch, Thing},
 };
 
 /// A provider with what staff want to know about it.
@@ -64,6 +65,7 @@ impl Store {
         &self,
         slug: &str,
         is_active: bool,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<ProviderDetail> {
         let mut tx = self.pool.begin().await?;
@@ -72,6 +74,7 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await?
                 .ok_or(StoreError::NotFound("provider"))?;
+        condition.require(&mut tx, Thing::Provider(slug)).await?;
         if before.is_active != is_active {
             sqlx::query!("UPDATE providers SET is_active = $2 WHERE id = $1", before.id, is_active)
                 .execute(&mut *tx)

@@ -7,6 +7,7 @@ use domain::{
     event::EventKind,
     ids::{DeliveryId, MailedLinkId, UserId},
     language::Language,
+    locale::{Locale, TimeZone},
     notification::NotificationKind,
 };
 use sqlx::PgConnection;
@@ -31,6 +32,7 @@ struct Standing {
     email: Option<String>,
     name: Option<String>,
     language: Option<Language>,
+    time_zone: Option<TimeZone>,
     is_undeliverable: bool,
     chat_id: Option<i64>,
     is_blocked: bool,
@@ -66,10 +68,13 @@ impl Standing {
     }
 
     fn reader(&self) -> Reader {
-        match (&self.email, &self.name, self.language) {
-            (Some(email), Some(name), Some(language)) => {
-                Reader::Person { email: email.clone(), name: name.clone(), language, chat_id: self.chat_id }
-            }
+        match (&self.email, &self.name, self.language, self.time_zone) {
+            (Some(email), Some(name), Some(language), Some(time_zone)) => Reader::Person {
+                email: email.clone(),
+                name: name.clone(),
+                locale: Locale { language, time_zone },
+                chat_id: self.chat_id,
+            },
             _ => Reader::Administrators,
         }
     }
@@ -118,6 +123,7 @@ async fn standing(tx: &mut PgConnection, id: DeliveryId) -> Result<Standing> {
                   d.user_id AS "user_id: UserId", d.type AS kind, d.attempts, d.in_doubt,
                   extract(epoch FROM clock_timestamp() - d.sending_since)::float8 AS "sending_for: Elapsed",
                   e.kind AS event, e.data, coalesce(l.email, u.email) AS "email?", u.full_name AS "name?", u.language AS "language?: Language",
+                  u.time_zone AS "time_zone?: TimeZone",
                   (u.email_undeliverable_since IS NOT NULL) AS "is_undeliverable!", t.chat_id AS "chat_id?",
                   (t.blocked_at IS NOT NULL) AS "is_blocked!", coalesce(p.enabled, true) AS "is_wanted!",
                   CASE WHEN l.used_at IS NULL AND l.voided_at IS NULL AND l.expires_at > now() THEN l.id END

@@ -2,7 +2,10 @@
 
 use domain::{delivery::DeliveryChannel, ids::UserId, notification::NotificationKind};
 
-use crate::{Result, Store, boxed};
+use crate::{
+    Result, Store, boxed,
+    versions::{IfMatch, Thing},
+};
 
 /// What a person said of a type of notifications and a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +45,22 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn set_notification_preferences(&self, user: UserId, wanted: &[Preference]) -> Result<()> {
+    pub async fn set_notification_preferences(
+        &self,
+        user: UserId,
+        wanted: &[Preference],
+        condition: &IfMatch,
+    ) -> Result<()> {
         let off: Vec<&Preference> =
             wanted.iter().filter(|wish| !wish.enabled && !wish.kind.is_required()).collect();
         let kinds: Vec<&str> = off.iter().map(|wish| wish.kind.as_str()).collect();
         let channels: Vec<&str> = off.iter().map(|wish| wish.channel.as_str()).collect();
         let mut tx = self.pool.begin().await?;
+        // One after the other, so that none overwrites what another one has not seen.
+        sqlx::query!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+        condition.require(&mut tx, Thing::Preferences(user)).await?;
         sqlx::query!("DELETE FROM notification_preferences WHERE user_id = $1", user.0)
             .execute(&mut *tx)
             .await?;

@@ -14,7 +14,7 @@ use super::{Action, by_id, params_of};
 use crate::{
     Object, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
-    boxed,
+    boxed, idempotency,
     locks::lock_account,
     new_id, outbox, own_actions, server_terms,
 };
@@ -168,7 +168,10 @@ async fn earlier(tx: &mut PgConnection, new: &NewAction<'_>) -> Result<Option<Ac
         .fetch_optional(&mut *tx)
         .await?;
         match found {
-            Some(row) if row.request_hash == hash(new.action)? => return by_id(tx, row.id).await,
+            Some(row) if row.request_hash == hash(new.action)? => {
+                idempotency::note_replay();
+                return by_id(tx, row.id).await;
+            }
             Some(_) => return Err(StoreError::IdempotencyMismatch),
             None => {}
         }

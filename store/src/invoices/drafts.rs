@@ -20,6 +20,7 @@ use crate::{
     events::Entry,
     idempotency::{self, Claim, Idempotency},
     new_id, numbers, tax,
+    versions::{IfMatch, Thing},
 };
 
 /// A bill to be drafted.
@@ -111,10 +112,12 @@ impl Store {
         invoice: InvoiceId,
         items: &[BilledItem],
         note: Option<&str>,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<DraftedInvoice> {
         let mut tx = self.pool.begin().await?;
         let before = lock(&mut tx, invoice, InvoiceStatus::Draft).await?;
+        condition.require(&mut tx, Thing::Invoice(invoice)).await?;
         origin.refuse_own(before.user_id)?;
         rewrite(&mut tx, &before, items, note).await?;
         let after = read(&mut tx, invoice).await?;

@@ -14,6 +14,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, outbox,
+    versions::{IfMatch, Thing},
 };
 
 /// A pause of renewals, suspensions or terminations.
@@ -74,9 +75,11 @@ impl Store {
         process: Process,
         reason: &str,
         staff: UserId,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<LifePause> {
         let mut tx = self.pool.begin().await?;
+        condition.require(&mut tx, Thing::LifePause(scope, process)).await?;
         let pause = sqlx::query_as!(
             LifePause,
             r#"INSERT INTO life_pauses (scope, process, reason, paused_by)

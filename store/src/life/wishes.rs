@@ -7,7 +7,10 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{Object, Result, Store, StoreError, boxed, outbox};
+use crate::{
+    Object, Result, Store, StoreError, boxed, outbox,
+    versions::{IfMatch, Thing},
+};
 
 /// Has the server's workflow look at its life. Locked by the caller.
 pub(super) async fn look_again(tx: &mut PgConnection, instance: InstanceId) -> Result<()> {
@@ -32,7 +35,13 @@ impl Store {
     /// [`StoreError::NotFound`] when the customer has no such server, [`StoreError::Conflict`] naming what is in the way:
     /// it is gone or going, or was called off for the end of its term.
     #[boxed]
-    pub async fn set_auto_renew(&self, owner: UserId, instance: InstanceId, enabled: bool) -> Result<()> {
+    pub async fn set_auto_renew(
+        &self,
+        owner: UserId,
+        instance: InstanceId,
+        enabled: bool,
+        condition: &IfMatch,
+    ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let server = sqlx::query!(
             r#"SELECT status AS "status: InstanceStatus", auto_renew, cancels_at_period_end FROM instances
@@ -43,6 +52,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(StoreError::NotFound("instance"))?;
+        condition.require(&mut tx, Thing::Instance(instance)).await?;
         refuse_unless_kept(server.status)?;
         if enabled && server.cancels_at_period_end {
             let state = "called off for the end of its term".to_owned();

@@ -9,10 +9,7 @@ use domain::{
     provisioning::FailureClass,
 };
 
-use crate::{
-    Result, Store, StoreError, boxed,
-    page::{Page, PageRequest},
-};
+use crate::{Result, Store, StoreError, boxed};
 
 /// An order with the names of what was ordered.
 #[derive(Debug, Clone)]
@@ -94,7 +91,7 @@ pub struct InvoiceSummary {
 /// An order's row with what its ids stand for. One macro, so that both queries read the same columns; two queries, so
 /// that Postgres can plan the one by id once and for all.
 macro_rules! select_orders {
-    ($tail:literal, $($argument:expr),+ $(,)?) => {
+    ($($tail:literal)+, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
             Row,
             r#"SELECT o.id AS "id: OrderId", o.user_id AS "user_id: UserId", o.status AS "status: OrderStatus",
@@ -116,11 +113,15 @@ macro_rules! select_orders {
                LEFT JOIN instances s ON s.order_id = o.id
                LEFT JOIN promo_redemptions u ON u.order_id = o.id
                LEFT JOIN promos c ON c.id = u.promo_id
-               "# + $tail,
+               "# $(+ $tail)+,
             $($argument),+
         )
     };
 }
+
+mod own;
+
+pub use own::OwnOrderFilter;
 
 impl Store {
     /// A customer's order.
@@ -151,30 +152,6 @@ impl Store {
         .await?
         .map(Order::from)
         .ok_or(StoreError::NotFound("order"))
-    }
-
-    /// A customer's orders, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Db`] when the database does not answer.
-    #[boxed]
-    pub async fn orders_of(
-        &self,
-        owner: UserId,
-        status: Option<OrderStatus>,
-        page: &PageRequest,
-    ) -> Result<Page<Order>> {
-        let rows = select_orders!(
-            "WHERE o.user_id = $1 AND ($2::text IS NULL OR o.status = $2) AND ($3::uuid IS NULL OR o.id < $3)
-             ORDER BY o.id DESC LIMIT $4",
-            owner.0,
-            status.map(OrderStatus::as_str),
-            page.before,
-            page.fetch(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(page.cut(rows.into_iter().map(Order::from).collect(), |order| order.id.0))
     }
 }
 

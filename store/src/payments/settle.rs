@@ -146,7 +146,7 @@ async fn confirm(
         "arrived": paid.arrived,
     });
     Entry::of(confirmed).detail(detail).tell(tx, order.user_id).await?;
-    crash_point("settle.customer_told");
+    crash_point("settle.event_recorded");
     Ok(())
 }
 
@@ -213,7 +213,7 @@ async fn credit(
     };
     let detail = json!({ "payment_id": payment.id, "order_status": order.status });
     Entry::of(credited).detail(detail).tell(tx, order.user_id).await?;
-    crash_point("settle.customer_told");
+    crash_point("settle.event_recorded");
     Ok(outcome)
 }
 

@@ -14,6 +14,7 @@ use crate::{
     Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed, new_id,
+    versions::{IfMatch, Thing},
 };
 
 /// A code to be made.
@@ -181,10 +182,12 @@ impl Store {
         &self,
         promo: PromoId,
         change: &ChangePromo,
+        condition: &IfMatch,
         origin: &Origin,
     ) -> Result<PromoDetail, PromoError> {
         let mut tx = self.pool.begin().await?;
         let before = lock(&mut tx, promo).await?;
+        condition.require(&mut tx, Thing::Promo(promo)).await?;
         let after = before.changed(change);
         if after.to_json() == before.to_json() {
             return Ok(before);

@@ -79,6 +79,20 @@ impl Store {
         read(&mut *self.pool.acquire().await?, refund).await
     }
 
+    /// One refund of a customer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the customer has no such refund.
+    #[boxed]
+    pub async fn refund_of(&self, owner: UserId, refund: RefundId) -> Result<Refund> {
+        let only = RefundFilter { refund: Some(refund), customer: Some(owner), ..RefundFilter::default() };
+        let mut connection = self.pool.acquire().await?;
+        select(&mut connection, &only, AmountSort::Newest, &SortedRequest::first(1))
+            .await?
+            .pop()
+            .ok_or(StoreError::NotFound("refund"))
+    }
+
     /// Refunds, newest first.
     ///
     /// # Errors
@@ -92,12 +106,12 @@ impl Store {
         Ok(page.cut(rows, |refund| refund.id.0))
     }
 
-    /// Refunds of everybody.
+    /// Refunds, sorted: everybody's, unless the filter names a customer.
     ///
     /// # Errors
     /// [`StoreError::Db`] when the database does not answer.
     #[boxed]
-    pub async fn refunds_for_staff(
+    pub async fn refunds_sorted(
         &self,
         filter: &RefundFilter,
         sort: AmountSort,

@@ -126,7 +126,7 @@ async fn challenged_user(tx: &mut PgConnection, hash: &[u8]) -> Result<Option<Us
     Ok(sqlx::query_as!(
         User,
         r#"SELECT u.id AS "id: UserId", u.email, u.full_name, u.role AS "role: domain::role::Role", u.language,
-                  u.email_verified_at, u.suspended_at, u.created_at
+                  u.time_zone AS "time_zone: domain::locale::TimeZone", u.email_verified_at, u.suspended_at, u.created_at
            FROM login_challenges c
            JOIN users u ON u.id = c.user_id
            JOIN second_factors f ON f.user_id = c.user_id AND f.confirmed_at IS NOT NULL

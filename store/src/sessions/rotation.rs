@@ -161,7 +161,8 @@ pub(super) async fn add_token(
 async fn user_in(tx: &mut PgConnection, id: UserId) -> Result<User> {
     Ok(sqlx::query_as!(
         User,
-        r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language, email_verified_at,
+        r#"SELECT id AS "id: UserId", email, full_name, role AS "role: Role", language,
+                  time_zone AS "time_zone: domain::locale::TimeZone", email_verified_at,
                   suspended_at, created_at
            FROM users WHERE id = $1"#,
         id.0,

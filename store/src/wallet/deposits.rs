@@ -245,6 +245,6 @@ pub(crate) async fn settle_deposit(
         }),
     };
     Entry::of(received).tell(tx, deposit.user_id).await?;
-    crash_point("deposit.customer_told");
+    crash_point("deposit.event_recorded");
     Ok(outcome)
 }

@@ -111,11 +111,11 @@ impl Store {
         report: &GatewayReport,
     ) -> Result<Outcome> {
         let mut tx = self.pool.begin().await?;
-        crash_point("report.begun");
+        crash_point("requery.begun");
         let Some((bill, payment)) = lock(&mut tx, gateway, gateway_order_id).await? else {
             return Ok(Outcome::UnknownPayment);
         };
-        crash_point("report.payment_locked");
+        crash_point("requery.payment_locked");
         let outcome = if report.charged() != Some(payment.amount) {
             let note = format!("the gateway says {}, not {}", report.amount_as_received, payment.amount);
             note_answer(&mut tx, payment.id, report.status, Some(&note)).await?;
@@ -123,14 +123,14 @@ impl Store {
             Outcome::Mismatch { payment_id: payment.id, expected: payment.amount }
         } else {
             note_answer(&mut tx, payment.id, report.status, None).await?;
-            crash_point("report.noted");
+            crash_point("requery.noted");
             let statement = Statement { report, evidence: Evidence::Asked };
             let effect = statement.effect_on(&mut tx, &payment).await?;
             statement.apply(&mut tx, &bill, &payment, effect).await?
         };
-        crash_point("report.applied");
+        crash_point("requery.applied");
         tx.commit().await?;
-        crash_point("report.committed");
+        crash_point("requery.committed");
         Ok(outcome)
     }
 

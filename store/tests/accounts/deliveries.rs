@@ -18,6 +18,7 @@ use store::{
     outbox::Room,
     page::SortedRequest,
     sweep::OpenWork,
+    versions::IfMatch,
 };
 use testkit::TestApp;
 
@@ -152,14 +153,14 @@ async fn what_somebody_does_not_want_is_not_written_unless_nobody_can_do_without
     let customer = app.customer().await;
     let unwanted = [NotificationKind::OrderCreated, NotificationKind::PaymentConfirmed]
         .map(|kind| off(kind, DeliveryChannel::Email));
-    app.store.set_notification_preferences(customer, &unwanted).await.unwrap();
+    app.store.set_notification_preferences(customer, &unwanted, &IfMatch::Anyhow).await.unwrap();
     app.order().by(customer).active().await;
     let events: Vec<String> = told(&app, customer).await.into_iter().map(|(event, _)| event).collect();
     assert_eq!(events, ["payment_confirmed", "server_active"]);
     assert_eq!(app.store.notification_preferences(customer).await.unwrap(), [unwanted[0]]);
     // All that is said takes the place of what was said before.
     let other = off(NotificationKind::VpsActive, DeliveryChannel::Telegram);
-    app.store.set_notification_preferences(customer, &[other]).await.unwrap();
+    app.store.set_notification_preferences(customer, &[other], &IfMatch::Anyhow).await.unwrap();
     assert_eq!(app.store.notification_preferences(customer).await.unwrap(), [other]);
 }
 
@@ -170,7 +171,7 @@ async fn what_is_switched_off_meanwhile_is_not_sent(pool: PgPool) {
     app.order().by(customer).place().await;
     let due = of(&app, Some(customer)).await.remove(0);
     let unwanted = [off(NotificationKind::OrderCreated, DeliveryChannel::Email)];
-    app.store.set_notification_preferences(customer, &unwanted).await.unwrap();
+    app.store.set_notification_preferences(customer, &unwanted, &IfMatch::Anyhow).await.unwrap();
     let turn = app.store.begin_delivery(due.id, &DeliveryPolicy::default()).await.unwrap();
     assert!(matches!(turn, DeliveryTurn::Over(DeliveryState::Suppressed)), "{turn:?}");
     assert_eq!(of(&app, Some(customer)).await[0].trouble.as_deref(), Some("SWITCHED_OFF"));

@@ -15,6 +15,7 @@ use store::{
     life::{NewHold, ReleaseError},
     page::SortedRequest,
     renewals::NewRenewal,
+    versions::IfMatch,
 };
 use testkit::by_user;
 
@@ -135,8 +136,11 @@ async fn what_is_paused_waits_everywhere_or_at_one_provider(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let server = shop.due_for_suspension().await;
     let (staff, origin) = (shop.staff().await, Shop::origin());
-    let pause =
-        async |scope| shop.store.pause_life(scope, Process::Suspensions, "an incident", staff, &origin).await;
+    let pause = async |scope| {
+        shop.store
+            .pause_life(scope, Process::Suspensions, "an incident", staff, &IfMatch::Anyhow, &origin)
+            .await
+    };
     assert!(pause("nowhere").await.is_err());
     pause("linode").await.unwrap();
     pause("digitalocean").await.unwrap();

@@ -5,7 +5,7 @@ use domain::{
     instance::ActionKind,
 };
 use sqlx::PgPool;
-use store::{page::PageRequest, payments::NewInvoiceAttempt};
+use store::{page::PageRequest, payments::NewInvoiceAttempt, versions::IfMatch};
 use testkit::any_request;
 
 use crate::{MONTH, Shop};
@@ -156,13 +156,14 @@ async fn a_suspension_that_was_not_begun_is_overtaken_by_the_payment(pool: PgPoo
 async fn a_renewal_from_the_balance_can_be_switched_on_and_off(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let server = shop.server().await;
-    let wish = async |enabled| shop.store.set_auto_renew(shop.customer, server, enabled).await;
+    let wish =
+        async |enabled| shop.store.set_auto_renew(shop.customer, server, enabled, &IfMatch::Anyhow).await;
     wish(true).await.unwrap();
     wish(true).await.unwrap();
     assert!(shop.store.any_instance(server).await.unwrap().auto_renew);
     wish(false).await.unwrap();
     let stranger = shop.app.customer().await;
-    assert!(shop.store.set_auto_renew(stranger, server, true).await.is_err());
+    assert!(shop.store.set_auto_renew(stranger, server, true, &IfMatch::Anyhow).await.is_err());
     shop.run("UPDATE instances SET status = 'TERMINATING'").await;
     assert!(wish(true).await.is_err());
     assert!(!shop.store.any_instance(server).await.unwrap().auto_renew);

@@ -83,17 +83,27 @@ async fn only_what_is_on_sale_is_shown(pool: PgPool) {
     );
     assert_eq!(store.plans(&here, None, None).await.unwrap().len(), 8);
     assert!(store.plans(&here, Some("vultr"), None).await.unwrap().is_empty());
-    assert!(store.regions(&here, None).await.unwrap().iter().all(|region| region.provider == "digitalocean"));
-    assert_eq!(store.images(&here, Some("digitalocean")).await.unwrap().len(), 5);
-    assert!(store.images(&here, Some("linode")).await.unwrap().is_empty());
-    assert_eq!(store.images(&here, None).await.unwrap()[0].providers, ["digitalocean"]);
+    assert!(
+        store
+            .regions(&here, None, None)
+            .await
+            .unwrap()
+            .iter()
+            .all(|region| region.provider == "digitalocean")
+    );
+    assert_eq!(store.images(&here, Some("digitalocean"), None).await.unwrap().len(), 5);
+    assert!(store.images(&here, Some("linode"), None).await.unwrap().is_empty());
+    assert_eq!(store.images(&here, None, None).await.unwrap()[0].providers, ["digitalocean"]);
 
     shop.run("UPDATE providers SET is_active = false WHERE slug = 'vultr'").await;
     shop.run("UPDATE plans SET is_active = false WHERE slug = 'do-basic-1gb'").await;
     assert_eq!(store.plans(&all(), Some("digitalocean"), None).await.unwrap().len(), 7);
     assert!(store.plans(&all(), Some("vultr"), None).await.unwrap().is_empty());
     assert!(store.plans(&all(), None, Some("do-basic-1gb")).await.unwrap().is_empty());
-    assert_eq!(store.images(&all(), Some("linode")).await.unwrap()[0].providers, ["digitalocean", "linode"]);
+    assert_eq!(
+        store.images(&all(), Some("linode"), None).await.unwrap()[0].providers,
+        ["digitalocean", "linode"]
+    );
     let plan = store.plans(&all(), None, Some("linode-nanode-1gb")).await.unwrap().remove(0);
     assert_eq!(plan.regions, ["linode-id-cgk", "linode-ap-south", "linode-ap-southeast", "linode-jp-osa"]);
 }

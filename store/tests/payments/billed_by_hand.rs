@@ -10,9 +10,10 @@ use domain::{
 use sqlx::PgPool;
 use store::{
     StoreError,
-    invoices::{DraftedInvoice, NewDraft},
-    page::PageRequest,
+    invoices::{DraftedInvoice, NewDraft, OwnInvoiceFilter},
+    page::SortedRequest,
     payments::{NewInvoiceAttempt, Payment},
+    versions::IfMatch,
 };
 use tokio::task::JoinSet;
 
@@ -65,18 +66,28 @@ async fn a_draft_becomes_a_document_and_is_paid_from_the_balance(pool: PgPool) {
     assert_eq!((draft.number.as_deref(), draft.status), (None, InvoiceStatus::Draft));
     assert_eq!((draft.subtotal.get(), draft.tax.get(), draft.total.get()), (750_000, 82_500, 832_500));
     // Its customer sees nothing of it, and can't pay it.
-    let page = PageRequest { before: None, limit: 10 };
-    assert!(shop.store.invoices_of(shop.customer, None, &page).await.unwrap().data.is_empty());
+    let (any, page) = (OwnInvoiceFilter::default(), SortedRequest::first(10));
+    let seen = shop
+        .store
+        .invoices_of(shop.customer, &any, domain::sorting::InvoiceSort::Newest, page)
+        .await
+        .unwrap();
+    assert!(seen.data.is_empty());
     let hidden = shop.pay_invoice(draft.id, PaymentMethod::Wallet, "early").await;
     assert!(matches!(hidden, Err(StoreError::NotFound("invoice"))), "{hidden:?}");
 
-    let changed = shop.store.change_draft(draft.id, &hours(2), None, &shop.admins_origin()).await.unwrap();
+    let changed = shop
+        .store
+        .change_draft(draft.id, &hours(2), None, &IfMatch::Anyhow, &shop.admins_origin())
+        .await
+        .unwrap();
     assert_eq!((changed.total.get(), changed.lines.len(), changed.note), (555_000, 1, None));
     let issued = shop.issue(draft.id).await.unwrap();
     assert!(issued.number.is_some_and(|number| number.ends_with("/000001")));
     let again = shop.issue(draft.id).await;
     assert!(matches!(again, Err(StoreError::Conflict { object: store::Object::Invoice, .. })), "{again:?}");
-    let changed = shop.store.change_draft(draft.id, &hours(1), None, &shop.admins_origin()).await;
+    let changed =
+        shop.store.change_draft(draft.id, &hours(1), None, &IfMatch::Anyhow, &shop.admins_origin()).await;
     assert!(matches!(changed, Err(StoreError::Conflict { .. })), "{changed:?}");
 
     let short = shop.pay_invoice(draft.id, PaymentMethod::Wallet, "short").await;

@@ -15,6 +15,7 @@ use store::{
     money_act::MoneyAct,
     payments::{Approval, ApprovalError, NewAttempt, Payment},
     refunds::{Part, RefundError},
+    versions::IfMatch,
 };
 use tokio::task::JoinSet;
 
@@ -242,7 +243,7 @@ async fn nobody_decides_about_money_of_their_own(pool: PgPool) {
     let bill = NewDraft { by: colleague, customer: shop.admin, items: &items, note: None };
     let bill = shop.store.draft_invoice(&bill, &act().origin, &act().request).await.unwrap().id;
     let origin = shop.admins_origin();
-    let cheaper = shop.store.change_draft(bill, &items, None, &origin).await.unwrap_err();
+    let cheaper = shop.store.change_draft(bill, &items, None, &IfMatch::Anyhow, &origin).await.unwrap_err();
     assert!(matches!(cheaper, StoreError::OwnMoney), "{cheaper:?}");
     let void = shop.store.void_invoice(bill, &origin, "mine").await.unwrap_err();
     assert!(matches!(void, StoreError::OwnMoney), "{void:?}");

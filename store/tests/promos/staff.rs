@@ -11,6 +11,7 @@ use store::{
     StoreError,
     page::SortedRequest,
     promos::{ChangePromo, PromoError, PromoFilter},
+    versions::IfMatch,
 };
 use tokio::task::JoinSet;
 
@@ -47,7 +48,8 @@ async fn what_was_used_keeps_what_it_said(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let promo = shop.promo(K::OrderPercent, 10, |_| ()).await;
     let origin = shop.admins_origin();
-    let change = async |change: ChangePromo| shop.store.change_promo(promo, &change, &origin).await;
+    let change =
+        async |change: ChangePromo| shop.store.change_promo(promo, &change, &IfMatch::Anyhow, &origin).await;
     let unused = ChangePromo {
         code: Some(PromoCode::parse("lain").unwrap()),
         kind: Some(K::DepositFixed),
@@ -137,7 +139,7 @@ async fn codes_are_listed_in_parts_and_by_what_they_are(pool: PgPool) {
     }
     let off = shop.store.promos(&PromoFilter::default(), PromoSort::Newest, FIRST).await.unwrap().data[0].id;
     let change = ChangePromo { is_active: Some(false), ..ChangePromo::default() };
-    shop.store.change_promo(off, &change, &origin).await.unwrap();
+    shop.store.change_promo(off, &change, &IfMatch::Anyhow, &origin).await.unwrap();
     let codes = async |filter: PromoFilter| {
         let page = shop.store.promos(&filter, PromoSort::Newest, FIRST).await.unwrap().data;
         page.into_iter().map(|promo| promo.code).collect::<Vec<_>>()

@@ -8,6 +8,7 @@ use store::{
     pauses::EVERYWHERE,
     placements::{Elsewhere, ElsewhereRefusal, RetryError},
     provisioning::Activation,
+    versions::IfMatch,
 };
 
 use super::*;
@@ -185,15 +186,24 @@ async fn a_pause_holds_from_its_commit_on_until_it_is_ended(pool: PgPool) {
     let order = shop.order(FailoverPolicy::OFF).await;
     let job = shop.store.provisioning_job(order).await.unwrap();
     for scope in ["digitalocean", EVERYWHERE] {
-        shop.store.pause_provisioning(scope, "an incident", staff, &Origin::system()).await.unwrap();
+        shop.store
+            .pause_provisioning(scope, "an incident", staff, &IfMatch::Anyhow, &Origin::system())
+            .await
+            .unwrap();
         assert!(!shop.store.mark_create_sent(order, job.create_fence).await.unwrap(), "{scope}");
         let begun = shop.store.start_provisioning(order).await.unwrap();
         assert_eq!(begun.paused.as_deref(), Some("an incident"));
         shop.store.resume_provisioning(scope, &Origin::system()).await.unwrap();
         assert_eq!(shop.store.start_provisioning(order).await.unwrap().paused, None);
     }
-    shop.store.pause_provisioning("vultr", "an incident", staff, &Origin::system()).await.unwrap();
-    shop.store.pause_provisioning("vultr", "a longer incident", staff, &Origin::system()).await.unwrap();
+    shop.store
+        .pause_provisioning("vultr", "an incident", staff, &IfMatch::Anyhow, &Origin::system())
+        .await
+        .unwrap();
+    shop.store
+        .pause_provisioning("vultr", "a longer incident", staff, &IfMatch::Anyhow, &Origin::system())
+        .await
+        .unwrap();
     let paused = shop.store.pauses().await.unwrap();
     assert_eq!(
         paused.iter().map(|p| (p.scope.as_str(), p.reason.as_str())).collect::<Vec<_>>(),
@@ -201,7 +211,10 @@ async fn a_pause_holds_from_its_commit_on_until_it_is_ended(pool: PgPool) {
     );
     assert!(shop.store.mark_create_sent(order, job.create_fence).await.unwrap(), "others go on");
     for nothing in [
-        shop.store.pause_provisioning("aws", "no such", staff, &Origin::system()).await.map(drop),
+        shop.store
+            .pause_provisioning("aws", "no such", staff, &IfMatch::Anyhow, &Origin::system())
+            .await
+            .map(drop),
         shop.store.resume_provisioning(EVERYWHERE, &Origin::system()).await,
     ] {
         assert!(matches!(nothing, Err(StoreError::NotFound(_))), "{nothing:?}");

@@ -4,6 +4,7 @@ use std::{ops::Deref, time::Duration};
 
 use domain::{
     billing::PaymentMethod,
+    delivery::{DeliveryChannel, DeliveryPolicy},
     email::EmailKey,
     ids::{OrderId, UserId},
     instance::InstanceAction,
@@ -233,4 +234,20 @@ async fn a_few_at_a_time(pool: PgPool) {
     for expected in [2, 2, 1, 0] {
         assert_eq!(shop.store.purge(&rule, 2).await.unwrap(), expected);
     }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_link_that_ends_such_mails_works_for_more_than_a_year(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let policy = DeliveryPolicy::default();
+    shop.store.open_delivery_channel(DeliveryChannel::Email, &policy, false).await.unwrap();
+    shop.order("key").await;
+    let sql = "SELECT id FROM notification_deliveries WHERE type = 'ORDER_CREATED'";
+    let delivery: uuid::Uuid = sqlx::query_scalar(sql).fetch_one(&shop.pool).await.unwrap();
+    shop.store.begin_delivery(delivery.into(), &policy).await.unwrap();
+    shop.run("UPDATE unsubscribe_tokens SET created_at = now() - interval '399 days'").await;
+    assert_eq!(shop.purge(Purgeable::UnsubscribeTokens).await, 0);
+    shop.run("UPDATE unsubscribe_tokens SET created_at = now() - interval '401 days'").await;
+    assert_eq!(shop.purge(Purgeable::UnsubscribeTokens).await, 1);
+    assert_eq!(shop.count("SELECT count(*) FROM unsubscribe_tokens").await, 0);
 }

@@ -1,9 +1,8 @@
 //! What is asked of every shop when its test is over.
 
 use std::{
-    collections::BTreeSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -16,7 +15,10 @@ use sqlx::{
 };
 use store::{Result, Store};
 
-use super::{alerts, outbox::undelivered};
+use super::{
+    alerts::{self, ExpectedAlerts},
+    outbox::undelivered,
+};
 
 /// Longest time for all of it.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,26 +28,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct Expectations {
     pub(crate) unsound_books: AtomicBool,
     pub(crate) undelivered: AtomicBool,
-    alerts: Mutex<BTreeSet<&'static str>>,
-}
-
-impl Expectations {
-    pub(crate) fn expect_alert(&self, name: &'static str) {
-        assert!(alerts::is_watching(), "another subscriber takes all log events: alerts can't be watched");
-        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
-    }
-
-    /// What is wrong with what was raised.
-    fn weigh(&self, raised: &[String]) -> Vec<String> {
-        let expected = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
-        let raised: BTreeSet<&str> = raised.iter().map(String::as_str).collect();
-        let unexpected = raised.difference(&expected);
-        let missing = expected.difference(&raised);
-        let mut wrong: Vec<String> =
-            unexpected.map(|name| format!("the alert `{name}` was raised")).collect();
-        wrong.extend(missing.map(|name| format!("the alert `{name}` was expected and not raised")));
-        wrong
-    }
+    pub(crate) alerts: ExpectedAlerts,
 }
 
 /// Audits when it is dropped; a clone of it never does.
@@ -81,7 +64,7 @@ impl Drop for Audit {
         if thread::panicking() {
             return;
         }
-        let mut wrong = due.expectations.weigh(&alerts::taken());
+        let mut wrong = due.expectations.alerts.weigh(&alerts::taken());
         wrong.extend(on_a_thread_of_its_own(due));
         assert!(
             wrong.is_empty(),

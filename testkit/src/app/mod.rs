@@ -16,6 +16,7 @@ mod requests;
 mod test_app;
 
 pub use accounts::NewAccount;
+pub use alerts::{ExpectedAlerts, RaisedAlerts};
 pub use authenticator::app_code;
 pub use billing::{PromoBuilder, new_promo};
 pub use mailbox::MailedLink;

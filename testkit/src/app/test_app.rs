@@ -94,7 +94,7 @@ impl TestApp {
     /// # Panics
     /// When alerts can't be watched, since something else in the program takes all log events.
     pub fn expect_alert(&self, name: &'static str) {
-        self.shared.expectations.expect_alert(name);
+        self.shared.expectations.alerts.expect(name);
     }
 
     /// A number that it gave nobody before.

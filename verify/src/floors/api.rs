@@ -23,6 +23,6 @@ pub const FLOORS: &[(&str, &[&str])] = &[
     ),
     ("audiences", &["admin", "customer", "internal", "public", "webhooks"]),
     ("routes", &["openapi", "routes"]),
-    ("layers", &["headers", "in_time", "observe", "rate_limit"]),
+    ("layers", &["headers", "in_time", "known_query", "observe", "rate_limit"]),
     ("ports", &["serve", "server"]),
 ];

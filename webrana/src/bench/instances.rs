@@ -24,6 +24,8 @@ use crate::stack::env_file::EnvFile;
 const MINUTE_MS: u64 = 60_000;
 /// The first term ends this long after the fleet was told.
 const LEAD: Duration = Duration::from_secs(90);
+/// Servers that are renewed within a minute, whatever else goes on: the grace follows it.
+const SERVERS_A_MINUTE: usize = 2_500;
 /// Customers who pay through the gateway at once.
 const PAYERS: usize = 20;
 
@@ -67,12 +69,15 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Rules by which the terms of a minute are reminded of, renewed and lost within minutes.
-fn rules(to_the_end: bool) -> LifePolicy {
+/// Rules by which the terms of a minute are reminded of, renewed and lost within minutes. Who pays after the end has the longer for
+/// it the more they are: all pay within their grace, on one machine too.
+fn rules(servers: usize, to_the_end: bool) -> LifePolicy {
+    // They begin a minute after the first end.
+    let grace_ms = MINUTE_MS * (1 + u64::try_from(servers.div_ceil(SERVERS_A_MINUTE)).unwrap_or(1));
     LifePolicy {
         remind_before_ms: [MINUTE_MS, MINUTE_MS / 2, MINUTE_MS / 4],
         renew_before_ms: MINUTE_MS / 2,
-        grace_ms: MINUTE_MS,
+        grace_ms,
         retention_ms: if to_the_end { 2 * MINUTE_MS } else { LifePolicy::LONGEST_MS },
         warn_before_ms: MINUTE_MS,
         put_off_ms: MINUTE_MS,
@@ -88,7 +93,7 @@ async fn measure(
 ) -> Result<Measured> {
     let env = stack.env();
     progress.say(format!("{} servers are bought", 4 * quarter));
-    let buying = Fleet::buy(env, quarter, rules(to_the_end));
+    let buying = Fleet::buy(env, quarter, rules(4 * quarter, to_the_end));
     let fleet = progress.while_waiting("servers are being bought still", buying).await?;
     let actions = fleet.action_latency().await?;
     progress.say("their terms end within a minute of each other");
@@ -115,7 +120,7 @@ fn address(env: &EnvFile, key: &str) -> Result<Url> {
 }
 
 /// The most memory this process has had, in MiB: API, dispatcher, workers and simulators together. `None` where the system does not tell.
-fn peak_memory_mb() -> Option<u64> {
+pub(super) fn peak_memory_mb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib / 1024)
@@ -128,7 +133,9 @@ mod tests {
     #[test]
     fn the_rules_fit_together() {
         for to_the_end in [true, false] {
-            assert_eq!(rules(to_the_end).check(), Ok(()));
+            for servers in [4, 10_000] {
+                assert_eq!(rules(servers, to_the_end).check(), Ok(()));
+            }
         }
     }
 }

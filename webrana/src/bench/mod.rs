@@ -1,6 +1,7 @@
 //! `webrana bench`: what the product does in numbers, on a stack of its own. It drives the product from outside, as
 //! customers do, and never decides whether a number is good: no test waits for one.
 
+mod api;
 mod baseline;
 mod figures;
 mod history;
@@ -22,6 +23,8 @@ use anyhow::Result;
 /// What is measured.
 #[derive(Debug, clap::Subcommand)]
 pub enum BenchAction {
+    /// What is asked most, by many connections at once: catalog, lists, logins, beside a bare route and a bare query
+    Api(Box<api::Arguments>),
     /// Orders from placed to ACTIVE: how many a second, how long each takes, and what the engine alone could do
     Orders(Box<orders::Arguments>),
     /// Servers whose terms end within the same minute: renewed, paid late or suspended, each exactly once, and how long that
@@ -44,6 +47,7 @@ pub enum BenchAction {
 /// In production, when the stack cannot start, or when an order does not become ACTIVE.
 pub async fn run(action: BenchAction) -> Result<()> {
     match action {
+        BenchAction::Api(arguments) => api::run(*arguments).await,
         BenchAction::Orders(arguments) => orders::run(*arguments).await,
         BenchAction::Instances(arguments) => instances::run(*arguments).await,
         BenchAction::Live(arguments) => live::run(*arguments).await,

@@ -63,7 +63,7 @@ pub struct ApiConfig {
     )]
     pub request_timeout: Duration,
 
-    /// Requests per minute and client; 0 lifts the limit; by default 600, and in development plenty
+    /// Requests per minute and network that only look; 0 lifts the limit; by default 600, and in development plenty
     #[arg(
         id = "api.requests_per_minute",
         long = "api-requests-per-minute",
@@ -71,6 +71,34 @@ pub struct ApiConfig {
         value_name = "N"
     )]
     requests_per_minute: Option<u32>,
+
+    /// The same of one account from wherever, and of one API token; by default 600, and in development plenty
+    #[arg(
+        id = "api.account_requests_per_minute",
+        long = "api-account-requests-per-minute",
+        env = "API_ACCOUNT_REQUESTS_PER_MINUTE",
+        value_name = "N"
+    )]
+    account_requests_per_minute: Option<u32>,
+
+    /// Requests per minute and account that change something, five times as many of a network; 0 lifts the limit; by default
+    /// 120, and in development plenty
+    #[arg(
+        id = "api.writes_per_minute",
+        long = "api-writes-per-minute",
+        env = "API_WRITES_PER_MINUTE",
+        value_name = "N"
+    )]
+    writes_per_minute: Option<u32>,
+
+    /// The same that order, pay or move money; by default 30, and in development plenty
+    #[arg(
+        id = "api.money_per_minute",
+        long = "api-money-per-minute",
+        env = "API_MONEY_PER_MINUTE",
+        value_name = "N"
+    )]
+    money_per_minute: Option<u32>,
 
     /// Requests per minute and client on the internal port; 0 lifts the limit
     #[arg(
@@ -118,14 +146,22 @@ pub struct ApiConfig {
 
 /// What a person's browser and a few scripts never reach.
 const PRODUCTION_REQUESTS: u32 = 600;
+/// The same of what changes something, and of money.
+const PRODUCTION_WRITES: u32 = 120;
+const PRODUCTION_MONEY: u32 = 30;
 /// Room for bursts of tests, which all come from one address.
 const DEVELOPMENT_REQUESTS: u32 = 60_000;
+const DEVELOPMENT_WRITES: u32 = 12_000;
+const DEVELOPMENT_MONEY: u32 = 6_000;
 
 impl ApiConfig {
     /// The same settings with no limit on requests.
     #[must_use]
     pub fn without_request_limit(mut self) -> Self {
         self.requests_per_minute = Some(0);
+        self.account_requests_per_minute = Some(0);
+        self.writes_per_minute = Some(0);
+        self.money_per_minute = Some(0);
         self.internal_requests_per_minute = 0;
         self
     }
@@ -142,5 +178,23 @@ impl ApiConfig {
         } else {
             DEVELOPMENT_REQUESTS
         })
+    }
+
+    /// The same of one account, and of one API token.
+    pub fn account_requests_per_minute(&self, production: bool) -> u32 {
+        let usual = if production { PRODUCTION_REQUESTS } else { DEVELOPMENT_REQUESTS };
+        self.account_requests_per_minute.unwrap_or(usual)
+    }
+
+    /// Of those that change something; 0 means no limit.
+    pub fn writes_per_minute(&self, production: bool) -> u32 {
+        let usual = if production { PRODUCTION_WRITES } else { DEVELOPMENT_WRITES };
+        self.writes_per_minute.unwrap_or(usual)
+    }
+
+    /// Of those that order, pay or move money; 0 means no limit.
+    pub fn money_per_minute(&self, production: bool) -> u32 {
+        let usual = if production { PRODUCTION_MONEY } else { DEVELOPMENT_MONEY };
+        self.money_per_minute.unwrap_or(usual)
     }
 }

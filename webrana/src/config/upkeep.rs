@@ -177,7 +177,8 @@ impl UpkeepConfig {
             | Purgeable::LoginChallenges
             | Purgeable::RefreshTokens
             | Purgeable::MailedLinks
-            | Purgeable::LiveChanges => what.kept_for_ms(),
+            | Purgeable::LiveChanges
+            | Purgeable::UnsubscribeTokens => what.kept_for_ms(),
         };
         let rules = Purgeable::ALL
             .iter()

@@ -27,6 +27,10 @@ pub struct Customer {
     nobody: Client,
     /// Where they would get mail.
     pub email: String,
+    /// What they log in with.
+    pub password: String,
+    /// Of their login.
+    pub access_token: String,
 }
 
 /// What to order.
@@ -173,10 +177,11 @@ impl Customer {
     pub async fn register(api: &Url) -> Result<Self> {
         let nobody = Client::new(Network::within(TIMEOUT)?, api.join("/api/v1")?.as_str());
         let email = format!("demo-{}@example.com", Uuid::new_v4().simple());
-        let body =
-            json!({"email": email, "password": Uuid::new_v4().to_string(), "full_name": "Demo Customer"});
+        let password = Uuid::new_v4().to_string();
+        let body = json!({"email": email, "password": password, "full_name": "Demo Customer"});
         let session: Session = answer(&nobody.post("/auth/register", &body), "registering").await?;
-        Ok(Self { api: nobody.as_user(&session.access_token), nobody, email })
+        let access_token = session.access_token;
+        Ok(Self { api: nobody.as_user(&access_token), nobody, email, password, access_token })
     }
 
     /// The usual choice.

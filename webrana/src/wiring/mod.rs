@@ -114,6 +114,9 @@ pub(crate) fn limits(config: &Config) -> Limits {
         auth_per_minute: config.auth.requests_per_minute,
         refresh_per_minute: config.auth.refreshes_per_minute,
         per_minute: config.api.requests_per_minute(production),
+        account_per_minute: config.api.account_requests_per_minute(production),
+        writes_per_minute: config.api.writes_per_minute(production),
+        money_per_minute: config.api.money_per_minute(production),
         internal_per_minute: config.api.internal_requests_per_minute,
         trusted_proxies: config.api.trusted_proxies(),
     }

@@ -93,7 +93,16 @@ async fn in_a_pause_nothing_is_made_and_what_is_made_comes_up(pool: PgPool) {
         (shop.order("do-basic-1gb", "sgp1").await, shop.order("do-basic-1gb", "sgp1").await);
     let store = &shop.activities.store;
     while_it_boots(&shop, made, async |_| {
-        store.pause_provisioning("digitalocean", "an incident", staff, &Origin::system()).await.unwrap();
+        store
+            .pause_provisioning(
+                "digitalocean",
+                "an incident",
+                staff,
+                &store::versions::IfMatch::Anyhow,
+                &Origin::system(),
+            )
+            .await
+            .unwrap();
     })
     .await
     .unwrap();

@@ -173,6 +173,7 @@ export! { AuditFilter "audit-log", AuditEntry by audit_log: [
     ("at", |act| act.at.into()),
     ("actor_kind", |act| act.actor_kind.as_str().into()),
     ("actor_id", |act| act.actor_id.into()),
+    ("on_behalf_of", |act| act.on_behalf_of.into()),
     ("actor_name", |act| act.actor_name.as_deref().into()),
     ("action", |act| act.action.as_str().into()),
     ("object_kind", |act| act.object_kind.as_str().into()),

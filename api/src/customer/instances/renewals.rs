@@ -14,7 +14,7 @@ use domain::{
 };
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::{idempotency::Idempotency, renewals::NewRenewal};
+use store::{idempotency::Idempotency, renewals::NewRenewal, versions::Thing};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -24,7 +24,7 @@ use crate::{
     bodies::Instance,
     charging::{charge, charged_elsewhere},
     customer::payments::PaymentBody,
-    extract::{Body, Id, IdempotencyKey, Ids, Paged, Paging},
+    extract::{Body, Id, IdempotencyKey, Ids, Paged, Paging, Seen, Versioned},
     payment_ways::{gateway_for, not_begun},
     problem::Problem,
 };
@@ -235,8 +235,10 @@ async fn set_auto_renew(
     me: CurrentUser,
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
+    Seen(condition): Seen,
     Body(request): Body<AutoRenewRequest>,
-) -> Result<Json<Instance>, Problem> {
-    state.store.set_auto_renew(me.id, instance, request.enabled).await?;
-    Ok(Json(state.store.instance_of(me.id, instance).await?.into()))
+) -> Result<Versioned<Instance>, Problem> {
+    state.store.set_auto_renew(me.id, instance, request.enabled, &condition).await?;
+    let version = state.store.version(Thing::Instance(instance)).await?;
+    Ok(Versioned { version, body: state.store.instance_of(me.id, instance).await?.into() })
 }

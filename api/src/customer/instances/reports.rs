@@ -5,7 +5,7 @@ use std::time::Duration;
 use adapters::providers::{self, MetricsQuery, ProviderError};
 use axum::{
     Json,
-    extract::State,
+    extract::{Path, State},
     http::{HeaderName, HeaderValue, header},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -31,7 +31,11 @@ type Aged<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
 
 /// Routes under `/instances/{id}` that ask the provider.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(snapshots)).routes(routes!(metrics)).routes(routes!(console))
+    OpenApiRouter::new()
+        .routes(routes!(snapshots))
+        .routes(routes!(snapshot))
+        .routes(routes!(metrics))
+        .routes(routes!(console))
 }
 
 /// All there are.
@@ -63,6 +67,15 @@ struct Snapshot {
     #[schema(example = 12)]
     size_gb: u64,
     created_at: DateTime<Utc>,
+}
+
+/// A copy of a server's disk, and how old that news is.
+#[derive(Debug, Serialize, ToSchema)]
+struct SnapshotTold {
+    #[serde(flatten)]
+    snapshot: Snapshot,
+    #[serde(flatten)]
+    told: AsOf,
 }
 
 /// What is wanted.
@@ -162,16 +175,56 @@ async fn snapshots(
     State(state): State<AppState>,
     Id(instance): Id<InstanceId>,
 ) -> Result<Aged<Snapshots>, Problem> {
+    let told = snapshots_of(&state, &me, instance).await?;
+    Ok(aged(told, |data, told| Snapshots { data, told }))
+}
+
+/// Read one snapshot of one of my servers. Kept as their list is.
+#[utoipa::path(
+    get, path = "/instances/{id}/snapshots/{snapshot_id}", tag = "instances", operation_id = "get_instance_snapshot",
+    security(("bearer" = [])),
+    params(
+        ("id" = InstanceId, Path, description = "The server."),
+        ("snapshot_id" = String, Path, description = "The snapshot, as the list names it.", example = "7555620"),
+    ),
+    responses(
+        (status = 200, description = "The snapshot.", body = SnapshotTold),
+        (status = 404, description = "`not_found`: I have no such server, or it no such snapshot.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "`instance_conflict`: the server is not there yet or not any more; \
+         `unsupported_action`: its provider has none; `provider_disabled`.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`provider_busy`, `provider_unavailable`, `unavailable` or `timeout`: try again \
+         after `Retry-After` seconds.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn snapshot(
+    me: CurrentUser,
+    State(state): State<AppState>,
+    Path((instance, snapshot)): Path<(String, String)>,
+) -> Result<Aged<SnapshotTold>, Problem> {
+    let instance = instance.parse().map_err(|_| Problem::not_found("object"))?;
+    let mut told = snapshots_of(&state, &me, InstanceId(instance)).await?;
+    let place = told.value.iter().position(|one| one.id == snapshot);
+    let found = told.value.swap_remove(place.ok_or_else(|| Problem::not_found("snapshot"))?);
+    Ok(aged(told, |_, told| SnapshotTold { snapshot: found, told }))
+}
+
+/// A server's snapshots, as its provider told them last.
+async fn snapshots_of(
+    state: &AppState,
+    me: &CurrentUser,
+    instance: InstanceId,
+) -> Result<Told<Vec<Snapshot>>, Problem> {
     let caller = Caller::Display(me.id.into());
     let at_provider::AtProvider { provider, id } =
-        at_provider::reach(&state, state.store.server_ref_of(me.id, instance).await?, caller)?;
+        at_provider::reach(state, state.store.server_ref_of(me.id, instance).await?, caller)?;
     let question = Question::of_instance(provider.slug(), instance, "snapshots".to_owned(), FRESH_FOR);
     let ask = || async move {
         let found = provider.list_snapshots(&id).await?;
         Ok::<_, ProviderError>(found.into_iter().map(Snapshot::from).collect::<Vec<_>>())
     };
-    let told = provider_reads::read(&state.store, question, ask).await?;
-    Ok(aged(told, |data, told| Snapshots { data, told }))
+    provider_reads::read(&state.store, question, ask).await
 }
 
 /// See how busy one of my servers was. Kept for a minute; longer while its provider can't be asked (`stale`).

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use domain::{
     ids::{InstanceId, NotificationId, OrderId},
-    language::Language,
     live::{Cursor, LiveKind},
+    locale::Locale,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -115,14 +115,14 @@ impl Resync {
 }
 
 impl Event {
-    /// What happened, in the client's language; `None` where there is nothing to be said any more.
-    pub(super) fn of(told: &Told, language: Language) -> Option<Self> {
+    /// What happened, in the client's language and by their clock; `None` where there is nothing to be said any more.
+    pub(super) fn of(told: &Told, reader: Locale) -> Option<Self> {
         let change = &told.change;
         Some(match change.kind? {
             LiveKind::NotificationNew => {
                 let row = told.notification.clone()?;
                 // What can't be said is in the log, and told as something to be read.
-                match Notification::in_language(row, language) {
+                match Notification::in_language(row, reader) {
                     Ok(notification) => Self::NotificationNew(Box::new(notification)),
                     Err(_) => Self::Resync { reason: Resync::TooMuch },
                 }

@@ -203,7 +203,7 @@ impl Session {
         match missed {
             Some(Ok(told)) => events.extend(
                 told.iter()
-                    .filter_map(|told| Some((Event::of(told, self.access.language)?, told.cursor.clone()))),
+                    .filter_map(|told| Some((Event::of(told, self.access.reader)?, told.cursor.clone()))),
             ),
             Some(Err(reason)) => {
                 metrics::counter!("live_resyncs_total", "reason" => reason.word()).increment(1);
@@ -241,7 +241,7 @@ impl Session {
             () = sleep_until(wakes_at) => self.look_at_the_clock(socket).await,
             told = self.chair.next() => {
                 let told = told?;
-                match Event::of(&told, self.access.language) {
+                match Event::of(&told, self.access.reader) {
                     Some(event) => self.tell(socket, &event, Some(&told.cursor)).await,
                     None => Ok(()),
                 }

@@ -135,7 +135,8 @@ impl Sheet<'_> {
         let name = Style { size: 11.0, ..STRONG };
         let most = FACTS_LEFT - MARGIN - 24.0;
         let mut left = top + 10.0;
-        for (style, text) in [(name, &paper.buyer.name), (LABEL, &paper.buyer.email)] {
+        let more = paper.buyer.more.iter().map(|line| (LABEL, line));
+        for (style, text) in std::iter::once((name, &paper.buyer.name)).chain(more) {
             for line in wrap(text, style.font, style.size, most) {
                 left += 14.0;
                 self.canvas.encoded(MARGIN, left, style, &line);

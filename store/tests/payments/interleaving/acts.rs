@@ -15,8 +15,8 @@ use store::{
     StoreError,
     disputes::{Decision, Dispute, DisputeFilter},
     instance_actions::{NewAction, RequestedBy},
-    orders::{OrderError, Refusal},
-    page::PageRequest,
+    orders::{OrderError, OwnOrderFilter, Refusal},
+    page::{PageRequest, SortedRequest},
     payments::{NewAttempt, NewInvoiceAttempt, Payment},
     refunds::{Part, Refund, RefundError, RefundFilter},
 };
@@ -273,8 +273,13 @@ pub(super) async fn transfers_for(shop: &Shop, order: OrderId) -> Vec<Payment> {
 }
 
 async fn some_order(shop: &Shop, random: &mut StdRng) -> Option<OrderId> {
-    let page = PageRequest { before: None, limit: 6 };
-    let orders = shop.store.orders_of(shop.customer, None, &page).await.unwrap().data;
+    let (any, page) = (OwnOrderFilter::default(), SortedRequest::first(6));
+    let orders = shop
+        .store
+        .orders_of(shop.customer, &any, domain::sorting::OwnOrderSort::Newest, page)
+        .await
+        .unwrap()
+        .data;
     orders.choose(random).map(|order| order.id)
 }
 
