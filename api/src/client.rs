@@ -73,6 +73,11 @@ impl Network {
         Self::of(None)
     }
 
+    /// An address that stands for all of it.
+    pub(crate) const fn address(self) -> IpAddr {
+        self.0
+    }
+
     pub(crate) fn of(ip: Option<IpAddr>) -> Self {
         Self(match ip.map(|ip| ip.to_canonical()) {
             Some(IpAddr::V6(v6)) => {

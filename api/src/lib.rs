@@ -26,6 +26,7 @@ mod in_time;
 mod instance_actions;
 mod internal;
 mod known_query;
+mod live;
 mod observe;
 mod openapi;
 mod password;
@@ -44,6 +45,7 @@ mod webhooks;
 mod wording;
 
 pub use auth::{Access, access, operations};
+pub use live::{Live, LiveSettings};
 pub use openapi::{Document, document, internal_document};
 pub use password::{
     PasswordCost, PasswordError, Unacceptable, acceptable as acceptable_password, hash as hash_password,

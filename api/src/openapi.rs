@@ -106,7 +106,10 @@ pub fn document() -> Document {
 
 /// Every documented route, at its full path.
 pub(crate) fn described_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Base::openapi()).merge(routes::health()).nest("/api/v1", routes::v1())
+    OpenApiRouter::with_openapi(Base::openapi())
+        .merge(routes::health())
+        .merge(routes::live())
+        .nest("/api/v1", routes::v1())
 }
 
 /// The document of the internal port.

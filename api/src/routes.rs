@@ -38,6 +38,11 @@ pub(crate) fn for_programs() -> OpenApiRouter<AppState> {
     internal::provider_routes()
 }
 
+/// Open connections, on the public port.
+pub(crate) fn live() -> OpenApiRouter<AppState> {
+    customer::live::routes()
+}
+
 /// What monitoring asks, on either port.
 pub(crate) fn health() -> OpenApiRouter<AppState> {
     public::health::routes()

@@ -12,7 +12,10 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 use store::{Store, sessions::SessionPolicy};
 
-use crate::password::PasswordCost;
+use crate::{
+    live::{Live, LiveSettings},
+    password::PasswordCost,
+};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -35,6 +38,8 @@ pub struct AppState {
     pub reconcile: ReconcileSettings,
     /// Bounds on what a client may ask for.
     pub limits: Arc<Limits>,
+    /// Connections that are told what happens as it does.
+    pub live: Live,
     /// Our namespace in Temporal's web UI, such as `http://127.0.0.1:8233/namespaces/default`, for links that admins
     /// follow; `None` when there is no UI.
     pub temporal_ui_url: Option<String>,
@@ -53,6 +58,7 @@ impl AppState {
     /// `AppState { limits, ..AppState::new(…) }`. It is the one place where a state is made from nothing.
     pub fn new(store: Store, providers: Arc<Registry>, payments: PaymentConfig, auth: AuthConfig) -> Self {
         Self {
+            live: Live::new(store.clone(), LiveSettings::default()),
             store,
             auth: Arc::new(auth),
             orders: Arc::new(OrderConfig { policy: OrderPolicy::default(), unverified_may_order: true }),

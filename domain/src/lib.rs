@@ -26,6 +26,7 @@ pub mod label;
 pub mod language;
 pub mod ledger;
 pub mod life;
+pub mod live;
 pub mod locale;
 pub mod mailed_link;
 pub mod money;

@@ -21,6 +21,8 @@ text_enum! {
         LoginChallenges = "login_challenges",
         /// Links that were mailed and are good for nothing any more.
         MailedLinks = "mailed_links",
+        /// What open connections were told of. Who comes back later reads everything anew.
+        LiveChanges = "live_changes",
         /// What the links in old mails that switch such mails off prove themselves by.
         UnsubscribeTokens = "unsubscribe_tokens",
         /// Sessions none of whose refresh tokens is left.
@@ -35,7 +37,7 @@ impl Purgeable {
         match self {
             Self::IdempotencyKeys | Self::DeliveredMessages | Self::Sessions => 30 * DAY_MS,
             Self::RefreshTokens | Self::MailedLinks => 7 * DAY_MS,
-            Self::LoginThrottles | Self::LoginChallenges => DAY_MS,
+            Self::LoginThrottles | Self::LoginChallenges | Self::LiveChanges => DAY_MS,
             // People look for that link in a mail of last year.
             Self::UnsubscribeTokens => 400 * DAY_MS,
         }

@@ -14,7 +14,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::{
-    Result, Store, StoreError,
+    Elapsed, Result, Store, StoreError,
     audit::{self, AuditEntry, Origin},
     boxed,
     events::Entry,
@@ -71,6 +71,8 @@ pub struct TokenHolder {
     pub time_zone: TimeZone,
     /// The owner's account is suspended.
     pub suspended: bool,
+    /// How long it is good, if it ends.
+    pub left: Option<Elapsed>,
     is_use_noted: bool,
 }
 
@@ -180,6 +182,7 @@ impl Store {
                       u.email_verified_at IS NOT NULL AS "email_verified!", u.language AS "language: Language",
                       u.time_zone AS "time_zone: TimeZone",
                       u.suspended_at IS NOT NULL AS "suspended!",
+                      extract(epoch FROM t.expires_at - now())::float8 AS "left: Elapsed",
                       coalesce(t.last_used_at > now() - interval '1 minute', false) AS "is_use_noted!"
                FROM api_tokens t JOIN users u ON u.id = t.user_id
                WHERE t.token_hash = $1 AND (t.expires_at IS NULL OR t.expires_at > now())"#,

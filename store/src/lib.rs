@@ -47,6 +47,7 @@ pub mod instances;
 pub mod invoices;
 pub mod ledger;
 pub mod life;
+pub mod live;
 mod locks;
 pub mod mailed_links;
 pub mod money_act;

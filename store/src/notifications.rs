@@ -85,6 +85,26 @@ impl Store {
         Ok(page.cut(rows, |row: &Notification| row.id.0))
     }
 
+    /// These notifications, whoever's they are: for who was told of them with whom they are for. Those that were deleted
+    /// meanwhile are missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the database does not answer.
+    #[boxed]
+    pub async fn notifications_told(&self, ids: &[NotificationId]) -> Result<Vec<Notification>> {
+        let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+        let rows = sqlx::query_as!(
+            Row,
+            r#"SELECT n.id AS "id: NotificationId", n.type AS kind, e.kind AS event, e.data, n.is_read, n.read_at,
+                      n.created_at
+               FROM in_app_notifications n JOIN events e ON e.id = n.event_id WHERE n.id = ANY ($1)"#,
+            &ids,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(Notification::from).collect())
+    }
+
     /// How many notifications a person has not read.
     ///
     /// # Errors

@@ -206,11 +206,16 @@ impl Store {
     /// [`crate::StoreError::Db`] when the database does not answer.
     #[boxed]
     pub async fn listen_outbox(&self) -> Result<PgListener> {
+        self.listener("outbox").await
+    }
+
+    /// A connection of its own that hears what is notified on a channel.
+    pub(crate) async fn listener(&self, channel: &str) -> Result<PgListener> {
         let mut listener = match &self.direct {
             Some(server) => PgListener::connect_with(&alone(server).await?).await?,
             None => PgListener::connect_with(self.pool.connections()).await?,
         };
-        listener.listen("outbox").await?;
+        listener.listen(channel).await?;
         Ok(listener)
     }
 

@@ -89,6 +89,7 @@ impl Store {
                 age,
                 most
             ),
+            Purgeable::LiveChanges => self.purge_live_changes(age, most).await?,
             Purgeable::UnsubscribeTokens => delete!(
                 "DELETE FROM unsubscribe_tokens WHERE token_hash IN (
                      SELECT token_hash FROM unsubscribe_tokens WHERE created_at < now() - make_interval(secs => $1)
@@ -109,5 +110,28 @@ impl Store {
                 most
             ),
         })
+    }
+
+    /// With how far back something may be missing from then on, for who comes back with a place from before. A number that lies
+    /// ahead is of another server, whose rows were copied here.
+    async fn purge_live_changes(&self, age: f64, most: i64) -> Result<u64> {
+        let deleted = sqlx::query_scalar!(
+            r#"WITH gone AS (
+                   DELETE FROM live_changes WHERE ctid = ANY (ARRAY(
+                       SELECT ctid FROM live_changes WHERE created_at < now() - make_interval(secs => $1)
+                       ORDER BY xid, id LIMIT $2 FOR UPDATE SKIP LOCKED))
+                   RETURNING xid),
+               last AS (
+                   SELECT xid FROM gone WHERE pg_visible_in_snapshot(xid, pg_current_snapshot()) ORDER BY xid DESC LIMIT 1),
+               noted AS (
+                   UPDATE live_purge SET through = last.xid FROM last
+                   WHERE live_purge.through IS NULL OR live_purge.through < last.xid)
+               SELECT count(*) AS "count!" FROM gone"#,
+            age,
+            most,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(deleted.unsigned_abs())
     }
 }

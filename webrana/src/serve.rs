@@ -33,6 +33,7 @@ pub async fn run(config: Config) -> Result<()> {
     let mut tasks = Tasks::default();
     let token = tasks.stop_token();
     tracing::info!(event = "api.listening", address = %api.local_addr()?, "the API listens");
+    tasks.spawn("open connections", wiring::end_live(state.live.clone(), token.clone()));
     tasks
         .spawn("the API", wiring::serve_http(api, api::router(state.clone()), bounds.clone(), token.clone()));
     let internal = wiring::serve_http(internal, api::internal_router(state), bounds.clone(), token.clone());

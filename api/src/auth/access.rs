@@ -91,6 +91,8 @@ const OPERATIONS: &[(&str, &str, Access)] = &[
     ("GET", "/health", ANYBODY),
     ("GET", "/livez", ANYBODY),
     ("GET", "/readyz", ANYBODY),
+    // Whose it is is said in its first message.
+    ("GET", "/ws/notifications", ANYBODY),
     // One's own account and what it has.
     ("POST", "/api/v1/auth/logout", SESSION),
     ("POST", "/api/v1/auth/logout-all", LOGIN),

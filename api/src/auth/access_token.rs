@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use domain::{
     ids::{SessionId, UserId},
     role::Role,
@@ -134,6 +134,15 @@ fn key_id(secret: &SecretString) -> String {
     let hash =
         Sha256::new().chain_update("access token key\0").chain_update(secret.expose_secret()).finalize();
     hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Claims {
+    /// How long the token is still good.
+    #[expect(clippy::disallowed_methods, reason = "as where tokens are issued")]
+    pub(super) fn left(&self) -> Duration {
+        let until = DateTime::from_timestamp(self.exp, 0).unwrap_or_default();
+        (until - Utc::now()).to_std().unwrap_or_default()
+    }
 }
 
 /// Reads a token that we issued, with the key of now or the one before it, and that has not ended.

@@ -1,6 +1,7 @@
 //! Who is asking: registration, login and sessions (`account`, `browser_session`, `profile`), links that prove an address
 //! (`mailed_links`), the second factor, SSH keys, access tokens, tokens of people's own programs (`api_tokens`), whom invoices
-//! bill (`billing_profile`), the table of who may do what (`access`), and the extractors that handlers name to say whom they
+//! bill (`billing_profile`), the table of who may do what (`access`), who holds an open
+//! connection (`live_access`), and the extractors that handlers name to say whom they
 //! serve ([`CurrentUser`], [`LoggedIn`], [`Staff`], [`InternalKey`]), which look it up there.
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -14,6 +15,7 @@ mod api_tokens;
 mod billing_profile;
 mod bodies;
 mod browser_session;
+mod live_access;
 mod mailed_links;
 mod notification_preferences;
 mod principal;
@@ -26,6 +28,7 @@ mod two_factor;
 
 pub use access::{Access, access, operations};
 pub(crate) use access_token::issue_for_staff;
+pub(crate) use live_access::LiveAccess;
 pub(crate) use principal::{Caller, caller, scope_missing};
 pub use principal::{CurrentUser, InternalKey, LoggedIn, Staff};
 

@@ -13,11 +13,15 @@ use domain::{
     permission::Permission,
     role::Role,
 };
-use store::{api_keys::ValidKey, api_tokens::API_TOKEN_PREFIX, audit::Actor};
+use store::{
+    api_keys::ValidKey,
+    api_tokens::{API_TOKEN_PREFIX, TokenHolder},
+    audit::Actor,
+};
 
 use super::{
     access::{self, Access},
-    access_token,
+    access_token::{self, Claims},
 };
 use crate::{
     AppState, AuthConfig,
@@ -199,12 +203,25 @@ pub(crate) fn caller(headers: &HeaderMap, config: &AuthConfig) -> Option<Caller>
     Some(Caller::User(claims.act.map_or(claims.sub, |staff| staff.sub)))
 }
 
-/// Whose an access token is, and of which session.
+/// Whose an access token is, and of which session, for what a request asks for.
 async fn of_session(
     token: &str,
     parts: &Parts,
     state: &AppState,
 ) -> Result<(CurrentUser, SessionId), Problem> {
+    let (user, claims) = with_session(token, accepted_language(&parts.headers), state).await?;
+    if user.impersonator.is_some() {
+        admit_impersonator(&user, claims.sid, parts, state).await?;
+    }
+    Ok((user, claims.sid))
+}
+
+/// Whose an access token is, and what it says. Whether staff may do in a customer's name what is asked for is for the caller.
+pub(super) async fn with_session(
+    token: &str,
+    asked: Option<Language>,
+    state: &AppState,
+) -> Result<(CurrentUser, Claims), Problem> {
     let claims = access_token::verify(token, &state.auth)?;
     let session = state
         .store
@@ -226,13 +243,10 @@ async fn of_session(
         role: session.role,
         impersonator: session.impersonator,
         email_verified: session.email_verified,
-        language: Language::of_reader(accepted_language(&parts.headers), session.language),
+        language: Language::of_reader(asked, session.language),
         time_zone: session.time_zone,
     };
-    if user.impersonator.is_some() {
-        admit_impersonator(&user, claims.sid, parts, state).await?;
-    }
-    Ok((user, claims.sid))
+    Ok((user, claims))
 }
 
 /// Lets staff do in a customer's name what the table has for them, and notes whatever they ask for, before it is done.
@@ -257,21 +271,36 @@ async fn admit_impersonator(
 
 /// Whose a personal API token is, if it has the right that the operation takes.
 async fn of_token(token: &str, parts: &Parts, state: &AppState) -> Result<CurrentUser, Problem> {
+    let asked = accepted_language(&parts.headers);
+    let (user, _) = with_token(token, asked, access::of_request(parts), state).await?;
+    Ok(user)
+}
+
+/// The same for what takes tokens like this.
+pub(super) async fn with_token(
+    token: &str,
+    asked: Option<Language>,
+    access: Option<Access>,
+    state: &AppState,
+) -> Result<(CurrentUser, TokenHolder), Problem> {
     let holder = state.store.use_api_token(token).await?.ok_or_else(|| {
         Problem::new(Code::TokenInvalid, "this API token is not valid (any more)").challenge(TOKEN_CHALLENGE)
     })?;
     if holder.suspended {
         return Err(account_suspended());
     }
-    match access::of_request(parts) {
-        Some(Access::Own { token: Some(scope), .. }) if holder.scopes.contains(&scope) => Ok(CurrentUser {
-            id: holder.user,
-            role: Role::Customer,
-            impersonator: None,
-            email_verified: holder.email_verified,
-            language: Language::of_reader(accepted_language(&parts.headers), holder.language),
-            time_zone: holder.time_zone,
-        }),
+    match access {
+        Some(Access::Own { token: Some(scope), .. }) if holder.scopes.contains(&scope) => {
+            let user = CurrentUser {
+                id: holder.user,
+                role: Role::Customer,
+                impersonator: None,
+                email_verified: holder.email_verified,
+                language: Language::of_reader(asked, holder.language),
+                time_zone: holder.time_zone,
+            };
+            Ok((user, holder))
+        }
         Some(Access::Own { token: Some(scope), .. }) => Err(Problem::new(
             Code::ScopeMissing,
             format!("this API token may not do that: it lacks the scope {scope}"),
@@ -317,7 +346,7 @@ const API_KEY_CHALLENGE: &str = r#"ApiKey realm="webrana""#;
 /// What a token that is no good is answered with (RFC 6750, 3).
 pub(super) const TOKEN_CHALLENGE: &str = r#"Bearer realm="webrana", error="invalid_token""#;
 
-fn accepted_language(headers: &HeaderMap) -> Option<Language> {
+pub(super) fn accepted_language(headers: &HeaderMap) -> Option<Language> {
     headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::accepted)
 }
 

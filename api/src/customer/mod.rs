@@ -6,6 +6,7 @@ pub mod credit_notes;
 pub mod documents;
 pub mod instances;
 pub mod invoices;
+pub(crate) mod live;
 pub mod notifications;
 pub mod orders;
 pub mod payments;

@@ -37,7 +37,7 @@ struct NotificationQuery {
 
 /// A notification.
 #[derive(Debug, Serialize, ToSchema)]
-struct Notification {
+pub(super) struct Notification {
     #[schema(example = "0193e7d0-4362-7709-b262-4de1f9ad2f5e")]
     id: NotificationId,
     /// `ORDER_CREATED`, `PAYMENT_CONFIRMED`, `VPS_ACTIVE`, `PROVISIONING_FAILED` and so on.
@@ -61,7 +61,10 @@ struct Notification {
 }
 
 impl Notification {
-    fn in_language(row: store::notifications::Notification, reader: Locale) -> Result<Self, Problem> {
+    pub(super) fn in_language(
+        row: store::notifications::Notification,
+        reader: Locale,
+    ) -> Result<Self, Problem> {
         let letter = wording::in_app(row.event.as_ref(), &row.kind, reader)?;
         Ok(Self {
             id: row.id,

@@ -341,6 +341,10 @@ codes! {
         /// It is not the present password.
         WrongPassword = "wrong_password",
     }
+    UPGRADE_REQUIRED {
+        /// The address speaks another protocol, which the request has to ask for.
+        UpgradeRequired = "upgrade_required",
+    }
     TOO_MANY_REQUESTS {
         /// Too many failed logins.
         LoginLocked = "login_locked",
@@ -352,7 +356,7 @@ codes! {
         TooManyAttempts = "too_many_attempts",
         /// The customer asked the provider for more than one may.
         TooManyCalls = "too_many_calls",
-        /// Too many connections from this address.
+        /// Too many connections from this address, or too many open ones.
         TooManyConnections = "too_many_connections",
         /// As many exports as may be at once are under way.
         TooManyExports = "too_many_exports",

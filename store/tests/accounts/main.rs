@@ -6,6 +6,7 @@ mod api_tokens;
 mod deliveries;
 mod guards;
 mod identity;
+mod live;
 mod mailed_links;
 mod notices;
 mod second_factor;

@@ -54,6 +54,19 @@ pub async fn action_under_way(database: impl PgExecutor<'_>, instance: Uuid) -> 
     "00000000-0000-7000-8000-000000000000"
 }
 
+/// Something that a person is told, which this version has no words for, in a transaction that may be ended later. Answers with the
+/// notification's id.
+///
+/// # Panics
+/// When the database refuses it.
+pub async fn told(database: impl PgExecutor<'_>, person: Uuid) -> Uuid {
+    let sql = "WITH event AS (
+             INSERT INTO events (kind, data, dedupe_key) VALUES ('server_painted', '{}', gen_random_uuid()::text) RETURNING id)
+         INSERT INTO in_app_notifications (id, user_id, event_id, type)
+         SELECT gen_random_uuid(), $1, event.id, 'VPS_PAINTED' FROM event RETURNING id";
+    sqlx::query_scalar(sql).bind(person).fetch_one(database).await.expect("a notification")
+}
+
 fn written(outcome: sqlx::Result<PgQueryResult>) -> u64 {
     outcome.expect("rows").rows_affected()
 }

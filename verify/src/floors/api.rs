@@ -3,7 +3,7 @@
 pub const FLOORS: &[(&str, &[&str])] = &[
     ("ground", &["crash_point", "etag", "request_id"]),
     ("problem", &["problem"]),
-    ("state", &["password", "state"]),
+    ("state", &["live", "password", "state"]),
     ("reading requests", &["client", "extract"]),
     ("who asks", &["auth"]),
     (

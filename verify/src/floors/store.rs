@@ -11,7 +11,7 @@ pub const FLOORS: &[(&str, &[&str])] = &[
     ]),
     // Who there is, and what there is to be sold.
     ("people and catalog", &[
-        "api_keys", "api_tokens", "billing_profiles", "catalog", "catalog_sync", "deliveries", "gateways", "mailed_links", "notifications", "pauses", "provider_budgets",
+        "api_keys", "api_tokens", "billing_profiles", "catalog", "catalog_sync", "deliveries", "gateways", "live", "mailed_links", "notifications", "pauses", "provider_budgets",
         "provider_reads", "refused_steps", "registration", "request_budgets", "second_factor", "sessions", "ssh_keys", "telegram", "throttles", "timeline", "users",
     ]),
     ("ledger", &["ledger"]),

@@ -6,6 +6,7 @@ mod baseline;
 mod figures;
 mod history;
 mod instances;
+mod live;
 mod load;
 mod meter;
 mod orders;
@@ -29,6 +30,9 @@ pub enum BenchAction {
     /// Servers whose terms end within the same minute: renewed, paid late or suspended, each exactly once, and how long that
     /// takes
     Instances(Box<instances::Arguments>),
+    /// Open connections: what memory those take that nothing is said to, and how long it takes from a commit until others hear
+    /// of it, each once
+    Live(Box<live::Arguments>),
     /// Bursts of orders at each provider, with the vendors' rate limits on: how much of them is used, and how often a
     /// call is refused
     Providers(Box<providers::Arguments>),
@@ -46,6 +50,7 @@ pub async fn run(action: BenchAction) -> Result<()> {
         BenchAction::Api(arguments) => api::run(*arguments).await,
         BenchAction::Orders(arguments) => orders::run(*arguments).await,
         BenchAction::Instances(arguments) => instances::run(*arguments).await,
+        BenchAction::Live(arguments) => live::run(*arguments).await,
         BenchAction::Providers(arguments) => providers::run(*arguments).await,
         BenchAction::Webhooks(arguments) => webhooks::run(*arguments).await,
     }

@@ -25,6 +25,7 @@ pub mod upkeep;
 pub mod value;
 pub mod vendor_setting;
 pub mod versions;
+pub mod websocket;
 
 use self::strength::Guarded;
 use anyhow::{Result, bail};
@@ -49,6 +50,9 @@ pub struct Config {
     /// What one connection may take.
     #[command(flatten)]
     pub connections: connections::ConnectionsConfig,
+    /// Open connections.
+    #[command(flatten)]
+    pub websocket: websocket::WebSocketConfig,
     /// Tokens and passwords.
     #[command(flatten)]
     pub auth: auth::AuthConfig,
@@ -96,6 +100,7 @@ impl Config {
         problems.extend(self.database.problems(self.api.request_timeout));
         problems.extend(self.temporal.problems(production));
         problems.extend(self.connections.problems());
+        problems.extend(self.websocket.problems());
         problems.extend(self.auth.problems());
         problems.extend(self.credentials.problems());
         problems.extend(self.providers.problems(production));

@@ -49,6 +49,7 @@ fn the_file_sets_what_no_flag_sets() {
 fn the_api_is_by_itself_what_the_settings_make_it_where_nobody_sets_them() {
     let config = parse("", &[], &[]).unwrap();
     assert_eq!(crate::wiring::limits(&config), ::api::Limits::default());
+    assert_eq!(config.websocket.settings(), ::api::LiveSettings::default());
     let auth = ::api::AuthConfig::new(config.auth.jwt_secret.clone());
     assert_eq!(auth.access_ttl, config.auth.access_ttl);
     let (theirs, ours) = (auth.sessions, config.auth.sessions());

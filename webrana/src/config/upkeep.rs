@@ -177,6 +177,7 @@ impl UpkeepConfig {
             | Purgeable::LoginChallenges
             | Purgeable::RefreshTokens
             | Purgeable::MailedLinks
+            | Purgeable::LiveChanges
             | Purgeable::UnsubscribeTokens => what.kept_for_ms(),
         };
         let rules = Purgeable::ALL

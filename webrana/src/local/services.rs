@@ -157,6 +157,7 @@ impl Services {
         env.set("API_DOCS_URL", format!("{}/api/docs", plain(&url_of(&api)?)));
         env.set("INTERNAL_URL", plain(&url_of(&internal)?));
         let (stop, bounds) = (self.product.stop_token(), wiring::bounds(config));
+        self.product.spawn("open connections", wiring::end_live(state.live.clone(), stop.clone()));
         let api = wiring::serve_http(api, api::router(state.clone()), bounds.clone(), stop.clone());
         self.product.spawn("the API", api);
         let internal =

@@ -16,7 +16,7 @@ use activities::pacing::Budget;
 use adapters::providers::{Account, Registry};
 use anyhow::{Context, Result};
 use api::serve::Bounds;
-use api::{AppState, AuthConfig, Limits, OrderConfig};
+use api::{AppState, AuthConfig, Limits, Live, OrderConfig};
 use domain::rate_limit::Caller;
 use engine::TemporalConfig;
 use probe::TemporalProbe;
@@ -92,6 +92,7 @@ pub fn app_state(config: &Config, stores: &Stores, ready: Arc<AtomicBool>) -> Re
         seller: Arc::new(config.seller.seller()),
         reconcile: config.upkeep.reconcile(),
         limits: Arc::new(limits(config)),
+        live: Live::new(store.clone(), config.websocket.settings()),
         temporal_ui_url: namespace_ui_url(config),
         telegram_bot: config.notifications.bot_name().map(Arc::from),
         previews: !production,
@@ -133,6 +134,16 @@ pub fn bounds(config: &Config) -> Bounds {
     let is_proxy =
         move |address: IpAddr| proxies.iter().any(|network| network.contains(&address.to_canonical()));
     config.connections.bounds(config.general.is_production(), is_proxy)
+}
+
+/// Ends the open connections at `stop`: those that were asked for as WebSockets are no requests, which [`serve_http`] waits for.
+///
+/// # Errors
+/// Never.
+pub async fn end_live(live: Live, stop: CancellationToken) -> Result<()> {
+    stop.cancelled().await;
+    live.stop().await;
+    Ok(())
 }
 
 /// Serves a router until `stop`, then lets running requests finish.

@@ -11,6 +11,8 @@ const LEASES: u32 = 2;
 /// The dispatcher claims, marks and postpones messages on these, and listens on one more.
 const DISPATCHER: u32 = 4;
 const LISTENER: u32 = 1;
+/// An API listens on one for what its open connections are told.
+const LIVE: u32 = 1;
 
 /// The database, once for each kind of work.
 #[derive(Debug, Clone)]
@@ -45,7 +47,7 @@ impl Stores {
 pub async fn stores(config: &Config, dispatches: bool) -> Result<Stores> {
     let main = store(config).await?;
     let wanted =
-        config.database.max_connections + LEASES + if dispatches { DISPATCHER + LISTENER } else { 0 };
+        config.database.max_connections + LEASES + LIVE + if dispatches { DISPATCHER + LISTENER } else { 0 };
     check_room(config, &main, wanted).await?;
     let leases = with_connections(config, LEASES).await?;
     let dispatcher = if dispatches { Some(with_connections(config, DISPATCHER).await?) } else { None };
@@ -101,8 +103,8 @@ async fn check_room(config: &Config, store: &Store, wanted: u32) -> Result<()> {
     let most = store.most_connections().await.context("asking for the server's max_connections")?;
     if wanted > most {
         bail!(
-            "this process opens up to {wanted} connections ({} of DATABASE_MAX_CONNECTIONS, the rest for leases and the \
-             dispatcher), and the server has {most}: lower DATABASE_MAX_CONNECTIONS, or raise max_connections there",
+            "this process opens up to {wanted} connections ({} of DATABASE_MAX_CONNECTIONS, the rest for leases, what open \
+             connections are told, and the dispatcher), and the server has {most}: lower DATABASE_MAX_CONNECTIONS, or raise max_connections there",
             config.database.max_connections
         );
     }
