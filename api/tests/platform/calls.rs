@@ -23,10 +23,15 @@ pub async fn refresh(app: &TestApi, token: &str) -> Answer {
 /// Asks until the answer has the wanted status: how the database is must be told within 80 ms, which a busy machine does not
 /// always manage.
 pub async fn get_until(who: &Caller, path: &str, status: u16) -> Answer {
+    ask_until(who, path, |answer| answer.status == status).await
+}
+
+/// The same until it is the wanted answer.
+pub async fn ask_until(who: &Caller, path: &str, is_wanted: impl Fn(&Answer) -> bool) -> Answer {
     let begun = std::time::Instant::now();
     loop {
         let answer = who.get(path).await;
-        if answer.status == status {
+        if is_wanted(&answer) {
             return answer;
         }
         assert!(begun.elapsed().as_secs() < 30, "{path} answers {}: {}", answer.status, answer.body);

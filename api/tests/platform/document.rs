@@ -285,7 +285,7 @@ fn a_field_of_an_answer_is_always_there_or_never_null() {
 #[rustfmt::skip]
 const VERBS: &[&str] = &[
     "accept", "add", "adjust", "approve", "attach", "book", "cancel", "change", "check", "confirm", "count", "create", "delete",
-    "disable", "dismiss", "draft", "end", "export", "get", "hold", "impersonate", "issue", "list", "login", "logout", "make", "open", "pause", "pay",
+    "disable", "dismiss", "draft", "end", "export", "get", "hold", "impersonate", "issue", "list", "listen", "login", "logout", "make", "open", "pause", "pay",
     "place", "provision", "quote", "read", "receive", "refresh", "refund", "register", "reject", "release", "remove", "renew", "replace",
     "replay", "request", "requeue", "resend", "reset", "resize", "resume", "retry", "revoke", "search", "set", "show", "skip",
     "stop", "suspend", "sync", "unlock", "unsubscribe", "unsuspend", "update", "upload", "verify", "void", "waive", "wake", "ask",
