@@ -51,7 +51,7 @@ impl Audit {
         self.alerts.expect(name);
     }
 
-    /// What the test does may raise this alert, depending on who comes first.
+    /// What the test does may raise this alert, depending on who comes first, or does so in a system that tests share.
     pub fn allow_alert(&self, name: &'static str) {
         self.alerts.allow(name);
     }

@@ -299,7 +299,8 @@ fn operations_are_called_by_what_they_do() {
         let plain = id.strip_prefix("admin_").or_else(|| id.strip_prefix("internal_")).unwrap_or(id);
         let (verb, noun) = plain.split_once('_').unwrap_or((plain, ""));
         assert!(VERBS.contains(&verb) && !noun.is_empty(), "{method} {path}: {id}");
-        let reads = ["check", "count", "export", "get", "list", "search", "show", "find"].contains(&verb);
+        let reads =
+            ["check", "count", "export", "get", "list", "listen", "search", "show", "find"].contains(&verb);
         assert!(reads || method != "get", "{method} {path}: {id}");
     });
 }

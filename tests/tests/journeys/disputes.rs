@@ -25,6 +25,7 @@ async fn kept(staff: &Customer<'_>, payment: &Value) -> Value {
 #[tokio::test]
 async fn nobody_makes_a_settlement_of_a_cancel_that_staff_can_read() {
     let stack = Stack::start(Options::default()).await.expect("the system starts");
+    stack.audit.expect_alert("webhook.bad_signature");
     let (customer, staff) = (Customer::register(&stack).await, Customer::admin(&stack).await);
     let order = customer.place_order().await;
     let wish = json!({ "amount": 10_000_000, "payment_method": "QRIS" });
@@ -55,6 +56,7 @@ async fn nobody_makes_a_settlement_of_a_cancel_that_staff_can_read() {
 #[tokio::test]
 async fn a_refund_in_the_gateways_dashboard_is_told_accepted_and_stops_the_server() {
     let stack = stack::shared().await;
+    stack.audit.allow_alert("payment.disputed");
     let (customer, admin) = (Customer::register(stack).await, Customer::admin(stack).await);
     let order = customer.place_order().await;
     customer.pay(&order).await;

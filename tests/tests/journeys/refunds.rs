@@ -131,6 +131,7 @@ async fn what_the_gateway_refuses_goes_to_the_balance() {
 #[tokio::test]
 async fn what_is_in_doubt_waits_for_somebody_who_has_it_asked_for_again() {
     let stack = stack::shared().await;
+    stack.audit.allow_alert("refund.in_doubt");
     let (customer, admin) = (Customer::register(stack).await, Customer::admin(stack).await);
     let order = customer.place_order().await;
     customer.pay(&order).await;

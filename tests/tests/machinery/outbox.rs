@@ -119,6 +119,7 @@ async fn messages_that_can_never_succeed_are_put_aside_and_told() {
 #[tokio::test]
 async fn an_order_or_server_whose_workflow_was_terminated_goes_on_by_itself() {
     let stack = Stack::start(Options::default()).await.expect("the system starts");
+    stack.audit.expect_alert("workflow.restarted");
     cloud::configure(&stack, Cloud::DIGITALOCEAN, json!({ "boot_seconds": 3.0 })).await;
     let (customer, admin) = (Customer::register(&stack).await, Customer::admin(&stack).await);
     let (unpaid, order, other) =

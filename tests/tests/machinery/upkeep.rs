@@ -71,6 +71,7 @@ async fn what_is_due_happens_by_itself() {
 async fn books_that_are_not_sound_are_found_kept_and_told() {
     let stack = Stack::start(stack::Options::default()).await.expect("the system starts");
     stack.audit.expect_unsound_books();
+    stack.audit.expect_alert("ledger.unsound");
     let admin = Customer::admin(&stack).await;
     let customer = Customer::register(&stack).await;
     let id = customer.get("/auth/me").await.expect(200)["id"].as_str().expect("an id").to_owned();

@@ -19,6 +19,7 @@ const REFUSE: &str = "
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_the_database_refuses_is_told_and_made_once_it_can_be() {
     let stack = Stack::start(Options::default()).await.expect("the system starts");
+    stack.audit.expect_alert("step.refused");
     let mut database = PgConnection::connect(&stack.database_url).await.expect("the database");
     database.execute(REFUSE).await.expect("the trigger");
     let (customer, admin) = (Customer::register(&stack).await, Customer::admin(&stack).await);

@@ -35,14 +35,15 @@ impl<'a> Owner<'a> {
         let instance = active["instance_id"].as_str().expect("a server").to_owned();
         let renewed = json!({ "term_months": 1, "payment_method": "QRIS" });
         customer.post(&format!("/instances/{instance}/renew"), &renewed).await.expect_success();
-        let action = customer.act(&instance, &json!({ "action": "snapshot" })).await;
+        let action =
+            customer.act(&instance, &json!({ "action": "snapshot", "params": { "name": "before" } })).await;
         let first =
             async |path: String| -> Value { customer.get(&path).await.expect(200)["data"][0].clone() };
         let deposit = json!({ "amount": 50_000, "payment_method": "QRIS" });
         let deposit = customer.post("/wallet/deposits", &deposit).await.expect(201);
         let public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK7TPi7rWMd5azZCiSUy9WIDks1vL0nkzTmiaCB16KLg";
         let key = json!({ "name": "laptop", "public_key": public_key });
-        let ssh_key = customer.post("/auth/me/ssh-keys", &key).await.expect(201);
+        let laptop = customer.post("/auth/me/ssh-keys", &key).await.expect(201);
         let token = json!({ "name": "script", "scopes": ["read"] });
         let api_token = customer.post("/auth/me/api-tokens", &token).await.expect(201);
         let things = BTreeMap::from([
@@ -54,7 +55,7 @@ impl<'a> Owner<'a> {
             ("notifications", id(&first("/notifications".to_owned()).await)),
             ("deposits", id(&deposit)),
             ("sessions", id(&first("/auth/me/sessions".to_owned()).await)),
-            ("ssh-keys", id(&ssh_key)),
+            ("ssh-keys", id(&laptop)),
             ("api-tokens", id(&api_token)),
             ("instances", instance),
         ]);

@@ -47,7 +47,7 @@ fn is_inert(what: &str, hostile: &str, answer: &Answer) {
             || kind.starts_with("application/problem+json"),
         "{what}: {kind}"
     );
-    assert_eq!(header("x-content-type-options"), "nosniff", "{what}");
+    assert_eq!(header("x-content-type-options"), "nosniff", "{what}: {status} {body} {:?}", answer.headers);
     assert!(answer.headers.get("x-injected").is_none(), "{what}");
     for word in ["sqlx", "syntax error", "panicked", "SELECT ", "INSERT "] {
         assert!(hostile.contains(word) || !body.contains(word), "{what} tells {word:?}: {body}");

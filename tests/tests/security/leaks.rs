@@ -123,7 +123,7 @@ async fn fill_in(customer: &Customer<'_>, secrets: &mut Secrets) {
     let token = customer.post("/auth/me/api-tokens", &token).await.expect(201);
     secrets.keep("an API token", &token["token"]);
     customer.as_user(token["token"].as_str().expect("a token")).get("/orders").await.expect(200);
-    let set_up = json!({ "current_password": "correct-horse-battery" });
+    let set_up = json!({ "password": "correct-horse-battery" });
     let set_up = customer.post("/auth/me/2fa/setup", &set_up).await.expect_success();
     secrets.keep("the secret of the second factor", &set_up["secret"]);
 }
@@ -160,7 +160,7 @@ async fn attack(customer: &Customer<'_>, order: &Value, secrets: &mut Secrets) -
     let login = json!({ "email": customer.session["user"]["email"], "password": WRONG });
     let forged = json!({
         "order_id": order["id"], "status_code": "200", "gross_amount": "1.00", "transaction_status": "settlement",
-        "signature_key": "00ff00ff00ff00ff00ff", "transaction_id": "t",
+        "signature_key": "00ff".repeat(32), "transaction_id": "t",
     });
     secrets.keep("a proof", &forged["signature_key"]);
     let mut profile = json!({ "kind": "PERSON", "name": "x", "street": "x", "city": "x", "province": "x", "postal_code": "1" });
@@ -174,7 +174,7 @@ async fn attack(customer: &Customer<'_>, order: &Value, secrets: &mut Secrets) -
         (
             "a wrong key",
             customer
-                .with_key("wbk_wrong-key-of-somebody")
+                .with_key(&format!("wbk_{}", "0".repeat(40)))
                 .request(testkit::http::Method::POST, "/internal/orders/x/retry-provisioning"),
         ),
         ("a path", customer.get("/orders/%27%3B--")),

@@ -18,6 +18,7 @@ const PUBLISHED: &[&str] = &[
     "local-compose-secret-never-use-in-production",
     "bG9jYWwgY29tcG9zZSBvbmx5LCBub3QgYSBzZWNyZXQ=",
     // Tests and examples.
+    "9d7a3c51e80b46f29d7a3c51e80b46f29d7a3c51e80b46f29d7a3c51e80b46f29d7a3c51e80b46f29d7a3c51e80b46f29d7a3c51e80b46f29d7a3c51e80b46f2",
     "0123456789abcdef0123456789abcdef",
     "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzLi4=",
