@@ -52,8 +52,9 @@ fn wrap(routes: Router<AppState>, rate_limits: RateLimits, state: AppState) -> R
         .layer(from_fn_with_state(state.clone(), in_time))
         .layer(cors())
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(state.clone(), protect))
         .layer(from_fn_with_state(state.clone(), observe))
+        // Outermost: what the layers refuse by themselves is an answer, too.
+        .layer(from_fn_with_state(state.clone(), protect))
         .with_state(state)
 }
 

@@ -17,7 +17,7 @@ const LEFT_OUT: &[(&str, &[&str])] = &[
     ("GatewayHealth", &["reason", "since"]),
     ("InternalAction", &["trouble"]),
     ("InternalInstance", &["live_problem"]),
-    ("LoginAnswer", &[concat!("refresh", "_token")]),
+    ("LoginAnswer", &[concat!("refresh_to", "ken")]),
     ("OrderSummary", &["failure", "instance_id", "promo"]),
     ("PaymentBody", &["amount_due", "amount_received", "bank", "bill_key", "biller_code", "deposit_id", "invoice_id", "order_id",
         "qr_string", "va_number"]),
